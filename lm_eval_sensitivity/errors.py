@@ -1,0 +1,47 @@
+"""The one exception a user's mistake raises.
+
+`InputError` says what was received, what is accepted and what to do. It is a `ValueError` for
+code that catches it, and a `SystemExit` for code that does not: `lm_eval` prints a traceback for
+any other exception, and a mistyped path deserves a sentence, not a stack. Python prints the
+message of an uncaught `SystemExit` to stderr and exits with status 1.
+"""
+
+from __future__ import annotations
+
+
+class InputError(ValueError, SystemExit):
+    """A user's mistake, found at a door: command line, task configuration, dataset, result file.
+
+    Args:
+        message: one or more whole sentences: what was received, what is accepted, what to do.
+
+    Example:
+        >>> try:
+        ...     raise InputError("`rung` is 'synonyms'; accepted: 'synonym'. Correct the name.")
+        ... except ValueError as error:
+        ...     print(error)
+        `rung` is 'synonyms'; accepted: 'synonym'. Correct the name.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        # SystemExit prints `code` when nothing caught it; ValueError's initialiser leaves it unset.
+        self.code = message
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def did_you_mean(received: str, accepted: list[str] | tuple[str, ...]) -> str:
+    """A suggestion sentence for an unknown name, or an empty string.
+
+    Example:
+        >>> did_you_mean("synonyms", ["synonym", "paraphrase"])
+        " Did you mean 'synonym'?"
+        >>> did_you_mean("xyz", ["synonym"])
+        ''
+    """
+    import difflib
+
+    close = difflib.get_close_matches(received, accepted, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

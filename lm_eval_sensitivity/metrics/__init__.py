@@ -1,0 +1,65 @@
+"""Arrays in, numbers out. No torch here: the harness and the embedder hand over what was recorded.
+
+`embedding` texts as vectors, `token_path` token sequences, `logits` next-token distributions,
+`hidden` hidden states, `margins` how narrowly each token won, `collapse` outputs and systems that
+stopped answering, `catalogue` one card per number. Undefined is nan, never 0.
+"""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.metrics.catalogue import METRICS, WINDOWS_TOKENS, MetricCard
+from lm_eval_sensitivity.metrics.collapse import CollapseFlags, collapse_flags, has_loop, output_spread
+from lm_eval_sensitivity.metrics.embedding import cosine_distance, pool_windows, split_into_windows
+from lm_eval_sensitivity.metrics.hidden import hidden_distance
+from lm_eval_sensitivity.metrics.logits import (
+    PromptEnd,
+    compare_prompt_ends,
+    flip_floor_nats,
+    js_distance,
+    kl_divergence,
+    top1,
+)
+from lm_eval_sensitivity.metrics.margins import (
+    LOW_MARGIN_THRESHOLDS_NATS,
+    MarginStatistics,
+    low_margin_density,
+    margin_at_divergence,
+    margin_statistics,
+)
+from lm_eval_sensitivity.metrics.token_path import (
+    FirstDivergence,
+    edit_distance_curve,
+    first_divergence,
+    token_edit_distance,
+    trivial_shift_reference,
+)
+
+__all__ = [
+    "LOW_MARGIN_THRESHOLDS_NATS",
+    "METRICS",
+    "WINDOWS_TOKENS",
+    "CollapseFlags",
+    "FirstDivergence",
+    "MarginStatistics",
+    "MetricCard",
+    "PromptEnd",
+    "collapse_flags",
+    "compare_prompt_ends",
+    "cosine_distance",
+    "edit_distance_curve",
+    "first_divergence",
+    "flip_floor_nats",
+    "has_loop",
+    "hidden_distance",
+    "js_distance",
+    "kl_divergence",
+    "low_margin_density",
+    "margin_at_divergence",
+    "margin_statistics",
+    "output_spread",
+    "pool_windows",
+    "split_into_windows",
+    "token_edit_distance",
+    "top1",
+    "trivial_shift_reference",
+]

@@ -1,0 +1,115 @@
+"""Frozen records that travel between the steps of the experiment. Their field docs are the glossary.
+
+Nothing here imports another module of the package, torch or lm_eval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Rung = Literal[
+    "identical",
+    "noop",
+    "punctuation",
+    "synonym",
+    "paraphrase",
+    "semantic_change",
+    "positive_control",
+]
+
+RUNGS: tuple[Rung, ...] = (
+    "identical",
+    "noop",
+    "punctuation",
+    "synonym",
+    "paraphrase",
+    "semantic_change",
+    "positive_control",
+)
+"""The seven rungs, mildest first. These strings are the rung ids everywhere."""
+
+MEANING_PRESERVING_RUNGS: tuple[Rung, ...] = ("noop", "punctuation", "synonym", "paraphrase")
+"""Rungs whose variant asks for the same answer as its base. `identical` is the noise floor, not one of them."""
+
+Category = Literal[
+    "instructions_code",
+    "reasoning_math",
+    "factual",
+    "scientific_explanation",
+    "creative_writing",
+    "advice_recommendation",
+]
+
+CATEGORIES: tuple[Category, ...] = (
+    "instructions_code",
+    "reasoning_math",
+    "factual",
+    "scientific_explanation",
+    "creative_writing",
+    "advice_recommendation",
+)
+"""The six categories of base prompts."""
+
+Origin = Literal["rule", "authored"]
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """One contiguous change of a text: `text[start:end]` becomes `replacement`.
+
+    Offsets are characters (Python code points) of the base text, half-open.
+    """
+
+    start: int
+    """First replaced character of the base."""
+    end: int
+    """One past the last replaced character of the base; equal to `start` for an insertion."""
+    replacement: str
+    """What stands there in the variant; empty for a deletion."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One base prompt and one edited variant of it: a row of the ladder and the unit of generation."""
+
+    pair_id: str
+    """Unique: `<prompt_id>/<edit>`."""
+    prompt_id: str
+    """Names the base prompt. The prompt, not the pair, is the unit of every statistic."""
+    category: Category
+    rung: Rung
+    rung_index: int
+    """Position of the rung in `RUNGS`, 0 to 6."""
+    edit: str
+    """Edit id, for example `trailing_space` or `paraphrase_1`. The edit class of the statistics."""
+    base: str
+    variant: str
+    meaning_preserving: bool
+    """True where a careful person would give both prompts the same answer (identical included)."""
+    origin: Origin
+    reason: str
+    """Why an authored variant is on its rung; empty for rule edits."""
+    replacements: tuple[Replacement, ...]
+    """Applied to `base` from the last to the first, they give `variant`. Sorted, not overlapping."""
+    ladder_version: str
+
+
+@dataclass(frozen=True)
+class AnswerSpan:
+    """Where the answer stands in one output, after the reasoning scaffold.
+
+    Offsets are characters of the output text that was examined (special tokens visible where the
+    engine lets us see them).
+    """
+
+    status: Literal["none", "closed", "unclosed", "empty_answer"]
+    """`none`: no scaffold, the whole output is the answer. `closed`: a scaffold and an answer after it.
+    `unclosed`: the scaffold never ends, there is no answer to score. `empty_answer`: the scaffold ends
+    and nothing follows."""
+    scaffold: str | None
+    """Name of the scaffold in the table of known ones, `shared_preamble` for a detected one, else None."""
+    start: int
+    """First character of the answer (after white space that follows a scaffold)."""
+    end: int
+    """One past the last character of the answer; equal to `start` when there is none."""

@@ -1,0 +1,96 @@
+"""Token path against obvious twins: RapidFuzz per prefix, a table filled cell by cell, and laws."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
+from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence, token_edit_distance
+
+# Few symbols, so that sequences share much; lengths differ, so that one side ends first.
+tokens = st.lists(st.integers(0, 3), max_size=30)
+
+
+def naive_distance(a: list[int], b: list[int]) -> int:
+    table = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            substituted = table[i - 1][j - 1] + (a[i - 1] != b[j - 1])
+            table[i][j] = min(table[i - 1][j] + 1, table[i][j - 1] + 1, substituted)
+    return table[-1][-1]
+
+
+@given(tokens, tokens)
+@settings(deadline=None, max_examples=150)
+def test_curve_is_the_distance_of_every_prefix(y: list[int], y_prime: list[int]) -> None:
+    expected = [naive_distance(y[:t], y_prime[:t]) for t in range(1, max(len(y), len(y_prime)) + 1)]
+    assert edit_distance_curve(y, y_prime).tolist() == expected
+
+
+def test_curve_against_rapidfuzz_at_the_length_of_real_outputs() -> None:
+    rng = random.Random(0)
+    for edits in (0, 3, 40, 400):
+        y = [rng.randrange(200) for _ in range(300)]
+        y_prime = list(y)
+        for _ in range(edits):
+            position = rng.randrange(len(y_prime))
+            y_prime[position : position + rng.randrange(2)] = [rng.randrange(200)] * rng.randrange(2)
+        curve = edit_distance_curve(y, y_prime)
+        assert len(curve) == max(len(y), len(y_prime))
+        for t in range(1, len(curve) + 1, 7):
+            assert curve[t - 1] == Levenshtein.distance(y[:t], y_prime[:t])
+        assert curve[-1] == Levenshtein.distance(y, y_prime)
+
+
+@given(tokens, tokens)
+@settings(deadline=None)
+def test_laws_of_the_curve(y: list[int], y_prime: list[int]) -> None:
+    curve = edit_distance_curve(y, y_prime)
+    shorter = min(len(y), len(y_prime))
+    steps = np.diff(np.concatenate([[0], curve]))
+    assert (edit_distance_curve(y_prime, y) == curve).all()
+    assert (edit_distance_curve(y, y) == 0).all()
+    assert (curve <= np.arange(1, len(curve) + 1)).all()
+    assert (np.abs(steps) <= 1).all()
+    assert (steps[:shorter] >= 0).all()  # while both run, nothing is ever repaired for good
+
+
+@given(tokens, tokens, tokens)
+@settings(deadline=None)
+def test_edit_distances_satisfy_the_triangle_inequality(a: list[int], b: list[int], c: list[int]) -> None:
+    def end(y: list[int], y_prime: list[int]) -> int:
+        return int(edit_distance_curve(y, y_prime)[-1]) if y or y_prime else 0
+
+    assert end(a, c) <= end(a, b) + end(b, c)
+
+
+@given(tokens, tokens, st.permutations(range(4)))
+@settings(deadline=None)
+def test_renaming_the_tokens_changes_nothing(y: list[int], y_prime: list[int], names: list[int]) -> None:
+    renamed = edit_distance_curve([names[t] for t in y], [names[t] for t in y_prime])
+    assert (renamed == edit_distance_curve(y, y_prime)).all()
+
+
+@given(tokens, tokens)
+@settings(deadline=None)
+def test_laws_of_the_normalised_distance(y: list[int], y_prime: list[int]) -> None:
+    distance = token_edit_distance(y, y_prime)
+    assert 0.0 <= distance <= 1.0
+    assert (distance == 0.0) == (y == y_prime)
+    assert distance == token_edit_distance(y_prime, y)
+    if y or y_prime:
+        assert distance == Levenshtein.distance(y, y_prime) / max(len(y), len(y_prime))
+
+
+@given(tokens, tokens, st.booleans())
+def test_first_divergence_is_where_the_curve_leaves_zero(y: list[int], y_prime: list[int], cut: bool) -> None:
+    divergence = first_divergence(y, y_prime, cut=cut)
+    curve = edit_distance_curve(y, y_prime)
+    nonzero = np.flatnonzero(curve)
+    assert divergence.step == (int(nonzero[0]) if nonzero.size else None)
+    assert divergence.censored == (cut and y == y_prime)
+    assert divergence == first_divergence(y_prime, y, cut=cut)

@@ -1,0 +1,121 @@
+"""Loops, flags and output spread: what must trigger, and what ordinary text must not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from lm_eval_sensitivity.metrics import CollapseFlags, collapse_flags, has_loop, output_spread
+
+NORMAL = (
+    "To install the package, open a terminal and type the command below. Then open a second terminal, "
+    "start the server, and check that the page loads. If it does not, read the log, look for the first "
+    "error, and search the page of known problems for it. Most errors come from a wrong version."
+)
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        [1, 2, 3, 4] * 6,
+        [9] * 24,
+        list(range(50)) + [1, 2, 3, 4, 5] * 12,
+        list(range(100)) + list(range(200, 250)) * 2,  # a paragraph twice: last half has period 50
+        [1, 2, 3, 4, 99] * 5 + [1, 2, 3, 4],  # six 4-grams, the last half being too short to tell
+        ["I", "cannot", "help", "with", "that."] * 8,
+        [symbol for n in range(12) for symbol in (100 + n, 1, 2, 3, 4, 5)],  # a list that counts for ever
+    ],
+    ids=["4-gram", "one token", "late loop", "repeated paragraph", "six 4-grams", "refrain", "counting"],
+)
+def test_loops(sequence: list[object]) -> None:
+    assert has_loop(sequence)
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        [],
+        [1],
+        NORMAL.split(),
+        [9] * 23,  # a ruled line of dashes
+        ["ha"] * 4,
+        list(range(40)) + [7] * 16,  # a periodic third is not a periodic half
+        [1, 2, 3, 4, 99] * 5,
+        [n if n % 80 else 7 for n in range(512) for _ in range(4 if n % 80 == 0 else 1)],  # seven separators
+        [1, 2, 3, 4] * 8 + list(range(100, 140)),  # it got out of its loop
+        list(range(100)) + list(range(200, 260)) + list(range(200, 240)),  # period fits less than twice
+    ],
+    ids=[
+        "empty",
+        "one",
+        "words",
+        "rule",
+        "laugh",
+        "last third",
+        "five 4-grams",
+        "separators",
+        "recovered",
+        "once and a bit",
+    ],
+)
+def test_no_loops(sequence: list[object]) -> None:
+    assert not has_loop(sequence)
+
+
+def test_overlapping_occurrences_are_not_counted_twice() -> None:
+    assert not has_loop([5] * 9, min_half=100)  # six overlapping 4-grams, two that do not overlap
+    assert has_loop([5] * 8, repeats=2, min_half=100)
+
+
+def test_a_string_is_refused_because_its_characters_are_no_symbols() -> None:
+    with pytest.raises(TypeError, match="split"):
+        has_loop(NORMAL)
+    with pytest.raises(TypeError, match="split"):
+        collapse_flags("", cut=False, unclosed=False)
+
+
+def test_arrays_and_lists_agree() -> None:
+    sequence = list(range(50)) + [1, 2, 3] * 30
+    assert has_loop(np.array(sequence, dtype=np.int32))
+    assert not has_loop(np.arange(90, dtype=np.int32))
+
+
+def test_flags() -> None:
+    assert collapse_flags(NORMAL.split(), cut=False, unclosed=False) == CollapseFlags(
+        False, False, False, False
+    )
+    assert collapse_flags([], cut=False, unclosed=True) == CollapseFlags(True, False, False, True)
+    looped = collapse_flags(np.zeros(512, dtype=np.int32), cut=True, unclosed=False)
+    assert looped == CollapseFlags(empty=False, loop=True, cut=True, unclosed=False)
+
+
+def test_spread_of_orthogonal_outputs_is_one() -> None:
+    assert output_spread(np.eye(5)) == pytest.approx(1.0)
+
+
+def test_spread_of_one_answer_to_everything_is_exactly_zero() -> None:
+    vector = np.random.default_rng(0).normal(size=384).astype(np.float32)
+    assert output_spread(np.tile(vector, (9, 1))) == 0.0
+
+
+def test_spread_of_two_opposite_outputs_is_two() -> None:
+    assert output_spread([[1.0, 0.0], [-2.0, 0.0]]) == 2.0
+
+
+def test_spread_leaves_out_outputs_without_a_vector() -> None:
+    nan = [math.nan, math.nan]
+    assert output_spread([[1.0, 0.0], nan, [0.0, 1.0], [0.0, 0.0]]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "vectors", [np.zeros((0, 3)), np.ones((1, 3)), np.array([[1.0, 0.0], [math.nan, 0.0]])]
+)
+def test_spread_below_two_outputs_is_undefined(vectors: object) -> None:
+    assert math.isnan(output_spread(vectors))  # type: ignore[arg-type]
+
+
+def test_spread_needs_a_table() -> None:
+    with pytest.raises(ValueError, match="prompt, dim"):
+        output_spread([1.0, 2.0])
