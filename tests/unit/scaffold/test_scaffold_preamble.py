@@ -1,0 +1,126 @@
+"""The detector of unknown preambles: what it finds, and what it must not call a preamble."""
+
+from __future__ import annotations
+
+import pytest
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.scaffold import SharedPreamble, detect_shared_preamble, find_answer
+
+PREAMBLE = "Thinking Process:\n\n1.  **Analyze the Request:**"
+ANSWERS = [
+    "The user asks for a poem about rain.",
+    "This is arithmetic: 17 times 3.",
+    "A question about the French Revolution.",
+    "Explain photosynthesis to a child.",
+    "Advice on moving to another city.",
+    "Write a function that reverses a list.",
+]
+
+
+def test_what_all_outputs_share_is_found() -> None:
+    outputs = {f"p{i}": f"{PREAMBLE}\n    {answer}" for i, answer in enumerate(ANSWERS)}
+    assert detect_shared_preamble(outputs) == SharedPreamble(PREAMBLE, 6, 6, 1.0, 6)
+    assert detect_shared_preamble(list(outputs.values())) == SharedPreamble(PREAMBLE, 6, 6, 1.0, 6)
+
+
+def test_some_outputs_may_differ_but_not_more_than_stated() -> None:
+    outputs = [f"{PREAMBLE} {answer}" for answer in ANSWERS[:4]] + ["I cannot help with that.", ""]
+    assert detect_shared_preamble(outputs) is None  # 4 of 6
+    assert detect_shared_preamble(outputs[:5]) == SharedPreamble(PREAMBLE, 5, 4, 0.8, 6)
+    assert detect_shared_preamble(outputs, min_share=0.66) == SharedPreamble(PREAMBLE, 6, 4, 4 / 6, 6)
+
+
+def test_exactly_the_stated_share_is_enough() -> None:
+    outputs = [f"{PREAMBLE} {i} and {i}" for i in range(14)] + [f"{i} to me" for i in range(11)]
+    assert detect_shared_preamble(outputs, min_share=0.56) == SharedPreamble(PREAMBLE, 25, 14, 0.56, 6)
+    assert detect_shared_preamble(outputs, min_share=0.57) is None
+
+
+def test_it_ends_with_a_whole_word() -> None:
+    outputs = [f"Here is what I will do for you: step{i} and so on" for i in range(5)]
+    found = detect_shared_preamble(outputs)
+    assert found is not None
+    assert found.text == "Here is what I will do for you:"
+    possessive = [f"I have thought about it, and I'{end} sure" for end in ("m", "d", "ll", "ve", "s")]
+    assert detect_shared_preamble(possessive).text == "I have thought about it, and"
+
+
+def test_layout_is_part_of_it() -> None:
+    outputs = [f"{PREAMBLE}{space}{answer}" for space, answer in zip("\n \t\n ", ANSWERS, strict=False)]
+    assert detect_shared_preamble(outputs).text == PREAMBLE
+    outputs = [f"{space}{PREAMBLE} {answer}" for space, answer in zip("\n \t\n ", ANSWERS, strict=False)]
+    assert detect_shared_preamble(outputs) is None
+
+
+@pytest.mark.parametrize(
+    "start", ["", "Sure! ", "Sure! Here is the ", "1. A. I am a ", "Internationalization notwithstanding, "]
+)
+def test_a_short_start_is_no_preamble(start: str) -> None:
+    outputs = [f"{start}{word} {answer}" for word, answer in zip("abcdef", ANSWERS, strict=True)]
+    assert detect_shared_preamble(outputs) is None
+
+
+def test_too_few_outputs_say_nothing() -> None:
+    outputs = [f"{PREAMBLE} {answer}" for answer in ANSWERS]
+    assert detect_shared_preamble(outputs[:4]) is None
+    assert detect_shared_preamble([]) is None
+    assert detect_shared_preamble({}) is None
+    assert detect_shared_preamble(outputs[:4], min_outputs=4) is not None
+
+
+@pytest.mark.parametrize("rest", ["", "\n", " .", " ---"])
+def test_identical_outputs_are_collapse(rest: str) -> None:
+    assert detect_shared_preamble([PREAMBLE + rest * (i % 2) for i in range(6)]) is None
+    assert detect_shared_preamble([PREAMBLE + rest] * 6) is None
+
+
+def test_a_page_with_one_differing_word_is_collapse() -> None:
+    page = "All work and no play makes Jack a dull boy. " * 20
+    assert (
+        detect_shared_preamble([f"{page}{word}" for word in ("one", "two", "three", "four", "five")]) is None
+    )
+
+
+def test_mostly_the_same_rest_is_collapse() -> None:
+    outputs = [f"{PREAMBLE} I cannot help with that."] * 5 + [f"{PREAMBLE} {ANSWERS[0]}", f"{PREAMBLE} so"]
+    assert detect_shared_preamble(outputs, min_share=1.0) is None
+    assert detect_shared_preamble(outputs[3:] + [f"{PREAMBLE} {a}" for a in ANSWERS[1:4]]) is not None
+
+
+def test_one_word_after_a_sentence_is_an_answer() -> None:
+    words = ("Paris", "42", "Blue", "Nobody", "1789")
+    found = detect_shared_preamble([f"The answer to your question is: {word}" for word in words])
+    assert found is not None
+    assert found.text == "The answer to your question is:"
+
+
+def test_some_outputs_may_be_cut_right_after_it() -> None:
+    outputs = [f"{PREAMBLE} {answer}" for answer in ANSWERS[:4]] + [PREAMBLE, PREAMBLE]
+    assert detect_shared_preamble(outputs) == SharedPreamble(PREAMBLE, 6, 6, 1.0, 6)
+
+
+def test_find_answer_takes_what_is_detected() -> None:
+    outputs = [f"{PREAMBLE}\n    {answer}" for answer in ANSWERS]
+    found = detect_shared_preamble(outputs)
+    assert found is not None
+    for output, answer in zip(outputs, ANSWERS, strict=True):
+        span = find_answer(output, "<|im_start|>assistant\n", shared_preamble=found.text)
+        assert (span.status, output[span.start : span.end]) == ("closed", answer)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"outputs": "one text"}, "`outputs` is one text of 8 characters"),
+        ({"outputs": ["a"], "min_share": 0.5}, "`min_share` is 0.5"),
+        ({"outputs": ["a"], "min_share": 1.1}, "`min_share` is 1.1"),
+        ({"outputs": ["a"], "min_share": float("nan")}, "`min_share` is nan"),
+        ({"outputs": ["a"], "min_outputs": 1}, "`min_outputs` is 1"),
+    ],
+)
+def test_mistakes_are_refused_in_words(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        detect_shared_preamble(**arguments)
+    assert str(error.value).startswith(message)
+    assert "accepted: " in str(error.value)
