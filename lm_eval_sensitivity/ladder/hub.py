@@ -1,0 +1,81 @@
+"""Fetching a ladder from the Hugging Face Hub: parquet files only, and nothing is ever executed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lm_eval_sensitivity.errors import InputError
+
+_PREFIX = "hf://datasets/"
+_HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?")
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A dataset repository on the Hub."""
+
+    repo_id: str
+    """`ORG/NAME`."""
+    revision: str | None
+    """Branch, tag or commit; None is the default branch."""
+
+    @property
+    def name(self) -> str:
+        """The id with its revision, as it was given."""
+        return self.repo_id + (f"@{self.revision}" if self.revision else "")
+
+
+def parse_hub_source(source: str) -> HubSource | None:
+    """`ORG/NAME[@REVISION]`, with or without `hf://datasets/` before it; None for anything else.
+
+    Raises:
+        InputError: the prefix is there, but what follows is no dataset id.
+
+    Example:
+        >>> parse_hub_source("hf://datasets/example/ladder@v1")
+        HubSource(repo_id='example/ladder', revision='v1')
+        >>> parse_hub_source("./my-ladder") is None
+        True
+    """
+    match = _HUB_ID.fullmatch(source.removeprefix(_PREFIX))
+    if match:
+        return HubSource(match["repo"], match["revision"])
+    if source.startswith("hf:"):
+        raise InputError(
+            f"`source` is {source!r}; accepted on the Hub is 'hf://datasets/ORG/NAME' with an optional "
+            "'@REVISION'. Correct the id."
+        )
+    return None
+
+
+def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
+    """A local folder with the parquet files of the given subsets.
+
+    Raises:
+        InputError: huggingface_hub is not installed, or the files cannot be fetched.
+    """
+    try:
+        import huggingface_hub  # not at the top: a packaged or local ladder needs no network library
+    except ImportError:
+        raise InputError(
+            f"`source` is {hub.name!r}, which is on the Hub, but huggingface_hub is not installed. Run `pip "
+            "install huggingface_hub`, or give a local folder."
+        ) from None
+    try:
+        folder = huggingface_hub.snapshot_download(
+            hub.repo_id,
+            repo_type="dataset",
+            revision=hub.revision,
+            # Nothing else comes down: a repository can hold scripts, and large files of other purposes.
+            allow_patterns=[f"{subset}/test.parquet" for subset in subsets] + ["test.parquet"],
+        )
+    except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
+        problem = str(error).strip().splitlines()
+        raise InputError(
+            f"`source` is {hub.name!r}: there is no such local folder, and the Hub dataset cannot be "
+            f"fetched: {(problem or [type(error).__name__])[0][:200]}. Check the name, the revision and the "
+            "network."
+        ) from None
+    return Path(folder)

@@ -1,0 +1,46 @@
+"""Ladder files in JSON lines: one row per line, with the same fields as the parquet columns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.schema import check_columns
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Rows of a JSON lines file; blank lines are skipped. Fields are checked by name only.
+
+    Raises:
+        InputError: not UTF-8, or a line is no JSON object with exactly the ladder's columns.
+    """
+    rows = []
+    # Not splitlines: it also cuts at U+2028, which JSON allows inside a text.
+    for number, line in enumerate(decode_utf8(read_limited(path), path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"`{path}`, line {number}"
+        try:
+            row = json.loads(line, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{where} is not a JSON object: {str(error)[:200]}. Write one object per line."
+            ) from None
+        if not isinstance(row, dict):
+            raise InputError(
+                f"{where} holds a {type(row).__name__}, not a JSON object. Write one object per line."
+            )
+        check_columns(list(row), where)
+        rows.append(row)
+    return rows
+
+
+def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object as a dictionary; a repeated key is an error instead of a silent last one wins."""
+    names = dict(items)
+    if len(names) < len(items):
+        raise ValueError("a field stands there twice")
+    return names

@@ -1,0 +1,243 @@
+"""Loading a ladder: the packaged one, a local folder or file, or a dataset on the Hub.
+
+Whatever the source, the rows pass the same checks (`schema`), and the content hash is recomputed
+from them: a stale or edited copy is refused instead of measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.ladder import hub
+from lm_eval_sensitivity.ladder.build import build_pairs
+from lm_eval_sensitivity.ladder.jsonl import read_jsonl
+from lm_eval_sensitivity.ladder.parquet import read_parquet
+from lm_eval_sensitivity.ladder.schema import column_hashes, content_hash, pairs_from_rows, rows_from_pairs
+from lm_eval_sensitivity.ladder.sources import read_source
+from lm_eval_sensitivity.types import RUNGS, Pair, Rung
+
+LADDER_NAME = "prompt_sensitivity_ladder"
+"""Name of the packaged ladder and of its folder."""
+SUBSETS = ("full", "core", "mini")
+"""Names of the published subsets, largest first. Which of them exist depends on the source."""
+LARGEST = "largest"
+SUBSET_FILE = "test.parquet"
+
+_FILE_SUFFIXES = (".parquet", ".jsonl", ".yaml", ".yml")
+_ACCEPTED_SOURCES = (
+    f"Accepted: a folder, a file ending in {', '.join(_FILE_SUFFIXES)}, or a Hub dataset, 'ORG/NAME' or "
+    "'hf://datasets/ORG/NAME@REVISION'. Check the name."
+)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """One loaded subset of a ladder, validated."""
+
+    name: str
+    """Where it comes from: the packaged name, a folder or file name, or a Hub id with its revision."""
+    subset: str
+    version: str
+    """The one ladder version of all rows."""
+    content_hash: str
+    """SHA-256 of all rows, recomputed while loading. Results of different hashes are not comparable."""
+    pairs: tuple[Pair, ...]
+    """In file order: mildest rung first, edit by edit, prompt by prompt."""
+
+    def rung(self, name: str) -> tuple[Pair, ...]:
+        """The pairs of one rung, in order.
+
+        Raises:
+            InputError: `name` is no rung.
+        """
+        if name not in RUNGS:
+            raise InputError(
+                f"`rung` is {name!r}; accepted: {', '.join(map(repr, RUNGS))}.{did_you_mean(name, RUNGS)} "
+                "Correct the name."
+            )
+        return tuple(pair for pair in self.pairs if pair.rung == name)
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The rungs that have pairs, mildest first."""
+        present = {pair.rung for pair in self.pairs}
+        return tuple(rung for rung in RUNGS if rung in present)
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """The edit ids that have pairs, in ladder order."""
+        return tuple(dict.fromkeys(pair.edit for pair in self.pairs))
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """Base prompt by prompt id, in ladder order."""
+        return {pair.prompt_id: pair.base for pair in self.pairs}
+
+
+def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladder:
+    """Load and validate one subset of a ladder.
+
+    Args:
+        source: None for the packaged ladder; a local folder (`<subset>/test.parquet`, or one parquet
+            file in it); a `.parquet`, `.jsonl` or authored `.yaml` file; or a Hub dataset,
+            `ORG/NAME[@REVISION]` or `hf://datasets/ORG/NAME[@REVISION]`. An existing local path wins.
+        subset: 'full', 'core', 'mini', another subset folder of the source, or 'largest'. A single
+            file is one subset, so there is nothing to choose in it.
+
+    Raises:
+        InputError: the source or the subset does not exist, or the rows break a rule; the message
+            names the file, the row and the column.
+
+    Example:
+        >>> ladder = load_ladder(subset="mini")
+        >>> len(ladder.prompts), ladder.rung("identical")[0].edit
+        (9, 'identical')
+        >>> load_ladder(subset="minni")
+        Traceback (most recent call last):
+            ...
+        lm_eval_sensitivity.errors.InputError: `subset` is 'minni'; ... Did you mean 'mini'?...
+    """
+    if source is None:
+        return _from_folder(packaged_folder(), LADDER_NAME, subset)
+    path, kind = _look_up(source)
+    if kind == "folder":
+        return _from_folder(path, path.resolve().name, subset)
+    if kind == "file":
+        _check_subset_name(subset, [*SUBSETS, path.stem])
+        return _from_file(path, path.name, path.stem)
+    on_hub = hub.parse_hub_source(str(source))
+    if on_hub is None:
+        raise InputError(f"`source` is {str(source)!r}: there is no such folder or file. {_ACCEPTED_SOURCES}")
+    _check_subset_name(subset, SUBSETS)
+    wanted = SUBSETS if subset == LARGEST else (subset,)
+    return _from_folder(hub.download(on_hub, wanted), on_hub.name, subset)
+
+
+def _look_up(source: str | Path) -> tuple[Path, Literal["folder", "file", "neither"]]:
+    """The source as a local path, and what stands there."""
+    if not isinstance(source, (str, Path)) or not str(source).strip():
+        raise InputError(f"`source` is {source!r}, which is neither a path nor a name. {_ACCEPTED_SOURCES}")
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return path, "folder"
+        # A missing file is a file by its suffix: nobody who types it means a Hub dataset.
+        return path, "file" if path.suffix.lower() in _FILE_SUFFIXES or path.exists() else "neither"
+    except (OSError, RuntimeError, ValueError) as error:
+        # Too long a name, no permission, an unknown home folder (`~nobody`), a NUL character.
+        raise InputError(
+            f"`source` is {str(source)[:200]!r}, which cannot be looked up: {error.args[-1]}. {_ACCEPTED_SOURCES}"
+        ) from None
+
+
+def packaged_folder() -> Path:
+    """The folder of the packaged ladder: inside the installed package, else in the source checkout.
+
+    Raises:
+        InputError: neither exists, so the installation is incomplete.
+    """
+    here = Path(__file__).resolve()
+    candidates = (here.parent / "data", here.parents[2] / "datasets" / LADDER_NAME)
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise InputError(
+        f"The packaged ladder is missing: no folder `{candidates[0]}`. Install the package again."
+    )
+
+
+def _from_folder(folder: Path, name: str, subset: str) -> Ladder:
+    try:
+        available = {path.parent.name: path for path in sorted(folder.glob(f"*/{SUBSET_FILE}"))}
+        single = sorted(folder.glob("*.parquet"))
+    except OSError as error:
+        raise InputError(
+            f"The folder `{folder}` cannot be read: {error.strerror}. Check its permissions."
+        ) from None
+    if not available and len(single) == 1:
+        _check_subset_name(subset, [*SUBSETS, single[0].stem])
+        return _from_file(single[0], name, single[0].stem)
+    if not available:
+        raise InputError(
+            f"The folder `{folder}` holds no ladder: accepted is one parquet file, or "
+            f"`<subset>/{SUBSET_FILE}` with a subset such as {', '.join(map(repr, SUBSETS))}. Check the path."
+        )
+    chosen = _choose_subset(subset, tuple(available), folder)
+    return _from_file(available[chosen], name, chosen)
+
+
+def _choose_subset(subset: str, available: tuple[str, ...], folder: Path) -> str:
+    _check_subset_name(subset, [*SUBSETS, *available])
+    if subset == LARGEST:
+        present = [name for name in SUBSETS if name in available] or list(available)
+        return present[0]
+    if subset not in available:
+        raise InputError(
+            f"`subset` is {subset!r}, which `{folder}` does not have; available: "
+            f"{', '.join(map(repr, available))} and {LARGEST!r}. Choose one of them."
+        )
+    return subset
+
+
+def _check_subset_name(subset: str, accepted: Sequence[str]) -> None:
+    names = list(dict.fromkeys([LARGEST, *accepted]))
+    if subset not in names:
+        raise InputError(
+            f"`subset` is {subset!r}; accepted: {', '.join(map(repr, names))}.{did_you_mean(subset, names)} "
+            "Correct the name."
+        )
+
+
+def _from_file(path: Path, name: str, subset: str) -> Ladder:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        rows, metadata = read_parquet(path)
+        pairs = pairs_from_rows(rows, str(path))
+        _check_stored(pairs, metadata, path)
+    elif suffix == ".jsonl":
+        pairs = pairs_from_rows(read_jsonl(path), str(path))
+    elif suffix in _FILE_SUFFIXES:
+        # Through the same checks as any other rows: an authored variant can equal its base.
+        pairs = pairs_from_rows(rows_from_pairs(build_pairs(read_source(path))), str(path))
+    else:
+        raise InputError(
+            f"`source` is the file `{path}`; accepted are files ending in {', '.join(_FILE_SUFFIXES)}."
+        )
+    return Ladder(name, subset, pairs[0].ladder_version, content_hash(pairs), pairs)
+
+
+def _check_stored(pairs: tuple[Pair, ...], metadata: dict[str, str], path: Path) -> None:
+    """Compare the rows with the version and hashes that the file itself carries."""
+    if "content_hash" not in metadata or "ladder_version" not in metadata:
+        raise InputError(
+            f"`{path}` carries no content hash in its metadata, so nobody can tell whether it is complete. "
+            "Build it with this package, or save its rows as .jsonl, which needs none."
+        )
+    if metadata["ladder_version"] != pairs[0].ladder_version:
+        raise InputError(
+            f"`{path}`: the metadata says ladder version {metadata['ladder_version']!r}, but "
+            f"`ladder_version` in the rows is {pairs[0].ladder_version!r}. Download or build the file again."
+        )
+    if metadata["content_hash"] != content_hash(pairs):
+        raise InputError(
+            f"`{path}`: the rows do not have the content hash that the metadata "
+            f"states{_difference(pairs, metadata)}. The file was changed after it was built. Download or "
+            "build it again."
+        )
+
+
+def _difference(pairs: tuple[Pair, ...], metadata: dict[str, str]) -> str:
+    """Which columns differ from their stored hashes, as the end of a clause; empty when it cannot be told."""
+    try:
+        stored = json.loads(metadata.get("column_hashes", ""))
+        changed = [column for column, digest in column_hashes(pairs).items() if stored[column] != digest]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    if not changed:
+        return " (every column still has its own stored hash, so the stated hash itself was changed)"
+    return f" (changed: {', '.join(f'`{column}`' for column in changed)})"

@@ -1,0 +1,237 @@
+"""What a ladder's rows must look like, and their content hash.
+
+`pairs_from_rows` is the one place where rows from outside (parquet, JSON lines) become `Pair`
+records. Every message names the file, the row and the column, so that the row can be found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, MAX_ROWS
+from lm_eval_sensitivity.ladder.replacements import apply_replacements
+from lm_eval_sensitivity.types import CATEGORIES, MEANING_PRESERVING_RUNGS, RUNGS, Pair, Replacement, Rung
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Pair))
+"""The columns of a ladder file, in order: the fields of `Pair`."""
+
+ORIGINS = ("rule", "authored")
+IDENTICAL_EDIT = "identical"
+"""The edit of the rung `identical`, whose variant is the base."""
+
+_TYPES: dict[str, type] = {"rung_index": int, "meaning_preserving": bool, "replacements": list}
+_ACCEPTED = {"category": CATEGORIES, "rung": RUNGS, "origin": ORIGINS}
+_MAY_BE_EMPTY = ("reason",)
+
+Row = Mapping[str, Any]
+
+
+def is_meaning_preserving(rung: Rung) -> bool:
+    """True for the rungs whose variant asks for the same answer as its base, `identical` included."""
+    return rung == "identical" or rung in MEANING_PRESERVING_RUNGS
+
+
+def rows_from_pairs(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
+    """Pairs as plain rows: a dictionary of the columns each, replacements as a list of dictionaries."""
+    return [{**asdict(pair), "replacements": [asdict(each) for each in pair.replacements]} for pair in pairs]
+
+
+def content_hash(pairs: Iterable[Pair]) -> str:
+    """SHA-256 of the canonical JSON of all rows, every column included, as 64 hexadecimal digits.
+
+    Canonical: a list of rows in ladder order, keys sorted, no white space, UTF-8.
+
+    Example:
+        >>> content_hash([])[:16]
+        '4f53cda18c2baa0c'
+    """
+    return _digest(rows_from_pairs(pairs))
+
+
+def column_hashes(pairs: Iterable[Pair]) -> dict[str, str]:
+    """SHA-256 of each column alone: they tell which column of a changed file differs."""
+    rows = rows_from_pairs(pairs)
+    return {column: _digest([row[column] for row in rows]) for column in COLUMNS}
+
+
+def check_columns(received: Sequence[str], where: str) -> None:
+    """Raise InputError unless `received` are exactly the columns of a ladder.
+
+    Args:
+        received: column names.
+        where: the file and, for JSON lines, the row; opens the message.
+    """
+    missing = [column for column in COLUMNS if column not in received]
+    unknown = [column for column in received if column not in COLUMNS]
+    if missing:
+        suggestion = did_you_mean(missing[0], unknown)
+        raise InputError(
+            f"{where}: the column `{missing[0]}` is missing.{suggestion} A ladder has the columns "
+            f"{', '.join(COLUMNS)}. Add it, or build the file from its sources."
+        )
+    if unknown:
+        raise InputError(
+            f"{where}: the column `{unknown[0]}` is not part of a ladder.{did_you_mean(unknown[0], COLUMNS)} "
+            "Remove it."
+        )
+
+
+def pairs_from_rows(rows: Sequence[Row], file: str) -> tuple[Pair, ...]:
+    """Validated pairs.
+
+    Args:
+        rows: one mapping per row with exactly the columns `COLUMNS`.
+        file: named in every message.
+
+    Raises:
+        InputError: a row or the table breaks a rule of the ladder.
+    """
+    if not rows:
+        raise InputError(f"`{file}` has no rows. A ladder needs at least one pair.")
+    if len(rows) > MAX_ROWS:
+        raise InputError(
+            f"`{file}` has {len(rows)} rows, more than the accepted {MAX_ROWS}. Split it into subsets."
+        )
+    pairs = tuple(
+        pair_from_row(row, f"`{file}`, row {_row_name(row, number)}") for number, row in enumerate(rows)
+    )
+    _check_table(pairs, file)
+    return pairs
+
+
+def pair_from_row(row: Row, where: str) -> Pair:
+    """One validated pair; `where` opens the message of an InputError.
+
+    Checked: types, lengths and known names; `rung_index` and `meaning_preserving` follow from the
+    rung; `pair_id` is `<prompt_id>/<edit>`; the variant differs from the base, except on the rung
+    `identical`, and is what the replacements make of it.
+    """
+    for column in COLUMNS:
+        _check_cell(row[column], column, where)
+    replacements = tuple(_replacement(each, where) for each in row["replacements"])
+    pair = Pair(**{**row, "replacements": replacements})
+    expected = {
+        "rung_index": RUNGS.index(pair.rung),
+        "meaning_preserving": is_meaning_preserving(pair.rung),
+        "pair_id": f"{pair.prompt_id}/{pair.edit}",
+    }
+    for column, value in expected.items():
+        if row[column] != value:
+            raise InputError(
+                f"{where}: `{column}` is {_shown(row[column])}, but its rung {pair.rung!r} and ids ask for "
+                f"{value!r}. Correct one of them."
+            )
+    _check_texts(pair, where)
+    return pair
+
+
+def _check_cell(value: object, column: str, where: str) -> None:
+    wanted = _TYPES.get(column, str)
+    if type(value) is not wanted:  # not isinstance: a bool is an int in Python
+        raise InputError(
+            f"{where}: `{column}` is {_shown(value)} of type {type(value).__name__}; accepted is "
+            f"{wanted.__name__}."
+        )
+    if isinstance(value, str):
+        _check_string(value, column, where)
+        accepted = _ACCEPTED.get(column)
+        if accepted and value not in accepted:
+            raise InputError(
+                f"{where}: `{column}` is {_shown(value)}; accepted: "
+                f"{', '.join(map(repr, accepted))}.{did_you_mean(value[:100], accepted)} Correct the name."
+            )
+
+
+def _check_string(value: str, column: str, where: str) -> None:
+    if len(value) > MAX_CELL_CHARACTERS:
+        raise InputError(
+            f"{where}: `{column}` has {len(value)} characters; accepted are at most {MAX_CELL_CHARACTERS}. "
+            "Shorten it."
+        )
+    if not value.strip() and column not in _MAY_BE_EMPTY:
+        raise InputError(f"{where}: `{column}` is blank. Give it a text.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where}: `{column}` has half of a surrogate pair at character {error.start}, which is no text. "
+            "Save the file as UTF-8."
+        ) from None
+
+
+def _replacement(value: object, where: str) -> Replacement:
+    wanted = {"start": int, "end": int, "replacement": str}
+    if not isinstance(value, Mapping) or {key: type(each) for key, each in value.items()} != wanted:
+        raise InputError(
+            f"{where}: `replacements` holds {_shown(value)}; accepted are objects with the integers `start` "
+            "and `end` and the text `replacement`."
+        )
+    _check_string("." + value["replacement"], "replacements", where)  # the dot: a deletion may be blank
+    return Replacement(**value)
+
+
+def _check_texts(pair: Pair, where: str) -> None:
+    if (pair.base == pair.variant) != (pair.rung == "identical"):
+        raise InputError(
+            f"{where}: `variant` {'equals' if pair.base == pair.variant else 'differs from'} `base` on the "
+            f"rung {pair.rung!r}. They are equal on the rung 'identical' and on no other. Correct the text "
+            "or the rung."
+        )
+    try:
+        edited = apply_replacements(pair.base, pair.replacements)
+    except ValueError as error:
+        raise InputError(
+            f"{where}: `replacements` cannot be applied to `base`: {error}. Build the row again."
+        ) from None
+    if edited != pair.variant:
+        raise InputError(
+            f"{where}: `replacements` applied to `base` give {_shown(edited)}, but `variant` is "
+            f"{_shown(pair.variant)}. Build the row again."
+        )
+
+
+def _check_table(pairs: Sequence[Pair], file: str) -> None:
+    """Rules that take more than one row: each key keeps one value, and pair ids are unique."""
+    seen: set[str] = set()
+    for pair in pairs:
+        if pair.pair_id in seen:
+            raise InputError(f"`{file}`: the `pair_id` {pair.pair_id!r} stands in two rows. Remove one.")
+        seen.add(pair.pair_id)
+    _check_constant(pairs, file, "prompt_id", "base", lambda pair: (pair.prompt_id, pair.base))
+    _check_constant(pairs, file, "prompt_id", "category", lambda pair: (pair.prompt_id, pair.category))
+    _check_constant(pairs, file, "edit", "rung", lambda pair: (pair.edit, pair.rung))
+    _check_constant(pairs, file, "ladder", "ladder_version", lambda pair: ("", pair.ladder_version))
+
+
+def _check_constant(
+    pairs: Sequence[Pair], file: str, key: str, column: str, get: Callable[[Pair], tuple[str, str]]
+) -> None:
+    first: dict[str, tuple[str, str]] = {}
+    for pair in pairs:
+        name, value = get(pair)
+        known, known_row = first.setdefault(name, (value, pair.pair_id))
+        if known != value:
+            raise InputError(
+                f"`{file}`, row {pair.pair_id!r}: `{column}` is {_shown(value)}, but {_shown(known)} in row "
+                f"{known_row!r}. One {key} has one {column}. Correct one of the rows."
+            )
+
+
+def _row_name(row: Row, number: int) -> str:
+    pair_id = row.get("pair_id")
+    return repr(pair_id[:200]) if isinstance(pair_id, str) and pair_id.strip() else f"number {number + 1}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _digest(value: object) -> str:
+    canonical = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()

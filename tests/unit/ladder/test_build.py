@@ -1,0 +1,177 @@
+"""Building: rows from sources, their order, the written parquet, the card and the module entry."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import build_pairs, content_hash, load_ladder
+from lm_eval_sensitivity.ladder.__main__ import build_folder, main
+from lm_eval_sensitivity.ladder.card import update_card
+from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.parquet import SCHEMA, read_parquet, write_parquet
+from lm_eval_sensitivity.ladder.replacements import apply_replacements
+from lm_eval_sensitivity.ladder.schema import COLUMNS, column_hashes
+from lm_eval_sensitivity.ladder.sources import read_source
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Pair
+
+FOLDER = packaged_folder()
+SOURCE = read_source(FOLDER / "sources" / "mini.yaml")
+PAIRS = build_pairs(SOURCE)
+
+
+def test_committed_parquet_is_what_the_sources_build() -> None:
+    committed = load_ladder(subset="mini")
+    assert committed.pairs == tuple(PAIRS)
+    assert committed.content_hash == content_hash(PAIRS)
+    assert committed.version == SOURCE.ladder_version
+
+
+def test_counts_per_rung() -> None:
+    assert {rung: sum(pair.rung == rung for pair in PAIRS) for rung in RUNGS} == {
+        "identical": 9,
+        "noop": 9 * 8 + 2,  # only two bases have an accented letter for nfd
+        "punctuation": 7 + 8 + 9 + 2 + 7 + 9,
+        "synonym": 18,
+        "paraphrase": 18,
+        "semantic_change": 9,
+        "positive_control": 18,
+    }
+
+
+def test_rows_are_ordered_by_rung_then_edit_then_prompt() -> None:
+    prompts = [prompt.prompt_id for prompt in SOURCE.prompts]
+    edits = list(dict.fromkeys(pair.edit for pair in PAIRS))
+    keys = [(pair.rung_index, edits.index(pair.edit), prompts.index(pair.prompt_id)) for pair in PAIRS]
+    assert keys == sorted(keys)
+
+
+def test_first_rows_of_a_rung_span_all_prompts() -> None:
+    for rung in RUNGS:
+        rows = [pair.prompt_id for pair in PAIRS if pair.rung == rung]
+        assert rung == "punctuation" or len(set(rows[:9])) == 9
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.pair_id)
+def test_pair_is_consistent(pair: Pair) -> None:
+    assert pair.pair_id == f"{pair.prompt_id}/{pair.edit}"
+    assert RUNGS[pair.rung_index] == pair.rung
+    assert apply_replacements(pair.base, pair.replacements) == pair.variant
+    assert (pair.variant == pair.base) == (pair.rung == "identical")
+    assert pair.meaning_preserving == (pair.rung in ("identical", *MEANING_PRESERVING_RUNGS))
+    assert (pair.origin == "rule") == (pair.rung in ("identical", "noop", "punctuation"))
+    assert bool(pair.reason) == (pair.origin == "authored")
+
+
+def test_variants_of_a_prompt_are_all_different() -> None:
+    texts = [(pair.prompt_id, pair.variant) for pair in PAIRS]
+    assert len(set(texts)) == len(texts)
+
+
+def test_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
+    write_parquet(PAIRS, tmp_path / "a" / "test.parquet")
+    write_parquet(build_pairs(SOURCE), tmp_path / "b" / "test.parquet")
+    assert (tmp_path / "a" / "test.parquet").read_bytes() == (tmp_path / "b" / "test.parquet").read_bytes()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["test.parquet"]
+
+
+def test_parquet_has_the_columns_types_and_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "test.parquet"
+    write_parquet(PAIRS, path)
+    schema = pq.read_schema(path)
+    assert schema.names == list(COLUMNS)
+    assert str(schema.field("rung_index").type) == "int8"
+    assert schema.equals(SCHEMA)
+    rows, metadata = read_parquet(path)
+    assert len(rows) == len(PAIRS)
+    assert metadata["content_hash"] == content_hash(PAIRS)
+    assert metadata["ladder_version"] == "0.1.0"
+
+
+def test_content_hash_depends_on_every_column_and_on_the_order() -> None:
+    changed = {
+        "pair_id": "x",
+        "prompt_id": "x",
+        "category": "factual",
+        "rung": "noop",
+        "rung_index": 9,
+        "edit": "x",
+        "base": "x",
+        "variant": "x",
+        "meaning_preserving": False,
+        "origin": "authored",
+        "reason": "x",
+        "replacements": PAIRS[9].replacements,
+        "ladder_version": "x",
+    }
+    assert set(changed) == set(COLUMNS)
+    plain = content_hash(PAIRS)
+    hashes = column_hashes(PAIRS)
+    for column, value in changed.items():
+        edited = [Pair(**{**vars(PAIRS[0]), column: value}), *PAIRS[1:]]
+        assert content_hash(edited) != plain
+        assert [c for c, digest in column_hashes(edited).items() if digest != hashes[c]] == [column]
+    assert content_hash(PAIRS[::-1]) != plain
+
+
+def test_own_prompts_without_variants_get_the_rungs_of_the_rules(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        'ladder_version: "7"\nprompts:\n- {id: a, category: factual, base: What is rain}\n', encoding="utf-8"
+    )
+    ladder = load_ladder(str(path))
+    assert (ladder.name, ladder.subset, ladder.version) == ("own.yaml", "own", "7")
+    assert ladder.rungs == ("identical", "noop", "punctuation")
+    assert ladder.prompts == {"a": "What is rain"}
+
+
+def test_module_entry_builds_a_folder_from_its_sources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sources").mkdir()
+    shutil.copy(FOLDER / "sources" / "mini.yaml", tmp_path / "sources" / "mini.yaml")
+    main([str(tmp_path)])
+    assert capsys.readouterr().out == f"mini: {len(PAIRS)} pairs, 0.1.0, {content_hash(PAIRS)}\n"
+    assert load_ladder(str(tmp_path)).pairs == tuple(PAIRS)
+
+
+def test_module_entry_without_sources_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="sources/<subset>"):
+        build_folder(tmp_path)
+
+
+def test_card_counts_are_those_of_the_data() -> None:
+    card = (FOLDER / "README.md").read_text("utf-8")
+    ladder = load_ladder()
+    assert update_card(card, ladder) == card, "run `python -m lm_eval_sensitivity.ladder`"
+    # Counted here again from the data, so that the generator cannot agree with itself only.
+    assert f"{len(PAIRS)} pairs of 9 base prompts" in card
+    assert ladder.content_hash in card
+    for edit in ladder.edits:
+        (count,) = re.findall(rf"\| `{edit}` \| \w+ \| (\d+) \|", card)
+        assert int(count) == sum(pair.edit == edit for pair in PAIRS)
+
+
+def test_card_front_matter_names_existing_data_and_the_right_size() -> None:
+    _, front, _ = (FOLDER / "README.md").read_text("utf-8").split("---\n", 2)
+    metadata = yaml.safe_load(front)
+    assert metadata["license"] == "apache-2.0"
+    assert metadata["language"] == ["en"]
+    assert metadata["size_categories"] == ["n<1K"]
+    assert len(PAIRS) < 1000
+    assert [config["config_name"] for config in metadata["configs"]] == ["mini"]
+    for config in metadata["configs"]:
+        (files,) = config["data_files"]
+        assert files["split"] == "test"
+        assert (FOLDER / files["path"]).is_file()
+
+
+def test_dataset_folder_holds_no_python() -> None:
+    assert not list(FOLDER.rglob("*.py"))
+    assert not (FOLDER.parent / "__init__.py").exists()

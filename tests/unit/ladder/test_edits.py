@@ -1,0 +1,169 @@
+"""Rule edits: golden pairs, the catalogue, protected spans, the registry."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lm_eval_sensitivity.ladder.edits import EDITS, Protection, protected_spans, register
+from lm_eval_sensitivity.ladder.edits.words import ABBREVIATIONS, CLAUSE_WORDS, FUNCTION_WORDS, looks_english
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "edits"
+EXPECTED_EDITS = {
+    "noop": [
+        "leading_space",
+        "trailing_space",
+        "leading_newline",
+        "trailing_newline",
+        "double_space",
+        "mid_newline",
+        "nbsp",
+        "zero_width_space",
+        "nfd",
+    ],
+    "punctuation": [
+        "duplicate_period",
+        "comma_semicolon",
+        "parenthesize_word",
+        "curly_quotes",
+        "drop_final_period",
+        "bullet_prefix",
+    ],
+}
+
+
+def goldens(edit: str) -> list[dict[str, str | None]]:
+    cases: list[dict[str, str | None]] = yaml.safe_load((GOLDEN / f"{edit}.yaml").read_text("utf-8"))
+    return cases
+
+
+ALL_GOLDENS = [(path.stem, case) for path in sorted(GOLDEN.glob("*.yaml")) for case in goldens(path.stem)]
+
+
+@pytest.mark.parametrize(("edit", "case"), ALL_GOLDENS)
+def test_golden(edit: str, case: dict[str, str]) -> None:
+    assert EDITS[edit].variant(case["before"]) == case["after"]
+
+
+def test_catalogue_every_edit_has_a_golden_file_and_nothing_else_does() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == set(EDITS)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_catalogue_goldens_are_enough_and_varied(edit: str) -> None:
+    cases = goldens(edit)
+    applied = [case for case in cases if case["after"] is not None]
+    assert len(applied) >= 5
+    assert any(case["after"] is None for case in cases)
+    assert len({case["before"] for case in cases}) == len(cases)
+    before = "".join(str(case["before"]) for case in cases)
+    assert any("\u0590" <= character <= "\u06ff" for character in before), "no right-to-left script"
+    assert any(character >= "\U0001f300" for character in before), "no emoji"
+    assert "`" in before or edit == "zero_width_space", "no code"
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_catalogue_every_edit_documents_itself_by_example(edit: str) -> None:
+    docstring = EDITS[edit].function.__doc__ or ""
+    examples = doctest.DocTestParser().get_examples(docstring)
+    assert any(edit in example.source for example in examples)
+    assert docstring.split("\n")[0].endswith(".")
+
+
+def test_edits_and_their_order_are_those_of_the_ladder() -> None:
+    by_rung = {rung: [edit.name for edit in EDITS.values() if edit.rung == rung] for rung in EXPECTED_EDITS}
+    assert by_rung == EXPECTED_EDITS
+    assert list(EDITS) == EXPECTED_EDITS["noop"] + EXPECTED_EDITS["punctuation"]
+
+
+def test_registering_a_name_twice_is_an_error_and_changes_nothing() -> None:
+    before = dict(EDITS)
+
+    def nbsp(text: str) -> None:
+        return None
+
+    with pytest.raises(ValueError, match="'nbsp' is already registered"):
+        register("noop")(nbsp)
+    assert before == EDITS
+
+
+@pytest.mark.parametrize(
+    ("text", "protected"),
+    [
+        ("It's the dogs' bowl, isn't it", []),
+        ('Say "it\'s" now', [("quote", '"it\'s"')]),
+        (
+            "Say «bonjour» or „Hallo“ or ‘it’s’ or “hey” or 「你好」",
+            ["«bonjour»", "„Hallo“", "‘it’s’", "“hey”", "「你好」"],
+        ),
+        ("a 'single one' too", ["'single one'"]),
+        # Nested and crossing quotations are one span, from the first quote to the last.
+        ("say \"a 'b c' d\" now", ["\"a 'b c' d\""]),
+        ("say \"a 'b\" c' now", ["\"a 'b\" c'"]),
+        ("rock in the '90s and the dogs' '80s", ["90s", "80s"]),
+        ("from 14:35 to 17:10", ["14:35", "17:10"]),
+        ("3.5, 1,000 and 50% of 1 000 000", ["3.5", "1,000", "50%", "1 000 000"]),
+        ("pay $1,000.50, 20 € or -5 °C", ["$1,000.50", "20 €", "-5 °C"]),
+        ("300 g, 150 ml, 4 people, 2 eggs", ["300 g", "150 ml", "4", "2"]),
+        ("5 p.m. or 10 o'clock", ["5 p.m.", "10 o'clock"]),
+        ("GPT-4 and 3D, the 10th", ["GPT-4", "3D", "10th"]),
+        ("我有3个苹果", ["3"]),
+        ("٣٫٥ كيلو", ["٣٫٥"]),
+        (
+            "see https://example.org/a?b=c,d. Or www.example.org!",
+            ["https://example.org/a?b=c,d", "www.example.org"],
+        ),
+        ("mail me@example.org, read notes.txt", ["me@example.org", "notes.txt"]),
+        ("run `f(x)` and ``a ` b``", ["`f(x)`", "``a ` b``"]),
+        ("a lone ` tick\n\nand another ` there", []),
+        ("```python\nx = 'a'\n```\nand ~~~ no fence", ["```python\nx = 'a'\n```"]),
+        ("```\nnever closed", ["```\nnever closed"]),
+        ('6" wide and 4" high', ["6", "4"]),
+        ('unclosed "quote', []),
+        ('two\n\n"paragraphs\n\napart"', []),
+    ],
+)
+def test_protected_spans(text: str, protected: list[str] | list[tuple[str, str]]) -> None:
+    spans = protected_spans(text)
+    if protected and isinstance(protected[0], tuple):
+        assert [(span.kind, text[span.start : span.end]) for span in spans] == protected
+    else:
+        assert [text[span.start : span.end] for span in spans] == protected
+
+
+def test_protection_allows_insertions_at_the_edge_only() -> None:
+    protection = Protection('a "b c" d')
+    assert [protection.covers(at, at) for at in range(10)] == [False] * 3 + [True] * 4 + [False] * 3
+    assert protection.covers(1, 3)
+    assert not protection.covers(7, 9)
+
+
+def test_hostile_text_of_the_largest_accepted_length_is_still_answered() -> None:
+    # Quadratic matching would take minutes on these and be noticed.
+    for unit in ('"', "'a ", "`", "a@", "(", "«", "a.b", "1,", "``a`"):
+        text = (unit * 100_000)[:100_000]
+        spans = protected_spans(text)
+        assert all(0 <= span.start < span.end <= len(text) for span in spans)
+
+
+def test_word_lists_hold_plain_lower_case_words() -> None:
+    for words in (FUNCTION_WORDS, CLAUSE_WORDS, ABBREVIATIONS):
+        assert words
+        assert all(word.isalpha() and word.islower() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Explain to me how a plane flies.", True),
+        ("Was ist die größte Stadt der Welt, und warum wächst sie so schnell?", False),
+        ("¿Por qué el cielo es azul durante el día?", False),
+        ("Pourquoi le ciel est-il bleu à midi et rouge le soir ?", False),
+        ("", False),
+    ],
+)
+def test_english_is_told_from_other_languages(text: str, expected: bool) -> None:
+    assert looks_english(text) is expected

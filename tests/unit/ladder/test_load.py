@@ -1,0 +1,203 @@
+"""Loading: where a ladder may come from, which subset is taken, and what is not imported for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
+from lm_eval_sensitivity.ladder.hub import HubSource, parse_hub_source
+from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+
+MINI = packaged_folder() / "mini" / "test.parquet"
+PACKAGED = load_ladder()
+
+
+def put(folder: Path, *subsets: str) -> None:
+    for subset in subsets:
+        (folder / subset).mkdir(parents=True)
+        shutil.copy(MINI, folder / subset / "test.parquet")
+
+
+def test_packaged_ladder() -> None:
+    assert PACKAGED.name == "prompt_sensitivity_ladder"
+    assert PACKAGED.subset == "mini"
+    assert len(PACKAGED.content_hash) == 64
+    assert load_ladder(subset="mini") == PACKAGED
+
+
+def test_rung_returns_its_pairs_in_order() -> None:
+    assert [pair.edit for pair in PACKAGED.rung("semantic_change")] == ["semantic_1"] * 9
+    assert sum((PACKAGED.rung(rung) for rung in PACKAGED.rungs), ()) == PACKAGED.pairs
+
+
+def test_unknown_rung_gets_a_suggestion() -> None:
+    with pytest.raises(InputError, match=r"'synonyms'.*Did you mean 'synonym'\?"):
+        PACKAGED.rung("synonyms")
+
+
+def test_edits_and_prompts_of_a_ladder() -> None:
+    assert PACKAGED.edits[:2] == ("identical", "leading_space")
+    assert PACKAGED.edits[-1] == "control_topic"
+    assert list(PACKAGED.prompts)[4] == "brasilia-capital"
+    assert PACKAGED.prompts["brasilia-capital"].startswith("Why is Brasília")
+
+
+@pytest.mark.parametrize(
+    ("present", "largest"),
+    [(("mini",), "mini"), (("mini", "core"), "core"), (("core", "full", "mini"), "full"), (("own",), "own")],
+)
+def test_largest_is_the_largest_that_exists(tmp_path: Path, present: tuple[str, ...], largest: str) -> None:
+    put(tmp_path, *present)
+    assert load_ladder(str(tmp_path)).subset == largest
+
+
+def test_named_subset_of_a_folder(tmp_path: Path) -> None:
+    put(tmp_path / "mine", "core", "mini")
+    ladder = load_ladder(str(tmp_path / "mine"), "mini")
+    assert (ladder.name, ladder.subset) == ("mine", "mini")
+
+
+def test_unknown_subset_gets_a_suggestion() -> None:
+    with pytest.raises(InputError, match=r"`subset` is 'minni'.*'largest', 'full'.*Did you mean 'mini'\?"):
+        load_ladder(subset="minni")
+
+
+def test_known_subset_that_the_source_lacks_names_what_it_has() -> None:
+    with pytest.raises(InputError, match=r"'full'.*available: 'mini' and 'largest'"):
+        load_ladder(subset="full")
+
+
+def test_folder_with_one_parquet_and_the_file_itself(tmp_path: Path) -> None:
+    shutil.copy(MINI, tmp_path / "rows.parquet")
+    for source in (tmp_path, tmp_path / "rows.parquet"):
+        ladder = load_ladder(str(source))
+        assert ladder.subset == "rows"
+        assert ladder.pairs == PACKAGED.pairs
+    # A task configured for one subset must also take a user's single file.
+    assert load_ladder(str(tmp_path / "rows.parquet"), "mini").subset == "rows"
+
+
+def test_jsonl_needs_no_stored_hash_and_gets_the_same_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [
+        json.dumps(row, ensure_ascii=number % 2 == 0)
+        for number, row in enumerate(rows_from_pairs(PACKAGED.pairs))
+    ]
+    path.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    ladder = load_ladder(str(path))
+    assert ladder.pairs == PACKAGED.pairs
+    assert ladder.content_hash == PACKAGED.content_hash
+
+
+def test_authored_yaml_gives_the_packaged_rows() -> None:
+    source = packaged_folder() / "sources" / "mini.yaml"
+    assert load_ladder(str(source)).content_hash == PACKAGED.content_hash
+
+
+@pytest.mark.parametrize(
+    ("source", "parsed"),
+    [
+        ("org/name", HubSource("org/name", None)),
+        ("org/name@v1.0", HubSource("org/name", "v1.0")),
+        ("hf://datasets/org/name", HubSource("org/name", None)),
+        ("hf://datasets/org/name@refs/pr/1", HubSource("org/name", "refs/pr/1")),
+        ("name", None),
+        ("a/b/c", None),
+        ("/org/name", None),
+        ("../name", None),
+        ("org/na me", None),
+    ],
+)
+def test_hub_ids(source: str, parsed: HubSource | None) -> None:
+    assert parse_hub_source(source) == parsed
+
+
+@pytest.mark.parametrize("source", ["hf://org/name", "hf://datasets/name", "hf://models/org/name/x", "hf://"])
+def test_malformed_hub_address_is_refused(source: str) -> None:
+    with pytest.raises(InputError, match="hf://datasets/ORG/NAME"):
+        load_ladder(source)
+
+
+def fake_download(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def snapshot_download(repo_id: str, **options: Any) -> str:
+        calls.append((repo_id, options))
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    return calls
+
+
+def test_hub_dataset_is_fetched_as_parquet_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "mini")
+    calls = fake_download(monkeypatch, tmp_path)
+    ladder = load_ladder("hf://datasets/example/ladder@v2")
+    assert ladder == Ladder("example/ladder@v2", "mini", "0.1.0", PACKAGED.content_hash, PACKAGED.pairs)
+    patterns = ["full/test.parquet", "core/test.parquet", "mini/test.parquet", "test.parquet"]
+    assert calls == [
+        ("example/ladder", {"repo_type": "dataset", "revision": "v2", "allow_patterns": patterns}),
+    ]
+
+
+def test_hub_subset_fetches_that_subset_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "mini")
+    calls = fake_download(monkeypatch, tmp_path)
+    assert load_ladder("example/ladder", "mini").name == "example/ladder"
+    assert calls[0][1]["allow_patterns"] == ["mini/test.parquet", "test.parquet"]
+    assert calls[0][1]["revision"] is None
+
+
+def test_unknown_subset_is_refused_before_any_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = fake_download(monkeypatch, tmp_path)
+    with pytest.raises(InputError, match="Did you mean 'core'"):
+        load_ladder("example/ladder", "cor")
+    assert calls == []
+
+
+def test_failed_download_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot_download(repo_id: str, **options: Any) -> str:
+        raise ConnectionError("no route to host\nmore detail")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(
+        InputError, match=r"'example/ladder': there is no such local folder.*no route to host"
+    ) as caught:
+        load_ladder("example/ladder")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_hub_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match="pip install huggingface_hub"):
+        load_ladder("example/ladder")
+
+
+def test_existing_local_folder_wins_over_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = fake_download(monkeypatch, tmp_path)
+    put(tmp_path / "example" / "ladder", "mini")
+    monkeypatch.chdir(tmp_path)
+    assert load_ladder("example/ladder").pairs == PACKAGED.pairs
+    assert calls == []
+
+
+def test_importing_the_ladder_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, lm_eval_sensitivity.ladder as ladder; ladder.load_ladder();"
+        "heavy = {'torch', 'lm_eval', 'datasets', 'transformers', 'pandas', 'huggingface_hub', 'scipy'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,87 @@
+"""Authored sources: every mistake in the YAML is refused at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder.sources import read_source
+
+GOOD = """\
+ladder_version: "1"
+prompts:
+- id: rain
+  category: factual
+  base: Why does it rain?
+  variants:
+    synonym_1: {text: "Why does it pour?", reason: To pour is to rain.}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "own.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_good_source(tmp_path: Path) -> None:
+    (prompt,) = read_source(write(tmp_path, GOOD)).prompts
+    assert prompt.prompt_id == "rain"
+    assert prompt.variants["synonym_1"].reason == "To pour is to rain."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"1"', "0.1", ["`ladder_version`", "float", "quotes"]),
+        ("ladder_version", "version", ["'version'", "Did you mean 'ladder_version'?"]),
+        ("category: factual", "category: factuel", ["prompt 'rain'", "Did you mean 'factual'?"]),
+        ("id: rain", "id: Rain Fall", ["prompt number 1", "'Rain Fall'", "hyphens"]),
+        ("id: rain", "id: on", ["prompt number 1", "`id`", "bool"]),
+        ("  base: Why does it rain?\n", "", ["prompt number 1", "`base` is missing"]),
+        ("Why does it rain?", "''", ["prompt 'rain'", "`base`", "blank"]),
+        ("synonym_1", "synonym_3", ["prompt 'rain'", "'synonym_3'", "Did you mean 'synonym"]),
+        (", reason: To pour is to rain.", "", ["synonym_1", "`reason` is missing"]),
+        ('{text: "Why does it pour?", reason: To pour is to rain.}', "x", ["synonym_1", "not a mapping"]),
+        ("  base:", "  base: x\n  base:", ["line 6", "`base` stands there twice"]),
+        ("  base:", "  base: &a x\n  category: *a\n  x:", ["line 6", "aliases"]),
+        ("- id", "- {\n- id", ["line"]),
+        ("Why does it rain?", "!!python/name:os.system", ["line 5"]),
+        ("Why does it rain?", "2020-99-99", ["not a readable ladder source"]),
+    ],
+)
+def test_mistake_is_named_at_its_place(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        load_ladder(str(path))
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in [str(path), *expected]:
+        assert part in message
+
+
+def test_prompt_that_stands_there_twice(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD + GOOD[GOOD.index("- id") :])
+    with pytest.raises(InputError, match="'rain' stands there twice"):
+        read_source(path)
+
+
+def test_prompts_must_be_a_filled_list(tmp_path: Path) -> None:
+    for prompts in ("[]", "{}", "x"):
+        with pytest.raises(InputError, match="`prompts` is not a list"):
+            read_source(write(tmp_path, f'ladder_version: "1"\nprompts: {prompts}\n'))
+
+
+def test_authored_variant_that_equals_its_base_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("pour?", "rain?"))
+    with pytest.raises(InputError, match="'rain/synonym_1': `variant` equals `base`"):
+        load_ladder(str(path))
+
+
+def test_absurd_nesting_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a readable ladder source"):
+        read_source(write(tmp_path, "[" * 20_000))
