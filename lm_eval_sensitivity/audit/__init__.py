@@ -1,0 +1,19 @@
+"""Audit: did the edit survive chat template and tokenizer? An erased edit says nothing about the model."""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.audit.encode import PromptEncoder, load_encoder, user_token_span
+from lm_eval_sensitivity.audit.pair import UNKNOWN, AuditStatus, PairAudit, audit_pair
+from lm_eval_sensitivity.audit.table import SurvivalRow, survival_rows
+
+__all__ = [
+    "UNKNOWN",
+    "AuditStatus",
+    "PairAudit",
+    "PromptEncoder",
+    "SurvivalRow",
+    "audit_pair",
+    "load_encoder",
+    "survival_rows",
+    "user_token_span",
+]

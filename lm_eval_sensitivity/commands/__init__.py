@@ -1,0 +1,1 @@
+"""Commands: one module per subcommand, each with `add_parser(subparsers)` and `run(options)`."""

@@ -1,0 +1,154 @@
+"""`lm-eval-sensitivity audit`: which edits reach which tokenizers, without weights."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.audit import SurvivalRow, load_encoder, survival_rows
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import load_ladder
+
+EPILOG = """\
+examples:
+  lm-eval-sensitivity audit Qwen/Qwen3-0.6B meta-llama/Llama-3.1-8B-Instruct
+  lm-eval-sensitivity audit my_tokenizer/ --chat-template template.jinja --format json
+
+A survival of 0.00 means that chat template and tokenizer erase the edit from every prompt: a distance of 0
+measured there would say nothing about the model."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "audit",
+        help="print which edits survive which tokenizers and chat templates",
+        description="Print, for every edit of the ladder and every tokenizer, the share of pairs whose token ids "
+        "differ between base and variant, after the chat template. Needs no weights.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("tokenizers", nargs="+", metavar="TOKENIZER", help="folder or Hub id")
+    template = parser.add_mutually_exclusive_group()
+    template.add_argument(
+        "--chat-template",
+        type=Path,
+        metavar="FILE",
+        help="Jinja file to use instead of the tokenizer's own template",
+    )
+    template.add_argument("--no-chat-template", action="store_true", help="feed the prompts as they are")
+    parser.add_argument(
+        "--template-args",
+        default="{}",
+        metavar="JSON",
+        help="switches for the template: '{\"enable_thinking\": false}'",
+    )
+    parser.add_argument("--ladder", metavar="PATH", help="another ladder: folder, file or Hub id")
+    parser.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", help="write there instead of to the terminal"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Audit every tokenizer and print or write the table."""
+    arguments = _template_arguments(options.template_args)
+    rows = _audit(options, arguments)
+    text = {"table": _table, "csv": _csv, "json": _json}[options.format](rows)
+    if options.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"`--output {options.output}` cannot be written ({error.strerror}).") from None
+    return 0
+
+
+def _audit(options: argparse.Namespace, arguments: dict[str, Any]) -> list[SurvivalRow]:
+    from tqdm import tqdm
+
+    pairs = load_ladder(options.ladder).pairs
+    rows: list[SurvivalRow] = []
+    with tqdm(
+        total=len(pairs) * len(options.tokenizers), desc="Auditing", unit="pair", delay=2, disable=None
+    ) as progress:
+        for name in options.tokenizers:
+            encoder = load_encoder(
+                name,
+                chat_template_file=options.chat_template,
+                use_chat_template=not options.no_chat_template,
+                template_arguments=arguments,
+            )
+            rows += survival_rows(encoder, pairs, advance=progress.update)
+    return rows
+
+
+def _template_arguments(text: str) -> dict[str, Any]:
+    try:
+        arguments = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"`--template-args {text}` is not JSON ({error}).") from None
+    if not isinstance(arguments, dict):
+        raise InputError(
+            f"`--template-args {text}` must be a JSON object, for example '{{\"thinking\": true}}'."
+        )
+    return arguments
+
+
+def _json(rows: Sequence[SurvivalRow]) -> str:
+    return json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False) + "\n"
+
+
+def _csv(rows: Sequence[SurvivalRow]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(SurvivalRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return text.getvalue()
+
+
+def _table(rows: Sequence[SurvivalRow]) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(dict.fromkeys(row.tokenizer for row in rows))
+    survival = {(row.edit, row.tokenizer): row for row in rows}
+    table = Table(
+        title="Share of pairs whose edit reaches the token ids",
+        caption="0.00: erased by template or tokenizer from every prompt. pairs: prompts to which the edit applies.",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("rung", "edit"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("pairs", justify="right")
+    for label in _labels(names):
+        table.add_column(Text(label), justify="right", overflow="fold")
+    rung = None
+    for row in dict.fromkeys((r.rung, r.edit, r.n_pairs) for r in rows if r.tokenizer == names[0]):
+        shares = [f"{survival[row[1], name].survival:.2f}" for name in names]
+        table.add_row("" if row[0] == rung else row[0], row[1], str(row[2]), *shares)
+        rung = row[0]
+    text = io.StringIO()
+    # In a file or a pipe nothing may wrap; a terminal has its own width.
+    width = None if sys.stdout.isatty() else 60 + sum(len(label) + 3 for label in _labels(names))
+    Console(file=text, width=width, highlight=False).print(table)
+    return text.getvalue()
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """The last part of each name, or all of it where last parts are not unique."""
+    short = [name.rstrip("/").rsplit("/", 1)[-1] for name in names]
+    return short if len(set(short)) == len(short) else list(names)

@@ -1,0 +1,318 @@
+"""Traced greedy generation on `--model hf`: one pass gives text, ids, logits and hidden states."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from lm_eval.models.huggingface import HFLM
+from tqdm import tqdm
+from transformers import StoppingCriteria, StopStringCriteria
+
+from lm_eval_sensitivity.audit.encode import user_token_span
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
+from lm_eval_sensitivity.harness.engines import Output, Traced, trace_generations
+from lm_eval_sensitivity.harness.fingerprint import fingerprint
+from lm_eval_sensitivity.harness.generation import Trace
+from lm_eval_sensitivity.harness.greedy import end_token_ids, greedy_generation_config
+from lm_eval_sensitivity.harness.hf_facts import hf_facts
+from lm_eval_sensitivity.harness.neighbourhood import Neighbourhoods
+from lm_eval_sensitivity.harness.plan import Plan, generation_order
+from lm_eval_sensitivity.harness.recorder import StepRecorder
+from lm_eval_sensitivity.harness.store import ResponseStore, record_key
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A loaded model together with how it is decoded in this run."""
+
+    lm: HFLM
+    decoding: Decoding
+    end_ids: tuple[int, ...]
+
+    def generate(self, prompts: Sequence[Sequence[int]]) -> list[Output]:
+        """Generate one left-padded batch; rows come back in order."""
+        input_ids, attention_mask = self._pad(prompts)
+        with (
+            StepRecorder(
+                self.lm.model, len(prompts), input_ids.device, list(self.end_ids), self._stop()
+            ) as recorder,
+            torch.inference_mode(),
+            self._autocast(),
+        ):
+            sequences = self.lm.model.generate(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                max_new_tokens=self.decoding.max_gen_toks,
+                logits_processor=[recorder.logits_processor],
+                stopping_criteria=[recorder.stopping_criterion],
+                eos_token_id=list(self.end_ids) or None,
+                pad_token_id=self._pad_id,
+                use_cache=True,
+            )
+        chosen = sequences[:, input_ids.shape[1] :].to("cpu", torch.int32).numpy()
+        return self._rows(prompts, chosen, recorder)
+
+    @property
+    def _pad_id(self) -> int:
+        return int(self.lm.tokenizer.pad_token_id)
+
+    def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), self._pad_id, dtype=torch.long)
+        mask = torch.zeros((len(prompts), width), dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.tensor(prompt, dtype=torch.long)
+            mask[row, width - len(prompt) :] = 1
+        return ids.to(self.lm.device), mask.to(self.lm.device)
+
+    def _stop(self) -> StoppingCriteria | None:
+        if not self.decoding.until:
+            return None
+        return StopStringCriteria(self.lm.tokenizer, list(self.decoding.until))
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        dtype = self.lm.mixed_precision_dtype
+        return torch.autocast(device_type=self.lm.device.type, dtype=dtype, enabled=dtype is not None)
+
+    def _rows(
+        self, prompts: Sequence[Sequence[int]], chosen: np.ndarray[Any, Any], recorder: StepRecorder
+    ) -> list[Output]:
+        steps = {
+            name: torch.stack(values, dim=1).to("cpu").numpy()
+            for name, values in {
+                "margins": recorder.margins,
+                "top1": recorder.top1,
+                "entropies": recorder.entropies,
+            }.items()
+        }
+        n_steps = recorder.n_steps.tolist()
+        not_finite = recorder.not_finite.tolist()
+        hidden_mean = _host_rows(
+            None if recorder.hidden_sum is None else recorder.hidden_sum / recorder.n_steps[:, None]
+        )
+        hidden_end = _host_rows(recorder.prompt_end_hidden)
+        assert recorder.prompt_end is not None  # generate always takes at least one step
+        prompt_end = recorder.prompt_end.numpy()
+        return [
+            self._output(
+                Trace(
+                    prompt_token_ids=np.asarray(prompts[row], dtype=np.int32),
+                    token_ids=chosen[row, : n_steps[row]],
+                    margins=steps["margins"][row, : n_steps[row]],
+                    top1_log_probabilities=steps["top1"][row, : n_steps[row]],
+                    entropies=steps["entropies"][row, : n_steps[row]],
+                    finish_reason="not_finite" if not_finite[row] else "length",
+                    visible_text="",
+                    hidden_mean=None if hidden_mean is None else hidden_mean[row],
+                    prompt_end_hidden=None if hidden_end is None else hidden_end[row],
+                    # A copy, so that a kept base does not keep its whole batch.
+                    prompt_end_log_probabilities=prompt_end[row].copy(),
+                )
+            )
+            for row in range(len(prompts))
+        ]
+
+    def _output(self, trace: Trace) -> Output:
+        """Decode the text and say why the output ended."""
+        ids = trace.token_ids.tolist()
+        reason = trace.finish_reason
+        ended = bool(ids) and ids[-1] in self.end_ids
+        if reason != "not_finite" and ended:
+            reason = "end_token"
+        elif reason != "not_finite" and len(ids) < self.decoding.max_gen_toks:
+            reason = "stop_string"
+        text = self.lm.tok_decode(ids, skip_special_tokens=True)
+        visible = self.lm.tok_decode(ids[:-1] if ended else ids, skip_special_tokens=False)
+        for stop in self.decoding.until:
+            if stop in text:
+                text, visible, reason = text.split(stop, 1)[0], visible.split(stop, 1)[0], "stop_string"
+        return Output(text=text, trace=replace(trace, finish_reason=reason, visible_text=visible))
+
+
+def _host_rows(tensor: torch.Tensor | None) -> np.ndarray[Any, Any] | None:
+    return None if tensor is None else tensor.to("cpu", torch.float32).numpy()
+
+
+@trace_generations.register
+def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
+    """Generate a plan's items with a transformers model, recording each in the same pass."""
+    if getattr(lm, "backend", "causal") != "causal" or not isinstance(lm.model, torch.nn.Module):
+        # Encoder-decoder and non-PyTorch subclasses keep their own generation.
+        return trace_generations.dispatch(object)(lm, plan, store)
+    has_template = getattr(lm.tokenizer, "chat_template", None) is not None
+    if has_template and not plan.chat_template_applied:
+        logger.warning(
+            "This model's tokenizer has a chat template and the run does not use it: outputs are not what a user "
+            "of the model would see. Add `--apply_chat_template`."
+        )
+    prompts = [_token_ids(lm, item.context) for item in plan.items]
+    decoding = _common_decoding(plan)
+    fitted = _fit_context(lm, plan, prompts, decoding)
+    with greedy_generation_config(lm.model) as neutralised:
+        if neutralised:
+            logger.warning(
+                "Greedy decoding: the model's own generation settings %s were neutralised for this run.",
+                ", ".join(f"{name}={value}" for name, value in neutralised.items()),
+            )
+        end_ids = tuple(end_token_ids(lm.model, lm.tokenizer))
+        facts = hf_facts(lm, {**fitted.as_dict(), "end_token_ids": list(end_ids)}, neutralised)
+        facts.notes["chat_template_available"] = has_template
+        if fitted != decoding:
+            facts.notes["max_gen_toks_requested"] = decoding.max_gen_toks
+        work = Neighbourhoods(plan, store, _keys(lm, plan, prompts, facts.identity))
+        decoder = Decoder(lm, fitted, end_ids)
+        first, again = generation_order(plan, [len(prompt) for prompt in prompts])
+        _generate_all(decoder, plan, prompts, work, first, again)
+    return Traced(
+        outputs=work.finished(),
+        facts=facts,
+        prompt_ends=work.prompt_ends,
+        user_spans=_user_spans(lm, plan, prompts),
+    )
+
+
+def _token_ids(lm: HFLM, context: str) -> list[int]:
+    # HFLM's own batch encoding of this one string: whether a BOS is added is decided per batch there,
+    # from the batch's first string, and must not depend on the neighbours.
+    ids: list[int] = lm.tok_batch_encode([context])[0][0].tolist()
+    return ids
+
+
+def _user_spans(lm: HFLM, plan: Plan, prompts: list[list[int]]) -> dict[int, tuple[int, int]]:
+    spans = {}
+    for index, (item, prompt) in enumerate(zip(plan.items, prompts, strict=True)):
+        span = user_token_span(lm.tokenizer, item.context, item.user_text, prompt)
+        if span is not None:
+            spans[index] = span
+    return spans
+
+
+def _common_decoding(plan: Plan) -> Decoding:
+    settings = {item.settings for item in plan.items}
+    if len(settings) > 1:
+        raise InputError(
+            f"The prompt_sensitivity tasks of one run have {len(settings)} different decoding settings: "
+            f"{'; '.join(sorted(settings))}. Their outputs cannot be compared; run them separately."
+        )
+    return parse_decoding(json.loads(settings.pop()))
+
+
+def _fit_context(lm: HFLM, plan: Plan, prompts: list[list[int]], decoding: Decoding) -> Decoding:
+    """The largest output length that leaves every prompt whole: a truncated prompt measures nothing."""
+    longest = max(range(len(prompts)), key=lambda index: len(prompts[index]))
+    room = lm.max_length - len(prompts[longest])
+    if any(not prompt for prompt in prompts):
+        empty = next(item.name for item, prompt in zip(plan.items, prompts, strict=True) if not prompt)
+        raise InputError(
+            f"The prompt of {empty} has no tokens under this tokenizer; nothing can be generated."
+        )
+    if room < 1:
+        raise InputError(
+            f"The prompt of {plan.items[longest].name} has {len(prompts[longest])} tokens; the model's context "
+            f"holds {lm.max_length}, output included. Use a model with a longer context, a shorter system "
+            "instruction, or give the real context with `--model_args max_length=...`."
+        )
+    if room >= decoding.max_gen_toks:
+        return decoding
+    logger.warning(
+        "The context of %d tokens leaves %d for outputs beside the longest prompt (%s, %d tokens): "
+        "max_gen_toks is %d in this run, not %d.",
+        lm.max_length,
+        room,
+        plan.items[longest].name,
+        len(prompts[longest]),
+        room,
+        decoding.max_gen_toks,
+    )
+    return replace(decoding, max_gen_toks=room)
+
+
+def _keys(lm: HFLM, plan: Plan, prompts: list[list[int]], identity: dict[str, object]) -> list[str]:
+    # The batch size is part of the key: resuming is the same command again, and the same model at
+    # another batch size is exactly what the identical rung may want to compare.
+    system = fingerprint(identity)
+    return [
+        record_key(system, str(lm.batch_size), prompt, item.replicate)
+        for item, prompt in zip(plan.items, prompts, strict=True)
+    ]
+
+
+def _generate_all(
+    decoder: Decoder,
+    plan: Plan,
+    prompts: list[list[int]],
+    work: Neighbourhoods,
+    first: list[int],
+    again: list[int],
+) -> None:
+    first, again = work.distinct(first), work.distinct(again)
+    todo = sum(work.missing(index) for index in (*first, *again))
+    if todo < len(first) + len(again):
+        there = len(first) + len(again) - todo
+        logger.info("Response store: %d of %d generations are there.", there, there + todo)
+    batch_size = decoder.lm.max_batch_size if decoder.lm.batch_size == "auto" else decoder.lm.batch_size
+    with tqdm(
+        total=todo, desc="Generating (traced)", unit="prompt", disable=decoder.lm.rank != 0
+    ) as progress:
+        batch_size = _run_batches(decoder, plan, prompts, work, first, int(batch_size), progress)
+        # Half-size batches, so that a replicate never meets the batch shape of its first run.
+        _run_batches(decoder, plan, prompts, work, again, max(1, batch_size // 2), progress)
+
+
+def _run_batches(
+    decoder: Decoder,
+    plan: Plan,
+    prompts: list[list[int]],
+    work: Neighbourhoods,
+    order: list[int],
+    batch_size: int,
+    progress: Any,
+) -> int:
+    """Generate items in order; a batch that does not fit is halved. Returns the last batch size."""
+    start = 0
+    while start < len(order):
+        # Batches are cut from the full order, stored items included, so that a resumed run meets the
+        # same batches as an uninterrupted one.
+        window = order[start : start + batch_size]
+        batch = [index for index in window if work.missing(index)]
+        outputs = _try_batch(decoder, [prompts[index] for index in batch]) if batch else []
+        if outputs is None:
+            batch_size = _smaller(len(batch), plan.items[batch[0]].name)
+            continue
+        progress.update(work.add(dict(zip(batch, outputs, strict=True))))
+        start += len(window)
+    return batch_size
+
+
+def _try_batch(decoder: Decoder, prompts: list[list[int]]) -> list[Output] | None:
+    """The batch's outputs, or None when it did not fit into memory."""
+    try:
+        return decoder.generate(prompts)
+    except RuntimeError as error:
+        if not should_reduce_batch_size(error):
+            raise
+    # Outside the except block: the error's frames hold the tensors of the failed batch.
+    clear_device_cache(garbage_collection=True)
+    return None
+
+
+def _smaller(batch_size: int, name: str) -> int:
+    if batch_size == 1:
+        raise InputError(
+            f"Out of memory at batch size 1, on the prompt of {name}. Generate fewer tokens "
+            "(`--gen_kwargs max_gen_toks=...`), load the model in a smaller dtype, or use a larger device. "
+            "With `--use_cache PATH` the finished generations are kept."
+        )
+    logger.warning("Out of memory at batch size %d: going on with %d.", batch_size, batch_size // 2)
+    return batch_size // 2

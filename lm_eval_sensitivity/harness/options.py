@@ -1,0 +1,51 @@
+"""What a user may give a run with `--metadata`: another ladder, a reference run, another embedder."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError
+
+OPTIONS = {
+    "ladder": "folder, file or Hub id of another ladder",
+    "reference": "output folder of a reference run, for baseline_drift",
+    "embedder": "sentence embedder: folder or Hub id",
+    "embedder_revision": "Hub revision of the embedder",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one run."""
+
+    ladder: str | None = None
+    reference: str | None = None
+    embedder: str | None = None
+    embedder_revision: str | None = None
+
+
+def parse_options(metadata: Mapping[str, Any]) -> Options:
+    """Pick our options out of a task's metadata, which also holds all of `--model_args`.
+
+    Raises:
+        InputError: an option that is not a text, or a name that is nearly one of ours.
+
+    Example:
+        >>> parse_options({"pretrained": "gpt2", "ladder": "my_ladder"}).ladder
+        'my_ladder'
+    """
+    for name in metadata:
+        close = difflib.get_close_matches(str(name), OPTIONS, n=1, cutoff=0.85)
+        if close and name not in OPTIONS:
+            raise InputError(
+                f"`--metadata`: `{name}` is not an option of prompt_sensitivity; did you mean `{close[0]}`? "
+                f"Accepted: {', '.join(OPTIONS)}."
+            )
+    found = {name: metadata[name] for name in OPTIONS if metadata.get(name) is not None}
+    for name, value in found.items():
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(f"`--metadata`: `{name}` is {value!r}; expected a text: {OPTIONS[name]}.")
+    return Options(**found)

@@ -1,0 +1,124 @@
+"""Which generations a run needs: identical requests once, replicates apart, neighbourhoods together.
+
+A base prompt shared by twenty pairs costs one generation. Only a replicate (the second run of the
+identical rung) is generated again, because a cached copy would measure a noise floor of zero.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+
+@dataclass(frozen=True)
+class Item:
+    """One generation to make."""
+
+    context: str
+    """The rendered prompt, chat template included."""
+    settings: str
+    """The decoding settings as canonical JSON; equal settings share generations."""
+    replicate: int
+    """0 for the output that is compared; 1 for the second run of the identical rung."""
+    user_text: str
+    """The ladder's prompt inside the context."""
+    name: str
+    """For messages: the pair that asked first, and its side."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The distinct generations behind a list of requests, and how to get back to the requests."""
+
+    items: tuple[Item, ...]
+    item_of_request: tuple[int, ...]
+    """[request] index into `items`."""
+    base_of_request: tuple[int, ...]
+    """[request] index into `items` of the base of the same pair (itself, for the base)."""
+    prompt_of_item: tuple[str, ...]
+    """[item] prompt id that asked for it first: the neighbourhood it is generated with."""
+    model_args: Mapping[str, Any]
+    """The run's `--model_args` as the tasks received them; identifies engines without weights."""
+    chat_template_applied: bool
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Distinct (base item, variant item) that have to be compared, in request order."""
+        pairs = zip(self.base_of_request, self.item_of_request, strict=True)
+        return tuple(dict.fromkeys((base, item) for base, item in pairs if base != item))
+
+    @property
+    def base_items(self) -> frozenset[int]:
+        """Items that some pair has as its base."""
+        return frozenset(base for base, _ in self.pairs)
+
+
+@dataclass
+class PairInstance(Instance):
+    """A request of one side of a pair; `arguments` is `(context, gen_kwargs, replicate)`."""
+
+    model_args: Mapping[str, Any] | None = None
+    chat_template_applied: bool = False
+
+
+def make_plan(requests: Sequence[Instance]) -> Plan:
+    """Collapse equal requests; the two requests of a pair share task name and document id.
+
+    Args:
+        requests: instances whose arguments are `(context, gen_kwargs, replicate)`, index 0 being the
+            base and index 1 the variant of the pair in `doc`.
+    """
+    items: dict[tuple[str, str, int], int] = {}
+    records: list[Item] = []
+    prompts: list[str] = []
+    item_of_request: list[int] = []
+    base_of_pair: dict[tuple[str | None, int | None], int] = {}
+    for request in requests:
+        context, gen_kwargs, replicate = request.args
+        key = (context, json.dumps(gen_kwargs, sort_keys=True), replicate)
+        if key not in items:
+            items[key] = len(records)
+            side = "base" if request.idx == 0 else "variant"
+            records.append(Item(*key, user_text=request.doc[side], name=f"{request.doc['pair_id']} ({side})"))
+            prompts.append(request.doc["prompt_id"])
+        item_of_request.append(items[key])
+        if request.idx == 0:
+            base_of_pair[request.task_name, request.doc_id] = items[key]
+    return Plan(
+        items=tuple(records),
+        item_of_request=tuple(item_of_request),
+        base_of_request=tuple(base_of_pair[request.task_name, request.doc_id] for request in requests),
+        prompt_of_item=tuple(prompts),
+        model_args=next((r.model_args for r in requests if isinstance(r, PairInstance) and r.model_args), {}),
+        chat_template_applied=any(r.chat_template_applied for r in requests if isinstance(r, PairInstance)),
+    )
+
+
+def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The order in which items are generated: first runs, then replicates.
+
+    Neighbourhoods (a base and its variants) stay together, so that prompt-end distributions can be
+    compared and dropped early and so that a batch holds prompts of similar length. The longest
+    neighbourhood goes first: a batch that does not fit in memory fails at once. A base precedes its
+    variants, so that an interrupted run never holds a variant whose base is still to come.
+
+    Replicates come in reverse order and in batches of their own: another slot, other neighbours, other
+    padding, which is what makes the identical rung measure the system's own noise.
+    """
+    longest: dict[str, int] = {}
+    for prompt, length in zip(plan.prompt_of_item, lengths, strict=True):
+        longest[prompt] = max(longest.get(prompt, 0), length)
+    bases = plan.base_items
+
+    def key(index: int) -> tuple[int, str, bool, int, int]:
+        prompt = plan.prompt_of_item[index]
+        return -longest[prompt], prompt, index not in bases, -lengths[index], index
+
+    order = sorted(range(len(plan.items)), key=key)
+    first = [index for index in order if plan.items[index].replicate == 0]
+    again = [index for index in reversed(order) if plan.items[index].replicate != 0]
+    return first, again

@@ -1,0 +1,119 @@
+"""Record one batch while it is generated: no second pass, no history of logits or hidden states."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria
+
+
+class _SeeLogits(LogitsProcessor):
+    """Where generate shows the float32 logits of a step; changes nothing."""
+
+    def __init__(self, recorder: StepRecorder) -> None:
+        self.recorder = recorder
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self.recorder.see_logits(scores)
+        return scores
+
+
+class _SeeToken(StoppingCriteria):
+    """Where generate shows the chosen token of a step; ends rows that are done."""
+
+    def __init__(self, recorder: StepRecorder) -> None:
+        self.recorder = recorder
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        return self.recorder.see_token(input_ids)
+
+
+class StepRecorder:
+    """Rides along in `model.generate` and keeps, per row and step, a handful of numbers.
+
+    It sits where generate shows the logits (`logits_processor`) and the chosen token
+    (`stopping_criterion`), and hooks the output embedding, whose input is the final hidden state on
+    every architecture. Rows that ended stay in the batch as padding: they are masked out here, on the
+    device, without waiting for it.
+
+    All tensors are [row] per step; nothing is moved to the host before `generate` returns, except the
+    prompt-end distribution of the first step, [row, vocabulary], which is too large to keep.
+    """
+
+    def __init__(
+        self, model: Any, n_rows: int, device: torch.device, end_ids: list[int], stop: StoppingCriteria | None
+    ) -> None:
+        self.active = torch.ones(n_rows, dtype=torch.bool, device=device)
+        self.n_steps = torch.zeros(n_rows, dtype=torch.long, device=device)
+        self.not_finite = torch.zeros(n_rows, dtype=torch.bool, device=device)
+        self.margins: list[torch.Tensor] = []
+        self.top1: list[torch.Tensor] = []
+        self.entropies: list[torch.Tensor] = []
+        self.prompt_end: torch.Tensor | None = None
+        self.prompt_end_hidden: torch.Tensor | None = None
+        self.hidden_sum: torch.Tensor | None = None
+        self._last_hidden: torch.Tensor | None = None
+        self._end_ids = torch.tensor(end_ids, dtype=torch.long, device=device)
+        self._stop = stop
+        self._head = model.get_output_embeddings()
+        self._hook: Any = None
+
+    def __enter__(self) -> StepRecorder:
+        if isinstance(self._head, torch.nn.Module):
+            self._hook = self._head.register_forward_pre_hook(self._see_hidden)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+
+    def _see_hidden(self, module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
+        # The last position only: a prefill shows all of them on some architectures.
+        self._last_hidden = inputs[0][:, -1].detach()
+
+    @property
+    def logits_processor(self) -> LogitsProcessor:
+        """To be passed to generate."""
+        return _SeeLogits(self)
+
+    @property
+    def stopping_criterion(self) -> StoppingCriteria:
+        """To be passed to generate."""
+        return _SeeToken(self)
+
+    def see_logits(self, logits: torch.Tensor) -> None:
+        """Record one step from its float32 logits, [row, vocabulary]."""
+        normaliser = torch.logsumexp(logits, dim=-1)
+        top = torch.topk(logits, 2, dim=-1).values
+        self.margins.append(top[:, 0] - top[:, 1])
+        self.top1.append(top[:, 0] - normaliser)
+        # One temporary of [row, vocabulary] and no more: entr(p) = -p log p, 0 at p = 0, in place.
+        probabilities = torch.softmax(logits, dim=-1)
+        self.entropies.append(torch.special.entr(probabilities, out=probabilities).sum(dim=-1))
+        self.not_finite |= self.active & ~(torch.isfinite(normaliser) & torch.isfinite(top[:, 0]))
+        if self.prompt_end is None:
+            self.prompt_end = (logits - normaliser[:, None]).to("cpu")
+        self._add_hidden()
+        self.n_steps += self.active
+
+    def _add_hidden(self) -> None:
+        if self._last_hidden is None:
+            return
+        hidden = self._last_hidden.to(device=self.active.device, dtype=torch.float32)
+        if self.hidden_sum is None:
+            self.hidden_sum = torch.zeros_like(hidden)
+            self.prompt_end_hidden = hidden
+        self.hidden_sum += torch.where(self.active[:, None], hidden, torch.zeros_like(hidden))
+
+    def see_token(self, input_ids: torch.Tensor) -> torch.Tensor:
+        """[row] True where the row is done, judged by the ids so far, [row, position]."""
+        ended = torch.isin(input_ids[:, -1], self._end_ids)
+        if self._stop is not None:
+            ended = ended | self._stop(input_ids, None)
+        # A row without finite logits decides nothing any more: end it instead of burning steps.
+        self.active = self.active & ~ended & ~self.not_finite
+        return ~self.active

@@ -1,0 +1,101 @@
+"""The one thing added to lm_eval: a request type `generate_traced`.
+
+lm_eval's evaluator calls `getattr(lm, request_type)(requests)` once with the requests of all tasks
+together. Importing this module gives every `LM` that method. It is the single place where this package
+extends lm_eval; everything else is ordinary task, filter and library code.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+
+from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
+from lm_eval_sensitivity.harness.engines import Traced, load_tracers, trace_generations
+from lm_eval_sensitivity.harness.generation import Answer, Generation, View
+from lm_eval_sensitivity.harness.output_folder import check_output_folder
+from lm_eval_sensitivity.harness.plan import Plan, make_plan
+from lm_eval_sensitivity.harness.store import open_store
+from lm_eval_sensitivity.harness.views import answer_of, decoder_of, find_spans, raw_view
+
+logger = logging.getLogger(__name__)
+
+
+def generate_traced(self: LM, requests: list[Instance]) -> list[Generation]:
+    """Generate the outputs of all pairs and record what later analysis needs.
+
+    Args:
+        requests: instances with arguments `(context, gen_kwargs, replicate)`; index 0 is the base of the
+            pair in `doc`, index 1 its variant.
+
+    Returns:
+        [request] generations; equal requests share one.
+    """
+    check_output_folder()
+    plan = make_plan(requests)
+    logger.info(
+        "prompt_sensitivity: %d requests need %d generations (equal prompts are generated once).",
+        len(requests),
+        len(plan.items),
+    )
+    store = open_store(self)
+    load_tracers()
+    try:
+        traced = trace_generations(self, plan, store)
+    finally:
+        if store is not None:
+            store.close()
+    return _assemble(self, plan, traced, requests)
+
+
+LM.generate_traced = generate_traced
+
+
+def _assemble(lm: LM, plan: Plan, traced: Traced, requests: Sequence[Instance]) -> list[Generation]:
+    decode = decoder_of(lm)
+    spans, preamble = find_spans(plan, traced.outputs)
+    if preamble is not None:
+        logger.warning(
+            "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "
+            "leaves this preamble out, filter `raw` keeps it.",
+            preamble.n_sharing,
+            preamble.n_outputs,
+            preamble.n_words,
+            preamble.text[:60],
+        )
+    shared = {"shared_preamble": None if preamble is None else preamble.text}
+    facts = replace(traced.facts, notes={**traced.facts.notes, **shared})
+    views: list[tuple[View, Answer]] = []
+    for output, span in zip(traced.outputs, spans, strict=True):
+        raw = raw_view(output, decode)
+        views.append((raw, answer_of(output, span, raw, decode)))
+    routes = zip(requests, plan.base_of_request, plan.item_of_request, strict=True)
+    return [
+        Generation(
+            traced.outputs[item].text,
+            raw=views[item][0],
+            answer=views[item][1],
+            trace=traced.outputs[item].trace,
+            prompt_end=traced.prompt_ends.get((base, item)),
+            audit=_audit(traced, request, base, item),
+            facts=facts,
+        )
+        for request, base, item in routes
+    ]
+
+
+def _audit(traced: Traced, request: Instance, base: int, item: int) -> PairAudit:
+    base_trace, trace = traced.outputs[base].trace, traced.outputs[item].trace
+    if base_trace is None or trace is None:
+        return UNKNOWN
+    return audit_pair(
+        base_trace.prompt_token_ids.tolist(),
+        trace.prompt_token_ids.tolist(),
+        # The document decides: a template that trims makes both sides the same request.
+        edited=request.doc["base"] != request.doc["variant"],
+        user_span=traced.user_spans.get(item),
+    )

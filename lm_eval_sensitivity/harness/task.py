@@ -1,0 +1,254 @@
+"""The lm_eval task: one rung of the ladder, every document one pair."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import datasets
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.embedder import load_embedder
+from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
+from lm_eval_sensitivity.harness.filters import VIEWS
+from lm_eval_sensitivity.harness.fingerprint import fingerprint
+from lm_eval_sensitivity.harness.generation import FilteredText, SystemFacts
+from lm_eval_sensitivity.harness.measure import measure_pair, metric_names, pair_record, texts_to_embed
+from lm_eval_sensitivity.harness.options import Options, parse_options
+from lm_eval_sensitivity.harness.plan import PairInstance
+from lm_eval_sensitivity.harness.summary import mean_of_scored, pairs_in_words
+from lm_eval_sensitivity.harness.text_distances import TextDistances
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
+from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+from lm_eval_sensitivity.types import RUNGS
+
+logger = logging.getLogger(__name__)
+
+_load_ladder = lru_cache(maxsize=8)(load_ladder)
+_load_reference = lru_cache(maxsize=2)(load_reference)
+
+
+@lru_cache(maxsize=2)
+def _text_distances(name: str | None, revision: str | None) -> TextDistances:
+    return TextDistances(load_embedder(name, revision=revision))
+
+
+class PromptSensitivityTask(ConfigurableTask):
+    """How far outputs move on one rung of the ladder.
+
+    The YAML's `dataset_kwargs` name the `rung` and the ladder's `subset`; `--metadata` may name another
+    `ladder`, a `reference` run and another `embedder`.
+
+    Raises:
+        InputError: an unknown rung or option, a ladder that fails its checks.
+    """
+
+    options: Options
+    ladder: Ladder
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        # lm_eval leaves the key that named this class in the config, and its TaskConfig refuses it.
+        settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
+        self.options = parse_options(settings.get("metadata") or {})
+        self._facts: SystemFacts | None = None
+        self._template: dict[str, Any] = {}
+        self._distances: TextDistances | None = None
+        self._reference: ReferenceRun | None = None
+        super().__init__(config=settings)
+
+    # ---- data
+
+    def download(self, dataset_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Load this rung of the ladder; lm_eval calls it while the task is built."""
+        wanted = dataset_kwargs or {}
+        rung = wanted.get("rung")
+        if rung not in RUNGS:
+            raise InputError(
+                f"Task `{self.config.task}`: `rung: {rung}` in dataset_kwargs; accepted: {', '.join(RUNGS)}."
+                f"{did_you_mean(str(rung), RUNGS)}"
+            )
+        self.ladder = _load_ladder(self.options.ladder, wanted.get("subset", "largest"))
+        rows = [asdict(pair) for pair in self.ladder.rung(rung)]
+        if not rows:
+            raise InputError(f"The ladder {self.ladder.name} has no pairs on rung `{rung}`.")
+        self.dataset = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+
+    def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
+        """The base prompt; requests are built for both sides, see `fewshot_context`."""
+        return str(doc["base"])
+
+    def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
+        """There is no right answer: a pair is compared with itself."""
+        return ""
+
+    # ---- requests
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """Open every door before the first token: settings, embedder, reference run, chat template."""
+        decoding = self._decoding()
+        if (self.config.num_fewshot or 0) > 0:
+            raise InputError(
+                f"`--num_fewshot {self.config.num_fewshot}`: prompt_sensitivity tasks have no examples, because "
+                "shared examples would hide the edit in a longer prompt. Leave it out or give 0."
+            )
+        if not self._predict_only:
+            self._distances = _text_distances(self.options.embedder, self.options.embedder_revision)
+        if self.options.reference is not None:
+            self._reference = _load_reference(Path(self.options.reference))
+            check_reference(
+                self._reference,
+                ladder_version=self.ladder.version,
+                ladder_hash=self.ladder.content_hash,
+                decoding=decoding.as_dict(),
+            )
+        if kwargs.get("cache_requests"):
+            # Its key knows neither the ladder nor the token limit: it would serve other prompts, silently.
+            logger.warning(
+                "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
+            )
+        super().build_all_requests(**{**kwargs, "cache_requests": False})
+
+    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
+        """The rendered contexts of base and variant, system instruction and chat template included."""
+        self._describe_template(kwargs)
+        try:
+            contexts = [
+                super(PromptSensitivityTask, self).fewshot_context(
+                    {**doc, "base": doc[side]}, *args, **kwargs
+                )
+                for side in ("base", "variant")
+            ]
+        except ValueError as error:
+            if isinstance(error, InputError) or not kwargs.get("apply_chat_template"):
+                raise
+            raise InputError(
+                f"`--apply_chat_template`: this model's tokenizer could not apply a chat template ({error}). Leave "
+                "the flag out for a base model, or use a tokenizer that has a template."
+            ) from None
+        return contexts[0], contexts[1]
+
+    def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
+        """Two requests: the base, and the variant (a second run of the base on the identical rung)."""
+        replicates = (0, 1 if doc["rung"] == "identical" else 0)
+        gen_kwargs = self._decoding().as_gen_kwargs()
+        return [
+            PairInstance(
+                request_type="generate_traced",
+                doc=doc,
+                arguments=(context, gen_kwargs, replicate),
+                idx=index,
+                metadata=kwargs["metadata"],
+                model_args=dict(self.config.metadata or {}),
+                chat_template_applied=bool(kwargs.get("apply_chat_template")),
+            )
+            for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
+        ]
+
+    def _decoding(self) -> Decoding:
+        return parse_decoding(self.config.generation_kwargs or {})
+
+    @property
+    def _predict_only(self) -> bool:
+        return "bypass" in self._metric_fn_list
+
+    def _describe_template(self, settings: Mapping[str, Any]) -> None:
+        """Remember how prompts are wrapped: another template or system instruction is another system."""
+        if self._template:
+            return
+        applied = bool(settings.get("apply_chat_template"))
+        self._template = {"chat_template_applied": applied}
+        template = settings.get("chat_template") if applied else None
+        probe = [{"role": "user", "content": "probe"}]
+        instruction = settings.get("system_instruction")
+        if instruction:
+            probe.insert(0, {"role": "system", "content": instruction})
+        self._template["system_instruction"] = instruction
+        # The rendering of a fixed message shows template, switches, system text and any date in it. A
+        # tokenizer without a template is reported when the first prompt is rendered.
+        if template is not None:
+            try:
+                self._template["rendered_probe"] = template(probe)
+            except ValueError:
+                self._template["rendered_probe"] = None
+
+    # ---- results
+
+    def apply_filters(self) -> list[Instance] | None:
+        """Filter, then embed every text of the task in one batch."""
+        instances: list[Instance] | None = super().apply_filters()
+        for instance in self._instances or []:
+            self._facts = instance.resps[0].facts
+        if self._distances is not None:
+            filtered = [text for i in self._instances or [] for text in i.filtered_resps.values()]
+            self._distances.prepare(texts_to_embed(filtered))
+        return instances
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
+        """Measure one pair under one filter; the record of the pair goes into the samples file."""
+        base, variant = results
+        if self._predict_only or self._distances is None:
+            return {"bypass": None, "pair": self._with_system(pair_record(base, variant, {}))}
+        measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
+        names = self._metric_names(base.filter_name)
+        return {
+            **{name: measured.metrics[name] for name in names},
+            "pair": self._with_system(dict(measured.record)),
+        }
+
+    def _metric_names(self, filter_name: str) -> tuple[str, ...]:
+        limit = self._decoding().max_gen_toks
+        return metric_names(filter_name, max_gen_toks=limit, with_reference=self._reference is not None)
+
+    def _with_system(self, record: dict[str, Any]) -> dict[str, Any]:
+        return {"system": self._system(), "ladder": self.ladder.content_hash[:16], **record}
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """Means over scored pairs, and the pairs themselves counted in words."""
+        names = sorted({name for view in VIEWS for name in self._metric_names(view)})
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
+        return {**means, "pair": pairs_in_words, "bypass": lambda items: math.nan}
+
+    def higher_is_better(self) -> dict[str, None]:
+        """Nothing is better: stability is a property of a system, not a score."""
+        return dict.fromkeys(self.aggregation())
+
+    def dump_config(self) -> dict[str, Any]:
+        """The task's configuration with the facts of the run, as lm_eval writes it into the results."""
+        config: dict[str, Any] = super().dump_config()
+        config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
+        return config
+
+    def _system(self) -> str | None:
+        if self._facts is None:
+            return None
+        return fingerprint({**self._facts.identity, "prompt": self._template})
+
+    def _run_summary(self) -> dict[str, Any]:
+        requested = self._decoding().as_dict()
+        facts = self._facts
+        return {
+            "package_version": __version__,
+            "system": self._system(),
+            "identity": None if facts is None else {**facts.identity, "prompt": self._template},
+            "notes": None if facts is None else dict(facts.notes),
+            "ladder": {
+                "name": self.ladder.name,
+                "subset": self.ladder.subset,
+                "version": self.ladder.version,
+                "hash": self.ladder.content_hash,
+            },
+            "decoding_requested": requested,
+            "decoding": (facts.identity.get("decoding") if facts is not None else None) or requested,
+            "embedder": None if self._distances is None else self._distances.identity(),
+            "reference": None
+            if self._reference is None
+            else {"folder": str(self._reference.folder), "system": self._reference.system},
+        }

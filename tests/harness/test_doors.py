@@ -1,0 +1,286 @@
+"""A user's mistake gets a sentence before any token is generated, and nothing that was written is lost."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.hf_engine import Decoder
+from lm_eval_sensitivity.ladder.load import packaged_folder
+from tests.harness import tiny_models
+from tests.harness.conftest import Lmeval, arguments
+
+IDENTICAL = "prompt_sensitivity_mini_identical"
+NOOP = "prompt_sensitivity_mini_noop"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
+
+
+@pytest.fixture(scope="module")
+def reference(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small finished run."""
+    from lm_eval._cli import HarnessCLI
+
+    folder = tmp_path_factory.mktemp("reference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", arguments(model, folder, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6"))
+        harness = HarnessCLI()
+        harness.execute(harness.parse_args())
+    return folder
+
+
+@pytest.fixture
+def no_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any generation is a failure: the door must close before it."""
+
+    def refuse(*args: Any) -> None:
+        raise AssertionError("generated before the mistake was reported")
+
+    monkeypatch.setattr(Decoder, "generate", refuse)
+
+
+DOORS: dict[str, tuple[dict[str, Any], str]] = {
+    "sampling": ({"gen_kwargs": "do_sample=True,temperature=0.7"}, "decode greedily"),
+    "a penalty": ({"gen_kwargs": "repetition_penalty=1.3"}, "repetition_penalty.*not accepted"),
+    "a misspelt limit": ({"gen_kwargs": "max_gen_tok=3"}, "Did you mean 'max_gen_toks'"),
+    "a limit of zero": ({"gen_kwargs": "max_gen_toks=0"}, "1 or more"),
+    "a limit in words": ({"gen_kwargs": "max_gen_toks=many"}, "not a number"),
+    "examples": ({"num_fewshot": 2}, "num_fewshot 2"),
+    "an unknown option": ({"metadata": {"refrence": "x"}}, "did you mean `reference`"),
+    "an option of the wrong type": ({"metadata": {"reference": 3}}, "expected a text"),
+    "no such reference": ({"metadata": {"reference": "/nowhere/run"}}, "does not exist"),
+    "no such ladder": ({"metadata": {"ladder": "/nowhere/ladder"}}, "no such folder or file"),
+    "no such embedder": ({"metadata": {"embedder": "./nowhere"}}, "looks like a folder"),
+    "a context that is too short": (
+        {"model_args_extra": ",max_length=16"},
+        "tokens; the model's context holds 16",
+    ),
+}
+
+
+@pytest.mark.usefixtures("no_generation")
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_a_mistake_is_reported_before_generation(door: str, lm_eval: Lmeval, model: Path) -> None:
+    options, message = dict(DOORS[door][0]), DOORS[door][1]
+    name = f"{model}{options.pop('model_args_extra', '')}"
+    with pytest.raises(InputError, match=message):
+        lm_eval(name, tasks=NOOP, **options)
+
+
+@pytest.mark.usefixtures("no_generation")
+def test_a_model_without_chat_template_is_reported(lm_eval: Lmeval, model: Path, tmp_path: Path) -> None:
+    bare = tiny_models.build(tmp_path / "bare", "llama")
+    (bare / "chat_template.jinja").unlink(missing_ok=True)
+    config = json.loads((bare / "tokenizer_config.json").read_text())
+    config.pop("chat_template", None)
+    (bare / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="could not apply a chat template"):
+        lm_eval(bare, tasks=NOOP)
+
+
+@pytest.mark.usefixtures("no_generation")
+def test_a_tampered_ladder_is_refused(lm_eval: Lmeval, model: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(packaged_folder() / "mini" / "test.parquet")
+    changed = table.set_column(
+        table.schema.get_field_index("reason"), table.schema.field("reason"), [["tampered"] * table.num_rows]
+    )
+    (tmp_path / "ladder" / "mini").mkdir(parents=True)
+    pq.write_table(changed, tmp_path / "ladder" / "mini" / "test.parquet")
+    with pytest.raises(InputError, match=r"test\.parquet.*content hash"):
+        lm_eval(model, tasks=NOOP, metadata={"ladder": str(tmp_path / "ladder")})
+
+
+@pytest.mark.usefixtures("no_generation")
+def test_an_unknown_rung_is_refused(lm_eval: Lmeval, model: Path, tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "tasks" / "prompt_sensitivity" / "_base.yaml"
+    (tmp_path / "mine.yaml").write_text(
+        f"include: {source}\ntask: my_rung\ndataset_kwargs: {{rung: synonyms, subset: mini}}\n"
+    )
+    with pytest.raises(InputError, match="Did you mean 'synonym'"):
+        lm_eval(model, tasks="my_rung", include_path=str(tmp_path))
+
+
+@pytest.mark.usefixtures("no_generation")
+def test_an_output_folder_that_cannot_be_written_is_refused(
+    lm_eval: Lmeval, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"--output_path .* cannot be written"):
+        lm_eval(model, folder=tmp_path / "file" / "runs", tasks=NOOP)
+
+
+def test_a_users_mistake_prints_a_sentence_and_no_traceback(model: Path, tmp_path: Path) -> None:
+    line = arguments(model, tmp_path, tasks=NOOP, gen_kwargs="do_sample=True")
+    program = Path(sys.executable).with_name("lm_eval")
+    done = subprocess.run([str(program), *line[1:]], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "prompt_sensitivity tasks decode greedily" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+# ---- reference runs
+
+
+def test_a_system_does_not_drift_from_itself(lm_eval: Lmeval, model: Path, reference: Path) -> None:
+    run = lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(reference)})
+    assert run.value(IDENTICAL, "baseline_drift", "raw") == 0
+    assert run.value(IDENTICAL, "baseline_drift", "answer") == 0
+
+
+def test_another_model_drifts(lm_eval: Lmeval, reference: Path, tmp_path: Path) -> None:
+    other = tiny_models.build(tmp_path / "other", "llama", seed=1)
+    run = lm_eval(other, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(reference)})
+    assert run.value(IDENTICAL, "baseline_drift") > 0.1
+    summary = run.results["configs"][IDENTICAL]["metadata"]["sensitivity"]
+    assert summary["reference"]["system"] != summary["system"]
+
+
+@pytest.mark.usefixtures("no_generation")
+def test_a_reference_with_other_decoding_settings_is_refused(
+    lm_eval: Lmeval, model: Path, reference: Path
+) -> None:
+    with pytest.raises(InputError, match="decoding settings"):
+        lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=7", metadata={"reference": str(reference)})
+
+
+@pytest.mark.usefixtures("no_generation")
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text.replace('"version": "', '"version": "9.'), "ladder version"),
+        (lambda text: text.replace('"sensitivity"', '"something"'), "sensitivity is missing"),
+        (lambda text: text[:-50], "cannot be read as JSON"),
+    ],
+)
+def test_a_reference_with_damaged_results_is_refused(
+    damage: Any, message: str, lm_eval: Lmeval, model: Path, reference: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(reference, copy)
+    (results,) = copy.rglob("results_*.json")
+    results.write_text(damage(results.read_text()))
+    with pytest.raises(InputError, match=message):
+        lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(copy)})
+
+
+@pytest.mark.usefixtures("no_generation")
+def test_a_reference_with_strange_rows_is_refused(
+    lm_eval: Lmeval, model: Path, reference: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(reference, copy)
+    (samples,) = copy.rglob("samples_*.jsonl")
+    samples.write_text(samples.read_text() + '{"filter": "raw"}\n')
+    with pytest.raises(InputError, match=r"samples_.*line 19: not a row"):
+        lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(copy)})
+
+
+# ---- what must not stop a run
+
+
+def test_non_finite_logits_leave_the_pair_unscored_and_the_run_goes_on(
+    lm_eval: Lmeval, model: Path, tmp_path: Path
+) -> None:
+    """One token's embedding is NaN: prompts that hold it cannot be answered, all others can."""
+    broken = tiny_models.build(tmp_path / "broken", "llama")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(broken)
+    poison = _token_of_one_edit(tokenizer)
+    weights = load_file(broken / "model.safetensors")
+    weights["model.embed_tokens.weight"][poison] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    run = lm_eval(broken, tasks=NOOP)
+    reasons = {row["doc"]["edit"]: row["pair"]["missing"].get("cosine_distance") for row in run.rows(NOOP)}
+    assert reasons["zero_width_space"] == "not finite: NaN or infinite logits while generating the variant"
+    assert reasons["trailing_space"] is None
+    for row in run.rows(NOOP):
+        unscored = row["doc"]["edit"] == "zero_width_space"
+        assert math.isnan(row["js_distance"]) == unscored
+    assert "not finite" in run.value(NOOP, "pair")
+
+
+def _token_of_one_edit(tokenizer: Any) -> int:
+    """A token that appears in prompts with a zero-width space and in no other prompt."""
+    from lm_eval_sensitivity.ladder import load_ladder
+
+    pairs = load_ladder(subset="mini").rung("noop")
+    with_space = [set(tokenizer.encode(p.variant)) for p in pairs if p.edit == "zero_width_space"]
+    others = set().union(
+        *(tokenizer.encode(text) for p in pairs for text in (p.base, p.variant) if "\u200b" not in text)
+    )
+    return min(set.intersection(*with_space) - others)
+
+
+def test_out_of_memory_halves_the_batch_and_changes_nothing(
+    lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = lm_eval(model, tasks=NOOP, limit=12)
+    sizes: list[int] = []
+    generate = Decoder.generate
+
+    def small_machine(self: Decoder, batch: list[list[int]]) -> Any:
+        sizes.append(len(batch))
+        if len(batch) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return generate(self, batch)
+
+    monkeypatch.setattr(Decoder, "generate", small_machine)
+    run = lm_eval(model, tasks=NOOP, limit=12)
+    assert sizes[:3] == [8, 4, 2]
+    assert max(sizes[2:]) == 2
+    for one, other in zip(expected.rows(NOOP), run.rows(NOOP), strict=True):
+        assert one["resps"] == other["resps"]
+        assert one["js_distance"] == pytest.approx(other["js_distance"], abs=1e-5)
+
+
+def test_out_of_memory_at_batch_size_one_is_a_sentence(
+    lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(self: Decoder, batch: list[list[int]]) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(Decoder, "generate", no_memory)
+    with pytest.raises(InputError, match="Out of memory at batch size 1"):
+        lm_eval(model, tasks=NOOP, limit=2)
+
+
+def test_another_error_is_not_taken_for_memory(
+    lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Decoder, batch: list[list[int]]) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Decoder, "generate", broken)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        lm_eval(model, tasks=NOOP, limit=2)
+
+
+def test_a_short_context_lowers_the_token_limit_for_all_and_says_so(
+    lm_eval: Lmeval, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = lm_eval(f"{model},max_length=120", tasks=IDENTICAL, gen_kwargs="max_gen_toks=110")
+    summary = run.results["configs"][IDENTICAL]["metadata"]["sensitivity"]
+    limit = summary["decoding"]["max_gen_toks"]
+    assert 0 < limit < 110
+    assert summary["decoding_requested"]["max_gen_toks"] == 110
+    assert "max_gen_toks is" in caplog.text
+    assert {row["pair"]["base"]["n_tokens"] for row in run.rows(IDENTICAL)} <= set(range(1, limit + 1))

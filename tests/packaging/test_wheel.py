@@ -1,0 +1,98 @@
+"""The wheel in a fresh virtual environment: found by a plain lm_eval, gone after uninstall."""
+
+from __future__ import annotations
+
+import site
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the working tree."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(REPOSITORY),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def names(wheel: Path) -> list[str]:
+    return zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_wheel_carries_tasks_twice_the_ladder_and_the_demo_model(wheel: Path) -> None:
+    files = names(wheel)
+    sources = {path.name for path in (REPOSITORY / "tasks" / "prompt_sensitivity").glob("*.yaml")}
+    for prefix in ("lm_eval/tasks/prompt_sensitivity/", "lm_eval_sensitivity/tasks/prompt_sensitivity/"):
+        found = {name.removeprefix(prefix) for name in files if name.startswith(prefix)}
+        assert sources <= found
+        assert not [name for name in found if name.endswith(".py")]
+    assert "lm_eval_sensitivity/ladder/data/mini/test.parquet" in files
+    assert "lm_eval_sensitivity/py.typed" in files
+    model = [info for info in zipfile.ZipFile(wheel).infolist() if "demo/model/" in info.filename]
+    assert any(info.filename.endswith("model.safetensors") for info in model)
+    assert sum(info.file_size for info in model) <= 10 * 2**20
+
+
+def test_the_wheel_puts_nothing_else_into_lm_eval_and_no_tests_anywhere(wheel: Path) -> None:
+    foreign = [
+        name
+        for name in names(wheel)
+        if not name.startswith(
+            ("lm_eval_sensitivity/", "lm_eval_sensitivity-", "lm_eval/tasks/prompt_sensitivity/")
+        )
+    ]
+    assert foreign == []
+
+
+@pytest.mark.slow
+def test_a_fresh_environment_finds_the_tasks_and_forgets_them(wheel: Path, tmp_path: Path) -> None:
+    """lm_eval and our wheel are installed there for real; their dependencies are lent by this environment."""
+    fresh = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(fresh)], check=True)
+    python = fresh / "bin" / "python"
+
+    def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([str(python), *command], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0 or not check, done.stderr[-3000:]
+        return done
+
+    import lm_eval
+
+    version = __import__("importlib.metadata").metadata.version("lm_eval")
+    assert Path(lm_eval.__file__).is_file()
+    run("-m", "pip", "install", "--quiet", "--no-deps", f"lm_eval=={version}", str(wheel))
+    packages = Path(run("-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").stdout.strip())
+    lent = [sysconfig.get_paths()["purelib"], *site.getsitepackages()]
+    (packages / "lent.pth").write_text("\n".join(dict.fromkeys(lent)) + "\n")
+
+    listed = run("-m", "lm_eval", "ls", "tasks").stdout
+    for name in ("prompt_sensitivity", "prompt_sensitivity_mini", "prompt_sensitivity_noop"):
+        assert f"|{name} " in listed or f"|{name}|" in listed
+    where = run("-c", "import lm_eval_sensitivity; print(lm_eval_sensitivity.__file__)").stdout
+    assert Path(where.strip()).is_relative_to(fresh), "the wheel's own copy must be the one that is tested"
+    command = [str(fresh / "bin" / "lm-eval-sensitivity"), "tasks-path"]
+    path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(path).is_relative_to(fresh)
+
+    run("-m", "pip", "uninstall", "--quiet", "--yes", "lm-eval-sensitivity")
+    left = [path for path in packages.rglob("*") if "sensitivity" in path.name]
+    assert left == []
+    assert "prompt_sensitivity" not in run("-m", "lm_eval", "ls", "tasks").stdout

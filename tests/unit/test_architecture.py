@@ -1,0 +1,98 @@
+"""Imports go one way, and what is light stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lm_eval_sensitivity
+
+PACKAGE = Path(lm_eval_sensitivity.__file__).parent
+HEAVY = ("torch", "lm_eval", "transformers", "sentence_transformers", "matplotlib", "gradio")
+
+LAYERS = [
+    {"types", "errors", "packing"},
+    {"ladder", "audit", "scaffold", "metrics", "demo"},
+    {"embedder", "runs"},
+    {"harness"},
+    {"commands"},
+    {"cli"},
+]
+"""Lowest first: a module may import from lower layers and from itself."""
+
+MAY_IMPORT = {
+    "torch": {"harness", "demo", "embedder"},
+    "lm_eval": {"harness"},
+}
+"""Who may import what at all. The three that load models import torch, the embedder inside functions only."""
+
+
+def imports() -> list[tuple[str, str, Path]]:
+    """(importing part, imported module, file) for every import in the package."""
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        part = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found += [(part, alias.name, file) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.append((part, node.module, file))
+    return found
+
+
+def layer(part: str) -> int:
+    return next(index for index, parts in enumerate(LAYERS) if part in parts)
+
+
+def test_imports_go_one_way() -> None:
+    checked = 0
+    for part, module, file in imports():
+        if not module.startswith("lm_eval_sensitivity.") or part == "__init__":
+            continue
+        other = module.split(".")[1]
+        checked += 1
+        assert other == part or layer(other) < layer(part), f"{file.relative_to(PACKAGE)} imports {module}"
+    assert checked > 50
+
+
+@pytest.mark.parametrize("library", sorted(MAY_IMPORT))
+def test_heavy_libraries_stay_in_their_folders(library: str) -> None:
+    users = {part for part, module, _ in imports() if module.split(".")[0] == library}
+    assert users <= MAY_IMPORT[library]
+    assert users, f"nobody imports {library}: this test checks nothing"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "types",
+        "errors",
+        "packing",
+        "ladder",
+        "audit",
+        "scaffold",
+        "metrics",
+        "embedder",
+        "runs",
+        "demo",
+        "cli",
+    ],
+)
+def test_importing_a_light_part_loads_nothing_heavy(module: str) -> None:
+    code = (
+        f"import sys, lm_eval_sensitivity.{module}\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_data_folder_named_datasets_holds_no_code() -> None:
+    """A code folder of that name would shadow the datasets library."""
+    folder = PACKAGE.parent / "datasets"
+    assert folder.is_dir()
+    assert not list(folder.rglob("*.py"))

@@ -1,0 +1,43 @@
+"""The command line: help everywhere, paths that exist, mistakes without tracebacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.cli import COMMANDS, build_parser, main
+
+
+def subcommands() -> list[str]:
+    return [command.__name__.rsplit(".", 1)[1].replace("_", "-") for command in COMMANDS]
+
+
+def test_every_subcommand_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in subcommands():
+        with pytest.raises(SystemExit) as done:
+            build_parser().parse_args([name, "--help"])
+        assert done.value.code == 0
+        assert "example" in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.split() == ["lm-eval-sensitivity", __version__]
+
+
+def test_paths_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo-model"]) == 0
+    assert (Path(capsys.readouterr().out.strip()) / "config.json").is_file()
+    assert main(["tasks-path"]) == 0
+    assert (Path(capsys.readouterr().out.strip()) / "prompt_sensitivity" / "_base.yaml").is_file()
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["audit"]])
+def test_a_wrong_call_says_how_to_call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    assert "usage:" in capsys.readouterr().err
