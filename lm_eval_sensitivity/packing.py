@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -38,6 +39,20 @@ def pack(values: ArrayLike, dtype: str) -> dict[str, Any]:
     array = np.asarray(values, dtype=DTYPES[dtype]).reshape(-1)
     compressed = zlib.compress(array.tobytes(), 6)
     return {"dtype": dtype, "n": int(array.size), "z": base64.b64encode(compressed).decode("ascii")}
+
+
+def jsonable(value: Any) -> Any:
+    """A nested record for JSON, which has neither NaN nor infinity: what is not finite becomes null.
+
+    Example:
+        >>> jsonable({"a": (0.5, float("nan")), "b": {"c": float("inf")}})
+        {'a': [0.5, None], 'b': {'c': None}}
+    """
+    if isinstance(value, Mapping):
+        return {str(name): jsonable(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def unpack(packed: Mapping[str, Any]) -> NDArray[Any]:

@@ -7,10 +7,12 @@ answers through its own `generate_until` and returns text.
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
+from pathlib import Path
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -18,9 +20,11 @@ from lm_eval.api.model import LM, CacheHook
 
 from lm_eval_sensitivity.harness.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generation import SystemFacts, Trace
-from lm_eval_sensitivity.harness.plan import Item, Plan
+from lm_eval_sensitivity.harness.plan import Plan, context_text
 from lm_eval_sensitivity.harness.store import ResponseStore, record_key
 from lm_eval_sensitivity.metrics.logits import PromptEnd
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,60 +53,92 @@ class Traced:
 def trace_generations(lm: LM, plan: Plan, store: ResponseStore | None) -> Traced:
     """Generate a plan's items with an engine that only returns text.
 
-    Replicates are asked for in a call of their own, after the rest: an engine that batches puts them in
-    another batch, an engine that remembers answers cannot be told to forget, and the audit of its
-    identical rung says so by being exactly 0.
+    Replicates are asked for in a call of their own, after the rest, so that an engine that batches puts
+    them in another batch. An engine that remembers its answers cannot be told to forget them: its identical
+    rung is then exactly 0 and says nothing about its noise.
     """
-    facts = SystemFacts(engine=type(lm).__name__, identity=_text_identity(lm, plan))
+    facts = SystemFacts(engine=type(lm).__name__, identity=text_identity(lm, plan))
+    if store is not None and not plan.model_args and "weights" not in facts.identity:
+        logger.warning(
+            "The response store is not used: nothing tells this %s from another one.", facts.engine
+        )
+        store = None
     system = fingerprint(facts.identity)
+    keys = [record_key(system, item.text, item.settings, item.replicate) for item in plan.items]
     outputs: dict[int, str] = {}
-    keys = [record_key(system, item.context, item.settings, item.replicate) for item in plan.items]
     for index, key in enumerate(keys):
         if store is not None and (record := store.get(key)) is not None:
             outputs[index] = str(record["text"])
     for replicate in sorted({item.replicate for item in plan.items}):
         todo = [i for i, item in enumerate(plan.items) if item.replicate == replicate and i not in outputs]
         if todo:
-            texts = _generate_text(lm, [plan.items[index] for index in todo])
+            texts = _generate_text(lm, plan, todo, keys, store)
             outputs.update(zip(todo, texts, strict=True))
-            if store is not None:
-                store.append([(keys[i], {"text": text}) for i, text in zip(todo, texts, strict=True)])
     return Traced(outputs=tuple(Output(outputs[i]) for i in range(len(plan.items))), facts=facts)
 
 
-def _generate_text(lm: LM, items: list[Item]) -> list[str]:
+class _StoringHook(CacheHook):
+    """Where engines report each answer as it arrives: kept at once, so that a killed run paid for nothing twice.
+
+    It stands in for the harness's own hook, whose cache is keyed without the model.
+    """
+
+    def __init__(self, store: ResponseStore | None, key_of_text: Mapping[str, str]) -> None:
+        super().__init__(None)
+        self.stored: set[str] = set()
+        self._store = store
+        self._key_of_text = key_of_text
+
+    def add_partial(self, attr: str, req: Any, res: Any) -> None:
+        """Called by an engine with one request's arguments and its answer."""
+        key = self._key_of_text.get(context_text(req[0]))
+        if self._store is not None and key is not None and isinstance(res, str):
+            self._store.append([(key, {"text": res})])
+            self.stored.add(key)
+
+
+def _generate_text(
+    lm: LM, plan: Plan, todo: Sequence[int], keys: Sequence[str], store: ResponseStore | None
+) -> list[str]:
     requests = [
         Instance(
             request_type="generate_until",
             doc={},
-            arguments=(item.context, json.loads(item.settings)),
+            arguments=(plan.items[index].context, json.loads(plan.items[index].settings)),
             idx=0,
-            metadata=("prompt_sensitivity", index, 1),
+            metadata=("prompt_sensitivity", number, 1),
         )
-        for index, item in enumerate(items)
+        for number, index in enumerate(todo)
     ]
-    # The harness's own cache is keyed without the model: keep our answers out of it.
     hook = lm.cache_hook
-    lm.cache_hook = CacheHook(None)
+    storing = _StoringHook(store, {plan.items[index].text: keys[index] for index in todo})
+    lm.cache_hook = storing
     try:
-        return [str(text) for text in lm.generate_until(requests)]
+        texts = [str(text) for text in lm.generate_until(requests)]
     finally:
         lm.cache_hook = hook
+    if store is not None:
+        answers = zip((keys[index] for index in todo), texts, strict=True)
+        store.append([(key, {"text": text}) for key, text in answers if key not in storing.stored])
+    return texts
 
 
-def _text_identity(lm: LM, plan: Plan) -> dict[str, Any]:
-    """An API model cannot be looked into: what the user asked for is all that identifies it."""
-    secrets = ("key", "token", "secret", "password")
-    arguments = {
-        str(name): str(value)
-        for name, value in plan.model_args.items()
-        if not any(word in str(name).lower() for word in secrets)
-    }
-    return {
-        "engine": type(lm).__name__,
-        "model_args": dict(sorted(arguments.items())),
-        "model": str(getattr(lm, "model", "")) if isinstance(getattr(lm, "model", None), str) else "",
-    }
+def text_identity(lm: LM, plan: Plan) -> dict[str, object]:
+    """What tells an engine that cannot be traced from another: what the user asked for, and its weights if seen."""
+    identity: dict[str, object] = {"engine": type(lm).__name__, "model_args": dict(plan.model_args)}
+    model = getattr(lm, "model", None)
+    if isinstance(model, str):
+        identity["model"] = model
+    if "torch" in sys.modules and isinstance(model, sys.modules["torch"].nn.Module):
+        from lm_eval_sensitivity.harness.hf_facts import weights_checksum
+
+        identity["weights"] = weights_checksum(model).sha256
+    local = Path(plan.model_args.get("pretrained", ""))
+    if "weights" not in identity and local.parts and local.is_dir():
+        # Weights that only the engine sees: a folder retrained in place has other sizes or times.
+        files = sorted(path for path in local.iterdir() if path.is_file())
+        identity["files"] = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return identity
 
 
 def load_tracers() -> None:

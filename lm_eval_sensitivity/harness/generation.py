@@ -19,7 +19,7 @@ from lm_eval_sensitivity.types import AnswerSpan
 Floats = NDArray[np.float32]
 TokenIds = NDArray[np.int32]
 
-NO_TRACE = "this engine returns text only"
+NO_TRACE = "text only: this engine returns no token ids, logits or hidden states"
 """Reason for every metric that needs token ids, logits or hidden states where there are none."""
 
 
@@ -45,6 +45,10 @@ class Trace:
     """[hidden] mean over steps of the final hidden state (after the last norm); None if not reachable."""
     prompt_end_hidden: Floats | None
     """[hidden] final hidden state at the last prompt position."""
+    prompt_end_top_ids: TokenIds
+    """[rank] the most probable next tokens after the prompt, best first; what they leave is the rest mass."""
+    prompt_end_top_log_probabilities: Floats
+    """[rank] their log-probabilities (nats)."""
     prompt_end_log_probabilities: Floats | None = None
     """[vocabulary] next-token log-probabilities after the prompt; dropped once compared."""
 
@@ -63,6 +67,9 @@ class Trace:
         """False when some step had NaN or infinite logits: nothing after it is a decision."""
         return self.finish_reason != "not_finite"
 
+
+PROMPT_END_TOP = 32
+"""How many leading tokens of the prompt-end distribution are kept; whole distributions are too large."""
 
 WINDOWS = WINDOWS_TOKENS
 """Token windows at which every text distance is also taken: what a shorter run would have seen."""
@@ -145,6 +152,14 @@ class Generation(str):
         self.facts = facts
         return self
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return _as_plain_text(self)
+
+
+def _as_plain_text(text: str) -> tuple[type[str], tuple[str]]:
+    """How both kinds of text are pickled and copied: across ranks and processes only the text travels."""
+    return str, (str.__str__(text),)
+
 
 class FilteredText(str):
     """What a filter shows of a generation: plain text for logging, the generation for measuring.
@@ -167,3 +182,6 @@ class FilteredText(str):
         self.filter_name = filter_name
         self.view = view
         return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return _as_plain_text(self)

@@ -6,7 +6,6 @@ for, so a repetition penalty shipped with a model would be measured as the model
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -82,25 +81,27 @@ def neutralised_settings(generation_config: Any) -> dict[str, Any]:
 
 @contextmanager
 def greedy_generation_config(model: Any) -> Iterator[dict[str, Any]]:
-    """Replace `model.generation_config` by a neutral copy for the time of the block.
+    """Neutralise `model.generation_config` for the time of the block.
 
     Passing a neutral config as an argument is not enough: generate fills every unset value from
-    `model.generation_config`. What does not bend the argmax (end tokens, cache kind) is kept.
+    `model.generation_config`. The object itself is changed and restored, not replaced, because a wrapper
+    around a model (adapters, quantisers) hands out the inner model's config and a replacement would stay
+    on the wrapper. What does not bend the argmax (end tokens, cache kind) is kept.
 
     Yields:
         The settings that were neutralised, with their original values.
     """
-    original = model.generation_config
-    neutral = copy.deepcopy(original)
-    for name in NEUTRAL_VALUES:
-        if hasattr(neutral, name):
-            setattr(neutral, name, None)
-    neutral.do_sample = False
-    model.generation_config = neutral
+    config = model.generation_config
+    original = {name: getattr(config, name) for name in NEUTRAL_VALUES if hasattr(config, name)}
+    found = neutralised_settings(config)
+    for name in original:
+        setattr(config, name, None)
+    config.do_sample = False
     try:
-        yield neutralised_settings(original)
+        yield found
     finally:
-        model.generation_config = original
+        for name, value in original.items():
+            setattr(config, name, value)
 
 
 def end_token_ids(model: Any, tokenizer: Any) -> list[int]:

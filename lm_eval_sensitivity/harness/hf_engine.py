@@ -21,7 +21,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.engines import Output, Traced, trace_generations
 from lm_eval_sensitivity.harness.fingerprint import fingerprint
-from lm_eval_sensitivity.harness.generation import Trace
+from lm_eval_sensitivity.harness.generation import PROMPT_END_TOP, Trace
 from lm_eval_sensitivity.harness.greedy import end_token_ids, greedy_generation_config
 from lm_eval_sensitivity.harness.hf_facts import hf_facts
 from lm_eval_sensitivity.harness.neighbourhood import Neighbourhoods
@@ -39,17 +39,21 @@ class Decoder:
     lm: HFLM
     decoding: Decoding
     end_ids: tuple[int, ...]
+    stop: StoppingCriteria | None = None
+    """Finds the stop strings of `decoding.until`; made once, because it indexes the whole vocabulary."""
 
     def generate(self, prompts: Sequence[Sequence[int]]) -> list[Output]:
         """Generate one left-padded batch; rows come back in order."""
         input_ids, attention_mask = self._pad(prompts)
-        with (
-            StepRecorder(
-                self.lm.model, len(prompts), input_ids.device, list(self.end_ids), self._stop()
-            ) as recorder,
-            torch.inference_mode(),
-            self._autocast(),
-        ):
+        recorder = StepRecorder(
+            self.lm.model,
+            n_rows=len(prompts),
+            n_prompt_positions=input_ids.shape[1],
+            device=input_ids.device,
+            end_ids=list(self.end_ids),
+            stop=self.stop,
+        )
+        with recorder, torch.inference_mode(), self._autocast():
             sequences = self.lm.model.generate(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
@@ -76,11 +80,6 @@ class Decoder:
             mask[row, width - len(prompt) :] = 1
         return ids.to(self.lm.device), mask.to(self.lm.device)
 
-    def _stop(self) -> StoppingCriteria | None:
-        if not self.decoding.until:
-            return None
-        return StopStringCriteria(self.lm.tokenizer, list(self.decoding.until))
-
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         dtype = self.lm.mixed_precision_dtype
         return torch.autocast(device_type=self.lm.device.type, dtype=dtype, enabled=dtype is not None)
@@ -104,6 +103,8 @@ class Decoder:
         hidden_end = _host_rows(recorder.prompt_end_hidden)
         assert recorder.prompt_end is not None  # generate always takes at least one step
         prompt_end = recorder.prompt_end.numpy()
+        top = torch.topk(recorder.prompt_end, min(PROMPT_END_TOP, prompt_end.shape[1]), dim=-1)
+        top_ids, top_log_probabilities = top.indices.to(torch.int32).numpy(), top.values.numpy()
         return [
             self._output(
                 Trace(
@@ -116,6 +117,8 @@ class Decoder:
                     visible_text="",
                     hidden_mean=None if hidden_mean is None else hidden_mean[row],
                     prompt_end_hidden=None if hidden_end is None else hidden_end[row],
+                    prompt_end_top_ids=top_ids[row],
+                    prompt_end_top_log_probabilities=top_log_probabilities[row],
                     # A copy, so that a kept base does not keep its whole batch.
                     prompt_end_log_probabilities=prompt_end[row].copy(),
                 )
@@ -140,6 +143,11 @@ class Decoder:
         return Output(text=text, trace=replace(trace, finish_reason=reason, visible_text=visible))
 
 
+def stop_criterion(lm: HFLM, decoding: Decoding) -> StoppingCriteria | None:
+    """What finds the stop strings in generated ids, or None where there are none to find."""
+    return StopStringCriteria(lm.tokenizer, list(decoding.until)) if decoding.until else None
+
+
 def _host_rows(tensor: torch.Tensor | None) -> np.ndarray[Any, Any] | None:
     return None if tensor is None else tensor.to("cpu", torch.float32).numpy()
 
@@ -147,8 +155,7 @@ def _host_rows(tensor: torch.Tensor | None) -> np.ndarray[Any, Any] | None:
 @trace_generations.register
 def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
     """Generate a plan's items with a transformers model, recording each in the same pass."""
-    if getattr(lm, "backend", "causal") != "causal" or not isinstance(lm.model, torch.nn.Module):
-        # Encoder-decoder and non-PyTorch subclasses keep their own generation.
+    if not _generates_like_hflm(lm):
         return trace_generations.dispatch(object)(lm, plan, store)
     has_template = getattr(lm.tokenizer, "chat_template", None) is not None
     if has_template and not plan.chat_template_applied:
@@ -171,7 +178,7 @@ def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
         if fitted != decoding:
             facts.notes["max_gen_toks_requested"] = decoding.max_gen_toks
         work = Neighbourhoods(plan, store, _keys(lm, plan, prompts, facts.identity))
-        decoder = Decoder(lm, fitted, end_ids)
+        decoder = Decoder(lm, fitted, end_ids, stop_criterion(lm, fitted))
         first, again = generation_order(plan, [len(prompt) for prompt in prompts])
         _generate_all(decoder, plan, prompts, work, first, again)
     return Traced(
@@ -179,6 +186,23 @@ def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
         facts=facts,
         prompt_ends=work.prompt_ends,
         user_spans=_user_spans(lm, plan, prompts),
+    )
+
+
+def _generates_like_hflm(lm: HFLM) -> bool:
+    """Whether tracing `lm.model.generate` measures what the engine itself would do.
+
+    Encoder-decoder models do not; nor do subclasses that steer, export or otherwise change generation:
+    they answer through their own `generate_until`.
+    """
+    kind = type(lm)
+    return (
+        getattr(lm, "backend", "causal") == "causal"
+        and isinstance(lm.model, torch.nn.Module)
+        and getattr(lm.model, "generation_config", None) is not None
+        and kind._model_generate is HFLM._model_generate
+        and kind.generate_until is HFLM.generate_until
+        and kind.tok_batch_encode is HFLM.tok_batch_encode
     )
 
 
@@ -282,8 +306,8 @@ def _run_batches(
     """Generate items in order; a batch that does not fit is halved. Returns the last batch size."""
     start = 0
     while start < len(order):
-        # Batches are cut from the full order, stored items included, so that a resumed run meets the
-        # same batches as an uninterrupted one.
+        # Batches are cut from the full order, stored items included: a run that was killed between two
+        # batches meets the same batches again, and with them the same floating-point noise.
         window = order[start : start + batch_size]
         batch = [index for index in window if work.missing(index)]
         outputs = _try_batch(decoder, [prompts[index] for index in batch]) if batch else []

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import transformers
 
+from lm_eval_sensitivity.harness.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generation import SystemFacts
 
 _SAMPLES_PER_TENSOR = 64
@@ -51,7 +52,7 @@ def weights_checksum(model: torch.nn.Module) -> WeightsChecksum:
             digest.update(b"unread")
             continue
         total = torch.zeros((), dtype=torch.int64, device=words.device)
-        for piece in words.split(_WORDS_PER_SUM):
+        for piece in torch.split(words, _WORDS_PER_SUM):
             total += torch.sum(piece, dtype=torch.int64)
         stride = max(1, words.numel() // _SAMPLES_PER_TENSOR)
         digest.update(str(int(total)).encode())
@@ -90,11 +91,9 @@ def hf_facts(lm: Any, decoding: dict[str, object], neutralised: dict[str, Any]) 
     weights = weights_checksum(lm.model)
     identity: dict[str, object] = {
         "engine": type(lm).__name__,
-        "model": str(lm.pretrained if isinstance(lm.pretrained, str) else lm.model.name_or_path),
-        "revision": str(lm.revision),
-        "peft": lm.peft,
-        "delta": lm.delta,
         "architecture": type(lm.model).__name__,
+        "config": _config_hash(config),
+        "tokenizer": _tokenizer_hash(lm.tokenizer),
         "weights": weights.sha256,
         "dtype": str(lm.model.dtype).removeprefix("torch."),
         "quantization": _quantization(config),
@@ -107,12 +106,33 @@ def hf_facts(lm: Any, decoding: dict[str, object], neutralised: dict[str, Any]) 
         "transformers": transformers.__version__,
     }
     notes: dict[str, object] = {
+        # Names, not identities: one model has many paths, and one path may hold many models.
+        "model": str(lm.pretrained if isinstance(lm.pretrained, str) else lm.model.name_or_path),
+        "revision": str(lm.revision),
+        "peft": lm.peft,
+        "delta": lm.delta,
         "neutralised_generation_settings": {name: repr(value) for name, value in neutralised.items()},
         "batch_size": str(lm.batch_size),
         "weights_unread": f"{weights.n_unread} of {weights.n_tensors} tensors",
         "device_name": torch.cuda.get_device_name(lm.device) if lm.device.type == "cuda" else lm.device.type,
     }
     return SystemFacts(engine=type(lm).__name__, identity=identity, notes=notes)
+
+
+_NOT_ARITHMETIC = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")
+
+
+def _config_hash(config: Any) -> str:
+    """Two models with equal weights may still differ in rope scaling, soft caps or window sizes."""
+    described = {name: value for name, value in config.to_dict().items() if name not in _NOT_ARITHMETIC}
+    return fingerprint(described)
+
+
+def _tokenizer_hash(tokenizer: Any) -> str:
+    """What turns text into ids and back; a slow tokenizer counts by class and vocabulary."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
+    return fingerprint({"class": type(tokenizer).__name__, "vocabulary": vocabulary})
 
 
 def _quantization(config: Any) -> object:

@@ -15,7 +15,12 @@ from lm_eval_sensitivity.harness.generation import (
     TokenIds,
     View,
 )
-from lm_eval_sensitivity.harness.pair_record import generation_record, margins_record, view_record
+from lm_eval_sensitivity.harness.pair_record import (
+    generation_record,
+    margins_record,
+    prompt_end_hidden_distance,
+    view_record,
+)
 from lm_eval_sensitivity.harness.text_distances import TextDistances
 from lm_eval_sensitivity.metrics import (
     edit_distance_curve,
@@ -23,7 +28,7 @@ from lm_eval_sensitivity.metrics import (
     hidden_distance,
     token_edit_distance,
 )
-from lm_eval_sensitivity.packing import pack
+from lm_eval_sensitivity.packing import jsonable, pack
 from lm_eval_sensitivity.runs.reference import ReferenceOutput, ReferenceRun
 
 VIEW_METRICS = (
@@ -102,7 +107,7 @@ def measure_pair(
     if reference is not None:
         _drift(scores, prompt_id, base, distances, reference)
     record = pair_record(base, variant, scores.missing)
-    return Measured(scores.values, {**record, "scores": _finite(scores.values)})
+    return Measured(scores.values, {**record, "scores": jsonable(scores.values)})
 
 
 def pair_record(base: FilteredText, variant: FilteredText, missing: Mapping[str, str]) -> dict[str, Any]:
@@ -114,14 +119,16 @@ def pair_record(base: FilteredText, variant: FilteredText, missing: Mapping[str,
         "token_path": _token_path(base, variant),
     }
     for side, filtered in (("base", base), ("variant", variant)):
-        record[side] = {"view": view_record(filtered)}
+        trace = filtered.generation.trace
+        record[side] = {"view": view_record(filtered), "finite": trace is None or trace.finite}
         if filtered.filter_name == "raw":
             record[side] |= generation_record(filtered.generation)
     if base.filter_name == "raw":
         prompt_end = variant.generation.prompt_end
-        record["prompt_end"] = None if prompt_end is None else _finite(asdict(prompt_end))
+        record["prompt_end"] = None if prompt_end is None else asdict(prompt_end)
         record["margins"] = margins_record(base.generation, variant.generation)
-    return record
+        record["prompt_end_hidden_distance"] = prompt_end_hidden_distance(base.generation, variant.generation)
+    return dict(jsonable(record))
 
 
 def _blocked(base: Generation, variant: Generation) -> str | None:
@@ -199,7 +206,7 @@ def _drift(
     ours = _text(base.view)
     scores.put(
         "baseline_drift",
-        lambda: distances.distance(ours, theirs.text if theirs is not None else ""),
+        lambda: distances.distance(ours, (theirs.text if theirs is not None else None) or ""),
         reason,
         undefined="empty: one of the texts has nothing to embed",
     )
@@ -208,35 +215,38 @@ def _drift(
 def _drift_reason(base: FilteredText, theirs: ReferenceOutput | None, reference: ReferenceRun) -> str | None:
     trace, facts = base.generation.trace, base.generation.facts
     if theirs is None:
-        return "the reference run has no output for this prompt"
+        return "no reference: the reference run has no output for this prompt"
+    if theirs.reason:
+        return theirs.reason
     if trace is not None and not trace.finite:
         return "not finite: NaN or infinite logits while generating the base"
     if base.view is None:
-        return _status(base)
+        return _status(base, "base")
     decoding = None if facts is None else facts.identity.get("decoding")
     ours, limit = (
         d.get("max_gen_toks") if isinstance(d, Mapping) else None for d in (decoding, reference.decoding)
     )
     if ours is not None and ours != limit:
-        return f"the token limits differ in effect: {ours} here, {limit} in the reference run"
+        return f"other limit: {ours} tokens in effect here, {limit} in the reference run"
     return None
 
 
 def _unanswered(base: FilteredText, variant: FilteredText) -> str | None:
     for side, filtered in (("base", base), ("variant", variant)):
         if filtered.view is None:
-            return f"{side}: {_status(filtered)}"
+            return _status(filtered, side)
     return None
 
 
-def _status(filtered: FilteredText) -> str:
+def _status(filtered: FilteredText, side: str) -> str:
     answer = filtered.generation.answer
-    status = "none" if answer is None else answer.span.status
     reasons = {
-        "unclosed": "unclosed: the scaffold never ends, there is no answer",
-        "empty_answer": "empty_answer: the scaffold ends and nothing follows",
+        "unclosed": f"unclosed: the scaffold of the {side} never ends, there is no answer",
+        "empty_answer": f"empty answer: the scaffold of the {side} ends and nothing follows",
     }
-    return reasons.get(status, "no answer span was found")
+    return reasons.get(
+        "none" if answer is None else answer.span.status, f"no answer: none was found in the {side}"
+    )
 
 
 def _token_path(base: FilteredText, variant: FilteredText) -> dict[str, Any] | None:
@@ -265,14 +275,6 @@ def _ids(view: View | None) -> TokenIds | None:
 
 def _ends(view: View | None) -> bool:
     return view is not None and bool(view.window_ends)
-
-
-def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN or infinity: what is not finite becomes null."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in record.items()
-    }
 
 
 def texts_to_embed(filtered: Iterable[FilteredText]) -> list[str]:

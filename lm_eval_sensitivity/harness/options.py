@@ -17,6 +17,21 @@ OPTIONS = {
 }
 
 
+_NOT_MODEL_ARGUMENTS = (*OPTIONS, "version", "config_source")
+_SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
+
+
+def model_arguments(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The run's `--model_args`, which lm_eval hands to every task inside its metadata, without secrets.
+
+    Example:
+        >>> model_arguments({"model": "m", "api_key": "x", "version": 1, "reference": "runs/a"})
+        {'model': 'm'}
+    """
+    left_out = (*_NOT_MODEL_ARGUMENTS, *_SECRETS)
+    return {str(name): str(value) for name, value in sorted(metadata.items()) if name not in left_out}
+
+
 @dataclass(frozen=True)
 class Options:
     """The options of one run."""

@@ -6,6 +6,7 @@ number except those made from whole distributions and hidden states, which are s
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -62,6 +63,8 @@ def _trace_record(trace: Trace, text: str) -> dict[str, Any]:
         "margins": pack(trace.margins, "<f4"),
         "top1_log_probabilities": pack(trace.top1_log_probabilities, "<f4"),
         "entropies": pack(trace.entropies, "<f4"),
+        "prompt_end_top_ids": pack(trace.prompt_end_top_ids, "<i4"),
+        "prompt_end_top_log_probabilities": pack(trace.prompt_end_top_log_probabilities, "<f4"),
     }
 
 
@@ -69,23 +72,16 @@ def margins_record(base: Generation, variant: Generation) -> dict[str, Any] | No
     """Margin statistics of both sides, and both margins at the step where the paths part."""
     if base.trace is None or variant.trace is None:
         return None
-    step = first_divergence(base.trace.token_ids, variant.trace.token_ids).step
+    step = first_divergence(base.trace.content_ids, variant.trace.content_ids).step
     sides = {"base": base.trace, "variant": variant.trace}
     return {
-        **{side: _jsonable(asdict(margin_statistics(trace.margins))) for side, trace in sides.items()},
-        "at_divergence": {
-            side: _number(margin_at_divergence(trace.margins, step)) for side, trace in sides.items()
-        },
-        "prompt_end_hidden_distance": _number(
-            hidden_distance(base.trace.prompt_end_hidden, variant.trace.prompt_end_hidden)
-        ),
+        **{side: asdict(margin_statistics(trace.margins)) for side, trace in sides.items()},
+        "at_divergence": {side: margin_at_divergence(trace.margins, step) for side, trace in sides.items()},
     }
 
 
-def _jsonable(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _number(value) for name, value in values.items()}
-
-
-def _number(value: Any) -> Any:
-    """JSON has no NaN: an undefined number is null."""
-    return None if isinstance(value, float) and value != value else value
+def prompt_end_hidden_distance(base: Generation, variant: Generation) -> float:
+    """Cosine distance of the final hidden states at the prompt end; NaN where an engine shows none."""
+    if base.trace is None or variant.trace is None:
+        return math.nan
+    return hidden_distance(base.trace.prompt_end_hidden, variant.trace.prompt_end_hidden)

@@ -18,8 +18,8 @@ from lm_eval.api.instance import Instance
 class Item:
     """One generation to make."""
 
-    context: str
-    """The rendered prompt, chat template included."""
+    context: Any
+    """The rendered prompt, chat template included, as the engine wants it (see `context_text`)."""
     settings: str
     """The decoding settings as canonical JSON; equal settings share generations."""
     replicate: int
@@ -28,6 +28,30 @@ class Item:
     """The ladder's prompt inside the context."""
     name: str
     """For messages: the pair that asked first, and its side."""
+
+    @property
+    def text(self) -> str:
+        """The rendered prompt as text."""
+        return context_text(self.context)
+
+    @property
+    def tail(self) -> str:
+        """The end of the rendered prompt; empty where the template is applied elsewhere and cannot be seen."""
+        return self.context[-PROMPT_TAIL_CHARACTERS:] if isinstance(self.context, str) else ""
+
+
+PROMPT_TAIL_CHARACTERS = 400
+"""How much of a prompt's end is searched for a scaffold that the template opens."""
+
+
+def context_text(context: Any) -> str:
+    """A context as text: chat APIs get their messages as JSON inside a record of lm_eval's.
+
+    Example:
+        >>> context_text("Why?")
+        'Why?'
+    """
+    return str(getattr(context, "prompt", context))
 
 
 @dataclass(frozen=True)
@@ -41,7 +65,7 @@ class Plan:
     """[request] index into `items` of the base of the same pair (itself, for the base)."""
     prompt_of_item: tuple[str, ...]
     """[item] prompt id that asked for it first: the neighbourhood it is generated with."""
-    model_args: Mapping[str, Any]
+    model_args: Mapping[str, str]
     """The run's `--model_args` as the tasks received them; identifies engines without weights."""
     chat_template_applied: bool
 
@@ -61,7 +85,7 @@ class Plan:
 class PairInstance(Instance):
     """A request of one side of a pair; `arguments` is `(context, gen_kwargs, replicate)`."""
 
-    model_args: Mapping[str, Any] | None = None
+    model_args: Mapping[str, str] | None = None
     chat_template_applied: bool = False
 
 
@@ -79,11 +103,12 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
     base_of_pair: dict[tuple[str | None, int | None], int] = {}
     for request in requests:
         context, gen_kwargs, replicate = request.args
-        key = (context, json.dumps(gen_kwargs, sort_keys=True), replicate)
+        key = (context_text(context), json.dumps(gen_kwargs, sort_keys=True), replicate)
         if key not in items:
             items[key] = len(records)
             side = "base" if request.idx == 0 else "variant"
-            records.append(Item(*key, user_text=request.doc[side], name=f"{request.doc['pair_id']} ({side})"))
+            name = f"{request.doc['pair_id']} ({side})"
+            records.append(Item(context, *key[1:], user_text=request.doc[side], name=name))
             prompts.append(request.doc["prompt_id"])
         item_of_request.append(items[key])
         if request.idx == 0:

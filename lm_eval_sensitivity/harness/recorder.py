@@ -9,6 +9,14 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 
+def _output_embeddings(model: Any) -> Any:
+    """The module whose input is the final hidden state; None where the architecture does not name one."""
+    try:
+        return model.get_output_embeddings()
+    except (AttributeError, NotImplementedError):
+        return None
+
+
 class _SeeLogits(LogitsProcessor):
     """Where generate shows the float32 logits of a step; changes nothing."""
 
@@ -43,7 +51,14 @@ class StepRecorder:
     """
 
     def __init__(
-        self, model: Any, n_rows: int, device: torch.device, end_ids: list[int], stop: StoppingCriteria | None
+        self,
+        model: Any,
+        *,
+        n_rows: int,
+        n_prompt_positions: int,
+        device: torch.device,
+        end_ids: list[int],
+        stop: StoppingCriteria | None,
     ) -> None:
         self.active = torch.ones(n_rows, dtype=torch.bool, device=device)
         self.n_steps = torch.zeros(n_rows, dtype=torch.long, device=device)
@@ -56,8 +71,9 @@ class StepRecorder:
         self.hidden_sum: torch.Tensor | None = None
         self._last_hidden: torch.Tensor | None = None
         self._end_ids = torch.tensor(end_ids, dtype=torch.long, device=device)
+        self._n_prompt_positions = n_prompt_positions
         self._stop = stop
-        self._head = model.get_output_embeddings()
+        self._head = _output_embeddings(model)
         self._hook: Any = None
 
     def __enter__(self) -> StepRecorder:
@@ -113,7 +129,8 @@ class StepRecorder:
         """[row] True where the row is done, judged by the ids so far, [row, position]."""
         ended = torch.isin(input_ids[:, -1], self._end_ids)
         if self._stop is not None:
-            ended = ended | self._stop(input_ids, None)
+            # Only what was generated: a stop string half in the prompt was never said.
+            ended = ended | self._stop(input_ids[:, self._n_prompt_positions :], None)
         # A row without finite logits decides nothing any more: end it instead of burning steps.
         self.active = self.active & ~ended & ~self.not_finite
         return ~self.active

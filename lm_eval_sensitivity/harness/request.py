@@ -17,7 +17,6 @@ from lm_eval.api.model import LM
 from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
 from lm_eval_sensitivity.harness.engines import Traced, load_tracers, trace_generations
 from lm_eval_sensitivity.harness.generation import Answer, Generation, View
-from lm_eval_sensitivity.harness.output_folder import check_output_folder
 from lm_eval_sensitivity.harness.plan import Plan, make_plan
 from lm_eval_sensitivity.harness.store import open_store
 from lm_eval_sensitivity.harness.views import answer_of, decoder_of, find_spans, raw_view
@@ -35,7 +34,6 @@ def generate_traced(self: LM, requests: list[Instance]) -> list[Generation]:
     Returns:
         [request] generations; equal requests share one.
     """
-    check_output_folder()
     plan = make_plan(requests)
     logger.info(
         "prompt_sensitivity: %d requests need %d generations (equal prompts are generated once).",
@@ -89,13 +87,15 @@ def _assemble(lm: LM, plan: Plan, traced: Traced, requests: Sequence[Instance]) 
 
 
 def _audit(traced: Traced, request: Instance, base: int, item: int) -> PairAudit:
+    # The document decides what was edited: a template that trims makes both sides the same request.
+    edited = request.doc["base"] != request.doc["variant"]
     base_trace, trace = traced.outputs[base].trace, traced.outputs[item].trace
     if base_trace is None or trace is None:
-        return UNKNOWN
+        # Without ids an erased edit is seen only where the rendered prompts are already equal.
+        return audit_pair((), (), edited=True) if edited and base == item else UNKNOWN
     return audit_pair(
         base_trace.prompt_token_ids.tolist(),
         trace.prompt_token_ids.tolist(),
-        # The document decides: a template that trims makes both sides the same request.
-        edited=request.doc["base"] != request.doc["variant"],
+        edited=edited,
         user_span=traced.user_spans.get(item),
     )

@@ -29,6 +29,9 @@ from lm_eval_sensitivity.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+FORMAT = 1
+"""Part of every key: raise it when the fields of a record change, and old records are simply not found."""
+
 SUFFIX = ".sensitivity"
 """Appended to the `--use_cache` path to name the store's folder."""
 
@@ -40,7 +43,7 @@ def record_key(*parts: object) -> str:
         >>> record_key("system", [1, 2], 0) != record_key("system", [1, 2], 1)
         True
     """
-    canonical = json.dumps(parts, sort_keys=True, default=str)
+    canonical = json.dumps((FORMAT, *parts), sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

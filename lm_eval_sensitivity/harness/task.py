@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -22,9 +21,15 @@ from lm_eval_sensitivity.harness.filters import VIEWS
 from lm_eval_sensitivity.harness.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generation import FilteredText, SystemFacts
 from lm_eval_sensitivity.harness.measure import measure_pair, metric_names, pair_record, texts_to_embed
-from lm_eval_sensitivity.harness.options import Options, parse_options
+from lm_eval_sensitivity.harness.options import Options, model_arguments, parse_options
+from lm_eval_sensitivity.harness.output_folder import check_output_folder
 from lm_eval_sensitivity.harness.plan import PairInstance
-from lm_eval_sensitivity.harness.summary import mean_of_scored, pairs_in_words
+from lm_eval_sensitivity.harness.summary import (
+    OfPrompt,
+    mean_of_scored,
+    mean_over_prompts,
+    pairs_in_words,
+)
 from lm_eval_sensitivity.harness.text_distances import TextDistances
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
@@ -32,8 +37,11 @@ from lm_eval_sensitivity.types import RUNGS
 
 logger = logging.getLogger(__name__)
 
-_load_ladder = lru_cache(maxsize=8)(load_ladder)
-_load_reference = lru_cache(maxsize=2)(load_reference)
+
+@lru_cache(maxsize=2)
+def _load_reference(folder: Path, stamps: tuple[tuple[str, float], ...]) -> ReferenceRun:
+    # The time stamps are the key: a folder with a newer run in it is read again.
+    return load_reference(folder)
 
 
 @lru_cache(maxsize=2)
@@ -75,7 +83,7 @@ class PromptSensitivityTask(ConfigurableTask):
                 f"Task `{self.config.task}`: `rung: {rung}` in dataset_kwargs; accepted: {', '.join(RUNGS)}."
                 f"{did_you_mean(str(rung), RUNGS)}"
             )
-        self.ladder = _load_ladder(self.options.ladder, wanted.get("subset", "largest"))
+        self.ladder = load_ladder(self.options.ladder, wanted.get("subset", "largest"))
         rows = [asdict(pair) for pair in self.ladder.rung(rung)]
         if not rows:
             raise InputError(f"The ladder {self.ladder.name} has no pairs on rung `{rung}`.")
@@ -94,6 +102,7 @@ class PromptSensitivityTask(ConfigurableTask):
     def build_all_requests(self, **kwargs: Any) -> None:
         """Open every door before the first token: settings, embedder, reference run, chat template."""
         decoding = self._decoding()
+        check_output_folder()
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
                 f"`--num_fewshot {self.config.num_fewshot}`: prompt_sensitivity tasks have no examples, because "
@@ -102,7 +111,11 @@ class PromptSensitivityTask(ConfigurableTask):
         if not self._predict_only:
             self._distances = _text_distances(self.options.embedder, self.options.embedder_revision)
         if self.options.reference is not None:
-            self._reference = _load_reference(Path(self.options.reference))
+            folder = Path(self.options.reference)
+            stamps = tuple(
+                sorted((str(path), path.stat().st_mtime) for path in folder.glob("**/results_*.json"))
+            )
+            self._reference = _load_reference(folder, stamps)
             check_reference(
                 self._reference,
                 ladder_version=self.ladder.version,
@@ -146,7 +159,7 @@ class PromptSensitivityTask(ConfigurableTask):
                 arguments=(context, gen_kwargs, replicate),
                 idx=index,
                 metadata=kwargs["metadata"],
-                model_args=dict(self.config.metadata or {}),
+                model_args=model_arguments(self.config.metadata or {}),
                 chat_template_applied=bool(kwargs.get("apply_chat_template")),
             )
             for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
@@ -195,13 +208,16 @@ class PromptSensitivityTask(ConfigurableTask):
         """Measure one pair under one filter; the record of the pair goes into the samples file."""
         base, variant = results
         if self._predict_only or self._distances is None:
-            return {"bypass": None, "pair": self._with_system(pair_record(base, variant, {}))}
+            return {"pair": self._with_system(pair_record(base, variant, {}))}
         measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
         names = self._metric_names(base.filter_name)
         return {
-            **{name: measured.metrics[name] for name in names},
+            **{name: self._of_prompt(doc, name, measured.metrics[name]) for name in names},
             "pair": self._with_system(dict(measured.record)),
         }
+
+    def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
+        return OfPrompt(value, doc["prompt_id"]) if name == "baseline_drift" else value
 
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
@@ -214,7 +230,9 @@ class PromptSensitivityTask(ConfigurableTask):
         """Means over scored pairs, and the pairs themselves counted in words."""
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
         means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
-        return {**means, "pair": pairs_in_words, "bypass": lambda items: math.nan}
+        if "baseline_drift" in means:
+            means["baseline_drift"] = mean_over_prompts
+        return {**means, "pair": pairs_in_words}
 
     def higher_is_better(self) -> dict[str, None]:
         """Nothing is better: stability is a property of a system, not a score."""

@@ -9,8 +9,8 @@ from lm_eval_sensitivity.harness.engines import Output
 from lm_eval_sensitivity.harness.generation import Trace
 from lm_eval_sensitivity.packing import pack, unpack
 
-_INTEGERS = ("prompt_token_ids", "token_ids")
-_FLOATS = ("margins", "top1_log_probabilities", "entropies")
+_INTEGERS = ("prompt_token_ids", "token_ids", "prompt_end_top_ids")
+_FLOATS = ("margins", "top1_log_probabilities", "entropies", "prompt_end_top_log_probabilities")
 _OPTIONAL_FLOATS = ("hidden_mean", "prompt_end_hidden", "prompt_end_log_probabilities")
 
 

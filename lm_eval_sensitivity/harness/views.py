@@ -11,9 +11,6 @@ from lm_eval_sensitivity.harness.plan import Plan
 from lm_eval_sensitivity.scaffold import SharedPreamble, detect_shared_preamble, find_answer
 from lm_eval_sensitivity.types import AnswerSpan
 
-PROMPT_TAIL_CHARACTERS = 400
-"""How much of a prompt's end is searched for a scaffold that the template opens."""
-
 Decode = Callable[[Sequence[int], bool], str]
 """(token ids, skip special tokens) -> text."""
 
@@ -24,7 +21,7 @@ def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan],
     The detector sees one output per prompt, and only outputs without a known scaffold.
     """
     texts = [_visible(output) for output in outputs]
-    tails = [item.context[-PROMPT_TAIL_CHARACTERS:] for item in plan.items]
+    tails = [item.tail for item in plan.items]
     spans = [find_answer(text, tail) for text, tail in zip(texts, tails, strict=True)]
     unrelated: dict[str, str] = {}
     for index in sorted(plan.base_items):
@@ -43,7 +40,8 @@ def raw_view(output: Output, decode: Decode | None) -> View:
     """The whole output."""
     if output.trace is None or decode is None:
         return View(output.text, None, {})
-    ids = output.trace.token_ids
+    # Without the end token: whether it was reached before the limit is no difference in what was said.
+    ids = output.trace.content_ids
     return View(output.text, ids, _window_ends(output.text, ids.tolist(), decode))
 
 
@@ -54,11 +52,11 @@ def answer_of(output: Output, span: AnswerSpan, raw: View, decode: Decode | None
         text = output.text[span.start : span.end].strip()
         return Answer(span, View(text, None, {}) if scored else None, None, None)
     if span.status == "none":
-        return Answer(span, raw, 0, len(output.trace.token_ids))
+        return Answer(span, raw, 0, len(output.trace.content_ids))
     if not scored:
         return Answer(span, None, None, None)
     trace = output.trace
-    ids = trace.token_ids.tolist()
+    ids = trace.content_ids.tolist()
     start, end = _steps_before(ids, span.start, decode, whole=True), len(ids)
     stopped = trace.finish_reason == "stop_string"
     if stopped or span.end < len(trace.visible_text):
@@ -67,7 +65,7 @@ def answer_of(output: Output, span: AnswerSpan, raw: View, decode: Decode | None
     text = trace.visible_text[span.start : span.end] if stopped else decode(ids[start:end], True)
     lead = len(text) - len(text.lstrip())
     ends = _window_ends(text.strip(), ids[start:end], decode, lead=lead)
-    return Answer(span, View(text.strip(), trace.token_ids[start:end], ends), start, end)
+    return Answer(span, View(text.strip(), trace.content_ids[start:end], ends), start, end)
 
 
 def _visible(output: Output) -> str:

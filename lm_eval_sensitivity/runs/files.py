@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 from lm_eval_sensitivity.errors import InputError
 
 TASK_PREFIX = "prompt_sensitivity"
-MAX_FILE_BYTES = 4 * 1024**3
+MAX_RESULTS_BYTES = 64 * 1024**2
+MAX_SAMPLES_BYTES = 8 * 1024**3
 MAX_LINE_BYTES = 64 * 1024**2
 
 
@@ -33,7 +35,8 @@ def find_runs(folder: Path) -> list[RunFiles]:
         InputError: no such folder, or no run with logged samples of our tasks in it.
     """
     if not folder.is_dir():
-        raise InputError(f"Run folder `{folder}` does not exist. Give the folder that was `--output_path`.")
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"Run folder `{folder}` {problem}. Give the folder that was `--output_path`.")
     runs = []
     for results in sorted(folder.rglob("results_*.json")):
         date = results.stem.removeprefix("results_")
@@ -57,7 +60,7 @@ def read_results(run: RunFiles) -> dict[str, Any]:
     Raises:
         InputError: unreadable, too large, or not a JSON object.
     """
-    _check_size(run.results)
+    _check_file(run.results, MAX_RESULTS_BYTES)
     try:
         results = json.loads(run.results.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -73,7 +76,7 @@ def read_samples(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: unreadable or too large, naming the line.
     """
-    _check_size(path)
+    _check_file(path, MAX_SAMPLES_BYTES)
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES + 1), b""), start=1):
@@ -89,10 +92,12 @@ def read_samples(path: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"{path} cannot be read as JSON lines: {error}.") from None
 
 
-def _check_size(path: Path) -> None:
+def _check_file(path: Path, limit: int) -> None:
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
-    if size > MAX_FILE_BYTES:
-        raise InputError(f"{path} has {size} bytes; files above {MAX_FILE_BYTES} are not read.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path} is not a regular file.")
+    if status.st_size > limit:
+        raise InputError(f"{path} has {status.st_size} bytes; more than {limit} are not read.")

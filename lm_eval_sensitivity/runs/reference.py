@@ -15,10 +15,10 @@ from lm_eval_sensitivity.runs.files import RunFiles, find_runs, read_results, re
 class ReferenceOutput:
     """The reference's output to one base prompt, in one view."""
 
-    text: str
-    """Empty where that view has nothing to score."""
-    window_ends: Mapping[int, int]
-    """Window in tokens -> character at which it ends; empty for engines without token ids."""
+    text: str | None
+    """None where there is nothing to compare with."""
+    reason: str
+    """Why not; empty where there is a text."""
 
 
 @dataclass(frozen=True)
@@ -98,27 +98,40 @@ def check_reference(
             )
 
 
+_SUMMARY_FIELDS = {"system": str, "ladder": dict, "decoding": dict, "decoding_requested": dict}
+
+
 def _summary(run: RunFiles) -> Mapping[str, Any]:
-    configs = read_results(run).get("configs")
     task = next(iter(run.samples))
-    try:
-        summary = configs[task]["metadata"]["sensitivity"]  # type: ignore[index]
-        complete = {"system", "ladder", "decoding", "decoding_requested"} <= set(summary)
-    except (KeyError, TypeError):
-        complete = False
-    if not complete:
+    place = f"{run.results}: configs.{task}.metadata.sensitivity"
+    summary: Any = read_results(run)
+    for name in ("configs", task, "metadata", "sensitivity"):
+        summary = summary.get(name) if isinstance(summary, dict) else None
+    if not isinstance(summary, dict):
         raise InputError(
-            f"{run.results}: configs.{task}.metadata.sensitivity is missing or incomplete, so it is not known "
-            "which system and ladder this run belongs to. Run it again with this version."
+            f"{place} is missing, so it is not known which system and ladder this run belongs to. "
+            "Run it again with this version."
         )
-    return dict(summary)
+    for name, kind in _SUMMARY_FIELDS.items():
+        if not isinstance(summary.get(name), kind):
+            found = type(summary.get(name)).__name__
+            raise InputError(
+                f"{place}.{name} is {found}, expected {kind.__name__}. Run it again with this version."
+            )
+    for name in ("version", "hash"):
+        if not isinstance(summary["ladder"].get(name), str):
+            raise InputError(f"{place}.ladder.{name} is not a text. Run it again with this version.")
+    return summary
 
 
 def _base_output(row: Mapping[str, Any]) -> tuple[tuple[str, str], ReferenceOutput]:
-    filter_name = str(row["filter"])
-    view = row["pair"]["base"]["view"]
-    ends = {int(window): int(end) for window, end in (view["window_ends"] if view else {}).items()}
-    text = row["filtered_resps"][0]
-    if not isinstance(text, str):
-        raise TypeError("filtered_resps[0] is not a text")
-    return (str(row["doc"]["prompt_id"]), filter_name), ReferenceOutput(text if view else "", ends)
+    filter_name, prompt_id, text = row["filter"], row["doc"]["prompt_id"], row["filtered_resps"][0]
+    base = row["pair"]["base"]
+    if not all(isinstance(value, str) for value in (filter_name, prompt_id, text)):
+        raise TypeError("filter, doc.prompt_id and filtered_resps[0] must be texts")
+    reason = ""
+    if base["finite"] is not True:
+        reason = "not finite: NaN or infinite logits in the reference run"
+    elif base["view"] is None:
+        reason = "no answer: the reference run has none for this prompt"
+    return (filter_name, prompt_id)[::-1], ReferenceOutput(None if reason else text, reason)

@@ -55,6 +55,8 @@ DOORS: dict[str, tuple[dict[str, Any], str]] = {
     "sampling": ({"gen_kwargs": "do_sample=True,temperature=0.7"}, "decode greedily"),
     "a penalty": ({"gen_kwargs": "repetition_penalty=1.3"}, "repetition_penalty.*not accepted"),
     "a misspelt limit": ({"gen_kwargs": "max_gen_tok=3"}, "Did you mean 'max_gen_toks'"),
+    "two limits": ({"gen_kwargs": "max_gen_toks=3,max_new_tokens=4"}, "different limits for the same thing"),
+    "a limit that is no number": ({"gen_kwargs": "max_gen_toks=nan"}, "1 or more"),
     "a limit of zero": ({"gen_kwargs": "max_gen_toks=0"}, "1 or more"),
     "a limit in words": ({"gen_kwargs": "max_gen_toks=many"}, "not a number"),
     "examples": ({"num_fewshot": 2}, "num_fewshot 2"),
@@ -163,6 +165,14 @@ def test_a_reference_with_other_decoding_settings_is_refused(
     [
         (lambda text: text.replace('"version": "', '"version": "9.'), "ladder version"),
         (lambda text: text.replace('"sensitivity"', '"something"'), "sensitivity is missing"),
+        (
+            lambda text: text.replace('"ladder": {', '"ladder": null, "l": {'),
+            "ladder is NoneType, expected dict",
+        ),
+        (
+            lambda text: text.replace('"decoding": {', '"decoding": [], "d": {'),
+            "decoding is list, expected dict",
+        ),
         (lambda text: text[:-50], "cannot be read as JSON"),
     ],
 )
@@ -191,6 +201,18 @@ def test_a_reference_with_strange_rows_is_refused(
     samples.write_text(samples.read_text() + '{"filter": "raw"}\n')
     with pytest.raises(InputError, match=r"samples_.*line 19: not a row"):
         lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(copy)})
+
+
+def test_drift_counts_every_prompt_once_whatever_its_number_of_edits(
+    lm_eval: Lmeval, reference: Path, tmp_path: Path
+) -> None:
+    other = tiny_models.build(tmp_path / "other", "llama", seed=1)
+    tasks = (IDENTICAL, "prompt_sensitivity_mini_punctuation")
+    run = lm_eval(
+        other, tasks=",".join(tasks), gen_kwargs="max_gen_toks=6", metadata={"reference": str(reference)}
+    )
+    assert len({row["doc"]["prompt_id"] for row in run.rows(tasks[1])}) == 9
+    assert run.value(tasks[0], "baseline_drift") == pytest.approx(run.value(tasks[1], "baseline_drift"))
 
 
 # ---- what must not stop a run

@@ -46,6 +46,12 @@ def test_gen_kwargs_set_the_token_limit(lm_eval: Lmeval, model: Path) -> None:
     assert {row["pair"]["base"]["finish_reason"] for row in run.rows(SYNONYM)} == {"length"}
 
 
+def test_another_name_for_the_limit_means_the_same(lm_eval: Lmeval, model: Path) -> None:
+    run = lm_eval(model, tasks=SYNONYM, limit=2, gen_kwargs="max_new_tokens=6")
+    assert {row["pair"]["base"]["n_tokens"] for row in run.rows(SYNONYM)} == {6}
+    assert run.results["configs"][SYNONYM]["metadata"]["sensitivity"]["decoding"]["max_gen_toks"] == 6
+
+
 def test_windows_up_to_the_token_limit_stand_in_the_table(lm_eval: Lmeval, model: Path) -> None:
     run = lm_eval(model, tasks=SYNONYM, limit=2, gen_kwargs="max_gen_toks=130")
     metrics = {key.split(",")[0] for key in run.results["results"][SYNONYM] if key.endswith(",raw")}
@@ -96,6 +102,7 @@ def test_predict_only_keeps_everything_but_the_metrics(lm_eval: Lmeval, model: P
     assert "cosine_distance" not in row
     assert len(ids(row, "base")) == row["pair"]["base"]["n_tokens"]
     assert row["pair"]["audit"]["status"] == "survived"
+    assert run.value(SYNONYM, "pair") == "2 pairs generated, not measured"
 
 
 def test_tasks_mix_with_others(lm_eval: Lmeval, model: Path, tmp_path: Path) -> None:
@@ -127,7 +134,7 @@ def test_an_engine_without_a_tracer_gives_text_metrics_and_reasons(lm_eval: Lmev
         assert row["pair"]["audit"]["status"] == "unknown"
         for name in ("token_edit_distance", "js_distance", "hidden_distance", "cosine_distance_64"):
             assert row["pair"]["scores"][name] is None
-            assert row["pair"]["missing"][name] == "this engine returns text only"
+            assert row["pair"]["missing"][name].startswith("text only: ")
     assert math.isnan(run.value(SYNONYM, "js_distance"))
 
 

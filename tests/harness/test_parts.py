@@ -126,14 +126,18 @@ def test_missing_values_are_left_out_of_a_mean_and_never_counted_as_zero() -> No
 
 
 def test_pairs_are_counted_in_words() -> None:
-    records = [
-        {"missing": {}},
-        {"missing": {"cosine_distance": "erased: the edit does not reach the token ids"}},
-        {"missing": {"cosine_distance": "erased: the edit does not reach the token ids"}},
-        {"missing": {"cosine_distance": "variant: unclosed: the scaffold never ends, there is no answer"}},
-        {"missing": {"js_distance": "this engine returns text only"}},
+    reasons = [
+        None,
+        "erased: the edit does not reach the token ids",
+        "erased: the edit does not reach the token ids",
+        "unclosed: the scaffold of the base never ends: there is no answer",
     ]
-    assert pairs_in_words(records) == "2 of 5 pairs scored, 2 erased, 1 unclosed"
+    records = [{"missing": {"cosine_distance": r} if r else {"js_distance": "text only"}} for r in reasons]
+    assert (
+        pairs_in_words([{**record, "scores": {}} for record in records])
+        == "1 of 4 pairs scored, 2 erased, 1 unclosed"
+    )
+    assert pairs_in_words(records) == "4 pairs generated, not measured"
 
 
 def test_the_output_folder_is_only_checked_where_there_is_one(tmp_path: Path) -> None:

@@ -94,6 +94,11 @@ def test_a_torn_last_record_is_generated_again(
     assert "cut off or damaged" in caplog.text
     assert batches["prompts"] == 1
     assert [row["resps"] for row in measured(whole)] == [row["resps"] for row in measured(repaired)]
+    for one, other in zip(measured(whole), measured(repaired), strict=True):
+        if one["filter"] == "raw" and one["pair"]["prompt_end"] is not None:
+            assert one["pair"]["prompt_end"]["js_distance"] == pytest.approx(
+                other["pair"]["prompt_end"]["js_distance"], abs=1e-6
+            )
 
 
 def test_another_model_on_the_same_path_gets_its_own_answers(

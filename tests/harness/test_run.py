@@ -119,12 +119,28 @@ def test_the_token_path_equals_one_levenshtein_distance_per_prefix(demo_run: Run
 
     rows = [row for task in TASKS for row in demo_run.rows(task)]
     for row in rows[::7]:
-        base, variant = ids(row, "base"), ids(row, "variant")
+        base, variant = said(row, "base"), said(row, "variant")
         longest = max(len(base), len(variant))
         expected = [Levenshtein.distance(base[:t], variant[:t]) for t in range(1, longest + 1)]
         assert unpack(row["pair"]["token_path"]["curve"]).tolist() == expected
         if row["pair"]["audit"]["status"] != "erased":
             assert row["token_edit_distance"] == pytest.approx(expected[-1] / longest)
+
+
+def said(row: dict[str, Any], side: str) -> list[Any]:
+    """The generated ids without the end token."""
+    ended = row["pair"][side]["finish_reason"] == "end_token"
+    return ids(row, side)[:-1] if ended else ids(row, side)
+
+
+def test_the_leading_next_tokens_are_kept(demo_run: Run) -> None:
+    for row in demo_run.rows("prompt_sensitivity_mini_synonym"):
+        top = ids(row, "base", "prompt_end_top_ids")
+        log_probabilities = ids(row, "base", "prompt_end_top_log_probabilities")
+        assert top[0] == ids(row, "base")[0]
+        assert log_probabilities == sorted(log_probabilities, reverse=True)
+        assert log_probabilities[0] == pytest.approx(ids(row, "base", "top1_log_probabilities")[0], abs=1e-5)
+        assert sum(np.exp(log_probabilities)) <= 1 + 1e-5
 
 
 def test_traces_in_the_samples_are_complete(demo_run: Run) -> None:
@@ -149,7 +165,7 @@ def test_margins_point_to_the_step_where_the_paths_part(demo_run: Run) -> None:
             continue
         checked += 1
         assert ids(row, "base")[:step] == ids(row, "variant")[:step]
-        assert ids(row, "base")[step] != ids(row, "variant")[step]
+        assert said(row, "base")[step : step + 1] != said(row, "variant")[step : step + 1]
         assert row["pair"]["margins"]["at_divergence"]["base"] == pytest.approx(
             ids(row, "base", "margins")[step]
         )

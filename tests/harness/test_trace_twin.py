@@ -16,7 +16,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval_sensitivity.harness.decoding import Decoding
 from lm_eval_sensitivity.harness.engines import Output
 from lm_eval_sensitivity.harness.greedy import end_token_ids, greedy_generation_config
-from lm_eval_sensitivity.harness.hf_engine import Decoder
+from lm_eval_sensitivity.harness.hf_engine import Decoder, stop_criterion
 from tests.harness import tiny_models
 
 PROMPTS = (
@@ -186,6 +186,42 @@ def test_a_repetition_penalty_in_the_checkpoint_is_neutralised_and_restored(tmp_
     assert bent.tok_decode(own[0, len(prompts[0]) :].tolist()) != expected[0]
 
 
+def test_a_stop_string_half_in_the_prompt_was_never_said(tmp_path: Path) -> None:
+    lm = load(tiny_models.build(tmp_path / "model", "llama"))
+    prompt = encode(lm)[0]
+    whole = decode(lm, [prompt])[0]
+    stop = PROMPTS[0][-1] + whole.text[0]
+    decoding = Decoding(N_STEPS, (stop,))
+    with greedy_generation_config(lm.model):
+        ends = tuple(end_token_ids(lm.model, lm.tokenizer))
+        output = Decoder(lm, decoding, ends, stop_criterion(lm, decoding)).generate([prompt])[0]
+    assert stop not in whole.text
+    assert output.text == whole.text
+
+
+def test_settings_of_a_wrapped_model_are_neutralised_where_they_are(tmp_path: Path) -> None:
+    """Adapters and quantisers hand out the inner model's config: replacing it would stay on the wrapper."""
+    plain = load(tiny_models.build(tmp_path / "plain", "llama"))
+    bent = load(tiny_models.build(tmp_path / "bent", "llama", repetition_penalty=1.8))
+    inner = bent.model
+
+    class Wrapper(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                return getattr(self.inner, name)
+
+    bent._model = Wrapper()
+    prompt = encode(plain)[0]
+    assert decode(bent, [prompt])[0].text == decode(plain, [prompt])[0].text
+    assert inner.generation_config.repetition_penalty == 1.8
+
+
 def test_stop_strings_end_the_text_and_are_recorded(tmp_path: Path) -> None:
     lm = load(tiny_models.build(tmp_path / "model", "llama"))
     prompt = encode(lm)[0]
@@ -193,7 +229,8 @@ def test_stop_strings_end_the_text_and_are_recorded(tmp_path: Path) -> None:
     stop = whole[6:9]
     with greedy_generation_config(lm.model):
         ends = tuple(end_token_ids(lm.model, lm.tokenizer))
-        output = Decoder(lm, Decoding(N_STEPS, (stop,)), ends).generate([prompt])[0]
+        decoding = Decoding(N_STEPS, (stop,))
+        output = Decoder(lm, decoding, ends, stop_criterion(lm, decoding)).generate([prompt])[0]
     assert output.text == whole.split(stop, 1)[0]
     assert output.trace is not None
     assert output.trace.finish_reason == "stop_string"

@@ -32,7 +32,7 @@ def traced(tokenizer: Any, text: str, finish_reason: str = "length") -> Output:
     """An output as an engine would have traced it."""
     ids = np.asarray(tokenizer.encode(text), dtype=np.int32)
     numbers = np.zeros(len(ids), dtype=np.float32)
-    trace = Trace(ids, ids, numbers, numbers, numbers, finish_reason, text, None, None)
+    trace = Trace(ids, ids, numbers, numbers, numbers, finish_reason, text, None, None, ids[:1], numbers[:1])
     return Output(text, trace)
 
 
@@ -86,6 +86,18 @@ def test_without_an_answer_there_is_nothing_to_view(tokenizer: Any, text: str, s
     assert answer.span.status == status
     assert answer.view is None
     assert raw.text == text
+
+
+@pytest.mark.parametrize("text", ["It is two.", "It is two.\n"])
+def test_the_end_token_is_no_part_of_an_answer(tokenizer: Any, text: str) -> None:
+    """With or without white space before it, with or without a scaffold: it says nothing."""
+    for scaffold in ("", "<think>\nx\n</think>\n"):
+        ids = [*tokenizer.encode(scaffold + text), tokenizer.eos_token_id]
+        output = traced(tokenizer, scaffold + text, "end_token")
+        assert output.trace is not None
+        trace = dataclasses.replace(output.trace, token_ids=np.asarray(ids, dtype=np.int32))
+        _, answer = views(tokenizer, dataclasses.replace(output, trace=trace))
+        assert tokenizer.eos_token_id not in answer.view.token_ids.tolist()
 
 
 def test_an_unknown_preamble_is_found_over_unrelated_prompts(tokenizer: Any) -> None:
@@ -142,7 +154,8 @@ def test_an_output_without_an_answer_is_unscored_and_its_raw_text_is_kept(
             assert not math.isnan(row["cosine_distance"])
         else:
             assert math.isnan(row["cosine_distance"])
-            assert row["pair"]["missing"]["cosine_distance"].startswith(f"base: {status}")
+            kind = status.replace("_", " ")
+            assert row["pair"]["missing"]["cosine_distance"].startswith(f"{kind}: the scaffold of the base")
             assert row["filtered_resps"] == ["", ""]
     if status != "closed":
         assert run.value(task, "pair", "answer") == f"0 of 18 pairs scored, 18 {status.replace('_', ' ')}"

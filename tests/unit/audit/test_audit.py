@@ -207,6 +207,6 @@ def test_a_hub_id_goes_to_the_hub_and_runs_no_code(monkeypatch: pytest.MonkeyPat
         raise OSError("no network in tests")
 
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", network_call)
-    with pytest.raises(InputError, match="org/model.*no network in tests"):
+    with pytest.raises(InputError, match=r"org/model.*no network in tests"):
         load_encoder("org/model")
     assert asked == [("org/model", {"trust_remote_code": False})]
