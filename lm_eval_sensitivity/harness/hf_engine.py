@@ -290,8 +290,9 @@ def _generate_all(
         total=todo, desc="Generating (traced)", unit="prompt", disable=decoder.lm.rank != 0
     ) as progress:
         batch_size = _run_batches(decoder, plan, prompts, work, first, int(batch_size), progress)
-        # Half-size batches, so that a replicate never meets the batch shape of its first run.
-        _run_batches(decoder, plan, prompts, work, again, max(1, batch_size // 2), progress)
+        # A size of their own, so that a replicate never meets the batch shape of its first run.
+        other_size = max(1, min(batch_size, len(first)) - 1)
+        _run_batches(decoder, plan, prompts, work, again, other_size, progress)
 
 
 def _run_batches(

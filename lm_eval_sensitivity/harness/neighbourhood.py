@@ -63,11 +63,15 @@ class Neighbourhoods:
         self._outputs.update(new)
         compared = [pair for key in new for pair in sorted(self._open[key]) if self._compare(pair)]
         if self._store is not None:
+            # Comparisons first: should the last line be torn, it is an answer and costs one generation, while
+            # a lost comparison would cost an answer whose distribution is gone.
             records: list[tuple[str, dict[str, Any]]] = [
+                (_pair_key(pair), asdict(self._prompt_ends[pair])) for pair in compared
+            ]
+            records += [
                 (key, output_to_record(output, with_distribution=key in self._base_keys))
                 for key, output in new.items()
             ]
-            records += [(_pair_key(pair), asdict(self._prompt_ends[pair])) for pair in compared]
             self._store.append(records)
         for key in {*new, *(key for pair in compared for key in pair)}:
             self._drop_distribution(key)

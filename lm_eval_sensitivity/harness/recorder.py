@@ -103,16 +103,20 @@ class StepRecorder:
 
     def see_logits(self, logits: torch.Tensor) -> None:
         """Record one step from its float32 logits, [row, vocabulary]."""
-        normaliser = torch.logsumexp(logits, dim=-1)
         top = torch.topk(logits, 2, dim=-1).values
+        # One exponential serves all: with z counted from the largest logit, S = sum exp(z), the largest
+        # log-probability is -log S and the entropy log S - sum(exp(z) z) / S. A masked entry (-inf) is
+        # made merely enormous, because 0 * -inf is NaN and its contribution is 0.
+        shifted = (logits - top[:, :1]).clamp_(min=-1e30)
+        exponentials = shifted.exp()
+        total = exponentials.sum(dim=-1)
+        normaliser = torch.log(total)
         self.margins.append(top[:, 0] - top[:, 1])
-        self.top1.append(top[:, 0] - normaliser)
-        # One temporary of [row, vocabulary] and no more: entr(p) = -p log p, 0 at p = 0, in place.
-        probabilities = torch.softmax(logits, dim=-1)
-        self.entropies.append(torch.special.entr(probabilities, out=probabilities).sum(dim=-1))
-        self.not_finite |= self.active & ~(torch.isfinite(normaliser) & torch.isfinite(top[:, 0]))
+        self.top1.append(-normaliser)
+        self.not_finite |= self.active & ~(torch.isfinite(total) & torch.isfinite(top[:, 0]))
         if self.prompt_end is None:
-            self.prompt_end = (logits - normaliser[:, None]).to("cpu")
+            self.prompt_end = (shifted - normaliser[:, None]).to("cpu")
+        self.entropies.append(normaliser - exponentials.mul_(shifted).sum(dim=-1) / total)
         self._add_hidden()
         self.n_steps += self.active
 

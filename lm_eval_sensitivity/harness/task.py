@@ -14,7 +14,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.embedder import load_embedder
+from lm_eval_sensitivity.embedder import find_embedder
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.filters import VIEWS
@@ -46,7 +46,7 @@ def _load_reference(folder: Path, stamps: tuple[tuple[str, float], ...]) -> Refe
 
 @lru_cache(maxsize=2)
 def _text_distances(name: str | None, revision: str | None) -> TextDistances:
-    return TextDistances(load_embedder(name, revision=revision))
+    return TextDistances(find_embedder(name, revision=revision).load)
 
 
 class PromptSensitivityTask(ConfigurableTask):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from lm_eval_sensitivity.embedder import Embedder
@@ -11,14 +12,19 @@ from lm_eval_sensitivity.metrics import cosine_distance
 
 
 class TextDistances:
-    """Cosine distances between texts under one sentence embedder.
+    """Cosine distances between texts under one sentence embedder, which is loaded when it is first needed.
 
     Args:
-        embedder: text to unit vectors.
+        load: makes the embedder. Called after generation, when the memory that took is free again.
     """
 
-    def __init__(self, embedder: Embedder) -> None:
-        self.embedder = embedder
+    def __init__(self, load: Callable[[], Embedder]) -> None:
+        self._load = load
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Text to unit vectors."""
+        return self._load()
 
     def prepare(self, texts: Iterable[str]) -> None:
         """Embed all texts in one go; the embedder remembers them, so `distance` is cheap afterwards."""

@@ -231,12 +231,19 @@ def test_non_finite_logits_leave_the_pair_unscored_and_the_run_goes_on(
     weights["model.embed_tokens.weight"][poison] = float("nan")
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     run = lm_eval(broken, tasks=NOOP)
-    reasons = {row["doc"]["edit"]: row["pair"]["missing"].get("cosine_distance") for row in run.rows(NOOP)}
-    assert reasons["zero_width_space"] == "not finite: NaN or infinite logits while generating the variant"
-    assert reasons["trailing_space"] is None
+    reason = "not finite: NaN or infinite logits while generating the variant"
+    scored = 0
     for row in run.rows(NOOP):
-        unscored = row["doc"]["edit"] == "zero_width_space"
+        sides = {side: row["pair"][side]["finish_reason"] for side in ("base", "variant")}
+        if row["doc"]["edit"] == "zero_width_space":
+            assert sides["variant"] == "not_finite"
+            assert row["pair"]["missing"]["cosine_distance"].startswith("not finite")
+            assert reason in row["pair"]["missing"]["js_distance"] or sides["base"] == "not_finite"
+        # A random model may also generate the poisoned token itself.
+        unscored = "not_finite" in sides.values()
         assert math.isnan(row["js_distance"]) == unscored
+        scored += not unscored
+    assert scored > 30
     assert "not finite" in run.value(NOOP, "pair")
 
 

@@ -98,7 +98,7 @@ def test_erased_pairs_are_excluded_from_every_distance(demo_run: Run) -> None:
 
 
 def test_the_run_folder_alone_is_enough_to_recompute_the_distances(demo_run: Run) -> None:
-    distances = TextDistances(load_embedder())
+    distances = TextDistances(load_embedder)
     for task in TASKS:
         for row in demo_run.samples[task]:
             if row["pair"]["missing"]:
