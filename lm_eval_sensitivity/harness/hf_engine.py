@@ -180,7 +180,7 @@ def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
         work = Neighbourhoods(plan, store, _keys(lm, plan, prompts, facts.identity))
         decoder = Decoder(lm, fitted, end_ids, stop_criterion(lm, fitted))
         first, again = generation_order(plan, [len(prompt) for prompt in prompts])
-        _generate_all(decoder, plan, prompts, work, first, again)
+        _generate_all(decoder, plan, prompts, work, [*first, *again])
     return Traced(
         outputs=work.finished(),
         facts=facts,
@@ -277,47 +277,44 @@ def _generate_all(
     plan: Plan,
     prompts: list[list[int]],
     work: Neighbourhoods,
-    first: list[int],
-    again: list[int],
+    order: list[int],
 ) -> None:
-    first, again = work.distinct(first), work.distinct(again)
-    todo = sum(work.missing(index) for index in (*first, *again))
-    if todo < len(first) + len(again):
-        there = len(first) + len(again) - todo
-        logger.info("Response store: %d of %d generations are there.", there, there + todo)
-    batch_size = decoder.lm.max_batch_size if decoder.lm.batch_size == "auto" else decoder.lm.batch_size
+    """Generate items in order; a batch that does not fit into memory is halved."""
+    order = work.distinct(order)
+    todo = sum(work.missing(index) for index in order)
+    if todo < len(order):
+        logger.info("Response store: %d of %d generations are there.", len(order) - todo, len(order))
+    automatic = decoder.lm.batch_size == "auto"
+    batch_size = int(decoder.lm.max_batch_size if automatic else decoder.lm.batch_size)
     with tqdm(
         total=todo, desc="Generating (traced)", unit="prompt", disable=decoder.lm.rank != 0
     ) as progress:
-        batch_size = _run_batches(decoder, plan, prompts, work, first, int(batch_size), progress)
-        # A size of their own, so that a replicate never meets the batch shape of its first run.
-        other_size = max(1, min(batch_size, len(first)) - 1)
-        _run_batches(decoder, plan, prompts, work, again, other_size, progress)
+        start = 0
+        while start < len(order):
+            # Windows are cut from the full order, stored items included: a run that was killed between two
+            # batches meets the same batches again, and with them the same floating-point noise.
+            window = _window(order[start : start + batch_size], prompts)
+            batch = [index for index in window if work.missing(index)]
+            outputs = _try_batch(decoder, [prompts[index] for index in batch]) if batch else []
+            if outputs is None:
+                batch_size = _smaller(len(batch), plan.items[batch[0]].name)
+                continue
+            progress.update(work.add(dict(zip(batch, outputs, strict=True))))
+            start += len(window)
 
 
-def _run_batches(
-    decoder: Decoder,
-    plan: Plan,
-    prompts: list[list[int]],
-    work: Neighbourhoods,
-    order: list[int],
-    batch_size: int,
-    progress: Any,
-) -> int:
-    """Generate items in order; a batch that does not fit is halved. Returns the last batch size."""
-    start = 0
-    while start < len(order):
-        # Batches are cut from the full order, stored items included: a run that was killed between two
-        # batches meets the same batches again, and with them the same floating-point noise.
-        window = order[start : start + batch_size]
-        batch = [index for index in window if work.missing(index)]
-        outputs = _try_batch(decoder, [prompts[index] for index in batch]) if batch else []
-        if outputs is None:
-            batch_size = _smaller(len(batch), plan.items[batch[0]].name)
-            continue
-        progress.update(work.add(dict(zip(batch, outputs, strict=True))))
-        start += len(window)
-    return batch_size
+def _window(candidates: list[int], prompts: list[list[int]]) -> list[int]:
+    """The candidates up to the first whose prompt is already among them.
+
+    That one is a replicate, and in the batch of its first run it would not measure what another batch,
+    with other neighbours and other padding, does to the same prompt.
+    """
+    seen: set[tuple[int, ...]] = set()
+    for position, index in enumerate(candidates):
+        if tuple(prompts[index]) in seen:
+            return candidates[:position]
+        seen.add(tuple(prompts[index]))
+    return candidates
 
 
 def _try_batch(decoder: Decoder, prompts: list[list[int]]) -> list[Output] | None:

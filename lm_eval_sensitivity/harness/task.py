@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -67,6 +68,7 @@ class PromptSensitivityTask(ConfigurableTask):
         settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
         self.options = parse_options(settings.get("metadata") or {})
         self._facts: SystemFacts | None = None
+        self._audited: Counter[str] = Counter()
         self._template: dict[str, Any] = {}
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
@@ -207,6 +209,8 @@ class PromptSensitivityTask(ConfigurableTask):
     def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file."""
         base, variant = results
+        if base.filter_name == "raw":
+            self._audited[variant.generation.audit.status] += 1
         if self._predict_only or self._distances is None:
             return {"pair": self._with_system(pair_record(base, variant, {}))}
         measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
@@ -263,6 +267,7 @@ class PromptSensitivityTask(ConfigurableTask):
                 "version": self.ladder.version,
                 "hash": self.ladder.content_hash,
             },
+            "audit": dict(sorted(self._audited.items())),
             "decoding_requested": requested,
             "decoding": (facts.identity.get("decoding") if facts is not None else None) or requested,
             "embedder": None if self._distances is None else self._distances.identity(),

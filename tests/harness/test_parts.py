@@ -12,6 +12,7 @@ import torch
 from transformers import GenerationConfig
 
 from lm_eval_sensitivity.harness.greedy import NEUTRAL_VALUES, end_token_ids, neutralised_settings
+from lm_eval_sensitivity.harness.hf_engine import _window
 from lm_eval_sensitivity.harness.hf_facts import weights_checksum
 from lm_eval_sensitivity.harness.output_folder import check_output_folder
 from lm_eval_sensitivity.harness.plan import PairInstance, Plan, generation_order, make_plan
@@ -146,3 +147,10 @@ def test_the_output_folder_is_only_checked_where_there_is_one(tmp_path: Path) ->
     check_output_folder()
     assert list((tmp_path / "new" / "folder").iterdir()) == [], "the write test leaves nothing behind"
     assert evaluation_tracker.output_path
+
+
+def test_a_replicate_never_shares_a_batch_with_its_first_run() -> None:
+    prompts = [[1, 2], [3], [4], [3], [1, 2]]
+    assert _window([0, 1, 2, 3, 4], prompts) == [0, 1, 2]
+    assert _window([2, 3, 4], prompts) == [2, 3, 4]
+    assert _window([], prompts) == []

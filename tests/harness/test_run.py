@@ -95,6 +95,9 @@ def test_erased_pairs_are_excluded_from_every_distance(demo_run: Run) -> None:
             if same:
                 assert all(math.isnan(row[name]) for name in row["metrics"] if name != "pair")
     assert statuses["survived"] > 0
+    for task in TASKS[1:]:
+        counted = demo_run.results["configs"][task]["metadata"]["sensitivity"]["audit"]
+        assert sum(counted.values()) == len(demo_run.rows(task))
 
 
 def test_the_run_folder_alone_is_enough_to_recompute_the_distances(demo_run: Run) -> None:
