@@ -1,7 +1,8 @@
 """Collect outputs as they come, compare prompt ends within a neighbourhood, then drop the distributions.
 
 A next-token distribution is as large as the vocabulary. It is needed only until the base of its
-neighbourhood has met all its variants, so at most a batch and its bases are in memory.
+neighbourhood has met all its variants. Variants are dropped with their batch; bases whose identical rung is
+measured wait for their replicate, which is generated last.
 """
 
 from __future__ import annotations
