@@ -127,7 +127,7 @@ def pairs_of(options: argparse.Namespace) -> list[Any]:
     """The ladder's pairs of the first few prompts."""
     from lm_eval_sensitivity.ladder import load_ladder
 
-    pairs = load_ladder().pairs
+    pairs = load_ladder(subset="core").pairs
     prompts = list(dict.fromkeys(pair.prompt_id for pair in pairs))[: options.n_prompts]
     return [pair for pair in pairs if pair.prompt_id in prompts]
 
@@ -188,7 +188,7 @@ def way_suite(lm: Any, options: argparse.Namespace, tasks: Any) -> None:
 def _documents(rung: str, prompts: set[str]) -> list[int]:
     from lm_eval_sensitivity.ladder import load_ladder
 
-    rows = [pair for pair in load_ladder().pairs if pair.rung == rung]
+    rows = [pair for pair in load_ladder(subset="core").pairs if pair.rung == rung]
     return [index for index, pair in enumerate(rows) if pair.prompt_id in prompts]
 
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.commands import audit, demo_model, tasks_path
+from lm_eval_sensitivity.commands import audit, demo_model, ladder, neighborhood, tasks_path
 from lm_eval_sensitivity.errors import InputError
 
-COMMANDS = (audit, demo_model, tasks_path)
+COMMANDS = (neighborhood, ladder, audit, demo_model, tasks_path)
 
 DESCRIPTION = """\
 Measure how much a language model's output moves when its prompt barely does.

@@ -39,6 +39,7 @@ Category = Literal[
     "scientific_explanation",
     "creative_writing",
     "advice_recommendation",
+    "uncategorized",
 ]
 
 CATEGORIES: tuple[Category, ...] = (
@@ -49,7 +50,10 @@ CATEGORIES: tuple[Category, ...] = (
     "creative_writing",
     "advice_recommendation",
 )
-"""The six categories of base prompts."""
+"""The six categories of the published ladder's base prompts."""
+
+UNCATEGORIZED: Category = "uncategorized"
+"""Category of prompts that nobody put into one of the six, as people's own prompts often are."""
 
 Origin = Literal["rule", "authored"]
 

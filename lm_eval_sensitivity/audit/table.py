@@ -22,6 +22,11 @@ class SurvivalRow:
     survival: float
     """Share of them whose token ids differ from the base's, 0 (always erased) to 1 (never)."""
 
+    @property
+    def n_reached(self) -> int:
+        """Pairs whose token ids differ from the base's."""
+        return round(self.survival * self.n_pairs)
+
 
 def survival_rows(
     encoder: PromptEncoder, pairs: Iterable[Pair], *, advance: Callable[[], object] = lambda: None

@@ -286,6 +286,8 @@ def _generate_all(
         logger.info("Response store: %d of %d generations are there.", len(order) - todo, len(order))
     automatic = decoder.lm.batch_size == "auto"
     batch_size = int(decoder.lm.max_batch_size if automatic else decoder.lm.batch_size)
+    if batch_size < 1:
+        raise InputError(f"`--batch_size {batch_size}`: accepted are whole numbers from 1, and `auto`.")
     with tqdm(
         total=todo, desc="Generating (traced)", unit="prompt", disable=decoder.lm.rank != 0
     ) as progress:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,8 @@ from lm_eval_sensitivity.harness.summary import (
 )
 from lm_eval_sensitivity.harness.text_distances import TextDistances
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
+from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.ladder.tasks import task_names
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
 from lm_eval_sensitivity.types import RUNGS
 
@@ -86,9 +87,12 @@ class PromptSensitivityTask(ConfigurableTask):
                 f"{did_you_mean(str(rung), RUNGS)}"
             )
         self.ladder = load_ladder(self.options.ladder, wanted.get("subset", "largest"))
-        rows = [asdict(pair) for pair in self.ladder.rung(rung)]
+        rows = rows_from_pairs(self.ladder.rung(rung))
         if not rows:
-            raise InputError(f"The ladder {self.ladder.name} has no pairs on rung `{rung}`.")
+            raise InputError(
+                f"Task `{self.config.task}`: the ladder `{self.ladder.name}` has no pairs on the rung `{rung}`. Run "
+                f"the rungs it has: `--tasks {task_names(self.ladder.rungs)}`."
+            )
         self.dataset = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
@@ -181,7 +185,8 @@ class PromptSensitivityTask(ConfigurableTask):
         applied = bool(settings.get("apply_chat_template"))
         self._template = {"chat_template_applied": applied}
         template = settings.get("chat_template") if applied else None
-        probe = [{"role": "user", "content": "probe"}]
+        # White space at its edges shows whether the template trims what it is given.
+        probe = [{"role": "user", "content": " probe\n"}]
         instruction = settings.get("system_instruction")
         if instruction:
             probe.insert(0, {"role": "system", "content": instruction})

@@ -1,10 +1,14 @@
-"""Fetching a ladder from the Hugging Face Hub: parquet files only, and nothing is ever executed."""
+"""A ladder on the Hugging Face Hub: fetched as parquet files only, and published as one commit with a tag."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 
@@ -79,3 +83,155 @@ def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
             "network."
         ) from None
     return Path(folder)
+
+
+# ---- publishing
+
+_LADDER_FILE = re.compile(r"(?:[^/]+/)?test\.parquet|sources/[^/]+\.yaml")
+"""What a version of a ladder consists of, besides the card and eval.yaml."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a version stands now."""
+
+    repo_id: str
+    tag: str
+    private: bool
+    changed: bool
+    """False where exactly these files stood under the tag already."""
+
+
+def publish(
+    repo_id: str, files: Mapping[str, bytes], tag: str, *, private: bool = False, delete_former: bool = False
+) -> Published:
+    """Publish files as one commit of a dataset repository, which is made if need be, and tag it.
+
+    The token comes from the environment or the login. Files of the same name are replaced; former
+    versions keep theirs under their tags. Files that only a former version has are deleted if
+    `delete_former`, else the commit is refused, and other files are left alone.
+
+    Args:
+        repo_id: `ORG/NAME`.
+        files: content by path inside the repository.
+        tag: name of the version.
+        private: the repository must be private; a new one is made so.
+        delete_former: delete parquet files and sources that this version no longer has.
+
+    Raises:
+        InputError: the tag exists with other content, the repository is public and must not be, former
+            files are in the way, or the Hub refuses; one sentence says which.
+    """
+    try:
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    except ImportError:
+        raise InputError(
+            "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
+        ) from None
+    api = HfApi()
+    with _one_sentence(repo_id):
+        api.create_repo(repo_id, repo_type="dataset", private=private or None, exist_ok=True)
+        info = api.repo_info(repo_id, repo_type="dataset")
+        if private and not info.private:
+            raise InputError(
+                f"`--private` was given, but the dataset {repo_id!r} exists and is public. Make it private in its "
+                "settings on the Hub, or choose another name."
+            )
+        tags = {ref.name for ref in api.list_repo_refs(repo_id, repo_type="dataset").tags}
+        if tag in tags:
+            _check_same(_tree(api, repo_id, tag), files, repo_id, tag)
+            return Published(repo_id, tag, bool(info.private), changed=False)
+        former = [path for path in _tree(api, repo_id, info.sha) if _LADDER_FILE.fullmatch(path)]
+        former = [path for path in former if path not in files]
+        if former and not delete_former:
+            raise InputError(
+                f"The dataset {repo_id!r} has ladder files that this version has not: {_named(former)}. Give "
+                "`--delete-former` to delete them in the same commit (tagged versions keep theirs), or choose "
+                "another name."
+            )
+        commit = api.create_commit(
+            repo_id,
+            [
+                *(CommitOperationAdd(path, content) for path, content in files.items()),
+                *(CommitOperationDelete(path) for path in former),
+            ],
+            commit_message=f"Ladder version {tag.removeprefix('v')}",
+            repo_type="dataset",
+            # Refused if somebody else committed since the files were listed.
+            parent_commit=info.sha,
+        )
+        api.create_tag(repo_id, tag=tag, revision=commit.oid, repo_type="dataset")
+    return Published(repo_id, tag, bool(info.private), changed=True)
+
+
+def _tree(api: Any, repo_id: str, revision: str) -> dict[str, Any]:
+    """The files of a revision by path."""
+    entries = api.list_repo_tree(repo_id, repo_type="dataset", revision=revision, recursive=True)
+    return {entry.path: entry for entry in entries if hasattr(entry, "blob_id")}
+
+
+def _check_same(tree: Mapping[str, Any], files: Mapping[str, bytes], repo_id: str, tag: str) -> None:
+    """Raise InputError unless a tagged tree has these files, and no other of a ladder."""
+    differing = [
+        path for path, content in files.items() if path not in tree or not _same(tree[path], content)
+    ]
+    differing += [path for path in tree if _LADDER_FILE.fullmatch(path) and path not in files]
+    if differing:
+        raise InputError(
+            f"The dataset {repo_id!r} has the tag {tag!r} already, with other content ({_named(differing)}). A "
+            "published version does not change: raise `ladder_version`, build again, and publish that."
+        )
+
+
+def _named(paths: Sequence[str]) -> str:
+    shown = ", ".join(repr(path[:80]) for path in paths[:5])
+    return shown if len(paths) <= 5 else f"{shown} and {len(paths) - 5} more"
+
+
+def _same(entry: Any, content: bytes) -> bool:
+    if entry.lfs is not None:
+        return bool(entry.lfs.sha256 == hashlib.sha256(content).hexdigest())
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)  # as git names a file
+    return bool(entry.blob_id == blob.hexdigest())
+
+
+@contextmanager
+def _one_sentence(repo_id: str) -> Iterator[None]:
+    """Errors of the Hub and of the network as an InputError that says what to do."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
+        raise InputError(_what_to_do(error, repo_id)) from None
+
+
+def _what_to_do(error: Exception, repo_id: str) -> str:
+    from huggingface_hub import errors
+
+    # What a server says may hold anything, and it goes to a terminal.
+    problem = (
+        "".join(c for c in " ".join(str(error).split())[:300] if c.isprintable()) or type(error).__name__
+    )
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
+        return (
+            f"The Hub does not know who is publishing {repo_id!r}: there is no valid token. Run `hf auth login`, or "
+            "set the environment variable HF_TOKEN to a token that may write."
+        )
+    if status in (403, 404):
+        return (
+            f"The Hub refuses to let this token write to {repo_id!r} ({status}). Use a token that may write there, "
+            "or choose an account of your own."
+        )
+    if "eval.yaml" in problem:
+        return (
+            f"The Hub refuses the file `eval.yaml`, and with it the commit to {repo_id!r}: {problem}. Publish "
+            "without it: `--without-eval-yaml`."
+        )
+    if status is None:
+        return (
+            f"The Hub cannot be reached to publish {repo_id!r}: {problem} Check the network, and HF_HUB_OFFLINE, and "
+            "run the same command again: nothing is published twice."
+        )
+    return f"The Hub refuses to publish {repo_id!r} ({status}): {problem}. Correct that and run the command again."

@@ -18,12 +18,12 @@ from lm_eval_sensitivity.ladder.build import build_pairs
 from lm_eval_sensitivity.ladder.jsonl import read_jsonl
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import column_hashes, content_hash, pairs_from_rows, rows_from_pairs
-from lm_eval_sensitivity.ladder.sources import read_source
+from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, read_source
 from lm_eval_sensitivity.types import RUNGS, Pair, Rung
 
 LADDER_NAME = "prompt_sensitivity_ladder"
 """Name of the packaged ladder and of its folder."""
-SUBSETS = ("full", "core", "mini")
+SUBSETS = (FULL, *SMALLER_SUBSETS)
 """Names of the published subsets, largest first. Which of them exist depends on the source."""
 LARGEST = "largest"
 SUBSET_FILE = "test.parquet"
@@ -216,7 +216,7 @@ def _check_stored(pairs: tuple[Pair, ...], metadata: dict[str, str], path: Path)
     if "content_hash" not in metadata or "ladder_version" not in metadata:
         raise InputError(
             f"`{path}` carries no content hash in its metadata, so nobody can tell whether it is complete. "
-            "Build it with this package, or save its rows as .jsonl, which needs none."
+            "Build it with this package."
         )
     if metadata["ladder_version"] != pairs[0].ladder_version:
         raise InputError(

@@ -15,17 +15,27 @@ from typing import Any
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, MAX_ROWS
 from lm_eval_sensitivity.ladder.replacements import apply_replacements
-from lm_eval_sensitivity.types import CATEGORIES, MEANING_PRESERVING_RUNGS, RUNGS, Pair, Replacement, Rung
+from lm_eval_sensitivity.types import (
+    CATEGORIES,
+    MEANING_PRESERVING_RUNGS,
+    RUNGS,
+    UNCATEGORIZED,
+    Pair,
+    Replacement,
+    Rung,
+)
 
-COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Pair))
-"""The columns of a ladder file, in order: the fields of `Pair`."""
+PAIR_COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Pair))
+ROW_HASH = "row_hash"
+COLUMNS: tuple[str, ...] = (*PAIR_COLUMNS, ROW_HASH)
+"""The columns of a ladder file, in order: the fields of `Pair`, then the hash of the row they make."""
 
 ORIGINS = ("rule", "authored")
 IDENTICAL_EDIT = "identical"
 """The edit of the rung `identical`, whose variant is the base."""
 
 _TYPES: dict[str, type] = {"rung_index": int, "meaning_preserving": bool, "replacements": list}
-_ACCEPTED = {"category": CATEGORIES, "rung": RUNGS, "origin": ORIGINS}
+_ACCEPTED = {"category": (*CATEGORIES, UNCATEGORIZED), "rung": RUNGS, "origin": ORIGINS}
 _MAY_BE_EMPTY = ("reason",)
 
 Row = Mapping[str, Any]
@@ -37,8 +47,25 @@ def is_meaning_preserving(rung: Rung) -> bool:
 
 
 def rows_from_pairs(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
-    """Pairs as plain rows: a dictionary of the columns each, replacements as a list of dictionaries."""
-    return [{**asdict(pair), "replacements": [asdict(each) for each in pair.replacements]} for pair in pairs]
+    """Pairs as plain rows: a dictionary of `COLUMNS` each, replacements as a list of dictionaries."""
+    rows = []
+    for pair in pairs:
+        row = {**asdict(pair), "replacements": [asdict(each) for each in pair.replacements]}
+        rows.append({**row, ROW_HASH: row_hash(row)})
+    return rows
+
+
+def row_hash(row: Row) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of a row's canonical JSON, without the hash itself.
+
+    It travels with the row, so an edited or mixed-up row is found wherever rows go: files, tables,
+    the samples of a run. It guards against accidents, not against forgery.
+
+    Example:
+        >>> row_hash({"base": "a", "row_hash": "ignored"}) == row_hash({"base": "a"})
+        True
+    """
+    return _digest({column: value for column, value in row.items() if column != ROW_HASH})[:16]
 
 
 def content_hash(pairs: Iterable[Pair]) -> str:
@@ -114,7 +141,8 @@ def pair_from_row(row: Row, where: str) -> Pair:
     for column in COLUMNS:
         _check_cell(row[column], column, where)
     replacements = tuple(_replacement(each, where) for each in row["replacements"])
-    pair = Pair(**{**row, "replacements": replacements})
+    fields_of_pair = {column: row[column] for column in PAIR_COLUMNS}
+    pair = Pair(**{**fields_of_pair, "replacements": replacements})
     expected = {
         "rung_index": RUNGS.index(pair.rung),
         "meaning_preserving": is_meaning_preserving(pair.rung),
@@ -127,6 +155,12 @@ def pair_from_row(row: Row, where: str) -> Pair:
                 f"{value!r}. Correct one of them."
             )
     _check_texts(pair, where)
+    if row[ROW_HASH] != row_hash(row):
+        # Last, so that a cell that breaks a rule of its own is named by that rule.
+        raise InputError(
+            f"{where}: `{ROW_HASH}` is {_shown(row[ROW_HASH])}, but the row's cells give {row_hash(row)!r}. A cell "
+            "was changed after the row was built. Download the file again, or build it from its sources."
+        )
     return pair
 
 

@@ -10,13 +10,22 @@
             text: Why does the sky look blue?
             reason: How the sky looks is the way it is seen.
 
-Own prompts take the same form. Without `variants` they get the rungs that rules build.
+Own prompts take the same form. Without `variants` they get the rungs that rules build, and without
+`category` they are uncategorized.
+
+The published ladder has a folder of them, one file per category, and beside them `ladder.yaml`, which
+holds what they share: the version, and which prompts the smaller subsets hold.
+
+    ladder_version: "1.0.0"
+    subsets:
+      core: [sky-colours, train-journey]
+      mini: [sky-colours]
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +34,7 @@ import yaml
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
-from lm_eval_sensitivity.types import CATEGORIES, Category, Rung
+from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category, Rung
 
 AUTHORED_EDITS: dict[str, Rung] = {
     "synonym_1": "synonym",
@@ -37,6 +46,11 @@ AUTHORED_EDITS: dict[str, Rung] = {
     "control_topic": "positive_control",
 }
 """The authored edits and their rungs, in the order of the ladder."""
+
+LADDER_FILE = "ladder.yaml"
+FULL = "full"
+SMALLER_SUBSETS = ("core", "mini")
+"""Names of the subsets that `ladder.yaml` may list, the larger one first."""
 
 _PROMPT_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -64,51 +78,110 @@ class AuthoredPrompt:
 
 @dataclass(frozen=True)
 class Source:
-    """One authored file: the prompts of one subset."""
+    """The prompts of one subset."""
 
     ladder_version: str
     prompts: tuple[AuthoredPrompt, ...]
 
 
 def read_source(path: Path) -> Source:
-    """Read one authored YAML file.
+    """Read one authored YAML file that stands alone.
 
     Raises:
         InputError: the file is missing, too large, no YAML, or a field is missing, unknown or of
             another type; the message names the prompt and the field.
     """
-    content = _parse(decode_utf8(read_limited(path), path), path)
     where = f"`{path}`"
-    top = _mapping(content, where, required=("ladder_version", "prompts"))
+    top = _mapping(_parse(path), where, required=("ladder_version", "prompts"))
     version = _text(top["ladder_version"], "ladder_version", where)
-    if not isinstance(top["prompts"], list) or not top["prompts"]:
-        raise InputError(
-            f"{where}: `prompts` is not a list with at least one prompt. Write one entry per prompt."
-        )
-    prompts = tuple(_prompt(each, f"{where}, prompt number {n}") for n, each in enumerate(top["prompts"], 1))
+    prompts = _prompts(top["prompts"], where)
+    check_prompt_ids(prompts, where)
+    return Source(version, prompts)
+
+
+def read_sources(folder: Path) -> dict[str, Source]:
+    """Read a folder of authored YAML files: every subset by its name, the largest first.
+
+    The subset `full` has all prompts, in the order of `CATEGORIES` and then of the files. The others
+    are named in `ladder.yaml`; each is part of the one named before it.
+
+    Raises:
+        InputError: as `read_source`; or `ladder.yaml` is missing, a subset names a prompt that does not
+            exist, names one twice, or is no part of the larger one.
+    """
+    top_file = folder / LADDER_FILE
+    where = f"`{top_file}`"
+    top = _mapping(_parse(top_file), where, required=("ladder_version", "subsets"))
+    version = _text(top["ladder_version"], "ladder_version", where)
+    found: list[AuthoredPrompt] = []
+    for path in sorted(folder.glob("*.yaml")):
+        if path.name != LADDER_FILE:
+            content = _mapping(_parse(path), f"`{path}`", required=("prompts",))
+            found += _prompts(content["prompts"], f"`{path}`")
+    check_prompt_ids(found, f"`{folder}`")
+    order = (*CATEGORIES, UNCATEGORIZED)
+    subsets = {FULL: tuple(sorted(found, key=lambda prompt: order.index(prompt.category)))}
+    larger = FULL
+    chosen = _mapping(top["subsets"], f"{where}, subsets", optional=SMALLER_SUBSETS)
+    for name in SMALLER_SUBSETS:
+        if name in chosen:
+            subsets[name] = _choose(subsets[larger], chosen[name], f"{where}, subset `{name}`", larger)
+            larger = name
+    return {name: Source(version, prompts) for name, prompts in subsets.items()}
+
+
+def read_variants(path: Path) -> dict[str, str]:
+    """Variants of one prompt from a YAML file: a mapping of authored edits to texts.
+
+    Raises:
+        InputError: the file is missing or no YAML, an edit is unknown, or a text is none.
+    """
+    where = f"`{path}`"
+    content = _mapping(_parse(path), where, optional=tuple(AUTHORED_EDITS))
+    return {edit: _text(text, edit, where) for edit, text in content.items()}
+
+
+def check_prompt_ids(prompts: Iterable[AuthoredPrompt], where: str) -> None:
+    """Raise InputError when a prompt id stands there twice."""
     seen: set[str] = set()
     for prompt in prompts:
         if prompt.prompt_id in seen:
             raise InputError(f"{where}: the prompt id {prompt.prompt_id!r} stands there twice. Rename one.")
         seen.add(prompt.prompt_id)
-    return Source(version, prompts)
+
+
+def _choose(
+    prompts: Sequence[AuthoredPrompt], ids: object, where: str, larger: str
+) -> tuple[AuthoredPrompt, ...]:
+    """The prompts of the larger subset that a smaller one names, in the order of the larger one."""
+    known = [prompt.prompt_id for prompt in prompts]
+    if not isinstance(ids, list) or not ids:
+        raise InputError(f"{where} is not a list with at least one prompt id. Write a list of ids.")
+    for each in ids:
+        if each not in known:
+            raise InputError(
+                f"{where} names the prompt {str(each)[:80]!r}, which the subset `{larger}` does not have."
+                f"{did_you_mean(str(each)[:80], known)} Correct the id, or add it there first."
+            )
+    if len(set(ids)) < len(ids):
+        twice = next(each for each in ids if ids.count(each) > 1)
+        raise InputError(f"{where} names the prompt {twice!r} twice. Remove one.")
+    return tuple(prompt for prompt in prompts if prompt.prompt_id in ids)
+
+
+def _prompts(content: object, where: str) -> tuple[AuthoredPrompt, ...]:
+    if not isinstance(content, list) or not content:
+        raise InputError(
+            f"{where}: `prompts` is not a list with at least one prompt. Write one entry per prompt."
+        )
+    return tuple(_prompt(each, f"{where}, prompt number {n}") for n, each in enumerate(content, 1))
 
 
 def _prompt(content: object, where: str) -> AuthoredPrompt:
-    entry = _mapping(content, where, required=("id", "category", "base"), optional=("variants",))
-    prompt_id = _text(entry["id"], "id", where)
-    if not _PROMPT_ID.fullmatch(prompt_id):
-        raise InputError(
-            f"{where}: `id` is {prompt_id!r}; accepted are lower-case letters and digits joined by hyphens. "
-            "Rename it."
-        )
-    where = f"{where.partition(',')[0]}, prompt {prompt_id!r}"
-    category = _text(entry["category"], "category", where)
-    if category not in CATEGORIES:
-        raise InputError(
-            f"{where}: `category` is {category!r}; accepted: "
-            f"{', '.join(map(repr, CATEGORIES))}.{did_you_mean(category, CATEGORIES)} Correct the name."
-        )
+    entry = _mapping(content, where, required=("id", "base"), optional=("category", "variants"))
+    prompt_id = check_prompt_id(_text(entry["id"], "id", where), where)
+    where = f"{where.rpartition(',')[0]}, prompt {prompt_id!r}"
+    category = check_category(_text(entry.get("category", UNCATEGORIZED), "category", where), where)
     variants = _mapping(entry.get("variants") or {}, f"{where}, variants", optional=tuple(AUTHORED_EDITS))
     return AuthoredPrompt(
         prompt_id,
@@ -116,6 +189,27 @@ def _prompt(content: object, where: str) -> AuthoredPrompt:
         _text(entry["base"], "base", where),
         {edit: _variant(variants[edit], f"{where}, {edit}") for edit in AUTHORED_EDITS if edit in variants},
     )
+
+
+def check_prompt_id(prompt_id: str, where: str) -> str:
+    """The id as it is, or an InputError when it could not stand in a pair id."""
+    if not _PROMPT_ID.fullmatch(prompt_id):
+        raise InputError(
+            f"{where}: `id` is {prompt_id[:80]!r}; accepted are lower-case letters and digits joined by hyphens. "
+            "Rename it."
+        )
+    return prompt_id
+
+
+def check_category(category: str, where: str) -> Category:
+    """The category as it is, or an InputError when there is no such category."""
+    accepted = (*CATEGORIES, UNCATEGORIZED)
+    if category not in accepted:
+        raise InputError(
+            f"{where}: `category` is {category[:80]!r}; accepted: "
+            f"{', '.join(map(repr, accepted))}.{did_you_mean(category[:80], accepted)} Correct the name."
+        )
+    return category
 
 
 def _variant(content: object, where: str) -> AuthoredVariant:
@@ -172,7 +266,8 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _parse(text: str, path: Path) -> object:
+def _parse(path: Path) -> object:
+    text = decode_utf8(read_limited(path), path)
     try:
         return _StrictLoader(text).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +61,7 @@ DOORS: dict[str, tuple[dict[str, Any], str]] = {
     "a limit that is no number": ({"gen_kwargs": "max_gen_toks=nan"}, "1 or more"),
     "a limit of zero": ({"gen_kwargs": "max_gen_toks=0"}, "1 or more"),
     "a limit in words": ({"gen_kwargs": "max_gen_toks=many"}, "not a number"),
+    "a batch of nothing": ({"batch_size": 0}, "batch_size 0.*whole numbers from 1"),
     "examples": ({"num_fewshot": 2}, "num_fewshot 2"),
     "an unknown option": ({"metadata": {"refrence": "x"}}, "did you mean `reference`"),
     "an option of the wrong type": ({"metadata": {"reference": 3}}, "expected a text"),
@@ -79,6 +82,19 @@ def test_a_mistake_is_reported_before_generation(door: str, lm_eval: Lmeval, mod
     name = f"{model}{options.pop('model_args_extra', '')}"
     with pytest.raises(InputError, match=message):
         lm_eval(name, tasks=NOOP, **options)
+
+
+def test_a_template_that_trims_is_another_system(lm_eval: Lmeval, model: Path, tmp_path: Path) -> None:
+    trimming = shutil.copytree(model, tmp_path / "trimming")
+    template = trimming / "chat_template.jinja"
+    text = template.read_text(encoding="utf-8")
+    trimmed = re.sub(r"(message(?:\[['\"]content['\"]\]|\.content))", r"(\1 | trim)", text)
+    assert trimmed != text
+    template.write_text(trimmed, encoding="utf-8")
+    systems = {
+        lm_eval(each, tasks=NOOP, limit=1).rows(NOOP)[0]["pair"]["system"] for each in (model, trimming)
+    }
+    assert len(systems) == 2
 
 
 @pytest.mark.usefixtures("no_generation")
@@ -102,7 +118,7 @@ def test_a_tampered_ladder_is_refused(lm_eval: Lmeval, model: Path, tmp_path: Pa
     )
     (tmp_path / "ladder" / "mini").mkdir(parents=True)
     pq.write_table(changed, tmp_path / "ladder" / "mini" / "test.parquet")
-    with pytest.raises(InputError, match=r"test\.parquet.*content hash"):
+    with pytest.raises(InputError, match=r"test\.parquet.*row_hash"):
         lm_eval(model, tasks=NOOP, metadata={"ladder": str(tmp_path / "ladder")})
 
 

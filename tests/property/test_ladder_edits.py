@@ -7,7 +7,7 @@ import re
 import unicodedata
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from lm_eval_sensitivity.ladder.build import build_pairs
@@ -18,7 +18,9 @@ from lm_eval_sensitivity.types import Replacement
 
 # fmt: off
 FREE = ["the", "quiet garden", "café", "it's", "and,", "stop.", "why?", "שלום", "مرحبا،", "नमस्ते", "你好，世界。",
-        "🙂", "sky", "(of it)", "\n", "Rain.", "Wait, then", "naïve"]
+        "🙂", "sky", "(of it)", "\n", "Rain.", "Wait, then", "naïve",
+        "Use tea, ink and chalk.", "It has ink, tea, and chalk", "I don't", "that’s", "it's", "- and",
+        "quiet - but", "सच है।", "世界", "हाँ"]
 PROTECTED = ["`a, b. C`", '"Well, it\'s café. Go on."', "1,000", "14:35", "3.5", "50%", "300 g",
              "https://example.org/a,b.c", "me@example.org", "«été, oui. Non»", "``x ` y, z``",
              "“naïve, no. Yes”", "'two words, one. Two'"]
@@ -64,6 +66,12 @@ def test_known_protected_pieces_survive_in_order(edit: Edit, free: list[str], pi
         position = (variant or "").index(kept, position) + len(kept)
 
 
+def test_every_edit_applies_to_generated_texts() -> None:
+    """Otherwise the laws in this file would hold for an edit because it never does anything."""
+    for edit in EDITS.values():
+        find(natural_texts, lambda text, edit=edit: edit(text) is not None)
+
+
 @given(texts)
 def test_distinct_edits_give_distinct_variants(text: str) -> None:
     variants = [variant for edit in EDITS.values() if (variant := edit.variant(text)) is not None]
@@ -102,6 +110,37 @@ def test_one_kind_of_change(text: str) -> None:
                 )
         else:
             assert len(replacements) <= 1
+
+
+@given(texts)
+def test_new_marks_are_added_to_one_place_only(text: str) -> None:
+    """What each of these edits adds and takes away, counted character by character."""
+    changes: dict[str, list[tuple[str, str]]] = {
+        "add_final_period": [("", mark) for mark in ".。।۔"],
+        "oxford_comma": [("", ","), (",", "")],
+        "drop_apostrophe": [("'", ""), ("’", "")],
+        "paragraph_break": [(" ", "\n\n")],
+        "em_dash": [("-", "—")],
+    }
+    for name, allowed in changes.items():
+        for each in EDITS[name](text) or ():
+            assert (text[each.start : each.end], each.replacement) in allowed
+
+
+@given(
+    st.lists(
+        st.sampled_from(["ink", "tea", "chalk", "bread", "iron", "copper"]),
+        min_size=3,
+        max_size=6,
+        unique=True,
+    ),
+    st.sampled_from([" and ", ", and "]),
+)
+def test_a_toggled_comma_toggles_back(items: list[str], joint: str) -> None:
+    text = f"Tell me all about {', '.join(items[:-1])}{joint}{items[-1]}."
+    other = f"Tell me all about {', '.join(items[:-1])}{({' and ', ', and '} - {joint}).pop()}{items[-1]}."
+    assert EDITS["oxford_comma"].variant(text) == other
+    assert EDITS["oxford_comma"].variant(other) == text
 
 
 @settings(max_examples=40)

@@ -16,7 +16,8 @@ HEAVY = ("torch", "lm_eval", "transformers", "sentence_transformers", "matplotli
 
 LAYERS = [
     {"types", "errors", "packing"},
-    {"ladder", "audit", "scaffold", "metrics", "demo"},
+    {"audit", "scaffold", "metrics", "demo"},
+    {"ladder"},
     {"embedder", "runs"},
     {"harness"},
     {"commands"},

@@ -7,6 +7,7 @@ exactly one kind of change, outside protected spans.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from lm_eval_sensitivity.ladder.edits.places import (
     FINAL_MARKS,
@@ -14,17 +15,55 @@ from lm_eval_sensitivity.ladder.edits.places import (
     bracketed,
     ends_sentence,
     middle_most,
+    plain_blocks,
+    series_commas,
+    starts_as_markup,
 )
 from lm_eval_sensitivity.ladder.edits.protected import Protection
 from lm_eval_sensitivity.ladder.edits.registry import register
-from lm_eval_sensitivity.ladder.edits.words import FUNCTION_WORDS, looks_english
+from lm_eval_sensitivity.ladder.edits.words import (
+    ABBREVIATIONS,
+    ARITHMETIC_WORDS,
+    CONTRACTIONS,
+    DANGLING_WORDS,
+    FUNCTION_WORDS,
+    NUMBER_WORDS,
+    looks_english,
+)
 from lm_eval_sensitivity.types import Replacement
 
 _SEMICOLONS = {",": ";", "،": "؛", "，": "；"}
 
 _COMMA = re.compile(r"(?<=\w)[,،](?= )|(?<=\w)，(?=\w)")
 _WORD = re.compile(r"(?<!\S)[^\W\d_]{4,}(?=[\s,.;:?!]|\Z)")
-_STARTS_AS_MARKUP = re.compile(r"\s*(?:[-*+•]\s|#{1,6}\s|>|\||```|~~~|(?:\d{1,3}|[A-Za-z])[.)]\s)|\s{4}")
+
+# The first word of a character's Unicode name is its script.
+_PERIOD_OF_SCRIPT = {
+    **dict.fromkeys(("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "HANGUL", "GEORGIAN"), "."),
+    **dict.fromkeys(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"), "。"),
+    **dict.fromkeys(("DEVANAGARI", "BENGALI"), "।"),
+}
+_URDU_LETTERS = frozenset("ٹڈڑںے")
+_CLOSING_QUOTES = "\"'”’»」』"
+_SYMBOL = re.compile(r"[.,:/\\_@#=<>{}|~^$&%*+]")
+_EDGES = "()（）\"'“”‘’«»「」『』"
+_COLON = re.compile(r":(?=\s)|：")
+_POINTER = re.compile(r"\b(?:below|following)\b.*?\n[ \t]*\n", re.DOTALL | re.IGNORECASE)
+
+# Before a space these marks end no sentence for sure: `2.`, `Ph.D.`, `Ask Yahoo!`.
+_DOUBTFUL_END = re.compile(r"(?:(?<!\w)\d{1,3}|\w\.\w{1,4})\.\Z|(?<=[^\W_] )[A-Z]\w{0,30}!\Z")
+_LINE = re.compile(r"[^\n]+")
+_SPACED_HYPHEN = re.compile(r"(?<=\S) - (?=\S)")
+_OPERATOR = re.compile(r"[=+×÷^<>|]| [*/] ")
+
+# Lower-case letters after the apostrophe: all in capitals, `IM` and `ITS` may be something else.
+_CONTRACTION = re.compile(r"(?<![\w'’-])[A-Za-z]{1,8}(['’])[a-z]{1,2}(?![\w'’-])")
+# `I know it's food` would become `I know its food`. These words after it rule that reading out, and so does a
+# participle that no noun follows (`it's packed every day`); `-eed` is more often a noun.
+_CANNOT_BE_POSSESSIVE = re.compile(
+    r" (?:(?:a|an|the|my|your|his|her|our|their|not|too|so|been|because|in|on|at|for|to|from|about)(?!\w)"
+    r"|[a-z]{2,20}(?<!e)ed(?=[,.;?!]|\Z| (\w{1,10})\b))"
+)
 
 
 @register("punctuation")
@@ -146,10 +185,141 @@ def bullet_prefix(text: str) -> tuple[Replacement, ...] | None:
         >>> bullet_prefix("1. First item") is None
         True
     """
-    if not text.strip() or _STARTS_AS_MARKUP.match(text):
+    if not text.strip() or starts_as_markup(text):
         return None
     start = len(text) - len(text.lstrip())
     return (Replacement(start, start, "- "),)
+
+
+@register("punctuation")
+def add_final_period(text: str) -> tuple[Replacement, ...] | None:
+    """A text that ends in a letter, or in a quote or bracket closed after one, gets a final period.
+
+    The period is that of the script. Not applicable after any mark, code, link, number or abbreviation,
+    in a list item or other markup, where the last sentence is unfinished, a name below a message, or
+    material to work on, and in a script or a mixture of scripts whose period is not known.
+
+    Example:
+        >>> add_final_period("Tell me why it rains")  # 'Tell me why it rains.'
+        (Replacement(start=20, end=20, replacement='.'),)
+        >>> add_final_period("The capital of France is") is None
+        True
+    """
+    end = len(text.rstrip())
+    protection = Protection(text)
+    if _material_start(text) < end or not _is_sentence_end(text, end, protection):
+        return None
+    period = _period_of({text[at] for at in range(end) if not protection.covers(at, at + 1)})
+    return None if period is None else (Replacement(end, end, period),)
+
+
+@register("punctuation")
+def oxford_comma(text: str) -> tuple[Replacement, ...] | None:
+    """The comma before the last of three or more listed items is added, or removed if it is there.
+
+    The middle-most list that is surely one counts; see `series_commas`. Only in English: most other
+    languages never write this comma.
+
+    Example:
+        >>> oxford_comma("Compare tea, milk and salt.")  # 'Compare tea, milk, and salt.'
+        (Replacement(start=17, end=17, replacement=','),)
+        >>> oxford_comma("Compare tea, milk, and salt.")  # 'Compare tea, milk and salt.'
+        (Replacement(start=17, end=18, replacement=''),)
+        >>> oxford_comma("I came, and she left.") is None
+        True
+    """
+    if not looks_english(text):
+        return None
+    protection = Protection(text)
+    ends = {start: end for start, end in series_commas(text) if not protection.covers(start, end)}
+    comma = middle_most(ends, len(text))
+    if comma is None:
+        return None
+    return (Replacement(comma, ends[comma], "," if ends[comma] == comma else ""),)
+
+
+@register("punctuation")
+def drop_apostrophe(text: str) -> tuple[Replacement, ...] | None:
+    """The middle-most apostrophe of an English contraction is removed.
+
+    Only in contractions that do not become another word: `don't`, but not `we're`. Never in a
+    possessive, and not in capitals.
+
+    Example:
+        >>> drop_apostrophe("I don't know.")  # 'I dont know.'
+        (Replacement(start=5, end=6, replacement=''),)
+        >>> drop_apostrophe("We're at the dog's bowl.") is None
+        True
+    """
+    protection = Protection(text)
+    apostrophes = [
+        match.start(1)
+        for match in _CONTRACTION.finditer(text)
+        if match.group().replace("’", "'").lower() in CONTRACTIONS
+        and not protection.covers(*match.span())
+        and (match.group()[:2].lower() != "it" or match.group()[3:] != "s" or _is_it_is(text, match.end()))
+    ]
+    apostrophe = middle_most(apostrophes, len(text))
+    return None if apostrophe is None else (Replacement(apostrophe, apostrophe + 1, ""),)
+
+
+@register("punctuation")
+def paragraph_break(text: str) -> tuple[Replacement, ...] | None:
+    r"""The middle-most space between two sentences becomes a blank line.
+
+    Not applicable where the sentences share a bracket, a quotation, a list item or other markup, where
+    the second would become a list item, and in material to work on, which a break could cut in two.
+
+    Example:
+        >>> paragraph_break("It rains. Tell me why.")  # 'It rains.\n\nTell me why.'
+        (Replacement(start=9, end=10, replacement='\n\n'),)
+        >>> paragraph_break("Only one sentence.") is None
+        True
+    """
+    protection, inside = Protection(text), bracketed(text)
+    material = _material_start(text)
+    gaps = [
+        gap
+        for start, end in plain_blocks(text)
+        for gap in range(start + 1, min(end - 1, material))
+        if text[gap] == " "
+        and text[gap - 1] in FINAL_MARKS
+        and (text[gap + 1].isalnum() or text[gap + 1] in '"“‘«「¿¡')
+        and ends_sentence(text, gap - 1)
+        and not inside[gap]
+        and not protection.covers(gap - 1, gap + 1)
+        and not starts_as_markup(text[gap + 1 : gap + 8])
+        and not _DOUBTFUL_END.search(text[max(0, gap - 40) : gap])
+    ]
+    gap = middle_most(gaps, len(text))
+    return None if gap is None else (Replacement(gap, gap + 1, "\n\n"),)
+
+
+@register("punctuation")
+def em_dash(text: str) -> tuple[Replacement, ...] | None:
+    """The middle-most spaced hyphen between two words becomes an em dash.
+
+    Not applicable where it may be a minus sign (between numbers, number words or single letters, in a
+    line with another operator, in a text about arithmetic) or stand for `to` between two names.
+
+    Example:
+        >>> em_dash("I like tea - not coffee.")  # 'I like tea — not coffee.'
+        (Replacement(start=11, end=12, replacement='—'),)
+        >>> em_dash("What is 5 - 3?") is None
+        True
+    """
+    protection = Protection(text)
+    if not ARITHMETIC_WORDS.isdisjoint(re.findall(r"[a-z]+", text.lower())):
+        return None
+    hyphens = [
+        match.start() + hyphen.start() + 1
+        for match in _LINE.finditer(text)
+        if not _OPERATOR.search(match.group())
+        for hyphen in _SPACED_HYPHEN.finditer(match.group())
+        if _joins_words(text, match.start() + hyphen.start())
+    ]
+    hyphen = middle_most((at for at in hyphens if not protection.covers(at - 2, at + 3)), len(text))
+    return None if hyphen is None else (Replacement(hyphen, hyphen + 1, "—"),)
 
 
 def _final_mark(text: str, marks: str, protection: Protection) -> int | None:
@@ -170,3 +340,79 @@ def _inner_sentence_periods(text: str, protection: Protection) -> list[int]:
         and ends_sentence(text, position)
         and not protection.covers(position, position + 1)
     ]
+
+
+def _material_start(text: str) -> int:
+    """Where material to work on may start: after a colon, or in the paragraph after `below` or `following`."""
+    colon, pointer = _COLON.search(text), _POINTER.search(text)
+    return min(colon.start() if colon else len(text), pointer.end() if pointer else len(text))
+
+
+def _is_sentence_end(text: str, end: int, protection: Protection) -> bool:
+    """True when a sentence without a mark ends here, and its last word can bear a period."""
+    blocks = plain_blocks(text[:end])
+    if not blocks or blocks[-1][1] != end:
+        return False
+    *_, before, sentence = ["", *text[blocks[-1][0] : end].rsplit("\n", 2)]
+    if (before and before.rstrip()[-1:] not in FINAL_MARKS) or _OPERATOR.search(sentence):
+        return False  # the lines may be items of a list, or verses; the last one, a formula
+    last = end - 1 - (_closes_quote(text, end, protection) or _closes_aside(text, end))
+    if any(span.start <= last < span.end and span.kind != "quote" for span in protection.spans):
+        return False
+    *_, previous, word = ["", *text[max(0, end - 80) : end].split()]
+    if previous[-1:] in tuple(FINAL_MARKS):
+        return False  # `See you! Anna`: a signature
+    word = word.strip(_EDGES).lower()
+    while last > 0 and unicodedata.category(text[last])[0] == "M":
+        last -= 1
+    return (
+        text[last].isalpha()
+        and not _SYMBOL.search(word)
+        and word not in DANGLING_WORDS
+        and word not in ABBREVIATIONS
+    )
+
+
+def _closes_quote(text: str, end: int, protection: Protection) -> bool:
+    return text[end - 1] in _CLOSING_QUOTES and any(
+        span.end == end and span.kind == "quote" for span in protection.spans
+    )
+
+
+def _closes_aside(text: str, end: int) -> bool:
+    """True after a closing bracket that was opened after a space: `f(x)` is code. East Asia writes no space."""
+    if text[end - 1] == "）":
+        return True
+    inside = bracketed(text)
+    if text[end - 1] != ")" or not inside[end - 1]:
+        return False
+    opening = inside.rfind(b"\0", 0, end)
+    return opening == -1 or text[opening].isspace()
+
+
+def _period_of(letters: set[str]) -> str | None:
+    """The period for a text of these characters, or None where they do not agree on one."""
+    scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in letters if letter.isalpha()}
+    periods = {_PERIOD_OF_SCRIPT.get(script) for script in scripts}
+    if not letters.isdisjoint(_URDU_LETTERS):
+        return "۔" if scripts == {"ARABIC"} else None
+    return periods.pop() if len(periods) == 1 else None
+
+
+def _is_it_is(text: str, end: int) -> bool:
+    """True when the `it's` that ends here would not be read as a possessive without its apostrophe."""
+    following = _CANNOT_BE_POSSESSIVE.match(text, end)
+    return following is not None and (following[1] or "the") in FUNCTION_WORDS
+
+
+def _joins_words(text: str, start: int) -> bool:
+    """True when the spaced hyphen ` - ` at this position stands between two words of more than a letter."""
+    if unicodedata.category(text[start - 1])[0] not in "LM" or not text[start + 3].isalpha():
+        return False
+    before = text[max(0, start - 40) : start].split()[-1]
+    after = text[start + 3 : start + 43].split()[0].rstrip(",.;:?!")
+    return (
+        min(len(before), len(after)) > 1
+        and not (before[0].isupper() and after[0].isupper())
+        and not any(_SYMBOL.search(word) or word.lower() in NUMBER_WORDS for word in (before, after))
+    )

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, content_hash, load_ladder
-from lm_eval_sensitivity.ladder.__main__ import build_folder, main
-from lm_eval_sensitivity.ladder.card import update_card
+from lm_eval_sensitivity.ladder.__main__ import main
+from lm_eval_sensitivity.ladder.folder import build_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import SCHEMA, read_parquet, write_parquet
 from lm_eval_sensitivity.ladder.replacements import apply_replacements
-from lm_eval_sensitivity.ladder.schema import COLUMNS, column_hashes
-from lm_eval_sensitivity.ladder.sources import read_source
+from lm_eval_sensitivity.ladder.schema import PAIR_COLUMNS, column_hashes, rows_from_pairs
+from lm_eval_sensitivity.ladder.sources import read_sources
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Pair
 
 FOLDER = packaged_folder()
-SOURCE = read_source(FOLDER / "sources" / "mini.yaml")
+SOURCES = read_sources(FOLDER / "sources")
+SOURCE = SOURCES["mini"]
 PAIRS = build_pairs(SOURCE)
 
 
-def test_committed_parquet_is_what_the_sources_build() -> None:
-    committed = load_ladder(subset="mini")
-    assert committed.pairs == tuple(PAIRS)
-    assert committed.content_hash == content_hash(PAIRS)
-    assert committed.version == SOURCE.ladder_version
+@pytest.mark.parametrize("subset", SOURCES)
+def test_committed_parquet_is_what_the_sources_build(subset: str, tmp_path: Path) -> None:
+    committed, built = load_ladder(subset=subset), build_pairs(SOURCES[subset])
+    assert committed.pairs == tuple(built)
+    assert committed.content_hash == content_hash(built)
+    assert committed.version == SOURCES[subset].ladder_version
 
 
 def test_counts_per_rung() -> None:
     assert {rung: sum(pair.rung == rung for pair in PAIRS) for rung in RUNGS} == {
         "identical": 9,
         "noop": 9 * 8 + 2,  # only two bases have an accented letter for nfd
-        "punctuation": 7 + 8 + 9 + 2 + 7 + 9,
+        "punctuation": 7 + 8 + 9 + 2 + 7 + 9 + 1 + 1 + 1 + 5,
         "synonym": 18,
         "paraphrase": 18,
         "semantic_change": 9,
@@ -85,13 +85,13 @@ def test_parquet_has_the_columns_types_and_metadata(tmp_path: Path) -> None:
     path = tmp_path / "test.parquet"
     write_parquet(PAIRS, path)
     schema = pq.read_schema(path)
-    assert schema.names == list(COLUMNS)
+    assert schema.names == [*PAIR_COLUMNS, "row_hash"]
     assert str(schema.field("rung_index").type) == "int8"
     assert schema.equals(SCHEMA)
     rows, metadata = read_parquet(path)
     assert len(rows) == len(PAIRS)
     assert metadata["content_hash"] == content_hash(PAIRS)
-    assert metadata["ladder_version"] == "0.1.0"
+    assert metadata["ladder_version"] == SOURCE.ladder_version
 
 
 def test_content_hash_depends_on_every_column_and_on_the_order() -> None:
@@ -110,13 +110,16 @@ def test_content_hash_depends_on_every_column_and_on_the_order() -> None:
         "replacements": PAIRS[9].replacements,
         "ladder_version": "x",
     }
-    assert set(changed) == set(COLUMNS)
+    assert set(changed) == set(PAIR_COLUMNS)
     plain = content_hash(PAIRS)
     hashes = column_hashes(PAIRS)
     for column, value in changed.items():
         edited = [Pair(**{**vars(PAIRS[0]), column: value}), *PAIRS[1:]]
         assert content_hash(edited) != plain
-        assert [c for c, digest in column_hashes(edited).items() if digest != hashes[c]] == [column]
+        assert [c for c, digest in column_hashes(edited).items() if digest != hashes[c]] == [
+            column,
+            "row_hash",
+        ]
     assert content_hash(PAIRS[::-1]) != plain
 
 
@@ -134,42 +137,23 @@ def test_own_prompts_without_variants_get_the_rungs_of_the_rules(tmp_path: Path)
 def test_module_entry_builds_a_folder_from_its_sources(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "sources").mkdir()
-    shutil.copy(FOLDER / "sources" / "mini.yaml", tmp_path / "sources" / "mini.yaml")
+    shutil.copytree(FOLDER / "sources", tmp_path / "sources")
     main([str(tmp_path)])
-    assert capsys.readouterr().out == f"mini: {len(PAIRS)} pairs, 0.1.0, {content_hash(PAIRS)}\n"
-    assert load_ladder(str(tmp_path)).pairs == tuple(PAIRS)
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"mini: 9 prompts, {len(PAIRS)} pairs, {SOURCE.ladder_version}, {content_hash(PAIRS)}"
+    assert load_ladder(str(tmp_path), "mini").pairs == tuple(PAIRS)
+    assert [ladder.subset for ladder in build_folder(tmp_path)] == list(SOURCES)
 
 
 def test_module_entry_without_sources_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="sources/<subset>"):
+    with pytest.raises(InputError, match=r"sources/ladder\.yaml` does not exist"):
         build_folder(tmp_path)
 
 
-def test_card_counts_are_those_of_the_data() -> None:
-    card = (FOLDER / "README.md").read_text("utf-8")
-    ladder = load_ladder()
-    assert update_card(card, ladder) == card, "run `python -m lm_eval_sensitivity.ladder`"
-    # Counted here again from the data, so that the generator cannot agree with itself only.
-    assert f"{len(PAIRS)} pairs of 9 base prompts" in card
-    assert ladder.content_hash in card
-    for edit in ladder.edits:
-        (count,) = re.findall(rf"\| `{edit}` \| \w+ \| (\d+) \|", card)
-        assert int(count) == sum(pair.edit == edit for pair in PAIRS)
-
-
-def test_card_front_matter_names_existing_data_and_the_right_size() -> None:
-    _, front, _ = (FOLDER / "README.md").read_text("utf-8").split("---\n", 2)
-    metadata = yaml.safe_load(front)
-    assert metadata["license"] == "apache-2.0"
-    assert metadata["language"] == ["en"]
-    assert metadata["size_categories"] == ["n<1K"]
-    assert len(PAIRS) < 1000
-    assert [config["config_name"] for config in metadata["configs"]] == ["mini"]
-    for config in metadata["configs"]:
-        (files,) = config["data_files"]
-        assert files["split"] == "test"
-        assert (FOLDER / files["path"]).is_file()
+def test_row_hash_tells_the_row_and_goes_with_it_into_every_subset() -> None:
+    hashes = {row["pair_id"]: row["row_hash"] for row in rows_from_pairs(load_ladder().pairs)}
+    assert len(set(hashes.values())) == len(hashes)
+    assert all(hashes[row["pair_id"]] == row["row_hash"] for row in rows_from_pairs(PAIRS))
 
 
 def test_dataset_folder_holds_no_python() -> None:

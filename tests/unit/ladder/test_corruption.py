@@ -1,7 +1,12 @@
-"""Corrupted ladders: each is refused with a message that names the file and the place."""
+"""Corrupted ladders: each is refused with a message that names the file and the place.
+
+First what loading refuses, door by door; at the end whole ladders, spoilt in more than a hundred ways
+(`corruptions.py`), which the command `ladder check` refuses.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -13,15 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.commands import ladder_check
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, files, load_ladder, parquet
 from lm_eval_sensitivity.ladder.load import packaged_folder
-from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, AuthoredVariant, Source
 from lm_eval_sensitivity.types import Pair
+from tests.unit.ladder.checked_ladder import VERSION, build_small_ladder, cached_encode, clean_pairs
+from tests.unit.ladder.corruptions import Corruption, corruptions
 
 Row = dict[str, Any]
 MINI = packaged_folder() / "mini" / "test.parquet"
+MINI_PAIRS = load_ladder(subset="mini").pairs
 PAIRS = build_pairs(
     Source(
         "0.1.0",
@@ -54,6 +64,12 @@ def refuse(path: Path) -> str:
     assert "\n" not in message
     assert str(path) in message
     return message
+
+
+def rehash(content: list[Row]) -> None:
+    """Make every row's own hash right again, so that only the other rules can see what is wrong."""
+    for row in content:
+        row["row_hash"] = row_hash(row)
 
 
 def pairs_or_message(path: Path) -> tuple[Pair, ...] | str:
@@ -138,6 +154,7 @@ def test_corrupted_rows_in_jsonl(tmp_path: Path, name: str) -> None:
     corrupt, expected = ROW_CORRUPTIONS[name]
     content = rows()
     corrupt(content)
+    rehash(content)
     write_jsonl(tmp_path / "rows.jsonl", content)
     message = refuse(tmp_path / "rows.jsonl")
     for part in expected:
@@ -156,6 +173,7 @@ def test_corrupted_rows_in_parquet(tmp_path: Path, name: str) -> None:
     corrupt, expected = ROW_CORRUPTIONS[name]
     content = rows()
     corrupt(content)
+    rehash(content)
     columns = [field for field in parquet.SCHEMA if not content or field.name in content[0]]
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.Table.from_pylist(content, schema=pa.schema(columns)), path)
@@ -231,7 +249,7 @@ def test_flipped_bytes_never_give_other_rows(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "test.parquet"
     path.write_bytes(bytes(damaged))
     outcome = pairs_or_message(path)
-    assert str(path) in outcome if isinstance(outcome, str) else outcome == load_ladder().pairs
+    assert str(path) in outcome if isinstance(outcome, str) else outcome == MINI_PAIRS
 
 
 def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -248,13 +266,15 @@ def test_tampered_row_is_told_by_its_column(tmp_path: Path) -> None:
     path = tmp_path / "test.parquet"
 
     def change(table: pa.Table) -> pa.Table:
-        reasons = table.column("reason").to_pylist()
-        return replace_column(table, "reason", pa.array([*reasons[:-1], "Because."], pa.string()))
+        content = table.to_pylist()
+        content[-1]["reason"] = "Because."
+        rehash(content)
+        return pa.Table.from_pylist(content, schema=table.schema)
 
     rewrite(path, change)
     message = refuse(path)
     assert "content hash" in message
-    assert "(changed: `reason`)" in message
+    assert "(changed: `reason`, `row_hash`)" in message
 
 
 def test_missing_rows_and_changed_order_break_the_hash(tmp_path: Path) -> None:
@@ -269,8 +289,8 @@ def test_missing_rows_and_changed_order_break_the_hash(tmp_path: Path) -> None:
     ("metadata", "expected"),
     [
         ({}, "carries no content hash"),
-        ({"content_hash": "0" * 64, "ladder_version": "0.1.0"}, "content hash"),
-        ({"content_hash": "0" * 64, "ladder_version": "0.1.0", "column_hashes": "[]"}, "content hash"),
+        ({"content_hash": "0" * 64, "ladder_version": VERSION}, "content hash"),
+        ({"content_hash": "0" * 64, "ladder_version": VERSION, "column_hashes": "[]"}, "content hash"),
         ({"content_hash": "0" * 64, "ladder_version": "0.2.0"}, "metadata says ladder version '0.2.0'"),
     ],
 )
@@ -324,7 +344,7 @@ def test_invalid_utf8_inside_parquet_names_row_and_column(tmp_path: Path, column
         broken = pa.ListArray.from_arrays(values.offsets, struct)
     pq.write_table(replace_column(table, column, broken), path)
     message = refuse(path)
-    assert "'brasilia-capital/identical'" in message
+    assert repr(MINI_PAIRS[4].pair_id) in message
     assert f"`{column}`" in message
 
 
@@ -338,7 +358,7 @@ def test_size_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "test.parquet"
     shutil.copy(MINI, path)
     monkeypatch.setattr(parquet, "MAX_ROWS", 100)
-    assert "188 rows, more than the accepted 100" in refuse(path)
+    assert f"{len(MINI_PAIRS)} rows, more than the accepted 100" in refuse(path)
     monkeypatch.setattr(parquet, "_MAX_UNCOMPRESSED_BYTES", 10)
     monkeypatch.setattr(parquet, "MAX_ROWS", 1000)
     assert "when unpacked" in refuse(path)
@@ -377,3 +397,79 @@ def test_folder_that_is_named_like_a_file(tmp_path: Path) -> None:
 def test_source_that_is_no_path_and_no_name(source: Any) -> None:
     with pytest.raises(InputError, match=r"`source` is .*Accepted: a folder"):
         load_ladder(source)
+
+
+CORRUPTIONS = corruptions()
+
+
+@pytest.fixture(scope="module")
+def small_ladder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sources and subsets that is as good as the packaged one, and small."""
+    folder = tmp_path_factory.mktemp("clean") / "ladder"
+    build_small_ladder(folder)
+    return folder
+
+
+@pytest.fixture
+def copy_of_ladder(small_ladder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_ladder, tmp_path / "ladder"))
+
+
+def digest(folder: Path) -> str:
+    """What stands in a folder: every path with its bytes."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(str(path.relative_to(folder)).encode() + b"\0")
+        found.update(path.read_bytes() if path.is_file() else str(path.lstat().st_mode).encode())
+    return found.hexdigest()
+
+
+def test_the_small_ladder_is_part_of_the_packaged_one() -> None:
+    assert set(clean_pairs()) <= set(load_ladder().pairs)
+    assert {pair.category for pair in clean_pairs("mini")} == {pair.category for pair in clean_pairs("full")}
+
+
+def test_the_uncorrupted_ladder_passes(
+    copy_of_ladder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ladder_check, "encode", cached_encode)
+    assert main(["ladder", "check", str(copy_of_ladder)]) == 0
+    shutil.rmtree(copy_of_ladder / "sources")
+    assert main(["ladder", "check", str(copy_of_ladder)]) == 0
+    write_jsonl(copy_of_ladder / "rows.jsonl", rows_from_pairs(clean_pairs()))
+    assert main(["ladder", "check", str(copy_of_ladder / "rows.jsonl")]) == 0
+    assert capsys.readouterr().out.count("No violations.") == 3
+
+
+@pytest.mark.slow
+def test_there_are_a_hundred_distinct_corruptions(small_ladder: Path, tmp_path: Path) -> None:
+    assert len(CORRUPTIONS) >= 100
+    assert len({corruption.name for corruption in CORRUPTIONS}) == len(CORRUPTIONS)
+    digests = {digest(small_ladder)}
+    for number, corruption in enumerate(CORRUPTIONS):
+        folder = Path(shutil.copytree(small_ladder, tmp_path / str(number)))
+        corruption.apply(folder)
+        digests.add(digest(folder))
+        shutil.rmtree(folder)
+    assert len(digests) == len(CORRUPTIONS) + 1
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda corruption: corruption.name)
+def test_check_refuses(
+    corruption: Corruption,
+    copy_of_ladder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Refused by the command itself, and one line of what it says has everything that there is to name."""
+    corruption.apply(copy_of_ladder)
+    monkeypatch.setattr(ladder_check, "encode", cached_encode)
+    options = [] if corruption.embedding else ["--no-embedding"]
+    status = main(["ladder", "check", str(copy_of_ladder / corruption.target), *options])
+    captured = capsys.readouterr()
+    assert status == corruption.status, captured.out + captured.err
+    lines = (captured.out if status == 1 else captured.err).splitlines()
+    named = [line for line in lines if str(copy_of_ladder) in line]
+    assert any(all(part in line for part in corruption.says) for line in named), "\n".join(lines)
+    if corruption.embedding:
+        assert any("[order]" in line or "asks for nearly" in line for line in named)

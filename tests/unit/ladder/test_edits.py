@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lm_eval_sensitivity.ladder.edits import EDITS, Protection, protected_spans, register
-from lm_eval_sensitivity.ladder.edits.words import ABBREVIATIONS, CLAUSE_WORDS, FUNCTION_WORDS, looks_english
+from lm_eval_sensitivity.ladder.edits import words as words_module
+from lm_eval_sensitivity.ladder.edits.words import CONTRACTIONS, FUNCTION_WORDS, PAIRED_WORDS, looks_english
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "edits"
 EXPECTED_EDITS = {
@@ -31,6 +32,11 @@ EXPECTED_EDITS = {
         "curly_quotes",
         "drop_final_period",
         "bullet_prefix",
+        "add_final_period",
+        "oxford_comma",
+        "drop_apostrophe",
+        "paragraph_break",
+        "em_dash",
     ],
 }
 
@@ -149,8 +155,26 @@ def test_hostile_text_of_the_largest_accepted_length_is_still_answered() -> None
         assert all(0 <= span.start < span.end <= len(text) for span in spans)
 
 
+@pytest.mark.parametrize("unit", ["and, ", "a, b and c. ", "Go. ", "it's ", "ab - ", "\n ", "1. Go! "])
+def test_hostile_text_of_the_largest_accepted_length_is_still_edited(unit: str) -> None:
+    text = (unit * 100_000)[:100_000]
+    for edit in EXPECTED_EDITS["punctuation"]:
+        assert EDITS[edit].variant(text) != text
+
+
+def test_contractions_do_not_become_another_word() -> None:
+    # `cant` and `wont` are left standing on purpose, and `its` where what follows rules the possessive out.
+    others = {"ill", "hell", "shell", "id", "shed", "wed", "hes", "shes", "hows", "wheres", "lets", "whos"}
+    others |= FUNCTION_WORDS - {"its"}
+    assert {word.replace("'", "") for word in CONTRACTIONS}.isdisjoint(others)
+    assert all(word.count("'") == 1 and word.islower() for word in CONTRACTIONS)
+
+
 def test_word_lists_hold_plain_lower_case_words() -> None:
-    for words in (FUNCTION_WORDS, CLAUSE_WORDS, ABBREVIATIONS):
+    every = [value for value in vars(words_module).values() if isinstance(value, frozenset)]
+    for words in every:
+        if words in (CONTRACTIONS, PAIRED_WORDS):
+            continue
         assert words
         assert all(word.isalpha() and word.islower() for word in words)
 

@@ -13,13 +13,15 @@ import huggingface_hub
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import Ladder, load_ladder
+from lm_eval_sensitivity.ladder import Ladder, content_hash, load_ladder
+from lm_eval_sensitivity.ladder.folder import pairs_of_sources
 from lm_eval_sensitivity.ladder.hub import HubSource, parse_hub_source
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 
 MINI = packaged_folder() / "mini" / "test.parquet"
 PACKAGED = load_ladder()
+SMALL = load_ladder(subset="mini")
 
 
 def put(folder: Path, *subsets: str) -> None:
@@ -30,13 +32,19 @@ def put(folder: Path, *subsets: str) -> None:
 
 def test_packaged_ladder() -> None:
     assert PACKAGED.name == "prompt_sensitivity_ladder"
-    assert PACKAGED.subset == "mini"
+    assert PACKAGED.subset == "full"
     assert len(PACKAGED.content_hash) == 64
-    assert load_ladder(subset="mini") == PACKAGED
+    assert load_ladder(subset="full") == PACKAGED
+
+
+def test_subsets_are_nested() -> None:
+    core = load_ladder(subset="core")
+    assert [len(ladder.prompts) for ladder in (SMALL, core, PACKAGED)] == [9, 24, 96]
+    assert set(SMALL.pairs) < set(core.pairs) < set(PACKAGED.pairs)
 
 
 def test_rung_returns_its_pairs_in_order() -> None:
-    assert [pair.edit for pair in PACKAGED.rung("semantic_change")] == ["semantic_1"] * 9
+    assert [pair.edit for pair in SMALL.rung("semantic_change")] == ["semantic_1"] * 9
     assert sum((PACKAGED.rung(rung) for rung in PACKAGED.rungs), ()) == PACKAGED.pairs
 
 
@@ -48,7 +56,7 @@ def test_unknown_rung_gets_a_suggestion() -> None:
 def test_edits_and_prompts_of_a_ladder() -> None:
     assert PACKAGED.edits[:2] == ("identical", "leading_space")
     assert PACKAGED.edits[-1] == "control_topic"
-    assert list(PACKAGED.prompts)[4] == "brasilia-capital"
+    assert list(SMALL.prompts)[4] == "brasilia-capital"
     assert PACKAGED.prompts["brasilia-capital"].startswith("Why is Brasília")
 
 
@@ -72,9 +80,10 @@ def test_unknown_subset_gets_a_suggestion() -> None:
         load_ladder(subset="minni")
 
 
-def test_known_subset_that_the_source_lacks_names_what_it_has() -> None:
+def test_known_subset_that_the_source_lacks_names_what_it_has(tmp_path: Path) -> None:
+    put(tmp_path, "mini")
     with pytest.raises(InputError, match=r"'full'.*available: 'mini' and 'largest'"):
-        load_ladder(subset="full")
+        load_ladder(str(tmp_path), "full")
 
 
 def test_folder_with_one_parquet_and_the_file_itself(tmp_path: Path) -> None:
@@ -82,26 +91,28 @@ def test_folder_with_one_parquet_and_the_file_itself(tmp_path: Path) -> None:
     for source in (tmp_path, tmp_path / "rows.parquet"):
         ladder = load_ladder(str(source))
         assert ladder.subset == "rows"
-        assert ladder.pairs == PACKAGED.pairs
+        assert ladder.pairs == SMALL.pairs
     # A task configured for one subset must also take a user's single file.
     assert load_ladder(str(tmp_path / "rows.parquet"), "mini").subset == "rows"
 
 
-def test_jsonl_needs_no_stored_hash_and_gets_the_same_one(tmp_path: Path) -> None:
+def test_jsonl_gets_the_same_hash(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     lines = [
         json.dumps(row, ensure_ascii=number % 2 == 0)
-        for number, row in enumerate(rows_from_pairs(PACKAGED.pairs))
+        for number, row in enumerate(rows_from_pairs(SMALL.pairs))
     ]
     path.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     ladder = load_ladder(str(path))
-    assert ladder.pairs == PACKAGED.pairs
-    assert ladder.content_hash == PACKAGED.content_hash
+    assert ladder.pairs == SMALL.pairs
+    assert ladder.content_hash == SMALL.content_hash
 
 
-def test_authored_yaml_gives_the_packaged_rows() -> None:
-    source = packaged_folder() / "sources" / "mini.yaml"
-    assert load_ladder(str(source)).content_hash == PACKAGED.content_hash
+def test_sources_give_the_packaged_rows() -> None:
+    pairs = pairs_of_sources(packaged_folder() / "sources")
+    assert {subset: content_hash(rows) for subset, rows in pairs.items()} == {
+        subset: load_ladder(subset=subset).content_hash for subset in ("full", "core", "mini")
+    }
 
 
 @pytest.mark.parametrize(
@@ -143,7 +154,7 @@ def test_hub_dataset_is_fetched_as_parquet_only(tmp_path: Path, monkeypatch: pyt
     put(tmp_path, "mini")
     calls = fake_download(monkeypatch, tmp_path)
     ladder = load_ladder("hf://datasets/example/ladder@v2")
-    assert ladder == Ladder("example/ladder@v2", "mini", "0.1.0", PACKAGED.content_hash, PACKAGED.pairs)
+    assert ladder == Ladder("example/ladder@v2", "mini", SMALL.version, SMALL.content_hash, SMALL.pairs)
     patterns = ["full/test.parquet", "core/test.parquet", "mini/test.parquet", "test.parquet"]
     assert calls == [
         ("example/ladder", {"repo_type": "dataset", "revision": "v2", "allow_patterns": patterns}),
@@ -189,7 +200,7 @@ def test_existing_local_folder_wins_over_a_hub_id(tmp_path: Path, monkeypatch: p
     calls = fake_download(monkeypatch, tmp_path)
     put(tmp_path / "example" / "ladder", "mini")
     monkeypatch.chdir(tmp_path)
-    assert load_ladder("example/ladder").pairs == PACKAGED.pairs
+    assert load_ladder("example/ladder").pairs == SMALL.pairs
     assert calls == []
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from lm_eval_sensitivity.ladder.edits import protected_spans
 from lm_eval_sensitivity.ladder.load import packaged_folder
-from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, read_source
+from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, read_sources
 
-PROMPTS = read_source(packaged_folder() / "sources" / "mini.yaml").prompts
+PROMPTS = read_sources(packaged_folder() / "sources")["mini"].prompts
 ROWS = [(prompt, edit) for prompt in PROMPTS for edit in prompt.variants]
 KEPT = [(prompt, edit) for prompt, edit in ROWS if edit.startswith(("synonym", "paraphrase"))]
 NUMBER_WORDS = {"two", "three", "four", "five", "six", "ten"}

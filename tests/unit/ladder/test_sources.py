@@ -8,7 +8,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.ladder.sources import read_source
+from lm_eval_sensitivity.ladder.sources import read_source, read_sources
 
 GOOD = """\
 ladder_version: "1"
@@ -68,6 +68,63 @@ def test_prompt_that_stands_there_twice(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD + GOOD[GOOD.index("- id") :])
     with pytest.raises(InputError, match="'rain' stands there twice"):
         read_source(path)
+
+
+def test_category_may_be_left_out(tmp_path: Path) -> None:
+    (prompt,) = read_source(write(tmp_path, GOOD.replace("  category: factual\n", ""))).prompts
+    assert prompt.category == "uncategorized"
+
+
+def write_folder(folder: Path, ladder: str, **files: str) -> Path:
+    (folder / "ladder.yaml").write_text(f'ladder_version: "1"\n{ladder}', encoding="utf-8")
+    for name, ids in files.items():
+        prompts = "".join(
+            f"- {{id: {each}, category: {name}, base: What is {each}}}\n" for each in ids.split()
+        )
+        (folder / f"{name}.yaml").write_text(f"prompts:\n{prompts}", encoding="utf-8")
+    return folder
+
+
+def test_folder_of_sources_gives_nested_subsets_in_the_order_of_the_categories(tmp_path: Path) -> None:
+    subsets = "subsets:\n  core: [sun, rain, rome]\n  mini: [rome, rain]\n"
+    sources = read_sources(
+        write_folder(
+            tmp_path, subsets, factual="rain rome", scientific_explanation="sun", reasoning_math="sum"
+        )
+    )
+    assert {name: [prompt.prompt_id for prompt in source.prompts] for name, source in sources.items()} == {
+        "full": ["sum", "rain", "rome", "sun"],
+        "core": ["rain", "rome", "sun"],
+        "mini": ["rain", "rome"],
+    }
+    assert {source.ladder_version for source in sources.values()} == {"1"}
+
+
+@pytest.mark.parametrize(
+    ("ladder", "expected"),
+    [
+        (
+            "subsets: {core: [rain, snow], mini: [sun]}\n",
+            "subset `mini` names the prompt 'sun'.*`core` does not",
+        ),
+        ("subsets: {core: [rian]}\n", r"subset `core` names the prompt 'rian'.*Did you mean 'rain'\?"),
+        ("subsets: {core: [rain, rain]}\n", "subset `core` names the prompt 'rain' twice"),
+        ("subsets: {core: rain}\n", "subset `core` is not a list"),
+        ("subsets: {corre: [rain]}\n", r"'corre' is unknown.*Did you mean 'core'\?"),
+        ("", "`subsets` is missing"),
+    ],
+)
+def test_mistake_in_the_subsets_is_named(tmp_path: Path, ladder: str, expected: str) -> None:
+    write_folder(tmp_path, ladder, factual="rain snow sun")
+    with pytest.raises(InputError, match=expected) as caught:
+        read_sources(tmp_path)
+    assert str(tmp_path / "ladder.yaml") in str(caught.value)
+
+
+def test_prompt_in_two_files_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, "subsets: {}\n", factual="rain", creative_writing="rain")
+    with pytest.raises(InputError, match="'rain' stands there twice"):
+        read_sources(tmp_path)
 
 
 def test_prompts_must_be_a_filled_list(tmp_path: Path) -> None:

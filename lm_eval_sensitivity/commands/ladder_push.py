@@ -1,0 +1,82 @@
+"""`lm-eval-sensitivity ladder push`: publish a ladder on the Hub."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.hub import parse_hub_source, publish
+from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.publication import Publication, prepare
+
+EPILOG = """\
+examples:
+  lm-eval-sensitivity ladder push ORG/NAME my_ladder/ --dry-run
+  lm-eval-sensitivity ladder push ORG/NAME datasets/prompt_sensitivity_ladder
+
+Published are README.md, eval.yaml, the parquet files and sources/*.yaml, as one commit with the tag v<ladder version>;
+a folder without README.md gets a minimal card. Files of the same name are replaced. Parquet files and sources that
+only a former version has are in the way until --delete-former deletes them in the same commit; former versions keep
+theirs under their tags. Everything else in the repository is left alone.
+
+The token is that of `hf auth login`, or of the environment variable HF_TOKEN."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "push",
+        help="publish a ladder on the Hub",
+        description="Check a ladder and publish it as a dataset on the Hugging Face Hub.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="ORG/NAME", help="dataset on the Hub; it is made if there is none")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER", help="dataset folder; default: the packaged ladder"
+    )
+    parser.add_argument("--private", action="store_true", help="publish in a private repository only")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check and list the files, without the network"
+    )
+    parser.add_argument(
+        "--without-eval-yaml", action="store_true", help="leave out eval.yaml, which the Hub may refuse"
+    )
+    parser.add_argument(
+        "--delete-former", action="store_true", help="delete ladder files that only a former version has"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, list or publish, and say where it stands."""
+    hub = parse_hub_source(options.name)
+    if hub is None or hub.revision is not None:
+        raise InputError(
+            f"`ORG/NAME` is {options.name[:200]!r}; accepted is the id of a dataset on the Hub, such as "
+            "'my-org/my-ladder'. Correct the name."
+        )
+    folder = options.folder or packaged_folder()
+    publication = prepare(folder, hub.repo_id, with_eval_file=not options.without_eval_yaml)
+    if options.dry_run:
+        print(_listed(publication, hub.repo_id))
+        return 0
+    done = publish(
+        hub.repo_id,
+        publication.files,
+        publication.tag,
+        private=options.private,
+        delete_former=options.delete_former,
+    )
+    what = "Published" if done.changed else "Nothing to do: the same files stand there already as"
+    seen = "private" if done.private else "public"
+    print(f"{what} hf://datasets/{done.repo_id}@{done.tag} ({seen}, {len(publication.files)} files)")
+    return 0
+
+
+def _listed(publication: Publication, repo_id: str) -> str:
+    width = max(len(path) for path in publication.files)
+    lines = [f"  {path:{width}}  {len(content):>9,} bytes" for path, content in publication.files.items()]
+    return "\n".join([f"Would publish {repo_id} as {publication.tag}:", *lines])

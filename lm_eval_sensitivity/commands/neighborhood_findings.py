@@ -1,0 +1,189 @@
+"""What one prompt's run found: sample rows become variants, their range and their counts."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Replacement
+
+METRIC = "cosine_distance"
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where the outputs to base and variant first differ."""
+
+    token: int | None
+    """0-based index of the first differing output token; None if none differs or the engine shows no ids."""
+    character: int | None
+    """0-based character of the filtered text; None if the texts are equal."""
+    censored: bool
+    """True if the outputs are equal up to a token limit: they may differ after it."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant of the prompt and what became of it, under one filter."""
+
+    edit: str
+    rung: str
+    text: str
+    """The variant itself."""
+    replacements: tuple[Replacement, ...]
+    """What was changed in the base."""
+    audit: Mapping[str, Any]
+    """As in the record of the pair: `status`, `first_difference`, ..."""
+    distance: float | None
+    missing: str | None
+    """Why there is no distance; a reason starts with its kind, as in `erased: ...`."""
+    divergence: Divergence
+    output: str
+    flags: tuple[str, ...]
+    """What is wrong with the whole output: of `empty`, `loop`, `cut`, `unclosed`."""
+    raw_differs: bool
+    """The whole outputs differ, whatever the filter shows of them."""
+
+    @property
+    def reached(self) -> str:
+        """Whether the edit reached the model's input: `reached`, `erased`, `unknown`, or `-` without an edit."""
+        if self.rung == "identical":
+            return "-"
+        return "reached" if self.audit["status"] == "survived" else str(self.audit["status"])
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One prompt, its neighbourhood and how far the output moved in it."""
+
+    prompt: str
+    filter_name: str
+    base_output: str
+    base_flags: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    """Mildest rung first; the identical rung among them."""
+    run: Mapping[str, Any]
+    """The run's own summary: system, decoding, embedder (see docs/samples.md)."""
+
+    @property
+    def noise(self) -> Variant:
+        """The prompt itself, generated a second time."""
+        return next(each for each in self.variants if each.rung == "identical")
+
+    @property
+    def noise_floor(self) -> float | None:
+        """The distance of two runs of the same prompt; None where it could not be measured."""
+        return self.noise.distance
+
+    @property
+    def meaning_preserving(self) -> tuple[Variant, ...]:
+        """Variants that ask for the same answer; the identical rung is not one of them."""
+        return tuple(each for each in self.variants if each.rung in MEANING_PRESERVING_RUNGS)
+
+    @property
+    def scored(self) -> tuple[Variant, ...]:
+        """Meaning-preserving variants with a distance."""
+        return tuple(each for each in self.meaning_preserving if each.distance is not None)
+
+    @property
+    def erased(self) -> tuple[Variant, ...]:
+        """Meaning-preserving variants whose edit never reached the model."""
+        return tuple(each for each in self.meaning_preserving if each.reached == "erased")
+
+    @property
+    def n_unscored(self) -> int:
+        """Meaning-preserving variants without a distance for another reason."""
+        return len(self.meaning_preserving) - len(self.scored) - len(self.erased)
+
+    @property
+    def spread(self) -> Spread | None:
+        """The range of the scored distances; None if there is none."""
+        distances = [each.distance for each in self.scored if each.distance is not None]
+        return Spread(min(distances), statistics.median(distances), max(distances)) if distances else None
+
+    @property
+    def furthest(self) -> Variant | None:
+        """The scored meaning-preserving variant that moved the output most, the first of equals."""
+        return max(self.scored, key=lambda each: each.distance or 0, default=None)
+
+    def above(self, distance: float) -> tuple[Variant, ...]:
+        """Scored meaning-preserving variants further away than `distance`."""
+        return tuple(each for each in self.scored if each.distance is not None and each.distance > distance)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Smallest, middle and largest distance."""
+
+    smallest: float
+    median: float
+    largest: float
+
+
+def findings_from_rows(
+    rows: Iterable[Mapping[str, Any]], run: Mapping[str, Any], filter_name: str
+) -> Findings:
+    """The findings of a one-prompt run.
+
+    Args:
+        rows: sample rows of one prompt, both filters, mildest rung first.
+        run: the run's summary.
+        filter_name: `raw` or `answer`.
+    """
+    by_filter: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in rows:
+        by_filter.setdefault(row["filter"], {})[row["doc"]["edit"]] = row
+    raw = by_filter["raw"]
+    chosen = by_filter[filter_name]
+    first, first_raw = next(iter(chosen.values())), next(iter(raw.values()))
+    return Findings(
+        prompt=first["doc"]["base"],
+        filter_name=filter_name,
+        base_output=str(first["filtered_resps"][0]),
+        base_flags=_flags(first_raw, "base"),
+        variants=tuple(_variant(row, raw[edit]) for edit, row in chosen.items()),
+        run=run,
+    )
+
+
+def _variant(row: Mapping[str, Any], raw: Mapping[str, Any]) -> Variant:
+    """One variant from its row, and the whole outputs from the row of filter `raw`."""
+    doc, pair = row["doc"], row["pair"]
+    base, output = (str(text) for text in row["filtered_resps"])
+    distance = float(row[METRIC])
+    path = pair["token_path"] or {"first_divergence": None, "censored": False}
+    return Variant(
+        edit=doc["edit"],
+        rung=doc["rung"],
+        text=doc["variant"],
+        replacements=tuple(Replacement(**each) for each in doc["replacements"]),
+        audit=pair["audit"],
+        distance=None if math.isnan(distance) else distance,
+        missing=pair["missing"].get(METRIC),
+        divergence=Divergence(
+            path["first_divergence"], first_difference(base, output), bool(path["censored"])
+        ),
+        output=output,
+        flags=_flags(raw, "variant"),
+        raw_differs=str(raw["filtered_resps"][0]) != str(raw["filtered_resps"][1]),
+    )
+
+
+def first_difference(text: str, other: str) -> int | None:
+    """The 0-based character at which two texts first differ; None if they are equal.
+
+    Example:
+        >>> first_difference("Dune", "Dunes"), first_difference("Dune", "June"), first_difference("a", "a")
+        (4, 0, None)
+    """
+    if text == other:
+        return None
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(text), len(other)))
+
+
+def _flags(raw: Mapping[str, Any], side: str) -> tuple[str, ...]:
+    return tuple(name for name, is_set in raw["pair"][side]["collapse"].items() if is_set)

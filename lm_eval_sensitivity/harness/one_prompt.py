@@ -1,0 +1,206 @@
+"""One prompt through lm_eval: its pairs become a ladder in a temporary folder, and the usual tasks run on it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.ladder.parquet import write_parquet
+from lm_eval_sensitivity.types import RUNGS, Pair
+
+LADDER_NAME = "one_prompt"
+"""Name of the temporary ladder in the run's summary, and its version: its hash tells prompts apart."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What lm_eval is told, under lm_eval's own names."""
+
+    model: str = "hf"
+    model_args: str = ""
+    """`name=value,name=value` or a JSON object."""
+    # lm_eval's command line has this default too: without a GPU its models fall back to the CPU from it.
+    device: str | None = "cuda:0"
+    batch_size: str = "1"
+    gen_kwargs: str = ""
+    """`name=value,name=value` or a JSON object."""
+    apply_chat_template: bool | str = False
+    system_instruction: str | None = None
+    use_cache: str | None = None
+
+
+@dataclass(frozen=True)
+class OnePromptResults:
+    """What one run left behind, as lm_eval's samples file would have it."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    """Sample rows of both filters, mildest rung first (see docs/samples.md)."""
+    summary: Mapping[str, Any]
+    """What was measured and how: `configs.<task>.metadata.sensitivity` of the results."""
+
+
+def run_one_prompt(pairs: Sequence[Pair], settings: RunSettings, tasks_folder: Path) -> OnePromptResults:
+    """Measure the pairs of one prompt with the tasks `prompt_sensitivity_<rung>`.
+
+    Args:
+        pairs: validated pairs of one base prompt; only the rungs that have pairs are run.
+        settings: the model and how it is asked.
+        tasks_folder: holds `prompt_sensitivity/` with its YAML files.
+
+    Raises:
+        InputError: a setting that lm_eval, the model or the tasks refuse, in one sentence.
+    """
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    # As lm_eval's command line does: tokenizers warn about every later fork otherwise.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    model_args = parse_arguments(settings.model_args, "--model_args")
+    gen_kwargs = parse_arguments(settings.gen_kwargs, "--gen_kwargs")
+    tasks = [f"prompt_sensitivity_{rung}" for rung in RUNGS if any(pair.rung == rung for pair in pairs)]
+    # Whatever lm_eval and its engines print belongs to its progress; stdout carries the result alone.
+    with _ladder_folder(pairs) as folder, contextlib.redirect_stdout(sys.stderr):
+        lm = load_model(settings, model_args)
+        metadata = {**model_args, "ladder": str(folder)}
+        results = lm_eval.simple_evaluate(
+            model=lm,
+            model_args=model_args,
+            tasks=tasks,
+            # Our tasks only: reading lm_eval's twelve thousand YAML files takes longer than a small run.
+            task_manager=TaskManager(
+                include_path=str(tasks_folder), include_defaults=False, metadata=metadata
+            ),
+            gen_kwargs=gen_kwargs or None,
+            use_cache=settings.use_cache,
+            apply_chat_template=settings.apply_chat_template,
+            system_instruction=settings.system_instruction,
+            bootstrap_iters=0,
+            log_samples=True,
+        )
+    if results is None:
+        raise InputError(
+            "Only the first of several processes has results. Start the command by itself, without "
+            "`accelerate launch` or `torchrun`; one prompt is too little work to share."
+        )
+    rows = tuple(row for task in tasks for row in results["samples"][task])
+    return OnePromptResults(rows, results["configs"][tasks[0]]["metadata"]["sensitivity"])
+
+
+def parse_arguments(text: str, option: str) -> dict[str, Any]:
+    """Arguments in lm_eval's notation, or as a JSON object where a value has commas.
+
+    Raises:
+        InputError: the text starts like JSON and is none.
+
+    Example:
+        >>> parse_arguments("pretrained=gpt2,dtype=float32", "--model_args")
+        {'pretrained': 'gpt2', 'dtype': 'float32'}
+        >>> parse_arguments('{"until": ["a", "b"]}', "--gen_kwargs")
+        {'until': ['a', 'b']}
+    """
+    from lm_eval.utils import simple_parse_args_string
+
+    if not text.lstrip().startswith("{"):
+        return dict(simple_parse_args_string(text))
+    try:
+        return dict(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"`{option}` starts with a brace but is no JSON ({error}). Accepted: name=value,name=value, or a "
+            "JSON object with double quotes."
+        ) from None
+
+
+def load_model(settings: RunSettings, model_args: Mapping[str, Any]) -> Any:
+    """The model as lm_eval makes it, with its refusals as sentences.
+
+    It is made here and not inside `simple_evaluate`, because only here is it certain that an error is about
+    the model's arguments: the same exceptions later on would be defects, and keep their traceback.
+
+    Raises:
+        InputError: no such engine, a package that is missing, a model that cannot be found or read, an
+            argument that the engine does not take, a device that is not there.
+    """
+    from lm_eval.api import registry
+
+    options = {"batch_size": settings.batch_size, "device": settings.device}
+    try:
+        engine = registry.get_model(settings.model)
+    except ValueError:
+        # Filled by `get_model`, which also raised this.
+        known = sorted(registry.model_registry.keys())
+        raise InputError(
+            f"`--model` is {settings.model!r}, which lm_eval does not have.{did_you_mean(settings.model, known)} "
+            f"Accepted: {', '.join(known)}."
+        ) from None
+    except ImportError as error:
+        raise _package_is_missing(settings.model, error) from None
+    try:
+        return engine.create_from_arg_obj(dict(model_args), options)
+    except InputError:
+        raise
+    except ImportError as error:
+        raise _package_is_missing(settings.model, error) from None
+    except (OSError, ValueError, AssertionError) as error:
+        # transformers: no such folder or repository, no model in it; engines: missing or impossible settings.
+        raise _cannot_be_loaded(settings, model_args, error) from None
+    except (TypeError, AttributeError, RuntimeError) as error:
+        if not _ABOUT_ARGUMENTS.search(str(error)):
+            raise
+        raise _cannot_be_loaded(settings, model_args, error) from None
+
+
+_ABOUT_ARGUMENTS = re.compile(
+    r"missing \d+ required .*argument|unexpected keyword argument"  # TypeError of a constructor
+    r"|module 'torch' has no attribute"  # AttributeError of dtype=...
+    r"|CUDA|NVIDIA|MPS"  # RuntimeError of a device that is missing or full
+)
+
+
+def _package_is_missing(model: str, error: ImportError) -> InputError:
+    return InputError(
+        f"`--model {model}` needs a package that is not installed: {_first_line(error)}. Install it, for example "
+        f"with `pip install 'lm_eval[{model}]'`, or choose another engine."
+    )
+
+
+def _cannot_be_loaded(
+    settings: RunSettings, model_args: Mapping[str, Any], error: BaseException
+) -> InputError:
+    # Only the name: other arguments may be secrets.
+    name = next((str(model_args[key]) for key in ("pretrained", "model") if key in model_args), "")
+    looks_local = name.startswith(("/", "./", "../", "~"))
+    if looks_local and not Path(name).expanduser().exists():
+        return InputError(
+            f"`--model_args pretrained={name}`: there is no such folder. Give a folder that holds a model, or a "
+            "Hub id such as Qwen/Qwen3-0.6B."
+        )
+    named = f" {name!r}" if name else ""
+    return InputError(
+        f"lm_eval could not load the model{named} with `--model {settings.model}` (device "
+        f"{settings.device}): {_first_line(error)}. Check `--model`, `--model_args` and `--device`."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of a message, without its full stop; the type where there is no message."""
+    lines = str(error).strip().splitlines()
+    return (lines[0][:300] if lines else type(error).__name__).rstrip(".")
+
+
+@contextlib.contextmanager
+def _ladder_folder(pairs: Iterable[Pair]) -> Iterator[Path]:
+    """The pairs as a ladder on disk, where the tasks look for it."""
+    with tempfile.TemporaryDirectory(prefix="lm_eval_sensitivity_") as temporary:
+        folder = Path(temporary) / LADDER_NAME
+        write_parquet(pairs, folder / f"{LADDER_NAME}.parquet")
+        yield folder

@@ -1,0 +1,100 @@
+"""Which ladder and which subset a task runs, and that its rows say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
+from lm_eval_sensitivity.types import RUNGS
+from tests.harness import tiny_models
+from tests.harness.conftest import Lmeval
+
+TASKS = Path(__file__).parents[2] / "tasks" / "prompt_sensitivity"
+PROMPTS = ["Recommend a book like Dune", "Why is the café closed, and who decided it?"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
+
+
+@pytest.fixture
+def own_ladder(tmp_path: Path) -> Path:
+    (tmp_path / "own.txt").write_text("\n".join(PROMPTS), encoding="utf-8")
+    assert cli.main(["ladder", "build", str(tmp_path / "own.txt"), "-o", str(tmp_path / "own")]) == 0
+    return tmp_path / "own"
+
+
+def test_own_prompts_run_through_the_group_of_rule_rungs(
+    lm_eval: Lmeval, model: Path, own_ladder: Path
+) -> None:
+    run = lm_eval(model, tasks="prompt_sensitivity_rules", metadata={"ladder": str(own_ladder)})
+    ladder = load_ladder(own_ladder)
+    found = [row["doc"] for rung in RUNGS[:3] for row in run.rows(f"prompt_sensitivity_{rung}")]
+    assert found == rows_from_pairs(ladder.pairs)
+    for task in run.samples:
+        stated = run.results["configs"][task]["metadata"]["sensitivity"]["ladder"]
+        assert (stated["version"], stated["hash"]) == (ladder.version, ladder.content_hash)
+        for row in run.rows(task):
+            assert row["pair"]["ladder"] == ladder.content_hash[:16]
+            assert row["doc"]["row_hash"] == row_hash(row["doc"])
+            assert row["doc"]["ladder_version"] == ladder.version
+
+
+def test_rung_that_an_own_ladder_lacks_names_the_tasks_that_run_it(
+    lm_eval: Lmeval, model: Path, own_ladder: Path
+) -> None:
+    with pytest.raises(
+        InputError,
+        match=r"no pairs on the rung `synonym`\. Run the rungs it has: `--tasks prompt_sensitivity_rules`",
+    ):
+        lm_eval(model, tasks="prompt_sensitivity", metadata={"ladder": str(own_ladder)})
+
+
+@pytest.mark.parametrize(("prefix", "subset"), [("", "core"), ("mini_", "mini"), ("full_", "full")])
+def test_every_rung_of_every_subset_has_a_task(prefix: str, subset: str) -> None:
+    for rung in RUNGS:
+        task = yaml.safe_load((TASKS / f"{prefix}{rung}.yaml").read_text(encoding="utf-8"))
+        assert task == {
+            "include": "_base.yaml",
+            "task": f"prompt_sensitivity_{prefix}{rung}",
+            "dataset_kwargs": {"rung": rung, "subset": subset},
+        }
+        assert load_ladder(subset=subset).rung(rung)
+
+
+def test_groups_hold_every_rung_once() -> None:
+    for prefix in ("", "mini_", "full_"):
+        outer = yaml.safe_load(
+            (TASKS / f"prompt_sensitivity{'_' + prefix[:-1] if prefix else ''}.yaml").read_text()
+        )
+        inner = yaml.safe_load((TASKS / f"prompt_sensitivity_{prefix}meaning_preserving.yaml").read_text())
+        held = [task for task in outer["task"] if task != inner["group"]] + inner["task"]
+        assert sorted(held) == sorted(f"prompt_sensitivity_{prefix}{rung}" for rung in RUNGS)
+
+
+def test_task_version_is_the_ladders() -> None:
+    # lm_eval prints it in its table: results of different versions are not comparable.
+    versions = [
+        line.split('"')[1]
+        for path in TASKS.glob("*.yaml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("version:")
+    ]
+    assert len(versions) > 5
+    assert set(versions) == {load_ladder().version}
+
+
+def test_core_is_what_prompt_sensitivity_runs(lm_eval: Lmeval, model: Path) -> None:
+    task = "prompt_sensitivity_semantic_change"
+    run = lm_eval(model, tasks=task, gen_kwargs="max_gen_toks=2")
+    assert [row["doc"] for row in run.rows(task)] == rows_from_pairs(
+        load_ladder(subset="core").rung("semantic_change")
+    )
+    assert len(run.rows(task)) == 24

@@ -1,0 +1,526 @@
+"""The checks by themselves: what each finds, what it must leave alone, and what a report says."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rapidfuzz import fuzz, utils
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import build_pairs, load_ladder, minimal_replacement
+from lm_eval_sensitivity.ladder.checks import (
+    Violation,
+    balance,
+    check_ladder,
+    edits,
+    kept,
+    near,
+    order,
+    report,
+    synonyms,
+    texts,
+)
+from lm_eval_sensitivity.ladder.checks.prompts import rows_by_prompt
+from lm_eval_sensitivity.ladder.edits import EDITS
+from lm_eval_sensitivity.ladder.parquet import write_parquet
+from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, AuthoredVariant, Source
+from lm_eval_sensitivity.types import Pair, Rung
+from tests.unit.ladder.checked_ladder import build_small_ladder, clean_pairs
+from tests.unit.ladder.corruptions import corruptions
+
+PACKAGED = load_ladder().pairs
+
+
+def pair(base: str, variant: str, edit: str = "paraphrase_1", **cells: Any) -> Pair:
+    rung: Rung = AUTHORED_EDITS.get(edit, "noop")
+    prompt = cells.pop("prompt_id", "p")
+    values: dict[str, Any] = {
+        "pair_id": f"{prompt}/{edit}",
+        "prompt_id": prompt,
+        "category": "factual",
+        "rung": rung,
+        "rung_index": 0,
+        "edit": edit,
+        "base": base,
+        "variant": variant,
+        "meaning_preserving": True,
+        "origin": "authored",
+        "reason": f"Reason of {prompt}/{edit}.",
+        "replacements": minimal_replacement(base, variant),
+        "ladder_version": "1",
+    }
+    return Pair(**{**values, **cells})
+
+
+def problems(found: Any) -> list[str]:
+    return [violation.problem for violation in found]
+
+
+def prompt(prompt_id: str, base: str, **variants: str) -> AuthoredPrompt:
+    authored = {edit: AuthoredVariant(text, f"{edit} of {prompt_id}.") for edit, text in variants.items()}
+    return AuthoredPrompt(prompt_id, "uncategorized", base, authored)
+
+
+def write_own(path: Path, *prompts: AuthoredPrompt) -> Path:
+    write_parquet(build_pairs(Source("1", prompts)), path)
+    return path
+
+
+def one_hot(words: Sequence[str]) -> Callable[[Sequence[str]], NDArray[np.floating]]:
+    """An embedder that counts a few words, and reads nothing of texts without them."""
+
+    def encode(wanted: Sequence[str]) -> NDArray[np.floating]:
+        rows = np.array([[text.split().count(word) for word in words] for text in wanted], dtype=float)
+        return np.where(rows.any(axis=1, keepdims=True), rows, np.nan)
+
+    return encode
+
+
+# --- one prompt ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base", "variant", "expected"),
+    [
+        ("Name a big city.", "Name a large city.", None),
+        ("Name a (big) city.", "Name a (large) city.", None),
+        ("Is it well-known?", "Is it famous?", None),
+        ("Name a big city.", "Give a large city.", "2 words"),
+        ("Name a big city.", "Name a very big city.", "5 words and its base 4"),
+        ("Name a big city.", "Name a large\ncity.", "white space"),
+        ("Name a big city.", "Name a  large city.", "white space"),
+        ("Name a big, old city.", "Name a large old city.", "punctuation"),
+        ("Name a big city.", "Name a Big city.", "spelling"),
+        ("Say 'a big city' now.", "Say 'a large city' now.", "quotation"),
+        ("Run `big city` now.", "Run `large city` now.", "code"),
+        ("Wait 5 minutes there.", "Wait 5 seconds there.", "number"),
+        ("Read a.example.org now.", "Read b.example.org now.", "link"),
+        ("Add + to it.", "Add - to it.", "punctuation"),
+    ],
+)
+def test_synonym(base: str, variant: str, expected: str | None) -> None:
+    found = problems(synonyms.synonyms_replace_one_word([pair(base, variant, "synonym_1")]))
+    assert (expected is None and not found) or (expected is not None and expected in found[0])
+
+
+def test_two_synonyms_of_one_word_are_named_in_the_second_row() -> None:
+    rows = [pair("a big city", "a large city", "synonym_1"), pair("a big city", "a huge city", "synonym_2")]
+    (found,) = synonyms.synonyms_replace_one_word(rows)
+    assert (found.row, found.column) == ("p/synonym_2", "variant")
+    assert "'p/synonym_1'" in found.problem
+    assert not list(synonyms.synonyms_replace_one_word(rows[::2]))
+
+
+def test_synonym_of_a_random_word_is_accepted_unless_it_is_protected() -> None:
+    """Every word of every packaged base, exchanged: the check says so exactly where an edit could not go."""
+    generator = random.Random(0)
+    n_refused = 0
+    for base in generator.sample(sorted({each.base for each in PACKAGED}), 20):
+        for word in {word for word in base.split() if word.isalpha() and base.split().count(word) == 1}:
+            start = f" {base} ".find(f" {word} ")
+            if start < 0:
+                continue
+            row = pair(base, base[:start] + "zebra" + base[start + len(word) :], "synonym_1")
+            found = problems(synonyms.synonyms_replace_one_word([row]))
+            lost = any(
+                not (span.end <= start or span.start >= start + len(word))
+                for span in kept.protected_spans(base)
+            )
+            assert bool(found) == lost
+            n_refused += lost
+    assert n_refused
+
+
+@pytest.mark.parametrize(
+    ("base", "variant"),
+    [
+        ("A 90-minute walk in 2 days.", "In 2 days, a walk of 90 minutes."),
+        ("What is 2 or 3 days?", "2 days or 3, what is it?"),
+        ('Say "it is over," she wrote.', 'She wrote: "it is over".'),
+        ("Run `f(x)` and then `g(x)`.", "Run `g(x)`, after `f(x)`."),
+        ("It costs $40 now.", "It costs 40 dollars now."),
+        ("At −5 °C it melts.", "It melts at -5 degrees C."),
+        ("Say 'yes' twice.", 'Twice say "yes".'),
+        ("It doesn't work, it's broken.", "It is broken; it does not work."),
+        ("Write to me@example.org.", "To me@example.org I write."),
+    ],
+)
+def test_what_is_kept_may_move(base: str, variant: str) -> None:
+    assert problems(kept.protected_spans_are_kept([pair(base, variant)])) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "variant", "expected"),
+    [
+        ("Name 3 cities.", "Name 4 cities.", "loses number '3'; it adds number '4'"),
+        ("Name 3 cities.", "Name cities.", "loses number '3'"),
+        ("Name cities.", "Name 3 cities.", "adds number '3'"),
+        ("At -3 degrees.", "At 3 degrees.", "number '-3'"),
+        ("Walk 3 km.", "Walk 3 miles.", "number 3"),
+        ("Use cell B2.", "Use cell C2.", "number 2"),
+        ("1,000 and 5", "1.000 and 5", "number '1,000'"),
+        ("Add 2 and 2.", "Add 2.", "number '2'"),
+        ("Run `f(x)`.", "Run `f(y)`.", "code '`f(x)`'"),
+        ('Say "yes".', 'Say "no".', "quote 'yes'"),
+        ("See example.org.", "See it.", "link 'example.org'"),
+    ],
+)
+def test_what_is_not_kept_is_named(base: str, variant: str, expected: str) -> None:
+    (found,) = problems(kept.protected_spans_are_kept([pair(base, variant)]))
+    assert expected in found
+
+
+def test_other_rungs_may_change_protected_spans() -> None:
+    row = pair("Name 3 cities.", "Name 4 cities.", "semantic_1")
+    assert not list(kept.protected_spans_are_kept([row]))
+
+
+@pytest.mark.parametrize("rung", texts.LENGTH_RATIOS)
+def test_length_ratios_are_exact(rung: Rung) -> None:
+    lowest, highest = texts.LENGTH_RATIOS[rung]
+    edit = next(edit for edit, of in AUTHORED_EDITS.items() if of == rung)
+    base = "x" * 1000
+    for length, accepted in {
+        round(lowest * 1000): True,
+        round(highest * 1000): True,
+        round(lowest * 1000) - 1: False,
+        round(highest * 1000) + 1: False,
+    }.items():
+        assert (list(texts.lengths_are_similar([pair(base, "y" * length, edit)])) == []) is accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("One two.\n\n- a\n  - b", True),
+        ("Run:\n```\na  = 1 \n```", True),
+        ("Run `a  b` now.", True),
+        ("One  two.", False),
+        ("One\t\ttwo.", False),
+        ("One \ntwo.", False),
+        (" One.", False),
+        ("One.\n", False),
+    ],
+)
+def test_white_space(text: str, clean: bool) -> None:
+    of_base = list(texts.white_space_is_clean([pair(text, "other")]))
+    of_variant = list(texts.white_space_is_clean([pair("other", text)]))
+    assert [found.column for found in of_base] == [] if clean else ["base"]
+    assert [found.column for found in of_variant] == [] if clean else ["variant"]
+    assert not list(texts.white_space_is_clean([pair("other", text, origin="rule")]))
+
+
+def test_reasons() -> None:
+    rows = [pair("a", "b", "synonym_1", reason="Why."), pair("a", "c", "synonym_2", reason="why")]
+    assert [found.row for found in texts.reasons_are_not_repeated(rows)] == ["p/synonym_2"]
+    assert [found.row for found in texts.authored_rows_have_a_reason([pair("a", "b", reason=" ")])] == [
+        "p/paraphrase_1"
+    ]
+    assert not list(texts.rule_rows_have_no_reason([pair("a", "b")]))
+    assert list(texts.rule_rows_have_no_reason([pair("a", "b", origin="rule")]))
+
+
+def test_bases_equal_but_for_case_spaces_and_punctuation() -> None:
+    bases = ["Is tea hot?", "is TEA  hot", "Is tea, hot", "Is tea not?", "???", "!!!"]
+    rows = [pair(base, "v", prompt_id=f"p{number}") for number, base in enumerate(bases)]
+    assert [found.row.split("/")[0] for found in texts.bases_differ(rows)] == ["p1", "p2"]
+
+
+def test_rule_rows_against_the_rules() -> None:
+    """A row of every edit is dropped, altered and added in turn: each is named, and nothing else."""
+    rows = rows_by_prompt(PACKAGED)["sky-colours"]
+    assert not list(edits.rule_rows_are_rebuilt(rows))
+    for name, edit in EDITS.items():
+        row = f"sky-colours/{name}"
+        if edit(rows[0].base) is None:
+            changed = [*rows, pair(rows[0].base, "x", name, prompt_id="sky-colours")]
+        else:
+            without = [each for each in rows if each.edit != name]
+            (found,) = edits.rule_rows_are_rebuilt(without)
+            assert found.row == row
+            changed = [*without, pair(rows[0].base, "x", name, prompt_id="sky-colours")]
+        assert [found.row for found in edits.rule_rows_are_rebuilt(changed)] == [row]
+
+
+def test_packaged_prompts_have_more_rule_edits_than_the_least() -> None:
+    """The bound is met by all and not far below what the poorest prompt has."""
+    for rung, least in edits.LEAST_RULE_PAIRS.items():
+        counts = [sum(each.rung == rung for each in rows) for rows in rows_by_prompt(PACKAGED).values()]
+        assert least <= min(counts) <= least + 1
+
+
+# --- whole tables ----------------------------------------------------------------------------------------------------
+
+
+def test_category_balance() -> None:
+    rows = clean_pairs()
+    assert not list(balance.categories_are_balanced("full", rows))
+    fewer = [row for row in rows if row.prompt_id != "plain-sentence"]
+    assert list(balance.categories_are_balanced("full", fewer))
+    assert not list(balance.categories_are_balanced("mini", fewer))
+
+
+@pytest.mark.parametrize(
+    ("subsets", "pairs"),
+    [
+        (["full", "core", "mini"], [("full", "core"), ("core", "mini")]),
+        (["mini", "full"], [("full", "mini")]),
+        (["mini", "own"], []),
+    ],
+)
+def test_which_subsets_are_compared(subsets: list[str], pairs: list[tuple[str, str]]) -> None:
+    assert balance.larger_ones(subsets) == pairs
+
+
+def test_near_duplicates_against_every_pair_by_hand() -> None:
+    bases = list(load_ladder(subset="core").prompts.values())
+    bases += [bases[0] + " please", bases[1].upper(), " ".join(reversed(bases[2].split()))]
+    rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
+    expected = {
+        (f"p{second:02}", f"p{first:02}")
+        for first in range(len(bases))
+        for second in range(first + 1, len(bases))
+        if fuzz.token_sort_ratio(bases[first], bases[second], processor=utils.default_process) > 70
+    }
+    found = {
+        (violation.row.split("/")[0], f"p{other:02}")
+        for violation in near.prompts_differ_in_words(rows)
+        for other in range(len(bases))
+        if f"'p{other:02}/paraphrase_1'" in violation.problem
+    }
+    assert found == expected
+    assert len(found) >= 3
+
+
+def test_short_prompt_is_no_copy_of_a_long_one_with_its_words() -> None:
+    rows = [
+        pair("Tell me a joke.", "v", prompt_id="a"),
+        pair(
+            "Tell me, in a letter to a child, why a joke that a clown told was no good.", "v", prompt_id="b"
+        ),
+    ]
+    assert not list(near.prompts_differ_in_words(rows))
+
+
+def test_meaning_by_vectors() -> None:
+    rows = [
+        pair("one", "v", "control_topic", prompt_id="a"),
+        pair("two", "one", "control_topic", prompt_id="b"),
+        pair("none", "none", "control_topic", prompt_id="c"),
+    ]
+    east, north = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    vectors = {"one": east, "two": north, "v": north * 3, "none": np.array([np.nan, np.nan])}
+    found = [(each.row, each.column) for each in near.prompts_differ_in_meaning(rows, vectors)]
+    assert found == [("a/control_topic", "variant"), ("b/control_topic", "variant")]
+    vectors["two"] = east + 0.1 * north
+    found = [(each.row, each.column) for each in near.prompts_differ_in_meaning(rows, vectors)]
+    assert found[0] == ("b/control_topic", "base")
+
+
+MEDIANS = {
+    "noop": 0.0,
+    "punctuation": 0.01,
+    "synonym": 0.02,
+    "paraphrase": 0.1,
+    "control_reversal": 0.2,
+    "control_topic": 0.9,
+}
+
+
+@pytest.mark.parametrize(
+    ("medians", "named"),
+    [
+        ({}, []),
+        ({"semantic_change": 1.5}, []),
+        ({"noop": 0.1}, ["noop"]),
+        ({"noop": 0.11}, ["noop"]),
+        ({"punctuation": 0.15}, ["punctuation"]),
+        ({"synonym": 0.15}, ["synonym"]),
+        ({"control_reversal": 0.05}, ["control_reversal"]),
+        ({"control_topic": 0.69}, ["control_topic"]),
+        ({"paraphrase": 0.95}, ["control_reversal", "control_topic"]),
+    ],
+)
+def test_order_of_medians(medians: dict[str, float], named: list[str]) -> None:
+    edit_of = {
+        "noop": "nbsp",
+        "punctuation": "curly_quotes",
+        "synonym": "synonym_1",
+        "paraphrase": "paraphrase_1",
+    }
+    rows, distances = [], {}
+    for number in range(order.LEAST_PROMPTS):
+        for name, median in {**MEDIANS, **medians}.items():
+            rung: Any = "positive_control" if name.startswith("control") else name
+            row = pair("a", "b", edit_of.get(name, name), prompt_id=f"p{number}", rung=rung)
+            rows.append(row)
+            distances[row.pair_id] = median
+    found = problems(order.distances_grow(rows, distances))
+    assert len(found) == len(named)
+    assert all(name in problem for name, problem in zip(named, found, strict=True))
+    few = [row for row in rows if row.prompt_id != "p0"]
+    assert not list(order.distances_grow(few, distances))
+
+
+def test_topic_of_one_row() -> None:
+    rows = [
+        pair("a", "b", "control_topic", prompt_id="near"),
+        pair("a", "b", "control_topic", prompt_id="far"),
+    ]
+    found = list(order.topics_are_far(rows, {"near/control_topic": 0.49, "far/control_topic": 0.5}))
+    assert [each.row for each in found] == ["near/control_topic"]
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+
+def test_own_ladder_has_no_rules_of_the_published_form(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write_own(folder / "test.parquet", prompt("tea", "Which tea is best?"), prompt("hi", "hi"))
+    found = check_ladder(folder)
+    assert found.passed
+    assert any("published form" in sentence for sentence in found.left_out)
+    assert any("sentence embeddings" in sentence for sentence in found.left_out)
+    assert (found.subsets[0].n_prompts, found.subsets[0].median_distances) == (2, {})
+
+
+def test_own_ladder_may_have_variants_without_reasons_and_edits_of_its_own(tmp_path: Path) -> None:
+    rows = build_pairs(Source("1", (prompt("tea", "Which tea is best?", synonym_1="Which tea is finest?"),)))
+    rows = [replace(row, reason="") for row in rows]
+    own = pair(
+        "Which tea is best?", "Which tee is best?", "typo", prompt_id="tea", rung="synonym", rung_index=3
+    )
+    own = replace(own, category="uncategorized")
+    write_parquet([row for row in rows if row.rung_index <= 3] + [own], tmp_path / "mine.parquet")
+    assert check_ladder(tmp_path / "mine.parquet").passed
+
+
+def test_own_ladder_is_still_checked(tmp_path: Path) -> None:
+    path = write_own(tmp_path / "mine.parquet", prompt("tea", "Tea ?"), prompt("again", "tea"))
+    found = check_ladder(path).violations
+    assert {(each.check, each.file, each.row) for each in found} == {
+        ("near_duplicates", str(path), "again/identical")
+    }
+
+
+def test_few_prompts_have_no_order_and_unreadable_texts_no_distance(tmp_path: Path) -> None:
+    path = write_own(
+        tmp_path / "mine.parquet",
+        prompt("tea", "tea", control_topic="hat"),
+        prompt("hat", "...!", control_topic="tea"),
+    )
+    found = check_ladder(path, one_hot(["tea", "hat"]))
+    assert [each.check for each in found.violations if each.check == "order"] == []
+    assert any("order of distances" in sentence for sentence in found.left_out)
+    assert found.subsets[0].median_distances["control_topic"] == 1.0
+
+
+def test_large_ladders_are_not_compared_prompt_by_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_own(tmp_path / "mine.parquet", prompt("a", "One two three."), prompt("b", "Two three one."))
+    assert [each.check for each in check_ladder(path).violations] == ["near_duplicates"]
+    monkeypatch.setattr(near, "MAX_COMPARED", 1)
+    found = check_ladder(path)
+    assert found.passed
+    assert any("comparison of prompts" in sentence for sentence in found.left_out)
+
+
+def test_single_file_of_a_published_subset_keeps_its_name(tmp_path: Path) -> None:
+    build_small_ladder(tmp_path / "ladder")
+    found = check_ladder(tmp_path / "ladder" / "mini" / "test.parquet")
+    assert [each.subset for each in found.subsets] == ["mini"]
+    assert found.passed
+    assert not any("published form" in sentence for sentence in found.left_out)
+
+
+def test_folder_is_checked_with_every_subset_largest_first(tmp_path: Path) -> None:
+    build_small_ladder(tmp_path / "ladder")
+    found = check_ladder(tmp_path / "ladder")
+    assert [each.subset for each in found.subsets] == ["full", "core", "mini"]
+    assert sum(found.subsets[0].pairs_by_rung.values()) == len(clean_pairs())
+    assert found.left_out == (found.left_out[0],)
+
+
+def test_violation_of_a_shared_prompt_is_named_once(tmp_path: Path) -> None:
+    corruption = next(each for each in corruptions() if each.name == "reason repeated")
+    build_small_ladder(tmp_path / "ladder")
+    corruption.apply(tmp_path / "ladder")
+    (found,) = check_ladder(tmp_path / "ladder").violations
+    assert found.file.endswith("full/test.parquet")
+
+
+def test_hub_dataset_is_checked_with_all_its_subsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_small_ladder(tmp_path / "ladder")
+    shutil.rmtree(tmp_path / "ladder" / "sources")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "ladder"))
+    found = check_ladder("example/ladder@v1")
+    assert (found.source, len(found.subsets), found.passed) == ("example/ladder@v1", 3, True)
+
+
+def test_missing_rapidfuzz_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidfuzz", None)
+    with pytest.raises(InputError, match=r'pip install "lm-eval-sensitivity\[ladder\]"'):
+        list(near.prompts_differ_in_words([pair("a", "b")]))
+
+
+def test_violation_shows_nothing_that_a_terminal_obeys() -> None:
+    hostile = "\x1b]0;x\x07[red]\u202e" + "y" * 1000
+    text = str(Violation("c", "is bad.", hostile, "base", "f"))
+    assert text.isprintable()
+    assert len(text) < 200
+
+
+# --- every check is needed -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "check",
+    [*report.PROMPT_CHECKS, *report.PUBLISHED_PROMPT_CHECKS, *report.TABLE_CHECKS],
+    ids=lambda check: check.__name__,
+)
+def test_without_a_check_its_corruption_is_not_named(
+    check: report.Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each check there is a corruption that nothing else names."""
+    corruption = next(each for each in corruptions() if each.name == ONLY_FOUND_BY[check.__name__])
+    build_small_ladder(tmp_path / "ladder")
+    corruption.apply(tmp_path / "ladder")
+
+    def is_found() -> bool:
+        found = map(str, check_ladder(tmp_path / "ladder").violations)
+        return any(all(part in line for part in corruption.says) for line in found)
+
+    assert is_found()
+    for name in ("PROMPT_CHECKS", "PUBLISHED_PROMPT_CHECKS", "TABLE_CHECKS"):
+        monkeypatch.setattr(report, name, tuple(each for each in getattr(report, name) if each is not check))
+    assert not is_found()
+
+
+ONLY_FOUND_BY = {
+    "has_identical": "rule row identical dropped",
+    "edits_stand_on_their_rungs": "rule edit on another rung",
+    "rule_rows_are_rebuilt": "rule row nbsp dropped",
+    "texts_differ": "variant twice",
+    "white_space_is_clean": "variant with a tab",
+    "lengths_are_similar": "variant semantic_1 long",
+    "rule_rows_have_no_reason": "rule row with a reason",
+    "synonyms_replace_one_word": "variant with two other words",
+    "protected_spans_are_kept": "variant with a number more",
+    "has_every_authored_edit": "authored row semantic_1 dropped",
+    "has_enough_rule_edits": "base in code only",
+    "only_known_edits": "rule row of an unknown edit",
+    "authored_rows_have_a_reason": "reason missing",
+    "reasons_are_not_repeated": "reason repeated",
+    "bases_differ": "base of another prompt in capitals",
+}

@@ -1,0 +1,428 @@
+"""`ladder push`: what is checked, what is published, and what is refused; the Hub is a dictionary here."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import huggingface_hub
+import pytest
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors
+
+from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder.folder import read_folder
+from lm_eval_sensitivity.ladder.hub import publish
+from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.measured import MEASURED_FILE
+from lm_eval_sensitivity.ladder.parquet import write_parquet
+from lm_eval_sensitivity.ladder.publication import prepare
+from tests.unit.ladder.small_folder import make_small_folder
+
+FOLDER = packaged_folder()
+
+
+@dataclass
+class FakeHub:
+    """One dataset repository: its commits as trees, its tags, and every call that came."""
+
+    private: bool = False
+    exists: bool = True
+    commits: list[dict[str, bytes]] = field(default_factory=lambda: [{".gitattributes": b"x"}])
+    tags: dict[str, str] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+    fail_at: str = ""
+
+    def called(self, name: str, repo_type: str) -> None:
+        assert repo_type == "dataset"
+        self.calls.append(name)
+        if self.failure is not None and self.fail_at in ("", name):
+            raise self.failure
+
+    def create_repo(
+        self, _api: Any, repo_id: str, *, repo_type: str, private: bool | None, exist_ok: bool
+    ) -> None:
+        self.called("create_repo", repo_type)
+        assert exist_ok
+        if not self.exists:
+            self.exists, self.private = True, bool(private)
+
+    def repo_info(self, _api: Any, repo_id: str, *, repo_type: str) -> Any:
+        self.called("repo_info", repo_type)
+        return SimpleNamespace(private=self.private, sha=str(len(self.commits) - 1))
+
+    def list_repo_refs(self, _api: Any, repo_id: str, *, repo_type: str) -> Any:
+        self.called("list_repo_refs", repo_type)
+        return SimpleNamespace(tags=[SimpleNamespace(name=name) for name in self.tags])
+
+    def list_repo_tree(
+        self, _api: Any, repo_id: str, *, repo_type: str, revision: str, recursive: bool
+    ) -> Iterable[Any]:
+        self.called("list_repo_tree", repo_type)
+        assert recursive
+        tree = self.commits[int(self.tags.get(revision, revision))]
+        for path, content in tree.items():
+            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
+            is_large = path.endswith(".parquet")
+            sha256 = SimpleNamespace(sha256=hashlib.sha256(content).hexdigest())
+            yield SimpleNamespace(
+                path=path, blob_id="pointer" if is_large else blob, lfs=sha256 if is_large else None
+            )
+        yield SimpleNamespace(path="full")  # a folder has no blob
+
+    def create_commit(
+        self,
+        _api: Any,
+        repo_id: str,
+        operations: list[Any],
+        *,
+        commit_message: str,
+        repo_type: str,
+        parent_commit: str,
+    ) -> Any:
+        self.called("create_commit", repo_type)
+        assert parent_commit == str(len(self.commits) - 1)
+        tree = dict(self.commits[-1])
+        for operation in operations:
+            if isinstance(operation, CommitOperationDelete):
+                del tree[operation.path_in_repo]
+            else:
+                assert isinstance(operation, CommitOperationAdd)
+                tree[operation.path_in_repo] = bytes(operation.path_or_fileobj)
+        self.commits.append(tree)
+        return SimpleNamespace(oid=str(len(self.commits) - 1))
+
+    def create_tag(self, _api: Any, repo_id: str, *, tag: str, revision: str, repo_type: str) -> None:
+        self.called("create_tag", repo_type)
+        assert tag not in self.tags
+        self.tags[tag] = revision
+
+
+METHODS = ("create_repo", "repo_info", "list_repo_refs", "list_repo_tree", "create_commit", "create_tag")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    fake = FakeHub()
+
+    def method(name: str) -> Any:
+        return lambda api, *args, **options: getattr(fake, name)(api, *args, **options)
+
+    for name in METHODS:
+        monkeypatch.setattr(HfApi, name, method(name))
+    return fake
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small folder in the published form, with everything in it that may be published and more."""
+    folder = make_small_folder(tmp_path_factory.mktemp("built") / "ladder")
+    shutil.copy(FOLDER / "eval.yaml", folder / "eval.yaml")
+    (folder / "notes.txt").write_text("not for publication")
+    (folder / "sources" / "draft.txt").write_text("not for publication")
+    return folder
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(built, tmp_path / "ladder")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    write_parquet(load_ladder(subset="mini").pairs, tmp_path / "own" / "test.parquet")
+    return tmp_path / "own"
+
+
+def push(*arguments: object) -> int:
+    return main(["ladder", "push", "me/ladder", *map(str, arguments)])
+
+
+def tag_of(folder: Path) -> str:
+    return f"v{load_ladder(folder).version}"
+
+
+def test_one_commit_with_exactly_these_files_and_a_tag(
+    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.exists = False
+    assert push(folder) == 0
+    assert hub.calls.count("create_commit") == 1 and len(hub.commits) == 2
+    subsets = [ladder.subset for ladder in read_folder(folder).ladders]
+    names = {f"{subset}/test.parquet" for subset in subsets}
+    names |= {f"sources/{path.name}" for path in (FOLDER / "sources").glob("*.yaml")}
+    assert set(hub.commits[-1]) == names | {"README.md", "eval.yaml", ".gitattributes"}
+    for path, content in hub.commits[-1].items():
+        if path != ".gitattributes":
+            assert content == (folder / path).read_bytes()
+    assert hub.tags == {tag_of(folder): "1"}
+    assert f"hf://datasets/me/ladder@{tag_of(folder)} (public," in capsys.readouterr().out
+
+
+def test_publishing_the_same_again_changes_nothing(
+    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push(folder) == 0
+    assert push(folder) == 0
+    assert len(hub.commits) == 2 and "Nothing to do" in capsys.readouterr().out
+
+
+def test_a_tag_with_other_content_is_refused(
+    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push(folder) == 0
+    hub.commits[1]["mini/test.parquet"] = b"other"
+    assert push(folder) == 2
+    error = capsys.readouterr().err
+    assert f"has the tag '{tag_of(folder)}' already, with other content ('mini/test.parquet')" in error
+    assert len(hub.commits) == 2
+
+
+def test_a_tag_with_a_file_more_is_refused_too(folder: Path, hub: FakeHub) -> None:
+    assert push(folder) == 0
+    hub.commits[1]["core2/test.parquet"] = b"other"
+    assert push(folder) == 2
+
+
+def test_former_files_are_in_the_way_until_they_may_go(
+    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.commits[0] |= {
+        "tiny/test.parquet": b"a",
+        "sources/old.yaml": b"b",
+        "figure.png": b"c",
+        "README.md": b"d",
+    }
+    assert push(folder) == 2
+    error = capsys.readouterr().err
+    assert "'tiny/test.parquet', 'sources/old.yaml'" in error and "--delete-former" in error
+    assert len(hub.commits) == 1 and hub.tags == {}
+    assert push(folder, "--delete-former") == 0
+    assert not {"tiny/test.parquet", "sources/old.yaml"} & set(hub.commits[1])
+    assert hub.commits[1]["figure.png"] == b"c"
+    assert hub.commits[1]["README.md"] == (folder / "README.md").read_bytes()
+    assert hub.commits[0]["tiny/test.parquet"] == b"a", "a former commit keeps what it had"
+
+
+def test_a_failed_tag_is_made_up_for_by_the_next_push(folder: Path, hub: FakeHub) -> None:
+    hub.failure, hub.fail_at = ConnectionError("gone"), "create_tag"
+    assert push(folder) == 2
+    hub.failure = None
+    assert push(folder) == 0
+    assert set(hub.tags) == {tag_of(folder)}
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_private_means_private(
+    exists: bool, folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.exists = exists
+    assert push(folder, "--private") == (2 if exists else 0)
+    captured = capsys.readouterr()
+    if exists:
+        assert "exists and is public" in captured.err and "create_commit" not in hub.calls
+    else:
+        assert hub.private and "(private," in captured.out
+
+
+def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # importing it would fail
+    assert push(folder, "--dry-run") == 0
+    out = capsys.readouterr().out
+    size = (folder / "mini" / "test.parquet").stat().st_size
+    (line,) = (line for line in out.splitlines() if "mini/test.parquet" in line)
+    assert line.split()[1:] == [f"{size:,}", "bytes"]
+    assert "notes.txt" not in out and "draft.txt" not in out and "measured.json" not in out
+
+
+def test_eval_yaml_can_stay_behind(folder: Path, hub: FakeHub) -> None:
+    assert push(folder, "--without-eval-yaml") == 0
+    assert "eval.yaml" not in hub.commits[-1]
+
+
+def test_the_packaged_ladder_is_the_default(hub: FakeHub) -> None:
+    assert push() == 0
+    assert hub.commits[-1]["README.md"] == (FOLDER / "README.md").read_bytes()
+
+
+def test_no_token_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        push("--token", "x")
+    assert done.value.code == 2
+    with pytest.raises(SystemExit):
+        push("--help")
+    assert "--token" not in capsys.readouterr().out
+
+
+# ---- own ladders
+
+
+def test_an_own_ladder_gets_a_minimal_card(own: Path, hub: FakeHub) -> None:
+    assert push(own) == 0
+    assert set(hub.commits[-1]) == {"README.md", "test.parquet", ".gitattributes"}
+    assert b"# me/ladder" in hub.commits[-1]["README.md"]
+    assert not (own / "README.md").exists()
+
+
+def test_what_was_pushed_loads_as_a_ladder(
+    own: Path, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert push(own) == 0
+    for path, content in hub.commits[-1].items():
+        (tmp_path / "down" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "down" / path).write_bytes(content)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "down"))
+    assert load_ladder("me/ladder").content_hash == load_ladder(own).content_hash
+
+
+def test_an_own_card_is_published_as_it_is(own: Path, hub: FakeHub) -> None:
+    (own / "README.md").write_text("# My prompts\n", encoding="utf-8")
+    assert push(own) == 0
+    assert hub.commits[-1]["README.md"] == b"# My prompts\n"
+
+
+# ---- what is refused before the Hub is asked
+
+
+def spoil(folder: Path, how: str) -> None:
+    parquet = folder / "mini" / "test.parquet"
+    card = folder / "README.md"
+    pairs = load_ladder(folder, "mini").pairs
+    if how == "truncated parquet":
+        parquet.write_bytes(parquet.read_bytes()[:-200])
+    elif how == "other rows than the sources":
+        write_parquet(pairs[1:], parquet)
+    elif how == "a subset that the sources lack":
+        write_parquet(pairs, folder / "extra" / "test.parquet")
+    elif how == "another version":
+        write_parquet([replace(pair, ladder_version="0.1") for pair in pairs], parquet)
+    elif how == "edited card":
+        card.write_text(card.read_text(encoding="utf-8").replace("English only.", "All languages."))
+    elif how == "stale measurements":
+        (folder / MEASURED_FILE).write_text(
+            (folder / MEASURED_FILE).read_text().replace(load_ladder(folder).content_hash, "0" * 64)
+        )
+    elif how == "link":
+        (folder / "notes.txt").rename(folder / "secret.yaml")
+        (folder / "eval.yaml").unlink()
+        (folder / "eval.yaml").symlink_to(folder / "secret.yaml")
+    elif how == "linked card":
+        card.rename(folder / "elsewhere.md")
+        card.symlink_to(folder / "elsewhere.md")
+    elif how == "no subset":
+        for path in folder.glob("*/test.parquet"):
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("truncated parquet", "not a readable parquet file"),
+        ("other rows than the sources", "is not what its sources give"),
+        ("a subset that the sources lack", "is not what its sources give"),
+        ("another version", "different ladder versions"),
+        ("edited card", "is not the card that the rows give"),
+        ("stale measurements", "ladder describe"),
+        ("link", "eval.yaml` is a link"),
+        ("linked card", "README.md` is a link"),
+        ("no subset", "holds no ladder"),
+    ],
+)
+def test_a_folder_that_is_not_in_order_is_refused(
+    how: str, message: str, folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(folder, how)
+    for arguments in ([], ["--dry-run"]):
+        assert push(folder, *arguments) == 2
+        error = capsys.readouterr().err
+        assert message in error and "Traceback" not in error
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize("version", ["1 0", "a/b", "../x", "x..y", "v.lock", "1.", "é", "\x1b[31m"])
+def test_a_version_that_names_no_tag_is_refused(version: str, tmp_path: Path) -> None:
+    pairs = [replace(pair, ladder_version=version) for pair in load_ladder(subset="mini").pairs]
+    write_parquet(pairs, tmp_path / "test.parquet")
+    with pytest.raises(InputError, match="can name no tag"):
+        prepare(tmp_path, "me/x")
+
+
+@pytest.mark.parametrize("name", ["ladder", "a/b/c", "../x", "me/x@main", "hf://datasets/x"])
+def test_a_name_that_is_no_dataset_is_refused(
+    name: str, own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ladder", "push", name, str(own)]) == 2
+    assert "Correct the" in capsys.readouterr().err
+    assert hub.calls == []
+
+
+# ---- what the Hub refuses
+
+
+def http_error(status: int, message: str) -> Exception:
+    error = errors.HfHubHTTPError.__new__(errors.HfHubHTTPError)
+    Exception.__init__(error, message)
+    error.response = SimpleNamespace(status_code=status)  # type: ignore[assignment]
+    error.args = (message,)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (errors.LocalTokenNotFoundError("no token"), "hf auth login"),
+        (http_error(401, "Unauthorized"), "hf auth login"),
+        (http_error(403, "Forbidden"), "a token that may write there"),
+        (http_error(404, "Not found"), "a token that may write there"),
+        (http_error(400, "Invalid eval.yaml: evaluation_framework"), "--without-eval-yaml"),
+        (http_error(412, "A commit has happened since"), "(412): A commit has happened since"),
+        (http_error(500, "oh\n\x1b[31mno\n"), "(500): oh [31mno"),
+        (
+            ConnectionError("no route to host\nmore"),
+            "cannot be reached to publish 'me/ladder': no route to host",
+        ),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+def test_errors_of_the_hub_are_one_sentence(
+    failure: Exception, message: str, own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in METHODS:
+        hub.failure, hub.fail_at = failure, place
+        assert push(own) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1 and "\x1b" not in error and "Traceback" not in error
+
+
+def test_offline_gives_a_sentence(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is replaced here: the client itself refuses, because the tests run with HF_HUB_OFFLINE."""
+    assert push(own) == 2
+    error = capsys.readouterr().err
+    assert "cannot be reached" in error and "HF_HUB_OFFLINE" in error and error.count("\n") == 1
+
+
+def test_a_missing_client_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match="pip install huggingface_hub"):
+        publish("me/x", {}, "v1")
+
+
+def test_our_calls_fit_the_real_client() -> None:
+    """The fake takes the arguments that are used; so must the methods that it stands for."""
+    import inspect
+
+    for name in METHODS:
+        real = inspect.signature(getattr(HfApi, name)).parameters
+        fake = inspect.signature(getattr(FakeHub, name)).parameters
+        assert set(fake) - {"self", "_api"} <= set(real), name
