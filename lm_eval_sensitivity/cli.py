@@ -4,13 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.commands import audit, demo_model, ladder, neighborhood, tasks_path
+from lm_eval_sensitivity.commands import (
+    audit,
+    clusters,
+    compare,
+    demo_model,
+    drift,
+    heatmap,
+    ladder,
+    neighborhood,
+    pairs,
+    rescore,
+    tasks_path,
+)
 from lm_eval_sensitivity.errors import InputError
 
-COMMANDS = (neighborhood, ladder, audit, demo_model, tasks_path)
+COMMANDS = (
+    neighborhood,
+    clusters,
+    compare,
+    drift,
+    heatmap,
+    pairs,
+    rescore,
+    ladder,
+    audit,
+    demo_model,
+    tasks_path,
+)
+
+STATUS_OF_A_DEFECT = 70
+"""As `EX_SOFTWARE` of sysexits.h: the command itself is broken."""
 
 DESCRIPTION = """\
 Measure how much a language model's output moves when its prompt barely does.
@@ -47,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe (head, less) has seen enough.
         sys.stderr.close()
         return 0
+    except Exception:  # noqa: BLE001 - shown in full; Python's own status 1 is what a check that failed gives
+        traceback.print_exc()
+        return STATUS_OF_A_DEFECT
     return status
 
 

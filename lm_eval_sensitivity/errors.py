@@ -8,6 +8,8 @@ message of an uncaught `SystemExit` to stderr and exits with status 1.
 
 from __future__ import annotations
 
+from lm_eval_sensitivity.inert import inert
+
 
 class InputError(ValueError, SystemExit):
     """A user's mistake, found at a door: command line, task configuration, dataset, result file.
@@ -24,6 +26,8 @@ class InputError(ValueError, SystemExit):
     """
 
     def __init__(self, message: str) -> None:
+        # Messages quote what strangers wrote, and end on a terminal.
+        message = inert(message)
         super().__init__(message)
         # SystemExit prints `code` when nothing caught it; ValueError's initialiser leaves it unset.
         self.code = message

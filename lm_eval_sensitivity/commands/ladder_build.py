@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -50,9 +51,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a ladder that stands there")
-    parser.add_argument(
-        "--prompt-field", default=PROMPT_FIELD, metavar="NAME", help="field with the prompt (%(default)s)"
-    )
+    parser.add_argument("--prompt-field", metavar="NAME", help=f"field with the prompt ({PROMPT_FIELD})")
     parser.add_argument("--config", metavar="NAME", help="configuration of a Hub dataset")
     parser.add_argument("--split", metavar="NAME", help="split of a Hub dataset")
     parser.add_argument("--limit", type=_positive, metavar="N", help="take only the first N rows")
@@ -60,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
         "--skip-repeated", action="store_true", help="leave out repeated prompts instead of refusing them"
     )
     parser.add_argument(
-        "--ladder-version", default="1", metavar="TEXT", help="version that the rows carry (%(default)s)"
+        "--ladder-version", type=_version, metavar="TEXT", help="version that the rows carry (1)"
     )
     parser.set_defaults(run=run)
 
@@ -85,6 +84,13 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)
+
+
+def _version(text: str) -> str:
+    # What a tag on the Hub may be, because pushing a ladder makes one of its version.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not made of letters, digits, dots and hyphens")
+    return text
 
 
 def _check_target(folder: Path, target: Path, overwrite: bool) -> None:
@@ -142,6 +148,7 @@ def _report(ladder: Ladder, own: OwnPrompts, folder: Path) -> str:
             "",
             f"Repeated prompts that were left out: {len(own.repeated)}, the first is {own.repeated[0]}.",
         ]
+    lines += [line for note in own.notes for line in ("", note)]
     metadata = shlex.quote(json.dumps({"ladder": str(folder)}))
     lines += [
         "",

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder.checks import Report, check_ladder
+from lm_eval_sensitivity.inert import inert
+from lm_eval_sensitivity.ladder.checks import Report, Violation, check_ladder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,10 +25,20 @@ EPILOG = """\
 examples:
   lm-eval-sensitivity ladder check
   lm-eval-sensitivity ladder check datasets/prompt_sensitivity_ladder
-  lm-eval-sensitivity ladder check my_prompts.jsonl --no-embedding --format json
+  lm-eval-sensitivity ladder check my_ladder/ --no-embedding --format json
 
-Exit status: 0 when everything holds, 1 when something does not (every violation is printed, with its file, row and
-column), 2 when the ladder cannot be loaded at all. Needs: pip install "lm-eval-sensitivity[ladder]\""""
+Exit status: 0 when everything holds, 1 when something does not (violations are printed with their file, row and
+column), 2 when the ladder cannot be loaded at all. Prompts that nearly repeat another, and white space at edges and
+twice between words, are violations in a ladder of the published form (a subset full, core or mini whose prompts have
+categories) and only remarks in your own: a remark never fails. The table shows a few of each kind, JSON all of them.
+
+PATH holds a ladder. To check prompts of your own, build one first: lm-eval-sensitivity ladder build --help
+
+Needs: pip install "lm-eval-sensitivity[ladder]\""""
+
+
+MOST_SHOWN = 20
+"""Findings of one check in one file that the table form prints."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -77,26 +88,38 @@ def _json(report: Report) -> str:
 
 def _text(report: Report) -> str:
     notes = [f"Note: {sentence}" for sentence in report.left_out]
-    if report.passed:
-        lines = [*notes, "No violations."]
-        return _drawn(_subsets_table(report), _rungs_table(report)) + _lines(lines)
-    n_violations = len(report.violations)
-    return _lines(
-        [*map(str, report.violations), *notes, f"{n_violations} violation{'s'[: n_violations > 1]}."]
-    )
+    tables = _drawn(_subsets_table(report), _rungs_table(report)) if report.passed else ""
+    remarks = [f"Remark, no violation in an own ladder: {line}" for line in _capped(report.remarks)]
+    return tables + _lines([*_capped(report.violations), *remarks, *notes, _counts(report)])
+
+
+def _capped(found: Sequence[Violation]) -> list[str]:
+    """A few findings of every check in every file, in order, and how many more there are."""
+    by_check: dict[tuple[str, str], list[Violation]] = {}
+    for each in found:
+        by_check.setdefault((each.check, each.file), []).append(each)
+    lines: list[str] = []
+    for (check, file), all_of_it in by_check.items():
+        lines += map(str, all_of_it[:MOST_SHOWN])
+        n_more = len(all_of_it) - MOST_SHOWN
+        lines += (
+            [f"and {n_more} more in `{file}`, which `--format json` names [{check}]"] if n_more > 0 else []
+        )
+    return lines
+
+
+def _counts(report: Report) -> str:
+    n_violations, n_remarks = len(report.violations), len(report.remarks)
+    violations = f"{n_violations or 'No'} violation{'s'[: n_violations != 1]}"
+    return violations + (f", {n_remarks} remark{'s'[: n_remarks > 1]}." if n_remarks else ".")
 
 
 def _lines(lines: Sequence[str]) -> str:
-    return "".join(f"{_inert(line)}\n" for line in lines)
-
-
-def _inert(text: str) -> str:
-    """The text with control and format characters escaped: file names can hold anything."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    return "".join(f"{inert(line)}\n" for line in lines)
 
 
 def _subsets_table(report: Report) -> Table:
-    table = _table(f"Ladder {_inert(report.source)}", "subset", "prompts", "pairs", "version", "content hash")
+    table = _table(f"Ladder {inert(report.source)}", "subset", "prompts", "pairs", "version", "content hash")
     for each in report.subsets:
         cells = (each.subset, str(each.n_prompts), str(each.n_pairs), each.version, each.content_hash[:16])
         _add_row(table, cells)
@@ -129,14 +152,14 @@ def _table(title: str, *headings: str) -> Table:
     table = Table(title=Text(title), box=box.SIMPLE_HEAD)
     for heading in headings:
         is_text = heading in ("subset", "rung", "version", "content hash")
-        table.add_column(Text(_inert(heading)), justify="left" if is_text else "right", overflow="fold")
+        table.add_column(Text(inert(heading)), justify="left" if is_text else "right", overflow="fold")
     return table
 
 
 def _add_row(table: Table, cells: Sequence[str]) -> None:
     from rich.text import Text
 
-    table.add_row(*(Text(_inert(cell)) for cell in cells))  # Text: markup in a name stays text
+    table.add_row(*(Text(inert(cell)) for cell in cells))  # Text: markup in a name stays text
 
 
 def _drawn(*tables: Table) -> str:

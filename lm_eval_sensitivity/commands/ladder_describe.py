@@ -29,8 +29,9 @@ examples:
       --tokenizers shared/tokenizers --templates shared/templates
   lm-eval-sensitivity ladder describe my_ladder/
 
-Writes FOLDER/measured.json, and then FOLDER/README.md if that is a generated card. Rows that change make the file
-stale, and a card is not built from a stale one: describe the folder again."""
+Writes FOLDER/measured.json, and then FOLDER/README.md if that is a generated card; only the card of the published
+ladder shows what was measured. Rows that change make the file stale, and a card is not built from a stale one:
+describe the folder again."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     measured = Measured(ladder.version, ladder.subset, _distances(ladder), audit)
     write_measured(measured, path)
     print(f"{path}: {len(measured.distances.edits)} edits, {_systems(audit)}")
-    if options.tokenizers is None:
+    if options.tokenizers is None and audit is not None:
         print("The token audit is left as it is: give --tokenizers and --templates to renew it.")
     _follow_with_card(folder, ladder, audit)
     return 0
@@ -106,7 +107,11 @@ def _distances(ladder: Ladder) -> Distances:
 
 
 def _systems(audit: Audit | None) -> str:
-    return "no token audit" if audit is None else f"{len(audit.systems)} tokenizers and chat templates"
+    return (
+        "no token audit (give --tokenizers and --templates to make one)"
+        if audit is None
+        else f"{len(audit.systems)} tokenizers and chat templates"
+    )
 
 
 def _follow_with_card(folder: Path, ladder: Ladder, audit: Audit | None) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder.hub import parse_hub_source, publish
+from lm_eval_sensitivity.ladder.checks import check_ladder
+from lm_eval_sensitivity.ladder.hub import HUB_PREFIX, check_repo_id, publish
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.publication import Publication, prepare
 
@@ -21,7 +22,8 @@ a folder without README.md gets a minimal card. Files of the same name are repla
 only a former version has are in the way until --delete-former deletes them in the same commit; former versions keep
 theirs under their tags. Everything else in the repository is left alone.
 
-The token is that of `hf auth login`, or of the environment variable HF_TOKEN."""
+The token is that of `hf auth login`, or of the environment variable HF_TOKEN.
+Needs: pip install "lm-eval-sensitivity[ladder]\""""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -29,7 +31,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "push",
         help="publish a ladder on the Hub",
-        description="Check a ladder and publish it as a dataset on the Hugging Face Hub.",
+        description="Check a ladder and publish it as a dataset on the Hugging Face Hub. It is published only if "
+        "all checks that need no sentence embedder find nothing; `ladder check` has more, and names every finding.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,19 +55,16 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check, list or publish, and say where it stands."""
-    hub = parse_hub_source(options.name)
-    if hub is None or hub.revision is not None:
-        raise InputError(
-            f"`ORG/NAME` is {options.name[:200]!r}; accepted is the id of a dataset on the Hub, such as "
-            "'my-org/my-ladder'. Correct the name."
-        )
+    repo_id = options.name.removeprefix(HUB_PREFIX)
+    check_repo_id(repo_id)
     folder = options.folder or packaged_folder()
-    publication = prepare(folder, hub.repo_id, with_eval_file=not options.without_eval_yaml)
+    publication = prepare(folder, repo_id, with_eval_file=not options.without_eval_yaml)
+    _refuse_violations(folder)
     if options.dry_run:
-        print(_listed(publication, hub.repo_id))
+        print(_listed(publication, repo_id))
         return 0
     done = publish(
-        hub.repo_id,
+        repo_id,
         publication.files,
         publication.tag,
         private=options.private,
@@ -74,6 +74,16 @@ def run(options: argparse.Namespace) -> int:
     seen = "private" if done.private else "public"
     print(f"{what} hf://datasets/{done.repo_id}@{done.tag} ({seen}, {len(publication.files)} files)")
     return 0
+
+
+def _refuse_violations(folder: Path) -> None:
+    violations = check_ladder(folder).violations
+    if violations:
+        n = len(violations)
+        raise InputError(
+            f"The ladder is not published: it has {n} violation{'s'[: n > 1]}, the first is: {violations[0]}. Run "
+            f"`lm-eval-sensitivity ladder check {folder}`, which names them all, and correct them."
+        )
 
 
 def _listed(publication: Publication, repo_id: str) -> str:

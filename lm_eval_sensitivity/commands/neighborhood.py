@@ -135,10 +135,22 @@ def neighborhood_pairs(prompt: str, variants: dict[str, str]) -> tuple[Pair, ...
         >>> [pair.edit for pair in neighborhood_pairs("Why is the sky blue?", {})][:3]
         ['identical', 'leading_space', 'trailing_space']
     """
+    _check_prompt(prompt)
     authored = {edit: AuthoredVariant(text, "") for edit, text in variants.items()}
     source = Source("one_prompt", (AuthoredPrompt("prompt", UNCATEGORIZED, prompt, authored),))
     # Through the same checks as rows from outside: an authored variant can equal its base.
     return pairs_from_rows(rows_from_pairs(build_pairs(source)), "PROMPT and --variants")
+
+
+def _check_prompt(prompt: str) -> None:
+    if not prompt.strip():
+        raise InputError("PROMPT is blank. Give the prompt in quotes, or `-` to read it from stdin.")
+    if len(prompt) > MAX_CELL_CHARACTERS:
+        raise InputError(
+            f"PROMPT has {len(prompt)} characters; accepted are at most {MAX_CELL_CHARACTERS}. Shorten it."
+        )
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InputError("PROMPT is not valid UTF-8. Save it as UTF-8 and read it with `-` from stdin.")
 
 
 def _check_options(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.commands.neighborhood_findings import Findings, Variant
+from lm_eval_sensitivity.ladder.edits import EDITS
 
 
 def verdict(findings: Findings) -> str:
@@ -49,6 +50,10 @@ def _about_inputs(findings: Findings) -> list[str]:
             f"{len(erased)} of {len(findings.variants) - 1} edits never reached the model ({_names(erased)}): chat "
             "template or tokenizer erases them, so they have no distance."
         )
+    tried = {each.edit for each in findings.variants}
+    without_place = [edit for edit in EDITS if edit not in tried]
+    if without_place:
+        found.append(f"Edits that find no place in this prompt: {', '.join(without_place)}.")
     if any(each.reached == "unknown" for each in findings.meaning_preserving):
         found.append(
             "This engine shows no token ids: whether an edit that is not marked as erased reached the model is "

@@ -1,7 +1,8 @@
 """Text to vectors: besides the harness the only place that loads a model. Importing it does not.
 
 `base` what an embedder is, `sentence` one over sentence-transformers that reads long texts to their
-end, `load` from a name to an embedder, `weights` checks and hash of a model folder.
+end, `load` from a name to an embedder, `weights` checks and hash of a model folder, `text_distances`
+distances between texts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lm_eval_sensitivity.embedder.load import (
     load_embedder,
 )
 from lm_eval_sensitivity.embedder.sentence import SentenceEmbedder
+from lm_eval_sensitivity.embedder.text_distances import TextDistances
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -23,6 +25,7 @@ __all__ = [
     "EmbedderFiles",
     "EmbedderIdentity",
     "SentenceEmbedder",
+    "TextDistances",
     "find_embedder",
     "load_embedder",
 ]

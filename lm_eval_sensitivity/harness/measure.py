@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.generation import (
     NO_TRACE,
     WINDOWS,
@@ -21,7 +22,6 @@ from lm_eval_sensitivity.harness.pair_record import (
     prompt_end_hidden_distance,
     view_record,
 )
-from lm_eval_sensitivity.harness.text_distances import TextDistances
 from lm_eval_sensitivity.metrics import (
     edit_distance_curve,
     first_divergence,
@@ -29,7 +29,7 @@ from lm_eval_sensitivity.metrics import (
     token_edit_distance,
 )
 from lm_eval_sensitivity.packing import jsonable, pack
-from lm_eval_sensitivity.runs.reference import ReferenceOutput, ReferenceRun
+from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
 
 VIEW_METRICS = (
     "cosine_distance",
@@ -108,6 +108,29 @@ def measure_pair(
         _drift(scores, prompt_id, base, distances, reference)
     record = pair_record(base, variant, scores.missing)
     return Measured(scores.values, {**record, "scores": jsonable(scores.values)})
+
+
+def text_scores(
+    prompt_id: str,
+    base: FilteredText,
+    variant: FilteredText,
+    distances: TextDistances,
+    reference: ReferenceRun | None,
+) -> Scores:
+    """The numbers of `measure_pair` that need an embedder: what a finished run can be rescored in.
+
+    Args:
+        prompt_id: names the base prompt in the reference run.
+        base: the base's generation under a filter.
+        variant: the variant's generation under the same filter.
+        distances: embedding distances.
+        reference: a run to take `baseline_drift` against, or None.
+    """
+    scores = Scores({}, {})
+    _text_scores(scores, base, variant, distances, _blocked(base.generation, variant.generation))
+    if reference is not None:
+        _drift(scores, prompt_id, base, distances, reference)
+    return scores
 
 
 def pair_record(base: FilteredText, variant: FilteredText, missing: Mapping[str, str]) -> dict[str, Any]:
@@ -202,7 +225,7 @@ def _drift(
     reference: ReferenceRun,
 ) -> None:
     theirs = reference.outputs.get((prompt_id, base.filter_name))
-    reason = _drift_reason(base, theirs, reference)
+    reason = missing_drift(theirs, _no_drift(base, reference))
     ours = _text(base.view)
     scores.put(
         "baseline_drift",
@@ -212,12 +235,9 @@ def _drift(
     )
 
 
-def _drift_reason(base: FilteredText, theirs: ReferenceOutput | None, reference: ReferenceRun) -> str | None:
+def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
+    """Why this side has nothing to compare with the reference's output, or None."""
     trace, facts = base.generation.trace, base.generation.facts
-    if theirs is None:
-        return "no reference: the reference run has no output for this prompt"
-    if theirs.reason:
-        return theirs.reason
     if trace is not None and not trace.finite:
         return "not finite: NaN or infinite logits while generating the base"
     if base.view is None:

@@ -70,6 +70,7 @@ def run_one_prompt(pairs: Sequence[Pair], settings: RunSettings, tasks_folder: P
     # Whatever lm_eval and its engines print belongs to its progress; stdout carries the result alone.
     with _ladder_folder(pairs) as folder, contextlib.redirect_stdout(sys.stderr):
         lm = load_model(settings, model_args)
+        _check_template_name(lm, settings.apply_chat_template)
         metadata = {**model_args, "ladder": str(folder)}
         results = lm_eval.simple_evaluate(
             model=lm,
@@ -93,6 +94,19 @@ def run_one_prompt(pairs: Sequence[Pair], settings: RunSettings, tasks_folder: P
         )
     rows = tuple(row for task in tasks for row in results["samples"][task])
     return OnePromptResults(rows, results["configs"][tasks[0]]["metadata"]["sensitivity"])
+
+
+def _check_template_name(lm: Any, name: bool | str) -> None:
+    """A template of this name must exist: lm_eval would take another one without a word."""
+    templates = getattr(getattr(lm, "tokenizer", None), "chat_template", None)
+    if not isinstance(name, str) or templates is None:
+        return  # lm_eval itself refuses a tokenizer without any template
+    if not isinstance(templates, dict) or name not in templates:
+        there = ", ".join(templates) if isinstance(templates, dict) else "one template without a name"
+        raise InputError(
+            f"`--apply_chat_template {name}`: the tokenizer has no chat template of this name; it has {there}. Leave "
+            "the name out."
+        )
 
 
 def parse_arguments(text: str, option: str) -> dict[str, Any]:

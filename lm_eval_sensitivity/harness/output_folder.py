@@ -19,7 +19,7 @@ def check_output_folder() -> None:
     Raises:
         InputError: the folder, or the nearest existing folder above it, takes no files.
     """
-    path = _output_path()
+    path = output_path()
     if path is None:
         return
     target = path.parent if path.suffix == ".json" else path
@@ -34,7 +34,8 @@ def check_output_folder() -> None:
         ) from None
 
 
-def _output_path() -> Path | None:
+def output_path() -> Path | None:
+    """The `--output_path` of the evaluation that is calling, or None."""
     # Tasks are not told the output path. The evaluator that is running us holds the tracker that will
     # save the results; looking at it from here changes nothing in lm_eval.
     import sys

@@ -14,15 +14,22 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.embedder import find_embedder
+from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.harness.closing import RUN_LOG, PairNote, closing_words, pair_note
 from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.filters import VIEWS
 from lm_eval_sensitivity.harness.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generation import FilteredText, SystemFacts
-from lm_eval_sensitivity.harness.measure import measure_pair, metric_names, pair_record, texts_to_embed
+from lm_eval_sensitivity.harness.measure import (
+    Measured,
+    measure_pair,
+    metric_names,
+    pair_record,
+    texts_to_embed,
+)
 from lm_eval_sensitivity.harness.options import Options, model_arguments, parse_options
-from lm_eval_sensitivity.harness.output_folder import check_output_folder
+from lm_eval_sensitivity.harness.output_folder import check_output_folder, output_path
 from lm_eval_sensitivity.harness.plan import PairInstance
 from lm_eval_sensitivity.harness.summary import (
     OfPrompt,
@@ -30,7 +37,6 @@ from lm_eval_sensitivity.harness.summary import (
     mean_over_prompts,
     pairs_in_words,
 )
-from lm_eval_sensitivity.harness.text_distances import TextDistances
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.ladder.tasks import task_names
@@ -73,6 +79,9 @@ class PromptSensitivityTask(ConfigurableTask):
         self._template: dict[str, Any] = {}
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
+        self._notes: list[PairNote] = []
+        self._raw_records: dict[str, Mapping[str, Any]] = {}
+        self._output_path: Path | None = None
         super().__init__(config=settings)
 
     # ---- data
@@ -109,6 +118,8 @@ class PromptSensitivityTask(ConfigurableTask):
         """Open every door before the first token: settings, embedder, reference run, chat template."""
         decoding = self._decoding()
         check_output_folder()
+        self._output_path = output_path()
+        self._notes = []
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
                 f"`--num_fewshot {self.config.num_fewshot}`: prompt_sensitivity tasks have no examples, because "
@@ -133,6 +144,9 @@ class PromptSensitivityTask(ConfigurableTask):
             logger.warning(
                 "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
             )
+        if kwargs.get("world_size", 1) == 1 and not self._predict_only:
+            # A process of several sees only its own part of the pairs, and would count wrongly.
+            RUN_LOG.started(self)
         super().build_all_requests(**{**kwargs, "cache_requests": False})
 
     def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
@@ -219,11 +233,21 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._predict_only or self._distances is None:
             return {"pair": self._with_system(pair_record(base, variant, {}))}
         measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
+        self._take_note(doc, base.filter_name, measured)
         names = self._metric_names(base.filter_name)
         return {
             **{name: self._of_prompt(doc, name, measured.metrics[name]) for name in names},
             "pair": self._with_system(dict(measured.record)),
         }
+
+    def _take_note(self, doc: Mapping[str, Any], filter_name: str, measured: Measured) -> None:
+        if (
+            filter_name == "raw"
+        ):  # lm_eval takes the filters in the order of the YAML, all pairs under one before the next
+            self._raw_records[doc["pair_id"]] = measured.record["variant"]
+        else:
+            distance = measured.metrics["cosine_distance"]
+            self._notes.append(pair_note(doc, self._raw_records[doc["pair_id"]], measured.record, distance))
 
     def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
         return OfPrompt(value, doc["prompt_id"]) if name == "baseline_drift" else value
@@ -251,6 +275,9 @@ class PromptSensitivityTask(ConfigurableTask):
         """The task's configuration with the facts of the run, as lm_eval writes it into the results."""
         config: dict[str, Any] = super().dump_config()
         config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
+        # lm_eval dumps the configuration of every task once, when all results are there.
+        for line in closing_words(RUN_LOG.finished(self, self._notes) or (), self._output_path):
+            logger.info(line)
         return config
 
     def _system(self) -> str | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from lm_eval_sensitivity.ladder.audit_grid import OWN_TEMPLATE, SystemAudit
+from lm_eval_sensitivity.ladder.distances import group
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.load import Ladder
 from lm_eval_sensitivity.ladder.markdown import code, plain, table, visible
@@ -18,15 +19,17 @@ SAMPLE_SEED = 0
 _CONTEXT = 28
 """Characters shown on either side of a change."""
 
-RUNG_MEANINGS = {
+GROUP_MEANINGS = {
     "identical": "nothing; its pairs measure the noise of the system itself",
     "noop": "white space or Unicode spelling that a reader does not see",
     "punctuation": "a visible mark, or the layout of the text",
     "synonym": "one word, replaced by one word",
     "paraphrase": "wording and structure",
     "semantic_change": "the request, slightly: a number, a scope, an audience, a constraint",
-    "positive_control": "the request, entirely: reversed, or on another topic",
+    "control_reversal": "the request, entirely: negated or turned round",
+    "control_topic": "the request, entirely: another topic",
 }
+"""By rung, and by edit for the two kinds of control."""
 AUTHORED_MEANINGS = {
     "identical": "No edit. The same prompt is generated a second time.",
     "synonym_1": "One word is replaced by one word, and the same answer is expected.",
@@ -49,19 +52,22 @@ def subsets_table(ladders: Sequence[Ladder]) -> str:
 
 
 def rungs_table(ladders: Sequence[Ladder], measured: Measured) -> str:
-    """What each rung means, its pairs in every subset, and its median prompt distance."""
-    counts = [Counter(pair.rung for pair in ladder.pairs) for ladder in ladders]
-    full = ladders[0]
-    same = {pair.rung: "yes" if pair.meaning_preserving else "no" for pair in full.pairs}
+    """What each rung means, its pairs in every subset, and its median prompt distance; the controls apart.
+
+    One median over both kinds of control would lie where neither does.
+    """
+    counts = [Counter(group(pair) for pair in ladder.pairs) for ladder in ladders]
+    first = {group(pair): pair for pair in reversed(ladders[0].pairs)}
+    first = {name: first[name] for name in measured.distances.rungs}
     rows = [
         (
-            code(rung),
-            RUNG_MEANINGS[rung],
-            same[rung],
-            *(count[rung] for count in counts),
-            f"{measured.distances.rungs[rung]:.3f}",
+            code(pair.rung) if name == pair.rung else f"{code(pair.rung)}: {code(name)}",
+            GROUP_MEANINGS[name],
+            "yes" if pair.meaning_preserving else "no",
+            *(count[name] for count in counts),
+            _distance(measured.distances.rungs[name]),
         )
-        for rung in full.rungs
+        for name, pair in first.items()
     ]
     headings = ["rung", "what differs", "same answer expected", *_pairs_in(ladders), "median distance"]
     return table(headings, rows, numbers_from=3)
@@ -69,13 +75,13 @@ def rungs_table(ladders: Sequence[Ladder], measured: Measured) -> str:
 
 def edits_table(ladders: Sequence[Ladder], measured: Measured) -> str:
     """Every edit with what it does and an example before and after."""
-    distances = {each.edit: each.median for each in measured.distances.edits}
+    distances = {each.edit: _distance(each.median) for each in measured.distances.edits}
     rows = []
     for edit in ladders[0].edits:
         pair = example_of(edit, ladders)
         before, after = excerpts(pair)
         example = (code(before), code(after))
-        rows.append((code(pair.rung), code(edit), _meaning(edit), *example, f"{distances[edit]:.3f}"))
+        rows.append((code(pair.rung), code(edit), _meaning(edit), *example, distances[edit]))
     headings = ["rung", "edit", "what it does", "before", "after", "median distance"]
     return table(headings, rows, numbers_from=5)
 
@@ -167,6 +173,10 @@ def _held_back(audit: Audit, systems: Iterable[SystemAudit]) -> list[str]:
 def _template_name(audited: SystemAudit) -> str:
     template = audited.system.template
     return "the tokenizer's own" if template == OWN_TEMPLATE else code(str(template))
+
+
+def _distance(median: float | None) -> str:
+    return "none" if median is None else f"{median:.3f}"
 
 
 def _share(n_reached: int, n_pairs: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +19,16 @@ Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 
 @dataclass(frozen=True)
 class EditDistances:
-    """Prompt distances of one edit."""
+    """Prompt distances of one edit; None where no pair has one."""
 
     rung: Rung
     edit: str
     n_pairs: int
-    lower_quartile: float
-    median: float
-    upper_quartile: float
+    n_distances: int
+    """Pairs that have a distance: an embedder reads nothing of `...`."""
+    lower_quartile: float | None
+    median: float | None
+    upper_quartile: float | None
 
 
 def prompt_distances(pairs: Iterable[Pair], encode: Encode) -> dict[str, float]:
@@ -38,7 +41,7 @@ def prompt_distances(pairs: Iterable[Pair], encode: Encode) -> dict[str, float]:
         encode: sentence embedder, for example `load_embedder().encode`.
 
     Returns:
-        Distances in [0, 2]; exactly 0 for equal texts.
+        Distances in [0, 2]; exactly 0 for equal texts, nan where the embedder reads nothing of a text.
 
     Example:
         >>> prompt_distances([], lambda texts: np.zeros((len(texts), 2)))
@@ -59,15 +62,47 @@ def distances_by_edit(pairs: Iterable[Pair], distances: Mapping[str, float]) -> 
         pairs: ladder rows.
         distances: by pair id, as `prompt_distances` gives them.
     """
-    found: dict[tuple[Rung, str], list[float]] = {}
+    by_edit: dict[tuple[Rung, str], list[float]] = {}
     for pair in pairs:
-        found.setdefault((pair.rung, pair.edit), []).append(distances[pair.pair_id])
-    return [
-        EditDistances(rung, edit, len(values), *_quartiles(values)) for (rung, edit), values in found.items()
-    ]
+        by_edit.setdefault((pair.rung, pair.edit), []).append(distances[pair.pair_id])
+    found = []
+    for (rung, edit), values in by_edit.items():
+        there = _without_nan(values)
+        found.append(EditDistances(rung, edit, len(values), len(there), *_quartiles(there)))
+    return found
 
 
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+def median_distances(pairs: Iterable[Pair], distances: Mapping[str, float]) -> dict[str, float | None]:
+    """Median distance by `group`, in ladder order.
+
+    Pairs without a distance are left out; a group in which no pair has one has None.
+
+    Args:
+        pairs: ladder rows.
+        distances: by pair id, as `prompt_distances` gives them.
+
+    Example:
+        >>> median_distances([], {})
+        {}
+    """
+    by_group: dict[str, list[float]] = {}
+    for pair in pairs:
+        by_group.setdefault(group(pair), []).append(distances[pair.pair_id])
+    return {name: _quartiles(_without_nan(values))[1] for name, values in by_group.items()}
+
+
+def group(pair: Pair) -> str:
+    """The rung of a pair; for a control its edit, because a reversal stays near and a topic goes far."""
+    return pair.edit if pair.rung == "positive_control" else pair.rung
+
+
+def _without_nan(values: Iterable[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float] | tuple[None, None, None]:
+    if not values:
+        return None, None, None
     if len(values) == 1:
         return values[0], values[0], values[0]
     lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")

@@ -14,32 +14,35 @@ MAX_ROWS = 1_000_000
 """Most rows of one subset."""
 
 
-def read_limited(path: Path) -> bytes:
+def read_limited(path: Path, kind: str = "ladder file") -> bytes:
     """The bytes of a file that is not larger than `MAX_FILE_BYTES`.
+
+    Args:
+        path: what to read.
+        kind: what messages call it.
 
     Raises:
         InputError: the file is missing, a directory, unreadable, empty or too large.
     """
     try:
         if not path.exists():
-            raise InputError(f"The ladder file `{path}` does not exist. Check the path.")
+            raise InputError(f"The {kind} `{path}` does not exist. Check the path.")
         if not path.is_file():
             # A folder, or a pipe that would be read for ever.
-            raise InputError(f"`{path}` is not a regular file. Give a .parquet, .jsonl or .yaml file.")
+            raise InputError(f"The {kind} `{path}` is not a regular file. Give the path of a file.")
         with path.open("rb") as stream:
             # One byte more than allowed: a file that grows between a size check and the read cannot slip in.
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(
-            f"The ladder file `{path}` cannot be read: {error.strerror}. Check its permissions."
+            f"The {kind} `{path}` cannot be read: {error.strerror}. Check its permissions."
         ) from None
     if len(content) > MAX_FILE_BYTES:
         raise InputError(
-            f"The ladder file `{path}` is larger than {MAX_FILE_BYTES} bytes, the accepted maximum. Split it "
-            "into several subsets."
+            f"The {kind} `{path}` is larger than {MAX_FILE_BYTES} bytes, the accepted maximum. Split it."
         )
     if not content:
-        raise InputError(f"The ladder file `{path}` is empty. Give a file with rows, or build it again.")
+        raise InputError(f"The {kind} `{path}` is empty. Give a file with content, or build it again.")
     return content
 
 
@@ -54,6 +57,5 @@ def decode_utf8(content: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"The ladder file `{path}` is not valid UTF-8 at line {line} (byte {error.start}). Save it as "
-            "UTF-8."
+            f"The file `{path}` is not valid UTF-8 at line {line} (byte {error.start}). Save it as UTF-8."
         ) from None

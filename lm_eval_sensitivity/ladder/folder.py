@@ -7,9 +7,17 @@ from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import build_pairs
-from lm_eval_sensitivity.ladder.card import CARD_FILE, build_card, is_generated, read_card
+from lm_eval_sensitivity.ladder.card import (
+    CARD_FILE,
+    build_card,
+    is_generated,
+    is_minimal,
+    minimal_card,
+    read_card,
+    title_of,
+)
 from lm_eval_sensitivity.ladder.front_matter import SubsetFacts, subset_facts
-from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_ladder
+from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_ladder, subset_files
 from lm_eval_sensitivity.ladder.measured import MEASURED_FILE, check_measured, read_measured
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
@@ -62,7 +70,7 @@ def pairs_of_sources(sources: Path) -> dict[str, tuple[Pair, ...]]:
 
 
 def write_card(folder: Path) -> None:
-    """Build the card of a folder and write it.
+    """Build the card of a folder and write it over whatever card stands there.
 
     Raises:
         InputError: as `card_of_folder`.
@@ -70,17 +78,44 @@ def write_card(folder: Path) -> None:
     (folder / CARD_FILE).write_text(card_of_folder(folder), encoding="utf-8", newline="\n")
 
 
-def card_of_folder(folder: Path) -> str:
-    """The card that a folder's rows and measurements give, whatever card stands there.
+def card_of_folder(folder: Path, title: str | None = None) -> str:
+    """The card that a folder's files give: the published ladder's, or the minimal one of an own ladder.
+
+    Args:
+        folder: dataset folder.
+        title: of a minimal card; None keeps that of the minimal card that stands there, else takes the
+            folder's name.
 
     Raises:
-        InputError: the rows do not load, or nothing was measured on exactly these rows.
+        InputError: the rows do not load, or it is the published ladder and nothing was measured on
+            exactly these rows.
     """
     content = read_folder(folder)
+    if not is_published_ladder(folder, content):
+        return minimal_card(title or _title(folder), content.ladders, content.facts)
     path = folder / MEASURED_FILE
     measured = read_measured(path)
     check_measured(measured, content.ladders[0], path)
     return build_card(content.ladders, content.facts, measured)
+
+
+def is_published_ladder(folder: Path, content: FolderContent) -> bool:
+    """True for a folder in the form of the published ladder: its three subsets and the sources they come from.
+
+    A minimal card in the folder says of itself that the ladder is somebody's own, whatever its form.
+    """
+    card = folder / CARD_FILE
+    return (
+        tuple(ladder.subset for ladder in content.ladders) == SUBSETS
+        and (folder / "sources" / LADDER_FILE).is_file()
+        and not (card.exists() and is_minimal(read_card(card)))
+    )
+
+
+def _title(folder: Path) -> str:
+    card = folder / CARD_FILE
+    text = read_card(card) if card.exists() else ""
+    return (title_of(text, card) if is_minimal(text) else None) or folder.resolve().name
 
 
 def read_folder(folder: Path) -> FolderContent:
@@ -89,7 +124,10 @@ def read_folder(folder: Path) -> FolderContent:
     Raises:
         InputError: there is none, one does not load, or they have different versions.
     """
-    files = subset_files(folder)
+    # The Hub has a name of its own for the only subset of a dataset.
+    files = {
+        SINGLE_SUBSET if file.parent == folder else name: file for name, file in subset_files(folder).items()
+    }
     ladders = tuple(replace(load_ladder(str(file)), subset=name) for name, file in files.items())
     versions = {ladder.version for ladder in ladders}
     if len(versions) > 1:
@@ -99,21 +137,3 @@ def read_folder(folder: Path) -> FolderContent:
         )
     facts = tuple(subset_facts(folder, name, file) for name, file in files.items())
     return FolderContent(ladders, facts)
-
-
-def subset_files(folder: Path) -> dict[str, Path]:
-    """The parquet file of every subset of a dataset folder, largest subset first.
-
-    Raises:
-        InputError: the folder has none.
-    """
-    found = {path.parent.name: path for path in sorted(folder.glob(f"*/{SUBSET_FILE}"))}
-    if not found and (folder / SUBSET_FILE).is_file():
-        return {SINGLE_SUBSET: folder / SUBSET_FILE}
-    if not found:
-        raise InputError(
-            f"The folder `{folder}` holds no ladder: accepted is `{SUBSET_FILE}`, or `<subset>/{SUBSET_FILE}` with a "
-            "subset such as 'full'. Check the path, or build it."
-        )
-    order = [name for name in SUBSETS if name in found]
-    return {name: found[name] for name in [*order, *(name for name in found if name not in order)]}

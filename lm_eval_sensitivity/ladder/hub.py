@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import brief, quoted
 
-_PREFIX = "hf://datasets/"
+HUB_PREFIX = "hf://datasets/"
 _HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?")
 
 
@@ -43,7 +44,7 @@ def parse_hub_source(source: str) -> HubSource | None:
         >>> parse_hub_source("./my-ladder") is None
         True
     """
-    match = _HUB_ID.fullmatch(source.removeprefix(_PREFIX))
+    match = _HUB_ID.fullmatch(source.removeprefix(HUB_PREFIX))
     if match:
         return HubSource(match["repo"], match["revision"])
     if source.startswith("hf:"):
@@ -76,16 +77,18 @@ def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
             allow_patterns=[f"{subset}/test.parquet" for subset in subsets] + ["test.parquet"],
         )
     except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
-        problem = str(error).strip().splitlines()
         raise InputError(
             f"`source` is {hub.name!r}: there is no such local folder, and the Hub dataset cannot be "
-            f"fetched: {(problem or [type(error).__name__])[0][:200]}. Check the name, the revision and the "
-            "network."
+            f"fetched: {brief(str(error)) or type(error).__name__}. Check the name, the revision and the network."
         ) from None
     return Path(folder)
 
 
 # ---- publishing
+
+_NOT_INSTALLED = (
+    "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
+)
 
 _LADDER_FILE = re.compile(r"(?:[^/]+/)?test\.parquet|sources/[^/]+\.yaml")
 """What a version of a ladder consists of, besides the card and eval.yaml."""
@@ -125,9 +128,8 @@ def publish(
     try:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
     except ImportError:
-        raise InputError(
-            "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
-        ) from None
+        raise InputError(_NOT_INSTALLED) from None
+    check_repo_id(repo_id)
     api = HfApi()
     with _one_sentence(repo_id):
         api.create_repo(repo_id, repo_type="dataset", private=private or None, exist_ok=True)
@@ -164,6 +166,28 @@ def publish(
     return Published(repo_id, tag, bool(info.private), changed=True)
 
 
+def check_repo_id(repo_id: str) -> None:
+    """Raise InputError unless the Hub accepts a name for a dataset `ORG/NAME`; nothing is asked of the network.
+
+    Raises:
+        InputError: besides, huggingface_hub is not installed: the rule is its own.
+    """
+    try:
+        from huggingface_hub.utils import HFValidationError, validate_repo_id
+    except ImportError:
+        raise InputError(_NOT_INSTALLED) from None
+    try:
+        validate_repo_id(repo_id)
+        problem = "" if repo_id.count("/") == 1 else "There is no `/` between an account and a name"
+    except HFValidationError as error:
+        problem = brief(str(error))
+    if problem:
+        raise InputError(
+            f"`ORG/NAME` is {quoted(repo_id)}, which the Hub does not accept: {problem}. Correct the name, such as "
+            "'my-org/my-ladder'."
+        )
+
+
 def _tree(api: Any, repo_id: str, revision: str) -> dict[str, Any]:
     """The files of a revision by path."""
     entries = api.list_repo_tree(repo_id, repo_type="dataset", revision=revision, recursive=True)
@@ -184,7 +208,7 @@ def _check_same(tree: Mapping[str, Any], files: Mapping[str, bytes], repo_id: st
 
 
 def _named(paths: Sequence[str]) -> str:
-    shown = ", ".join(repr(path[:80]) for path in paths[:5])
+    shown = ", ".join(map(quoted, paths[:5]))
     return shown if len(paths) <= 5 else f"{shown} and {len(paths) - 5} more"
 
 
@@ -209,10 +233,7 @@ def _one_sentence(repo_id: str) -> Iterator[None]:
 def _what_to_do(error: Exception, repo_id: str) -> str:
     from huggingface_hub import errors
 
-    # What a server says may hold anything, and it goes to a terminal.
-    problem = (
-        "".join(c for c in " ".join(str(error).split())[:300] if c.isprintable()) or type(error).__name__
-    )
+    problem = brief(str(error)) or type(error).__name__
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
         return (
@@ -231,7 +252,7 @@ def _what_to_do(error: Exception, repo_id: str) -> str:
         )
     if status is None:
         return (
-            f"The Hub cannot be reached to publish {repo_id!r}: {problem} Check the network, and HF_HUB_OFFLINE, and "
+            f"The Hub cannot be reached to publish {repo_id!r}: {problem}. Check the network, and HF_HUB_OFFLINE, and "
             "run the same command again: nothing is published twice."
         )
     return f"The Hub refuses to publish {repo_id!r} ({status}): {problem}. Correct that and run the command again."

@@ -24,7 +24,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             continue
         where = f"`{path}`, line {number}"
         try:
-            row = json.loads(line, object_pairs_hook=_unique)
+            row = json.loads(line, object_pairs_hook=unique_fields)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{where} is not a JSON object: {str(error)[:200]}. Write one object per line."
@@ -38,7 +38,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_fields(items: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object as a dictionary; a repeated key is an error instead of a silent last one wins."""
     names = dict(items)
     if len(names) < len(items):

@@ -151,31 +151,51 @@ def packaged_folder() -> Path:
     )
 
 
-def _from_folder(folder: Path, name: str, subset: str) -> Ladder:
+def subset_files(folder: Path) -> dict[str, Path]:
+    """The parquet file of every subset of a folder, largest subset first.
+
+    A folder holds `<subset>/test.parquet` for every subset, or a single subset: the one parquet file in it, whose
+    name without its suffix names the subset. Where subsets stand, files beside them are no ladder.
+
+    Raises:
+        InputError: it has none, has several parquet files without subsets, or cannot be read.
+
+    Example:
+        >>> [file.parent.name for file in subset_files(packaged_folder()).values()][0]
+        'full'
+    """
     try:
-        available = {path.parent.name: path for path in sorted(folder.glob(f"*/{SUBSET_FILE}"))}
+        found = {path.parent.name: path for path in sorted(folder.glob(f"*/{SUBSET_FILE}"))}
         single = sorted(folder.glob("*.parquet"))
     except OSError as error:
         raise InputError(
             f"The folder `{folder}` cannot be read: {error.strerror}. Check its permissions."
         ) from None
-    if not available and len(single) == 1:
-        _check_subset_name(subset, [*SUBSETS, single[0].stem])
-        return _from_file(single[0], name, single[0].stem)
-    if not available:
+    if not found and len(single) == 1:
+        return {single[0].stem: single[0]}
+    if not found:
         raise InputError(
             f"The folder `{folder}` holds no ladder: accepted is one parquet file, or "
             f"`<subset>/{SUBSET_FILE}` with a subset such as {', '.join(map(repr, SUBSETS))}. Check the path."
         )
-    chosen = _choose_subset(subset, tuple(available), folder)
-    return _from_file(available[chosen], name, chosen)
+    order = [name for name in SUBSETS if name in found]
+    return {name: found[name] for name in [*order, *(name for name in found if name not in order)]}
+
+
+def _from_folder(folder: Path, name: str, subset: str) -> Ladder:
+    files = subset_files(folder)
+    only = next(iter(files.values()))
+    if only.parent == folder:
+        _check_subset_name(subset, [*SUBSETS, only.stem])
+        return _from_file(only, name, only.stem)
+    chosen = _choose_subset(subset, tuple(files), folder)
+    return _from_file(files[chosen], name, chosen)
 
 
 def _choose_subset(subset: str, available: tuple[str, ...], folder: Path) -> str:
     _check_subset_name(subset, [*SUBSETS, *available])
     if subset == LARGEST:
-        present = [name for name in SUBSETS if name in available] or list(available)
-        return present[0]
+        return available[0]
     if subset not in available:
         raise InputError(
             f"`subset` is {subset!r}, which `{folder}` does not have; available: "

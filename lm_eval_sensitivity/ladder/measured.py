@@ -7,15 +7,21 @@ audit of tokenizers and chat templates. Rows that change make both stale, and a 
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import brief
 from lm_eval_sensitivity.ladder.audit_grid import System, SystemAudit
-from lm_eval_sensitivity.ladder.distances import EditDistances, Encode, distances_by_edit, prompt_distances
+from lm_eval_sensitivity.ladder.distances import (
+    EditDistances,
+    Encode,
+    distances_by_edit,
+    median_distances,
+    prompt_distances,
+)
 from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
 from lm_eval_sensitivity.ladder.load import Ladder
 
@@ -31,8 +37,8 @@ class Distances:
     """Of the ladder that was measured."""
     embedder: Mapping[str, Any]
     """The embedder's identity: name, revision, hash of its weights."""
-    rungs: Mapping[str, float]
-    """Median of all pairs of a rung."""
+    rungs: Mapping[str, float | None]
+    """Median by rung, and by edit for the two kinds of control; None where no pair has a distance."""
     edits: tuple[EditDistances, ...]
 
 
@@ -69,11 +75,8 @@ def measure_distances(ladder: Ladder, encode: Encode, embedder: Mapping[str, Any
         embedder: its identity, as plain values.
     """
     by_pair = prompt_distances(ladder.pairs, encode)
-    rungs: dict[str, float] = {
-        rung: round(statistics.median(by_pair[pair.pair_id] for pair in ladder.rung(rung)), _DIGITS)
-        for rung in ladder.rungs
-    }
-    edits = (_rounded(each) for each in distances_by_edit(ladder.pairs, by_pair))
+    rungs = {name: _rounded(median) for name, median in median_distances(ladder.pairs, by_pair).items()}
+    edits = (_with_fewer_digits(each) for each in distances_by_edit(ladder.pairs, by_pair))
     return Distances(ladder.content_hash, dict(embedder), rungs, tuple(edits))
 
 
@@ -90,7 +93,7 @@ def write_measured(measured: Measured, path: Path) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    text = json.dumps(asdict(measured), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(asdict(measured), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     unfinished = path.with_name(path.name + ".unfinished")
     try:
         unfinished.write_text(text, encoding="utf-8")
@@ -118,7 +121,7 @@ def read_measured(path: Path) -> Measured:
             None if audit is None else _audit(audit),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        problem = f"{type(error).__name__}: {error}"[:200]
+        problem = brief(f"{type(error).__name__}: {error}")
         raise InputError(f"`{path}` cannot be read back ({problem}). {_how_to_measure(path)}") from None
 
 
@@ -142,14 +145,22 @@ def _how_to_measure(path: Path) -> str:
     )
 
 
-def _rounded(each: EditDistances) -> EditDistances:
-    quartiles = (round(value, _DIGITS) for value in (each.lower_quartile, each.median, each.upper_quartile))
-    return EditDistances(each.rung, each.edit, each.n_pairs, *quartiles)
+def _with_fewer_digits(each: EditDistances) -> EditDistances:
+    return replace(
+        each,
+        lower_quartile=_rounded(each.lower_quartile),
+        median=_rounded(each.median),
+        upper_quartile=_rounded(each.upper_quartile),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
 
 
 def _distances(content: Mapping[str, Any]) -> Distances:
     edits = tuple(EditDistances(**each) for each in content["edits"])
-    rungs = {str(rung): float(median) for rung, median in content["rungs"].items()}
+    rungs = {str(name): None if value is None else float(value) for name, value in content["rungs"].items()}
     return Distances(str(content["content_hash"]), dict(content["embedder"]), rungs, edits)
 
 

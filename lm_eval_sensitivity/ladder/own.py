@@ -13,13 +13,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.jsonl import unique_fields
 from lm_eval_sensitivity.ladder.sources import (
     AUTHORED_EDITS,
     AuthoredPrompt,
@@ -28,7 +29,7 @@ from lm_eval_sensitivity.ladder.sources import (
     check_category,
     read_source,
 )
-from lm_eval_sensitivity.types import UNCATEGORIZED
+from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category
 
 PROMPT_FIELD = "prompt"
 MAX_PROMPTS = 10_000
@@ -58,13 +59,15 @@ class OwnPrompts:
     """Fields of the file that mean nothing here."""
     repeated: tuple[str, ...]
     """Places of prompts that were left out because the same text stands before them."""
+    notes: tuple[str, ...]
+    """Whole sentences: what was read otherwise than it stands there."""
 
 
 def read_own_file(
     path: Path,
     *,
-    prompt_field: str = PROMPT_FIELD,
-    version: str = "1",
+    prompt_field: str | None = None,
+    version: str | None = None,
     limit: int | None = None,
     skip_repeated: bool = False,
 ) -> OwnPrompts:
@@ -72,8 +75,8 @@ def read_own_file(
 
     Args:
         path: the suffix decides the format.
-        prompt_field: the field of a CSV or JSON lines file that holds the prompt.
-        version: the ladder version that the rows carry; a YAML file has its own.
+        prompt_field: the field of a CSV or JSON lines file that holds the prompt; None is `prompt`.
+        version: the ladder version that the rows carry; None is "1". A YAML file has its own.
         limit: read only so many prompts; None reads all.
         skip_repeated: leave out a prompt that stands there before, instead of refusing it.
 
@@ -83,23 +86,76 @@ def read_own_file(
     """
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
-        source = read_source(path)
-        return OwnPrompts(Source(source.ladder_version, source.prompts[:limit]), (), ())
+        _refuse_option("--prompt-field", prompt_field, path)
+        _refuse_option("--ladder-version", version, path)
+        return _from_yaml(path, limit, skip_repeated)
+    if suffix == ".txt":
+        _refuse_option("--prompt-field", prompt_field, path)
     readers = {".txt": _text_rows, ".csv": _csv_rows, ".jsonl": _json_rows}
     if suffix not in readers:
         raise InputError(
-            f"`{path}` ends in {suffix or 'nothing'!r}; accepted are files ending in {', '.join(FILE_SUFFIXES)}, "
-            "or a Hub dataset 'ORG/NAME'. Save the prompts in one of these forms."
+            f"`{path}` does not end in {', '.join(FILE_SUFFIXES)}, and is no Hub dataset 'ORG/NAME'. Save the prompts "
+            "in one of these forms."
         )
-    rows = readers[suffix](decode_utf8(read_limited(path), path), path)
-    field = PROMPT_FIELD if suffix == ".txt" else prompt_field
-    return own_prompts(rows[:limit], f"`{path}`", field, version=version, skip_repeated=skip_repeated)
+    rows = readers[suffix](decode_utf8(read_limited(path, "file"), path), path)
+    return own_prompts(
+        rows[:limit], f"`{path}`", prompt_field or PROMPT_FIELD, version=version, skip_repeated=skip_repeated
+    )
+
+
+def _refuse_option(option: str, value: object, path: Path) -> None:
+    if value is not None:
+        raise InputError(f"`{option}` means nothing for `{path}`: its format says it already. Leave it out.")
+
+
+def _from_yaml(path: Path, limit: int | None, skip_repeated: bool) -> OwnPrompts:
+    source = read_source(path)
+    rows = [
+        OwnRow(f"`{path}`, prompt {each.prompt_id!r}", {PROMPT_FIELD: each})
+        for each in source.prompts[:limit]
+    ]
+    _check_number(rows, f"`{path}`")
+    distinct, repeated = _distinct(rows, lambda row: str(row.fields[PROMPT_FIELD].base), skip_repeated)
+    prompts = tuple(row.fields[PROMPT_FIELD] for row in distinct.values())
+    return OwnPrompts(Source(source.ladder_version, prompts), (), repeated, ())
 
 
 def own_prompts(
-    rows: Sequence[OwnRow], where: str, prompt_field: str, *, version: str, skip_repeated: bool
+    rows: Sequence[OwnRow],
+    where: str,
+    prompt_field: str,
+    *,
+    version: str | None,
+    skip_repeated: bool,
+    foreign: bool = False,
 ) -> OwnPrompts:
-    """Rows of any origin as checked prompts; see `read_own_file` for the arguments."""
+    """Rows of any origin as checked prompts; see `read_own_file` for the arguments.
+
+    Args:
+        rows: what was read.
+        where: the file or dataset, for messages.
+        prompt_field: the field that holds the prompt.
+        version: the ladder version; None is "1".
+        skip_repeated: leave out repeated prompts.
+        foreign: somebody else's data, whose other columns nobody can correct: what does not fit is noted
+            instead of refused.
+    """
+    _check_number(rows, where)
+    accepted = (prompt_field, *OPTIONAL_FIELDS)
+    unused = tuple(dict.fromkeys(name for row in rows for name in row.fields if name not in accepted))
+    if not foreign:
+        _refuse_near_names(unused, rows, accepted, where)
+    distinct, repeated = _distinct(rows, lambda row: _text(row, prompt_field), skip_repeated)
+    ids, id_notes = _ids(list(distinct.values()), foreign)
+    categories, category_notes = _categories(list(distinct.values()), foreign)
+    prompts = tuple(
+        AuthoredPrompt(prompt_id, category, text, _variants(row, text))
+        for prompt_id, category, (text, row) in zip(ids, categories, distinct.items(), strict=True)
+    )
+    return OwnPrompts(Source(version or "1", prompts), unused, repeated, (*id_notes, *category_notes))
+
+
+def _check_number(rows: Sequence[OwnRow], where: str) -> None:
     if not rows:
         raise InputError(f"{where} holds no prompt. Write at least one.")
     if len(rows) > MAX_PROMPTS:
@@ -107,41 +163,64 @@ def own_prompts(
             f"{where} holds more than {MAX_PROMPTS} prompts, the accepted maximum. Take a part of them with "
             "`--limit`."
         )
-    accepted = (prompt_field, *OPTIONAL_FIELDS)
-    unused = tuple(dict.fromkeys(name for row in rows for name in row.fields if name not in accepted))
-    _refuse_near_names(unused, rows, accepted, where)
-    known: dict[str, OwnRow] = {}
+
+
+def _distinct(
+    rows: Iterable[OwnRow], text_of: Callable[[OwnRow], str], skip_repeated: bool
+) -> tuple[dict[str, OwnRow], tuple[str, ...]]:
+    """Rows by their prompt, and the places of those whose prompt stands there before."""
+    found: dict[str, OwnRow] = {}
     repeated: list[str] = []
     for row in rows:
-        text = _text(row, prompt_field)
-        first = known.setdefault(text, row)
-        if first is not row:
-            if not skip_repeated:
-                raise InputError(
-                    f"{row.place} repeats the prompt of {first.place}. Remove one of them, or leave repeated "
-                    "prompts out with `--skip-repeated`."
-                )
-            repeated.append(row.place)
-    ids = _ids(list(known.values()))
-    prompts = tuple(
-        _prompt(row, prompt_id, text) for prompt_id, (text, row) in zip(ids, known.items(), strict=True)
+        first = found.setdefault(text_of(row), row)
+        if first is row:
+            continue
+        if not skip_repeated:
+            raise InputError(
+                f"{row.place} repeats the prompt of {first.place}. Remove one of them, or leave repeated "
+                "prompts out with `--skip-repeated`."
+            )
+        repeated.append(row.place)
+    return found, tuple(repeated)
+
+
+def _categories(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[Category], tuple[str, ...]]:
+    """One category per row; in foreign data an unknown one is left out, and noted."""
+    found: list[Category] = []
+    unknown: list[str] = []
+    for row in rows:
+        given = row.fields.get("category")
+        name = UNCATEGORIZED if given in (None, "") else str(given)
+        if foreign and name not in (*CATEGORIES, UNCATEGORIZED):
+            unknown.append(name)
+            name = UNCATEGORIZED
+        found.append(check_category(name, row.place))
+    if not unknown:
+        return found, ()
+    return found, (
+        f"{len(unknown)} rows have a category of another kind, as {unknown[0][:80]!r} is: they are uncategorized.",
     )
-    return OwnPrompts(Source(version, prompts), unused, tuple(repeated))
 
 
-def _prompt(row: OwnRow, prompt_id: str, text: str) -> AuthoredPrompt:
-    category = str(row.fields.get("category") or UNCATEGORIZED)
-    variants = {
-        edit: AuthoredVariant(_text(row, edit), str(row.fields.get(f"{edit}_reason") or ""))
-        for edit in AUTHORED_EDITS
-        if row.fields.get(edit) not in (None, "")
-    }
-    for edit, variant in variants.items():
+def _variants(row: OwnRow, text: str) -> dict[str, AuthoredVariant]:
+    """The authored variants of a row, by edit."""
+    variants = {}
+    for edit in AUTHORED_EDITS:
+        reason = row.fields.get(f"{edit}_reason") or ""
+        if row.fields.get(edit) in (None, ""):
+            if reason:
+                raise InputError(
+                    f"{row.place}: `{edit}_reason` is there, but `{edit}` is not. Write the variant, or leave the "
+                    "reason empty."
+                )
+            continue
+        variant = AuthoredVariant(_text(row, edit), str(reason))
         if variant.text == text:
             raise InputError(
                 f"{row.place}: `{edit}` equals the prompt. Change its wording, or leave the field empty."
             )
-    return AuthoredPrompt(prompt_id, check_category(category, row.place), text, variants)
+        variants[edit] = variant
+    return variants
 
 
 def _text(row: OwnRow, field: str) -> str:
@@ -167,26 +246,41 @@ def _text(row: OwnRow, field: str) -> str:
     return value
 
 
-def _ids(rows: Sequence[OwnRow]) -> list[str]:
+def _ids(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[str], tuple[str, ...]]:
     """One id per row: from its field `id`, in the form that a ladder accepts, else its number."""
-    width = len(str(len(rows)))
+    numbered = [f"prompt-{number:0{len(str(len(rows)))}d}" for number in range(1, len(rows) + 1)]
     found: dict[str, OwnRow] = {}
-    for number, row in enumerate(rows, 1):
+    rewritten: list[tuple[str, str]] = []
+    for row, number in zip(rows, numbered, strict=True):
         given = row.fields.get("id")
-        if given in (None, ""):
-            name = f"prompt-{number:0{width}d}"
-        else:
-            name = "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
-            if not name or len(name) > 200:
-                raise InputError(
-                    f"{row.place}: `id` is {str(given)[:80]!r}; accepted are up to 200 characters with letters a to "
-                    "z or digits among them. Rename it."
-                )
-        if found.setdefault(name, row) is not row:
-            raise InputError(
-                f"{row.place} has the id {name!r}, as {found[name].place} does. Rename one of them."
+        name = number if given in (None, "") else "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
+        problem = _id_problem(name, row, found)
+        if problem and foreign:
+            return numbered, (
+                "The column `id` cannot name prompts (" + problem + "): they are numbered instead.",
             )
-    return list(found)
+        if problem:
+            raise InputError(f"{row.place}: {problem}. Rename it.")
+        found[name] = row
+        if given not in (None, "") and name != str(given):
+            rewritten.append((str(given)[:80], name))
+    if not rewritten:
+        return list(found), ()
+    old, new = rewritten[0]
+    return list(found), (
+        f"{len(rewritten)} ids were rewritten to lower-case letters, digits and hyphens, as {old!r} to {new!r}.",
+    )
+
+
+def _id_problem(name: str, row: OwnRow, found: Mapping[str, OwnRow]) -> str | None:
+    given = str(row.fields.get("id"))[:80]
+    if not name or len(name) > 200:
+        return (
+            f"`id` is {given!r}; accepted are up to 200 characters with letters a to z or digits among them"
+        )
+    if name in found:
+        return f"`id` is {given!r}, which is {name!r} in a ladder, as that of {found[name].place} is"
+    return None
 
 
 def _refuse_near_names(
@@ -204,7 +298,7 @@ def _refuse_near_names(
 
 def _text_rows(text: str, path: Path) -> list[OwnRow]:
     # Not splitlines: it also cuts at U+2028 and form feeds, which may stand inside a prompt.
-    lines = enumerate(text.replace("\r\n", "\n").split("\n"), 1)
+    lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1)
     return [
         OwnRow(f"`{path}`, line {number}", {PROMPT_FIELD: line}) for number, line in lines if line.strip()
     ]
@@ -241,7 +335,7 @@ def _json_rows(text: str, path: Path) -> list[OwnRow]:
             continue
         place = f"`{path}`, line {number}"
         try:
-            fields = json.loads(line)
+            fields = json.loads(line, object_pairs_hook=unique_fields)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{place} is not a JSON object: {str(error)[:200]}. Write one object per line."

@@ -7,7 +7,7 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.hub import HubSource
-from lm_eval_sensitivity.ladder.own import MAX_PROMPTS, OwnPrompts, OwnRow, own_prompts
+from lm_eval_sensitivity.ladder.own import MAX_PROMPTS, PROMPT_FIELD, OwnPrompts, OwnRow, own_prompts
 
 
 def read_own_dataset(
@@ -15,8 +15,8 @@ def read_own_dataset(
     *,
     config: str | None = None,
     split: str | None = None,
-    prompt_field: str,
-    version: str = "1",
+    prompt_field: str | None = None,
+    version: str | None = None,
     limit: int | None = None,
     skip_repeated: bool = False,
 ) -> OwnPrompts:
@@ -26,8 +26,8 @@ def read_own_dataset(
         hub: repository and revision.
         config: configuration of the dataset; None where it has one.
         split: split of the dataset; None where it has one.
-        prompt_field: the column that holds the prompt.
-        version: the ladder version that the rows carry.
+        prompt_field: the column that holds the prompt; None is `prompt`.
+        version: the ladder version that the rows carry; None is "1".
         limit: read only so many rows; None reads all.
         skip_repeated: leave out a prompt that stands there before, instead of refusing it.
 
@@ -45,7 +45,14 @@ def read_own_dataset(
         ]
     except Exception as error:  # noqa: BLE001 - reading streams over the network and parses strangers' files
         raise _unreadable(hub, error) from None
-    return own_prompts(found, f"`{hub.name}`", prompt_field, version=version, skip_repeated=skip_repeated)
+    return own_prompts(
+        found,
+        f"`{hub.name}`",
+        prompt_field or PROMPT_FIELD,
+        version=version,
+        skip_repeated=skip_repeated,
+        foreign=True,
+    )
 
 
 def _load(hub: HubSource, config: str | None) -> Any:

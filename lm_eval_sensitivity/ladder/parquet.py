@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import brief
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, MAX_ROWS, read_limited
 from lm_eval_sensitivity.ladder.schema import (
     COLUMNS,
@@ -77,9 +78,9 @@ def read_parquet(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     except InputError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = brief(str(error)) or type(error).__name__
         raise InputError(
-            f"`{path}` is not a readable parquet file: {problem[:200]}. Download or build it again."
+            f"`{path}` is not a readable parquet file: {problem}. Download or build it again."
         ) from None
     stored = file.schema_arrow.metadata or {}
     return rows, {

@@ -10,7 +10,14 @@ from pathlib import Path
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.card import CARD_FILE, check_own_card, is_generated, minimal_card, read_card
 from lm_eval_sensitivity.ladder.files import read_limited
-from lm_eval_sensitivity.ladder.folder import FolderContent, card_of_folder, pairs_of_sources, read_folder
+from lm_eval_sensitivity.ladder.folder import (
+    FolderContent,
+    card_of_folder,
+    is_published_ladder,
+    pairs_of_sources,
+    read_folder,
+)
+from lm_eval_sensitivity.ladder.load import SUBSET_FILE
 from lm_eval_sensitivity.ladder.schema import content_hash
 
 EVAL_FILE = "eval.yaml"
@@ -36,7 +43,7 @@ def prepare(folder: Path, title: str, *, with_eval_file: bool = True) -> Publica
 
     Args:
         folder: a published form with subsets, sources and card, or a single `test.parquet`.
-        title: heading of the card that is made for a folder without one.
+        title: heading of the minimal card that an own ladder gets, where nobody wrote it one.
         with_eval_file: leave `eval.yaml` out if False.
 
     Raises:
@@ -55,10 +62,20 @@ def prepare(folder: Path, title: str, *, with_eval_file: bool = True) -> Publica
     sources = sorted((folder / "sources").glob("*.yaml"))
     if sources:
         _check_sources(folder, content)
+    _check_names(folder, content)
     parquet = [folder / facts.path for facts in content.facts]
     eval_files = [folder / EVAL_FILE] if with_eval_file and (folder / EVAL_FILE).exists() else []
     files = {path.relative_to(folder).as_posix(): _read(path) for path in [*eval_files, *parquet, *sources]}
     return Publication(version, {CARD_FILE: _card(folder, title, content).encode("utf-8"), **files})
+
+
+def _check_names(folder: Path, content: FolderContent) -> None:
+    """On the Hub no other parquet file is fetched."""
+    for facts in content.facts:
+        if Path(facts.path).name != SUBSET_FILE:
+            raise InputError(
+                f"`{folder / facts.path}` is not published under this name; accepted is `{SUBSET_FILE}`. Rename it."
+            )
 
 
 def _check_sources(folder: Path, content: FolderContent) -> None:
@@ -80,6 +97,9 @@ def _card(folder: Path, title: str, content: FolderContent) -> str:
     card = read_card(path)
     if not is_generated(card):
         check_own_card(card, content.facts, path)
+    elif not is_published_ladder(folder, content):
+        # Not compared with what stands there: the heading is the name that it is published under this time.
+        return minimal_card(title, content.ladders, content.facts)
     elif card != card_of_folder(folder):
         raise InputError(
             f"`{path}` is not the card that the rows give. Run `python -m lm_eval_sensitivity.ladder {folder}`, and "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.runs.files import RunFiles, find_runs, read_results, read_samples
+from lm_eval_sensitivity.runs.shown import inert, shown_path
+from lm_eval_sensitivity.runs.stamp import DETECTED
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,13 @@ class ReferenceOutput:
     """None where there is nothing to compare with."""
     reason: str
     """Why not; empty where there is a text."""
+    window_ends: Mapping[str, Any] = field(default_factory=dict)
+    """Window in tokens -> character of `text` where it ends; empty where the engine gave no tokens."""
+
+    def window(self, n_tokens: int) -> str | None:
+        """The text of the first tokens; None where it is not known where they end."""
+        end = self.window_ends.get(str(n_tokens))
+        return self.text[:end] if self.text is not None and type(end) is int and end >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class ReferenceRun:
     """As it was in the end: a short context may have lowered the token limit."""
     outputs: Mapping[tuple[str, str], ReferenceOutput]
     """(prompt id, filter) -> output."""
+    answer_rule: str = DETECTED
+    """How its answers were cut out of its outputs."""
 
 
 def load_reference(folder: Path) -> ReferenceRun:
@@ -48,23 +59,13 @@ def load_reference(folder: Path) -> ReferenceRun:
     systems = {str(summary["system"]) for summary in summaries}
     if len(systems) > 1:
         found = ", ".join(
-            f"{run.results.name} ({s['system']})" for run, s in zip(runs, summaries, strict=True)
+            f"{inert(run.results.name)} ({s['system']})" for run, s in zip(runs, summaries, strict=True)
         )
         raise InputError(
             f"`reference`: {folder} holds runs of {len(systems)} different systems: {found}. Give a folder with "
             "one system; one `--output_path` per system keeps them apart."
         )
     run, summary = runs[-1], summaries[-1]
-    outputs: dict[tuple[str, str], ReferenceOutput] = {}
-    for path in run.samples.values():
-        for number, row in enumerate(read_samples(path), start=1):
-            try:
-                key, output = _base_output(row)
-            except (KeyError, TypeError, IndexError, ValueError) as error:
-                raise InputError(
-                    f"`reference`: {path}, line {number}: not a row of a prompt_sensitivity run ({error!r})."
-                ) from None
-            outputs.setdefault(key, output)
     return ReferenceRun(
         folder=folder,
         system=str(summary["system"]),
@@ -72,23 +73,78 @@ def load_reference(folder: Path) -> ReferenceRun:
         ladder_hash=str(summary["ladder"]["hash"]),
         decoding_requested=summary["decoding_requested"],
         decoding=summary["decoding"],
-        outputs=outputs,
+        outputs=base_outputs(run.samples.values()),
+        answer_rule=str(summary.get("answer_rule", DETECTED)),
     )
 
 
+def base_outputs(
+    samples: Iterable[Path], *, whose: str = "the reference run"
+) -> dict[tuple[str, str], ReferenceOutput]:
+    """What a run answered to its base prompts: (prompt id, filter) -> output, the first row of each.
+
+    Args:
+        samples: samples files of one system.
+        whose: that system, in the reason of a missing output.
+
+    Raises:
+        InputError: rows that are not ours.
+    """
+    outputs: dict[tuple[str, str], ReferenceOutput] = {}
+    for path in samples:
+        for number, row in enumerate(read_samples(path), start=1):
+            try:
+                key, output = _base_output(row, whose)
+            except (KeyError, TypeError, IndexError, ValueError) as error:
+                raise InputError(
+                    f"`reference`: {shown_path(path)}, line {number}: not a row of a prompt_sensitivity run "
+                    f"({error!r})."
+                ) from None
+            outputs.setdefault(key, output)
+    return outputs
+
+
+def missing_drift(theirs: ReferenceOutput | None, own_reason: str | None) -> str | None:
+    """Why there is no drift for a prompt, or None.
+
+    Args:
+        theirs: the reference's output, if it has one.
+        own_reason: why the candidate has nothing to compare.
+
+    Example:
+        >>> missing_drift(None, None)
+        'no reference: the reference run has no output for this prompt'
+    """
+    if theirs is None:
+        return "no reference: the reference run has no output for this prompt"
+    return theirs.reason or own_reason or None
+
+
 def check_reference(
-    reference: ReferenceRun, *, ladder_version: str, ladder_hash: str, decoding: Mapping[str, Any]
+    reference: ReferenceRun,
+    *,
+    ladder_version: str,
+    ladder_hash: str,
+    decoding: Mapping[str, Any],
+    answer_rule: str = DETECTED,
 ) -> None:
-    """Refuse a reference that was asked other prompts or decoded in another way.
+    """Refuse a reference that was asked other prompts, decoded in another way, or whose answers were cut
+    out of its outputs by another rule.
 
     Raises:
         InputError: which setting differs, with both values.
     """
-    ours = {"ladder version": ladder_version, "ladder hash": ladder_hash, "decoding settings": dict(decoding)}
+    ours = {
+        "ladder version": ladder_version,
+        "ladder hash": ladder_hash,
+        "decoding settings": dict(decoding),
+        "answer rule": answer_rule,
+    }
     theirs = {
         "ladder version": reference.ladder_version,
         "ladder hash": reference.ladder_hash,
         "decoding settings": dict(reference.decoding_requested),
+        "answer rule": reference.answer_rule,
     }
     for name, value in ours.items():
         if theirs[name] != value:
@@ -103,7 +159,7 @@ _SUMMARY_FIELDS = {"system": str, "ladder": dict, "decoding": dict, "decoding_re
 
 def _summary(run: RunFiles) -> Mapping[str, Any]:
     task = next(iter(run.samples))
-    place = f"{run.results}: configs.{task}.metadata.sensitivity"
+    place = f"{shown_path(run.results)}: configs.{inert(task)}.metadata.sensitivity"
     summary: Any = read_results(run)
     for name in ("configs", task, "metadata", "sensitivity"):
         summary = summary.get(name) if isinstance(summary, dict) else None
@@ -124,14 +180,17 @@ def _summary(run: RunFiles) -> Mapping[str, Any]:
     return summary
 
 
-def _base_output(row: Mapping[str, Any]) -> tuple[tuple[str, str], ReferenceOutput]:
+def _base_output(row: Mapping[str, Any], whose: str) -> tuple[tuple[str, str], ReferenceOutput]:
     filter_name, prompt_id, text = row["filter"], row["doc"]["prompt_id"], row["filtered_resps"][0]
     base = row["pair"]["base"]
     if not all(isinstance(value, str) for value in (filter_name, prompt_id, text)):
         raise TypeError("filter, doc.prompt_id and filtered_resps[0] must be texts")
     reason = ""
     if base["finite"] is not True:
-        reason = "not finite: NaN or infinite logits in the reference run"
+        reason = f"not finite: NaN or infinite logits in {whose}"
     elif base["view"] is None:
-        reason = "no answer: the reference run has none for this prompt"
-    return (filter_name, prompt_id)[::-1], ReferenceOutput(None if reason else text, reason)
+        reason = f"no answer: {whose} has none for this prompt"
+    if reason:
+        return (prompt_id, filter_name), ReferenceOutput(None, reason)
+    ends = base["view"].get("window_ends") if isinstance(base["view"], dict) else None
+    return (prompt_id, filter_name), ReferenceOutput(text, "", ends if isinstance(ends, dict) else {})

@@ -46,7 +46,13 @@ class _Place(NamedTuple):
     in_reasoning: bool
 
 
-def find_answer(output: str, prompt_tail: str = "", *, shared_preamble: str | None = None) -> AnswerSpan:
+def find_answer(
+    output: str,
+    prompt_tail: str = "",
+    *,
+    shared_preamble: str | None = None,
+    scaffolds: tuple[Scaffold, ...] = KNOWN_SCAFFOLDS,
+) -> AnswerSpan:
     """The span of the answer in `output`, and what happened to the scaffold before it.
 
     Statuses: `none` (no scaffold: the whole output, whatever it is), `closed` (the span excludes the
@@ -60,6 +66,7 @@ def find_answer(output: str, prompt_tail: str = "", *, shared_preamble: str | No
         shared_preamble: what the outputs of this system share at their start (`detect_shared_preamble`),
             compared exactly. Known delimiters take precedence. An output that is only the beginning
             of it is `unclosed`.
+        scaffolds: the ones that are looked for; all others are ordinary text.
 
     An empty output is `none`, unless the prompt opened a scaffold: then it is `unclosed`.
 
@@ -73,9 +80,9 @@ def find_answer(output: str, prompt_tail: str = "", *, shared_preamble: str | No
         >>> find_answer("HTML has no </think> tag.", "<|im_start|>assistant\\n")
         AnswerSpan(status='none', scaffold=None, start=0, end=25)
     """
-    place = _enter(output, prompt_tail.rstrip())
+    place = _enter(output, prompt_tail.rstrip(), scaffolds)
     if place is not None:
-        return _leave(output, place)
+        return _leave(output, place, scaffolds)
     if shared_preamble and shared_preamble.strip():
         span = _after_preamble(output, shared_preamble)
         if span is not None:
@@ -83,9 +90,9 @@ def find_answer(output: str, prompt_tail: str = "", *, shared_preamble: str | No
     return AnswerSpan("none", None, 0, len(output))
 
 
-def _enter(output: str, tail: str) -> _Place | None:
+def _enter(output: str, tail: str, scaffolds: tuple[Scaffold, ...]) -> _Place | None:
     """The scaffold that the prompt or the output opens; None where there is none."""
-    candidates = [scaffold for scaffold in KNOWN_SCAFFOLDS if _is_looked_for(scaffold, tail)]
+    candidates = [scaffold for scaffold in scaffolds if _is_looked_for(scaffold, tail)]
     for scaffold in candidates:
         if tail.endswith(scaffold.opens):
             return _Place(scaffold, 0, in_reasoning=True)
@@ -99,7 +106,7 @@ def _enter(output: str, tail: str) -> _Place | None:
     for scaffold in candidates:
         if _is_cut_off(output, start, scaffold.opens + _lone_wrappers(scaffold, tail)):
             return _Place(scaffold, len(output), in_reasoning=True)
-    return None if tail else _enter_before_closing(output)
+    return None if tail else _enter_before_closing(output, scaffolds)
 
 
 def _is_looked_for(scaffold: Scaffold, tail: str) -> bool:
@@ -114,11 +121,11 @@ def _lone_wrappers(scaffold: Scaffold, tail: str) -> tuple[str, ...]:
     return scaffold.answer_opens if scaffold.delimiters == "special" or closed_by_prompt else ()
 
 
-def _enter_before_closing(output: str) -> _Place | None:
+def _enter_before_closing(output: str, scaffolds: tuple[Scaffold, ...]) -> _Place | None:
     """The scaffold whose closing delimiter comes first, of those that a template may have opened."""
     by_closing = {
         closing: scaffold
-        for scaffold in KNOWN_SCAFFOLDS
+        for scaffold in scaffolds
         if scaffold.opened_by_template
         for closing in scaffold.closes
     }
@@ -126,7 +133,7 @@ def _enter_before_closing(output: str) -> _Place | None:
     return None if first is None else _Place(by_closing[first.group()], 0, in_reasoning=True)
 
 
-def _leave(output: str, place: _Place) -> AnswerSpan:
+def _leave(output: str, place: _Place, scaffolds: tuple[Scaffold, ...]) -> AnswerSpan:
     """Follow the scaffold from where it is entered to the answer."""
     scaffold, position, in_reasoning = place
     unclosed = AnswerSpan("unclosed", scaffold.name, len(output), len(output))
@@ -142,17 +149,17 @@ def _leave(output: str, place: _Place) -> AnswerSpan:
         in_reasoning = opening is not None
         if opening is not None:
             position = opening.end()
-    wrapped = _unwrap(output, scaffold, position)
+    wrapped = _unwrap(output, _siblings(scaffold, scaffolds), position)
     if wrapped is not None:
         scaffold, position = wrapped
-    elif _is_cut_off(output, position, scaffold.opens + _wrappers(scaffold)):
+    elif _is_cut_off(output, position, scaffold.opens + _wrappers(scaffold, scaffolds)):
         return unclosed
     return _answer(output, scaffold.name, position, scaffold.answer_ends)
 
 
-def _unwrap(output: str, scaffold: Scaffold, position: int) -> tuple[Scaffold, int] | None:
+def _unwrap(output: str, siblings: tuple[Scaffold, ...], position: int) -> tuple[Scaffold, int] | None:
     """The scaffold that the wrapper at `position` belongs to and the place after it; None without one."""
-    for sibling in _siblings(scaffold):
+    for sibling in siblings:
         wrapper = _any_of(sibling.answer_opens).match(output, position)
         if wrapper is not None:
             return sibling, _skip_white_space(output, wrapper.end())
@@ -207,11 +214,11 @@ def _any_of(delimiters: tuple[str, ...]) -> re.Pattern[str]:
 
 
 @cache
-def _siblings(scaffold: Scaffold) -> tuple[Scaffold, ...]:
+def _siblings(scaffold: Scaffold, scaffolds: tuple[Scaffold, ...]) -> tuple[Scaffold, ...]:
     """The scaffolds with the same opening that wrap the answer (itself included, if it does)."""
-    return tuple(other for other in KNOWN_SCAFFOLDS if other.opens == scaffold.opens and other.answer_opens)
+    return tuple(other for other in scaffolds if other.opens == scaffold.opens and other.answer_opens)
 
 
 @cache
-def _wrappers(scaffold: Scaffold) -> tuple[str, ...]:
-    return tuple(wrapper for sibling in _siblings(scaffold) for wrapper in sibling.answer_opens)
+def _wrappers(scaffold: Scaffold, scaffolds: tuple[Scaffold, ...]) -> tuple[str, ...]:
+    return tuple(wrapper for sibling in _siblings(scaffold, scaffolds) for wrapper in sibling.answer_opens)

@@ -358,6 +358,10 @@ def test_what_the_noise_floor_covers_is_not_called_sensitivity(scripted: Shown) 
         (["--model_args", "dtype=float32"], "missing 1 required positional argument: 'pretrained'"),
         (["--model_args", '{"pretrained": '], "is no JSON"),
         (["--model", "hff"], "Did you mean 'hf'?"),
+        (
+            ["--model_args", "pretrained=DEMO", "--apply_chat_template", "nonsense"],
+            "no chat template of this name; it has one template without a name",
+        ),
         (["--model", "vllm", "--model_args", "pretrained=x"], "needs a package that is not installed"),
         (["--fail-above", "nan"], "accepted are distances from 0"),
         (["--batch_size", "0"], "whole numbers from 1"),
@@ -369,11 +373,11 @@ def test_what_the_noise_floor_covers_is_not_called_sensitivity(scripted: Shown) 
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(
-    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], message: str, tmp_path: Path, demo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "unknown").write_text("synonim_1: Tell me why.\n", encoding="utf-8")
     (tmp_path / "same").write_text("synonym_1: Why?\n", encoding="utf-8")
-    filled = [option.replace("FOLDER", str(tmp_path)) for option in options]
+    filled = [option.replace("FOLDER", str(tmp_path)).replace("DEMO", str(demo)) for option in options]
     assert main(["neighborhood", "Why?", "--device", "cpu", *filled]) == 2
     printed, errors = capsys.readouterr()
     assert printed == ""

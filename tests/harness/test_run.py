@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.embedder import load_embedder
-from lm_eval_sensitivity.harness.text_distances import TextDistances
+from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.packing import unpack
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS

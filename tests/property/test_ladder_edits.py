@@ -66,6 +66,25 @@ def test_known_protected_pieces_survive_in_order(edit: Edit, free: list[str], pi
         position = (variant or "").index(kept, position) + len(kept)
 
 
+ROWS = [
+    "- red fox, and it is late\n- blue whale. Then go",
+    "1. No fee, but it's slow - so slow.\n2. Tea, milk and salt.",
+    "day, adults, children\nFri, 40, 25\nSat, 66, 90",
+    "| the fox | the whale, and me |\n| - | - |",
+    "```\nreturn x, y\n```",
+]
+
+
+@given(edits, natural_texts, st.sampled_from(ROWS), natural_texts)
+def test_lists_and_data_survive_as_they_are(edit: Edit, before: str, rows: str, after: str) -> None:
+    """Known beforehand, so this law does not lean on the code that finds them."""
+    variant = edit.variant(f"{before}\n\n{rows}\n\n{after}")
+    if variant is not None:
+        assert (
+            rows.replace("'", "’") if edit.name == "curly_quotes" and "’s slow" in variant else rows
+        ) in variant
+
+
 def test_every_edit_applies_to_generated_texts() -> None:
     """Otherwise the laws in this file would hold for an edit because it never does anything."""
     for edit in EDITS.values():

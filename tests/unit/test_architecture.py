@@ -15,10 +15,13 @@ PACKAGE = Path(lm_eval_sensitivity.__file__).parent
 HEAVY = ("torch", "lm_eval", "transformers", "sentence_transformers", "matplotlib", "gradio")
 
 LAYERS = [
+    {"inert"},
     {"types", "errors", "packing"},
-    {"audit", "scaffold", "metrics", "demo"},
+    {"audit", "scaffold", "metrics", "demo", "stats"},
     {"ladder"},
     {"embedder", "runs"},
+    {"analysis"},
+    {"report"},
     {"harness"},
     {"commands"},
     {"cli"},

@@ -41,3 +41,22 @@ def test_a_wrong_call_says_how_to_call(arguments: list[str], capsys: pytest.Capt
         main(arguments)
     assert done.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_a_defect_keeps_its_traceback_and_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(options: object) -> int:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("lm_eval_sensitivity.commands.tasks_path.run", broken)
+    assert main(["tasks-path"]) == 70
+    assert "ZeroDivisionError: a defect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n", "a\udc80b", "x" * 100_001])
+def test_a_prompt_that_is_none_is_refused_before_anything_is_loaded(
+    prompt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["neighborhood", prompt, "--model_args", "pretrained=nowhere"]) == 2
+    assert "PROMPT" in capsys.readouterr().err

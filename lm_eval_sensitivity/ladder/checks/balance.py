@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from lm_eval_sensitivity.inert import quoted
 from lm_eval_sensitivity.ladder.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
+from lm_eval_sensitivity.ladder.checks.violation import Violation
 from lm_eval_sensitivity.ladder.load import SUBSETS
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Pair
 
@@ -37,7 +38,7 @@ def subset_name(subset: str) -> Iterator[Violation]:
     if subset not in SUBSETS:
         accepted = ", ".join(map(repr, SUBSETS))
         yield Violation(
-            "subset", f"The subset is named {shown(subset)}; accepted in a published ladder: {accepted}."
+            "subset", f"The subset is named {quoted(subset)}; accepted in a published ladder: {accepted}."
         )
 
 
@@ -88,7 +89,7 @@ def subset_is_part_of(larger_name: str, larger: Pairs, pairs: Pairs) -> Iterator
 def version_is_that_of(larger_name: str, version: str, own: str) -> Iterator[Violation]:
     """All subsets of a ladder have one version."""
     if own != version:
-        problem = f"is {shown(own)}; accepted is {shown(version)}, which the subset {larger_name!r} has."
+        problem = f"is {quoted(own)}; accepted is {quoted(version)}, which the subset {larger_name!r} has."
         yield Violation("version", problem, column="ladder_version")
 
 
@@ -113,7 +114,7 @@ def rows_are_built_from(built: Pairs, pairs: Pairs) -> Iterator[Violation]:
     if present == expected.keys():
         for pair, wanted in zip(pairs, built, strict=True):
             if pair.pair_id != wanted.pair_id:
-                problem = f"The row stands where the sources put {shown(wanted.pair_id)}. Rebuild the file."
+                problem = f"The row stands where the sources put {quoted(wanted.pair_id)}. Rebuild the file."
                 yield Violation("sources", problem, pair.pair_id)
                 break  # one moved row shifts all rows after it
 
@@ -123,12 +124,12 @@ def same_subsets(built: Sequence[str], present: Sequence[str]) -> Iterator[Viola
     for subset in built:
         if subset not in present:
             yield Violation(
-                "sources", f"The subset {shown(subset)} of the sources has no file. Build the folder."
+                "sources", f"The subset {quoted(subset)} of the sources has no file. Build the folder."
             )
     for subset in present:
         if subset not in built:
             yield Violation(
-                "sources", f"The subset {shown(subset)} is not in the sources. Remove its folder."
+                "sources", f"The subset {quoted(subset)} is not in the sources. Remove its folder."
             )
 
 
@@ -143,4 +144,4 @@ def differing_column(pair: Pair, other: Pair) -> str:
 
 
 def _cell(pair: Pair, column: str) -> str:
-    return shown(getattr(pair, column))
+    return quoted(getattr(pair, column))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
+from lm_eval_sensitivity.inert import quoted
+from lm_eval_sensitivity.ladder.checks.violation import Violation
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.replacements import apply_replacements
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
@@ -56,7 +57,7 @@ def only_known_edits(pairs: Pairs) -> Iterator[Violation]:
     """A published ladder has no edits but the registered and the authored ones."""
     for pair in pairs:
         if pair.edit not in _RUNG_OF_EDIT:
-            problem = f"is {shown(pair.edit)}, which no rule is named and nobody writes; accepted: "
+            problem = f"is {quoted(pair.edit)}, which no rule is named and nobody writes; accepted: "
             yield Violation("edits", problem + f"{', '.join(_RUNG_OF_EDIT)}.", pair.pair_id, "edit")
 
 
@@ -65,11 +66,11 @@ def edits_stand_on_their_rungs(pairs: Pairs) -> Iterator[Violation]:
     for pair in pairs:
         rung = _RUNG_OF_EDIT.get(pair.edit, pair.rung)
         if pair.rung != rung:
-            problem = f"is {pair.rung!r}; accepted for the edit {shown(pair.edit)} is {rung!r}."
+            problem = f"is {pair.rung!r}; accepted for the edit {quoted(pair.edit)} is {rung!r}."
             yield Violation("edits", problem, pair.pair_id, "rung")
         origin = "rule" if pair.edit in _RULE_EDITS else "authored"
         if pair.origin != origin:
-            problem = f"is {pair.origin!r}; accepted for the edit {shown(pair.edit)} is {origin!r}."
+            problem = f"is {pair.origin!r}; accepted for the edit {quoted(pair.edit)} is {origin!r}."
             yield Violation("edits", problem, pair.pair_id, "origin")
 
 
@@ -89,8 +90,8 @@ def rule_rows_are_rebuilt(pairs: Pairs) -> Iterator[Violation]:
                 "rules", "The row is missing: the rule applies to the base. Build the file again.", pair_id
             )
         elif row.variant != apply_replacements(base, built):
-            problem = f"is {shown(row.variant)}; accepted is what the rule builds, "
-            problem += f"{shown(apply_replacements(base, built))}."
+            problem = f"is {quoted(row.variant)}; accepted is what the rule builds, "
+            problem += f"{quoted(apply_replacements(base, built))}."
             yield Violation("rules", problem, pair_id, "variant")
         elif row.replacements != built:
             problem = "differ from those of the rule, although the variant is the same. Build the file again."

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
+from lm_eval_sensitivity.inert import quoted
+from lm_eval_sensitivity.ladder.checks.violation import Violation
 from lm_eval_sensitivity.ladder.edits import ProtectedSpan, protected_spans
 from lm_eval_sensitivity.types import Pair
 
@@ -100,4 +101,4 @@ def _unit_name(unit: str) -> str:
 def _listed(verb: str, pieces: Counter[tuple[str, str]]) -> str:
     if not pieces:
         return ""
-    return f"it {verb} {', '.join(f'{kind} {shown(content)}' for kind, content in pieces)}; "
+    return f"it {verb} {', '.join(f'{kind} {quoted(content)}' for kind, content in pieces)}; "

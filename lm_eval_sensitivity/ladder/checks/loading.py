@@ -7,7 +7,14 @@ from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import hub
-from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_ladder, packaged_folder
+from lm_eval_sensitivity.ladder.load import (
+    SUBSET_FILE,
+    SUBSETS,
+    Ladder,
+    load_ladder,
+    packaged_folder,
+    subset_files,
+)
 
 
 @dataclass(frozen=True)
@@ -46,21 +53,12 @@ def load_subsets(source: str | Path | None) -> Loaded:
         return Loaded((_named_by_folder(Subset(first, str(place)), place),), None)
     if not place.is_dir():
         place = _downloaded(str(source))
-    names = _subset_names(place)
     sources = place / "sources"
-    return Loaded(
-        tuple(
-            Subset(replace(load_ladder(place, name), name=first.name), str(place / name / SUBSET_FILE))
-            for name in names
-        )
-        or (Subset(first, str(next(iter(sorted(place.glob("*.parquet"))), place))),),
-        sources if sources.is_dir() else None,
+    subsets = tuple(
+        Subset(replace(load_ladder(place, name), name=first.name), str(file))
+        for name, file in subset_files(place).items()
     )
-
-
-def _subset_names(folder: Path) -> list[str]:
-    found = {path.parent.name for path in folder.glob(f"*/{SUBSET_FILE}")}
-    return [name for name in SUBSETS if name in found] + sorted(found.difference(SUBSETS))
+    return Loaded(subsets, sources if sources.is_dir() else None)
 
 
 def _named_by_folder(subset: Subset, path: Path) -> Subset:

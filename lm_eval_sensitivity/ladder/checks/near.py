@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import quoted
 from lm_eval_sensitivity.ladder.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
+from lm_eval_sensitivity.ladder.checks.violation import Violation
 from lm_eval_sensitivity.types import Pair
 
 MAX_COMPARED = 2_000
@@ -35,30 +36,27 @@ Texts = dict[str, str]
 def prompts_differ_in_words(pairs: Sequence[Pair]) -> Iterator[Violation]:
     """No base, and no authored topic control, has nearly the words of another prompt's base.
 
+    Of each such text the nearest other one is named, and no more: prompts from one template are all near each other.
+
     Raises:
         InputError: rapidfuzz is not installed.
     """
     for column, texts, bases in _compared(pairs):
-        for row, other, similarity in _similar_words(texts, bases):
+        for row, other, similarity in _most_similar_words(texts, bases):
             problem = (
-                f"has nearly the words of the base in row {shown(other)} (similarity {similarity:.0f} of 100"
+                f"has nearly the words of the base in row {quoted(other)} (similarity {similarity:.0f} of 100"
             )
-            yield Violation(
-                "near_duplicates", f"{problem}; accepted are at most {MAX_WORD_SIMILARITY:.0f}).", row, column
-            )
+            problem += f"; accepted are at most {MAX_WORD_SIMILARITY:.0f})."
+            yield Violation("near_duplicates", problem, row, column)
 
 
 def prompts_differ_in_meaning(pairs: Sequence[Pair], vectors: Vectors) -> Iterator[Violation]:
     """The same by the distance of sentence embeddings, which also sees other words for the same request."""
     for column, texts, bases in _compared(pairs):
-        for row, other, distance in _close_vectors(texts, bases, vectors):
-            problem = f"asks for nearly what the base in row {shown(other)} asks for (embedding distance "
-            yield Violation(
-                "near_duplicates",
-                f"{problem}{distance:.2f}; accepted is at least {MIN_DISTANCE}).",
-                row,
-                column,
-            )
+        for row, other, distance in _closest_vectors(texts, bases, vectors):
+            problem = f"asks for nearly what the base in row {quoted(other)} asks for (embedding distance "
+            problem += f"{distance:.2f}; accepted is at least {MIN_DISTANCE})."
+            yield Violation("near_duplicates", problem, row, column)
 
 
 def _compared(pairs: Sequence[Pair]) -> list[tuple[str, Texts, Texts]]:
@@ -68,7 +66,8 @@ def _compared(pairs: Sequence[Pair]) -> list[tuple[str, Texts, Texts]]:
     return [("base", bases, bases), ("variant", topics, bases)]
 
 
-def _similar_words(texts: Texts, bases: Texts) -> Iterator[tuple[str, str, float]]:
+def _most_similar_words(texts: Texts, bases: Texts) -> Iterator[tuple[str, str, float]]:
+    """Each text that is too similar, with the base it is most similar to."""
     try:
         from rapidfuzz import fuzz, process, utils  # an extra: only this check needs it
     except ImportError:
@@ -76,38 +75,48 @@ def _similar_words(texts: Texts, bases: Texts) -> Iterator[tuple[str, str, float
             "Comparing the words of prompts needs the rapidfuzz package, which is not installed. Install it "
             'with: pip install "lm-eval-sensitivity[ladder]"'
         ) from None
+
+    def words(text: str) -> str:
+        return str(utils.default_process(text[:COMPARED_CHARACTERS]))
+
     # A base is compared with those before it, so that of two near ones the later is named, once.
-    others = (
-        {}
-        if texts is bases
-        else {row: utils.default_process(text[:COMPARED_CHARACTERS]) for row, text in bases.items()}
-    )
+    others = {} if texts is bases else _nonempty({row: words(text) for row, text in bases.items()})
     for row, text in tqdm(texts.items(), desc="Comparing", unit="prompt", delay=2, disable=None):
-        words = utils.default_process(text[:COMPARED_CHARACTERS])
+        own = words(text)
+        if not own:
+            continue  # `...` has no words, and is not similar to `!!!`
+        # Two, because the best may be the base of the same prompt.
         found = process.extract(
-            words,
-            others,
-            scorer=fuzz.token_sort_ratio,
-            limit=None,
-            score_cutoff=MAX_WORD_SIMILARITY,
+            own, others, scorer=fuzz.token_sort_ratio, limit=2, score_cutoff=MAX_WORD_SIMILARITY
         )
         for _, similarity, other in found:
             if similarity > MAX_WORD_SIMILARITY and _prompt_of(row) != _prompt_of(other):
                 yield row, other, similarity
+                break
         if texts is bases:
-            others[row] = words
+            others[row] = own
 
 
-def _close_vectors(texts: Texts, bases: Texts, vectors: Vectors) -> Iterator[tuple[str, str, float]]:
+def _nonempty(texts: Texts) -> Texts:
+    return {row: text for row, text in texts.items() if text}
+
+
+def _closest_vectors(texts: Texts, bases: Texts, vectors: Vectors) -> Iterator[tuple[str, str, float]]:
+    """Each text that is too close, with the base it is closest to."""
     rows, others = list(texts), list(bases)
     if not rows:
         return
     matrix = _directions([vectors[bases[other]] for other in others])
     distances = 1.0 - _directions([vectors[texts[row]] for row in rows]) @ matrix.T
     # A text of which the embedder reads nothing has the vector nan, and nan is not near anything.
-    near = distances < MIN_DISTANCE
-    for i, j in np.argwhere(np.tril(near, k=-1) if texts is bases else near):
-        if _prompt_of(rows[i]) != _prompt_of(others[j]):
+    distances = np.where(np.isnan(distances), np.inf, distances)
+    if texts is bases:
+        distances[np.triu_indices(len(rows))] = np.inf  # as above, with those before it
+    else:
+        base_of = {_prompt_of(other): j for j, other in enumerate(others)}
+        distances[np.arange(len(rows)), [base_of[_prompt_of(row)] for row in rows]] = np.inf
+    for i, j in enumerate(distances.argmin(axis=1)):
+        if distances[i, j] < MIN_DISTANCE:
             yield rows[i], others[j], float(distances[i, j])
 
 

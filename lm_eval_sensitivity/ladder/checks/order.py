@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 from lm_eval_sensitivity.ladder.checks.violation import Violation
+from lm_eval_sensitivity.ladder.distances import median_distances
 from lm_eval_sensitivity.types import Pair
 
 LEAST_PROMPTS = 5
@@ -39,7 +39,7 @@ def distances_grow(pairs: Sequence[Pair], distances: Mapping[str, float]) -> Ite
     """
     if len({pair.prompt_id for pair in pairs}) < LEAST_PROMPTS:
         return
-    medians = median_distances(pairs, distances)
+    medians = {name: value for name, value in median_distances(pairs, distances).items() if value is not None}
     for nearer, farther in STEPS:
         if nearer in medians and farther in medians and not medians[nearer] < medians[farther]:
             yield Violation(
@@ -59,24 +59,3 @@ def topics_are_far(pairs: Sequence[Pair], distances: Mapping[str, float]) -> Ite
         if pair.edit == "control_topic" and distances[pair.pair_id] < MIN_TOPIC:
             problem = f"lies {distances[pair.pair_id]:.2f} from its base in embedding distance; accepted for another "
             yield Violation("order", f"{problem}topic is at least {MIN_TOPIC}.", pair.pair_id, "variant")
-
-
-def median_distances(pairs: Sequence[Pair], distances: Mapping[str, float]) -> dict[str, float]:
-    """Median distance by rung, and by edit for the two kinds of control, in ladder order.
-
-    Pairs without a distance (an embedder reads nothing of `...`) are left out.
-
-    Example:
-        >>> median_distances([], {})
-        {}
-    """
-    found: dict[str, list[float]] = {}
-    for pair in pairs:
-        if not math.isnan(distances[pair.pair_id]):
-            found.setdefault(group(pair), []).append(distances[pair.pair_id])
-    return {name: statistics.median(values) for name, values in found.items()}
-
-
-def group(pair: Pair) -> str:
-    """The rung of a pair; for a control its edit, because a reversal stays near and a topic goes far."""
-    return pair.edit if pair.rung == "positive_control" else pair.rung

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from lm_eval_sensitivity.inert import quoted
 from lm_eval_sensitivity.ladder.checks import balance, edits, kept, near, order, synonyms, texts
 from lm_eval_sensitivity.ladder.checks.loading import Loaded, Subset, load_subsets
 from lm_eval_sensitivity.ladder.checks.prompts import rows_by_prompt
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
-from lm_eval_sensitivity.ladder.distances import Encode, prompt_distances
+from lm_eval_sensitivity.ladder.checks.violation import Violation
+from lm_eval_sensitivity.ladder.distances import Encode, group, median_distances, prompt_distances
 from lm_eval_sensitivity.ladder.folder import pairs_of_sources
 from lm_eval_sensitivity.types import Pair
 
@@ -41,6 +42,9 @@ PUBLISHED_PROMPT_CHECKS: tuple[Check, ...] = (
 """Checks of one prompt that hold for the published form only."""
 TABLE_CHECKS: tuple[Check, ...] = (texts.reasons_are_not_repeated, texts.bases_differ)
 """Checks that read all rows of a subset."""
+REMARKS = ("near_duplicates", "white_space")
+"""Names of the checks that only remark on people's own ladders: prompts from one template are near each other by
+intent, and whoever measures the prompts of an application measures them with the white space that they have."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class SubsetSummary:
     content_hash: str
     pairs_by_rung: dict[str, int]
     """By rung, and by edit for the two kinds of control."""
-    median_distances: dict[str, float]
-    """Likewise; empty without an embedder."""
+    median_distances: dict[str, float | None]
+    """Likewise; None where no pair has a distance, empty without an embedder."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,14 @@ class Report:
     source: str
     subsets: tuple[SubsetSummary, ...]
     violations: tuple[Violation, ...]
+    remarks: tuple[Violation, ...]
+    """What would be a violation in the published form, and is nobody's mistake in an own ladder."""
     left_out: tuple[str, ...]
     """Sentences: which checks were not made, and why."""
 
     @property
     def passed(self) -> bool:
-        """True when no check found anything."""
+        """True when there is no violation; remarks do not count."""
         return not self.violations
 
 
@@ -84,7 +90,8 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
         encode: sentence embedder, `load_embedder().encode`; None leaves out what needs one.
 
     Returns:
-        All violations, each once: one of a prompt that several subsets share is named in the largest.
+        All violations and remarks, each once: one of a prompt that several subsets share is named in the
+        largest, and a text that several checks find too near another by the first of them.
 
     Raises:
         InputError: the source cannot be loaded, or rapidfuzz is not installed.
@@ -93,8 +100,9 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "mine.yaml"
         >>> _ = path.write_text('{ladder_version: "1", prompts: [{id: tea, base: "Which tea is best ?  "}]}')
-        >>> [violation.check for violation in check_ladder(path).violations]
-        ['white_space']
+        >>> report = check_ladder(path)
+        >>> report.passed, [remark.check for remark in report.remarks]
+        (True, ['white_space'])
     """
     loaded = load_subsets(source)
     pairs_of_subset = {each.ladder.subset: each.ladder.pairs for each in loaded.subsets}
@@ -103,17 +111,31 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
     found = [*_between_subsets(loaded, published), *_in_prompts(loaded.subsets, published)]
     vectors = _vectors(loaded.subsets, encode) if encode else None
     summaries = []
-    in_tables: dict[Violation, str] = {}
+    in_tables: dict[tuple[str, str, str, str], Violation] = {}
     for each in loaded.subsets:
         pairs = each.ladder.pairs
         distances: dict[str, float] = {}
         if vectors is not None:
             distances = prompt_distances(pairs, lambda wanted: np.array([vectors[text] for text in wanted]))
         for violation in [*_in_table(pairs), *_in_space(pairs, vectors, distances)]:
-            in_tables.setdefault(violation, each.file)  # smaller subsets have the same rows again
+            in_tables.setdefault(_place(violation), replace(violation, file=each.file))
         summaries.append(_summary(each, distances))
-    found += [replace(violation, file=file) for violation, file in in_tables.items()]
-    return Report(loaded.subsets[0].ladder.name, tuple(summaries), tuple(found), tuple(left_out))
+    found += in_tables.values()
+    only_remarks = () if published else REMARKS
+    return Report(
+        loaded.subsets[0].ladder.name,
+        tuple(summaries),
+        tuple(each for each in found if each.check not in only_remarks),
+        tuple(each for each in found if each.check in only_remarks),
+        tuple(left_out),
+    )
+
+
+def _place(violation: Violation) -> tuple[str, str, str, str]:
+    """What makes two findings the same: smaller subsets have the same rows again, and one text that is near
+    another in its words is near it in its meaning too."""
+    problem = "" if violation.check == "near_duplicates" else violation.problem
+    return violation.check, violation.row, violation.column, problem
 
 
 def _left_out(loaded: Loaded, published: bool, embedding: bool) -> Iterator[str]:
@@ -131,7 +153,7 @@ def _left_out(loaded: Loaded, published: bool, embedding: bool) -> Iterator[str]
         )
     for each in loaded.subsets:
         n_prompts = len(each.ladder.prompts)
-        name = f"of the subset {shown(each.ladder.subset)} was left out: it has {n_prompts} prompts,"
+        name = f"of the subset {quoted(each.ladder.subset)} was left out: it has {n_prompts} prompts,"
         if n_prompts > near.MAX_COMPARED:
             yield f"The comparison of prompts with each other {name} and {near.MAX_COMPARED} are the most."
         if n_prompts < order.LEAST_PROMPTS and embedding:
@@ -210,7 +232,7 @@ def _summary(subset: Subset, distances: dict[str, float]) -> SubsetSummary:
     ladder = subset.ladder
     counts: dict[str, int] = {}
     for pair in ladder.pairs:
-        name = order.group(pair)
+        name = group(pair)
         counts[name] = counts.get(name, 0) + 1
     return SubsetSummary(
         subset=ladder.subset,
@@ -220,5 +242,5 @@ def _summary(subset: Subset, distances: dict[str, float]) -> SubsetSummary:
         version=ladder.version,
         content_hash=ladder.content_hash,
         pairs_by_rung=counts,
-        median_distances=order.median_distances(ladder.pairs, distances) if distances else {},
+        median_distances=median_distances(ladder.pairs, distances) if distances else {},
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
+from lm_eval_sensitivity.inert import quoted
+from lm_eval_sensitivity.ladder.checks.violation import Violation
 from lm_eval_sensitivity.ladder.edits import Protection
 from lm_eval_sensitivity.types import Pair
 
@@ -22,7 +23,7 @@ def synonyms_replace_one_word(pairs: Sequence[Pair]) -> Iterator[Violation]:
                 yield Violation("synonym", found, pair.pair_id, "variant")
             elif taken.setdefault(found, pair.pair_id) != pair.pair_id:
                 problem = (
-                    f"replaces the same word as the row {shown(taken[found])}; accepted is another word."
+                    f"replaces the same word as the row {quoted(taken[found])}; accepted is another word."
                 )
                 yield Violation("synonym", problem, pair.pair_id, "variant")
 
@@ -43,11 +44,13 @@ def _replaced_word(base: str, variant: str) -> int | str:
 def _word_problem(base: str, old: re.Match[str], new: str) -> str:
     left, word, right = _split_marks(old[0])
     if (left, right) != (_split_marks(new)[0], _split_marks(new)[2]):
-        return f"has {shown(new)} for {shown(old[0])}; accepted is the same punctuation around the word."
+        return f"has {quoted(new)} for {quoted(old[0])}; accepted is the same punctuation around the word."
     if word.casefold() == _split_marks(new)[1].casefold():
-        return f"has {shown(new)} for {shown(old[0])}; accepted is another word, not another spelling of it."
+        return (
+            f"has {quoted(new)} for {quoted(old[0])}; accepted is another word, not another spelling of it."
+        )
     if Protection(base).covers(old.start() + len(left), old.end() - len(right)):
-        return f"replaces {shown(old[0])}, which stands in code, a number, a link or a quotation; accepted is another."
+        return f"replaces {quoted(old[0])}, which stands in code, a number, a link or a quotation; accepted is another."
     return ""
 
 

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from lm_eval_sensitivity.inert import quoted
 from lm_eval_sensitivity.ladder.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.checks.violation import Violation, shown
+from lm_eval_sensitivity.ladder.checks.violation import Violation
 from lm_eval_sensitivity.ladder.edits import protected_spans
 from lm_eval_sensitivity.types import Pair, Rung
 
@@ -33,7 +34,7 @@ def texts_differ(pairs: Pairs) -> Iterator[Violation]:
     for pair in pairs:
         known = first.setdefault(pair.variant, pair.pair_id)
         if known != pair.pair_id:
-            problem = f"equals that of the row {shown(known)}; accepted are texts that all differ."
+            problem = f"equals that of the row {quoted(known)}; accepted are texts that all differ."
             yield Violation("texts", problem, pair.pair_id, "variant")
 
 
@@ -49,7 +50,7 @@ def white_space_is_clean(pairs: Pairs) -> Iterator[Violation]:
 
 def _white_space_problem(text: str) -> str:
     if text != text.strip():
-        return f"starts or ends with white space ({shown(text)})"
+        return f"starts or ends with white space ({quoted(text)})"
     characters = list(text)
     for span in protected_spans(text):
         if span.kind == "code":  # code keeps its indentation and its columns
@@ -60,7 +61,7 @@ def _white_space_problem(text: str) -> str:
     if not found:
         return ""
     around = text[max(0, found.start() - 20) : found.end() + 20]
-    return f"has superfluous white space outside code ({shown(around)})"
+    return f"has superfluous white space outside code ({quoted(around)})"
 
 
 def lengths_are_similar(pairs: Pairs) -> Iterator[Violation]:
@@ -89,7 +90,7 @@ def rule_rows_have_no_reason(pairs: Pairs) -> Iterator[Violation]:
     """A rule needs no reason: it is its own."""
     for pair in pairs:
         if pair.origin == "rule" and pair.reason:
-            problem = f"is {shown(pair.reason)}; accepted for a row that a rule builds is none."
+            problem = f"is {quoted(pair.reason)}; accepted for a row that a rule builds is none."
             yield Violation("reason", problem, pair.pair_id, "reason")
 
 
@@ -102,7 +103,7 @@ def reasons_are_not_repeated(pairs: Pairs) -> Iterator[Violation]:
             known = first.setdefault(reason, pair.pair_id)
             if known != pair.pair_id:
                 problem = (
-                    f"repeats that of the row {shown(known)}; accepted is a reason for exactly this row."
+                    f"repeats that of the row {quoted(known)}; accepted is a reason for exactly this row."
                 )
                 yield Violation("reason", problem, pair.pair_id, "reason")
 
@@ -111,11 +112,11 @@ def bases_differ(pairs: Pairs) -> Iterator[Violation]:
     """No two prompts are equal but for case, spaces and punctuation."""
     first: dict[str, str] = {}
     for pair in first_rows(pairs):
-        text = plain(pair.base)
-        known = first.setdefault(text, pair.pair_id) if text else pair.pair_id
+        # Of `???` nothing is left, so it is compared as it stands.
+        known = first.setdefault(plain(pair.base) or pair.base.strip(), pair.pair_id)
         if known != pair.pair_id:
             problem = (
-                f"equals that of the row {shown(known)} but for case, spaces and punctuation; accepted are "
+                f"equals that of the row {quoted(known)} but for case, spaces and punctuation; accepted are "
             )
             yield Violation("near_duplicates", problem + "different prompts.", pair.pair_id, "base")
 

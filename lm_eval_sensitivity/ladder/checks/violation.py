@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import dataclass
 
-_REPR = reprlib.Repr()
-_REPR.maxstring = 80
+from lm_eval_sensitivity.inert import inert, quoted
 
 
 @dataclass(frozen=True)
 class Violation:
-    """What one check found at one place.
+    """What one check found at one place; as a text one line that no terminal obeys, whatever file and row hold.
 
     Example:
         >>> print(Violation("length", "is empty; accepted is a text.", "tea/identical", "base", "a.jsonl"))
@@ -29,16 +27,6 @@ class Violation:
     file: str = ""
 
     def __str__(self) -> str:
-        row = f", row {shown(self.row)}" if self.row else ""
+        row = f", row {quoted(self.row)}" if self.row else ""
         column = f"`{self.column}` " if self.column else ""
-        return f"`{self.file}`{row}: {column}{self.problem} [{self.check}]"
-
-
-def shown(text: str) -> str:
-    r"""A stranger's text in quotes, cut in its middle, with nothing in it that a terminal would obey.
-
-    Example:
-        >>> shown("a\x1b[31m")
-        "'a\\x1b[31m'"
-    """
-    return _REPR.repr(text)
+        return inert(f"`{self.file}`{row}: {column}{self.problem} [{self.check}]")

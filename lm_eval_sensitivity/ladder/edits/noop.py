@@ -2,6 +2,9 @@
 
 Every edit takes a text and returns its replacements, or None where it is not applicable. A blank
 text is never edited: leading and trailing white space are the same thing there.
+
+The edits of a middle place take one in the request where there is one. Otherwise they take one in other
+prose of the prompt, and none in a list, a table or a row of data; see `Request`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
+from lm_eval_sensitivity.ladder.edits.material import Request
 from lm_eval_sensitivity.ladder.edits.places import ends_sentence, middle_most, word_gaps
 from lm_eval_sensitivity.ladder.edits.protected import Protection
 from lm_eval_sensitivity.ladder.edits.registry import register
@@ -101,9 +105,13 @@ def mid_newline(text: str) -> tuple[Replacement, ...] | None:
         and not text[position + 1].isspace()
         and not protection.covers(position, position + 1)
     ]
-    boundaries = [gap for gap in gaps if _ends_clause(text, gap)]
-    commas = [gap for gap in gaps if text[gap - 1] in _COMMAS]
-    gap = middle_most(boundaries or commas, len(text))
+
+    def choose(gaps: list[int]) -> int | None:
+        boundaries = [gap for gap in gaps if _ends_clause(text, gap)]
+        commas = [gap for gap in gaps if text[gap - 1] in _COMMAS]
+        return middle_most(boundaries or commas, len(text))
+
+    gap = Request(text, protection).prefer(gaps, choose)
     return None if gap is None else (Replacement(gap, gap + 1, "\n"),)
 
 
@@ -133,7 +141,8 @@ def zero_width_space(text: str) -> tuple[Replacement, ...] | None:
     protection = Protection(text)
     places = word_gaps(text)
     places += [at for at in range(1, len(text)) if text[at - 1] in _EAST_ASIAN_STOPS and text[at].isalpha()]
-    place = middle_most((at for at in places if not protection.covers(at, at)), len(text))
+    free = [at for at in places if not protection.covers(at, at)]
+    place = Request(text, protection).prefer(free, lambda places: middle_most(places, len(text)))
     return None if place is None else (Replacement(place, place, ZERO_WIDTH_SPACE),)
 
 
@@ -164,7 +173,8 @@ def _insertion(text: str, position: int, inserted: str) -> tuple[Replacement, ..
 
 def _middle_gap(text: str) -> int | None:
     protection = Protection(text)
-    return middle_most((gap for gap in word_gaps(text) if not protection.covers(gap, gap + 1)), len(text))
+    gaps = [gap for gap in word_gaps(text) if not protection.covers(gap, gap + 1)]
+    return Request(text, protection).prefer(gaps, lambda gaps: middle_most(gaps, len(text)))
 
 
 def _ends_clause(text: str, gap: int) -> bool:

@@ -31,12 +31,14 @@ PERIODS = ".。।۔"
 FINAL_MARKS = PERIODS + "?!？！؟"
 """Marks that end a sentence, in Latin, East Asian, Indic and Arabic writing."""
 
+TEXT_BLOCK = re.compile(r"[^\n]+(?:\n[^\n]+)*")
+"""A paragraph: the lines between two blank ones."""
+
 # The dot that ends an item number (`1. Item`, `b. Item`) does not end a sentence.
 _LINE_MARKER = re.compile(r"[ \t]*(?:[-*+>•#]+|(?:\d{1,3}|[A-Za-z])[.)])")
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")  # `J`, `e.g`, `u.s`
 _LAST_WORD = re.compile(r"[^\s()\[\]]+\Z")
 _STARTS_AS_MARKUP = re.compile(r"\s*(?:[-*+•]\s|#{1,6}\s|>|\||```|~~~|(?:\d{1,3}|[A-Za-z])[.)]\s)|\s{4}")
-_BLOCK = re.compile(r"[^\n]+(?:\n[^\n]+)*")  # lines between blank ones
 _BRACKETS = {")": "(", "]": "[", "}": "{", "）": "（"}
 
 _CLAUSE_STOP = re.compile(r"[.?!…;:](?=\s|\Z)|[\n\"“”„«»()\[\]{}`—–]")
@@ -157,7 +159,7 @@ def plain_blocks(text: str) -> list[tuple[int, int]]:
     """
     return [
         match.span()
-        for match in _BLOCK.finditer(text)
+        for match in TEXT_BLOCK.finditer(text)
         if not any(
             line.startswith(("  ", "\t")) or starts_as_markup(line) for line in match.group().split("\n")
         )
@@ -194,7 +196,8 @@ def series_commas(text: str) -> Iterator[tuple[int, int]]:
                 and _are_parallel(pieces[first].words, item, last)
                 and (
                     _is_inner_item(pieces, first)
-                    or (not refers and _opens_list(pieces[first].words, item, last, words[joint]))
+                    or (not refers and _opens_list(pieces[first].words, item, last, words[joint], first > 0))
+                    or _names_roles(pieces[first].words, item, last)
                 )
             ):
                 comma = pieces[index].start + len(" ".join(item)) if missing else pieces[index - 1].end
@@ -259,7 +262,7 @@ def _is_item(words: list[str]) -> bool:
         1 <= len(words) <= 4
         and 1 <= len(content) <= (1 if content is words else 3)
         and all(_ITEM_WORD.fullmatch(word) for word in words)
-        and all(word.lower() not in FUNCTION_WORDS or word == "of" for word in content)
+        and not any(_is_function_word(word) and word != "of" for word in content)
         and "of" not in (content[0], content[-1])
     )
 
@@ -271,14 +274,15 @@ def _kind(words: list[str]) -> str:
 
 def _are_parallel(before: list[str], item: list[str], last: list[str]) -> bool:
     """True when three items have the same form. Of the first, `before`, only the end is known."""
-    if not _is_item(item) or not _ITEM_WORD.fullmatch(before[-1]) or before[-1].lower() in FUNCTION_WORDS:
+    if not _is_item(item) or not _ITEM_WORD.fullmatch(before[-1]) or _is_function_word(before[-1]):
         return False
     kind = _kind(item)
-    tail = before[-4:-1]
-    # `the use of iron`: the determiner is not that of `iron`. `2 g of iron` is one item.
-    links = [] if kind else [at for at, word in enumerate(tail, 1) if word in LINKING_WORDS]
-    kinds = {_kind([word]) for word in tail[max(links, default=0) :]}
     heads = [before[-1], item[-1], last[-1]]
+    # `with the columns Who, What and When`: the determiner is not that of the name.
+    tail = before[-2:-1] if heads[0][0].isupper() else before[-4:-1]
+    # `the use of iron`: the determiner is not that of `iron`. `2 g of iron` is one item.
+    links = [] if kind else [at for at, word in enumerate(tail, 1) if word in LINKING_WORDS or word == "as"]
+    kinds = {_kind([word]) for word in tail[max(links, default=0) :]}
     lowered = [head.lower() for head in heads]
     return (
         kind == _kind(last)
@@ -304,10 +308,15 @@ def _is_inner_item(pieces: list[_Piece], index: int) -> bool:
     )
 
 
-def _opens_list(before: list[str], item: list[str], last: list[str], joint: str) -> bool:
-    """True when the end of `before` is the first of three items, and nothing that the other two explain."""
+def _opens_list(before: list[str], item: list[str], last: list[str], joint: str, is_later: bool) -> bool:
+    """True when the end of `before` is the first of three items, and nothing that the other two explain.
+
+    `is_later`: before it the clause has another piece.
+    """
     opening, head = before[0].lower(), before[-1].lower()
-    if len(before) < 2 or opening in OPENING_WORDS or re.fullmatch(r"\w{2,}(?:ed|ing)", opening):
+    if len(before) < 2 or opening in OPENING_WORDS:
+        return False
+    if re.fullmatch(r"\w{2,}(?:ed|ing)", opening) and not _is_verb_of_list(before, item, is_later):
         return False
     if head in SUMMARY_WORDS or head in CLOSING_WORDS:
         return False
@@ -317,6 +326,29 @@ def _opens_list(before: list[str], item: list[str], last: list[str], joint: str)
     if joint == "or" or (_kind(item) == "number" and _is_plural(head)):
         return False
     return _is_plural(head) in (_is_plural(item[-1]), _is_plural(last[-1]))
+
+
+def _is_verb_of_list(before: list[str], item: list[str], is_later: bool) -> bool:
+    """True for `Loved the pool, the staff ...` and `..., using only smell, sound ...`; not `Compared to ...`."""
+    if not LINKING_WORDS.isdisjoint(before):
+        return False
+    return is_later or (len(before) > 2 and bool(_kind(item)) and _kind(before[1:]) == _kind(item))
+
+
+def _names_roles(before: list[str], item: list[str], last: list[str]) -> bool:
+    """True for `Label it as positive, negative or mixed`: after `as` and one word no explanation follows."""
+    return (
+        len(before) > 3
+        and before[-2] == "as"
+        and len(item) == len(last) == 1
+        and before[-1].lower() not in OPENING_WORDS | {"usual", "normal", "ever", "such"}
+        and not before[-1].endswith(("ed", "ing"))
+    )
+
+
+def _is_function_word(word: str) -> bool:
+    """A capital letter inside a clause makes a name of a function word: `the columns Who, What and When`."""
+    return word.lower() in FUNCTION_WORDS and (word == "I" or word.islower())
 
 
 def _is_plural(word: str) -> bool:

@@ -1,7 +1,8 @@
 """Punctuation and structural edits: visible, small, and without another meaning.
 
 Every edit takes a text and returns its replacements, or None where it is not applicable. Each makes
-exactly one kind of change, outside protected spans.
+exactly one kind of change, outside protected spans and, but for `curly_quotes`, outside material to work
+on; see `Request`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from lm_eval_sensitivity.ladder.edits.material import Request
+from lm_eval_sensitivity.ladder.edits.parentheses import can_stand_in_parentheses, closes_noun_phrase
 from lm_eval_sensitivity.ladder.edits.places import (
     FINAL_MARKS,
     PERIODS,
     bracketed,
     ends_sentence,
+    is_word_character,
     middle_most,
     plain_blocks,
     series_commas,
@@ -24,6 +28,7 @@ from lm_eval_sensitivity.ladder.edits.registry import register
 from lm_eval_sensitivity.ladder.edits.words import (
     ABBREVIATIONS,
     ARITHMETIC_WORDS,
+    CLAUSE_WORDS,
     CONTRACTIONS,
     DANGLING_WORDS,
     FUNCTION_WORDS,
@@ -34,7 +39,8 @@ from lm_eval_sensitivity.types import Replacement
 
 _SEMICOLONS = {",": ";", "،": "؛", "，": "；"}
 
-_COMMA = re.compile(r"(?<=\w)[,،](?= )|(?<=\w)，(?=\w)")
+_COMMA = re.compile(r"[,،](?= )|，")
+_CODE_LIST = re.compile(r"\b(?i:return|import|select|lambda|print|yield|global)(?: \w+,)* \w+\Z|\bfor \w+\Z")
 _WORD = re.compile(r"(?<!\S)[^\W\d_]{4,}(?=[\s,.;:?!]|\Z)")
 
 # The first word of a character's Unicode name is its script.
@@ -46,9 +52,8 @@ _PERIOD_OF_SCRIPT = {
 _URDU_LETTERS = frozenset("ٹڈڑںے")
 _CLOSING_QUOTES = "\"'”’»」』"
 _SYMBOL = re.compile(r"[.,:/\\_@#=<>{}|~^$&%*+]")
+_WORD_ENDS = ".;:?!،,"
 _EDGES = "()（）\"'“”‘’«»「」『』"
-_COLON = re.compile(r":(?=\s)|：")
-_POINTER = re.compile(r"\b(?:below|following)\b.*?\n[ \t]*\n", re.DOTALL | re.IGNORECASE)
 
 # Before a space these marks end no sentence for sure: `2.`, `Ph.D.`, `Ask Yahoo!`.
 _DOUBTFUL_END = re.compile(r"(?:(?<!\w)\d{1,3}|\w\.\w{1,4})\.\Z|(?<=[^\W_] )[A-Z]\w{0,30}!\Z")
@@ -88,45 +93,60 @@ def duplicate_period(text: str) -> tuple[Replacement, ...] | None:
 
 @register("punctuation")
 def comma_semicolon(text: str) -> tuple[Replacement, ...] | None:
-    """The middle-most unprotected comma between words becomes a semicolon, in the same script.
+    """The middle-most comma between two words of the request becomes a semicolon, in the same script.
 
-    Commas inside brackets stay: `f(x, y)` without backticks is still code.
+    A comma before a word such as `and` or `which` goes before one in a list. Commas beside a number or a
+    one-letter name, in brackets, in code without backticks, in data and in material to work on stay.
 
     Example:
         >>> comma_semicolon("Well, choose red, or blue.")  # 'Well, choose red; or blue.'
         (Replacement(start=16, end=17, replacement=';'),)
     """
     protection, inside = Protection(text), bracketed(text)
-    commas = [match.start() for match in _COMMA.finditer(text)]
-    free = [comma for comma in commas if not inside[comma] and not protection.covers(comma, comma + 1)]
-    comma = middle_most(free, len(text))
+    request = Request(text, protection)
+    commas = [
+        at
+        for at in (match.start() for match in _COMMA.finditer(text))
+        if request.has(at)
+        and not inside[at]
+        and not protection.covers(at, at + 1)
+        and _divides_words(text, at)
+    ]
+    clauses = [at for at in commas if _word_after(text, at).lower() in CLAUSE_WORDS]
+    comma = middle_most(clauses or commas, len(text))
     return None if comma is None else (Replacement(comma, comma + 1, _SEMICOLONS[text[comma]]),)
 
 
 @register("punctuation")
 def parenthesize_word(text: str) -> tuple[Replacement, ...] | None:
-    """The middle-most content word is put in parentheses.
+    """The middle-most content word of the request is put in parentheses.
 
     A content word has four or more lower-case letters and is not in the list of English function
-    words. In a text that is not recognisably English the edit is not applicable, because no list
-    tells its function words.
+    words. One that closes a phrase after an article or preposition, so most likely a noun, goes before
+    other words of such a phrase or before a mark. Left out are what may be a verb, words beside a bracket,
+    a number or a symbol, after a negation or a limit such as `only`, abbreviations, and items of a list. In
+    a text that is not recognisably English the edit is not applicable: no list tells its function words.
 
     Example:
-        >>> parenthesize_word("Why does the sky look blue at noon?")  # '... the sky (look) blue ...'
-        (Replacement(start=17, end=17, replacement='('), Replacement(start=21, end=21, replacement=')'))
+        >>> parenthesize_word("Why does the sky look blue at noon?")  # '... look blue at (noon)?'
+        (Replacement(start=30, end=30, replacement='('), Replacement(start=34, end=34, replacement=')'))
     """
     if not looks_english(text):
         return None
     protection, inside = Protection(text), bracketed(text)
+    request = Request(text, protection)
     spans = {
         match.start() + match.end(): match.span()
         for match in _WORD.finditer(text)
         if match.group().islower()
         and match.group() not in FUNCTION_WORDS
+        and request.has(match.start())
         and not inside[match.start()]
         and not protection.covers(*match.span())
+        and can_stand_in_parentheses(text, *match.span())
     }
-    middle = middle_most(spans, 2 * len(text))
+    nouns = [middle for middle, span in spans.items() if closes_noun_phrase(text, *span)]
+    middle = middle_most(nouns or spans, 2 * len(text))
     if middle is None:
         return None
     start, end = spans[middle]
@@ -138,7 +158,8 @@ def curly_quotes(text: str) -> tuple[Replacement, ...] | None:
     """Straight quotes and apostrophes become typographic ones.
 
     Exchanged are the quote characters around a quotation and the apostrophes after a letter; nothing
-    inside a quotation, in code or in a number changes, and a quote without a partner stays.
+    inside a quotation, in code or in a number changes, and a quote without a partner stays. Lists and
+    material are not left out, unlike in the other edits: two kinds of quotes would stand side by side.
 
     Example:
         >>> from lm_eval_sensitivity.ladder.replacements import apply_replacements
@@ -177,7 +198,8 @@ def drop_final_period(text: str) -> tuple[Replacement, ...] | None:
 def bullet_prefix(text: str) -> tuple[Replacement, ...] | None:
     """The text becomes the only item of a Markdown list: `- ` before it.
 
-    Not applicable when the text already starts with markup: a list, a heading, a table, a code block.
+    Not applicable to a text of more than one line, whose rest would not be part of the item, or when the
+    line already starts with markup: a list, a heading, a table, a code block.
 
     Example:
         >>> bullet_prefix("Hello there.")  # '- Hello there.'
@@ -185,7 +207,7 @@ def bullet_prefix(text: str) -> tuple[Replacement, ...] | None:
         >>> bullet_prefix("1. First item") is None
         True
     """
-    if not text.strip() or starts_as_markup(text):
+    if len(text.strip().splitlines()) != 1 or starts_as_markup(text):
         return None
     start = len(text) - len(text.lstrip())
     return (Replacement(start, start, "- "),)
@@ -207,7 +229,7 @@ def add_final_period(text: str) -> tuple[Replacement, ...] | None:
     """
     end = len(text.rstrip())
     protection = Protection(text)
-    if _material_start(text) < end or not _is_sentence_end(text, end, protection):
+    if Request(text, protection).material_start < end or not _is_sentence_end(text, end, protection):
         return None
     period = _period_of({text[at] for at in range(end) if not protection.covers(at, at + 1)})
     return None if period is None else (Replacement(end, end, period),)
@@ -231,7 +253,12 @@ def oxford_comma(text: str) -> tuple[Replacement, ...] | None:
     if not looks_english(text):
         return None
     protection = Protection(text)
-    ends = {start: end for start, end in series_commas(text) if not protection.covers(start, end)}
+    request = Request(text, protection)
+    ends = {
+        start: end
+        for start, end in series_commas(_without_inline_code(text, protection))
+        if request.has(start) and not protection.covers(start, end)
+    }
     comma = middle_most(ends, len(text))
     if comma is None:
         return None
@@ -242,8 +269,9 @@ def oxford_comma(text: str) -> tuple[Replacement, ...] | None:
 def drop_apostrophe(text: str) -> tuple[Replacement, ...] | None:
     """The middle-most apostrophe of an English contraction is removed.
 
-    Only in contractions that do not become another word: `don't`, but not `we're`. Never in a
-    possessive, and not in capitals.
+    Only in contractions that do not become another word: `don't`, but not `we're`. The exception is `it's`,
+    which becomes `its`, but only before words that rule the possessive out (`it's the best`). Never in a
+    possessive, in capitals, or in material to work on.
 
     Example:
         >>> drop_apostrophe("I don't know.")  # 'I dont know.'
@@ -252,11 +280,13 @@ def drop_apostrophe(text: str) -> tuple[Replacement, ...] | None:
         True
     """
     protection = Protection(text)
+    request = Request(text, protection)
     apostrophes = [
         match.start(1)
         for match in _CONTRACTION.finditer(text)
         if match.group().replace("’", "'").lower() in CONTRACTIONS
         and not protection.covers(*match.span())
+        and request.has(match.start())
         and (match.group()[:2].lower() != "it" or match.group()[3:] != "s" or _is_it_is(text, match.end()))
     ]
     apostrophe = middle_most(apostrophes, len(text))
@@ -277,7 +307,7 @@ def paragraph_break(text: str) -> tuple[Replacement, ...] | None:
         True
     """
     protection, inside = Protection(text), bracketed(text)
-    material = _material_start(text)
+    material = Request(text, protection).material_start
     gaps = [
         gap
         for start, end in plain_blocks(text)
@@ -318,7 +348,9 @@ def em_dash(text: str) -> tuple[Replacement, ...] | None:
         for hyphen in _SPACED_HYPHEN.finditer(match.group())
         if _joins_words(text, match.start() + hyphen.start())
     ]
-    hyphen = middle_most((at for at in hyphens if not protection.covers(at - 2, at + 3)), len(text))
+    request = Request(text, protection)
+    free = [at for at in hyphens if request.has(at) and not protection.covers(at - 2, at + 3)]
+    hyphen = middle_most(free, len(text))
     return None if hyphen is None else (Replacement(hyphen, hyphen + 1, "—"),)
 
 
@@ -327,25 +359,57 @@ def _final_mark(text: str, marks: str, protection: Protection) -> int | None:
     final = len(text.rstrip()) - 1
     if final < 1 or text[final] not in marks or text[final - 1] in FINAL_MARKS + "…":
         return None
-    return None if protection.covers(final, final + 1) else final
+    is_free = Request(text, protection).has(final) and not protection.covers(final, final + 1)
+    return final if is_free else None
 
 
 def _inner_sentence_periods(text: str, protection: Protection) -> list[int]:
     """Unprotected periods that end a sentence before the last one."""
     last = len(text.rstrip()) - 1
+    request = Request(text, protection)
     return [
         position
         for position in range(1, last)
         if text[position] in PERIODS
+        and request.has(position)
         and ends_sentence(text, position)
         and not protection.covers(position, position + 1)
     ]
 
 
-def _material_start(text: str) -> int:
-    """Where material to work on may start: after a colon, or in the paragraph after `below` or `following`."""
-    colon, pointer = _COLON.search(text), _POINTER.search(text)
-    return min(colon.start() if colon else len(text), pointer.end() if pointer else len(text))
+def _word_before(text: str, comma: int) -> str:
+    """The token that ends at this comma; after East Asian writing its last character alone."""
+    tokens = text[max(0, comma - 40) : comma].split(" ")
+    return text[comma - 1 : comma] if text[comma] == "，" else tokens[-1]
+
+
+def _word_after(text: str, comma: int) -> str:
+    if text[comma] == "，":
+        return text[comma + 1 : comma + 2]
+    return text[comma + 2 : comma + 42].split(" ")[0].rstrip(_WORD_ENDS)
+
+
+def _is_plain_word(token: str) -> bool:
+    """True for a word of prose: letters and their marks, more than one in an alphabet, or `a` or `I`."""
+    if any(not (is_word_character(mark) or mark in "'’-") or mark.isdigit() for mark in token):
+        return False
+    return len(token) > 1 or token in ("a", "I") or not token.isascii()  # an East Asian character
+
+
+def _divides_words(text: str, comma: int) -> bool:
+    """True between two words of prose. `return total, count` and `for key, value in` are code without marks."""
+    before, after = _word_before(text, comma), _word_after(text, comma)
+    is_code = after.lower() not in FUNCTION_WORDS and _CODE_LIST.search(text, max(0, comma - 80), comma)
+    return _is_plain_word(before) and _is_plain_word(after) and not is_code
+
+
+def _without_inline_code(text: str, protection: Protection) -> str:
+    """The text with inline code as characters of no word, so that its marks do not break the clause."""
+    characters = list(text)
+    for span in protection.spans:
+        if span.kind == "code" and "\n" not in text[span.start : span.end]:
+            characters[span.start : span.end] = "\0" * (span.end - span.start)
+    return "".join(characters)
 
 
 def _is_sentence_end(text: str, end: int, protection: Protection) -> bool:

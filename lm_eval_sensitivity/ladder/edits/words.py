@@ -32,6 +32,17 @@ Besides function words in the narrow sense: negations and limits (`not`, `only`)
 words, because in parentheses these may read as withdrawn and change the request.
 """
 
+ARTICLES = _words("a an the my your his her its our their this these those some another other")
+"""Words that open a noun phrase and do not count."""
+
+LIMITING_WORDS = _words(
+    """
+    only not no never nor neither none nobody nothing anything anybody anyone any without exactly just
+    cannot hardly barely least most precisely merely even
+    """
+)
+"""Negations and limits: a word in parentheses right after one might read as withdrawn from it."""
+
 CLAUSE_WORDS = _words(
     """
     and but or nor so yet because although though while whereas if unless until when where which who

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 from lm_eval_sensitivity.cli import build_parser, main
 from lm_eval_sensitivity.commands import ladder_check
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder import build_pairs, load_ladder
 from lm_eval_sensitivity.ladder.checks import check_ladder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
+from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.ladder.checked_ladder import build_small_ladder, cached_encode, clean_pairs
 from tests.unit.ladder.corruptions import dropping
@@ -98,6 +100,51 @@ def test_every_violation_is_one_line(broken: Path, capsys: pytest.CaptureFixture
     n_violations = sum(line.endswith("]") for line in lines)
     assert lines[-1] == f"{n_violations} violations."
     assert n_violations == len(check_ladder(broken).violations)
+
+
+def own_ladder(folder: Path, bases: Sequence[str]) -> Path:
+    prompts = tuple(AuthoredPrompt(f"p{n:03}", "uncategorized", base, {}) for n, base in enumerate(bases))
+    write_parquet(build_pairs(Source("1", prompts)), folder / "test.parquet")
+    return folder
+
+
+def test_remarks_are_said_to_be_remarks_and_do_not_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_ladder(tmp_path, [" Greet the customer.", "Greet the  customer!"])
+    assert main(["ladder", "check", str(tmp_path), "--no-embedding"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    remarks = [line for line in lines if line.startswith("Remark, no violation in an own ladder: ")]
+    assert [line.rpartition("[")[2] for line in remarks] == [
+        "white_space]",
+        "white_space]",
+        "near_duplicates]",
+    ]
+    assert lines[-1] == "No violations, 3 remarks."
+
+
+def test_the_table_form_is_capped_and_json_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Remarks of a template; violations of one rule row that is missing of every prompt."""
+    n_prompts = ladder_check.MOST_SHOWN + 33
+    own_ladder(tmp_path, [f"Reply to the order number {n}." for n in range(n_prompts)])
+    rows = [pair for pair in load_ladder(tmp_path).pairs if pair.edit != "nbsp"]
+    write_parquet(rows, tmp_path / "test.parquet")
+    assert main(["ladder", "check", str(tmp_path), "--no-embedding"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    for check, n_more in {"rules": 33, "near_duplicates": 32}.items():
+        found = [line for line in lines if line.endswith(f"[{check}]")]
+        assert len(found) == ladder_check.MOST_SHOWN + 1
+        assert f"and {n_more} more in `{tmp_path / 'test.parquet'}`, which `--format json` names" in found[-1]
+    assert lines[-1] == f"{n_prompts} violations, {n_prompts - 1} remarks."
+    assert main(["ladder", "check", str(tmp_path), "--no-embedding", "--format", "json"]) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert (len(content["violations"]), len(content["remarks"])) == (n_prompts, n_prompts - 1)
+
+
+def test_the_examples_of_the_help_are_ladders() -> None:
+    """A file of prompts is no ladder, and loading refuses it."""
+    assert "prompts.jsonl" not in ladder_check.EPILOG
+    assert "ladder check my_ladder/" in ladder_check.EPILOG
 
 
 def test_json_has_everything(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,10 +19,11 @@ import lm_eval_sensitivity.embedder
 from lm_eval_sensitivity.cli import main
 from lm_eval_sensitivity.embedder import EmbedderIdentity
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.ladder.card import MARKER
+from lm_eval_sensitivity.ladder.card import MARKER, is_minimal
 from lm_eval_sensitivity.ladder.folder import card_of_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
+from tests.unit.ladder.checked_ladder import build_small_ladder, clean_pairs
 
 PAIRS = load_ladder(subset="mini").pairs
 PLAIN = "{% for m in messages %}<u>{{ m.content }}{% endfor %}<a>"
@@ -114,16 +115,20 @@ def test_without_tokenizers_the_audit_is_left_as_it_is(
     assert "left as it is: give --tokenizers and --templates" in capsys.readouterr().out
 
 
-def test_without_tokenizers_and_former_audit_there_is_none(places: dict[str, str]) -> None:
+def test_without_tokenizers_and_former_audit_there_is_none(
+    places: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert describe(places, audit=False)["audit"] is None
+    out = capsys.readouterr().out
+    assert "no token audit" in out and "left as it is" not in out
 
 
 @pytest.fixture
 def published(tmp_path: Path, places: dict[str, str]) -> dict[str, str]:
+    """The published form: three subsets and their sources."""
     folder = tmp_path / "own"
     shutil.rmtree(folder)
-    for subset in ("full", "mini"):
-        write_parquet(PAIRS, folder / subset / "test.parquet")
+    build_small_ladder(folder)
     (folder / "README.md").write_text(MARKER + "\n", encoding="utf-8")
     return places
 
@@ -143,14 +148,25 @@ def test_a_stale_audit_does_not_reach_the_card(
     describe(published)
     folder = Path(published["own"])
     before = (folder / "README.md").read_text(encoding="utf-8")
-    for subset in ("full", "mini"):
-        write_parquet(PAIRS[1:], folder / subset / "test.parquet")
+    for subset in ("full", "core", "mini"):
+        write_parquet(clean_pairs(subset)[1:], folder / subset / "test.parquet")
     capsys.readouterr()
     describe(published, audit=False)
     assert "is not written: the token audit belongs to other rows" in capsys.readouterr().out
     assert (folder / "README.md").read_text(encoding="utf-8") == before
     describe(published)
     assert (folder / "README.md").read_text(encoding="utf-8") == card_of_folder(folder) != before
+
+
+def test_the_card_of_an_own_ladder_stays_minimal(places: dict[str, str]) -> None:
+    """Even where the published ladder's card was copied beside the rows."""
+    card = Path(places["own"]) / "README.md"
+    card.write_text(MARKER + "\n", encoding="utf-8")
+    describe(places)
+    page = card.read_text(encoding="utf-8")
+    assert is_minimal(page) and MARKER not in page and "license" not in page
+    describe(places)
+    assert card.read_text(encoding="utf-8") == page
 
 
 def test_a_card_of_ones_own_is_left_alone(published: dict[str, str]) -> None:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from lm_eval_sensitivity.ladder.audit_grid import System, SystemAudit
-from lm_eval_sensitivity.ladder.folder import build_folder, read_folder, write_card
-from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.folder import read_folder, write_card
 from lm_eval_sensitivity.ladder.measured import (
     MEASURED_FILE,
     Measured,
@@ -19,6 +17,7 @@ from lm_eval_sensitivity.ladder.measured import (
     measure_distances,
     write_measured,
 )
+from tests.unit.ladder.checked_ladder import build_small_ladder
 
 SUBSETS = ("full", "core", "mini")
 
@@ -28,21 +27,8 @@ def fake_encode(texts: Sequence[str]) -> np.ndarray:
 
 
 def make_small_folder(folder: Path) -> Path:
-    """The prompts of the packaged subset `mini` as a ladder of its own: sources, parquet, measurements, card."""
-    sources = packaged_folder() / "sources"
-    top = yaml.safe_load((sources / "ladder.yaml").read_text(encoding="utf-8"))
-    kept = top["subsets"]["mini"]
-    (folder / "sources").mkdir(parents=True)
-    for file in sources.glob("*.yaml"):
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        if file.name == "ladder.yaml":
-            content["subsets"] = {"core": kept[:5], "mini": kept[:2]}
-        else:
-            content["prompts"] = [prompt for prompt in content["prompts"] if prompt["id"] in kept]
-        (folder / "sources" / file.name).write_text(
-            yaml.safe_dump(content, allow_unicode=True), encoding="utf-8"
-        )
-    build_folder(folder)
+    """The balanced small ladder with all that a published folder has: sources, parquet, measurements, card."""
+    build_small_ladder(folder)
     write_measured(fake_measured(folder), folder / MEASURED_FILE)
     write_card(folder)
     return folder

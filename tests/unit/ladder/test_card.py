@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -30,27 +32,39 @@ from lm_eval_sensitivity.ladder.audit_grid import (
     System,
     audit_system,
 )
-from lm_eval_sensitivity.ladder.card import MARKER, check_own_card, fill, is_generated, minimal_card
+from lm_eval_sensitivity.ladder.card import (
+    MARKER,
+    OWN_MARKER,
+    check_own_card,
+    fill,
+    is_generated,
+    is_minimal,
+    minimal_card,
+    title_of,
+)
 from lm_eval_sensitivity.ladder.card_sections import SAMPLE_SEED, excerpts
+from lm_eval_sensitivity.ladder.distances import prompt_distances
 from lm_eval_sensitivity.ladder.folder import (
     FolderContent,
     build_folder,
     card_of_folder,
     read_folder,
-    subset_files,
+    write_card,
 )
 from lm_eval_sensitivity.ladder.front_matter import default_subset
-from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.markdown import code, plain, visible
 from lm_eval_sensitivity.ladder.measured import (
     MEASURED_FILE,
     Audit,
+    Measured,
     measure_distances,
     read_measured,
     write_measured,
 )
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.types import RUNGS
 from tests.conftest import REPOSITORY
 from tests.unit.ladder import small_folder
 from tests.unit.ladder.small_folder import fake_encode, fake_measured, make_small_folder
@@ -205,8 +219,10 @@ def test_the_counts_are_those_of_the_parquet_files() -> None:
         table for headings, table in tables.items() if headings[0] == "rung" and "edit" not in headings
     )
     for row in by_rung:
+        rung, _, edit = row[0].partition(": ")
         assert [int(cell) for cell in row[3:-1]] == [
-            sum(each["rung"] == row[0] for each in rows[subset]) for subset in SUBSETS
+            sum(each["rung"] == rung and edit in ("", each["edit"]) for each in rows[subset])
+            for subset in SUBSETS
         ]
     hashes = {row[0]: row[1] for row in tables["subset", "content hash (SHA-256)", "prompts", "pairs"]}
     assert hashes == {each.subset: each.content_hash for each in content().ladders}
@@ -417,9 +433,70 @@ def test_medians_are_medians() -> None:
         a, b = one + len(base) * other, one + len(variant) * other
         return float(1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
-    for rung, median in measured.rungs.items():
-        brute = np.median([distance(pair.base, pair.variant) for pair in ladder.rung(rung)])
+    controls = {"control_reversal", "control_topic"}
+    assert set(measured.rungs) == {*ladder.rungs, *controls} - {"positive_control"}
+    for name, median in measured.rungs.items():
+        pairs = [pair for pair in ladder.pairs if (pair.edit if name in controls else pair.rung) == name]
+        brute = np.median([distance(pair.base, pair.variant) for pair in pairs])
         assert median == pytest.approx(brute, abs=1e-4)
+
+
+def test_pairs_without_a_distance_are_left_out_and_counted(tmp_path: Path) -> None:
+    """An embedder that reads nothing of some texts, and of every text of one edit."""
+    ladder = load_ladder(subset="mini")
+    unread = {pair.variant for pair in ladder.pairs if pair.edit == "control_topic"}
+    unread |= {pair.variant for pair in ladder.pairs[::7]}
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        vectors = fake_encode(texts)
+        vectors[[text in unread for text in texts]] = np.nan
+        return vectors
+
+    measured = measure_distances(ladder, encode, {})
+    full = prompt_distances(ladder.pairs, fake_encode)
+    for each in measured.edits:
+        pairs = [pair for pair in ladder.pairs if pair.edit == each.edit]
+        read = [full[pair.pair_id] for pair in pairs if not {pair.base, pair.variant} & unread]
+        assert (each.n_pairs, each.n_distances) == (len(pairs), len(read)), each.edit
+        if read:
+            brute = np.quantile(read, [0.25, 0.5, 0.75])
+            found = [each.lower_quartile, each.median, each.upper_quartile]
+            assert found == pytest.approx(brute, abs=1e-4)
+    (topic,) = (each for each in measured.edits if each.edit == "control_topic")
+    assert (topic.n_distances, topic.lower_quartile, topic.median, topic.upper_quartile) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert measured.rungs["control_topic"] is None and measured.rungs["noop"] is not None
+    assert any(0 < each.n_distances < each.n_pairs for each in measured.edits)
+    write_measured(Measured("1", "mini", measured, None), tmp_path / "measured.json")
+    text = (tmp_path / "measured.json").read_text(encoding="utf-8")
+    assert "NaN" not in text and '"control_topic": null' in text
+    assert read_measured(tmp_path / "measured.json").distances == measured
+
+
+def test_an_edit_without_distances_has_none_in_the_card(folder: Path) -> None:
+    measured = fake_measured(folder)
+    edits = tuple(
+        replace(each, n_distances=0, median=None) if each.edit == "nbsp" else each
+        for each in measured.distances.edits
+    )
+    rungs = {**measured.distances.rungs, "control_topic": None}
+    distances = replace(measured.distances, edits=edits, rungs=rungs)
+    write_measured(replace(measured, distances=distances), folder / MEASURED_FILE)
+    tables = parsed_tables(card_of_folder(folder))
+    last = {
+        (row[0], row[1]): row[-1]
+        for headings, rows in tables.items()
+        if "median distance" in headings
+        for row in rows
+    }
+    assert last["noop", "nbsp"] == "none"
+    assert [value for (name, _), value in last.items() if name == "positive_control: control_topic"] == [
+        "none"
+    ]
 
 
 # ---- building a folder
@@ -467,6 +544,87 @@ def test_a_minimal_card_loads_and_claims_no_licence(tmp_path: Path) -> None:
     assert not {"license", "language"} & set(yaml.safe_load(page.split("---\n")[1]))
 
 
+CLAIMS = (
+    "Prompt Sensitivity Ladder",
+    "apache",
+    "second pass",
+    "language models",
+    "English",
+    "@misc",
+    "measured with",
+)
+"""Words of the published ladder's card that say something no rows show."""
+
+
+def test_the_claims_are_in_the_published_card() -> None:
+    assert all(claim in card() for claim in CLAIMS)
+
+
+def without_sources(folder: Path) -> None:
+    shutil.rmtree(folder / "sources")
+
+
+def without_a_subset(folder: Path) -> None:
+    shutil.rmtree(folder / "core")
+
+
+def with_a_minimal_card(folder: Path) -> None:
+    """All files of the published form, but the ladder says that it is somebody's own."""
+    own = read_folder(folder)
+    page = minimal_card("me/mine", own.ladders, own.facts)
+    (folder / "README.md").write_text(page, encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", [without_sources, without_a_subset, with_a_minimal_card])
+def test_somebodys_own_ladder_never_gets_the_published_claims(
+    change: Callable[[Path], None], folder: Path
+) -> None:
+    """Even where the published card stands in the folder, and with measurements beside it."""
+    change(folder)
+    write_card(folder)
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert is_minimal(page) and is_generated(page) and MARKER not in page
+    assert not [claim for claim in CLAIMS if claim in page]
+    write_card(folder)
+    assert (folder / "README.md").read_text(encoding="utf-8") == page
+
+
+def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    write_parquet(load_ladder(subset="mini").pairs, folder / "test.parquet")
+    write_card(folder)
+    assert "\n# own\n" in (folder / "README.md").read_text(encoding="utf-8")
+    own = read_folder(folder)
+    for title in ("me/mine", "it's `x` | $y", "1"):
+        page = minimal_card(title, own.ladders, own.facts)
+        (folder / "README.md").write_text(page, encoding="utf-8")
+        assert title_of(page, folder / "README.md") == title
+        write_card(folder)
+        assert (folder / "README.md").read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize(
+    ("rungs", "tasks"),
+    [
+        (("identical", "noop", "punctuation"), "prompt_sensitivity_rules"),
+        (RUNGS, "prompt_sensitivity"),
+        (("identical", "paraphrase"), "prompt_sensitivity_identical,prompt_sensitivity_paraphrase"),
+    ],
+)
+def test_a_minimal_card_names_the_tasks_of_its_rungs(
+    rungs: tuple[str, ...], tasks: str, tmp_path: Path
+) -> None:
+    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung in rungs]
+    write_parquet(pairs, tmp_path / "test.parquet")
+    own = read_folder(tmp_path)
+    (line,) = (
+        line for line in minimal_card("it's/x", own.ladders, own.facts).splitlines() if "--tasks" in line
+    )
+    words = shlex.split(line)
+    assert words[words.index("--tasks") + 1] == tasks
+    assert json.loads(words[words.index("--metadata") + 1]) == {"ladder": "it's/x"}
+
+
 @pytest.mark.parametrize(
     ("page", "message"),
     [
@@ -487,7 +645,8 @@ def test_a_hand_written_card_may_leave_the_data_to_the_hub() -> None:
     check_own_card("# Only a title\n", content().facts, Path("README.md"))
     check_own_card("---\nlicense: mit\n---\n# x\n", content().facts, Path("README.md"))
     check_own_card(card(), content().facts, Path("README.md"))
-    assert not is_generated(f"---\nlicense: mit\n---\n# A title\n{MARKER}\n")
+    for marker in (MARKER, OWN_MARKER):
+        assert not is_generated(f"---\nlicense: mit\n---\n# A title\n{marker}\n")
 
 
 # ---- texts in Markdown

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,10 +34,11 @@ from lm_eval_sensitivity.ladder.checks import (
 )
 from lm_eval_sensitivity.ladder.checks.prompts import rows_by_prompt
 from lm_eval_sensitivity.ladder.edits import EDITS
+from lm_eval_sensitivity.ladder.own import read_own_file
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, AuthoredVariant, Source
 from lm_eval_sensitivity.types import Pair, Rung
-from tests.unit.ladder.checked_ladder import build_small_ladder, clean_pairs
+from tests.unit.ladder.checked_ladder import VERSION, build_small_ladder, clean_pairs
 from tests.unit.ladder.corruptions import corruptions
 
 PACKAGED = load_ladder().pairs
@@ -286,12 +289,16 @@ def test_near_duplicates_against_every_pair_by_hand() -> None:
     bases = list(load_ladder(subset="core").prompts.values())
     bases += [bases[0] + " please", bases[1].upper(), " ".join(reversed(bases[2].split()))]
     rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
-    expected = {
-        (f"p{second:02}", f"p{first:02}")
-        for first in range(len(bases))
-        for second in range(first + 1, len(bases))
-        if fuzz.token_sort_ratio(bases[first], bases[second], processor=utils.default_process) > 70
-    }
+    bases.append(bases[0] + " now please")  # near two others, nearer to the one with `please`
+    rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
+    expected = set()
+    for second in range(1, len(bases)):
+        similarity, first = max(
+            (fuzz.token_sort_ratio(bases[first], bases[second], processor=utils.default_process), -first)
+            for first in range(second)
+        )
+        if similarity > 70:
+            expected.add((f"p{second:02}", f"p{-first:02}"))
     found = {
         (violation.row.split("/")[0], f"p{other:02}")
         for violation in near.prompts_differ_in_words(rows)
@@ -299,7 +306,8 @@ def test_near_duplicates_against_every_pair_by_hand() -> None:
         if f"'p{other:02}/paraphrase_1'" in violation.problem
     }
     assert found == expected
-    assert len(found) >= 3
+    assert len(found) >= 4
+    assert (f"p{len(bases) - 1:02}", f"p{len(bases) - 4:02}") in found
 
 
 def test_short_prompt_is_no_copy_of_a_long_one_with_its_words() -> None:
@@ -325,6 +333,34 @@ def test_meaning_by_vectors() -> None:
     vectors["two"] = east + 0.1 * north
     found = [(each.row, each.column) for each in near.prompts_differ_in_meaning(rows, vectors)]
     assert found[0] == ("b/control_topic", "base")
+
+
+def test_the_closest_vector_is_named() -> None:
+    """Against every pair by hand: bases with those before them, topics with the bases of all other prompts."""
+    generator = np.random.default_rng(0)
+    rows = [pair(f"base {n}", f"topic {n}", "control_topic", prompt_id=f"p{n}") for n in range(40)]
+    vectors = {text: generator.normal(size=3) for row in rows for text in (row.base, row.variant)}
+    vectors["base 7"] = vectors["topic 9"] = np.full(3, np.nan)
+
+    def distance(a: str, b: str) -> float:
+        x, y = vectors[a], vectors[b]
+        return float(1 - x @ y / np.linalg.norm(x) / np.linalg.norm(y))
+
+    expected = {}
+    for n, row in enumerate(rows):
+        for column, text, others in (("base", row.base, range(n)), ("variant", row.variant, range(40))):
+            near_ones = {m: distance(text, f"base {m}") for m in others if m != n}
+            near_ones = {m: value for m, value in near_ones.items() if value < near.MIN_DISTANCE}
+            if near_ones:
+                expected[row.pair_id, column] = (
+                    f"'p{min(near_ones, key=near_ones.__getitem__)}/control_topic'"
+                )
+    found = {
+        (each.row, each.column): each.problem.split()[8]
+        for each in near.prompts_differ_in_meaning(rows, vectors)
+    }
+    assert found == expected
+    assert 20 < len(found) < 80
 
 
 MEDIANS = {
@@ -407,10 +443,91 @@ def test_own_ladder_may_have_variants_without_reasons_and_edits_of_its_own(tmp_p
 
 def test_own_ladder_is_still_checked(tmp_path: Path) -> None:
     path = write_own(tmp_path / "mine.parquet", prompt("tea", "Tea ?"), prompt("again", "tea"))
-    found = check_ladder(path).violations
-    assert {(each.check, each.file, each.row) for each in found} == {
+    rows = load_ladder(path).pairs
+    write_parquet([row for row in rows if row.pair_id != "tea/leading_space"], path)
+    found = check_ladder(path)
+    assert [(each.check, each.file, each.row) for each in found.violations] == [
+        ("rules", str(path), "tea/leading_space")
+    ]
+    assert [(each.check, each.file, each.row) for each in found.remarks] == [
         ("near_duplicates", str(path), "again/identical")
-    }
+    ]
+    assert not found.passed
+
+
+ODD_BASES = (
+    " Which tea is best?",
+    "Which  coffee is the worst?\n",
+    "\tGreet \nthe visitor",
+    "...",
+    "!!!",
+    "\U0001f600",
+    "\U0001f60e \U0001f60e",
+    "日本の首都はどこですか。",
+)
+
+
+def test_what_build_accepts_check_does_not_fail(tmp_path: Path) -> None:
+    """White space at edges and twice, texts without a word, prompts from one template: remarks at most."""
+    bases = [*ODD_BASES, *(f"Reply to the complaint of customer {n} politely." for n in range(30))]
+    lines = [json.dumps({"prompt": base}, ensure_ascii=False) for base in bases]
+    (tmp_path / "prompts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    own = read_own_file(tmp_path / "prompts.jsonl").source
+    write_parquet(build_pairs(own), tmp_path / "test.parquet")
+    found = check_ladder(tmp_path / "test.parquet", one_hot(["customer", "tea"]))
+    assert (found.violations, found.passed) == ((), True)
+    remarked = Counter(each.check for each in found.remarks)
+    # The first prompt of a template is near nothing before it, and every other one is named once.
+    assert remarked == {"white_space": 3, "near_duplicates": 29}
+
+
+def test_the_same_findings_are_violations_in_the_published_form(tmp_path: Path) -> None:
+    first, *_ = clean_pairs("full")
+    again = AuthoredPrompt("again", first.category, f"{first.base} ", {})
+    write_parquet(
+        [*clean_pairs("full"), *build_pairs(Source(VERSION, (again,)))], tmp_path / "full" / "test.parquet"
+    )
+    found = check_ladder(tmp_path)
+    assert found.remarks == ()
+    assert {"near_duplicates", "white_space"} <= {each.check for each in found.violations}
+
+
+def test_a_template_gives_one_finding_per_prompt() -> None:
+    """Five hundred prompts that are all near each other, not 124,750 pairs of them; meaning by any vectors."""
+    rows = [pair(f"Reply to the order number {n}.", "v", prompt_id=f"p{n:03}") for n in range(500)]
+    east = np.array([1.0, 0.0])
+    for found in (
+        list(near.prompts_differ_in_words(rows)),
+        list(near.prompts_differ_in_meaning(rows, {row.base: east for row in rows} | {"v": east})),
+    ):
+        assert len(found) == 499
+        assert len({each.row for each in found}) == 499
+
+
+def test_a_text_is_found_near_another_once(tmp_path: Path) -> None:
+    """By its letters, its words and its meaning; of the three the first is named."""
+    path = write_own(
+        tmp_path / "mine.parquet", prompt("tea", "Is the tea hot?"), prompt("hot", "is the TEA hot")
+    )
+    (found,) = check_ladder(path, one_hot(["the"])).remarks
+    assert "but for case" in found.problem
+
+
+@pytest.mark.parametrize("texts_without_words", [("...", "!!!"), ("\U0001f600", "\U0001f60e"), ("?", "¿")])
+def test_texts_without_words_are_not_similar(texts_without_words: tuple[str, str]) -> None:
+    one, other = texts_without_words
+    rows = [
+        pair(one, "v", prompt_id="a"),
+        pair(other, "...", "control_topic", prompt_id="b"),
+        pair("Is tea hot?", "¡!", "control_topic", prompt_id="c"),
+    ]
+    assert not list(near.prompts_differ_in_words(rows))
+    assert not list(texts.bases_differ(rows))
+
+
+def test_the_same_text_without_words_twice_is_the_same() -> None:
+    rows = [pair("!!!", "v", prompt_id="a"), pair(" !!!", "v", prompt_id="b")]
+    assert [found.row for found in texts.bases_differ(rows)] == ["b/paraphrase_1"]
 
 
 def test_few_prompts_have_no_order_and_unreadable_texts_no_distance(tmp_path: Path) -> None:
@@ -425,14 +542,31 @@ def test_few_prompts_have_no_order_and_unreadable_texts_no_distance(tmp_path: Pa
     assert found.subsets[0].median_distances["control_topic"] == 1.0
 
 
+def test_a_rung_without_any_distance_has_the_median_none(tmp_path: Path) -> None:
+    path = write_own(tmp_path / "mine.parquet", prompt("tea", "tea", control_topic="hat"))
+    medians = check_ladder(path, one_hot(["hat"])).subsets[0].median_distances
+    assert medians["control_topic"] is None
+    assert set(medians) == {"identical", "noop", "punctuation", "control_topic"}
+
+
+def test_unread_texts_have_no_order() -> None:
+    """Medians that are not there are in no order, and nothing is said about them."""
+    rows = [
+        pair("a", "b", edit, prompt_id=f"p{n}")
+        for edit in ("synonym_1", "paraphrase_1", "control_topic")
+        for n in range(order.LEAST_PROMPTS)
+    ]
+    assert not list(order.distances_grow(rows, {row.pair_id: float("nan") for row in rows}))
+
+
 def test_large_ladders_are_not_compared_prompt_by_prompt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_own(tmp_path / "mine.parquet", prompt("a", "One two three."), prompt("b", "Two three one."))
-    assert [each.check for each in check_ladder(path).violations] == ["near_duplicates"]
+    assert [each.check for each in check_ladder(path).remarks] == ["near_duplicates"]
     monkeypatch.setattr(near, "MAX_COMPARED", 1)
     found = check_ladder(path)
-    assert found.passed
+    assert found.remarks == ()
     assert any("comparison of prompts" in sentence for sentence in found.left_out)
 
 

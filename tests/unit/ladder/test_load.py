@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, content_hash, load_ladder
-from lm_eval_sensitivity.ladder.folder import pairs_of_sources
+from lm_eval_sensitivity.ladder.checks.loading import load_subsets
+from lm_eval_sensitivity.ladder.folder import pairs_of_sources, read_folder
 from lm_eval_sensitivity.ladder.hub import HubSource, parse_hub_source
-from lm_eval_sensitivity.ladder.load import packaged_folder
+from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 
 MINI = packaged_folder() / "mini" / "test.parquet"
@@ -188,6 +190,61 @@ def test_failed_download_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     ) as caught:
         load_ladder("example/ladder")
     assert "\n" not in str(caught.value)
+
+
+def test_what_the_hub_says_is_cut_between_words_and_inert(monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot_download(repo_id: str, **options: Any) -> str:
+        raise ConnectionError("\x1b[31m" + "Unavailable. " * 100)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(InputError) as caught:
+        load_ladder("example/ladder")
+    message = str(caught.value)
+    assert message.isprintable() and len(message) < 600
+    assert "Unavailable [...]. Check the name" in message
+
+
+def test_a_full_stop_is_not_doubled(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"no parquet at all, but long enough")
+    with pytest.raises(InputError, match=r"[^.]\. Download or build it again\."):
+        load_ladder(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["test.parquet"], ["test"]),
+        (["rows.parquet"], ["rows"]),
+        (["mini/test.parquet", "own/test.parquet", "full/test.parquet"], ["full", "mini", "own"]),
+        (["b/test.parquet", "a/test.parquet", "rows.parquet"], ["a", "b"]),
+        (["a.parquet", "b.parquet"], []),
+        (["mini/rows.parquet"], []),
+        (["mini/deep/test.parquet"], []),
+        ([], []),
+    ],
+)
+def test_everybody_finds_the_same_subsets(files: list[str], found: list[str], tmp_path: Path) -> None:
+    """Loading, checking, describing and publishing."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(MINI, folder / name)
+    readers: list[Callable[[Path], Any]] = [subset_files, load_ladder, load_subsets, read_folder]
+    if not found:
+        for read in readers:
+            with pytest.raises(InputError, match="holds no ladder: accepted is one parquet file, or"):
+                read(folder)
+        return
+    assert list(subset_files(folder)) == found
+    assert load_ladder(folder).subset == found[0]
+    assert [each.ladder.subset for each in load_subsets(folder).subsets] == found
+    assert [each.file for each in load_subsets(folder).subsets] == [
+        str(file) for file in subset_files(folder).values()
+    ]
+    # Cards call the only subset as the Hub does.
+    names = found if len(found) > 1 else ["default"]
+    assert [ladder.subset for ladder in read_folder(folder).ladders] == names
 
 
 def test_missing_hub_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

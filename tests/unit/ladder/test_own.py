@@ -139,9 +139,12 @@ def test_yaml_source_is_accepted(tmp_path: Path) -> None:
         ),
         ("own.csv", "prompt\n", ["holds no prompt"]),
         ("own.csv", "prompt,category\nWhy?,factuall\n", ["row 1", "Did you mean 'factual'"]),
-        ("own.csv", "prompt,id\nWhy?,Q 1\nHow?,q-1\n", ["row 2", "has the id 'q-1', as", "row 1"]),
+        ("own.csv", "prompt,id\nWhy?,Q 1\nHow?,q-1\n", ["row 2", "`id` is 'q-1'", "as that of", "row 1"]),
         ("own.csv", "prompt,id\nWhy?,é\n", ["row 1", "`id` is 'é'"]),
         ("own.csv", "prompt,synonym_1\nWhy?,Why?\n", ["row 1", "`synonym_1` equals the prompt"]),
+        ("own.csv", "prompt,synonym_1_reason\nWhy?,x\n", ["row 1", "`synonym_1_reason` is there, but"]),
+        ("own.csv", "prompt,category\nWhy?,0\n", ["row 1", "`category` is '0'"]),
+        ("own.jsonl", '{"prompt": "a", "prompt": "b"}\n', ["line 1", "stands there twice"]),
         ("own.csv", "prompt\n  \n", ["row 1", "`prompt` is '  '", "not blank"]),
         ("own.jsonl", '{"prompt": "a"}\n{"prompt"\n', ["line 2 is not a JSON object"]),
         ("own.jsonl", '"Why?"\n', ["line 1 holds a str"]),
@@ -153,8 +156,8 @@ def test_yaml_source_is_accepted(tmp_path: Path) -> None:
         ("own.txt", "x\n" * 2, ["line 2 repeats"]),
         ("own.txt", "\n".join(f"p {n}" for n in range(MAX_PROMPTS + 1)), [str(MAX_PROMPTS), "--limit"]),
         ("own.txt", "", ["is empty"]),
-        ("own.docx", "x", ["'.docx'", ".jsonl"]),
-        ("own", "x", ["'nothing'", ".jsonl"]),
+        ("own.docx", "x", ["does not end in", ".jsonl"]),
+        ("own", "x", ["does not end in", ".jsonl"]),
     ],
 )
 def test_mistake_is_named_at_its_place(tmp_path: Path, name: str, content: str, expected: list[str]) -> None:
@@ -162,6 +165,49 @@ def test_mistake_is_named_at_its_place(tmp_path: Path, name: str, content: str, 
     message = refused(path)
     for part in [str(path), *expected]:
         assert part in message
+
+
+def test_yaml_repeats_and_options_are_refused_as_in_other_forms(tmp_path: Path) -> None:
+    path = write_text(
+        tmp_path / "own.yaml", 'ladder_version: "3"\nprompts: [{id: a, base: Why}, {id: b, base: Why}]'
+    )
+    assert "prompt 'b' repeats the prompt of" in refused(path)
+    own = read_own_file(path, skip_repeated=True)
+    assert ([prompt.prompt_id for prompt in own.source.prompts], len(own.repeated)) == (["a"], 1)
+    assert "`--ladder-version` means nothing" in refused(path, version="9")
+    assert "`--prompt-field` means nothing" in refused(path, prompt_field="x")
+    text = write_text(tmp_path / "own.txt", "Why?")
+    assert "`--prompt-field` means nothing" in refused(text, prompt_field="x")
+
+
+def test_rewritten_ids_are_said(tmp_path: Path) -> None:
+    for path in write_rows(tmp_path, [{"id": "2.5", "prompt": "Why?"}, {"id": "b", "prompt": "How?"}]):
+        own = read_own_file(path)
+        assert [prompt.prompt_id for prompt in own.source.prompts] == ["2-5", "b"]
+        (note,) = own.notes
+        assert note.startswith("1 ids were rewritten")
+        assert "'2.5' to '2-5'" in note
+
+
+def test_carriage_returns_alone_end_lines_too(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "own.txt", "Why?\rHow?\rWhen?")
+    assert [prompt.base for prompt in read_own_file(path).source.prompts] == ["Why?", "How?", "When?"]
+
+
+@pytest.mark.parametrize("name", ["own.jsonl", "own.yaml"])
+def test_half_of_a_surrogate_pair_is_one_sentence(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {
+        "own.jsonl": '{"prompt": "lone \\ud800 here"}',
+        "own.yaml": 'ladder_version: "1"\nprompts: [{id: a, base: "x \\ud800 y"}]',
+    }[name]
+    path = write_text(tmp_path / name, content)
+    assert cli.main(["ladder", "build", str(path), "-o", str(tmp_path / "x")]) == 2
+    shown = capsys.readouterr().err
+    assert "half of a surrogate pair" in shown or "surrogate" in shown or "UTF-8" in shown
+    assert "Traceback" not in shown
+    assert not (tmp_path / "x").exists()
 
 
 def test_text_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
@@ -209,6 +255,21 @@ def test_hub_split_must_be_named_where_there_are_several(monkeypatch: pytest.Mon
     with pytest.raises(InputError, match=r"`--split` is 'tset'.*Did you mean 'test'"):
         read_hub(split="tset")
     assert [prompt.base for prompt in read_hub(split="test").source.prompts] == ["c d"]
+
+
+def test_what_does_not_fit_in_somebody_elses_columns_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"id": "A", "prompt": "a b", "category": "closed_qa", "synonyms": "x"},
+        {"id": "a", "prompt": "c d", "category": "factual", "synonyms": "y"},
+    ]
+    fake_hub(monkeypatch, train=rows)
+    own = read_hub()
+    assert [(p.prompt_id, p.category) for p in own.source.prompts] == [
+        ("prompt-1", "uncategorized"),
+        ("prompt-2", "factual"),
+    ]
+    assert own.unused_fields == ("synonyms",)
+    assert ["numbered instead" in note or "'closed_qa'" in note for note in own.notes] == [True, True]
 
 
 def test_hub_row_without_the_field_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +345,14 @@ def test_command_replaces_its_own_ladder_when_asked(tmp_path: Path) -> None:
         assert cli.main(["ladder", "build", str(source), "-o", str(folder), "--overwrite"]) == 0
     assert list(load_ladder(folder).prompts.values()) == ["How?"]
     assert rows_from_pairs(load_ladder(folder).pairs)[0]["row_hash"]
+
+
+@pytest.mark.parametrize("version", ["", "bad tag!", "-1"])
+def test_version_that_could_not_be_a_tag_is_refused(tmp_path: Path, version: str) -> None:
+    source = write_text(tmp_path / "own.txt", "Why?")
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["ladder", "build", str(source), "-o", str(tmp_path / "x"), f"--ladder-version={version}"])
+    assert caught.value.code == 2
 
 
 def test_split_of_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,13 +17,17 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, er
 
 from lm_eval_sensitivity.cli import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder import build_pairs, load_ladder
+from lm_eval_sensitivity.ladder.card import is_minimal
+from lm_eval_sensitivity.ladder.checks import check_ladder
 from lm_eval_sensitivity.ladder.folder import read_folder
 from lm_eval_sensitivity.ladder.hub import publish
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.measured import MEASURED_FILE
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.publication import prepare
+from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
+from tests.unit.ladder.checked_ladder import clean_pairs
 from tests.unit.ladder.small_folder import make_small_folder
 
 FOLDER = packaged_folder()
@@ -138,7 +142,7 @@ def folder(built: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    write_parquet(load_ladder(subset="mini").pairs, tmp_path / "own" / "test.parquet")
+    write_parquet(clean_pairs("mini"), tmp_path / "own" / "test.parquet")
     return tmp_path / "own"
 
 
@@ -234,10 +238,10 @@ def test_private_means_private(
 
 
 def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # importing it would fail
     assert push(folder, "--dry-run") == 0
+    assert hub.calls == []
     out = capsys.readouterr().out
     size = (folder / "mini" / "test.parquet").stat().st_size
     (line,) = (line for line in out.splitlines() if "mini/test.parquet" in line)
@@ -283,6 +287,55 @@ def test_what_was_pushed_loads_as_a_ladder(
         (tmp_path / "down" / path).write_bytes(content)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "down"))
     assert load_ladder("me/ladder").content_hash == load_ladder(own).content_hash
+
+
+def downloaded(hub: FakeHub, folder: Path) -> Path:
+    for path, content in hub.commits[-1].items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+def test_a_published_own_ladder_is_downloaded_and_pushed_again(
+    own: Path, hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert push(own) == 0
+    copy = downloaded(hub, tmp_path / "down")
+    assert push(copy) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+    hub.tags.clear()
+    pairs = [replace(pair, ladder_version="2") for pair in load_ladder(own).pairs]
+    write_parquet(pairs, copy / "test.parquet")
+    assert push(copy) == 0
+    page = hub.commits[-1]["README.md"].decode()
+    assert "ladder version `2`" in page and "apache" not in page
+
+
+def test_an_own_card_gets_the_name_that_it_is_published_under(
+    own: Path, hub: FakeHub, tmp_path: Path
+) -> None:
+    assert push(own) == 0
+    copy = downloaded(hub, tmp_path / "down")
+    hub.tags.clear()
+    assert main(["ladder", "push", "you/other", str(copy)]) == 0
+    page = hub.commits[-1]["README.md"].decode()
+    assert "# you/other" in page and "me/ladder" not in page
+
+
+def test_the_published_card_in_an_own_folder_is_not_published(own: Path, hub: FakeHub) -> None:
+    shutil.copy(FOLDER / "README.md", own / "README.md")
+    assert push(own) == 0
+    page = hub.commits[-1]["README.md"].decode()
+    assert is_minimal(page) and "apache" not in page and "second pass" not in page
+
+
+def test_a_file_that_nobody_could_fetch_is_refused(
+    own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own / "test.parquet").rename(own / "rows.parquet")
+    assert push(own) == 2
+    assert "accepted is `test.parquet`. Rename it." in capsys.readouterr().err
+    assert hub.calls == []
 
 
 def test_an_own_card_is_published_as_it_is(own: Path, hub: FakeHub) -> None:
@@ -357,13 +410,69 @@ def test_a_version_that_names_no_tag_is_refused(version: str, tmp_path: Path) ->
         prepare(tmp_path, "me/x")
 
 
-@pytest.mark.parametrize("name", ["ladder", "a/b/c", "../x", "me/x@main", "hf://datasets/x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ladder",
+        "a/b/c",
+        "../x",
+        "me/x@main",
+        "hf://datasets/x",
+        "me/-x",
+        "me/a--b",
+        "me/a..b",
+        "me/x.git",
+        "é/x",
+        "me/" + "x" * 97,
+        "me/\x1b[31m",
+        "",
+    ],
+)
 def test_a_name_that_is_no_dataset_is_refused(
     name: str, own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["ladder", "push", name, str(own)]) == 2
-    assert "Correct the" in capsys.readouterr().err
+    """Before anything else: not even the folder is looked at."""
+    for folder in (own, own / "missing"):
+        assert main(["ladder", "push", name, str(folder)]) == 2
+        error = capsys.readouterr().err
+        assert "Correct the name" in error and error.count("\n") == 1 and "\x1b" not in error
     assert hub.calls == []
+
+
+def test_a_name_may_come_with_its_prefix(own: Path, hub: FakeHub) -> None:
+    assert main(["ladder", "push", "hf://datasets/me/ladder", str(own)]) == 0
+    assert b"# me/ladder\n" in hub.commits[-1]["README.md"]
+
+
+def test_a_ladder_with_violations_is_not_published(
+    tmp_path: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loading finds nothing in these rows; the checks do, and the first of their findings is named."""
+    pairs = [pair for pair in clean_pairs("mini") if pair.edit != "nbsp"]
+    write_parquet(pairs, tmp_path / "test.parquet")
+    violations = check_ladder(tmp_path).violations
+    assert len(violations) > 1
+    for arguments in ([], ["--dry-run"]):
+        assert push(tmp_path, *arguments) == 2
+        error = capsys.readouterr().err
+        assert f"it has {len(violations)} violations, the first is: {violations[0]}" in error
+        assert "ladder check" in error and error.count("\n") == 1
+    assert hub.calls == []
+
+
+def test_remarks_do_not_keep_a_ladder_from_being_published(tmp_path: Path, hub: FakeHub) -> None:
+    prompts = [AuthoredPrompt(f"p{n}", "uncategorized", f" Greet  customer {n}.", {}) for n in range(3)]
+    write_parquet(build_pairs(Source("1", tuple(prompts))), tmp_path / "test.parquet")
+    assert check_ladder(tmp_path).remarks
+    assert push(tmp_path) == 0
+    assert len(hub.commits) == 2
+
+
+def test_the_help_says_what_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        push("--help")
+    words = " ".join(capsys.readouterr().out.split())
+    assert "no sentence embedder" in words and "`ladder check` has more" in words
 
 
 # ---- what the Hub refuses
@@ -386,7 +495,7 @@ def http_error(status: int, message: str) -> Exception:
         (http_error(404, "Not found"), "a token that may write there"),
         (http_error(400, "Invalid eval.yaml: evaluation_framework"), "--without-eval-yaml"),
         (http_error(412, "A commit has happened since"), "(412): A commit has happened since"),
-        (http_error(500, "oh\n\x1b[31mno\n"), "(500): oh [31mno"),
+        (http_error(500, "oh\n\x1b[31mno\n"), "(500): oh \\x1b[31mno."),
         (
             ConnectionError("no route to host\nmore"),
             "cannot be reached to publish 'me/ladder': no route to host",

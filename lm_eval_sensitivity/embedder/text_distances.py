@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from lm_eval_sensitivity.embedder import Embedder
+from lm_eval_sensitivity.embedder.base import Embedder
 from lm_eval_sensitivity.metrics import cosine_distance
 
 

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Six small systems through the plain lm_eval, on a CPU, in a few minutes:
+#
+#     bash examples/panel.sh [FOLDER] [SECOND_MODEL]
+#
+# The demonstration model as it is (the reference), in bfloat16, and with its weights rounded to 8, 4 and 3 bits; and
+# a second model, by default the demonstration model without its chat template. FOLDER is runs/panel.
+set -euo pipefail
+folder=${1:-runs/panel}
+demo=$(lm-eval-sensitivity demo-model)
+here=$(cd "$(dirname "$0")" && pwd)
+
+# measure NAME MODEL_ARGS [lm_eval options]
+measure() {
+  local name=$1 model=$2
+  shift 2
+  [ -d "$folder/$name" ] && { echo "$folder/$name is there already"; return; }
+  echo "== $name"
+  lm_eval --tasks prompt_sensitivity --model hf --model_args "pretrained=$model" --device cpu --batch_size 16 \
+          --gen_kwargs max_gen_toks=128 --output_path "$folder/$name" --log_samples "$@" > "$folder/$name.log" 2>&1 \
+    || { tail -n 5 "$folder/$name.log"; exit 1; }
+}
+
+mkdir -p "$folder"
+reference="{\"reference\": \"$folder/demo\"}"
+measure demo "$demo,dtype=float32" --apply_chat_template
+measure demo-bfloat16 "$demo,dtype=bfloat16" --apply_chat_template --metadata "$reference"
+for bits in 8 4 3; do
+  [ -d "$folder/models/$bits-bit" ] || python "$here/round_weights.py" "$demo" "$bits" "$folder/models/$bits-bit"
+  measure "demo-$bits-bit" "$folder/models/$bits-bit,dtype=float32" --apply_chat_template --metadata "$reference"
+done
+if [ $# -ge 2 ]; then
+  measure second "$2,dtype=float32" --metadata "$reference"
+else
+  measure second "$demo,dtype=float32" --metadata "$reference"
+fi

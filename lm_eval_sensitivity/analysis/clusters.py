@@ -1,0 +1,250 @@
+"""Which systems can be told apart in one metric, filter and rung set: means, clusters, contrasts.
+
+Systems stand in the order of letters, never of scores.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lm_eval_sensitivity.analysis.cautions import cautions
+from lm_eval_sensitivity.analysis.selection import Selection, partition
+from lm_eval_sensitivity.stats import (
+    DRAWS,
+    RESAMPLES,
+    Clusters,
+    ContrastTable,
+    Interval,
+    MaxT,
+    PairCounts,
+    Partition,
+    contrast_table,
+    detectable_difference,
+    difference_interval,
+    find_clusters,
+    max_t_test,
+    mean_interval,
+)
+
+ALPHA = 0.05
+POWER = 0.8
+NOISE_RUNG = "identical"
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """What repetition alone moves: the identical rung in the same metric and filter."""
+
+    mean: float
+    """NaN with a reason."""
+    n_prompts: int
+    interval: Interval | None
+    """None where the rung was not run."""
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class SystemMean:
+    """One system in one selection."""
+
+    system: str
+    interval: Interval
+    """Of the mean over prompts."""
+    counts: PairCounts
+    noise: NoiseFloor
+    letters: tuple[str, ...]
+    """Its clusters; empty for a system alone, or one that could not be tested."""
+
+
+@dataclass(frozen=True)
+class TestedContrast:
+    """Two systems on the pairs that are scored in both."""
+
+    first: str
+    second: str
+    interval: Interval
+    """Of first minus second; of this contrast alone, not adjusted for the family."""
+    p_adjusted: float
+    """Family-wise, step-down max-|t|; NaN with a reason."""
+    counts: PairCounts
+    distinguishable: bool
+    reason: str | None
+    """Why it was not tested."""
+
+    @property
+    def n_pairs_lost(self) -> int:
+        """Pairs of one of the two that cannot be used in both."""
+        return self.counts.n_erased + self.counts.n_unscored + self.counts.n_not_shared
+
+    @property
+    def finding(self) -> str:
+        """In words; an order only where there is one."""
+        if self.reason:
+            return "not tested"
+        if not self.distinguishable:
+            return "not told apart"
+        return "first lower" if self.interval.estimate < 0 else "first higher"
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """Smallest differences that these contrasts would find, from the least to the most variable one."""
+
+    smallest: float
+    """NaN with a reason."""
+    largest: float
+    level: float
+    """At which each contrast is taken to be tested: the smallest that the family can demand of it."""
+    power: float
+    n_contrasts: int
+    """With such a number."""
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ClusterAnalysis:
+    """Everything that is said of one selection."""
+
+    selection: Selection
+    systems: tuple[SystemMean, ...]
+    """In the order of letters."""
+    absent: tuple[str, ...]
+    """Systems of the runs without a pair in the selection."""
+    contrasts: tuple[TestedContrast, ...]
+    tests: MaxT | None
+    """None for a system alone."""
+    clusters: Clusters | None
+    detectable: Detectable | None
+    cautions: tuple[str, ...]
+    """Sentences that a reader must not miss."""
+    alpha: float
+    resamples: int
+    draws: int
+    seed: int
+
+
+def analyse_clusters(
+    table: pa.Table,
+    selection: Selection,
+    *,
+    alpha: float = ALPHA,
+    resamples: int = RESAMPLES,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> ClusterAnalysis:
+    """Means, contrasts and clusters of all systems of a pairs table in one selection.
+
+    Args:
+        table: from `load_pairs`; the order of its rows changes nothing.
+        selection: which numbers.
+        alpha: family-wise error of the clusters.
+        resamples: of each interval.
+        draws: sign vectors, where there are too many prompts to try all.
+        seed: of both.
+
+    Raises:
+        InputError: no system has a pair in the selection.
+
+    Example:
+        See `tests/unit/analysis/test_clusters.py`; a table takes a run.
+    """
+    pairs = partition(table, selection)
+    contrasted = contrast_table(pairs)
+    tests = max_t_test(contrasted, draws=draws, seed=seed) if contrasted.contrasts else None
+    clusters = find_clusters(tests, alpha=alpha) if tests else None
+    floors = noise_floors(table, selection, resamples=resamples, seed=seed)
+    systems = tuple(
+        SystemMean(
+            system=name,
+            interval=mean_interval(pairs.system(name), resamples=resamples, seed=seed),
+            counts=pairs.counts(name),
+            noise=floors[name],
+            letters=clusters.letters.get(name, ()) if clusters else (),
+        )
+        for name in pairs.systems
+    )
+    absent = tuple(name for name in sorted(floors) if name not in pairs.systems)
+    return ClusterAnalysis(
+        selection=selection,
+        systems=systems,
+        absent=absent,
+        contrasts=_contrasts(contrasted, tests, alpha, resamples=resamples, seed=seed) if tests else (),
+        tests=tests,
+        clusters=clusters,
+        detectable=_detectable(contrasted, tests, alpha) if tests else None,
+        cautions=cautions(table, selection, systems, tests, absent=absent, alpha=alpha),
+        alpha=alpha,
+        resamples=resamples,
+        draws=draws,
+        seed=seed,
+    )
+
+
+def noise_floors(
+    table: pa.Table, selection: Selection, *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, NoiseFloor]:
+    """The noise floor of every system of a table, by name; sorted.
+
+    Args:
+        table: from `load_pairs`.
+        selection: metric and filter count, its rungs do not.
+        resamples: of each interval.
+        seed: of the resamples.
+    """
+    names = sorted(pc.unique(table["name"]).to_pylist())
+    identical = table.filter(pc.equal(table["rung"], NOISE_RUNG))
+    ran = set(pc.unique(identical["name"]).to_pylist())
+    found: Partition | None = None
+    if ran:
+        found = partition(identical, Selection(selection.metric, selection.filter_name, NOISE_RUNG))
+    floors = {}
+    for name in names:
+        if found is None or name not in ran:
+            floors[name] = NoiseFloor(math.nan, 0, None, "The identical rung was not run.")
+            continue
+        interval = mean_interval(found.system(name), resamples=resamples, seed=seed)
+        missing = interval.reason if math.isnan(interval.estimate) else None
+        floors[name] = NoiseFloor(interval.estimate, interval.n, interval, missing)
+    return floors
+
+
+def _contrasts(
+    table: ContrastTable, tests: MaxT, alpha: float, *, resamples: int, seed: int
+) -> tuple[TestedContrast, ...]:
+    return tuple(
+        TestedContrast(
+            first=first,
+            second=second,
+            interval=difference_interval(table.differences[:, index], resamples=resamples, seed=seed),
+            p_adjusted=float(tests.p_adjusted[index]),
+            counts=table.counts[index],
+            distinguishable=bool(tests.p_adjusted[index] <= alpha),
+            reason=tests.reasons[index],
+        )
+        for index, (first, second) in enumerate(table.contrasts)
+    )
+
+
+def _detectable(table: ContrastTable, tests: MaxT, alpha: float) -> Detectable:
+    """At the level that is left of alpha for each contrast: Bonferroni's, which max-|t| never undercuts.
+
+    Where one contrast's smallest p is above that level, max-|t| can still reject, and then at that p.
+    """
+    if not tests.family:
+        return Detectable(
+            math.nan, math.nan, alpha, POWER, 0, "No two systems share enough scored prompts for a test."
+        )
+    level = max(alpha / tests.family, min(tests.attainable_p, alpha))
+    found = [
+        detectable_difference(column, alpha=level, power=POWER)
+        for column, reason in zip(table.differences.T, tests.reasons, strict=True)
+        if not reason
+    ]
+    numbers = [each.difference for each in found if math.isfinite(each.difference)]
+    if not numbers:
+        return Detectable(math.nan, math.nan, level, POWER, 0, found[0].reason)
+    return Detectable(min(numbers), max(numbers), level, POWER, len(numbers), None)

@@ -1,0 +1,212 @@
+"""Two axes for every system: how much harmless edits move it, and how far it is from a reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from lm_eval_sensitivity.analysis.drift_distance import Drift
+from lm_eval_sensitivity.analysis.every_system import partition_of_all, with_systems
+from lm_eval_sensitivity.analysis.selection import Selection
+from lm_eval_sensitivity.stats import (
+    RESAMPLES,
+    AxisContrast,
+    Constants,
+    Interval,
+    PairCounts,
+    Partition,
+    ReducedVerdict,
+    Verdict,
+    judge,
+    judge_without_reference,
+    mean_interval,
+    partition_by_prompt,
+    two_axes,
+)
+from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
+from lm_eval_sensitivity.stats.sample import Floats
+from lm_eval_sensitivity.stats.verdicts import RULES, UNDETERMINED
+
+HARMLESS, CONTROL, IDENTICAL = "meaning_preserving", "positive_control", "identical"
+LIFE = ("RESPONSIVE", "STABLE", "DRIFTED")
+"""Labels of a system that is alive."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One number of a system: the mean over its prompts."""
+
+    mean: Interval
+    counts: PairCounts
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One system on both axes, with what is said of it."""
+
+    system: str
+    is_reference: bool
+    harmless: Axis
+    """p: perturbation distance on the meaning-preserving rungs."""
+    control: Axis
+    """c: the positive control."""
+    identical: Axis
+    """f: the identical rung, which is the noise floor."""
+    drift: Axis | None
+    """b; None where there is no reference, and for the reference itself."""
+    drift_source: str
+    drift_missing: Mapping[str, int]
+    """Prompts without drift, by the kind of reason."""
+    drift_message: str
+    """Why no drift could be measured; else empty."""
+    verdict: Verdict | None
+    """Beside the reference; None for the reference itself and where there is none."""
+    reduced: ReducedVerdict | None
+    """What can be said without a reference."""
+    silent_share: float
+    """Of the pairs that the reference has a number for, the share for which this system gave nothing that
+    could be scored: an empty output, no answer, no finite logits. NaN without a reference."""
+
+    @property
+    def label(self) -> str:
+        """The verdict in a word, `reference` for the reference."""
+        found = self.verdict or self.reduced
+        return "reference" if found is None else found.label
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All systems, the reference first, then in the order given."""
+
+    selection: Selection
+    reference: str | None
+    placements: tuple[Placement, ...]
+    probe: tuple[AxisContrast, ...]
+    """What makes the ladder a valid probe of the reference; empty without one."""
+    constants: Constants
+    seed: int
+    resamples: int
+
+
+def sweep(
+    table: pa.Table,
+    systems: Sequence[str],
+    selection: Selection,
+    *,
+    reference: str | None = None,
+    drifts: Mapping[str, Drift] | None = None,
+    constants: Constants | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Sweep:
+    """Place every system on both axes.
+
+    Args:
+        table: from `load_pairs`; the order of its rows changes nothing.
+        systems: display names, in the order in which they are to be listed; the reference need not be there.
+        selection: metric and filter; the rungs are given by the axes.
+        reference: display name; None says only what can be said without one.
+        drifts: by system, for all but the reference.
+        constants: of the rules.
+        resamples: of each interval and bound.
+        seed: of the resamples.
+
+    Example:
+        See `tests/unit/analysis/test_drift.py`; a table takes a run.
+    """
+    used = constants or Constants()
+    order = tuple(dict.fromkeys((*([reference] if reference else ()), *systems)))
+    harmless, control, identical = (
+        partition_of_all(table, replace(selection, rung_set=rungs), order)
+        for rungs in (HARMLESS, CONTROL, IDENTICAL)
+    )
+    drift = with_systems(_drift_partition((drifts or {}).values()), order)
+
+    def axis(pairs: Partition, name: str) -> Axis:
+        return Axis(mean_interval(pairs.system(name), resamples=resamples, seed=seed), pairs.counts(name))
+
+    placements: list[Placement] = []
+    probe: tuple[AxisContrast, ...] = ()
+    for name in order:
+        verdict, reduced, silent = None, None, math.nan
+        if reference is None:
+            means = _on_the_same_prompts(control, harmless, name)
+            reduced = judge_without_reference(*means, constants=used, resamples=resamples, seed=seed)
+        elif name != reference:
+            axes = two_axes(harmless, control, identical, drift, system=name, reference=reference)
+            silent = _silent_share((harmless, control), name, reference)
+            verdict = _unless_silent(
+                judge(axes, constants=used, resamples=resamples, seed=seed), silent, used.k_control
+            )
+            probe = verdict.probe
+        own = (drifts or {}).get(name)
+        placements.append(
+            Placement(
+                system=name,
+                is_reference=name == reference,
+                harmless=axis(harmless, name),
+                control=axis(control, name),
+                identical=axis(identical, name),
+                drift=None if own is None else axis(drift, name),
+                drift_source="" if own is None else own.source,
+                drift_missing={} if own is None else own.reasons,
+                drift_message="" if own is None else own.message,
+                verdict=verdict,
+                reduced=reduced,
+                silent_share=silent,
+            )
+        )
+    return Sweep(selection, reference, tuple(placements), probe, used, seed, resamples)
+
+
+def _drift_partition(drifts: Iterable[Drift]) -> Partition:
+    rows: list[tuple[str, str, str, float]] = []
+    for drift in drifts:
+        rows += [(prompt, "base", drift.system, value) for prompt, value in drift.values.items()]
+        rows += [(prompt, "base", drift.system, math.nan) for prompt in drift.missing]
+    return partition_by_prompt(*(list(column) for column in zip(*rows, strict=True))) if rows else _nothing()
+
+
+def _nothing() -> Partition:
+    return partition_by_prompt([], [], [], [])
+
+
+def _on_the_same_prompts(first: Partition, second: Partition, name: str) -> tuple[Floats, Floats]:
+    """[prompt] means of one system in two tables, lined up; NaN where a prompt is missing in one."""
+    prompts = sorted({*first.prompts, *second.prompts})
+    columns = (
+        dict(zip(table.prompts, table.system(name).tolist(), strict=True)) for table in (first, second)
+    )
+    a, b = (np.array([column.get(prompt, math.nan) for prompt in prompts]) for column in columns)
+    return a, b
+
+
+def _silent_share(tables: Sequence[Partition], name: str, reference: str) -> float:
+    """The larger of the shares on harmless edits and on the positive control."""
+    shares = []
+    for table in tables:
+        ours, theirs = (table.status[:, :, table.systems.index(each)] for each in (name, reference))
+        comparable = (theirs == SCORED) & ((ours == SCORED) | (ours == UNSCORED))
+        if comparable.any():
+            shares.append(float((comparable & (ours == UNSCORED)).sum() / comparable.sum()))
+    return max(shares, default=math.nan)
+
+
+def _unless_silent(verdict: Verdict, silent: float, most: float) -> Verdict:
+    """A system that says nothing on many prompts is not called alive for what it says on the others.
+
+    Distances are taken where both sides have an output, so that silence leaves no trace in them. Losing
+    more pairs than the share of the response to meaning that may be lost makes a verdict of life undetermined.
+    """
+    if not silent > most or not set(verdict.possible) & set(LIFE):
+        return verdict
+    possible = tuple(label for _, label in RULES if label in {*verdict.possible, "COLLAPSED"})
+    reason = (
+        f"It gave nothing that could be scored in {silent:.0%} of the pairs that the reference has a number for, more "
+        f"than {most:.0%}: what can be scored is no longer the system."
+    )
+    return replace(verdict, label=UNDETERMINED, possible=possible, reasons=(reason, *verdict.reasons))

@@ -1,0 +1,49 @@
+"""A partition in which every system has its column, also one without a pair on these rungs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lm_eval_sensitivity.analysis.selection import Selection, partition
+from lm_eval_sensitivity.stats import Partition, partition_by_prompt
+
+
+def partition_of_all(table: pa.Table, selection: Selection, systems: Sequence[str]) -> Partition:
+    """The selected numbers of these systems; one that was not run on these rungs has nothing but absent pairs.
+
+    Args:
+        table: from `load_pairs`.
+        selection: which numbers.
+        systems: display names in the table.
+    """
+    rows = table.filter(
+        pc.and_(
+            pc.is_in(table["name"], pa.array(list(systems), pa.string())),
+            pc.is_in(table["rung"], pa.array(selection.rungs, pa.string())),
+        )
+    )
+    present = sorted(set(pc.unique(rows["name"]).to_pylist()))
+    found = partition(table, selection, systems=present) if present else partition_by_prompt([], [], [], [])
+    return with_systems(found, systems)
+
+
+def with_systems(found: Partition, systems: Sequence[str]) -> Partition:
+    """The same partition with a column for each of these systems.
+
+    Example:
+        >>> with_systems(partition_by_prompt(["a"], ["x"], ["m"], [0.1]), ["n"]).counts("n").n_pairs
+        0
+    """
+    names = tuple(sorted({*found.systems, *systems}))
+    shape = (len(found.prompts), len(found.edits), len(names))
+    places = [names.index(name) for name in found.systems]
+    values, status = np.full(shape, np.nan), np.zeros(shape, np.int8)  # 0 is ABSENT
+    values[:, :, places], status[:, :, places] = found.values, found.status
+    values.setflags(write=False)
+    status.setflags(write=False)
+    return replace(found, systems=names, values=values, status=status)

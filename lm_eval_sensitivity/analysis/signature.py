@@ -1,0 +1,60 @@
+"""The signature that every number carries: what it was computed from, and how."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.runs import Pairs
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What two numbers must share to be comparable, and what it takes to compute one again."""
+
+    package_version: str
+    ladder_version: str
+    ladder_hash: str
+    subset: str
+    decoding: dict[str, Any]
+    embedder: dict[str, Any]
+    systems: dict[str, str]
+    """Fingerprint by display name."""
+    seed: int
+    resamples: int
+    draws: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def in_words(self) -> str:
+        """One line for the foot of a table."""
+        embedder = self.embedder.get("name") or "no embedder"
+        weights = str(self.embedder.get("weights_sha256") or "")[:16]
+        return (
+            f"ladder {self.ladder_version} {self.subset} ({self.ladder_hash[:16]}); embedder {embedder}"
+            f"{f' ({weights})' if weights else ''}; at most {self.decoding.get('max_gen_toks')} tokens, greedy; "
+            f"{self.resamples} resamples, {self.draws} sign draws, seed {self.seed}; lm-eval-sensitivity "
+            f"{self.package_version}"
+        )
+
+
+def signature(pairs: Pairs, *, seed: int, resamples: int, draws: int) -> Signature:
+    """The signature of statements about loaded runs; all systems share ladder, decoding and embedder."""
+    # By name, so that the order in which folders were given changes nothing.
+    systems = sorted(pairs.systems, key=lambda system: system.name)
+    first = systems[0]
+    return Signature(
+        package_version=__version__,
+        ladder_version=first.ladder.version,
+        ladder_hash=first.ladder.hash,
+        subset=first.ladder.subset,
+        decoding=dict(first.decoding),
+        embedder=dict(first.embedder),
+        systems={system.name: system.fingerprint for system in systems},
+        seed=seed,
+        resamples=resamples,
+        draws=draws,
+    )

@@ -1,0 +1,455 @@
+"""Score the samples of a finished run again: with another embedder, or with answers cut out by another rule.
+
+Nothing is generated. Everything that does not depend on the embedder stays as it was recorded: token
+metrics, distances of states and distributions, margins, audit. What cannot be recomputed from samples:
+
+- hidden and JS distances, which are made from hidden states and whole distributions that no file holds;
+- tokens and windows of an answer that a named scaffold cuts out in another place than the run did, because
+  where tokens end in a text is known to the model's tokenizer alone; they are missing with that reason. Such
+  an answer is the visible text, in which special tokens of the model may stand;
+- a preamble that unrelated prompts share: a rule looks for its scaffold and for nothing else;
+- `baseline_drift` without the outputs of the reference run: give that run, or it is missing with a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.metrics import aggregate_subtask_metrics
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.generation import NO_TRACE, FilteredText, Generation
+from lm_eval_sensitivity.harness.measure import Scores, measure_pair, text_scores, texts_to_embed
+from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule
+from lm_eval_sensitivity.harness.summary import (
+    OfPrompt,
+    mean_of_scored,
+    mean_over_prompts,
+    pairs_in_words,
+)
+from lm_eval_sensitivity.packing import jsonable
+from lm_eval_sensitivity.runs.choose import LeftOut, choose_rungs
+from lm_eval_sensitivity.runs.columns import DRIFT, FILTERS, SIDES
+from lm_eval_sensitivity.runs.fields import Field
+from lm_eval_sensitivity.runs.files import RunFiles, read_results, read_samples
+from lm_eval_sensitivity.runs.known_ladders import KnownLadders
+from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
+from lm_eval_sensitivity.runs.rung_run import RungRun
+from lm_eval_sensitivity.runs.shown import shown_path
+from lm_eval_sensitivity.runs.stamp import sensitivity_tasks
+
+NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
+NO_BOUNDARIES = "no tokens: where they end in this answer is known to the model's tokenizer alone"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """With what a run is scored again."""
+
+    distances: TextDistances
+    rule: str | None = None
+    """Of `recorded.RULES`; None keeps the answers of the run."""
+    reference: ReferenceRun | None = None
+
+
+@dataclass(frozen=True)
+class RescoredRung:
+    """What became of one rung."""
+
+    source: RungRun
+    n_pairs: int
+    words: Mapping[str, str]
+    """Filter -> its pairs in words."""
+
+
+@dataclass(frozen=True)
+class RescoredRun:
+    """A new run folder."""
+
+    folder: Path
+    embedder: Mapping[str, Any]
+    rungs: tuple[RescoredRung, ...]
+    left_out: tuple[LeftOut, ...]
+    """What stands in the old folder and was not scored again."""
+
+
+def rescore_run(
+    folder: Path,
+    target: Path,
+    settings: Settings,
+    *,
+    ladder: str | None = None,
+    subset: str | None = None,
+) -> RescoredRun:
+    """Write a new run folder with the samples of another one, scored again.
+
+    Of several runs in the folder the newest complete one of each system and rung is taken. Its files keep
+    their names; the results file says in `metadata.sensitivity.rescored_from` what they were made from.
+
+    Args:
+        folder: an `--output_path` of lm_eval with logged samples; it is only read.
+        target: the new folder, which must not exist.
+        settings: embedder, rule for answers, reference.
+        ladder: the ladder that was run, if it is not the packaged one.
+        subset: take only tasks of this subset.
+
+    Raises:
+        InputError: the target exists or cannot be written, there is nothing to rescore, a file breaks a
+            rule, or the reference cannot be compared.
+
+    Example:
+        >>> try:
+        ...     rescore_run(Path("runs/x"), Path("."), Settings(TextDistances(lambda: None)))
+        ... except ValueError as error:
+        ...     print(error)
+        `--output .` exists already, and no run is ever overwritten. Give a folder that does not exist.
+    """
+    check_rule(settings.rule)
+    check_new_folder(folder, target)
+    rungs, left_out = choose_rungs(folder, KnownLadders(ladder), subset)
+    for rung in rungs:
+        _check_reference(rung, settings)
+    embedder = settings.distances.identity()  # loads it, before anything is written
+    try:
+        target.mkdir(parents=True)
+        try:
+            done = _write_run(folder, target, rungs, settings)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)  # half a run would be taken for a whole one
+            raise
+    except OSError as error:
+        raise InputError(f"`--output {shown_path(target)}` cannot be written ({error.strerror}).") from None
+    except RecursionError:
+        raise InputError(f"{shown_path(folder)}: a value is nested too deeply to be written again.") from None
+    return RescoredRun(target, embedder, tuple(done), tuple(left_out))
+
+
+def check_new_folder(folder: Path, target: Path) -> None:
+    """Refuse a target that exists, or that lies inside the run.
+
+    Raises:
+        InputError: which of the two.
+    """
+    if target.exists() or target.is_symlink():
+        raise InputError(
+            f"`--output {shown_path(target)}` exists already, and no run is ever overwritten. Give a folder that "
+            "does not exist."
+        )
+    if folder.resolve() in target.resolve().parents:
+        raise InputError(
+            f"`--output {shown_path(target)}` lies inside the run {shown_path(folder)}, where both would be taken for "
+            "one. Give a folder beside it."
+        )
+
+
+def _check_reference(rung: RungRun, settings: Settings) -> None:
+    if settings.reference is None:
+        return
+    stamp = rung.stamp
+    rule = settings.rule or stamp.answer_rule
+    if settings.reference.answer_rule != rule:
+        raise InputError(
+            f"`--reference`: its answers were cut out by the rule {settings.reference.answer_rule[:40]!r}, those of "
+            f"this run by {rule[:40]!r}. Rescore the reference first, with the same `--scaffold`."
+        )
+    check_reference(
+        settings.reference,
+        ladder_version=stamp.ladder.version,
+        ladder_hash=stamp.ladder.hash,
+        decoding=stamp.decoding_requested,
+        answer_rule=rule,
+    )
+
+
+def _write_run(
+    folder: Path, target: Path, rungs: Sequence[RungRun], settings: Settings
+) -> list[RescoredRung]:
+    """Samples first: a folder without its results file is not taken for a run."""
+    from tqdm import tqdm
+
+    by_results: dict[Path, list[RungRun]] = defaultdict(list)
+    for rung in rungs:
+        by_results[rung.results].append(rung)
+    done = []
+    total = sum(rung.n_pairs for rung in rungs)
+    with tqdm(total=total, desc="Rescoring", unit="pair", delay=2, disable=None) as progress:
+        for path, group in by_results.items():
+            results = read_results(RunFiles(path, group[0].date, {}))
+            changes = _Changes(results, settings)
+            for rung in group:
+                rows = rescored_rows(rung, settings)
+                file = target / rung.samples.relative_to(folder)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(b"".join(_as_json(row) + b"\n" for row in rows))
+                done.append(changes.enter(rung, rows))
+                progress.update(rung.n_pairs)
+            changes.finish({rung.stamp.task for rung in group}, path)
+            (target / path.relative_to(folder)).write_bytes(_as_json(results, indent=2))
+    return done
+
+
+def _as_json(value: Any, indent: int | None = None) -> bytes:
+    """As lm_eval writes it; escaped where a text holds half a character and has no UTF-8 form."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent).encode("ascii")
+
+
+# ---- samples
+
+
+def rescored_rows(rung: RungRun, settings: Settings) -> list[Row]:
+    """The lines of a samples file with new scores, in their order.
+
+    Args:
+        rung: read and checked.
+        settings: embedder, rule for answers, reference.
+
+    Raises:
+        InputError: a field that the pairs table does not need breaks a rule.
+    """
+    where = shown_path(rung.samples)
+    lines = [
+        Field(line, f"{where}, line {number}")
+        for number, line in enumerate(read_samples(rung.samples), start=1)
+    ]
+    by_key = {(line["doc_id"].integer(), line["filter"].one_of(FILTERS)): line for line in lines}
+    pairs = {
+        doc_id: RecordedPair(raw, by_key[doc_id, "answer"]).generations(rung.stamp.decoding, settings.rule)
+        for (doc_id, name), raw in by_key.items()
+        if name == "raw"
+    }
+    settings.distances.prepare(_texts(pairs.values()))
+    return [_rescored_row(line.value, pairs[line["doc_id"].integer()], settings) for line in lines]
+
+
+def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
+    for pair in pairs:
+        for name in FILTERS:
+            yield from texts_to_embed(FilteredText(generation, name) for generation in pair)
+
+
+def _rescored_row(line: Row, pair: tuple[Generation, Generation], settings: Settings) -> Row:
+    name, prompt_id = line["filter"], line["doc"]["prompt_id"]
+    base, variant = (FilteredText(generation, name) for generation in pair)
+    record = dict(line["pair"])
+    row = {**line, "pair": record}
+    if settings.rule is not None and name == "answer":
+        measured = measure_pair(prompt_id, base, variant, settings.distances, settings.reference)
+        record |= {key: value for key, value in measured.record.items() if key not in ("scores", "missing")}
+        has_trace = all(generation.trace is not None for generation in pair)
+        missing = {
+            metric: NO_BOUNDARIES if has_trace and reason == NO_TRACE else reason
+            for metric, reason in measured.record["missing"].items()
+        }
+        scores = Scores(dict(measured.metrics), missing)
+        row["filtered_resps"] = [str(base), str(variant)]
+    else:
+        scores = text_scores(prompt_id, base, variant, settings.distances, settings.reference)
+        if settings.rule is not None:
+            record |= {side: _with_span(record[side], each) for side, each in zip(SIDES, pair, strict=True)}
+    if settings.reference is None and DRIFT in record["scores"]:
+        scores.put(DRIFT, lambda: math.nan, NOT_RESCORED, undefined=NOT_RESCORED)
+    _enter_scores(row, record, scores)
+    return row
+
+
+def _with_span(side: Mapping[str, Any], generation: Generation) -> Row:
+    """One side of a record with its new answer span, and the flag that follows from it."""
+    if generation.answer is None:
+        return dict(side)
+    span = generation.answer.span
+    collapse = {**side["collapse"], "unclosed": span.status == "unclosed"}
+    return {**side, "answer": asdict(span), "collapse": collapse}
+
+
+def _enter_scores(row: Row, record: Row, scores: Scores) -> None:
+    """Put new numbers and reasons in the places of the old ones."""
+    numbers = {**record["scores"], **jsonable(scores.values)}
+    reasons = {
+        name: reason for name, reason in record["missing"].items() if name not in scores.values
+    } | scores.missing
+    record["scores"] = numbers
+    # In the order of the numbers, as a run writes them.
+    record["missing"] = {
+        **{name: reasons[name] for name in numbers if name in reasons},
+        **{name: reason for name, reason in reasons.items() if name not in numbers},
+    }
+    for name, value in scores.values.items():
+        if name in row:
+            row[name] = value
+        elif name == DRIFT:
+            _put(row, name, value, before="pair")
+            row["metrics"] = [*(each for each in row["metrics"] if each != "pair"), DRIFT, "pair"]
+
+
+def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
+    """Set a value; a new name stands before another one."""
+    if name not in table and before in table:
+        items = list(table.items())
+        table.clear()
+        for key, old in items:
+            if key == before:
+                table[name] = value
+            table[key] = old
+    table[name] = value
+
+
+# ---- results
+
+
+class _Changes:
+    """The results file of a run, on its way to saying what the new samples say.
+
+    Args:
+        results: changed in place.
+        settings: embedder, rule for answers, reference.
+    """
+
+    def __init__(self, results: dict[str, Any], settings: Settings) -> None:
+        self._results = results
+        self._settings = settings
+        self._old = {
+            task: dict(numbers) for task, numbers in results["results"].items() if isinstance(numbers, dict)
+        }
+
+    def enter(self, rung: RungRun, rows: Sequence[Row]) -> RescoredRung:
+        """The new means of one task, and what they were made from."""
+        task = rung.stamp.task
+        table = self._results["results"][task]
+        words = {}
+        for filter_name in FILTERS:
+            chosen = [row for row in rows if row["filter"] == filter_name]
+            for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
+                _put(table, f"{name},{filter_name}", _mean(chosen, name), before=f"pair,{filter_name}")
+                table_error = f"{name}_stderr,{filter_name}"
+                _put(table, table_error, table.get(table_error, "N/A"), before=f"pair,{filter_name}")
+            words[filter_name] = pairs_in_words([row["pair"] for row in chosen])
+            table[f"pair,{filter_name}"] = words[filter_name]
+        directions = self._results.get("higher_is_better")
+        if self._settings.reference is not None and isinstance(directions, dict) and task in directions:
+            _put(directions[task], DRIFT, None, before="pair")
+        metadata = self._results["configs"][task]["metadata"]
+        metadata["sensitivity"] = self._summary(metadata["sensitivity"], rung)
+        return RescoredRung(rung, len(rows) // len(FILTERS), words)
+
+    def _summary(self, old: Mapping[str, Any], rung: RungRun) -> dict[str, Any]:
+        reference, stamp = self._settings.reference, rung.stamp
+        new = {
+            **old,
+            "embedder": self._settings.distances.identity(),
+            "reference": None
+            if reference is None
+            else {"folder": reference.folder.resolve().name, "system": reference.system},
+            "rescored_by": __version__,
+            "rescored_from": {
+                "system": stamp.system,
+                "package_version": stamp.package_version,
+                "embedder": dict(stamp.embedder),
+                "answer_rule": stamp.answer_rule,
+                "reference": stamp.reference,
+                **{name: old[name] for name in ("rescored_from",) if name in old},
+            },
+        }
+        return new if self._settings.rule is None else {**new, "answer_rule": self._settings.rule}
+
+    def finish(self, taken: set[str], path: Path) -> None:
+        """Drop our tasks that were not scored again, and renew the means of groups."""
+        lost = set(sensitivity_tasks(Field(self._results, shown_path(path)))) - taken
+        for name in (
+            "results",
+            "configs",
+            "versions",
+            "n-shot",
+            "higher_is_better",
+            "n-samples",
+            "task_hashes",
+        ):
+            part = self._results.get(name)
+            if isinstance(part, dict):
+                for task in lost:
+                    part.pop(task, None)
+        groups, subtasks = self._results.get("groups"), self._results.get("group_subtasks")
+        if not isinstance(groups, dict) or not isinstance(subtasks, dict):
+            return
+        for group, numbers in groups.items():
+            leaves = _leaves(group, subtasks)
+            if isinstance(numbers, dict) and not taken.isdisjoint(leaves):
+                numbers |= {
+                    key: self._group_mean(key, numbers, leaves) for key in self._keys(numbers, leaves)
+                }
+                if isinstance(self._results["results"].get(group), dict):
+                    self._results["results"][group] |= {
+                        key: numbers[key] for key in self._keys(numbers, leaves)
+                    }
+
+    def _keys(self, numbers: Mapping[str, Any], leaves: Sequence[str]) -> list[str]:
+        """The means in a group's table that its tasks have, too."""
+        return [
+            key
+            for key, value in numbers.items()
+            if isinstance(value, float) and any(key in self._old.get(task, {}) for task in leaves)
+        ]
+
+    def _group_mean(self, key: str, numbers: Mapping[str, Any], leaves: Sequence[str]) -> float:
+        """A mean of means, weighted as the old one was; NaN where that cannot be seen or a task is lost."""
+        found = [task for task in leaves if key in self._old.get(task, {})]
+        old = [self._old[task][key] for task in found]
+        new = [self._results["results"].get(task, {}).get(key) for task in found]
+        sizes = [self._old[task].get("sample_len") for task in found]
+        if not all(isinstance(value, float) for value in (*old, *new)):
+            return math.nan
+        for weighted in (False, True):
+            if weighted and not all(type(size) is int and size > 0 for size in sizes):
+                break
+            before = aggregate_subtask_metrics(old, sizes, weighted)
+            if before == numbers[key] or (math.isnan(before) and math.isnan(numbers[key])):
+                return float(aggregate_subtask_metrics(new, sizes, weighted))
+        return math.nan
+
+
+def _leaves(group: str, subtasks: Mapping[str, Any]) -> list[str]:
+    """The tasks of a group and of its groups, in order; a stranger's groups may hold each other."""
+    leaves: dict[str, None] = {}
+    seen: set[str] = set()
+    waiting = [group]
+    while waiting:
+        name = waiting.pop()
+        below = subtasks.get(name)
+        if not isinstance(below, list) or not below:
+            leaves.setdefault(name)
+        elif name not in seen:
+            seen.add(name)
+            waiting += [each for each in reversed(below) if isinstance(each, str)]
+    return list(leaves)
+
+
+def _numbers_of(row: Row) -> list[str]:
+    return [name for name in row["pair"]["scores"] if name in row]
+
+
+def _is_rescored(name: str, filter_name: str) -> bool:
+    """Whether a mean may have changed; the others keep what lm_eval wrote."""
+    return (
+        name.startswith("cosine_distance")
+        or name == DRIFT
+        or (name == "token_edit_distance" and filter_name == "answer")
+    )
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    if name == DRIFT:
+        return mean_over_prompts([OfPrompt(row[name], row["doc"]["prompt_id"]) for row in rows])
+    return mean_of_scored([row[name] for row in rows])

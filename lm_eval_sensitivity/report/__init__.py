@@ -1,0 +1,10 @@
+"""Showing results: documents in four forms, figures, and the self-contained page.
+
+document.py   tables and paragraphs as records; terminal, Markdown, CSV, JSON
+"""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.report.document import FORMATS, Column, Document, Format, ResultTable, render
+
+__all__ = ["FORMATS", "Column", "Document", "Format", "ResultTable", "render"]

@@ -1,0 +1,250 @@
+"""Load lm_eval output folders as systems and one pairs table, or say in one sentence why not.
+
+files.py     which files are there        stamp.py   what a results file says about a task
+rows.py      one line of a samples file   rung_run.py   one rung: rows, counts, means, ladder
+choose.py    which of several runs of one rung is taken
+check.py     what systems must share      names.py   labels that tell systems apart
+columns.py   the table's columns          export.py  parquet, CSV, JSON lines
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.schema import content_hash
+from lm_eval_sensitivity.runs.check import Mismatch, mismatches
+from lm_eval_sensitivity.runs.choose import LeftOut, choose_rungs, merge_folders
+from lm_eval_sensitivity.runs.columns import SCHEMA, TABLE_VERSION
+from lm_eval_sensitivity.runs.known_ladders import KnownLadders
+from lm_eval_sensitivity.runs.names import display_names
+from lm_eval_sensitivity.runs.rung_run import RungRun
+from lm_eval_sensitivity.runs.shown import inert, one_line, shown_path
+from lm_eval_sensitivity.runs.stamp import DETECTED
+from lm_eval_sensitivity.runs.system import LadderCheck, System
+from lm_eval_sensitivity.types import RUNGS
+
+METADATA_KEY = "lm_eval_sensitivity.pairs"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Systems, their pairs, and everything that was not taken."""
+
+    systems: tuple[System, ...]
+    """In the order of the folders."""
+    table: pa.Table
+    """One row per system, pair and filter, by system, rung, pair and filter; see `columns.SCHEMA`."""
+    left_out: tuple[LeftOut, ...]
+    remarks: tuple[str, ...]
+    """What a reader of the table should know: partial runs, weaker checks, other versions."""
+
+
+def load_pairs(
+    folders: Sequence[str | Path],
+    *,
+    subset: str | None = None,
+    ladder: str | Path | None = None,
+    exclude_mismatched: bool = False,
+) -> Pairs:
+    """Load runs of the prompt_sensitivity tasks, each made with `--output_path` and `--log_samples`.
+
+    Args:
+        folders: output folders; one may hold several runs and several systems, and the rungs of one
+            system may be spread over several.
+        subset: take only tasks of this subset of the ladder; needed where one run holds two.
+        ladder: the ladder that was run, if it is not the packaged one: folder, file or Hub id. Without it
+            rows of other ladders are checked by their hashes and counts.
+        exclude_mismatched: leave out what has another ladder, decoding, embedder or reference than the
+            first system, instead of refusing.
+
+    Raises:
+        InputError: nothing to load, a file that breaks a rule, or systems that cannot be compared; one
+            sentence names file and field.
+
+    Example:
+        >>> try:
+        ...     load_pairs(["runs/no_such_folder"])
+        ... except ValueError as error:
+        ...     print(error)
+        Run folder `runs/no_such_folder` does not exist. Give the folder that was `--output_path`.
+    """
+    if not folders:
+        raise InputError("No run folder was given. Give at least one `--output_path` of lm_eval.")
+    try:
+        return _load(folders, KnownLadders(ladder), subset, exclude=exclude_mismatched)
+    except InputError as error:
+        # Some checks quote what stands in a file; what they quote must not reach a terminal as it is.
+        raise InputError(one_line(error)) from None
+
+
+def _load(folders: Sequence[str | Path], known: KnownLadders, subset: str | None, *, exclude: bool) -> Pairs:
+    chosen: list[RungRun] = []
+    left_out: list[LeftOut] = []
+    seen: set[Path] = set()
+    for folder in map(Path, folders):
+        if folder.resolve() in seen:
+            left_out.append(LeftOut(shown_path(folder), "given twice"))
+            continue
+        seen.add(folder.resolve())
+        rungs, others = choose_rungs(folder, known, subset)
+        chosen += rungs
+        left_out += others
+    rungs, others = merge_folders(chosen)
+    left_out += others
+    rungs, others = _comparable(rungs, exclude=exclude)
+    left_out += others
+    systems = _systems(rungs)
+    table = _table(systems)
+    return Pairs(systems, table, tuple(left_out), _remarks(systems))
+
+
+def _comparable(rungs: Sequence[RungRun], *, exclude: bool) -> tuple[list[RungRun], list[LeftOut]]:
+    found = mismatches(rungs)
+    if found and not exclude:
+        more = f" ({len(found) - 1} more rungs differ.)" if len(found) > 1 else ""
+        raise InputError(
+            f"{found[0].sentence}{more} Repeat one of the runs, or give `--exclude-mismatched` to leave out what "
+            "differs from the first one."
+        )
+    excluded = {id(each.rung) for each in found}
+    kept = [rung for rung in rungs if id(rung) not in excluded]
+    groups: dict[tuple[Path, str, str], list[Mismatch]] = {}
+    for each in found:
+        groups.setdefault((each.rung.results, each.rung.stamp.system, each.field), []).append(each)
+    return kept, [
+        LeftOut(f"system {system}, {_count(group)}", group[0].sentence)
+        for (_, system, _), group in groups.items()
+    ]
+
+
+def _count(group: Sequence[Mismatch]) -> str:
+    rungs = [each.rung.stamp.rung for each in group]
+    return f"{'rungs' if len(rungs) > 1 else 'rung'} {', '.join(rungs)}"
+
+
+def _systems(rungs: Sequence[RungRun]) -> tuple[System, ...]:
+    by_system: dict[str, list[RungRun]] = {}
+    for rung in rungs:
+        by_system.setdefault(rung.stamp.system, []).append(rung)
+    for group in by_system.values():
+        group.sort(key=lambda rung: RUNGS.index(rung.stamp.rung))
+    names = display_names([_newest(group).stamp for group in by_system.values()])
+    return tuple(
+        _system(fingerprint, name, group)
+        for (fingerprint, group), name in zip(by_system.items(), names, strict=True)
+    )
+
+
+def _system(fingerprint: str, name: str, rungs: list[RungRun]) -> System:
+    stamp = _newest(rungs).stamp
+    return System(
+        fingerprint=fingerprint,
+        name=name,
+        identity=stamp.identity,
+        notes=stamp.notes,
+        ladder=stamp.ladder,
+        decoding=stamp.decoding,
+        embedder=stamp.embedder,
+        reference=stamp.reference,
+        package_version=stamp.package_version,
+        rungs=tuple(rungs),
+        ladder_check=_ladder_check(rungs),
+    )
+
+
+def _newest(rungs: Sequence[RungRun]) -> RungRun:
+    return max(rungs, key=lambda rung: (rung.date, rung.stamp.task))
+
+
+def _ladder_check(rungs: Sequence[RungRun]) -> LadderCheck:
+    if all(rung.against_ladder for rung in rungs):
+        return "rows"
+    # A whole ladder proves itself: its rows in ladder order give the hash that the run states.
+    pairs = [pair for rung in rungs for pair in rung.pairs]
+    return "hash" if content_hash(pairs) == rungs[0].stamp.ladder.hash else "counts"
+
+
+def _table(systems: Sequence[System]) -> pa.Table:
+    tables = []
+    for system in systems:
+        for rung in system.rungs:
+            constants = {
+                "system": system.fingerprint,
+                "name": system.name,
+                "ladder_version": rung.stamp.ladder.version,
+                "ladder_hash": rung.stamp.ladder.hash,
+                "task": rung.stamp.task,
+            }
+            columns = [
+                pa.array([constants[name]] * rung.table.num_rows, pa.string())
+                if name in constants
+                else rung.table[name]
+                for name in SCHEMA.names
+            ]
+            tables.append(pa.table(columns, schema=SCHEMA))
+    description = json.dumps(_description(systems), sort_keys=True, ensure_ascii=True)
+    return pa.concat_tables(tables).combine_chunks().replace_schema_metadata({METADATA_KEY: description})
+
+
+def _description(systems: Sequence[System]) -> dict[str, Any]:
+    """What the table says about itself in a parquet file: no paths, no dates, so that equal runs give equal bytes."""
+    return {
+        "table_version": TABLE_VERSION,
+        "package_version": __version__,
+        "ladder": asdict(systems[0].ladder),
+        "systems": [
+            {
+                "fingerprint": system.fingerprint,
+                "name": system.name,
+                "identity": system.identity,
+                "decoding": system.decoding,
+                "embedder": system.embedder,
+                "reference": system.reference,
+                "package_version": system.package_version,
+                "ladder_check": system.ladder_check,
+                "partial": system.partial,
+            }
+            for system in systems
+        ],
+    }
+
+
+def _remarks(systems: Sequence[System]) -> tuple[str, ...]:
+    remarks = []
+    every_rung = [rung.stamp.rung for system in systems for rung in system.rungs]
+    for system in systems:
+        if system.partial:
+            remarks.append(f"{system.name} was run in part: {'; '.join(system.partial)}.")
+        lacking = [rung for rung in RUNGS if rung in every_rung and rung not in _names(system)]
+        if lacking:
+            remarks.append(f"{system.name} lacks rungs that other systems have: {', '.join(lacking)}.")
+        if system.ladder_check == "counts":
+            remarks.append(
+                f"{system.name}: its ladder {inert(system.ladder.name)!r} is not at hand, so that its pairs were "
+                "counted and every row was compared with its own hash only; give it with --ladder."
+            )
+        if system.package_version != __version__:
+            remarks.append(
+                f"{system.name} was measured with lm-eval-sensitivity {inert(system.package_version)[:40]}, which "
+                f"is not this version, {__version__}."
+            )
+        rule = _newest(system.rungs).stamp.answer_rule
+        if rule != DETECTED:
+            remarks.append(
+                f"{system.name} was rescored: its answers were cut out of its outputs by the rule "
+                f"{inert(rule)[:40]!r}, not by what was detected in them."
+            )
+        remarks += [remark for rung in system.rungs for remark in rung.remarks]
+    return tuple(remarks)
+
+
+def _names(system: System) -> set[str]:
+    return {rung.stamp.rung for rung in system.rungs}

@@ -1,0 +1,92 @@
+"""Prompt-level statistics: arrays in, frozen records out. No torch, lm_eval or pandas here.
+
+The prompt is the unit: pairs of one prompt are not independent, and treating them so rejects a true
+null hypothesis in 21 to 63 % of cases at a nominal 5 %. `partition` makes prompt-level numbers of a
+table of pairs, and everything else takes those.
+
+`partition` pairs to prompts, `intervals` bootstrap-t, `permutation` sign flips, `multiplicity` all
+contrasts at once, `clusters` who cannot be told apart, `equivalence` who is equal within a margin,
+`power` what could have been detected, `verdicts` two axes against a reference.
+
+What cannot be computed is NaN with a `reason`. The same seed gives the same bytes, in whatever order
+systems, prompts and rows come.
+"""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.stats.clusters import Cluster, Clusters, find_clusters
+from lm_eval_sensitivity.stats.equivalence import Equivalence, equivalence_test
+from lm_eval_sensitivity.stats.intervals import (
+    RESAMPLES,
+    Interval,
+    difference_interval,
+    mean_interval,
+    one_sided_bounds,
+)
+from lm_eval_sensitivity.stats.multiplicity import (
+    AdjustedPValues,
+    MaxT,
+    benjamini_hochberg,
+    holm,
+    max_t_test,
+)
+from lm_eval_sensitivity.stats.partition import (
+    Contrast,
+    ContrastTable,
+    PairCounts,
+    Partition,
+    contrast_table,
+    partition_by_prompt,
+)
+from lm_eval_sensitivity.stats.permutation import DRAWS, SignFlipTest, attainable_p, sign_flip_test
+from lm_eval_sensitivity.stats.power import DetectableDifference, detectable_difference
+from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
+from lm_eval_sensitivity.stats.verdicts import (
+    AxisContrast,
+    Constants,
+    ReducedVerdict,
+    TwoAxes,
+    Verdict,
+    judge,
+    judge_without_reference,
+    two_axes,
+)
+
+__all__ = [
+    "DRAWS",
+    "MIN_PROMPTS",
+    "RESAMPLES",
+    "AdjustedPValues",
+    "AxisContrast",
+    "Cluster",
+    "Clusters",
+    "Constants",
+    "Contrast",
+    "ContrastTable",
+    "DetectableDifference",
+    "Equivalence",
+    "Interval",
+    "MaxT",
+    "PairCounts",
+    "Partition",
+    "ReducedVerdict",
+    "SignFlipTest",
+    "TwoAxes",
+    "Verdict",
+    "attainable_p",
+    "benjamini_hochberg",
+    "contrast_table",
+    "detectable_difference",
+    "difference_interval",
+    "equivalence_test",
+    "find_clusters",
+    "holm",
+    "judge",
+    "judge_without_reference",
+    "max_t_test",
+    "mean_interval",
+    "one_sided_bounds",
+    "partition_by_prompt",
+    "sign_flip_test",
+    "two_axes",
+]

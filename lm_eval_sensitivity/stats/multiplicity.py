@@ -1,0 +1,186 @@
+"""Many contrasts at once: step-down max-|t| over shared sign flips, and simpler alternatives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lm_eval_sensitivity.stats.partition import ContrastTable
+from lm_eval_sensitivity.stats.permutation import (
+    DRAWS,
+    EXACT_UP_TO,
+    TIE,
+    Extremeness,
+    attainable_p,
+    p_from_counts,
+    sign_vectors,
+)
+from lm_eval_sensitivity.stats.sample import MIN_PROMPTS, Floats, read_only, too_few_prompts
+
+ROUND_TO_ONE = 1e-12
+"""An extremeness this close to 1 is that of equal differences, whose t is infinite."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaxT:
+    """Tests of all contrasts of a table, adjusted for their number. Arrays run along `contrasts`."""
+
+    contrasts: tuple[tuple[str, str], ...]
+    """(first, second), sorted."""
+    estimates: Floats = field(repr=False)
+    """Mean of first minus second; NaN where not tested."""
+    t: Floats = field(repr=False)
+    """Mean over its standard error; 0 where all differences are 0, infinite where all are one other number."""
+    p_unadjusted: Floats = field(repr=False)
+    """Of each contrast alone; the same as `sign_flip_test` gives in the exact case."""
+    p_adjusted: Floats = field(repr=False)
+    """Family-wise; never 0, never below `p_unadjusted` of the same sign vectors."""
+    n: tuple[int, ...]
+    """Prompts per contrast."""
+    reasons: tuple[str | None, ...]
+    """Why a contrast was not tested, or None."""
+    n_prompts: int
+    """Prompts with at least one tested difference: the length of a sign vector."""
+    family: int
+    """Contrasts tested together."""
+    attainable_p: float
+    """The smallest adjusted p that any data could have given."""
+    method: Literal["exact", "draws", "none"]
+    draws: int
+    """Random sign vectors; 0 where all were tried."""
+    seed: int
+
+    def p(self, first: str, second: str) -> float:
+        """The adjusted p-value of two systems, in either order.
+
+        Raises:
+            KeyError: the two were not compared.
+        """
+        for index, contrast in enumerate(self.contrasts):
+            if contrast in ((first, second), (second, first)):
+                return float(self.p_adjusted[index])
+        raise KeyError(f"{first!r} and {second!r} were not compared")
+
+
+@dataclass(frozen=True, eq=False)
+class AdjustedPValues:
+    """p-values adjusted by a procedure that knows nothing but the p-values."""
+
+    p_adjusted: Floats = field(repr=False)
+    """In the order received; NaN stays NaN and does not count."""
+    family: int
+    """p-values that are numbers."""
+    method: Literal["holm", "benjamini-hochberg"]
+    controls: Literal["family-wise error", "false discovery rate (exploratory)"]
+    """What is bounded. The false discovery rate is for finding what to look at, not for claims."""
+
+
+def max_t_test(table: ContrastTable, *, draws: int = DRAWS, seed: int = 0) -> MaxT:
+    """Test all contrasts of a table with family-wise error control (Westfall & Young, step-down max-|t|).
+
+    H0 of a set of contrasts: for each prompt, the differences of all of them together could as well have
+    had the other sign. Every sign vector flips whole prompts, the same for all contrasts, so that the
+    maximum knows how they hang together; a contrast that lacks a prompt is not touched by its sign.
+    Contrasts with fewer than `MIN_PROMPTS` prompts are left out of the family.
+
+    Args:
+        table: prompt-level differences, from `contrast_table`.
+        draws: random sign vectors where there are more than 14 prompts.
+        seed: of the draws.
+
+    Example:
+        >>> from lm_eval_sensitivity.stats import contrast_table, partition_by_prompt
+        >>> rows = [(f"q{i}", "x", s, v * (i + 1)) for i in range(9) for s, v in (("m", 0.1), ("n", 0.2))]
+        >>> max_t_test(contrast_table(partition_by_prompt(*zip(*rows)))).p("n", "m")
+        0.00390625
+    """
+    n = (~np.isnan(table.differences)).sum(axis=0)
+    tested = n >= MIN_PROMPTS
+    differences = table.differences[:, tested]
+    differences = differences[~np.isnan(differences).all(axis=1)]  # a prompt in no test has no sign
+    n_prompts, family = differences.shape
+    exact = n_prompts <= EXACT_UP_TO
+    t, raw, adjusted = _step_down(differences, draws=draws, seed=seed)
+    estimates = np.nansum(differences, axis=0) / n[tested]
+    return MaxT(
+        contrasts=table.contrasts,
+        estimates=_spread_out(estimates, tested),
+        t=_spread_out(t, tested),
+        p_unadjusted=_spread_out(raw, tested),
+        p_adjusted=_spread_out(adjusted, tested),
+        n=tuple(n.tolist()),
+        reasons=tuple(too_few_prompts(count) for count in n.tolist()),
+        n_prompts=n_prompts,
+        family=family,
+        attainable_p=attainable_p(n_prompts, draws) if family else math.nan,
+        method="none" if not family else "exact" if exact else "draws",
+        draws=0 if exact or not family else draws,
+        seed=seed,
+    )
+
+
+def holm(p_values: ArrayLike) -> AdjustedPValues:
+    """Holm's step-down adjustment: family-wise error, valid under any dependence, blunter than max-|t|.
+
+    Over all pairs it can never reject at nine prompts and six or more systems.
+
+    Example:
+        >>> holm([0.01, 0.04, float("nan")]).p_adjusted.tolist()
+        [0.02, 0.04, nan]
+    """
+    return AdjustedPValues(*_adjust(p_values, "holm"), "holm", "family-wise error")
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> AdjustedPValues:
+    """Benjamini & Hochberg's adjustment, for exploration only: it bounds the share of false findings.
+
+    Example:
+        >>> benjamini_hochberg([0.01, 0.04]).controls
+        'false discovery rate (exploratory)'
+    """
+    adjusted = _adjust(p_values, "fdr_bh")
+    return AdjustedPValues(*adjusted, "benjamini-hochberg", "false discovery rate (exploratory)")
+
+
+def _step_down(differences: Floats, *, draws: int, seed: int) -> tuple[Floats, Floats, Floats]:
+    """t, unadjusted p and adjusted p of [prompt, contrast] differences; NaN only for missing prompts."""
+    observed = Extremeness(differences)(np.ones((1, len(differences))))[0]
+    # Least extreme first: the running maximum up to a contrast is the maximum over those not above it.
+    order = np.argsort(observed, kind="stable")
+    extremeness = Extremeness(differences[:, order])
+    threshold = observed[order] - TIE
+    alone, together, total = np.zeros(len(order)), np.zeros(len(order)), 0
+    for signs in sign_vectors(len(differences), draws=draws, seed=seed):
+        values = extremeness(signs)
+        alone += (values >= threshold).sum(axis=0)
+        np.maximum.accumulate(values, axis=1, out=values)
+        together += (values >= threshold).sum(axis=0)
+        total += len(signs)
+    exact = len(differences) <= EXACT_UP_TO
+    raw, stepped = (p_from_counts(count, total, exact=exact) for count in (alone, together))
+    # A contrast is not more significant than one that is more extreme.
+    stepped = np.maximum.accumulate(stepped[::-1])[::-1]
+    back = np.argsort(order, kind="stable")
+    with np.errstate(divide="ignore"):
+        size = np.sqrt(observed / np.where(observed > 1 - ROUND_TO_ONE, 0.0, 1 - observed))
+    return np.sign(np.nansum(differences, axis=0)) * size, raw[back], stepped[back]
+
+
+def _spread_out(values: Floats, tested: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    """NaN for the contrasts that were not tested."""
+    full = np.full(len(tested), np.nan)
+    full[tested] = values
+    return read_only(full)
+
+
+def _adjust(p_values: ArrayLike, method: str) -> tuple[Floats, int]:
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.asarray(p_values, dtype=np.float64)
+    there = ~np.isnan(p)
+    adjusted = multipletests(p[there], method=method)[1] if there.any() else p[there]
+    return _spread_out(adjusted, there), int(there.sum())

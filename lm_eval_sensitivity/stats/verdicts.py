@@ -1,0 +1,341 @@
+"""Two axes against a reference: does a system still respond to meaning, and only to meaning?
+
+Per prompt: p, the mean distance under meaning-preserving edits; c, under the positive control; b, the
+drift from the reference's output on the identical prompt; f, the identical rung, which is noise.
+A low p alone is no virtue: a system that always writes the same has the lowest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lm_eval_sensitivity.stats.intervals import RESAMPLES, Interval, one_sided_bounds
+from lm_eval_sensitivity.stats.partition import Partition
+from lm_eval_sensitivity.stats.sample import Floats, read_only
+
+Sign = Literal["+", "-", "unclear"]
+Label = Literal["COLLAPSED", "INDISCRIMINATE", "RESPONSIVE", "STABLE", "DRIFTED"]
+
+RULES: tuple[tuple[dict[str, Sign], Label], ...] = (
+    ({"L_C": "-"}, "COLLAPSED"),
+    ({"L_C": "+", "L_R": "-"}, "INDISCRIMINATE"),
+    ({"L_C": "+", "L_R": "+", "L_P": "+"}, "RESPONSIVE"),
+    ({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "-"}, "STABLE"),
+    ({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "+"}, "DRIFTED"),
+)
+"""Which signs give which label. Every way to settle the unclear signs meets exactly one rule."""
+
+MEANINGS: dict[str, str] = {
+    "COLLAPSED": "stopped responding even to meaning",
+    "INDISCRIMINATE": "nuisance moves it as much as meaning",
+    "RESPONSIVE": "more sensitive, still discriminating",
+    "STABLE": "responds to meaning, no more sensitive, still the same system",
+    "DRIFTED": "alive, but a different system",
+    "INVALID PROBE": "the ladder does not measure anything on this reference",
+    "UNDETERMINED": "more than one label is still possible",
+}
+
+ALIVE, LIFELESS, UNDETERMINED = "alive", "collapsed or indiscriminate", "UNDETERMINED"
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The declared constants of the rules; they are part of every verdict."""
+
+    k_control: float = 0.20
+    """Share of the reference's response to meaning that may be lost."""
+    k_harmless: float = 0.25
+    """Share by which the sensitivity to harmless edits may exceed the reference's."""
+    drift_factor: float = 1.0
+    """lambda: drift counts above this multiple of what a harmless edit moves the reference."""
+    level: float = 0.95
+    """Of each one-sided bound."""
+
+
+@dataclass(frozen=True)
+class AxisContrast:
+    """One contrast of the rules."""
+
+    name: str
+    formula: str
+    sign: Sign
+    """`+` where the lower bound is above 0, `-` where the upper bound is below 0."""
+    bounds: Interval
+    """One-sided bounds. Without spread there are none, and the sign is that of the number that all
+    prompts share: the one-sided p of n equal signs is 1/2^n, below 0.05 from five prompts on."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwoAxes:
+    """What a verdict is made of: [prompt] arrays over the same sorted prompts, NaN where missing.
+
+    Candidate and reference stand beside each other over the pairs that are scored in both; the fields
+    that judge the probe, and the yardstick of the drift, are the reference's own.
+    """
+
+    system: str
+    reference: str
+    prompts: tuple[str, ...]
+    harmless: Floats = field(repr=False)
+    """p of the candidate."""
+    harmless_reference: Floats = field(repr=False)
+    """p of the reference, over the same pairs."""
+    control: Floats = field(repr=False)
+    """c of the candidate."""
+    control_reference: Floats = field(repr=False)
+    """c of the reference, over the same pairs."""
+    drift: Floats = field(repr=False)
+    """b of the candidate."""
+    own_harmless: Floats = field(repr=False)
+    """p of the reference over all its pairs."""
+    own_control: Floats = field(repr=False)
+    """c of the reference over all its pairs."""
+    own_identical: Floats = field(repr=False)
+    """f of the reference."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of a system beside its reference."""
+
+    system: str
+    reference: str
+    label: str
+    """One of `MEANINGS`."""
+    possible: tuple[str, ...]
+    """The labels that the clear signs still allow; one, unless UNDETERMINED; none for an invalid probe."""
+    contrasts: tuple[AxisContrast, ...]
+    """L_C, L_R, L_P, L_D."""
+    probe: tuple[AxisContrast, ...]
+    """The two contrasts that make the probe valid on the reference."""
+    harmless_over_control: float
+    """p/c of the candidate; NaN where c is 0 or missing."""
+    harmless_over_control_reference: float
+    constants: Constants
+    seed: int
+    reasons: tuple[str, ...]
+    """Why a contrast has no bounds, and why a probe is invalid."""
+
+    @property
+    def meaning(self) -> str:
+        """The label in words."""
+        return MEANINGS[self.label]
+
+
+@dataclass(frozen=True)
+class ReducedVerdict:
+    """The little that can be said without a reference. Drift is undefined."""
+
+    label: str
+    """`alive`, `collapsed or indiscriminate`, or `UNDETERMINED`."""
+    contrasts: tuple[AxisContrast, ...]
+    harmless_over_control: float
+    """p/c; NaN where c is 0 or missing."""
+    constants: Constants
+    seed: int
+    reasons: tuple[str, ...]
+
+
+def two_axes(
+    harmless: Partition,
+    control: Partition,
+    identical: Partition,
+    drift: Partition,
+    *,
+    system: str,
+    reference: str,
+) -> TwoAxes:
+    """Line up what a verdict needs, by prompt.
+
+    Args:
+        harmless: pairs of the meaning-preserving rungs, of candidate and reference.
+        control: pairs of the positive control, of both.
+        identical: pairs of the identical rung, of the reference.
+        drift: distances from the reference's output on the identical prompt, of the candidate.
+        system: the candidate.
+        reference: what it is compared with.
+
+    Raises:
+        ValueError: a partition lacks a system that it must have.
+    """
+    tables = (harmless, control, identical, drift)
+    prompts = tuple(sorted({prompt for table in tables for prompt in table.prompts}))
+    p, c = harmless.contrast(system, reference), control.contrast(system, reference)
+
+    def aligned(table: Partition, values: Floats) -> Floats:
+        by_prompt = dict(zip(table.prompts, values.tolist(), strict=True))
+        return read_only(np.array([by_prompt.get(prompt, math.nan) for prompt in prompts]))
+
+    return TwoAxes(
+        system,
+        reference,
+        prompts,
+        harmless=aligned(harmless, p.first_means),
+        harmless_reference=aligned(harmless, p.second_means),
+        control=aligned(control, c.first_means),
+        control_reference=aligned(control, c.second_means),
+        drift=aligned(drift, drift.system(system)),
+        own_harmless=aligned(harmless, harmless.system(reference)),
+        own_control=aligned(control, control.system(reference)),
+        own_identical=aligned(identical, identical.system(reference)),
+    )
+
+
+def judge(
+    axes: TwoAxes, *, constants: Constants | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> Verdict:
+    """Judge a system against its reference.
+
+    The probe is valid where the reference's positive control moves it more than harmless edits do
+    ((c - p) of the reference is +) and its identical rung is within the noise floor, that is, does not
+    move it more than harmless edits do (f - p of the reference is not +). The positive control must be
+    large on the reference only; a low one in the candidate is the finding.
+
+    Args:
+        axes: the prompt-level numbers, from `two_axes`.
+        constants: of the rules.
+        resamples: bootstrap samples of prompts.
+        seed: of the resamples.
+    """
+    used = constants or Constants()
+
+    def contrast(name: str, formula: str, values: Floats) -> AxisContrast:
+        return _axis_contrast(name, formula, values, level=used.level, resamples=resamples, seed=seed)
+
+    keep, more, factor = 1 - used.k_control, 1 + used.k_harmless, used.drift_factor
+    span = axes.control - axes.harmless
+    span_reference = axes.control_reference - axes.harmless_reference
+    probe = (
+        contrast("control", "(c - p) of the reference", axes.own_control - axes.own_harmless),
+        contrast("noise", "(f - p) of the reference", axes.own_identical - axes.own_harmless),
+    )
+    contrasts = (
+        contrast("L_C", f"c - {keep:g} c_ref", axes.control - keep * axes.control_reference),
+        contrast("L_R", f"(c - p) - {keep:g} (c - p)_ref", span - keep * span_reference),
+        contrast("L_P", f"p - {more:g} p_ref", axes.harmless - more * axes.harmless_reference),
+        contrast("L_D", f"b - {factor:g} p_ref", axes.drift - factor * axes.own_harmless),
+    )
+    # Too few prompts say nothing about the probe, neither that it is valid nor that it is not.
+    unmeasured = math.isnan(probe[0].bounds.estimate)
+    invalid = () if unmeasured else _probe_faults(*probe)
+    possible = () if invalid else possible_labels({found.name: found.sign for found in contrasts})
+    decided = len(possible) == 1 and not unmeasured
+    label = "INVALID PROBE" if invalid else possible[0] if decided else UNDETERMINED
+    return Verdict(
+        axes.system,
+        axes.reference,
+        label,
+        possible,
+        contrasts,
+        probe,
+        _ratio(axes.harmless, axes.control),
+        _ratio(axes.own_harmless, axes.own_control),
+        used,
+        seed,
+        (*invalid, *_reasons((*probe, *contrasts))),
+    )
+
+
+def judge_without_reference(
+    control: ArrayLike,
+    harmless: ArrayLike,
+    *,
+    output_spread: ArrayLike | None = None,
+    constants: Constants | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> ReducedVerdict:
+    """Say whether a system is alive, where there is nothing to compare it with.
+
+    Alive: meaning moves its output more than harmless edits by the declared share, and so, where it is
+    given, does another prompt. Collapsed or indiscriminate: one of the two reliably does not, or does
+    not move the output at all. Which of the two words it is, only a reference can tell.
+
+    Args:
+        control: [prompt] c.
+        harmless: [prompt] p, over the same prompts.
+        output_spread: [prompt] mean distance of the prompt's output from those of other prompts.
+        constants: `k_harmless` and `level` are used.
+        resamples: bootstrap samples of prompts.
+        seed: of the resamples.
+
+    Raises:
+        ValueError: not [prompt], different lengths, or infinite values.
+
+    Example:
+        >>> judge_without_reference([0.7, 0.8, 0.6, 0.9, 0.8], [0.1, 0.2, 0.1, 0.1, 0.2]).label
+        'alive'
+        >>> judge_without_reference([0.0] * 5, [0.0] * 5).label
+        'collapsed or indiscriminate'
+    """
+    used = constants or Constants()
+    p = np.asarray(harmless, dtype=np.float64)
+    named = {"c": control} if output_spread is None else {"c": control, "spread": output_spread}
+    contrasts, signs = [], []
+    for name, values in named.items():
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != p.shape:
+            raise ValueError(f"one number per prompt on both sides needed, got {array.shape} and {p.shape}")
+        formula, more = f"{name} - {1 + used.k_harmless:g} p", 1 + used.k_harmless
+        found = _axis_contrast(
+            formula, formula, array - more * p, level=used.level, resamples=resamples, seed=seed
+        )
+        contrasts.append(found)
+        # 0 against 0 has no sign, and yet nothing is clearer than an output that nothing moves.
+        signs.append("-" if found.bounds.estimate == 0 and not np.nansum(np.abs(array)) else found.sign)
+    label = LIFELESS if "-" in signs else ALIVE if set(signs) == {"+"} else UNDETERMINED
+    ratio = _ratio(p, np.asarray(control, dtype=np.float64))
+    return ReducedVerdict(label, tuple(contrasts), ratio, used, seed, _reasons(contrasts))
+
+
+def possible_labels(signs: Mapping[str, Sign]) -> tuple[str, ...]:
+    """The labels that remain when every unclear sign is settled in every way, in the order of `RULES`.
+
+    Example:
+        >>> possible_labels({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "unclear"})
+        ('STABLE', 'DRIFTED')
+        >>> possible_labels({"L_C": "-", "L_R": "unclear", "L_P": "unclear", "L_D": "unclear"})
+        ('COLLAPSED',)
+    """
+    choices = [("+", "-") if sign == "unclear" else (sign,) for sign in signs.values()]
+    settled = [dict(zip(signs, choice, strict=True)) for choice in product(*choices)]
+    return tuple(label for rule, label in RULES if any(rule.items() <= choice.items() for choice in settled))
+
+
+def _axis_contrast(
+    name: str, formula: str, values: Floats, *, level: float, resamples: int, seed: int
+) -> AxisContrast:
+    bounds = one_sided_bounds(values, level=level, resamples=resamples, seed=seed)
+    constant = bounds.method == "none"  # then the estimate is what all prompts have, or NaN
+    lower, upper = (bounds.estimate,) * 2 if constant else (bounds.lower, bounds.upper)
+    sign: Sign = "+" if lower > 0 else "-" if upper < 0 else "unclear"
+    return AxisContrast(name, formula, sign, bounds)
+
+
+def _probe_faults(control: AxisContrast, noise: AxisContrast) -> tuple[str, ...]:
+    faults = []
+    if control.sign != "+":
+        faults.append("The positive control does not reliably move the reference more than harmless edits.")
+    if noise.sign == "+":
+        faults.append("The reference's identical rung moves it more than harmless edits: all may be noise.")
+    if math.isnan(noise.bounds.estimate):
+        faults.append("The reference's noise floor is unknown: its identical rung has too few numbers.")
+    return tuple(faults)
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> float:
+    """Ratio of the means over the prompts that have both."""
+    both = ~np.isnan(numerator) & ~np.isnan(denominator)
+    total = float(denominator[both].sum())
+    return float(numerator[both].sum()) / total if total > 0 else math.nan
+
+
+def _reasons(contrasts: Iterable[AxisContrast]) -> tuple[str, ...]:
+    return tuple(f"{found.name}: {found.bounds.reason}" for found in contrasts if found.bounds.reason)

@@ -1,0 +1,141 @@
+"""`compare` and `drift` over real runs of small models: in every form, twice, and in both ways to measure drift."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lm_eval_sensitivity.analysis import Selection
+from lm_eval_sensitivity.analysis.drift_distance import find_distances, measure_drift
+from lm_eval_sensitivity.commands import compare, drift
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report import FORMATS
+from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs.columns import FILTERS
+from tests.harness import tiny_models
+from tests.harness.conftest import arguments
+
+TASKS = ",".join(f"prompt_sensitivity_mini_{rung}" for rung in ("identical", "synonym", "positive_control"))
+
+
+@pytest.fixture(scope="module")
+def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The demonstration model, and a random model that measured its drift from it."""
+    from lm_eval._cli import HarnessCLI
+
+    home = tmp_path_factory.mktemp("runs")
+    other = tiny_models.build(home / "model", "llama")
+    wanted: dict[str, tuple[Path, dict[str, Any]]] = {
+        "reference": (demo, {}),
+        "candidate": (other, {"metadata": {"reference": str(home / "reference")}}),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, (model, options) in wanted.items():
+            line = arguments(
+                model, home / name, tasks=TASKS, gen_kwargs="max_gen_toks=8", batch_size=32, **options
+            )
+            patch.setattr(sys, "argv", line)
+            harness = HarnessCLI()
+            harness.execute(harness.parse_args())
+    return {name: home / name for name in wanted}
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run one command line and return what it prints."""
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers()
+    for module in (compare, drift):
+        module.add_parser(subparsers)
+
+    def run(*line: object) -> str:
+        options = parser.parse_args([*map(str, line), "--resamples", "999"])
+        assert options.run(options) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_compare_says_the_same_in_every_form(runs: dict[str, Path], command: Any) -> None:
+    line = ("compare", runs["reference"], runs["candidate"], "--rungs", "synonym", "--draws", "999")
+    texts = {form: command(*line, "--format", form) for form in FORMATS}
+    assert texts["json"] == command(*line, "--format", "json")
+    data = json.loads(texts["json"])
+    found = data["comparison"]
+    assert [each["rung"] for each in found["rungs"]] == ["identical", "synonym", "positive_control"]
+    assert data["signature"]["decoding"]["max_gen_toks"] == 8
+    first, second = found["first"], found["second"]
+    assert found["difference"]["estimate"] == pytest.approx(
+        second["mean"]["estimate"] - first["mean"]["estimate"]
+    )
+    shown = f"{found['difference']['estimate']:+.4f}"
+    for form in ("table", "markdown"):
+        assert shown in texts[form] and "Signature: ladder" in texts[form]
+    lines = [each for each in csv.reader(io.StringIO(texts["csv"])) if each and each[0] == "systems"]
+    assert [each[2] for each in lines] == [first["system"], second["system"]]
+    # The other way round everything turns.
+    turned = json.loads(
+        command("compare", runs["candidate"], runs["reference"], *line[3:], "--format", "json")
+    )
+    assert turned["comparison"]["difference"]["estimate"] == pytest.approx(-found["difference"]["estimate"])
+
+
+def test_drift_recomputed_is_the_drift_of_the_run(runs: dict[str, Path], command: Any) -> None:
+    text = command("drift", runs["candidate"], "--reference", runs["reference"], "--format", "json")
+    reference, candidate = json.loads(text)["drift"]["placements"]
+    assert reference["is_reference"] and reference["verdict"] is None
+    assert candidate["drift_source"] == "measured in its run" and candidate["drift"]["mean"]["estimate"] > 0.1
+    assert candidate["verdict"]["label"] not in {"STABLE", "RESPONSIVE"}
+    pairs = load_pairs(list(runs.values()))
+    base, own = pairs.systems
+    for filter_name in FILTERS:
+        recorded, recomputed = (
+            measure_drift(
+                pairs.table,
+                system,
+                base,
+                Selection("cosine_distance", filter_name),
+                lambda: find_distances(base.embedder, None),
+            )
+            for system in (own, replace(own, reference=None))
+        )
+        assert recomputed.source.startswith("recomputed") and len(recorded.values) >= 5
+        assert recomputed.values == pytest.approx(recorded.values, abs=1e-6)
+        assert set(recomputed.missing) == set(recorded.missing)
+
+
+def test_the_order_of_runs_and_the_missing_reference(runs: dict[str, Path], command: Any) -> None:
+    folders = [runs["reference"], runs["candidate"]]
+    one, other = (
+        json.loads(command("drift", *order, "--format", "json")) for order in (folders, folders[::-1])
+    )
+    assert one["drift"]["placements"] == other["drift"]["placements"][::-1]
+    assert {each["reduced"]["label"] for each in one["drift"]["placements"]} <= {
+        "alive",
+        "collapsed or indiscriminate",
+        "UNDETERMINED",
+    }
+    assert "all that can be said without a reference" in command("drift", *folders)
+
+
+def test_mistakes_are_sentences(runs: dict[str, Path], command: Any) -> None:
+    reference, candidate = runs["reference"], runs["candidate"]
+    for line, message in (
+        (("compare", reference, reference), "same system"),
+        (("compare", reference.parent, candidate), r"holds 2 systems: .* Give a folder with one"),
+        (("compare", candidate, reference.parent), "holds 2 systems"),
+        (("compare", reference, candidate, "--margin", "0"), "share above 0"),
+        (("compare", reference, candidate, "--rungs", "noop"), "has no pair of"),
+        (("drift", reference, "--reference", reference), "only run"),
+        (("drift", reference, "--metric", "token_edit_distance"), "drift compares texts"),
+    ):
+        with pytest.raises(InputError, match=message):
+            command(*line)

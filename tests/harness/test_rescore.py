@@ -1,0 +1,139 @@
+"""Rescoring real runs of lm_eval: with the same embedder every number comes back, to the bit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lm_eval_sensitivity.embedder import TextDistances, load_embedder
+from lm_eval_sensitivity.harness.rescore import NOT_RESCORED, Settings, rescore_run
+from lm_eval_sensitivity.runs import load_pairs, load_reference
+from tests.harness.conftest import Run, read_run
+from tests.harness.test_pairs_table import run_lm_eval
+
+GROUP = "prompt_sensitivity_mini_meaning_preserving"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A reference, and a system with drift from it."""
+
+    reference: Run
+    drifting: Run
+
+
+@pytest.fixture(scope="module")
+def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("rescore")
+    options: dict[str, Any] = {"tasks": GROUP, "limit": 2, "gen_kwargs": "max_gen_toks=12"}
+    reference = run_lm_eval(demo, folder / "reference", **options)
+    drifting = run_lm_eval(
+        demo,
+        folder / "drifting",
+        model_args=f"pretrained={demo},dtype=bfloat16",
+        metadata={"reference": str(folder / "reference")},
+        **options,
+    )
+    return Runs(reference, drifting)
+
+
+@pytest.fixture(scope="module")
+def distances() -> TextDistances:
+    embedder = load_embedder()
+    return TextDistances(lambda: embedder)
+
+
+def files(folder: Path, pattern: str) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob(pattern)}
+
+
+def without_origin(results: dict[str, Any]) -> dict[str, Any]:
+    for config in results["configs"].values():
+        block = config.get("metadata", {}).get("sensitivity")
+        if block is not None:
+            assert block.pop("rescored_by") == block["package_version"]
+            origin = block.pop("rescored_from")
+            assert origin["embedder"] == block["embedder"] and origin["system"] == block["system"]
+            if block["reference"] is not None:
+                block["reference"].pop("folder")
+    return results
+
+
+def test_the_same_embedder_gives_the_same_run(runs: Runs, distances: TextDistances, tmp_path: Path) -> None:
+    for run, reference in ((runs.reference, None), (runs.drifting, load_reference(runs.reference.folder))):
+        new = tmp_path / run.folder.name
+        rescore_run(run.folder, new, Settings(distances, reference=reference))
+        assert files(new, "samples_*") == files(run.folder, "samples_*")
+        old_results = json.loads(json.dumps(run.results))
+        for config in old_results["configs"].values():
+            block = config.get("metadata", {}).get("sensitivity", {})
+            if block.get("reference"):
+                block["reference"].pop("folder")
+        new_results = without_origin(read_run(new).results)
+        # As text: NaN is not equal to itself.
+        assert json.dumps(new_results) == json.dumps(old_results)
+        assert any(run.results["groups"][GROUP][f"cosine_distance,{name}"] > 0 for name in ("raw", "answer"))
+        assert load_pairs([new]).table.equals(load_pairs([run.folder]).table)
+
+
+def test_with_answers_as_found_a_rule_that_finds_the_same_changes_nothing(
+    runs: Runs, distances: TextDistances, tmp_path: Path
+) -> None:
+    """The demonstration model writes no scaffold: whatever is looked for, the answer is the whole output."""
+    for rule in ("none", "think"):
+        rescore_run(runs.reference.folder, tmp_path / rule, Settings(distances, rule=rule))
+        assert files(tmp_path / rule, "samples_*") == files(runs.reference.folder, "samples_*")
+
+
+def test_drift_of_the_old_embedder_does_not_stay(
+    runs: Runs, distances: TextDistances, tmp_path: Path
+) -> None:
+    rescore_run(runs.drifting.folder, tmp_path / "new", Settings(distances))
+    new = read_run(tmp_path / "new")
+    for rows in new.samples.values():
+        for row in rows:
+            assert row["baseline_drift"] != row["baseline_drift"]
+            assert row["pair"]["scores"]["baseline_drift"] is None
+            assert row["pair"]["missing"]["baseline_drift"].startswith("not rescored:")
+    table = load_pairs([tmp_path / "new"]).table
+    assert set(table["missing_baseline_drift"].to_pylist()) == {NOT_RESCORED}
+    assert set(table["baseline_drift"].to_pylist()) == {None}
+
+
+def test_drift_of_a_run_that_had_none_is_that_of_a_run_that_had_it(
+    runs: Runs, distances: TextDistances, tmp_path: Path, demo: Path
+) -> None:
+    """The way through rescoring and the way through lm_eval meet."""
+    reference = load_reference(runs.reference.folder)
+    rescore_run(runs.drifting.folder, tmp_path / "lost", Settings(distances))
+    rescore_run(tmp_path / "lost", tmp_path / "found", Settings(distances, reference=reference))
+    assert files(tmp_path / "found", "samples_*") == files(runs.drifting.folder, "samples_*")
+    rescore_run(runs.reference.folder, tmp_path / "itself", Settings(distances, reference=reference))
+    itself = read_run(tmp_path / "itself")
+    for task, rows in itself.samples.items():
+        assert all(
+            row["baseline_drift"] == 0 and row["metrics"][-2:] == ["baseline_drift", "pair"] for row in rows
+        )
+        assert itself.value(task, "baseline_drift") == 0
+        assert itself.results["higher_is_better"][task].keys() >= {"baseline_drift"}
+    assert set(load_pairs([tmp_path / "itself"]).table["baseline_drift"].to_pylist()) == {0.0}
+
+
+def test_an_engine_that_returns_text_only(distances: TextDistances, tmp_path: Path) -> None:
+    run = run_lm_eval(
+        "unused",
+        tmp_path / "run",
+        tasks="prompt_sensitivity_mini_synonym",
+        model="dummy",
+        model_args="x=1",
+        apply_chat_template=None,
+        limit=3,
+    )
+    for rule in (None, "none"):
+        new = tmp_path / f"new_{rule}"
+        rescore_run(run.folder, new, Settings(distances, rule=rule))
+        assert files(new, "samples_*") == files(run.folder, "samples_*")

@@ -1,0 +1,358 @@
+"""Two axes from hand-made tables: every label, what must never be called alive, and where drift comes from."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lm_eval_sensitivity.analysis import Selection, drift_distance
+from lm_eval_sensitivity.analysis.drift import Placement, Sweep, sweep
+from lm_eval_sensitivity.analysis.drift_distance import (
+    Drift,
+    check_drift_metric,
+    find_distances,
+    measure_drift,
+)
+from lm_eval_sensitivity.commands.drift import _contrast_table, _sweep_table, _verdicts_in_words
+from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES
+from tests.unit.analysis.small_tables import row, table_of
+from tests.unit.runs.made_run import Rows, make_run
+
+N = 24
+HARMLESS_EDITS = (("noop", "nbsp"), ("noop", "tab"), ("synonym", "synonym_1"))
+CONTROL_EDITS = (("positive_control", "reversal"), ("positive_control", "topic"))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Mean distances of a made system; None is an output that cannot be scored."""
+
+    p: float | None = 0.1
+    c: float | None = 0.8
+    b: float = 0.02
+    f: float = 0.0
+    silent: float = 0.0
+    """Share of the pairs that have no number."""
+
+
+REFERENCE = Levels()
+LABELS = {
+    "STABLE": Levels(p=0.08),
+    "DRIFTED": Levels(p=0.1, b=0.5),
+    "RESPONSIVE": Levels(p=0.16, b=0.3),
+    "INDISCRIMINATE": Levels(p=0.75, c=0.8, b=0.8),
+    "COLLAPSED": Levels(p=0.02, c=0.05, b=0.01),
+    "UNDETERMINED": Levels(p=0.08, b=0.1),
+}
+
+
+def system(name: str, levels: Levels, n: int = N, seed: int = 0) -> list[dict[str, Any]]:
+    random = np.random.default_rng([seed, *name.encode()])
+    made = []
+    for prompt in (f"q{i:02d}" for i in range(n)):
+        for edits, level in ((HARMLESS_EDITS, levels.p), (CONTROL_EDITS, levels.c)):
+            for rung, edit in edits:
+                silent = level is None or random.uniform() < levels.silent
+                value = None if silent else (level or 0.0) * float(random.uniform(0.8, 1.2))
+                made.append(row(name, rung, prompt, edit, value))
+        made.append(row(name, "identical", prompt, "identical", levels.f))
+    return made
+
+
+def drift(name: str, levels: Levels, n: int = N, seed: int = 1) -> Drift:
+    random = np.random.default_rng([seed, *name.encode()])
+    values = {f"q{i:02d}": levels.b * float(random.uniform(0.5, 1.5)) for i in range(n)}
+    return Drift(name, values, {}, "by hand")
+
+
+def placed(
+    candidates: dict[str, Levels], reference: Levels = REFERENCE, n: int = N, seed: int = 0
+) -> tuple[Sweep, dict[str, Placement]]:
+    rows = system("ref", reference, n, seed)
+    for name, levels in candidates.items():
+        rows += system(name, levels, n, seed)
+    drifts = {name: drift(name, levels, n, seed) for name, levels in candidates.items()}
+    found = sweep(
+        table_of(rows), list(candidates), Selection(), reference="ref", drifts=drifts, resamples=999
+    )
+    return found, {each.system: each for each in found.placements}
+
+
+def test_every_label_and_the_order_given() -> None:
+    found, by_name = placed({f"a {label}": levels for label, levels in reversed(LABELS.items())})
+    assert {name.removeprefix("a "): each.label for name, each in by_name.items() if name != "ref"} == {
+        label: label for label in LABELS
+    }
+    # The reference first, the others as they were given: neither by name nor by number.
+    assert [each.system for each in found.placements] == [
+        "ref",
+        *(f"a {label}" for label in reversed(LABELS)),
+    ]
+    assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
+    assert by_name["a UNDETERMINED"].verdict is not None
+    assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
+    words = "\n".join(_verdicts_in_words(found))
+    assert all(f"a {label}: {label}, {MEANINGS[label]}." in words for label in LABELS)
+    assert "Still possible: STABLE, DRIFTED." in words
+
+
+def test_the_numbers_are_means_over_prompts() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    _, by_name = placed({"m": LABELS["STABLE"]})
+    for name in ("ref", "m"):
+        for rungs, axis in (
+            (("noop", "synonym"), by_name[name].harmless),
+            (("positive_control",), by_name[name].control),
+        ):
+            values = [r["cosine_distance"] for r in rows if r["name"] == name and r["rung"] in rungs]
+            assert axis.mean.estimate == pytest.approx(np.mean(values))
+            assert axis.counts.n_pairs == len(values) and axis.mean.n == N
+    own = by_name["m"].drift
+    assert own is not None and own.mean.estimate == pytest.approx(
+        np.mean(list(drift("m", LABELS["STABLE"], seed=0).values.values()))
+    )
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "levels",
+    [
+        Levels(p=0.0, c=0.0, b=0.0),
+        Levels(p=0.0, c=0.0, b=0.9),
+        Levels(p=0.001, c=0.01, b=0.01),
+        Levels(p=0.05, c=0.5, b=0.01),
+        Levels(p=None, c=None),
+        Levels(p=0.05, c=None),
+        Levels(p=0.05, silent=0.5),
+        Levels(p=0.9, c=0.9, b=0.9),
+    ],
+)
+def test_a_collapsed_system_is_never_called_alive(levels: Levels, seed: int) -> None:
+    _, by_name = placed({"m": levels}, seed=seed)
+    assert by_name["m"].label in {"COLLAPSED", "INDISCRIMINATE", "UNDETERMINED"}
+    verdict = by_name["m"].verdict
+    assert verdict is not None
+    if levels.p != levels.c or levels.p is None:
+        assert "COLLAPSED" in verdict.possible
+    if levels.c == 0.0:
+        assert verdict.label == "COLLAPSED"
+
+
+def test_silence_on_many_prompts_is_said() -> None:
+    found, by_name = placed({"m": Levels(p=0.05, silent=0.5), "n": Levels(p=0.05, silent=0.05)})
+    assert 0.3 < by_name["m"].silent_share < 0.7
+    verdict = by_name["m"].verdict
+    assert verdict is not None and verdict.label == "UNDETERMINED"
+    assert "gave nothing that could be scored" in verdict.reasons[0]
+    assert verdict.possible == tuple(label for _, label in RULES if label in {"COLLAPSED", "STABLE"})
+    assert by_name["n"].label == "STABLE"
+    assert any("gave nothing" in words for words in _verdicts_in_words(found))
+
+
+def test_an_invalid_probe_is_the_references() -> None:
+    _, weak = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.8))
+    assert weak["m"].label == "INVALID PROBE"
+    _, noisy = placed({"m": Levels()}, reference=Levels(p=0.1, f=0.3))
+    assert noisy["m"].label == "INVALID PROBE"
+
+
+def test_too_few_prompts_are_undetermined_with_reasons() -> None:
+    found, by_name = placed({"m": Levels()}, n=4)
+    verdict = by_name["m"].verdict
+    assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 5
+    assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
+    assert math.isnan(by_name["m"].harmless.mean.estimate)
+    assert any("4 prompts have a number" in words for words in _verdicts_in_words(found))
+
+
+def test_a_rung_that_was_not_run_leaves_it_open() -> None:
+    rows = [r for r in system("ref", REFERENCE) + system("m", Levels()) if r["rung"] != "positive_control"]
+    found = sweep(
+        table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": drift("m", Levels())}, resamples=999
+    )
+    assert found.placements[1].label == "UNDETERMINED"
+    rows += [r for r in system("ref", REFERENCE) if r["rung"] == "positive_control"]
+    found = sweep(
+        table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": drift("m", Levels())}, resamples=999
+    )
+    assert found.placements[1].label == "UNDETERMINED" and found.placements[1].control.mean.n == 0
+
+
+def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    unknown = Drift("m", {}, {f"q{i:02d}": "not measured" for i in range(N)}, "not measured", "no embedder.")
+    found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": unknown}, resamples=999)
+    verdict = found.placements[1].verdict
+    assert verdict is not None and verdict.possible == ("STABLE", "DRIFTED")
+    words = " ".join(_verdicts_in_words(found))
+    assert "Prompts without drift: 24 not measured." in words and "no embedder." in words
+
+
+def test_without_a_reference_only_life_is_said() -> None:
+    rows = (
+        system("dead", Levels(p=0.0, c=0.0)) + system("m", LABELS["DRIFTED"]) + system("x", Levels(0.8, 0.8))
+    )
+    found = sweep(table_of(rows), ["x", "m", "dead"], Selection(), resamples=999)
+    assert [(each.system, each.label) for each in found.placements] == [
+        ("x", "collapsed or indiscriminate"),
+        ("m", "alive"),
+        ("dead", "collapsed or indiscriminate"),
+    ]
+    assert "That is all that can be said without a reference" in " ".join(_verdicts_in_words(found))
+    assert all(line[6] is None for line in _sweep_table(found).rows)  # b
+
+
+def test_order_of_rows_and_of_systems_changes_no_number() -> None:
+    rows = system("ref", REFERENCE)
+    for label, levels in LABELS.items():
+        rows += system(label, levels)
+    drifts = {label: drift(label, levels) for label, levels in LABELS.items()}
+
+    def lines(made: list[dict[str, Any]], order: list[str]) -> set[str]:
+        found = sweep(table_of(made), order, Selection(), reference="ref", drifts=drifts, resamples=999)
+        return {str(each) for each in found.placements}
+
+    assert lines(rows, list(LABELS)) == lines(rows[::-1], list(LABELS)[::-1])
+
+
+def test_contrasts_are_shown_with_formula_bounds_sign_and_words() -> None:
+    found, by_name = placed({"m": LABELS["COLLAPSED"]})
+    verdict = by_name["m"].verdict
+    assert verdict is not None
+    table = _contrast_table("contrasts", "Contrasts", verdict.contrasts, found)
+    assert [each[0] for each in table.rows] == ["L_C", "L_R", "L_P", "L_D"]
+    first = table.rows[0]
+    assert first[1] == "c - 0.8 c_ref" and first[5:7] == (N, "below 0")
+    assert first[7] == "has lost more than 20% of the response to meaning"
+    assert isinstance(first[4], float) and first[4] < 0
+
+
+# ---- where drift comes from
+
+
+class Lengths(TextDistances):
+    """Texts are as far apart as their lengths; no embedder."""
+
+    def __init__(self) -> None:
+        pass
+
+    def prepare(self, texts: Any) -> None:
+        assert list(texts)
+
+    def distance(self, text: str, other: str) -> float:
+        return math.nan if not text.strip() else abs(len(text) - len(other)) / 10
+
+
+def no_distances() -> TextDistances:
+    raise AssertionError("the embedder is not needed")
+
+
+def longer(prompt: str, text: str) -> Any:
+    def change(rows: Rows) -> None:
+        for each in rows:
+            if each["doc"]["prompt_id"] == prompt:
+                each["resps"][0][0] = each["filtered_resps"][0] = text
+
+    return change
+
+
+def test_drift_of_the_run_is_taken_where_it_was_measured_from_this_reference(tmp_path: Path) -> None:
+    reference = make_run(tmp_path / "ref")
+    fingerprint = load_pairs([reference.folder]).systems[0].fingerprint
+    candidate = make_run(tmp_path / "m", identity={"dtype": "float16"}, drift_from=fingerprint)
+    pairs = load_pairs([reference.folder, candidate.folder])
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), no_distances)
+    recorded = {}
+    for line in candidate.samples["synonym"].read_text(encoding="utf-8").splitlines():
+        each = json.loads(line)
+        recorded[each["doc"]["prompt_id"]] = each["baseline_drift"]
+    assert found.values == recorded and found.source == "measured in its run" and found.missing == {}
+
+
+def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:
+    reference = make_run(tmp_path / "ref")
+    candidate = make_run(tmp_path / "m", identity={"dtype": "float16"}, drift_from="0" * 16)
+    text = json.loads(candidate.samples["synonym"].read_text(encoding="utf-8").splitlines()[0])
+    prompt, output = text["doc"]["prompt_id"], text["filtered_resps"][0]
+    for rung in candidate.samples:
+        candidate.edit_rows(rung, longer(prompt, output + " and on"))
+        reference.edit_rows(rung, longer(prompt, output))
+    pairs = load_pairs([reference.folder, candidate.folder])
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), Lengths)
+    assert found.source.startswith("recomputed")
+    assert found.values[prompt] == pytest.approx(0.7)
+    prompts = {each["prompt_id"] for each in pairs.table.to_pylist()}
+    assert set(found.values) == prompts and len(prompts) > 5
+    # The first three characters are those of the window, and there the two are the same.
+    window = measure_drift(pairs.table, own, base, Selection("cosine_distance_64"), Lengths)
+    assert window.values[prompt] == 0.0
+
+
+def test_an_empty_output_has_no_drift(tmp_path: Path) -> None:
+    reference = make_run(tmp_path / "ref")
+    candidate = make_run(tmp_path / "m", identity={"dtype": "float16"})
+    prompt = json.loads(candidate.samples["identical"].read_text(encoding="utf-8").splitlines()[0])["doc"][
+        "prompt_id"
+    ]
+    for rung in candidate.samples:
+        candidate.edit_rows(rung, longer(prompt, " "))
+    pairs = load_pairs([reference.folder, candidate.folder])
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), Lengths)
+    assert list(found.missing) == [prompt] and found.reasons == {"empty": 1}
+
+
+def test_an_embedder_that_cannot_be_loaded_is_a_message(tmp_path: Path) -> None:
+    pairs = load_pairs(
+        [make_run(tmp_path / "ref").folder, make_run(tmp_path / "m", identity={"dtype": "float16"}).folder]
+    )
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), lambda: find_distances(base.embedder, None))
+    assert not found.values and "'an/embedder', which is not the default one" in found.message
+    assert set(found.reasons) == {"not measured"}
+
+
+def test_a_name_from_a_run_is_never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    @dataclass(frozen=True)
+    class Other:
+        name: str = "another"
+        weights_sha256: str = "f" * 64
+        max_tokens: int = 256
+
+    class Fake:
+        identity = Other()
+
+    def load(name: str | None) -> Any:
+        asked.append(name)
+        return Fake()
+
+    monkeypatch.setattr(drift_distance, "load_embedder", load)
+    default = {"name": "../../etc", "weights_sha256": DEFAULT_SHA256["model.safetensors"], "max_tokens": 256}
+    with pytest.raises(InputError, match=r"has weights_sha256 .*another scale"):
+        find_distances(default, None)
+    with pytest.raises(InputError, match="Give it with `--embedder`"):
+        find_distances({**default, "weights_sha256": "f" * 64}, None)
+    found = find_distances({**default, "weights_sha256": "f" * 64}, "mine")
+    assert asked == [None, "mine"] and isinstance(found, TextDistances)
+    with pytest.raises(InputError, match="has max_tokens 256, and that of the runs has 128"):
+        find_distances({"name": "x", "weights_sha256": "f" * 64, "max_tokens": 128}, "mine")
+
+
+def test_drift_is_a_distance_of_texts() -> None:
+    check_drift_metric(Selection("cosine_distance_256"))
+    with pytest.raises(InputError, match="drift compares texts"):
+        check_drift_metric(Selection("token_edit_distance"))

@@ -1,0 +1,257 @@
+"""Two axes: the rules as a chain of ifs, the contrasts by hand, the scenarios, and what cannot be said."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from lm_eval_sensitivity.stats import (
+    Constants,
+    TwoAxes,
+    judge,
+    judge_without_reference,
+    one_sided_bounds,
+    partition_by_prompt,
+    two_axes,
+)
+from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Sign, possible_labels
+from tests.unit.stats.simulated import SCENARIOS, axes_of
+
+RNG = np.random.default_rng(2)
+N = 24
+
+
+def axes(**changed: object) -> TwoAxes:
+    """A candidate that does what its reference does, with less sensitivity and little drift."""
+    p, c = RNG.uniform(0.06, 0.10, N), RNG.uniform(0.7, 0.9, N)
+    same = TwoAxes(
+        "m",
+        "ref",
+        tuple(f"q{i:02d}" for i in range(N)),
+        harmless=p,
+        harmless_reference=p,
+        control=c,
+        control_reference=c,
+        drift=p / 4,
+        own_harmless=p,
+        own_control=c,
+        own_identical=p / 10,
+    )
+    return replace(same, **changed)  # type: ignore[arg-type]
+
+
+def chain(signs: dict[str, Sign]) -> str:
+    """The rules once more, where every sign is clear."""
+    if signs["L_C"] == "-":
+        return "COLLAPSED"
+    if signs["L_R"] == "-":
+        return "INDISCRIMINATE"
+    if signs["L_P"] == "+":
+        return "RESPONSIVE"
+    return "STABLE" if signs["L_D"] == "-" else "DRIFTED"
+
+
+@pytest.mark.parametrize("values", list(product(("+", "-", "unclear"), repeat=4)))
+def test_possible_labels_are_those_of_every_settlement(values: tuple[Sign, ...]) -> None:
+    signs = dict(zip(("L_C", "L_R", "L_P", "L_D"), values, strict=True))
+    settled = product(*(("+", "-") if value == "unclear" else (value,) for value in values))
+    expected = {chain(dict(zip(signs, choice, strict=True))) for choice in settled}
+    assert set(possible_labels(signs)) == expected
+    # A single label is left exactly where one rule of the table is met by the clear signs alone.
+    met = [label for rule, label in RULES if rule.items() <= signs.items()]
+    assert met == (list(expected) if len(expected) == 1 else [])
+
+
+def test_contrasts_are_those_of_the_definition() -> None:
+    given = axes(
+        harmless=RNG.uniform(0, 0.2, N),
+        control=RNG.uniform(0.5, 1, N),
+        drift=RNG.uniform(0, 0.3, N),
+        own_harmless=RNG.uniform(0.1, 0.2, N),
+    )
+    constants = Constants(k_control=0.3, k_harmless=0.5, drift_factor=2.0, level=0.9)
+    found = judge(given, constants=constants, resamples=999, seed=4)
+    p, c, p_ref, c_ref = given.harmless, given.control, given.harmless_reference, given.control_reference
+    expected = {
+        "L_C": c - 0.7 * c_ref,
+        "L_R": (c - p) - 0.7 * (c_ref - p_ref),
+        "L_P": p - 1.5 * p_ref,
+        "L_D": given.drift - 2.0 * given.own_harmless,
+    }
+    assert [contrast.name for contrast in found.contrasts] == list(expected)
+    for contrast in found.contrasts:
+        wanted = one_sided_bounds(expected[contrast.name], level=0.9, resamples=999, seed=4)
+        assert contrast.bounds.estimate == pytest.approx(wanted.estimate)
+        assert (contrast.bounds.lower, contrast.bounds.upper) == pytest.approx((wanted.lower, wanted.upper))
+        assert contrast.sign == ("+" if wanted.lower > 0 else "-" if wanted.upper < 0 else "unclear")
+    assert found.contrasts[0].formula == "c - 0.7 c_ref" and found.contrasts[3].formula == "b - 2 p_ref"
+    assert found.constants == constants and found.seed == 4
+    assert found.harmless_over_control == pytest.approx(p.mean() / c.mean())
+    assert found.harmless_over_control_reference == pytest.approx(
+        given.own_harmless.mean() / given.own_control.mean()
+    )
+
+
+def test_default_constants() -> None:
+    assert Constants() == Constants(k_control=0.20, k_harmless=0.25, drift_factor=1.0, level=0.95)
+
+
+def test_each_label_can_be_reached() -> None:
+    p, c = axes().harmless, axes().control
+    noise = RNG.uniform(-0.01, 0.01, N)
+    assert judge(axes()).label == "STABLE"
+    assert judge(axes(drift=5 * p + noise)).label == "DRIFTED"
+    assert judge(axes(harmless=2 * p + noise)).label == "RESPONSIVE"
+    assert judge(axes(harmless=c, drift=c)).label == "INDISCRIMINATE"
+    assert judge(axes(control=c / 2, harmless=p / 2)).label == "COLLAPSED"
+    undetermined = judge(axes(drift=p + 2 * noise))
+    assert undetermined.label == "UNDETERMINED" and undetermined.possible == ("STABLE", "DRIFTED")
+    assert undetermined.meaning == MEANINGS["UNDETERMINED"]
+
+
+def test_a_collapse_is_one_whatever_else_is_unclear() -> None:
+    silent = np.zeros(N)
+    found = judge(axes(control=silent, harmless=silent, drift=np.full(N, math.nan)))
+    assert found.label == "COLLAPSED" and found.contrasts[3].sign == "unclear"
+    assert any(reason.startswith("L_D: 0 prompts") for reason in found.reasons)
+    assert math.isnan(found.harmless_over_control)
+
+
+def test_all_prompts_alike_have_a_sign_without_a_spread() -> None:
+    """A silent candidate beside a reference whose control is exactly 1 for every prompt."""
+    found = judge(axes(control=np.zeros(N), control_reference=np.ones(N)))
+    assert found.contrasts[0].sign == "-" and found.contrasts[0].bounds.method == "none"
+    assert found.label == "COLLAPSED"
+    still = judge(axes(harmless=np.zeros(N), harmless_reference=np.zeros(N)))
+    assert still.contrasts[2].sign == "unclear"
+
+
+def test_the_probe_is_judged_on_the_reference_alone() -> None:
+    p, c = axes().own_harmless, axes().own_control
+    weak = judge(axes(own_control=p + RNG.uniform(-0.02, 0.02, N)))
+    assert weak.label == "INVALID PROBE" and weak.possible == () and "positive control" in weak.reasons[0]
+    noisy = judge(axes(own_identical=2 * p + RNG.uniform(0, 0.01, N)))
+    assert noisy.label == "INVALID PROBE" and "may be noise" in noisy.reasons[0]
+    unknown = judge(axes(own_identical=np.full(N, math.nan)))
+    assert unknown.label == "INVALID PROBE" and "noise floor is unknown" in unknown.reasons[0]
+    at_the_floor = judge(axes(own_identical=p))
+    assert at_the_floor.label != "INVALID PROBE"
+    assert judge(axes(control=c / 10)).label == "COLLAPSED"  # low in the candidate is the finding
+
+
+def test_a_silent_candidate_is_undetermined_and_says_why() -> None:
+    nothing = np.full(N, math.nan)
+    found = judge(axes(harmless=nothing, control=nothing, drift=nothing))
+    assert found.label == "UNDETERMINED" and set(found.possible) == {label for _, label in RULES}
+    assert sum("0 prompts have a number" in reason for reason in found.reasons) == 4
+
+
+def test_three_prompts_say_nothing() -> None:
+    full = axes()
+    arrays = {name: value[:3] for name, value in vars(full).items() if isinstance(value, np.ndarray)}
+    found = judge(replace(full, **arrays))
+    assert found.label == "UNDETERMINED" and len(found.possible) == 5
+    assert found.reasons[0].startswith("control: 3 prompts have a number")
+
+
+def test_alignment_by_prompt_and_shared_pairs() -> None:
+    """Prompts differ between the tables, and pairs that one side lost count for neither."""
+    nan = math.nan
+    harmless = partition_by_prompt(
+        ["b", "b", "b", "b", "a", "a", "a", "a"],
+        ["x", "y", "x", "y", "x", "x", "y", "y"],
+        ["m", "m", "r", "r", "m", "r", "m", "r"],
+        [0.1, nan, 0.2, 0.6, 0.3, 0.5, 0.9, nan],
+    )
+    control = partition_by_prompt(["a", "a", "c", "c"], ["k"] * 4, ["m", "r"] * 2, [0.7, 0.8, 0.5, 0.9])
+    identical = partition_by_prompt(["b"], ["identical"], ["r"], [0.01])
+    drift = partition_by_prompt(["c", "a"], ["drift"] * 2, ["m"] * 2, [0.4, 0.2])
+    found = two_axes(harmless, control, identical, drift, system="m", reference="r")
+    expected = {
+        "harmless": [0.3, 0.1, nan],
+        "harmless_reference": [0.5, 0.2, nan],
+        "control": [0.7, nan, 0.5],
+        "control_reference": [0.8, nan, 0.9],
+        "drift": [0.2, nan, 0.4],
+        "own_harmless": [0.5, 0.4, nan],
+        "own_control": [0.8, nan, 0.9],
+        "own_identical": [nan, 0.01, nan],
+    }
+    assert found.prompts == ("a", "b", "c")
+    for name, values in expected.items():
+        assert getattr(found, name) == pytest.approx(values, nan_ok=True), name
+    with pytest.raises(ValueError, match="accepted: m, r"):
+        two_axes(harmless, control, identical, drift, system="x", reference="r")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_wrong_verdict_at_24_prompts(scenario: str) -> None:
+    truth = SCENARIOS[scenario].label
+    found = Counter(judge(axes_of(SCENARIOS[scenario], 24, seed), resamples=999).label for seed in range(40))
+    assert set(found) <= {truth, "UNDETERMINED"}
+    least = 40 if truth in {"COLLAPSED", "INDISCRIMINATE"} else 10
+    assert found[truth] >= least
+
+
+def test_nine_prompts_still_find_a_collapse() -> None:
+    for scenario in ("partial collapse", "the the the"):
+        found = [judge(axes_of(SCENARIOS[scenario], 9, seed), resamples=999).label for seed in range(40)]
+        assert found.count("COLLAPSED") >= 34 and set(found) <= {"COLLAPSED", "UNDETERMINED"}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "label"),
+    [
+        ("stable", "alive"),
+        ("sensitised", "alive"),
+        ("drifted", "alive"),
+        ("the the the", "collapsed or indiscriminate"),
+        ("noise", "collapsed or indiscriminate"),
+    ],
+)
+def test_without_a_reference(scenario: str, label: str) -> None:
+    found = []
+    for seed in range(20):
+        given = axes_of(SCENARIOS[scenario], 24, seed)
+        found.append(judge_without_reference(given.control, given.harmless, resamples=999).label)
+    assert set(found) <= {label, "UNDETERMINED"}
+    assert found.count(label) >= (15 if scenario == "noise" else 20)
+
+
+def test_without_a_reference_the_spread_of_outputs_counts() -> None:
+    given = axes()
+    alike = np.full(N, 0.001) * RNG.uniform(0.5, 1.5, N)
+    with_spread = judge_without_reference(given.control, given.harmless, output_spread=given.control)
+    assert with_spread.label == "alive" and len(with_spread.contrasts) == 2
+    without = judge_without_reference(given.control, given.harmless, output_spread=alike)
+    assert without.label == "collapsed or indiscriminate"
+    unclear = judge_without_reference(
+        given.control, given.harmless, output_spread=1.25 * given.harmless[::-1]
+    )
+    assert unclear.label == "UNDETERMINED"
+    assert with_spread.harmless_over_control == pytest.approx(given.harmless.mean() / given.control.mean())
+
+
+def test_without_a_reference_and_without_enough_data() -> None:
+    few = judge_without_reference([0.8] * 3, [0.1] * 3)
+    assert few.label == "UNDETERMINED" and "3 prompts" in few.reasons[0]
+    nothing = judge_without_reference([math.nan] * 9, [0.1] * 9)
+    assert nothing.label == "UNDETERMINED"
+    unclear = judge_without_reference([0.10, 0.14, 0.11, 0.13, 0.12, 0.13], [0.1] * 6)
+    assert unclear.label == "UNDETERMINED" and unclear.reasons == ()
+    with pytest.raises(ValueError, match="both sides"):
+        judge_without_reference([0.8] * 3, [0.1] * 4)
+
+
+def test_same_seed_same_verdict_in_any_order_of_prompts() -> None:
+    given = axes_of(SCENARIOS["stable"], 24, 1)
+    order = RNG.permutation(24)
+    mixed = replace(
+        given, **{name: value[order] for name, value in vars(given).items() if isinstance(value, np.ndarray)}
+    )
+    assert judge(mixed, resamples=999).contrasts == judge(given, resamples=999).contrasts
