@@ -2,7 +2,7 @@
 
 The short versions guard against a broken procedure; the large one measures. Its figures:
 
-    python -m pytest -n 0 -s -m slow tests/unit/stats/test_stats_simulation.py
+    python -m pytest -n 0 -s -m simulation tests/unit/stats/test_stats_simulation.py
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def test_coverage(prompts: int) -> None:
     assert min(found["lower"], found["upper"]) >= stats.binom.ppf(0.001, 300, 0.92)
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize("zero", ZEROS)
 @pytest.mark.parametrize("prompts", [9, 24, 96])
 def test_large_type_one_error(prompts: int, zero: float) -> None:
@@ -120,7 +120,7 @@ def test_large_type_one_error(prompts: int, zero: float) -> None:
     assert count <= (0.055 * replicates if prompts < 96 else at_most(replicates, ALPHA))
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize("prompts", [9, 24])
 def test_large_family_wise_error(prompts: int) -> None:
     count = family_wise_errors(prompts, 2_000, systems=6, draws=1_999, seed=1)
@@ -128,7 +128,7 @@ def test_large_family_wise_error(prompts: int) -> None:
     assert count <= at_most(2_000, ALPHA)
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize("zero", ZEROS)
 @pytest.mark.parametrize("prompts", [9, 24, 96])
 def test_large_coverage(prompts: int, zero: float) -> None:
@@ -141,7 +141,7 @@ def test_large_coverage(prompts: int, zero: float) -> None:
         assert low <= found[kind] <= high, kind
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("prompts", [9, 24, 96])
 def test_large_verdicts(prompts: int, scenario: str) -> None:
