@@ -3,6 +3,7 @@
 #
 #     bash examples/panel.sh [FOLDER] [SECOND_MODEL]
 #
+# and the report about them, FOLDER/report/index.html (needs the extra `report`).
 # The demonstration model as it is (the reference), in bfloat16, and with its weights rounded to 8, 4 and 3 bits; and
 # a second model, by default the demonstration model without its chat template. FOLDER is runs/panel.
 set -euo pipefail
@@ -34,3 +35,5 @@ if [ $# -ge 2 ]; then
 else
   measure second "$demo,dtype=float32" --metadata "$reference"
 fi
+lm-eval-sensitivity report "$folder"/demo "$folder"/demo-bfloat16 "$folder"/demo-{8,4,3}-bit "$folder"/second \
+                    --reference "$folder/demo" --output "$folder/report"

@@ -18,6 +18,7 @@ from lm_eval_sensitivity.commands import (
     ladder,
     neighborhood,
     pairs,
+    report,
     rescore,
     tasks_path,
 )
@@ -25,6 +26,7 @@ from lm_eval_sensitivity.errors import InputError
 
 COMMANDS = (
     neighborhood,
+    report,
     clusters,
     compare,
     drift,

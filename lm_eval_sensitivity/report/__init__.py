@@ -1,6 +1,8 @@
 """Showing results: documents in four forms, figures, and the self-contained page.
 
 document.py   tables and paragraphs as records; terminal, Markdown, CSV, JSON
+figures/      one file per figure, and how all of them look
+page.py       the HTML page around figures and tables; page.html, page.css
 """
 
 from __future__ import annotations

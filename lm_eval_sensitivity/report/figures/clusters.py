@@ -1,0 +1,151 @@
+"""Means with intervals and cluster letters: which systems the data can tell apart."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, SystemMean
+from lm_eval_sensitivity.report.figures.style import (
+    FULL_WIDTH,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    Caption,
+    Missing,
+    Picture,
+    legend_below,
+    prompts_and_pairs,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAME, TITLE = "clusters", "Distance under harmless edits, and who can be told apart"
+_MOST_COLUMNS = 10
+"""Clusters with a column of their own; more stand as a list of letters."""
+
+
+def picture(analysis: ClusterAnalysis) -> Picture | Missing:
+    """The cluster plot of one selection.
+
+    Args:
+        analysis: systems in the order of letters.
+    """
+    if all(math.isnan(each.interval.estimate) for each in analysis.systems):
+        return Missing(
+            NAME, TITLE, "No system has enough scored prompts for a mean, so there is nothing to draw."
+        )
+    lines = [_label(each).count("\n") + 1 for each in analysis.systems]
+    height = sum(max(0.42, (n + 0.6) * LINE) for n in lines) + 0.95
+    return Picture(
+        NAME, TITLE, _caption(analysis), (FULL_WIDTH, height), lambda figure: _draw(figure, analysis)
+    )
+
+
+def _caption(analysis: ClusterAnalysis) -> Caption:
+    selection = analysis.selection
+    apart = (
+        "."
+        if analysis.clusters is None
+        else (
+            f" Systems that share a letter were not told apart at a family-wise alpha of {analysis.alpha:g}, which "
+            "does not say that they are equal; systems without a common letter were told apart."
+        )
+    )
+    return Caption(
+        f"Mean {selection.in_words()}, over prompts, with its 95 % bootstrap-t interval. Systems stand in the order "
+        f"of letters, not of distance. The tick is the noise floor, the identical rung in the same metric.{apart}",
+        f"{prompts_and_pairs([each.counts for each in analysis.systems])}; counts of each system beside it.",
+        "A system that always says the same has the smallest distance: look at the positive control (rung figure) "
+        "before calling a short bar stable. Overlapping intervals are no test: the letters are, because prompts are "
+        "paired.",
+    )
+
+
+def _label(each: SystemMean) -> str:
+    counts = each.counts
+    lost = f"{counts.n_erased} erased, {counts.n_unscored} unscored"
+    return f"{wrapped(each.system, 30)}\n{counts.n_prompts} prompts, {counts.n_pairs} pairs,\n{lost}"
+
+
+def _draw(figure: Figure, analysis: ClusterAnalysis) -> None:
+    axes = figure.subplots()
+    weights = [max(0.42, (_label(each).count("\n") + 1.6) * LINE) for each in analysis.systems]
+    places, top = [], 0.0
+    for weight in weights:
+        places.append(top + weight / 2)
+        top += weight
+    for y, each in zip(places, analysis.systems, strict=True):
+        _row(axes, y, each)
+    axes.set_ylim(top, 0)
+    axes.set_yticks(places, [_label(each) for each in analysis.systems])
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    axes.set_xlabel(f"{analysis.selection.metric}, filter {analysis.selection.filter_name}")
+    _letters(axes, places, analysis)
+    legend_below(
+        figure,
+        [
+            ({"color": INK, "marker": "o", "markersize": 5}, "mean, 95 % interval"),
+            (
+                {"color": INK, "marker": "o", "markersize": 5, "markerfacecolor": PAPER, "linestyle": "none"},
+                "no interval",
+            ),
+            (
+                {"color": MUTED, "marker": "|", "markersize": 10, "markeredgewidth": 2, "linestyle": "none"},
+                "noise floor (identical rung)",
+            ),
+        ],
+    )
+
+
+def _row(axes: Axes, y: float, each: SystemMean) -> None:
+    interval, noise = each.interval, each.noise.mean
+    if not math.isnan(noise):
+        axes.plot([noise], [y], marker="|", markersize=12, markeredgewidth=2, color=MUTED, clip_on=False)
+    if math.isnan(interval.estimate):
+        axes.text(
+            0.02,
+            y,
+            interval.reason or "no mean",
+            va="center",
+            fontsize=7,
+            color=MUTED,
+            transform=axes.get_yaxis_transform(),
+        )
+        return
+    known = not math.isnan(interval.lower)
+    if known:
+        axes.plot([interval.lower, interval.upper], [y, y], color=INK, solid_capstyle="butt")
+    axes.plot(
+        [interval.estimate],
+        [y],
+        marker="o",
+        markersize=5.5,
+        color=INK,
+        markerfacecolor=INK if known else PAPER,
+        clip_on=False,
+    )
+
+
+def _letters(axes: Axes, places: list[float], analysis: ClusterAnalysis) -> None:
+    """Each cluster in a column of its own, so that a column is a cluster."""
+    if analysis.clusters is None:
+        return
+    columns = [cluster.letter for cluster in analysis.clusters.clusters]
+    at = axes.get_yaxis_transform()
+    for y, each in zip(places, analysis.systems, strict=True):
+        if len(columns) > _MOST_COLUMNS:
+            words = wrapped(", ".join(each.letters) or "-", 24)
+            axes.text(1.02, y, words, transform=at, va="center", fontsize=8)
+            continue
+        if not each.letters:
+            axes.text(1.02, y, "not tested", transform=at, va="center", fontsize=7, color=MUTED)
+        for letter in each.letters:
+            x = 1.02 + 0.035 * columns.index(letter)
+            axes.text(x, y, letter, transform=at, va="center", fontsize=10)

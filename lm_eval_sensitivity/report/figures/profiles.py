@@ -1,0 +1,153 @@
+"""Small panels, one per system: distance along the ladder, and along the length of the output that is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lm_eval_sensitivity.analysis.profiles import Profile
+from lm_eval_sensitivity.report.figures.style import (
+    ACCENT,
+    INK,
+    MUTED,
+    PAPER,
+    Caption,
+    Missing,
+    Picture,
+    interval_bar,
+    legend_below,
+    panels,
+    panels_size,
+    prompts_and_pairs,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WINDOWS, WINDOWS_TITLE = "windows", "Distance by how much of the output is read"
+RUNGS, RUNGS_TITLE = "rungs", "Distance along the ladder"
+
+
+def windows_picture(raw: Sequence[Profile], answer: Sequence[Profile]) -> Picture | Missing:
+    """Distance by output length, whole outputs and answers.
+
+    Args:
+        raw: from `window_profiles`, filter raw.
+        answer: filter answer, the same systems.
+    """
+    if not any(_drawable(each) for each in (*raw, *answer)):
+        return Missing(
+            WINDOWS, WINDOWS_TITLE, "No system has enough scored prompts in any window of its output."
+        )
+    names = [each.system for each in raw]
+    counts = [point.counts for each in (*raw, *answer) for point in each.points]
+    caption = Caption(
+        "Mean cosine_distance of the first 64, 128, 256 and 512 tokens, and of the whole, over the meaning-preserving "
+        "rungs, with 95 % bootstrap-t intervals; the whole output (raw) and the answer after a reasoning scaffold "
+        "(answer). All panels share their scales.",
+        f"{prompts_and_pairs(counts)}, filter and window.",
+        "An output shorter than a window is read whole, so that lines become flat where outputs end. The embedder "
+        "reads a limited number of tokens: a long text is represented by its beginning. A rise with length may be "
+        "length itself: longer texts have more room to part.",
+    )
+    return Picture(
+        WINDOWS, WINDOWS_TITLE, caption, panels_size(names), lambda f: _draw_windows(f, raw, answer)
+    )
+
+
+def rungs_picture(profiles: Sequence[Profile]) -> Picture | Missing:
+    """Distance by rung.
+
+    Args:
+        profiles: from `rung_profiles`.
+    """
+    if not any(_drawable(each) for each in profiles):
+        return Missing(RUNGS, RUNGS_TITLE, "No system has enough scored prompts on any rung.")
+    names = [each.system for each in profiles]
+    counts = [point.counts for each in profiles for point in each.points if point.counts.n_pairs]
+    selection = profiles[0].points[0].selection
+    caption = Caption(
+        f"Mean {selection.metric}, filter {selection.filter_name}, of every rung, mildest first, with 95 % bootstrap-t "
+        "intervals. Squares are edits that change the meaning; they should move the output more. The dashed line is "
+        "the noise floor. A system that is low everywhere, the positive control included, has stopped responding.",
+        f"{prompts_and_pairs(counts)} and rung.",
+        "Rungs hold different edits, and some of them are erased in some systems. Outputs cut at the token limit, or "
+        "that loop, can be far apart on every rung: a high positive control alone is no sign of understanding.",
+    )
+    size = panels_size(names, row=1.75, foot=1.15)
+    return Picture(RUNGS, RUNGS_TITLE, caption, size, lambda figure: _draw_rungs(figure, profiles))
+
+
+def _drawable(profile: Profile) -> bool:
+    return any(not math.isnan(point.interval.estimate) for point in profile.points)
+
+
+def _draw_windows(figure: Figure, raw: Sequence[Profile], answer: Sequence[Profile]) -> None:
+    ticks = [str(point.selection.window or "whole") for point in raw[0].points]
+    grid = panels(figure, [each.system for each in raw], across="tokens that are read", up="cosine_distance")
+    for axes, first, second in zip(grid, raw, answer, strict=True):
+        for profile, shift, color, line, marker in (
+            (first, -0.08, INK, "-", "o"),
+            (second, 0.08, ACCENT, "--", "s"),
+        ):
+            xs = [x + shift for x in range(len(ticks))]
+            axes.plot(
+                xs, [p.interval.estimate for p in profile.points], color=color, linestyle=line, linewidth=1
+            )
+            for x, point in zip(xs, profile.points, strict=True):
+                interval_bar(
+                    axes, x, point.interval, color=color, marker=marker, hollow=marker == "s", size=4
+                )
+        if not _drawable(first) and not _drawable(second):
+            axes.text(0.5, 0.5, "too few scored prompts", ha="center", transform=axes.transAxes, fontsize=7)
+        axes.set_xticks(range(len(ticks)), ticks)
+    grid[0].set_ylim(bottom=0)
+    look = {"markersize": 4.5}
+    legend_below(
+        figure,
+        [
+            ({"color": INK, "marker": "o", **look}, "raw, the whole output"),
+            ({"color": ACCENT, "marker": "s", "linestyle": "--", "markerfacecolor": PAPER, **look}, "answer"),
+        ],
+    )
+
+
+def _draw_rungs(figure: Figure, profiles: Sequence[Profile]) -> None:
+    selection = profiles[0].points[0].selection
+    names = [each.system for each in profiles]
+    grid = panels(figure, names, up=f"{selection.metric}, {selection.filter_name}")
+    rungs = [point.selection.rung_set for point in profiles[0].points]
+    for axes, profile in zip(grid, profiles, strict=True):
+        xs = range(len(rungs))
+        floor = profile.points[0].interval.estimate
+        if not math.isnan(floor):
+            axes.axhline(floor, color=MUTED, linestyle="--", linewidth=1)
+        axes.plot(xs, [p.interval.estimate for p in profile.points], color=MUTED, linewidth=0.8)
+        for x, point in zip(xs, profile.points, strict=True):
+            changes = rungs[x] in ("semantic_change", "positive_control")
+            interval_bar(
+                axes,
+                x,
+                point.interval,
+                color=ACCENT if changes else INK,
+                marker="s" if changes else "o",
+                size=5,
+            )
+            if math.isnan(point.interval.estimate):
+                axes.text(x, 0.02, "×", ha="center", color=MUTED, transform=axes.get_xaxis_transform())
+        axes.set_xticks(xs, [rung.replace("_", " ") for rung in rungs], rotation=90)
+    grid[0].set_ylim(bottom=-0.03 * grid[0].get_ylim()[1])
+    legend_below(
+        figure,
+        [
+            ({"color": INK, "marker": "o", "linestyle": "none", "markersize": 5}, "meaning kept"),
+            ({"color": ACCENT, "marker": "s", "linestyle": "none", "markersize": 5}, "meaning changed"),
+            ({"color": MUTED, "linestyle": "--"}, "noise floor (identical rung)"),
+            (
+                {"color": MUTED, "marker": "x", "linestyle": "none", "markersize": 5},
+                "no mean: not run, or too few prompts",
+            ),
+        ],
+        columns=2,
+    )

@@ -1,0 +1,45 @@
+"""Made runs, loaded and reported once for all tests of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.types import RUNGS
+from tests.unit.report.made_report import HOSTILE, PLAIN, Reported, make_report
+from tests.unit.runs.made_run import make_run
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    home = tmp_path_factory.mktemp("runs")
+    reference = make_run(
+        home / "reference", model=f"org/{HOSTILE}", rungs=RUNGS, identity={"weights": "0" * 64}
+    )
+    fingerprint = load_pairs([reference.folder]).systems[0].fingerprint
+    others = [
+        make_run(
+            home / name,
+            model=f"org/{name}",
+            rungs=RUNGS,
+            identity={"weights": str(index) * 64},
+            seed=index,
+            drift_from=fingerprint,
+        )
+        for index, name in enumerate(PLAIN, 1)
+    ]
+    return (reference.folder, *(each.folder for each in others))
+
+
+@pytest.fixture(scope="session")
+def pairs(runs: tuple[Path, ...]) -> Pairs:
+    return load_pairs(runs)
+
+
+@pytest.fixture(scope="session")
+def reported(runs: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    folder = tmp_path_factory.mktemp("report")
+    assert make_report([*runs, "--reference", runs[0], "-o", folder]) == 0
+    return Reported(runs, folder)
