@@ -11,6 +11,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach a network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Two test processes on two cores: more threads only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The width of whoever started the tests is not theirs: pytest-xdist hands it to its workers.
+os.environ.pop("COLUMNS", None)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -23,9 +23,9 @@ from lm_eval_sensitivity.harness import one_prompt
 from lm_eval_sensitivity.harness.one_prompt import OnePromptResults
 from tests.harness import tiny_models
 
-PROMPT = "Recommend three books for someone who loved the novel Dune, but found it too long."
+PROMPT = "Recommend three good books for someone who loved the novel Dune, but found it too long."
 VARIANTS = (
-    "synonym_1: Suggest three books for someone who loved the novel Dune, but found it too long.\n"
+    "synonym_1: Suggest three good books for someone who loved the novel Dune, but found it too long.\n"
     "control_topic: How do I boil an egg?\n"
 )
 EDGES = {"leading_space", "trailing_space", "leading_newline", "trailing_newline"}
