@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import ArrayLike
 
+from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.selection import Selection
-from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.stats import MIN_PROMPTS, MaxT, PairCounts
+from lm_eval_sensitivity.metrics.catalogue import is_distance
+from lm_eval_sensitivity.stats import MIN_PROMPTS, MaxT, Partition
+from lm_eval_sensitivity.stats.partition import ABSENT
+from lm_eval_sensitivity.stats.sample import has_spread
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.analysis.clusters import SystemMean
@@ -24,34 +28,107 @@ def cautions(
     table: pa.Table,
     selection: Selection,
     systems: Sequence[SystemMean],
+    pairs: Partition,
     tests: MaxT | None,
     *,
     absent: Sequence[str],
     alpha: float,
 ) -> tuple[str, ...]:
-    """All sentences that apply to one selection.
+    """All sentences that apply to one selection, what makes means incomparable first.
 
     Args:
         table: from `load_pairs`.
         selection: which numbers.
         systems: their means.
+        pairs: the partition that the means are of.
         tests: of all contrasts; None for a system alone.
         absent: systems without a pair in the selection.
         alpha: family-wise error of the clusters.
     """
-    found = [
+    names = [each.system for each in systems]
+    zeros = (zeros_caution(f"{name}, mean", pairs.system(name)) for name in names)
+    return (
         *(f"{name} has no pair on these rungs and is left out." for name in absent),
+        *rung_cautions(table, selection, names),
+        *coverage_cautions(pairs, names),
         *_few_prompts(systems, tests, alpha),
         *_at_the_noise_floor(selection, systems),
-        *_coverage(systems),
+        *(sentence for sentence in zeros if sentence),
         *unknown_audits(table, selection),
-    ]
-    if selection.metric == "first_divergence":
-        found.append(
-            "first_divergence: outputs that never part have no step. They count as unscored, so that the mean is over "
-            "the pairs that part."
+        *parting_cautions(selection.metric),
+    )
+
+
+def rung_cautions(table: pa.Table, selection: Selection, names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence where systems were not run on the same rungs, or none was run on all selected ones.
+
+    Args:
+        table: from `load_pairs`.
+        selection: its filter and rungs count.
+        names: display names of systems with a pair on these rungs.
+    """
+    rows = table.filter(pc.equal(table["filter"], selection.filter_name))
+    ran = set(zip(rows["name"].to_pylist(), rows["rung"].to_pylist(), strict=True))
+    by_rungs: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        covered = tuple(rung for rung in selection.rungs if (name, rung) in ran)
+        by_rungs.setdefault(covered, []).append(name)
+    if len(by_rungs) > 1:
+        covers = "; ".join(
+            f"{', '.join(who)}: {', '.join(rungs) or 'none'}" for rungs, who in by_rungs.items()
         )
-    return tuple(found)
+        return (
+            f"THE SYSTEMS DO NOT COVER THE SAME RUNGS ({covers}). Their means are over different edits and must not be "
+            "compared; a difference of two systems is over the pairs of both only. Run what is lacking, or choose "
+            "rungs that all have with `--rungs`.",
+        )
+    lacking = [rung for rung in selection.rungs if by_rungs and rung not in next(iter(by_rungs))]
+    if not lacking:
+        return ()
+    return (f"No system was run on {', '.join(lacking)}: every number here is over the other rungs alone.",)
+
+
+def coverage_cautions(pairs: Partition, names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence where systems lost very different shares of the pairs that any of them was given.
+
+    Args:
+        pairs: the selected numbers.
+        names: systems of it.
+    """
+    places = [pairs.systems.index(name) for name in names]
+    n_all = int((pairs.status[:, :, places] != ABSENT).any(axis=2).sum())
+    if not n_all:
+        return ()
+    shares = {name: 1 - pairs.counts(name).n_pairs / n_all for name in names}
+    most, least = max(shares, key=lambda name: shares[name]), min(shares, key=lambda name: shares[name])
+    if shares[most] - shares[least] <= COVERAGE_GAP:
+        return ()
+    return (
+        f"Coverage differs: {shares[most]:.0%} of the pairs of {most} are erased, unscored or were "
+        f"not given to it, but "
+        f"{shares[least]:.0%} of {least}. Means beside each other are over different pairs; a contrast is over shared "
+        "pairs only.",
+    )
+
+
+def parting_cautions(metric: str) -> tuple[str, ...]:
+    """A sentence for the one metric whose missing numbers say something."""
+    if metric != "first_divergence":
+        return ()
+    return (
+        "first_divergence: outputs that never part have no step. They are no missing scores, but count as unscored, so "
+        "that the mean is over the pairs that part.",
+    )
+
+
+def bounds_note(metric: str) -> str:
+    """What a bound below 0 is to be read as; empty where a metric is no distance.
+
+    Example:
+        >>> bounds_note("cosine_distance"), bounds_note("first_divergence")
+        ('A lower bound of a mean distance that is below 0 means 0.', '')
+    """
+    return "A lower bound of a mean distance that is below 0 means 0." if is_distance(metric) else ""
 
 
 def unknown_audits(table: pa.Table, selection: Selection) -> tuple[str, ...]:
@@ -69,10 +146,36 @@ def unknown_audits(table: pa.Table, selection: Selection) -> tuple[str, ...]:
     )
 
 
-def lost_share(counts: PairCounts) -> float:
-    """Share of a system's pairs that are erased or unscored."""
-    total = counts.n_pairs + counts.n_erased + counts.n_unscored
-    return (counts.n_erased + counts.n_unscored) / total if total else math.nan
+def zeros_caution(name: str, values: ArrayLike) -> str | None:
+    """A sentence where at least half of the prompts have one and the same number.
+
+    Resamples of such prompts often consist of one repeated value, so that the bootstrap-t is nearly degenerate
+    and its interval may be far too wide or too narrow.
+
+    Args:
+        name: what the numbers are, as in `8-bit, b drift`.
+        values: [prompt] prompt-level numbers; NaN for prompts without one.
+
+    Returns:
+        The sentence; None where the numbers vary, and where there is no interval anyway (too few prompts, or
+        all alike), which the interval's own reason says.
+
+    Example:
+        >>> zeros_caution("m, b", [0.0, 0.0, 0.0, 0.2, 0.3])
+        'm, b: 3 of 5 prompts are exactly 0: the interval is unreliable.'
+        >>> zeros_caution("m, b", [0.1, 0.2, 0.3, 0.4, 0.5]), zeros_caution("m, b", [0.0] * 9)
+        (None, None)
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    finite = sample[np.isfinite(sample)]
+    if len(finite) < MIN_PROMPTS or not has_spread(finite):
+        return None
+    numbers, counts = np.unique(finite, return_counts=True)
+    most = int(counts.argmax())
+    if 2 * counts[most] < len(finite):
+        return None
+    shared = "are exactly 0" if numbers[most] == 0 else f"have the same number, {numbers[most]:.4g}"
+    return f"{name}: {counts[most]} of {len(finite)} prompts {shared}: the interval is unreliable."
 
 
 def _few_prompts(systems: Sequence[SystemMean], tests: MaxT | None, alpha: float) -> Iterator[str]:
@@ -81,15 +184,18 @@ def _few_prompts(systems: Sequence[SystemMean], tests: MaxT | None, alpha: float
             yield f"{each.system}: {each.interval.reason}"
     if tests is None:
         return
+    if tests.n_hopeless:
+        yield (
+            f"{tests.n_hopeless} of {len(tests.contrasts)} contrasts could never be told apart: the "
+            f"two systems share so "
+            f"few prompts that the smallest p is above alpha {alpha:g}, whatever the data. They are not compared, and "
+            "are left out of the family."
+        )
     if not tests.family:
         yield "No two systems share enough scored prompts for a test, so there are no clusters."
-    elif tests.attainable_p > alpha:
-        yield (
-            f"The smallest p that {tests.n_prompts} prompts can give is {tests.attainable_p:.4g}, above alpha "
-            f"{alpha:g}: whatever the data, no two systems could have been told apart here."
-        )
-    untested = sum(reason is not None for reason in tests.reasons)
-    if tests.family and untested:
+        return
+    untested = sum(n < MIN_PROMPTS for n in tests.n)
+    if untested:
         yield (
             f"{untested} of {len(tests.contrasts)} contrasts could not be tested: the two systems share fewer than "
             f"{MIN_PROMPTS} scored prompts. Where such two share a cluster, nothing was compared."
@@ -97,26 +203,12 @@ def _few_prompts(systems: Sequence[SystemMean], tests: MaxT | None, alpha: float
 
 
 def _at_the_noise_floor(selection: Selection, systems: Sequence[SystemMean]) -> Iterator[str]:
-    if selection.rung_set == "identical" or METRICS[selection.metric].direction != "larger = further apart":
+    if selection.rung_set == "identical":
         return
     for each in systems:
         mean, floor = each.interval.estimate, each.noise.mean
-        if mean <= floor:
+        if mean <= floor:  # a floor that there is not is NaN
             yield (
-                f"{each.system}: its mean {mean:.4f} lies at or below its noise floor {floor:.4f}: what these edits do "
-                "cannot be told from what repeating the same prompt does."
+                f"{each.system}: its mean {in_print(mean)} lies at or below its noise floor {in_print(floor)}: what "
+                "these edits do cannot be told from what repeating the same prompt does."
             )
-
-
-def _coverage(systems: Sequence[SystemMean]) -> Iterator[str]:
-    shares = {each.system: lost_share(each.counts) for each in systems}
-    known = {name: share for name, share in shares.items() if not math.isnan(share)}
-    if not known:
-        return
-    most, least = max(known, key=lambda name: known[name]), min(known, key=lambda name: known[name])
-    if known[most] - known[least] > COVERAGE_GAP:
-        yield (
-            f"Coverage differs: {known[most]:.0%} of the pairs of {most} are erased or unscored, but "
-            f"{known[least]:.0%} of {least}. Means beside each other are over different pairs; a contrast is over "
-            "shared pairs only."
-        )

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.analysis.cautions import cautions
+from lm_eval_sensitivity.analysis.cautions import cautions, zeros_caution
 from lm_eval_sensitivity.analysis.selection import Selection, partition
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.metrics.catalogue import is_distance
+from lm_eval_sensitivity.runs.columns import DRIFT
 from lm_eval_sensitivity.stats import (
     DRAWS,
     RESAMPLES,
@@ -43,7 +46,7 @@ class NoiseFloor:
     """NaN with a reason."""
     n_prompts: int
     interval: Interval | None
-    """None where the rung was not run."""
+    """None where the rung was not run, or the metric is no distance."""
     reason: str | None
 
 
@@ -70,10 +73,14 @@ class TestedContrast:
     """Of first minus second; of this contrast alone, not adjusted for the family."""
     p_adjusted: float
     """Family-wise, step-down max-|t|; NaN with a reason."""
+    attainable_p: float
+    """The smallest p that any data of the shared prompts could have given."""
     counts: PairCounts
     distinguishable: bool
     reason: str | None
     """Why it was not tested."""
+    caution: str | None
+    """What makes its interval unreliable, or None."""
 
     @property
     def n_pairs_lost(self) -> int:
@@ -98,11 +105,17 @@ class Detectable:
     """NaN with a reason."""
     largest: float
     level: float
-    """At which each contrast is taken to be tested: the smallest that the family can demand of it."""
+    """At which each contrast is taken to be tested: the smallest that the family can demand of it, or the smallest
+    p of its own prompts where that is larger."""
     power: float
     n_contrasts: int
     """With such a number."""
+    n_without: int
+    """Contrasts without such a number, those that were not tested included."""
+    reasons: tuple[str, ...]
+    """Why those have none; each reason once, in the order of the contrasts."""
     reason: str | None
+    """Why no contrast has one, or None."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +160,15 @@ def analyse_clusters(
         seed: of both.
 
     Raises:
-        InputError: no system has a pair in the selection.
+        InputError: no system has a pair in the selection, or the metric compares systems instead of prompts.
 
     Example:
         See `tests/unit/analysis/test_clusters.py`; a table takes a run.
     """
+    check_metric(selection.metric)
     pairs = partition(table, selection)
     contrasted = contrast_table(pairs)
-    tests = max_t_test(contrasted, draws=draws, seed=seed) if contrasted.contrasts else None
+    tests = max_t_test(contrasted, alpha=alpha, draws=draws, seed=seed) if contrasted.contrasts else None
     clusters = find_clusters(tests, alpha=alpha) if tests else None
     floors = noise_floors(table, selection, resamples=resamples, seed=seed)
     systems = tuple(
@@ -176,12 +190,25 @@ def analyse_clusters(
         tests=tests,
         clusters=clusters,
         detectable=_detectable(contrasted, tests, alpha) if tests else None,
-        cautions=cautions(table, selection, systems, tests, absent=absent, alpha=alpha),
+        cautions=cautions(table, selection, systems, pairs, tests, absent=absent, alpha=alpha),
         alpha=alpha,
         resamples=resamples,
         draws=draws,
         seed=seed,
     )
+
+
+def check_metric(metric: str) -> None:
+    """Refuse drift, which has a command of its own.
+
+    Raises:
+        InputError: the metric is `baseline_drift`.
+    """
+    if metric == DRIFT:
+        raise InputError(
+            f"`--metric {DRIFT}` is the distance of a system from its reference on the same prompt, not what an edit "
+            "moves, so clusters of it would say nothing. Use `lm-eval-sensitivity drift`, or another metric."
+        )
 
 
 def noise_floors(
@@ -196,6 +223,9 @@ def noise_floors(
         seed: of the resamples.
     """
     names = sorted(pc.unique(table["name"]).to_pylist())
+    if not is_distance(selection.metric):
+        reason = f"{selection.metric} is no distance of a pair, so that repetition has no floor in it."
+        return {name: NoiseFloor(math.nan, 0, None, reason) for name in names}
     identical = table.filter(pc.equal(table["rung"], NOISE_RUNG))
     ran = set(pc.unique(identical["name"]).to_pylist())
     found: Partition | None = None
@@ -221,9 +251,11 @@ def _contrasts(
             second=second,
             interval=difference_interval(table.differences[:, index], resamples=resamples, seed=seed),
             p_adjusted=float(tests.p_adjusted[index]),
+            attainable_p=tests.attainable_ps[index],
             counts=table.counts[index],
             distinguishable=bool(tests.p_adjusted[index] <= alpha),
             reason=tests.reasons[index],
+            caution=zeros_caution(f"{first} and {second}, difference", table.differences[:, index]),
         )
         for index, (first, second) in enumerate(table.contrasts)
     )
@@ -232,19 +264,31 @@ def _contrasts(
 def _detectable(table: ContrastTable, tests: MaxT, alpha: float) -> Detectable:
     """At the level that is left of alpha for each contrast: Bonferroni's, which max-|t| never undercuts.
 
-    Where one contrast's smallest p is above that level, max-|t| can still reject, and then at that p.
+    Where a contrast's own smallest p is above that level, max-|t| can still reject, and then at that p.
     """
+    n_all = len(tests.contrasts)
     if not tests.family:
-        return Detectable(
-            math.nan, math.nan, alpha, POWER, 0, "No two systems share enough scored prompts for a test."
-        )
+        reason = "No two systems share enough scored prompts for a test that could tell them apart."
+        reasons = tuple(dict.fromkeys(each for each in tests.reasons if each))
+        return Detectable(math.nan, math.nan, alpha, POWER, 0, n_all, reasons, reason)
     level = max(alpha / tests.family, min(tests.attainable_p, alpha))
-    found = [
-        detectable_difference(column, alpha=level, power=POWER)
-        for column, reason in zip(table.differences.T, tests.reasons, strict=True)
-        if not reason
-    ]
-    numbers = [each.difference for each in found if math.isfinite(each.difference)]
-    if not numbers:
-        return Detectable(math.nan, math.nan, level, POWER, 0, found[0].reason)
-    return Detectable(min(numbers), max(numbers), level, POWER, len(numbers), None)
+    numbers: list[float] = []
+    missing: dict[str, None] = {}
+    for column, untested, least in zip(table.differences.T, tests.reasons, tests.attainable_ps, strict=True):
+        found = (
+            detectable_difference(column, alpha=max(level, least), power=POWER) if untested is None else None
+        )
+        if found is not None and found.reason is None:
+            numbers.append(found.difference)
+        else:
+            missing[str(untested or (found and found.reason))] = None
+    return Detectable(
+        smallest=min(numbers, default=math.nan),
+        largest=max(numbers, default=math.nan),
+        level=level,
+        power=POWER,
+        n_contrasts=len(numbers),
+        n_without=n_all - len(numbers),
+        reasons=tuple(missing),
+        reason=None if numbers else next(iter(missing)),
+    )

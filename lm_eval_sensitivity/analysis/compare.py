@@ -11,6 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lm_eval_sensitivity.analysis.cautions import (
+    coverage_cautions,
+    parting_cautions,
+    rung_cautions,
+    unknown_audits,
+    zeros_caution,
+)
 from lm_eval_sensitivity.analysis.clusters import NoiseFloor, noise_floors
 from lm_eval_sensitivity.analysis.every_system import partition_of_all
 from lm_eval_sensitivity.analysis.selection import Selection
@@ -18,6 +25,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.stats import (
     DRAWS,
     RESAMPLES,
+    Contrast,
     DetectableDifference,
     Equivalence,
     Interval,
@@ -82,6 +90,8 @@ class EditDriver:
     contribution: float
     """Its part of the mean difference; the parts of all edits add up to it."""
     n_prompts: int
+    caution: str | None
+    """What makes its interval unreliable, or None."""
 
 
 Driver = TypeVar("Driver", PromptDriver, EditDriver)
@@ -104,6 +114,8 @@ class RungDifference:
     """Of the shared pairs."""
     first_counts: PairCounts
     second_counts: PairCounts
+    cautions: tuple[str, ...]
+    """What makes its intervals unreliable."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,8 @@ class Comparison:
     """Mildest first; rungs that one of the systems was run on."""
     family: int
     """Rungs that the adjusted p-values know of."""
+    cautions: tuple[str, ...]
+    """Sentences that a reader must not miss."""
     seed: int
     resamples: int
     draws: int
@@ -196,6 +210,13 @@ def compare(
         edits=_edit_drivers(pairs, first, second, _rung_of_edit(table), resamples=resamples, seed=seed),
         rungs=rungs,
         family=sum(not math.isnan(rung.p_adjusted) for rung in rungs),
+        cautions=(
+            *rung_cautions(table, selection, (first, second)),
+            *coverage_cautions(pairs, (first, second)),
+            *_zeros("", contrast, first, second),
+            *unknown_audits(table, selection),
+            *parting_cautions(selection.metric),
+        ),
         seed=seed,
         resamples=resamples,
         draws=draws,
@@ -211,6 +232,16 @@ def _interval(differences: Floats, turned: bool, *, resamples: int, seed: int) -
     if not turned:
         return found
     return replace(found, estimate=0.0 - found.estimate, lower=-found.upper, upper=-found.lower)
+
+
+def _zeros(where: str, contrast: Contrast, first: str, second: str) -> tuple[str, ...]:
+    """Cautions of both means and their difference; the contrast is of the second and the first system."""
+    found = (
+        zeros_caution(f"{where}{first}, mean", contrast.second_means),
+        zeros_caution(f"{where}{second}, mean", contrast.first_means),
+        zeros_caution(f"{where}difference", contrast.differences),
+    )
+    return tuple(sentence for sentence in found if sentence)
 
 
 def _given(counts: PairCounts) -> int:
@@ -263,6 +294,7 @@ def _edit_drivers(
                 interval,
                 contribution,
                 len(values),
+                zeros_caution(f"{edit}, difference", values),
             )
         )
     return _largest(drivers)
@@ -305,6 +337,7 @@ def _rungs(
                 counts=contrast.counts,
                 first_counts=pairs.counts(first),
                 second_counts=pairs.counts(second),
+                cautions=_zeros(f"{rung}: ", contrast, first, second),
             )
         )
     p = holm([math.nan if each.rung == NOISE_RUNG else each.test.p_value for each in found]).p_adjusted

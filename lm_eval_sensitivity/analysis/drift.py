@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from lm_eval_sensitivity.analysis.cautions import zeros_caution
 from lm_eval_sensitivity.analysis.drift_distance import Drift
 from lm_eval_sensitivity.analysis.every_system import partition_of_all, with_systems
 from lm_eval_sensitivity.analysis.selection import Selection
@@ -29,7 +30,7 @@ from lm_eval_sensitivity.stats import (
 )
 from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
 from lm_eval_sensitivity.stats.sample import Floats
-from lm_eval_sensitivity.stats.verdicts import RULES, UNDETERMINED
+from lm_eval_sensitivity.stats.verdicts import INVALID_PROBE, RULES, UNDETERMINED, too_silent
 
 HARMLESS, CONTROL, IDENTICAL = "meaning_preserving", "positive_control", "identical"
 LIFE = ("RESPONSIVE", "STABLE", "DRIFTED")
@@ -42,6 +43,10 @@ class Axis:
 
     mean: Interval
     counts: PairCounts
+    n_zero: int
+    """Prompts whose number is exactly 0."""
+    caution: str | None
+    """Why the interval is unreliable: half of the prompts or more have one and the same number."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,8 @@ class Placement:
     """What can be said without a reference."""
     silent_share: float
     """Of the pairs that the reference has a number for, the share for which this system gave nothing that
-    could be scored: an empty output, no answer, no finite logits. NaN without a reference."""
+    could be scored: an empty output, no answer, no finite logits. Without a reference, of all its pairs that
+    were not erased. NaN for the reference, and without such pairs."""
 
     @property
     def label(self) -> str:
@@ -126,8 +132,14 @@ def sweep(
     )
     drift = with_systems(_drift_partition((drifts or {}).values()), order)
 
-    def axis(pairs: Partition, name: str) -> Axis:
-        return Axis(mean_interval(pairs.system(name), resamples=resamples, seed=seed), pairs.counts(name))
+    def axis(pairs: Partition, name: str, symbol: str) -> Axis:
+        values = pairs.system(name)
+        return Axis(
+            mean_interval(values, resamples=resamples, seed=seed),
+            pairs.counts(name),
+            n_zero=int((values == 0).sum()),
+            caution=zeros_caution(f"{name}, {symbol}", values),
+        )
 
     placements: list[Placement] = []
     probe: tuple[AxisContrast, ...] = ()
@@ -135,23 +147,24 @@ def sweep(
         verdict, reduced, silent = None, None, math.nan
         if reference is None:
             means = _on_the_same_prompts(control, harmless, name)
-            reduced = judge_without_reference(*means, constants=used, resamples=resamples, seed=seed)
+            silent = _silent_share((harmless, control), name)
+            reduced = judge_without_reference(
+                *means, silent_share=silent, constants=used, resamples=resamples, seed=seed
+            )
         elif name != reference:
             axes = two_axes(harmless, control, identical, drift, system=name, reference=reference)
             silent = _silent_share((harmless, control), name, reference)
-            verdict = _unless_silent(
-                judge(axes, constants=used, resamples=resamples, seed=seed), silent, used.k_control
-            )
+            verdict = _unless_silent(judge(axes, constants=used, resamples=resamples, seed=seed), silent)
             probe = verdict.probe
         own = (drifts or {}).get(name)
         placements.append(
             Placement(
                 system=name,
                 is_reference=name == reference,
-                harmless=axis(harmless, name),
-                control=axis(control, name),
-                identical=axis(identical, name),
-                drift=None if own is None else axis(drift, name),
+                harmless=axis(harmless, name, "p"),
+                control=axis(control, name, "c"),
+                identical=axis(identical, name, "f"),
+                drift=None if own is None else axis(drift, name, "b"),
                 drift_source="" if own is None else own.source,
                 drift_missing={} if own is None else own.reasons,
                 drift_message="" if own is None else own.message,
@@ -185,28 +198,31 @@ def _on_the_same_prompts(first: Partition, second: Partition, name: str) -> tupl
     return a, b
 
 
-def _silent_share(tables: Sequence[Partition], name: str, reference: str) -> float:
+def _silent_share(tables: Sequence[Partition], name: str, reference: str | None = None) -> float:
     """The larger of the shares on harmless edits and on the positive control."""
     shares = []
     for table in tables:
-        ours, theirs = (table.status[:, :, table.systems.index(each)] for each in (name, reference))
-        comparable = (theirs == SCORED) & ((ours == SCORED) | (ours == UNSCORED))
+        ours = table.status[:, :, table.systems.index(name)]
+        comparable = (ours == SCORED) | (ours == UNSCORED)
+        if reference is not None:
+            comparable &= table.status[:, :, table.systems.index(reference)] == SCORED
         if comparable.any():
             shares.append(float((comparable & (ours == UNSCORED)).sum() / comparable.sum()))
     return max(shares, default=math.nan)
 
 
-def _unless_silent(verdict: Verdict, silent: float, most: float) -> Verdict:
+def _unless_silent(verdict: Verdict, silent: float) -> Verdict:
     """A system that says nothing on many prompts is not called alive for what it says on the others.
 
     Distances are taken where both sides have an output, so that silence leaves no trace in them. Losing
     more pairs than the share of the response to meaning that may be lost makes a verdict of life undetermined.
     """
-    if not silent > most or not set(verdict.possible) & set(LIFE):
+    if not silent > verdict.constants.k_control:
         return verdict
-    possible = tuple(label for _, label in RULES if label in {*verdict.possible, "COLLAPSED"})
-    reason = (
-        f"It gave nothing that could be scored in {silent:.0%} of the pairs that the reference has a number for, more "
-        f"than {most:.0%}: what can be scored is no longer the system."
-    )
+    verdict = replace(verdict, alive_alone=False)
+    if not set(verdict.possible) & set(LIFE):
+        return verdict
+    order = (*(label for _, label in RULES), INVALID_PROBE)
+    possible = tuple(label for label in order if label in {*verdict.possible, "COLLAPSED"})
+    reason = too_silent(silent, verdict.constants, "of the pairs that the reference has a number for")
     return replace(verdict, label=UNDETERMINED, possible=possible, reasons=(reason, *verdict.reasons))

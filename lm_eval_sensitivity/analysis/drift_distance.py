@@ -61,7 +61,7 @@ def measure_drift(
             reason of every prompt.
     """
     if system.reference == reference.fingerprint and selection.metric == WHOLE_TEXT_METRIC:
-        return _recorded(table, system, selection)
+        return _recorded(table, system, reference, selection)
     try:
         return _recomputed(table, system, reference, selection, distances())
     except InputError as error:
@@ -113,7 +113,7 @@ def find_distances(recorded: Mapping[str, Any], name: str | None) -> TextDistanc
     return TextDistances(lambda: embedder)
 
 
-def _recorded(table: pa.Table, system: System, selection: Selection) -> Drift:
+def _recorded(table: pa.Table, system: System, reference: System, selection: Selection) -> Drift:
     rows = table.filter(
         pc.and_(pc.equal(table["name"], system.name), pc.equal(table["filter"], selection.filter_name))
     )
@@ -127,7 +127,8 @@ def _recorded(table: pa.Table, system: System, selection: Selection) -> Drift:
         else:
             missing.setdefault(prompt, reason)
     lacking = {prompt: reason for prompt, reason in missing.items() if prompt not in values}
-    return Drift(system.name, values, lacking, "measured in its run")
+    source = f"measured in its run, against the run with the fingerprint {reference.fingerprint}"
+    return Drift(system.name, values, lacking, source)
 
 
 def _recomputed(

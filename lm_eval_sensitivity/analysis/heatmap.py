@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.analysis.cautions import unknown_audits
+from lm_eval_sensitivity.analysis.cautions import parting_cautions, unknown_audits
 from lm_eval_sensitivity.analysis.selection import Selection, partition
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
+from lm_eval_sensitivity.metrics.catalogue import PER_PROMPT
+from lm_eval_sensitivity.runs.columns import DRIFT
 from lm_eval_sensitivity.stats import RESAMPLES, Interval, PairCounts, Partition, mean_interval
 from lm_eval_sensitivity.types import RUNGS, Rung
 
@@ -65,16 +68,17 @@ def make_heatmap(
         seed: of the resamples.
 
     Raises:
-        InputError: the metric or filter is unknown.
+        InputError: the metric or filter is unknown, or the metric knows nothing of edits.
 
     Example:
         See `tests/unit/analysis/test_heatmap.py`; a table takes a run.
     """
+    check_metric(metric)
     systems = tuple(sorted(pc.unique(table["name"]).to_pylist()))
     ran = set(pc.unique(table["rung"]).to_pylist())
     edits: list[tuple[Rung, str]] = []
     cells: list[HeatmapCell] = []
-    cautions: dict[str, None] = {}
+    cautions: dict[str, None] = dict.fromkeys(parting_cautions(metric))
     for rung in RUNGS:
         selection = Selection(metric, filter_name, rung)
         if rung not in ran:
@@ -86,6 +90,21 @@ def make_heatmap(
             one = _one_edit(pairs, edit)
             cells += [_cell(one, rung, edit, system, resamples, seed) for system in systems]
     return Heatmap(metric, filter_name, systems, tuple(edits), tuple(cells), tuple(cautions), resamples, seed)
+
+
+def check_metric(metric: str) -> None:
+    """Refuse a metric that is one number per prompt: every edit of the prompt would show the same.
+
+    Raises:
+        InputError: the metric belongs to the base prompt alone.
+    """
+    if metric in PER_PROMPT:
+        instead = "drift" if metric == DRIFT else "clusters"
+        raise InputError(
+            f"`--metric {metric}` is one number per prompt, the same for every edit, so that edits "
+            f"have nothing to show "
+            f"beside each other. Use `lm-eval-sensitivity {instead}`, or a metric of a pair."
+        )
 
 
 def in_ladder_order(rung: Rung, edits: tuple[str, ...]) -> list[str]:

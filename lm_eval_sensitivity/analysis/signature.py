@@ -32,11 +32,12 @@ class Signature:
     def in_words(self) -> str:
         """One line for the foot of a table."""
         embedder = self.embedder.get("name") or "no embedder"
+        draws = f"{self.draws} sign draws, " if self.draws else ""  # a command without a test draws no signs
         weights = str(self.embedder.get("weights_sha256") or "")[:16]
         return (
             f"ladder {self.ladder_version} {self.subset} ({self.ladder_hash[:16]}); embedder {embedder}"
             f"{f' ({weights})' if weights else ''}; at most {self.decoding.get('max_gen_toks')} tokens, greedy; "
-            f"{self.resamples} resamples, {self.draws} sign draws, seed {self.seed}; lm-eval-sensitivity "
+            f"{self.resamples} resamples, {draws}seed {self.seed}; lm-eval-sensitivity "
             f"{self.package_version}"
         )
 

@@ -34,7 +34,7 @@ def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool 
         type=_whole_number(0, 2**63),
         default=0,
         metavar="N",
-        help="of resamples and sign draws (%(default)s)",
+        help=f"of resamples{' and sign draws' if with_draws else ''} (%(default)s)",
     )
     parser.add_argument(
         "--resamples",

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.analysis import RUNG_SETS, Selection, Signature, signature
+from lm_eval_sensitivity.analysis.cautions import bounds_note
 from lm_eval_sensitivity.analysis.clusters import (
     ALPHA,
     ClusterAnalysis,
     SystemMean,
     TestedContrast,
     analyse_clusters,
+    check_metric,
 )
+from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
@@ -36,6 +39,7 @@ from lm_eval_sensitivity.report import Column, Document, Format, ResultTable
 from lm_eval_sensitivity.report.document import FORMATS, Cell
 from lm_eval_sensitivity.runs import Pairs, load_pairs
 from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.stats import Cluster, Clusters, MaxT
 
 DESCRIPTION = """\
 Group systems by what the data can tell apart. Systems in one cluster are not distinguishable, which is not the same
@@ -110,6 +114,8 @@ def run(options: argparse.Namespace) -> int:
             dict.fromkeys(options.rungs or [PRIMARY_RUNGS]),
         )
     ]
+    for selection in selections:
+        check_metric(selection.metric)
     pairs = load_pairs(
         options.runs,
         subset=options.subset,
@@ -160,8 +166,9 @@ def clusters_document(
 
 def _parts(analysis: ClusterAnalysis, *, pairwise: bool) -> Iterator[ResultTable | str]:
     yield _systems_table(analysis)
-    yield from _cluster_paragraphs(analysis)
+    # Before the clusters: some of these sentences say what must not be read out of the table.
     yield from (f"Caution: {sentence}" for sentence in analysis.cautions)
+    yield from _cluster_paragraphs(analysis)
     if analysis.tests is not None:
         yield _family_in_words(analysis)
         yield _detectable_in_words(analysis)
@@ -207,11 +214,17 @@ def _systems_table(analysis: ClusterAnalysis) -> ResultTable:
     )
     notes = [
         "mean: over prompts, every edit of a prompt with the same weight; lower, upper: 95 % bootstrap-t interval over "
-        "prompts; noise floor: mean of the identical rung. Systems in the order of their names.",
+        "prompts, if not said otherwise below; noise floor: mean of the identical rung. Systems in the order of their "
+        "names.",
+        bounds_note(analysis.selection.metric),
         *_reasons(analysis.systems),
     ]
     return ResultTable(
-        _name("systems", analysis), analysis.selection.in_words(), columns, rows, " ".join(notes)
+        _name("systems", analysis),
+        analysis.selection.in_words(),
+        columns,
+        rows,
+        " ".join(filter(None, notes)),
     )
 
 
@@ -243,12 +256,7 @@ def _cluster_paragraphs(analysis: ClusterAnalysis) -> Iterator[str]:
         return
     clusters = analysis.clusters
     for cluster in clusters.clusters:
-        told = (
-            "No two of these are distinguishable, which does not say that they are equal."
-            if len(cluster.members) > 1
-            else "Distinguishable from every other system."
-        )
-        yield f"Cluster {cluster.letter}: {', '.join(cluster.members)}. {told}"
+        yield f"Cluster {cluster.letter}: {', '.join(cluster.members)}. {_told(clusters, cluster)}"
     for name, letters in clusters.letters.items():
         if len(letters) > 1:
             yield f"{name} is in {letters[0]}, and could also be in {' and in '.join(letters[1:])}."
@@ -260,7 +268,7 @@ def _family_in_words(analysis: ClusterAnalysis) -> str:
     assert analysis.tests is not None
     tests = analysis.tests
     if not tests.family:
-        return f"{len(tests.contrasts)} contrasts, none of which could be tested."
+        return f"{len(tests.contrasts)} contrasts, none of which could be tested.{_hopeless_in_words(tests)}"
     told = sum(each.distinguishable for each in analysis.contrasts)
     how = (
         f"all {2**tests.n_prompts} sign vectors"
@@ -270,7 +278,35 @@ def _family_in_words(analysis: ClusterAnalysis) -> str:
     return (
         f"{told} of {tests.family} contrasts are distinguishable at a family-wise alpha of {analysis.alpha:g} "
         f"(step-down max-|t| over {tests.n_prompts} prompts, {how}). The smallest p that could have been attained is "
-        f"{tests.attainable_p:.4g}. An order is stated only between systems that share no cluster."
+        f"{tests.attainable_p:.4g}.{_hopeless_in_words(tests)} An order is stated only between "
+        f"systems that share no cluster."
+    )
+
+
+def _told(clusters: Clusters, cluster: Cluster) -> str:
+    """What is known of the members: found alike by a test, or never compared."""
+    if len(cluster.members) == 1:
+        return "Distinguishable from every other system."
+    inside = list(combinations(cluster.members, 2))
+    untested = [pair for pair in inside if pair in clusters.untested]
+    not_compared = f"Not compared: {'; '.join(' and '.join(pair) for pair in untested)}."
+    if len(untested) == len(inside):
+        return not_compared
+    told = "No two of these are distinguishable, which does not say that they are equal."
+    if not untested:
+        return told
+    return (
+        "No two of these that were compared are distinguishable, which does not say that they are equal. "
+        f"{not_compared}"
+    )
+
+
+def _hopeless_in_words(tests: MaxT) -> str:
+    if not tests.n_hopeless:
+        return ""
+    return (
+        f" {tests.n_hopeless} of {len(tests.contrasts)} contrasts could never be told apart, whatever the data: they "
+        f"share too few prompts for a p of {tests.alpha:g}, and are no part of the family."
     )
 
 
@@ -279,13 +315,21 @@ def _detectable_in_words(analysis: ClusterAnalysis) -> str:
     found = analysis.detectable
     if found.reason:
         return f"Detectable difference: none can be given. {found.reason}"
-    span = f"{found.smallest:.4f}"
-    if f"{found.largest:.4f}" != span:
-        span += f" to {found.largest:.4f}, depending on the two systems,"
+    span, largest = in_print(found.smallest), in_print(found.largest)
+    if largest != span:
+        span += f" to {largest}, depending on the two systems,"
     n = analysis.tests.n_prompts if analysis.tests else 0
+    without = (
+        f" {found.n_without} of {found.n_without + found.n_contrasts} contrasts have no such number: "
+        f"{' '.join(found.reasons)}"
+        if found.n_without
+        else ""
+    )
     return (
         f"With these {n} prompts a difference of {span} would be found with {found.power:.0%} power, if each contrast "
-        f"is tested at the level {found.level:.4g}, its share of alpha; a smaller one may well be missed."
+        f"is tested at the level {found.level:.4g}, its share of alpha, or at the smallest p of its "
+        f"own prompts where that is larger; a smaller one may well be "
+        f"missed.{without}"
     )
 
 
@@ -315,6 +359,7 @@ def _contrasts_table(analysis: ClusterAnalysis, forms: tuple[Format, ...]) -> Re
         Column("lower", 4),
         Column("upper", 4),
         Column("p adjusted", 4),
+        Column("attainable p", 4),
         Column("prompts", 0),
         Column("pairs lost", 0),
         Column("finding"),
@@ -327,6 +372,7 @@ def _contrasts_table(analysis: ClusterAnalysis, forms: tuple[Format, ...]) -> Re
             each.interval.lower,
             each.interval.upper,
             each.p_adjusted,
+            each.attainable_p,
             each.counts.n_prompts,
             each.n_pairs_lost,
             each.finding,
@@ -343,6 +389,16 @@ def _contrasts_table(analysis: ClusterAnalysis, forms: tuple[Format, ...]) -> Re
         if each.interval.reason:
             without.setdefault(each.interval.reason, []).append(f"{each.first} and {each.second}")
     notes += [f"No interval ({'; '.join(names)}): {reason}" for reason, names in without.items()]
+    students = [
+        f"{each.first} and {each.second}"
+        for each in analysis.contrasts
+        if each.interval.method == "student-t"
+    ]
+    if students:
+        notes.append(
+            f"Student's t instead of the bootstrap-t, which has no bound there: {'; '.join(students)}."
+        )
+    notes += [f"Caution: {each.caution}" for each in analysis.contrasts if each.caution]
     return ResultTable(
         _name("contrasts", analysis), "Every two systems", columns, rows, " ".join(notes), only=forms
     )
@@ -373,6 +429,7 @@ def _data(analysis: ClusterAnalysis) -> dict[str, Any]:
             "n_prompts": tests.n_prompts,
             "draws": tests.draws,
             "attainable_p": tests.attainable_p,
+            "never_told_apart": tests.n_hopeless,
         }
         if tests
         else None,
@@ -402,8 +459,10 @@ def _contrast_data(each: TestedContrast) -> dict[str, Any]:
         "second": each.second,
         "difference": interval_data(each.interval),
         "p_adjusted": None if math.isnan(each.p_adjusted) else each.p_adjusted,
+        "attainable_p": each.attainable_p,
         "counts": as_data(each.counts),
         "n_pairs_lost": each.n_pairs_lost,
         "finding": each.finding,
         "reason": each.reason,
+        "caution": each.caution,
     }

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.analysis import RUNG_SETS, Selection, Signature, signature
-from lm_eval_sensitivity.analysis.cautions import unknown_audits
+from lm_eval_sensitivity.analysis.cautions import bounds_note
 from lm_eval_sensitivity.analysis.compare import Comparison, RungDifference, Side, compare
+from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.plain import plain
 from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.commands.analysis_options import (
@@ -129,6 +130,7 @@ def compare_document(found: Comparison, pairs: Pairs, signed: Signature) -> Docu
     parts: list[ResultTable | str] = [
         f"First: {found.first.system}. Second: {found.second.system}. Differences are second minus first; "
         f"{METRICS[found.selection.metric].direction}.",
+        *(f"Caution: {sentence}" for sentence in found.cautions),
         _difference_in_words(found),
         _test_in_words(found),
         _equivalence_in_words(found),
@@ -137,7 +139,6 @@ def compare_document(found: Comparison, pairs: Pairs, signed: Signature) -> Docu
         _rungs_table(found),
         _prompts_table(found),
         _edits_table(found),
-        *unknown_audits(pairs.table, found.selection),
         *runs_in_words(pairs),
         f"Signature: {signed.in_words()}",
     ]
@@ -160,15 +161,16 @@ def _difference_in_words(found: Comparison) -> str:
     words = (
         "The means are the same"
         if interval.estimate == 0
-        else f"The second's mean is {abs(interval.estimate):.{_DIGITS}f} {side} the first's"
+        else f"The second's mean is {in_print(abs(interval.estimate))} {side} the first's"
     )
     bounds = (
         interval.reason
         if interval.method == "none"
-        else f"{interval.level:.0%} interval {interval.lower:.{_DIGITS}f} to {interval.upper:.{_DIGITS}f}, "
+        else f"{interval.level:.0%} interval {in_print(interval.lower)} to {in_print(interval.upper)}, "
         f"{interval.method} over prompts."
     )
-    return f"Difference: {interval.estimate:+.{_DIGITS}f}, {over}. {words}; {bounds}"
+    sign = "+" if interval.estimate > 0 else ""
+    return f"Difference: {sign}{in_print(interval.estimate)}, {over}. {words}; {bounds}"
 
 
 def _test_in_words(found: Comparison) -> str:
@@ -185,7 +187,7 @@ def _test_in_words(found: Comparison) -> str:
     if math.isnan(detectable.difference):
         return f"{tested} Detectable difference: {detectable.reason}"
     return (
-        f"{tested} With {detectable.n} prompts a difference of {detectable.difference:.{_DIGITS}f} would be found with "
+        f"{tested} With {detectable.n} prompts a difference of {in_print(detectable.difference)} would be found with "
         f"{detectable.power:.0%} power."
     )
 
@@ -202,8 +204,8 @@ def _equivalence_in_words(found: Comparison) -> str:
     if equal.word is None:
         return f"Verdict: none. {equal.reason}"
     margin = (
-        f"margin {equal.margin:.{_DIGITS}f}, {equal.margin_share:.4g} of the first system's mean "
-        f"{found.first.mean.estimate:.{_DIGITS}f}; two one-sided tests at {equal.alpha:g}"
+        f"margin {in_print(equal.margin)}, {equal.margin_share:.4g} of the first system's mean "
+        f"{in_print(found.first.mean.estimate)}; two one-sided tests at {equal.alpha:g}"
     )
     if equal.word == "equal within the margin":
         real = (
@@ -254,7 +256,13 @@ def _systems_table(found: Comparison) -> ResultTable:
         "system's own. The noise floor is the mean of the identical rung in the same metric and filter."
     )
     rows = (row("first", found.first), row("second", found.second))
-    return ResultTable("systems", "Systems", columns, rows, " ".join([note, *reasons]))
+    return ResultTable(
+        "systems",
+        "Systems",
+        columns,
+        rows,
+        " ".join(filter(None, [note, bounds_note(found.selection.metric), *reasons])),
+    )
 
 
 def _fallen_out(counts: PairCounts) -> str:
@@ -302,12 +310,13 @@ def _rungs_table(found: Comparison) -> ResultTable:
     reasons = [
         f"{rung.rung}: {rung.difference.reason}" for rung in found.rungs if rung.difference.reason is not None
     ]
+    cautions = [f"Caution: {sentence}" for rung in found.rungs for sentence in rung.cautions]
     return ResultTable(
         "rungs",
         "Rungs side by side",
         columns,
         tuple(row(rung) for rung in found.rungs),
-        " ".join([note, *reasons]),
+        " ".join([note, *reasons, *cautions]),
     )
 
 
@@ -346,6 +355,7 @@ def _edits_table(found: Comparison) -> ResultTable:
         if rows
         else "No edit differs."
     )
+    note = " ".join([note, *(f"Caution: {each.caution}" for each in found.edits if each.caution)])
     columns = (
         Column("edit"),
         Column("rung"),

@@ -35,11 +35,13 @@ from lm_eval_sensitivity.report import Column, Document, ResultTable
 from lm_eval_sensitivity.runs import Pairs, System, load_pairs
 from lm_eval_sensitivity.runs.columns import FILTERS
 from lm_eval_sensitivity.stats import AxisContrast, Constants
+from lm_eval_sensitivity.stats.verdicts import ALIVE, percent
 
 DESCRIPTION = """\
 Place systems on two axes: how far harmless edits move their output, and how far their output is from a reference's on
-the identical prompt. The verdict says whether a system still responds to meaning, and only to meaning; a system that
-always says the same has the smallest distances and is called collapsed, not stable."""
+the identical prompt. The verdict says whether a system responds to meaning and to harmless edits as its reference
+does, and whether it is nearer to it than a harmless edit moves it; a system that always says the same has the
+smallest distances and is called collapsed, not stable."""
 
 EPILOG = """\
 examples:
@@ -52,18 +54,24 @@ where it was made with that reference, else from the outputs in both samples fil
 and `collapsed or indiscriminate` can be told apart."""
 
 _DIGITS, _WHOLE = 4, 0
+_LIFELESS = ("COLLAPSED", "INDISCRIMINATE")
 _SIGNS = {"+": "above 0", "-": "below 0", "unclear": "unclear"}
-SYMBOLS = (
-    "p: distance under meaning-preserving edits; c: under the positive control; b: drift from the reference's output "
-    "on the identical prompt; f: the identical rung, which is the noise floor. All are means over prompts."
-)
+_DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
+
+
+def _symbols(found: Sweep) -> str:
+    drift = "" if found.reference is None else _DRIFT_SYMBOL
+    return (
+        f"p: distance under meaning-preserving edits; c: under the positive control;{drift} f: the identical rung, "
+        "which is the noise floor. All are means over prompts."
+    )
 
 
 def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
     parser = subparsers.add_parser(
         "drift",
-        help="say whether systems are alive, and still the same as a reference",
+        help="say whether systems respond to meaning, and how far they are from a reference",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -170,7 +178,8 @@ def drift_document(found: Sweep, pairs: Pairs, signed: Signature) -> Document:
         if found.reference is None
         else f"Drift from {found.reference}: {about}"
     )
-    parts: list[ResultTable | str] = [SYMBOLS, _sweep_table(found), *_verdicts_in_words(found)]
+    parts: list[ResultTable | str] = [_symbols(found), _sweep_table(found), *_verdicts_in_words(found)]
+    parts += _interval_cautions(found)
     parts += [_constants_in_words(found), _numbers_table(found), _outputs_table(found, pairs.table)]
     if found.probe:
         parts.append(
@@ -200,7 +209,7 @@ def drift_document(found: Sweep, pairs: Pairs, signed: Signature) -> Document:
 
 def _sweep_table(found: Sweep) -> ResultTable:
     def row(placement: Placement) -> tuple[Any, ...]:
-        p, b = placement.harmless.mean, None if placement.drift is None else placement.drift.mean
+        p = placement.harmless.mean
         judged = placement.verdict or placement.reduced
         ratio = None if judged is None else judged.harmless_over_control
         if placement.verdict is None and placement.is_reference and found.probe:
@@ -212,7 +221,7 @@ def _sweep_table(found: Sweep) -> ResultTable:
             p.lower,
             p.upper,
             p.n,
-            *((None, None, None, None) if b is None else (b.estimate, b.lower, b.upper, b.n)),
+            *(() if found.reference is None else _drift_cells(placement.drift)),
             placement.identical.mean.estimate,
             ratio,
         )
@@ -222,17 +231,39 @@ def _sweep_table(found: Sweep) -> ResultTable:
         Column("verdict"),
         *(Column(name, _DIGITS) for name in ("p", "p low", "p high")),
         Column("p n", _WHOLE),
-        *(Column(name, _DIGITS) for name in ("b", "b low", "b high")),
-        Column("b n", _WHOLE),
+        *(() if found.reference is None else _DRIFT_COLUMNS),
         Column("f", _DIGITS),
         Column("p/c", 2),
     )
+    alone = found.reference is None
+    pairs = "scored pairs" if alone else "pairs that are scored in both systems"
     note = (
-        "In the order given, the reference first; low and high are 95 % intervals, n is prompts. Verdicts are each by "
-        "itself, not adjusted for the number of systems, and rest on the pairs that are scored in both systems. Erased "
-        "and unscored counts stand below."
+        f"In the order given{'' if alone else ', the reference first'}; low and high are 95 % intervals, n is prompts"
+        f"{'' if alone else ', b zeros those of them where b is exactly 0'}. Verdicts are each by itself, not adjusted "
+        f"for the number of systems, and rest on the {pairs}. Erased and unscored counts stand below."
     )
     return ResultTable("sweep", "Two axes", columns, tuple(row(each) for each in found.placements), note)
+
+
+_DRIFT_COLUMNS = (
+    *(Column(name, _DIGITS) for name in ("b", "b low", "b high")),
+    *(Column(name, _WHOLE) for name in ("b n", "b zeros")),
+)
+
+
+def _drift_cells(drift: Axis | None) -> tuple[Any, ...]:
+    if drift is None:
+        return (None,) * len(_DRIFT_COLUMNS)
+    b = drift.mean
+    return (b.estimate, b.lower, b.upper, b.n, drift.n_zero)
+
+
+def _interval_cautions(found: Sweep) -> Iterator[str]:
+    """What must not be overlooked beside an interval of the tables."""
+    for each in found.placements:
+        for axis in (each.harmless, each.control, each.identical, each.drift):
+            if axis is not None and axis.caution is not None:
+                yield f"Caution: {axis.caution}"
 
 
 def _reference_ratio(found: Sweep) -> float | None:
@@ -244,21 +275,35 @@ def _verdicts_in_words(found: Sweep) -> Iterator[str]:
     for placement in found.placements:
         if placement.verdict is not None:
             verdict = placement.verdict
-            words = f"{placement.system}: {verdict.label}, {verdict.meaning}."
+            words = f"{placement.system}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
+            if verdict.label in _LIFELESS and verdict.alive_alone:
+                more = percent(found.constants.k_harmless)
+                words += (
+                    f" By the rule that needs no reference it is {ALIVE}: meaning moves it more than {more} further "
+                    "than harmless edits do."
+                )
             if len(verdict.possible) > 1:
                 words += f" Still possible: {', '.join(verdict.possible)}."
             if placement.drift_source:
                 words += f" Drift: {placement.drift_source}."
-            yield " ".join([words, *verdict.reasons, *_drift_reasons(placement)])
+            yield " ".join([words, *_silence(placement), *verdict.reasons, *_drift_reasons(placement)])
         elif placement.reduced is not None:
             reduced = placement.reduced
-            yield " ".join([f"{placement.system}: {reduced.label}.", *reduced.reasons])
+            yield " ".join([f"{placement.system}: {reduced.label}.", *_silence(placement), *reduced.reasons])
     if found.reference is None:
         yield (
-            "That is all that can be said without a reference: whether meaning moves the output more than harmless "
-            "edits do. Drift is undefined; stable, drifted and more sensitive cannot be told from each other, nor "
-            "collapsed from indiscriminate. Give `--reference RUN`."
+            "That is all that can be said without a reference: whether meaning moves the output more than "
+            f"{percent(found.constants.k_harmless)} further than harmless edits do. Drift is undefined; stable, "
+            "drifted and more sensitive cannot be told from each other, nor collapsed from indiscriminate. Give "
+            "`--reference RUN`."
         )
+
+
+def _silence(placement: Placement) -> Iterator[str]:
+    """The share of pairs that left no trace in the distances."""
+    if placement.silent_share > 0:
+        of = "its pairs" if placement.verdict is None else "the pairs that the reference has a number for"
+        yield f"Silent share: {percent(placement.silent_share)} of {of}."
 
 
 def _drift_reasons(placement: Placement) -> Iterator[str]:
@@ -273,12 +318,12 @@ def _constants_in_words(found: Sweep) -> str:
     k = found.constants
     if found.reference is None:
         return (
-            f"Constants, declared beforehand: kP = {k.k_harmless:g}; one-sided {k.level:.0%} bounds. Alive: c - "
-            f"{1 + k.k_harmless:g} p is above 0."
+            f"Constants, declared beforehand: kP = {k.k_harmless:g}; one-sided {percent(k.level)} bounds. Alive: c - "
+            f"{1 + k.k_harmless:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent."
         )
     return (
         f"Constants, declared beforehand: kC = {k.k_control:g}, kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}; "
-        f"one-sided {k.level:.0%} bounds. A contrast is above 0 where its lower bound is, below 0 where its upper "
+        f"one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, below 0 where its upper "
         "bound is, else unclear."
     )
 
@@ -308,6 +353,7 @@ def _numbers_table(found: Sweep) -> ResultTable:
                     counts.n_pairs,
                     counts.n_erased,
                     counts.n_unscored,
+                    axis.n_zero,
                 )
             )
             if mean.reason:
@@ -316,9 +362,12 @@ def _numbers_table(found: Sweep) -> ResultTable:
         Column("system"),
         Column("number"),
         *(Column(name, _DIGITS) for name in ("mean", "lower", "upper")),
-        *(Column(name, _WHOLE) for name in ("prompts", "pairs", "erased", "unscored")),
+        *(Column(name, _WHOLE) for name in ("prompts", "pairs", "erased", "unscored", "zeros")),
     )
-    methods = "Lower and upper: 95 % bootstrap-t intervals over prompts, Student t where that is degenerate."
+    methods = (
+        "Lower and upper: 95 % bootstrap-t intervals over prompts, Student t where that is degenerate; zeros: prompts "
+        "whose number is exactly 0."
+    )
     note = " ".join([methods, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())])
     return ResultTable("numbers", "What the axes are made of", columns, tuple(rows), note)
 
@@ -361,7 +410,7 @@ def _contrast_table(name: str, title: str, contrasts: tuple[AxisContrast, ...], 
             each.bounds.upper,
             each.bounds.n,
             _SIGNS[each.sign],
-            words.get((each.name, each.sign), _reduced_words(each)),
+            words.get((each.name, each.sign), _reduced_words(each, found.constants)),
         )
         for each in contrasts
     )
@@ -379,8 +428,9 @@ def _contrast_table(name: str, title: str, contrasts: tuple[AxisContrast, ...], 
 
 def _words(k: Constants) -> dict[tuple[str, str], str]:
     """What a sign says; the constants stand in the sentence."""
-    lost, more, factor = f"{k.k_control:.0%}", f"{k.k_harmless:.0%}", f"{k.drift_factor:g} times "
+    lost, more, factor = percent(k.k_control), percent(k.k_harmless), f"{k.drift_factor:g} times "
     factor = "" if k.drift_factor == 1 else factor
+    gap = "the reference's gap between meaning and harmless edits"
     return {
         ("control", "+"): "meaning moves the reference more than harmless edits do",
         ("control", "-"): "harmless edits move the reference more than meaning does",
@@ -388,12 +438,12 @@ def _words(k: Constants) -> dict[tuple[str, str], str]:
         ("noise", "+"): "repetition moves the reference more than harmless edits do",
         ("noise", "-"): "the noise floor lies below harmless edits",
         ("noise", "unclear"): "not shown that repetition moves it more than harmless edits",
-        ("L_C", "+"): f"keeps its response to meaning, less at most {lost}",
-        ("L_C", "-"): f"has lost more than {lost} of the response to meaning",
-        ("L_C", "unclear"): f"unclear whether {lost} of the response to meaning is lost",
-        ("L_R", "+"): f"tells meaning from nuisance, less at most {lost}",
-        ("L_R", "-"): "nuisance moves it nearly as meaning does",
-        ("L_R", "unclear"): "unclear whether it tells meaning from nuisance as well",
+        ("L_C", "+"): f"keeps the reference's response to meaning, less at most {lost}",
+        ("L_C", "-"): f"has lost more than {lost} of the reference's response to meaning",
+        ("L_C", "unclear"): f"unclear whether {lost} of the reference's response to meaning is lost",
+        ("L_R", "+"): f"keeps {gap}, less at most {lost}",
+        ("L_R", "-"): f"has lost more than {lost} of {gap}",
+        ("L_R", "unclear"): f"unclear whether {lost} of {gap} is lost",
         ("L_P", "+"): f"more than {more} more sensitive to harmless edits",
         ("L_P", "-"): f"not more than {more} more sensitive to harmless edits",
         ("L_P", "unclear"): f"unclear whether it is more than {more} more sensitive",
@@ -403,9 +453,10 @@ def _words(k: Constants) -> dict[tuple[str, str], str]:
     }
 
 
-def _reduced_words(contrast: AxisContrast) -> str:
+def _reduced_words(contrast: AxisContrast, k: Constants) -> str:
+    further = f"{percent(k.k_harmless)} further than harmless edits do"
     return {
-        "+": "meaning moves it more than harmless edits do",
-        "-": "meaning does not move it more than harmless edits do",
-        "unclear": "unclear whether meaning moves it more than harmless edits do",
+        "+": f"meaning moves it more than {further}",
+        "-": f"meaning moves it not {further}",
+        "unclear": f"unclear whether meaning moves it {further}",
     }[contrast.sign]

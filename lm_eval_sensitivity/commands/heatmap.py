@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.analysis import Selection, Signature, signature
-from lm_eval_sensitivity.analysis.heatmap import Heatmap, HeatmapCell, make_heatmap
+from lm_eval_sensitivity.analysis.cautions import bounds_note
+from lm_eval_sensitivity.analysis.heatmap import Heatmap, HeatmapCell, check_metric, make_heatmap
+from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC
 from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
@@ -80,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
     """Load, make one heatmap per metric and filter, write."""
     metrics = list(dict.fromkeys(options.metric or [PRIMARY_METRIC]))
     filters = list(dict.fromkeys(options.filter or [PRIMARY_FILTER]))
+    for metric in metrics:
+        check_metric(metric)
     chosen = [Selection(metric, name) for metric, name in product(metrics, filters)]
     pairs = load_pairs(
         options.runs,
@@ -132,7 +135,7 @@ def cell_in_words(cell: HeatmapCell, n_prompts: int) -> str:
     marks = [f"{n}{mark}" for n, mark in ((counts.n_erased, "e"), (counts.n_unscored, "u")) if n]
     if cell.n_given < n_prompts:
         marks.append(f"n {counts.n_pairs}")
-    mean = "-" if math.isnan(cell.interval.estimate) else f"{cell.interval.estimate:.3f}"
+    mean = in_print(cell.interval.estimate, 3)
     return f"{mean} ({' '.join(marks)})" if marks else mean
 
 
@@ -191,9 +194,8 @@ def _long(heatmap: Heatmap) -> ResultTable:
         for cell in heatmap.cells
     )
     name = f"heatmap {heatmap.metric} {heatmap.filter_name}"
-    return ResultTable(
-        name, f"{heatmap.metric}, filter {heatmap.filter_name}", columns, rows, only=("csv", "json")
-    )
+    title = f"{heatmap.metric}, filter {heatmap.filter_name}"
+    return ResultTable(name, title, columns, rows, bounds_note(heatmap.metric), only=("csv", "json"))
 
 
 def _data(heatmap: Heatmap) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _table(pairs: Pairs) -> Any:
     for heading in ("scored", "erased", "unscored"):
         table.add_column(heading, justify="right")
     table.add_column("why unscored", overflow="fold")
-    for system in pairs.systems:
+    for system in sorted(pairs.systems, key=lambda system: system.name):
         n_pairs = str(system.n_pairs)
         if system.partial:
             n_pairs += f" of {system.n_expected}"
@@ -129,7 +129,7 @@ def _table(pairs: Pairs) -> Any:
 
 
 def _lines(pairs: Pairs) -> Iterator[str]:
-    for system in pairs.systems:
+    for system in sorted(pairs.systems, key=lambda system: system.name):
         yield f"{system.name}: system {system.fingerprint}"
     yield from pairs.remarks
     if pairs.left_out:

@@ -222,7 +222,8 @@ def _page(pairs: Pairs, findings: _Findings, drawn: dict[str, Drawn | Missing], 
         "How far the output of a language model moves when its prompt barely does: "
         f"{n_systems} system{'s' if n_systems > 1 else ''}, {_prompts(pairs)} prompts, ladder "
         f"{signed.ladder_version} {signed.subset}.",
-        "The prompt is the unit: every mean is over prompts, and every interval is a 95 % bootstrap-t over prompts. "
+        "The prompt is the unit: every mean is over prompts, and every interval is a 95 % bootstrap-t over prompts, or "
+        "Student's t where so many prompts have one number that the bootstrap-t has no bound. "
         "Systems stand in the order of letters.",
     ]
     titles = {

@@ -7,6 +7,8 @@ after the last task of a run is measured.
 from __future__ import annotations
 
 import math
+import shlex
+import weakref
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from lm_eval_sensitivity.stats import judge_without_reference, partition_by_prompt
-from lm_eval_sensitivity.stats.verdicts import LIFELESS
+from lm_eval_sensitivity.stats import Constants, judge_without_reference, partition_by_prompt
+from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
 
 MANY = 0.1
@@ -40,30 +42,51 @@ class PairNote:
     """The answer begins after a preamble that unrelated prompts share."""
 
 
+@dataclass
+class _Entry:
+    """A task of a run."""
+
+    task: weakref.ref[object]
+    notes: list[PairNote] | None = None
+    """None until it has finished."""
+
+
 class RunLog:
     """The tasks of the run that is going on: lm_eval tells a task nothing about the others.
 
     A task is entered when its requests are built and leaves its notes when its results are collected;
-    with the last one the run is over, and the log is empty for the next.
+    with the last one the run is over, and the log is empty for the next. A run that fails in between never
+    comes to its last task; its entries must not keep later runs from speaking.
     """
 
     def __init__(self) -> None:
-        self._notes: dict[int, list[PairNote] | None] = {}
+        self._entries: dict[int, _Entry] = {}
 
     def started(self, task: object) -> None:
-        """Enter a task."""
-        self._notes[id(task)] = None
+        """Enter a task. All tasks of a run start before the first of them finishes."""
+        if any(entry.notes is not None for entry in self._entries.values()):
+            self._entries.clear()
+        self._forget_the_gone()
+        self._entries[id(task)] = _Entry(weakref.ref(task))
 
     def finished(self, task: object, notes: Sequence[PairNote]) -> list[PairNote] | None:
         """The notes of all tasks when this was the last one; None before, and for a task not entered."""
-        if id(task) not in self._notes:
+        self._forget_the_gone()
+        entry = self._entries.get(id(task))
+        if entry is None:
             return None
-        self._notes[id(task)] = list(notes)
-        if any(each is None for each in self._notes.values()):
+        entry.notes = list(notes)
+        if any(each.notes is None for each in self._entries.values()):
             return None
-        every = [note for each in self._notes.values() for note in each or ()]
-        self._notes.clear()
+        every = [note for each in self._entries.values() for note in each.notes or ()]
+        self._entries.clear()
         return every
+
+    def _forget_the_gone(self) -> None:
+        """A task that is gone without having finished belongs to a run that failed."""
+        gone = [key for key, each in self._entries.items() if each.notes is None and each.task() is None]
+        for key in gone:
+            del self._entries[key]
 
 
 RUN_LOG = RunLog()
@@ -110,8 +133,8 @@ def closing_words(notes: Sequence[PairNote], output_path: Path | None) -> list[s
         )
     else:
         words.append(
-            f"Next: `lm-eval-sensitivity clusters {output_path}` gives intervals; `compare` and `drift` set it beside "
-            "other runs (with --log_samples)."
+            f"Next: `lm-eval-sensitivity clusters {shlex.quote(str(output_path))}` gives intervals; `compare` and "
+            "`drift` set it beside other runs (with --log_samples)."
         )
     return words
 
@@ -161,8 +184,8 @@ def _warnings(notes: Sequence[PairNote]) -> list[str]:
         verdict = judge_without_reference([control[p] for p in shared], [harmless[p] for p in shared])
         if verdict.label == LIFELESS:
             warnings.append(
-                "Another request moves the answers no further than a harmless edit does: collapsed or indiscriminate, "
-                "whatever the distances say. A low distance is no stability here."
+                f"Another request moves the answers not {percent(Constants().k_harmless)} further than a harmless edit "
+                "does: collapsed or indiscriminate, whatever the distances say. A low distance is no stability here."
             )
     counts = Counter(flag for note in notes for flag in note.flags)
     for flag, words in _FLAGS.items():

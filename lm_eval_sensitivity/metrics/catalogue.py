@@ -188,3 +188,19 @@ def _catalogue(cards: Iterable[MetricCard]) -> dict[str, MetricCard]:
 
 METRICS: dict[str, MetricCard] = _catalogue((*_TEXT_CARDS, *_TOKEN_CARDS, *_LOGIT_CARDS, *_HIDDEN_CARDS))
 """Every per-pair metric by column name, in the order of the pairs table."""
+
+PER_PROMPT = ("baseline_drift", "top1_probability", "margin_min")
+"""Metrics that belong to the base prompt alone: every pair of a prompt repeats the same number."""
+
+
+def is_distance(name: str) -> bool:
+    """Whether a metric says how far the two outputs of a pair are apart.
+
+    Args:
+        name: in `METRICS`.
+
+    Example:
+        >>> is_distance("cosine_distance"), is_distance("baseline_drift"), is_distance("first_divergence")
+        (True, False, False)
+    """
+    return METRICS[name].direction == "larger = further apart" and name not in PER_PROMPT

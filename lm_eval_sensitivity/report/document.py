@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lm_eval_sensitivity.analysis.numbers import in_print
+
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json")
 
@@ -122,12 +124,7 @@ def shown(value: Cell, column: Column) -> str:
         return "-"
     if isinstance(value, str) or column.digits is None:
         return str(value)
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    smallest = 10.0**-column.digits
-    if 0 < abs(value) < smallest / 2:
-        return f"{'-' if value < 0 else ''}<{smallest:.{column.digits}f}"
-    return f"{value + 0.0:.{column.digits}f}"
+    return in_print(value, column.digits)
 
 
 def _as_terminal(document: Document, width: int | None) -> str:

@@ -39,7 +39,7 @@ class Pairs:
     """Systems, their pairs, and everything that was not taken."""
 
     systems: tuple[System, ...]
-    """In the order of the folders."""
+    """In the order of the folders: a series of quantisations is read as it was given."""
     table: pa.Table
     """One row per system, pair and filter, by system, rung, pair and filter; see `columns.SCHEMA`."""
     left_out: tuple[LeftOut, ...]
@@ -102,8 +102,9 @@ def _load(folders: Sequence[str | Path], known: KnownLadders, subset: str | None
     rungs, others = _comparable(rungs, exclude=exclude)
     left_out += others
     systems = _systems(rungs)
-    table = _table(systems)
-    return Pairs(systems, table, tuple(left_out), _remarks(systems))
+    # By name, so that the order of the folders does not change what is written.
+    by_name = sorted(systems, key=lambda system: system.name)
+    return Pairs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
 
 
 def _comparable(rungs: Sequence[RungRun], *, exclude: bool) -> tuple[list[RungRun], list[LeftOut]]:
@@ -137,10 +138,11 @@ def _systems(rungs: Sequence[RungRun]) -> tuple[System, ...]:
     for group in by_system.values():
         group.sort(key=lambda rung: RUNGS.index(rung.stamp.rung))
     names = display_names([_newest(group).stamp for group in by_system.values()])
-    return tuple(
+    systems = (
         _system(fingerprint, name, group)
         for (fingerprint, group), name in zip(by_system.items(), names, strict=True)
     )
+    return tuple(systems)
 
 
 def _system(fingerprint: str, name: str, rungs: list[RungRun]) -> System:

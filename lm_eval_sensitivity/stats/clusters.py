@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, count, product
 from string import ascii_lowercase
 
-from lm_eval_sensitivity.stats.multiplicity import MaxT
-
-ALPHA = 0.05
+from lm_eval_sensitivity.stats.multiplicity import ALPHA, MaxT
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Clusters:
     family: int
     n_prompts: int
     attainable_p: float
-    """Where it is above `alpha`, no data could have told any two systems apart."""
+    """Of a contrast that has all prompts; others are in `MaxT.attainable_ps`."""
     method: str
     draws: int
     seed: int
@@ -72,7 +70,7 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
 
     Args:
         tests: all pairs of the systems, from `max_t_test`.
-        alpha: family-wise error.
+        alpha: family-wise error; the same as that of the tests, so that what they left out could not be told apart.
 
     Raises:
         ValueError: not all pairs of systems were compared.
@@ -147,7 +145,9 @@ def _without_tests(tests: MaxT, names: list[str]) -> dict[str, str]:
         if not reason
         for name in contrast
     }
-    sentence = "It shares too few scored prompts with every other system."
+    sentence = (
+        "It shares too few scored prompts with every other system for a test that could tell them apart."
+    )
     return {name: sentence for name in names if name not in tested}
 
 

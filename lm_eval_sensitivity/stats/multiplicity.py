@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lm_eval_sensitivity.stats.partition import ContrastTable
 from lm_eval_sensitivity.stats.permutation import (
@@ -20,6 +20,8 @@ from lm_eval_sensitivity.stats.permutation import (
     sign_vectors,
 )
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS, Floats, read_only, too_few_prompts
+
+ALPHA = 0.05
 
 ROUND_TO_ONE = 1e-12
 """An extremeness this close to 1 is that of equal differences, whose t is infinite."""
@@ -48,11 +50,22 @@ class MaxT:
     family: int
     """Contrasts tested together."""
     attainable_p: float
-    """The smallest adjusted p that any data could have given."""
+    """The smallest adjusted p that any data could have given to a contrast that has all prompts."""
     method: Literal["exact", "draws", "none"]
     draws: int
     """Random sign vectors; 0 where all were tried."""
     seed: int
+    alpha: float
+    """A contrast whose own attainable p is above it is no part of the family."""
+    attainable_ps: tuple[float, ...]
+    """Per contrast, of the prompts that the two systems share: the smallest p that any data could have given."""
+
+    @property
+    def n_hopeless(self) -> int:
+        """Contrasts with enough prompts for numbers, but too few for any p at or below `alpha`."""
+        return sum(
+            reason is not None and n >= MIN_PROMPTS for n, reason in zip(self.n, self.reasons, strict=True)
+        )
 
     def p(self, first: str, second: str) -> float:
         """The adjusted p-value of two systems, in either order.
@@ -79,18 +92,24 @@ class AdjustedPValues:
     """What is bounded. The false discovery rate is for finding what to look at, not for claims."""
 
 
-def max_t_test(table: ContrastTable, *, draws: int = DRAWS, seed: int = 0) -> MaxT:
+def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS, seed: int = 0) -> MaxT:
     """Test all contrasts of a table with family-wise error control (Westfall & Young, step-down max-|t|).
 
     H0 of a set of contrasts: for each prompt, the differences of all of them together could as well have
     had the other sign. Every sign vector flips whole prompts, the same for all contrasts, so that the
     maximum knows how they hang together; a contrast that lacks a prompt is not touched by its sign.
-    Contrasts with fewer than `MIN_PROMPTS` prompts are left out of the family.
+    Contrasts with fewer than `MIN_PROMPTS` prompts are left out of the family, and so are those whose
+    prompts are too few for any p at or below `alpha`: they could never be rejected, but their large p
+    under many sign vectors would hold back all contrasts that are less extreme.
 
     Args:
         table: prompt-level differences, from `contrast_table`.
+        alpha: family-wise error that is aimed at; 1 keeps every contrast with `MIN_PROMPTS` prompts.
         draws: random sign vectors where there are more than 14 prompts.
         seed: of the draws.
+
+    Raises:
+        ValueError: `alpha` is not above 0 and at most 1.
 
     Example:
         >>> from lm_eval_sensitivity.stats import contrast_table, partition_by_prompt
@@ -98,8 +117,15 @@ def max_t_test(table: ContrastTable, *, draws: int = DRAWS, seed: int = 0) -> Ma
         >>> max_t_test(contrast_table(partition_by_prompt(*zip(*rows)))).p("n", "m")
         0.00390625
     """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"`alpha` must lie above 0 and not above 1, got {alpha}")
     n = (~np.isnan(table.differences)).sum(axis=0)
-    tested = n >= MIN_PROMPTS
+    attainable = _attainable(table.differences, n, alpha, draws)
+    reasons = tuple(
+        too_few_prompts(count) or _hopeless(count, least, alpha)
+        for count, least in zip(n.tolist(), attainable.tolist(), strict=True)
+    )
+    tested = np.array([reason is None for reason in reasons], dtype=np.bool_)
     differences = table.differences[:, tested]
     differences = differences[~np.isnan(differences).all(axis=1)]  # a prompt in no test has no sign
     n_prompts, family = differences.shape
@@ -113,13 +139,15 @@ def max_t_test(table: ContrastTable, *, draws: int = DRAWS, seed: int = 0) -> Ma
         p_unadjusted=_spread_out(raw, tested),
         p_adjusted=_spread_out(adjusted, tested),
         n=tuple(n.tolist()),
-        reasons=tuple(too_few_prompts(count) for count in n.tolist()),
+        reasons=reasons,
         n_prompts=n_prompts,
         family=family,
         attainable_p=attainable_p(n_prompts, draws) if family else math.nan,
         method="none" if not family else "exact" if exact else "draws",
         draws=0 if exact or not family else draws,
         seed=seed,
+        alpha=alpha,
+        attainable_ps=tuple(attainable.tolist()),
     )
 
 
@@ -144,6 +172,24 @@ def benjamini_hochberg(p_values: ArrayLike) -> AdjustedPValues:
     """
     adjusted = _adjust(p_values, "fdr_bh")
     return AdjustedPValues(*adjusted, "benjamini-hochberg", "false discovery rate (exploratory)")
+
+
+def _attainable(differences: Floats, n: NDArray[np.intp], alpha: float, draws: int) -> Floats:
+    """[contrast] the smallest p of each: 2/2^n of its own prompts, never below what the sign vectors resolve."""
+    own: Floats = np.exp2(1.0 - n.astype(np.float64))
+    possible = (n >= MIN_PROMPTS) & (own <= alpha)
+    n_prompts = int((~np.isnan(differences[:, possible])).any(axis=1).sum())
+    least: Floats = np.maximum(own, attainable_p(n_prompts, draws) if n_prompts else 0.0)
+    return least
+
+
+def _hopeless(n: int, least: float, alpha: float) -> str | None:
+    if least <= alpha:
+        return None
+    return (
+        f"The smallest p of {n} shared prompts is {least:.4g}, above alpha {alpha:g}: no data could tell the two "
+        "apart."
+    )
 
 
 def _step_down(differences: Floats, *, draws: int, seed: int) -> tuple[Floats, Floats, Floats]:

@@ -32,17 +32,22 @@ RULES: tuple[tuple[dict[str, Sign], Label], ...] = (
 )
 """Which signs give which label. Every way to settle the unclear signs meets exactly one rule."""
 
+_AS_THE_REFERENCE = "responds to meaning as the reference does within {lost}, is"
 MEANINGS: dict[str, str] = {
-    "COLLAPSED": "stopped responding even to meaning",
-    "INDISCRIMINATE": "nuisance moves it as much as meaning",
-    "RESPONSIVE": "more sensitive, still discriminating",
-    "STABLE": "responds to meaning, no more sensitive, still the same system",
-    "DRIFTED": "alive, but a different system",
-    "INVALID PROBE": "the ladder does not measure anything on this reference",
+    "COLLAPSED": "has lost more than {lost} of the reference's response to meaning",
+    "INDISCRIMINATE": "has lost more than {lost} of the reference's gap between meaning and harmless edits",
+    "RESPONSIVE": f"{_AS_THE_REFERENCE} more than {{more}} more sensitive",
+    "STABLE": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is nearer to the reference than "
+    "{moved}",
+    "DRIFTED": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is further from the reference than "
+    "{moved}",
+    "INVALID PROBE": "on this reference the ladder is shown to be no valid probe",
     "UNDETERMINED": "more than one label is still possible",
 }
+"""What was tested where a label is given; `in_words` fills in the constants."""
 
 ALIVE, LIFELESS, UNDETERMINED = "alive", "collapsed or indiscriminate", "UNDETERMINED"
+INVALID_PROBE = "INVALID PROBE"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,20 @@ class Constants:
     """lambda: drift counts above this multiple of what a harmless edit moves the reference."""
     level: float = 0.95
     """Of each one-sided bound."""
+
+    def in_words(self, sentence: str) -> str:
+        """Fill these constants into one of `MEANINGS`.
+
+        Example:
+            >>> Constants().in_words("at most {lost} lost, {more} more, nearer than {moved}")
+            'at most 20 % lost, 25 % more, nearer than a harmless edit moves it'
+        """
+        times = "" if self.drift_factor == 1 else f"{self.drift_factor:g} times what "
+        return sentence.format(
+            lost=percent(self.k_control),
+            more=percent(self.k_harmless),
+            moved=f"{times}a harmless edit moves it",
+        )
 
 
 @dataclass(frozen=True)
@@ -110,7 +129,8 @@ class Verdict:
     label: str
     """One of `MEANINGS`."""
     possible: tuple[str, ...]
-    """The labels that the clear signs still allow; one, unless UNDETERMINED; none for an invalid probe."""
+    """The labels that the clear signs still allow, INVALID PROBE among them where the probe is not shown
+    valid; one, unless UNDETERMINED; none for an invalid probe."""
     contrasts: tuple[AxisContrast, ...]
     """L_C, L_R, L_P, L_D."""
     probe: tuple[AxisContrast, ...]
@@ -118,15 +138,33 @@ class Verdict:
     harmless_over_control: float
     """p/c of the candidate; NaN where c is 0 or missing."""
     harmless_over_control_reference: float
+    control: float
+    """c of the candidate: mean over the prompts that both have, on shared pairs; NaN without one."""
+    control_reference: float
+    """c of the reference, over the same."""
+    harmless: float
+    """p of the candidate, likewise."""
+    harmless_reference: float
+    """p of the reference, likewise."""
+    alive_alone: bool
+    """Whether it is `alive` by the rule that needs no reference, over the shared pairs."""
     constants: Constants
     seed: int
     reasons: tuple[str, ...]
-    """Why a contrast has no bounds, and why a probe is invalid."""
+    """Why a probe is invalid or not shown valid, and why a contrast has no bounds."""
 
     @property
     def meaning(self) -> str:
-        """The label in words."""
-        return MEANINGS[self.label]
+        """What was tested, with the constants."""
+        return self.constants.in_words(MEANINGS[self.label])
+
+    @property
+    def numbers(self) -> str:
+        """The means that the verdict compares, in a sentence."""
+        return (
+            f"Over the pairs scored in both: c {self.control:.3g} and p {self.harmless:.3g}, "
+            f"c_ref {self.control_reference:.3g} and p_ref {self.harmless_reference:.3g}."
+        )
 
 
 @dataclass(frozen=True)
@@ -195,8 +233,10 @@ def judge(
 
     The probe is valid where the reference's positive control moves it more than harmless edits do
     ((c - p) of the reference is +) and its identical rung is within the noise floor, that is, does not
-    move it more than harmless edits do (f - p of the reference is not +). The positive control must be
-    large on the reference only; a low one in the candidate is the finding.
+    move it more than harmless edits do (f - p of the reference is not +). It is invalid only where a
+    fault is shown: (c - p) is -, or (f - p) is +. In between, as where a rung was not run, the verdict is
+    UNDETERMINED. The positive control must be large on the reference only; a low one in the candidate is
+    the finding.
 
     Args:
         axes: the prompt-level numbers, from `two_axes`.
@@ -222,12 +262,19 @@ def judge(
         contrast("L_P", f"p - {more:g} p_ref", axes.harmless - more * axes.harmless_reference),
         contrast("L_D", f"b - {factor:g} p_ref", axes.drift - factor * axes.own_harmless),
     )
-    # Too few prompts say nothing about the probe, neither that it is valid nor that it is not.
-    unmeasured = math.isnan(probe[0].bounds.estimate)
-    invalid = () if unmeasured else _probe_faults(*probe)
-    possible = () if invalid else possible_labels({found.name: found.sign for found in contrasts})
-    decided = len(possible) == 1 and not unmeasured
-    label = "INVALID PROBE" if invalid else possible[0] if decided else UNDETERMINED
+    faults = _probe_faults(*probe)
+    doubts = () if faults else _probe_doubts(*probe)
+    possible = () if faults else possible_labels({found.name: found.sign for found in contrasts})
+    if doubts:
+        possible = (*possible, INVALID_PROBE)
+    label = INVALID_PROBE if faults else possible[0] if len(possible) == 1 else UNDETERMINED
+    alone = judge_without_reference(
+        axes.control, axes.harmless, constants=used, resamples=resamples, seed=seed
+    ).label
+    (c, c_ref), (p, p_ref) = (
+        _means_of_both(axes.control, axes.control_reference),
+        _means_of_both(axes.harmless, axes.harmless_reference),
+    )
     return Verdict(
         axes.system,
         axes.reference,
@@ -237,9 +284,14 @@ def judge(
         probe,
         _ratio(axes.harmless, axes.control),
         _ratio(axes.own_harmless, axes.own_control),
-        used,
-        seed,
-        (*invalid, *_reasons((*probe, *contrasts))),
+        control=c,
+        control_reference=c_ref,
+        harmless=p,
+        harmless_reference=p_ref,
+        alive_alone=alone == ALIVE,
+        constants=used,
+        seed=seed,
+        reasons=(*faults, *doubts, *_reasons((*probe, *contrasts))),
     )
 
 
@@ -248,6 +300,7 @@ def judge_without_reference(
     harmless: ArrayLike,
     *,
     output_spread: ArrayLike | None = None,
+    silent_share: float = math.nan,
     constants: Constants | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -256,13 +309,15 @@ def judge_without_reference(
 
     Alive: meaning moves its output more than harmless edits by the declared share, and so, where it is
     given, does another prompt. Collapsed or indiscriminate: one of the two reliably does not, or does
-    not move the output at all. Which of the two words it is, only a reference can tell.
+    not move the output at all. Which of the two words it is, only a reference can tell. Where more pairs
+    than `k_control` gave nothing that could be scored, nothing is called alive for the others.
 
     Args:
         control: [prompt] c.
         harmless: [prompt] p, over the same prompts.
         output_spread: [prompt] mean distance of the prompt's output from those of other prompts.
-        constants: `k_harmless` and `level` are used.
+        silent_share: share of pairs without anything that could be scored; NaN where it is not known.
+        constants: `k_harmless`, `k_control` and `level` are used.
         resamples: bootstrap samples of prompts.
         seed: of the resamples.
 
@@ -291,8 +346,35 @@ def judge_without_reference(
         # 0 against 0 has no sign, and yet nothing is clearer than an output that nothing moves.
         signs.append("-" if found.bounds.estimate == 0 and not np.nansum(np.abs(array)) else found.sign)
     label = LIFELESS if "-" in signs else ALIVE if set(signs) == {"+"} else UNDETERMINED
+    reasons = _reasons(contrasts)
+    if label == ALIVE and silent_share > used.k_control:
+        label, reasons = UNDETERMINED, (too_silent(silent_share, used, "of its pairs"), *reasons)
     ratio = _ratio(p, np.asarray(control, dtype=np.float64))
-    return ReducedVerdict(label, tuple(contrasts), ratio, used, seed, _reasons(contrasts))
+    return ReducedVerdict(label, tuple(contrasts), ratio, used, seed, reasons)
+
+
+def too_silent(share: float, constants: Constants, of: str) -> str:
+    """Why a system that gave nothing on many pairs is not called alive for what it gave on the others.
+
+    Args:
+        share: of pairs without anything that could be scored.
+        constants: `k_control` is the most.
+        of: which pairs the share is of.
+    """
+    return (
+        f"It gave nothing that could be scored in {percent(share)} {of}, more than {percent(constants.k_control)}: "
+        "what can be scored is no longer the system."
+    )
+
+
+def percent(share: float) -> str:
+    """A share in words.
+
+    Example:
+        >>> percent(0.2), percent(0.125), percent(1 / 3)
+        ('20 %', '12.5 %', '33.3 %')
+    """
+    return f"{100 * share:.3g} %"
 
 
 def possible_labels(signs: Mapping[str, Sign]) -> tuple[str, ...]:
@@ -320,14 +402,33 @@ def _axis_contrast(
 
 
 def _probe_faults(control: AxisContrast, noise: AxisContrast) -> tuple[str, ...]:
+    """What is shown to be wrong with the probe."""
     faults = []
-    if control.sign != "+":
-        faults.append("The positive control does not reliably move the reference more than harmless edits.")
+    if control.sign == "-":
+        faults.append("Harmless edits move the reference more than the positive control does.")
     if noise.sign == "+":
         faults.append("The reference's identical rung moves it more than harmless edits: all may be noise.")
-    if math.isnan(noise.bounds.estimate):
-        faults.append("The reference's noise floor is unknown: its identical rung has too few numbers.")
     return tuple(faults)
+
+
+def _probe_doubts(control: AxisContrast, noise: AxisContrast) -> tuple[str, ...]:
+    """What keeps the probe from being shown valid."""
+    doubts = []
+    if math.isnan(control.bounds.estimate):
+        doubts.append("too few prompts of the reference have both a positive control and harmless edits")
+    elif control.sign == "unclear":
+        doubts.append(
+            "it is unclear whether the positive control moves the reference more than harmless edits do"
+        )
+    if math.isnan(noise.bounds.estimate):
+        doubts.append("the reference's noise floor is unknown, its identical rung has too few numbers")
+    return tuple(f"Probe not shown valid: {doubt}." for doubt in doubts)
+
+
+def _means_of_both(first: Floats, second: Floats) -> tuple[float, float]:
+    """Means over the prompts that both have; NaN where there is none."""
+    both = ~np.isnan(first) & ~np.isnan(second)
+    return (float(first[both].mean()), float(second[both].mean())) if both.any() else (math.nan, math.nan)
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> float:

@@ -17,6 +17,10 @@ from tests.harness.conftest import Lmeval
 LEVELS = {"identical": 0.0, "semantic_change": 0.3, "positive_control": 0.8}
 
 
+class Task:
+    """Stands for one of lm_eval's."""
+
+
 def notes(levels: dict[str, float], n_prompts: int = 9) -> list[PairNote]:
     """One pair per prompt and rung; a harmless edit moves the output by 0.1."""
     return [
@@ -87,7 +91,7 @@ def test_shared_preamble_is_named() -> None:
 
 
 def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> None:
-    log, first, second = RunLog(), object(), object()
+    log, first, second = RunLog(), Task(), Task()
     note = notes(LEVELS)[0]
     for _ in range(2):
         log.started(first)
@@ -95,6 +99,33 @@ def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> Non
         assert log.finished(second, [note]) is None
         assert log.finished(first, [note]) == [note, note]
     assert log.finished(first, [note]) is None  # not entered again
+
+
+def test_a_run_that_failed_does_not_silence_the_next() -> None:
+    log, note = RunLog(), notes(LEVELS)[0]
+    failed, rest = Task(), Task()
+    log.started(failed)
+    log.started(rest)
+    assert log.finished(rest, [note]) is None
+    after = Task()
+    log.started(after)  # tasks start before any finishes: this is another run
+    assert log.finished(after, [note]) == [note]
+    log.started(failed)
+    log.started(after)
+    del failed  # gone without having finished, even after the other has started
+    assert log.finished(after, [note]) == [note]
+    # A task that finished and is gone keeps its notes until its run is over.
+    log.started(rest)
+    log.started(after)
+    assert log.finished(rest, [note]) is None
+    del rest
+    assert log.finished(after, [note]) == [note, note]
+
+
+def test_words_name_the_share_and_a_path_that_can_be_pasted() -> None:
+    words = closing_words(notes({**LEVELS, "positive_control": 0.1}), Path("my runs/$x"))
+    assert any("moves the answers not 25 % further than a harmless edit does" in line for line in words)
+    assert "clusters 'my runs/$x'`" in words[-1]
 
 
 def test_words_are_logged_once_for_all_tasks_of_a_run(

@@ -25,7 +25,21 @@ def family(p: NDArray[np.float64], names: list[str]) -> MaxT:
     size = np.array([-1.0 if names[i] < names[j] else 1.0 for i, j in pairs])
     none = (None,) * len(pairs)
     return MaxT(
-        contrasts, size, size, values, values, (9,) * len(pairs), none, 9, len(pairs), 2 / 512, "exact", 0, 0
+        contrasts=contrasts,
+        estimates=size,
+        t=size,
+        p_unadjusted=values,
+        p_adjusted=values,
+        n=(9,) * len(pairs),
+        reasons=none,
+        n_prompts=9,
+        family=len(pairs),
+        attainable_p=2 / 512,
+        method="exact",
+        draws=0,
+        seed=0,
+        alpha=ALPHA,
+        attainable_ps=(2 / 512,) * len(pairs),
     )
 
 

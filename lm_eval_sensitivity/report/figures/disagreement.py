@@ -51,8 +51,9 @@ def picture(table: pa.Table) -> Picture | Missing:
         "positive control. Low at the right: other words for the same; high at the left: few tokens changed, and the "
         "meaning with them. Points that fall on one another are drawn once.",
         f"{n_points} pairs; {n_without} pairs erased or without one of the two numbers.",
-        "Both distances grow with the length of outputs. The embedder reads a limited number of tokens, so that two "
-        "long texts that part late can look equal to it. Pairs of one prompt stand together: a cloud may be one "
+        "Both distances grow with the length of outputs. A text that is longer than the embedder reads at once "
+        "is read in parts whose vectors are averaged: the more two long texts have in common before they part, the "
+        "closer they look. Pairs of one prompt stand together: a cloud may be one "
         "prompt.",
     )
     names = list(by_system)

@@ -47,8 +47,9 @@ def windows_picture(raw: Sequence[Profile], answer: Sequence[Profile]) -> Pictur
         "rungs, with 95 % bootstrap-t intervals; the whole output (raw) and the answer after a reasoning scaffold "
         "(answer). All panels share their scales.",
         f"{prompts_and_pairs(counts)}, filter and window.",
-        "An output shorter than a window is read whole, so that lines become flat where outputs end. The embedder "
-        "reads a limited number of tokens: a long text is represented by its beginning. A rise with length may be "
+        "An output shorter than a window is read whole, so that lines become flat where outputs end. A text "
+        "that is longer than the embedder reads at once is read in parts whose vectors are averaged, so that a late "
+        "difference is diluted by all that comes before it. A rise with length may be "
         "length itself: longer texts have more room to part.",
     )
     return Picture(

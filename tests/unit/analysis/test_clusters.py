@@ -102,7 +102,7 @@ def test_a_rung_that_was_not_run_gives_a_reason_not_a_zero() -> None:
 
 def test_a_distance_at_the_noise_floor_is_pointed_out() -> None:
     rows = panel({"quiet": 0.05, "loud": 0.5}, noise=0.2)
-    assert [sentence[:6] for sentence in analysed(rows).cautions] == ["quiet:"]
+    assert [each[:6] for each in analysed(rows).cautions if "noise floor" in each] == ["quiet:"]
     as_control = analysed(rows, selection=Selection(rung_set="identical"))
     assert not as_control.cautions
 
@@ -121,12 +121,14 @@ def test_coverage_that_differs_is_pointed_out_and_pairs_lost_are_counted() -> No
 
 def test_five_prompts_cannot_tell_anything_apart_and_say_so() -> None:
     found = analysed(panel({"m": 0.1, "n": 0.9}, n_prompts=5))
-    assert "above alpha 0.05: whatever the data" in "".join(found.cautions)
+    assert "1 of 1 contrasts could never be told apart" in "".join(found.cautions)
+    assert "above alpha 0.05, whatever the data" in "".join(found.cautions)
     assert found.clusters is not None
-    assert [each.members for each in found.clusters.clusters] == [("m", "n")]
+    assert found.clusters.clusters == () and set(found.clusters.left_out) == {"m", "n"}
+    assert "0.0625, above alpha 0.05" in str(found.contrasts[0].reason)
     assert found.detectable is not None
     assert math.isnan(found.detectable.smallest)
-    assert "no difference can be detected" in str(found.detectable.reason)
+    assert "No two systems share enough" in str(found.detectable.reason) and found.detectable.n_without == 1
 
 
 def test_below_five_prompts_there_are_reasons_instead_of_numbers() -> None:
@@ -163,7 +165,8 @@ def test_a_system_between_two_others_could_be_in_both() -> None:
         for system, number in (("low", 0.3), ("middle", middle), ("high", 0.4 + index / 1000)):
             rows.append((system, f"q{index}", "noop", "nfd", number + 0.001 * index))
     text = [part for part in command._parts(analysed(rows), pairwise=True) if isinstance(part, str)]
-    assert "Cluster a: high, middle. No two of these are distinguishable" in text[0]
+    clusters = [part for part in text if part.startswith("Cluster a")]
+    assert "Cluster a: high, middle. No two of these are distinguishable" in clusters[0]
     assert "middle is in a, and could also be in b." in text
 
 
@@ -173,6 +176,120 @@ def test_unknown_audits_are_pointed_out() -> None:
     table = table.set_column(column, "audit_status", [["unknown"] * table.num_rows])
     found = analyse_clusters(table, Selection(), resamples=199)
     assert "not known for alpha, mid, zeta" in "".join(found.cautions)
+
+
+def in_words(found: ClusterAnalysis) -> str:
+    return "\n".join(part for part in command._parts(found, pairwise=True) if isinstance(part, str))
+
+
+def sparse() -> list[Row]:
+    """Two systems that differ in every prompt, and a third with only five of nine prompts."""
+    rows = panel({"m": 0.1, "n": 0.5, "sparse": 0.9})
+    return [row for row in rows if row[0] != "sparse" or row[1] < "q5"]
+
+
+def test_a_sparse_system_does_not_silence_the_family() -> None:
+    alone = analysed([row for row in panel({"m": 0.1, "n": 0.5, "sparse": 0.9}) if row[0] != "sparse"])
+    found = analysed(sparse())
+    assert found.tests is not None and found.tests.family == 1
+    by_pair = {(each.first, each.second): each for each in found.contrasts}
+    assert by_pair["m", "n"].p_adjusted == alone.contrasts[0].p_adjusted == 2 / 2**9
+    assert by_pair["m", "n"].finding == "first lower"
+    assert by_pair["m", "sparse"].finding == "not tested" and by_pair["m", "sparse"].attainable_p == 0.0625
+    assert "2 of 3 contrasts could never be told apart" in in_words(found)
+    data = command._data(found)
+    assert [each["attainable_p"] for each in data["contrasts"]] == [2 / 2**9, 0.0625, 0.0625]
+    assert data["family"]["never_told_apart"] == 2
+    names = [column.name for column in command._contrasts_table(found, ("csv",)).columns]
+    assert "attainable p" in names
+
+
+def test_every_contrast_is_accounted_for_where_a_detectable_difference_is_stated() -> None:
+    # m and o agree everywhere; the sparse system cannot be tested; a system with 7 prompts is tested at its own p.
+    rows = [*sparse(), *(("o", *row[1:]) for row in sparse() if row[0] == "m")]
+    rows += [
+        ("seven", *row[1:4], 0.3 + 0.01 * index % 0.1) for index, row in enumerate(rows) if row[0] == "n"
+    ]
+    rows = [row for row in rows if row[0] != "seven" or row[1] < "q7"]
+    found = analysed(rows).detectable
+    assert found is not None
+    assert (found.n_contrasts, found.n_without) == (5, 5)
+    assert len(found.reasons) == 2
+    assert "All 9 differences are the same" in "".join(found.reasons)
+    assert "5 of 10 contrasts have no such number" in in_words(analysed(rows))
+
+
+def test_clusters_say_what_was_not_compared() -> None:
+    # n and o share four prompts, so that nothing is known of the two.
+    rows = panel({"m": 0.1, "n": 0.1, "o": 0.1}, n_prompts=14)
+    rows = [row for row in rows if row[0] == "m" or (row[0] == "n") == (int(row[1][1:]) < 7)]
+    words = in_words(analysed(rows))
+    assert "No two of these that were compared are distinguishable" in words
+    assert "Not compared: n and o." in words
+    # Only two systems stand together, and they were not compared: no finding is claimed.
+    told = [("m", *row[1:4], row[4] + 0.5) if row[0] == "m" and row[4] else row for row in rows]
+    assert "Cluster b: n, o. Not compared: n and o." in in_words(analysed(told))
+    assert "distinguishable, which" not in in_words(analysed(told))
+
+
+def test_a_rung_that_one_system_lacks_is_the_first_thing_said() -> None:
+    rows = [row for row in panel({"m": 0.1, "n": 0.1}) if (row[0], row[2]) != ("n", "synonym")]
+    found = analysed(rows)
+    assert "DO NOT COVER THE SAME RUNGS (m: noop, synonym; n: noop)" in found.cautions[0]
+    coverage = next(each for each in found.cautions if each.startswith("Coverage"))
+    assert "67% of the pairs of n are erased, unscored or were not given to it, but 0% of m" in coverage
+    words = in_words(found)
+    assert words.index("DO NOT COVER") < words.index("Cluster a")
+    whole = analysed(panel({"m": 0.1, "n": 0.1}))
+    assert "No system was run on punctuation, paraphrase" in whole.cautions[0]
+    assert not any("DO NOT COVER" in each for each in whole.cautions)
+    assert not analysed(panel({"m": 0.1, "n": 0.1}), selection=Selection(rung_set="noop")).cautions
+
+
+@pytest.mark.parametrize("metric", ["top1_probability", "margin_min", "first_divergence"])
+def test_what_is_no_distance_of_a_pair_has_no_floor(metric: str) -> None:
+    table = made_table(panel({"m": 0.3, "n": 0.3}, noise=0.3), metric=metric, filter_name="raw")
+    found = analyse_clusters(table, Selection(metric, "raw"), resamples=199)
+    for each in found.systems:
+        assert math.isnan(each.noise.mean) and "no distance of a pair" in str(each.noise.reason)
+    assert not [each for each in found.cautions if "noise floor" in each]
+    assert "below 0 means 0" not in command._systems_table(found).note
+
+
+def test_drift_has_its_own_command() -> None:
+    table = made_table(panel({"m": 0.3}), metric="baseline_drift", filter_name="raw")
+    with pytest.raises(InputError, match="lm-eval-sensitivity drift"):
+        analyse_clusters(table, Selection("baseline_drift", "raw"))
+    with pytest.raises(InputError, match="lm-eval-sensitivity drift"):
+        run_command("no_such_folder", "--metric", "baseline_drift")
+
+
+def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
+    rows: list[Row] = [(*row[:4], (row[4] or 0) * 1e-5) for row in panel({"m": 0.1, "n": 0.1})]
+    rows = [(*row[:4], 3e-5) if row[2] == "identical" else row for row in rows]
+    words = in_words(analysed(rows))
+    assert "its mean <0.0001 lies at or below its noise floor <0.0001" in words
+    assert "a difference of <0.0001 would be found" in words and "0.0000" not in words
+
+
+def test_mostly_equal_numbers_make_an_interval_unreliable() -> None:
+    rows: list[Row] = [
+        (system, f"q{i}", "noop", "nfd", 0.1 * i if i < 3 and system == "m" else 0.0)
+        for i in range(9)
+        for system in ("m", "n")
+    ]
+    found = analysed(rows)
+    assert "m, mean: 7 of 9 prompts are exactly 0: the interval is unreliable." in found.cautions
+    assert (
+        found.contrasts[0].caution
+        == "m and n, difference: 7 of 9 prompts are exactly 0: the interval is unreliable."
+    )
+    assert str(found.contrasts[0].caution) in command._contrasts_table(found, ("csv",)).note
+    assert not [each for each in analysed(panel(THREE)).cautions if "unreliable" in each]
+
+
+def test_a_bound_below_zero_is_explained() -> None:
+    assert "below 0 means 0" in command._systems_table(analysed(panel(THREE))).note
 
 
 def run_command(*arguments: object) -> int:

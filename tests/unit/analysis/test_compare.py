@@ -12,7 +12,15 @@ import pytest
 from lm_eval_sensitivity.analysis import Selection
 from lm_eval_sensitivity.analysis.compare import Comparison, compare
 from lm_eval_sensitivity.analysis.plain import plain
-from lm_eval_sensitivity.commands.compare import _equivalence_in_words, _fallen_out, _rungs_table
+from lm_eval_sensitivity.commands.compare import (
+    _difference_in_words,
+    _edits_table,
+    _equivalence_in_words,
+    _fallen_out,
+    _rungs_table,
+    _systems_table,
+    _test_in_words,
+)
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.stats import sign_flip_test
 from tests.unit.analysis.small_tables import row, table_of
@@ -192,3 +200,44 @@ def test_the_margin_can_be_declared() -> None:
     wide, narrow = found(margin_share=5.0), found(margin_share=0.01)
     assert wide.equivalence.word == "equal within the margin" != narrow.equivalence.word
     assert str(replace(wide, equivalence=narrow.equivalence)) == str(narrow)
+
+
+def test_a_rung_that_one_system_lacks_is_said_first_and_its_pairs_count_as_not_covered() -> None:
+    made = [each for each in ROWS if (each["name"], each["rung"]) != ("a", "synonym")]
+    cautions = found(made).cautions
+    assert "DO NOT COVER THE SAME RUNGS (a: noop; b: noop, synonym)" in cautions[0]
+    assert cautions[1].startswith("Coverage differs: 33% of the pairs of a are")
+    assert not [each for each in found().cautions if "DO NOT COVER" in each]
+    assert not [each for each in found(rows(30)).cautions if each.startswith("Coverage")]
+
+
+def test_outputs_that_never_part_are_not_called_missing() -> None:
+    made = [{**each, "first_divergence": each["cosine_distance"]} for each in ROWS]
+    comparison = compare(table_of(made), "a", "b", Selection("first_divergence"), resamples=999)
+    assert comparison.cautions[-1].startswith("first_divergence: outputs that never part have no step.")
+    assert "no distance of a pair" in str(comparison.first.noise.reason)
+    assert "below 0 means 0" not in _systems_table(comparison).note
+    assert "below 0 means 0" in _systems_table(found()).note
+    assert not [each for each in found().cautions if "never part" in each]
+
+
+def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
+    tiny = [{**each, "cosine_distance": (each["cosine_distance"] or 1) * 1e-5} for each in rows(9)]
+    comparison = found(tiny)
+    words = [part(comparison) for part in (_difference_in_words, _test_in_words, _equivalence_in_words)]
+    assert "Difference: +<0.0001" in words[0] and "is <0.0001 above" in words[0]
+    assert "0.0000" not in " ".join(words) and "margin <0.0001" in words[2]
+
+
+def test_mostly_equal_numbers_make_an_interval_unreliable() -> None:
+    made = [
+        row(name, "noop", f"q{i}", "nbsp", 0.1 * i if i < 3 and name == "b" else 0.0)
+        for name in "ab"
+        for i in range(9)
+    ]
+    comparison = found(made)
+    assert "b, mean: 7 of 9 prompts are exactly 0: the interval is unreliable." in comparison.cautions
+    assert "difference: 7 of 9 prompts are exactly 0: the interval is unreliable." in comparison.cautions
+    assert "noop: b, mean: 7 of 9" in _rungs_table(comparison).note
+    assert "nbsp, difference: 7 of 9" in _edits_table(comparison).note
+    assert not [each for each in found(rows(9)).cautions if "unreliable" in each]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.analysis import Selection, drift_distance
+from lm_eval_sensitivity.analysis import Selection, Signature, drift_distance
+from lm_eval_sensitivity.analysis.cautions import zeros_caution
 from lm_eval_sensitivity.analysis.drift import Placement, Sweep, sweep
 from lm_eval_sensitivity.analysis.drift_distance import (
     Drift,
@@ -19,10 +21,19 @@ from lm_eval_sensitivity.analysis.drift_distance import (
     find_distances,
     measure_drift,
 )
-from lm_eval_sensitivity.commands.drift import _contrast_table, _sweep_table, _verdicts_in_words
+from lm_eval_sensitivity.commands.analysis_options import add_statistics_options
+from lm_eval_sensitivity.commands.drift import (
+    _contrast_table,
+    _interval_cautions,
+    _sweep_table,
+    _symbols,
+    _verdicts_in_words,
+)
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.figures.style import Picture
+from lm_eval_sensitivity.report.figures.two_axes import picture as two_axes_picture
 from lm_eval_sensitivity.runs import load_pairs
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES
 from tests.unit.analysis.small_tables import row, table_of
@@ -102,7 +113,9 @@ def test_every_label_and_the_order_given() -> None:
     assert by_name["a UNDETERMINED"].verdict is not None
     assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
     words = "\n".join(_verdicts_in_words(found))
-    assert all(f"a {label}: {label}, {MEANINGS[label]}." in words for label in LABELS)
+    assert all(
+        f"a {label}: {label}, {found.constants.in_words(MEANINGS[label])}." in words for label in LABELS
+    )
     assert "Still possible: STABLE, DRIFTED." in words
 
 
@@ -160,8 +173,10 @@ def test_silence_on_many_prompts_is_said() -> None:
 
 
 def test_an_invalid_probe_is_the_references() -> None:
-    _, weak = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.8))
+    _, weak = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.4))
     assert weak["m"].label == "INVALID PROBE"
+    _, unclear = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.8), seed=3)
+    assert unclear["m"].label == "UNDETERMINED"
     _, noisy = placed({"m": Levels()}, reference=Levels(p=0.1, f=0.3))
     assert noisy["m"].label == "INVALID PROBE"
 
@@ -169,7 +184,7 @@ def test_an_invalid_probe_is_the_references() -> None:
 def test_too_few_prompts_are_undetermined_with_reasons() -> None:
     found, by_name = placed({"m": Levels()}, n=4)
     verdict = by_name["m"].verdict
-    assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 5
+    assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 6
     assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
     assert math.isnan(by_name["m"].harmless.mean.estimate)
     assert any("4 prompts have a number" in words for words in _verdicts_in_words(found))
@@ -209,7 +224,102 @@ def test_without_a_reference_only_life_is_said() -> None:
         ("dead", "collapsed or indiscriminate"),
     ]
     assert "That is all that can be said without a reference" in " ".join(_verdicts_in_words(found))
-    assert all(line[6] is None for line in _sweep_table(found).rows)  # b
+    # Nothing speaks of a reference, or of a drift from it.
+    shown = _sweep_table(found)
+    assert not any(column.name.startswith("b") for column in shown.columns)
+    assert all(len(line) == len(shown.columns) for line in shown.rows)
+    assert "reference" not in shown.note and "both" not in shown.note and " b:" not in _symbols(found)
+    beside = _sweep_table(placed({"m": Levels()})[0])
+    assert "the reference first" in beside.note and "b zeros" in [column.name for column in beside.columns]
+    assert all(len(line) == len(beside.columns) for line in beside.rows)
+
+
+def test_without_a_reference_silence_is_guarded_and_shown() -> None:
+    rows = system("half", Levels(silent=0.5)) + system("few", Levels(silent=0.05)) + system("m", Levels())
+    found = sweep(table_of(rows), ["half", "few", "m"], Selection(), resamples=999)
+    assert [each.label for each in found.placements] == ["UNDETERMINED", "alive", "alive"]
+    half, few, none = list(_verdicts_in_words(found))[:3]
+    assert "It gave nothing that could be scored" in half and "Silent share: " in half
+    assert "Silent share: " in few and "Silent share" not in none
+    # Erased pairs never reached the system: they are no silence.
+    erased = [
+        {**each, "cosine_distance": None, "audit_status": "erased"} if each["edit"] == "tab" else each
+        for each in system("m", Levels())
+    ]
+    found = sweep(table_of(erased), ["m"], Selection(), resamples=999)
+    assert found.placements[0].silent_share == 0 and found.placements[0].label == "alive"
+
+
+def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
+    found, by_name = placed(
+        {"half": Levels(p=0.05, c=0.4), "dead": Levels(p=0.0, c=0.0), "hush": Levels(0.05, 0.4, silent=0.5)}
+    )
+    assert by_name["half"].label == "COLLAPSED"
+    half, dead, hush = _verdicts_in_words(found)
+    assert "By the rule" not in dead
+    assert (
+        "has lost more than 20 % of the reference's response to meaning. Over the pairs scored in both: c 0.4"
+        in half
+    )
+    assert "By the rule that needs no reference it is alive" in half
+    assert by_name["hush"].label == "COLLAPSED" and "it is alive" not in hush
+    assert by_name["dead"].label == "COLLAPSED"
+
+
+def test_many_zeros_beside_an_interval_are_said() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    values = {f"q{i:02d}": 0.0 if i < 20 else 0.1 * i for i in range(N)}
+    drifts = {"m": Drift("m", values, {}, "by hand")}
+    found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts=drifts, resamples=999)
+    own = found.placements[1].drift
+    assert own is not None and own.n_zero == 20
+    assert own.caution == "m, b: 20 of 24 prompts are exactly 0: the interval is unreliable."
+    # The identical rung is 0 everywhere: there is no interval, and the reason for that stands already.
+    assert list(_interval_cautions(found)) == [f"Caution: {own.caution}"]
+    table = _sweep_table(found)
+    place = [column.name for column in table.columns].index("b zeros")
+    assert [line[place] for line in table.rows] == [None, 20]
+    picture = two_axes_picture(found)
+    assert isinstance(picture, Picture)
+    assert own.caution in picture.caption.could_fake
+
+
+def test_zeros_caution_is_from_a_half_on() -> None:
+    assert zeros_caution("m", [0.0] * 4 + [0.1, 0.2, 0.3, 0.4]) is not None
+    assert zeros_caution("m", [0.0] * 4 + [0.1, 0.2, 0.3, 0.4, 0.5]) is None
+    assert (
+        zeros_caution("m", [0.0] * 3 + [math.nan] * 9 + [0.1, 0.2, 0.3]) is not None
+    )  # of those that have one
+    assert zeros_caution("m", [0.0, 0.0, 0.0, 0.1]) is None  # too few for an interval
+    assert "4 of 6 prompts have the same number, 0.25" in str(zeros_caution("m", [0.25] * 4 + [0.1, 0.2]))
+
+
+def test_words_without_a_test_of_signs() -> None:
+    made = Signature("1", "1", "0" * 64, "full", {"max_gen_toks": 8}, {}, {}, 0, 999, 0)
+    assert "sign draws" not in made.in_words() and "999 resamples, seed 0" in made.in_words()
+    assert "999 resamples, 77 sign draws, seed 0" in replace(made, draws=77).in_words()
+    parser = argparse.ArgumentParser()
+    add_statistics_options(parser, with_draws=False)
+    assert "sign" not in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    ("sign", "words"),
+    [
+        ("+", "moves it more than 25 % further"),
+        ("-", "moves it not 25 % further"),
+        ("unclear", "unclear whether"),
+    ],
+)
+def test_words_of_a_contrast_without_a_reference_carry_the_share(sign: Any, words: str) -> None:
+    levels = {"+": Levels(), "-": Levels(0.8, 0.8), "unclear": Levels(0.4, 0.5)}[sign]
+    found = sweep(table_of(system("m", levels)), ["m"], Selection(), resamples=999)
+    reduced = found.placements[0].reduced
+    assert reduced is not None
+    contrasts = (replace(reduced.contrasts[0], sign=sign),)
+    assert words in str(_contrast_table("x", "x", contrasts, found).rows[0][7])
+    if sign != "unclear":
+        assert reduced.contrasts[0].sign == sign
 
 
 def test_order_of_rows_and_of_systems_changes_no_number() -> None:
@@ -233,7 +343,7 @@ def test_contrasts_are_shown_with_formula_bounds_sign_and_words() -> None:
     assert [each[0] for each in table.rows] == ["L_C", "L_R", "L_P", "L_D"]
     first = table.rows[0]
     assert first[1] == "c - 0.8 c_ref" and first[5:7] == (N, "below 0")
-    assert first[7] == "has lost more than 20% of the response to meaning"
+    assert first[7] == "has lost more than 20 % of the reference's response to meaning"
     assert isinstance(first[4], float) and first[4] < 0
 
 
@@ -277,7 +387,12 @@ def test_drift_of_the_run_is_taken_where_it_was_measured_from_this_reference(tmp
     for line in candidate.samples["synonym"].read_text(encoding="utf-8").splitlines():
         each = json.loads(line)
         recorded[each["doc"]["prompt_id"]] = each["baseline_drift"]
-    assert found.values == recorded and found.source == "measured in its run" and found.missing == {}
+    assert fingerprint in found.source
+    assert (
+        found.values == recorded
+        and found.source.startswith("measured in its run, against the run with")
+        and found.missing == {}
+    )
 
 
 def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:

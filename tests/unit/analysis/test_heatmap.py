@@ -13,7 +13,10 @@ import pytest
 
 from lm_eval_sensitivity.analysis.heatmap import make_heatmap
 from lm_eval_sensitivity.commands import heatmap as command
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import PER_PROMPT
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.analysis.made_table import Row, made_table, panel
 from tests.unit.runs.made_run import make_run
@@ -34,6 +37,7 @@ def cell_text(numbers: list[float | None], *, other: int | None = None) -> str:
     [
         ([0.25] * 6, None, "0.250"),
         ([0.0] * 6, None, "0.000"),
+        ([1e-5] * 6, None, "<0.001"),
         ([math.nan] * 6, None, "erased"),
         ([None] * 6, None, "unscored"),
         ([0.5] * 6 + [math.nan] * 2, None, "0.500 (2e)"),
@@ -100,3 +104,25 @@ def test_forms_of_the_command_agree(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert f"{cell['mean']['estimate']:.3f}" in outputs["table"]
     assert "(1e 1u)" in outputs["table"] and "(1e 1u)" in outputs["markdown"]
     assert "edit'" in outputs["table"] and "edit'" not in outputs["json"]
+
+
+@pytest.mark.parametrize("metric", PER_PROMPT)
+def test_a_metric_that_is_one_number_per_prompt_is_refused(metric: str) -> None:
+    assert metric in METRICS
+    table = made_table(panel({"m": 0.1}), metric=metric, filter_name="raw")
+    with pytest.raises(InputError, match=f"{metric}` is one number per prompt"):
+        make_heatmap(table, metric, "raw")
+    parser = ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["heatmap", "no_such_folder", "--metric", metric, "--filter", "raw"])
+    with pytest.raises(InputError, match="is one number per prompt"):
+        options.run(options)
+
+
+def test_outputs_that_never_part_are_not_called_missing() -> None:
+    table = made_table(panel({"m": 3.0}), metric="first_divergence")
+    found = make_heatmap(table, "first_divergence", "answer", resamples=199)
+    assert "outputs that never part have no step" in found.cautions[0]
+    assert command._long(found).note == ""
+    distances = make_heatmap(made_table(panel({"m": 0.1})), "cosine_distance", "answer", resamples=199)
+    assert not distances.cautions and "below 0 means 0" in command._long(distances).note

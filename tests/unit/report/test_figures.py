@@ -306,3 +306,12 @@ def test_labels_do_not_overlap_and_keep_their_order(seed: int) -> None:
     edges = [(y - size / 2, y + size / 2) for y, size in zip(found, sizes, strict=True)]
     assert edges[0][0] >= -1e-6 and edges[-1][1] <= 1 + 1e-6
     assert all(high <= low + 1e-6 for (_, high), (low, _) in pairwise(edges))
+
+
+def test_captions_say_that_long_texts_are_averaged_not_cut(pairs: Pairs) -> None:
+    along = [window_profiles(pairs.table, name, "meaning_preserving", **QUICK) for name in ("raw", "answer")]
+    for picture in (profiles.windows_picture(*along), disagreement.picture(pairs.table)):
+        assert isinstance(picture, Picture)
+        words = " ".join(vars(picture.caption).values())
+        assert "averaged" in words
+        assert "limited number of tokens" not in words and "by its beginning" not in words

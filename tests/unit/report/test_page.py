@@ -101,6 +101,11 @@ def test_the_page_says_what_it_must(page: str, reported: Reported) -> None:
         assert words in text
 
 
+def test_the_introduction_does_not_promise_one_kind_of_interval(page: str) -> None:
+    introduction = page[: page.index("Who can be told apart")]
+    assert "bootstrap-t over prompts, or Student" in introduction
+
+
 def test_the_page_can_be_read_in_the_dark_on_paper_and_on_a_phone(page: str) -> None:
     assert "prefers-color-scheme: dark" in page and "@media print" in page
     assert 'name="viewport" content="width=device-width, initial-scale=1"' in page

@@ -37,6 +37,22 @@ def test_it_writes_the_table_and_sums_up(tmp_path: Path, capsys: pytest.CaptureF
     assert f"Wrote {table.num_rows} rows to {target}" in output
 
 
+def test_the_order_of_runs_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [
+        make_run(
+            tmp_path / name, rungs=("synonym",), model=f"org/{name}", identity={"weights": name * 64}
+        ).folder
+        for name in ("zeta", "alpha")
+    ]
+    for ending in ("csv", "jsonl", "parquet"):
+        written = []
+        for folders in (runs, runs[::-1]):
+            call(*folders, "-o", tmp_path / f"x.{ending}")
+            written.append(((tmp_path / f"x.{ending}").read_bytes(), capsys.readouterr().out))
+        assert written[0] == written[1]
+    assert written[0][1].index("alpha") < written[0][1].index("zeta")
+
+
 def test_left_out_and_partial_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = make_run(tmp_path / "a", rungs=("synonym",), identity={"dtype": "float32"})
     part = make_run(tmp_path / "b", rungs=("synonym",), limit=4)

@@ -18,7 +18,10 @@ def family_of(p: dict[tuple[str, str], float], estimates: dict[tuple[str, str], 
     values = np.array(list(p.values()))
     reasons = tuple("too few" if math.isnan(value) else None for value in values)
     n = tuple(0 if reason else 9 for reason in reasons)
-    return MaxT(pairs, sizes, sizes, values, values, n, reasons, 9, len(pairs), 2 / 512, "exact", 0, 0)
+    least = (2 / 512,) * len(pairs)
+    return MaxT(
+        pairs, sizes, sizes, values, values, n, reasons, 9, len(pairs), 2 / 512, "exact", 0, 0, 0.05, least
+    )
 
 
 CHAIN = {("a", "b"): 0.5, ("a", "c"): 0.01, ("b", "c"): 0.5}

@@ -69,7 +69,7 @@ def test_exact_against_a_slow_loop(gaps: bool) -> None:
     differences = with_gaps(8, 5) if gaps else RNG.normal(0.5, 1, (8, 5))
     differences[:, 4] = 0.0
     signs = list(product((1.0, -1.0), repeat=8))
-    found = max_t_test(table(differences))
+    found = max_t_test(table(differences), alpha=1.0)
     assert found.p_adjusted == pytest.approx(loop_max_t(differences, signs, add_one=False))
     assert np.abs(found.t) == pytest.approx([loop_t(differences[:, c].tolist()) for c in range(5)])
     assert (found.method, found.draws, found.family, found.n_prompts) == ("exact", 0, 5, 8)
@@ -79,7 +79,7 @@ def test_exact_against_a_slow_loop(gaps: bool) -> None:
 def test_draws_against_a_slow_loop_over_the_same_signs(gaps: bool) -> None:
     differences = with_gaps(16, 4) if gaps else RNG.normal(0.3, 1, (16, 4))
     signs = [tuple(row) for block in sign_vectors(16, draws=299, seed=3) for row in block.tolist()]
-    found = max_t_test(table(differences), draws=299, seed=3)
+    found = max_t_test(table(differences), alpha=1.0, draws=299, seed=3)
     assert found.p_adjusted == pytest.approx(loop_max_t(differences, signs, add_one=True))
     assert (found.method, found.draws, found.attainable_p) == ("draws", 299, 1 / 300)
 
@@ -96,7 +96,7 @@ def test_blocks_of_signs_add_up() -> None:
 
 def test_a_missing_prompt_changes_the_unadjusted_p_of_no_contrast() -> None:
     differences = with_gaps(9, 6)
-    found = max_t_test(table(differences))
+    found = max_t_test(table(differences), alpha=1.0)
     alone = [sign_flip_test(differences[:, c]).p_value for c in range(6)]
     assert found.p_unadjusted == pytest.approx(alone)
     assert (found.p_adjusted >= found.p_unadjusted).all()
@@ -125,6 +125,31 @@ def test_contrasts_with_too_few_prompts_are_no_part_of_the_family() -> None:
     assert np.isnan([found.p_adjusted[1], found.p_unadjusted[1], found.t[1], found.estimates[1]]).all()
     without = max_t_test(table(differences[:, [0, 2]]))
     assert found.p_adjusted[[0, 2]].tobytes() == without.p_adjusted.tobytes()
+
+
+@pytest.mark.parametrize("n_sparse", [5, 6])
+def test_a_sparse_contrast_that_could_never_be_rejected_does_not_silence_the_others(n_sparse: int) -> None:
+    # The sparse contrast is as extreme as can be under 2 of 2^n vectors, so it would lie above the other's t there.
+    solid = np.array([0.5, 0.1, 0.9, 0.2, 0.7, 0.4, 0.3, 0.6, 0.8])
+    sparse = np.where(np.arange(9) < n_sparse, 1.0, np.nan)
+    both = table(np.stack([solid, sparse], axis=1))
+    assert max_t_test(both, alpha=1.0).p_adjusted[0] == 2 / 2**n_sparse  # held back
+    found = max_t_test(both)
+    assert found.attainable_ps == (2 / 512, 2 / 2**n_sparse)
+    if n_sparse == 5:  # 0.0625 can be no finding
+        assert found.p_adjusted[0] == 2 / 512 and math.isnan(found.p_adjusted[1])
+        assert (found.family, found.n_hopeless, found.reasons[0]) == (1, 1, None)
+        assert found.reasons[1] is not None and "0.0625, above alpha 0.05" in found.reasons[1]
+    else:  # 0.03125 can
+        assert (found.family, found.n_hopeless) == (2, 0)
+        assert max_t_test(both, alpha=0.03).family == 1
+    with pytest.raises(ValueError, match="alpha"):
+        max_t_test(both, alpha=0.0)
+
+
+def test_too_few_draws_for_alpha_leave_everything_out() -> None:
+    found = max_t_test(table(RNG.normal(1, 1, (20, 2))), draws=9)
+    assert (found.family, found.n_hopeless, found.attainable_ps) == (0, 2, (0.1, 0.1))
 
 
 def test_a_prompt_that_no_contrast_has_gets_no_sign() -> None:

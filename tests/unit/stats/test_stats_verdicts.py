@@ -114,6 +114,62 @@ def test_each_label_can_be_reached() -> None:
     assert undetermined.meaning == MEANINGS["UNDETERMINED"]
 
 
+def test_words_say_what_was_tested() -> None:
+    p, c = axes().harmless, axes().control
+    as_reference = (
+        "responds to meaning as the reference does within 20 %, is not more than 25 % more sensitive, and is"
+    )
+    assert judge(axes()).meaning == f"{as_reference} nearer to the reference than a harmless edit moves it"
+    assert (
+        judge(axes(drift=5 * p)).meaning
+        == f"{as_reference} further from the reference than a harmless edit moves it"
+    )
+    other = judge(axes(), constants=Constants(k_control=0.1, k_harmless=0.5, drift_factor=2))
+    assert other.meaning.startswith(
+        "responds to meaning as the reference does within 10 %, is not more than 50 %"
+    )
+    assert other.meaning.endswith("than 2 times what a harmless edit moves it")
+    collapsed = judge(axes(control=c / 2, harmless=p / 2))
+    assert collapsed.meaning == "has lost more than 20 % of the reference's response to meaning"
+    indiscriminate = judge(axes(harmless=0.6 * c, control=c))
+    assert indiscriminate.label == "INDISCRIMINATE"
+    assert indiscriminate.meaning == (
+        "has lost more than 20 % of the reference's gap between meaning and harmless edits"
+    )
+
+
+def test_a_collapsed_system_may_be_alive_by_itself_and_brings_its_numbers() -> None:
+    """Half of the reference's response to meaning is lost, and the half that is left is clear."""
+    given = axes(control=axes().control / 2)
+    found = judge(given)
+    assert found.label == "COLLAPSED" and found.alive_alone
+    assert found.control == pytest.approx(given.control.mean())
+    assert found.control_reference == pytest.approx(given.control_reference.mean())
+    assert (found.harmless, found.harmless_reference) == pytest.approx((given.harmless.mean(),) * 2)
+    assert (
+        f"c {found.control:.3g} and p {found.harmless:.3g}, c_ref {found.control_reference:.3g}"
+        in found.numbers
+    )
+    assert not judge(axes(control=np.zeros(N), harmless=np.zeros(N))).alive_alone
+    holes = given.control.copy()
+    holes[0] = math.nan  # the means are over the prompts that both have
+    assert judge(axes(control=holes)).control_reference == pytest.approx(
+        axes().control_reference[1:].mean(), abs=0.1
+    )
+
+
+def test_silence_is_not_alive_without_a_reference() -> None:
+    given = axes()
+    for share, label in ((0.2, "alive"), (math.nan, "alive"), (0.21, "UNDETERMINED")):
+        found = judge_without_reference(given.control, given.harmless, silent_share=share)
+        assert found.label == label
+        assert any("21 % of its pairs, more than 20 %" in reason for reason in found.reasons) == (
+            share == 0.21
+        )
+    nothing = judge_without_reference([0.0] * 9, [0.0] * 9, silent_share=0.5)
+    assert nothing.label == "collapsed or indiscriminate"
+
+
 def test_a_collapse_is_one_whatever_else_is_unclear() -> None:
     silent = np.zeros(N)
     found = judge(axes(control=silent, harmless=silent, drift=np.full(N, math.nan)))
@@ -134,11 +190,19 @@ def test_all_prompts_alike_have_a_sign_without_a_spread() -> None:
 def test_the_probe_is_judged_on_the_reference_alone() -> None:
     p, c = axes().own_harmless, axes().own_control
     weak = judge(axes(own_control=p + RNG.uniform(-0.02, 0.02, N)))
-    assert weak.label == "INVALID PROBE" and weak.possible == () and "positive control" in weak.reasons[0]
+    assert weak.label == "UNDETERMINED" and weak.possible[-1] == "INVALID PROBE"
+    assert weak.reasons[0].startswith("Probe not shown valid: it is unclear whether the positive control")
+    turned = judge(axes(own_control=p / 2))
+    assert (
+        turned.label == "INVALID PROBE" and turned.possible == () and "positive control" in turned.reasons[0]
+    )
     noisy = judge(axes(own_identical=2 * p + RNG.uniform(0, 0.01, N)))
     assert noisy.label == "INVALID PROBE" and "may be noise" in noisy.reasons[0]
     unknown = judge(axes(own_identical=np.full(N, math.nan)))
-    assert unknown.label == "INVALID PROBE" and "noise floor is unknown" in unknown.reasons[0]
+    assert unknown.label == "UNDETERMINED" and unknown.possible == ("STABLE", "INVALID PROBE")
+    assert unknown.reasons[0].startswith("Probe not shown valid: the reference's noise floor is unknown")
+    both = judge(axes(own_control=p / 2, own_identical=np.full(N, math.nan)))
+    assert both.label == "INVALID PROBE"  # one shown fault is enough
     at_the_floor = judge(axes(own_identical=p))
     assert at_the_floor.label != "INVALID PROBE"
     assert judge(axes(control=c / 10)).label == "COLLAPSED"  # low in the candidate is the finding
@@ -155,8 +219,9 @@ def test_three_prompts_say_nothing() -> None:
     full = axes()
     arrays = {name: value[:3] for name, value in vars(full).items() if isinstance(value, np.ndarray)}
     found = judge(replace(full, **arrays))
-    assert found.label == "UNDETERMINED" and len(found.possible) == 5
-    assert found.reasons[0].startswith("control: 3 prompts have a number")
+    assert found.label == "UNDETERMINED" and len(found.possible) == 6
+    assert found.reasons[0].startswith("Probe not shown valid: too few prompts")
+    assert any(reason.startswith("control: 3 prompts have a number") for reason in found.reasons)
 
 
 def test_alignment_by_prompt_and_shared_pairs() -> None:
