@@ -80,7 +80,7 @@ def rung_cautions(table: pa.Table, selection: Selection, names: Sequence[str]) -
         return (
             f"THE SYSTEMS DO NOT COVER THE SAME RUNGS ({covers}). Their means are over different edits and must not be "
             "compared; a difference of two systems is over the pairs of both only. Run what is lacking, or choose "
-            "rungs that all have with `--rungs`.",
+            "rungs that all have.",
         )
     lacking = [rung for rung in selection.rungs if by_rungs and rung not in next(iter(by_rungs))]
     if not lacking:

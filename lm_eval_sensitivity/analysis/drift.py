@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from lm_eval_sensitivity.analysis.cautions import zeros_caution
+from lm_eval_sensitivity.analysis.cautions import coverage_cautions, rung_cautions, zeros_caution
 from lm_eval_sensitivity.analysis.drift_distance import Drift
 from lm_eval_sensitivity.analysis.every_system import partition_of_all, with_systems
 from lm_eval_sensitivity.analysis.selection import Selection
@@ -93,6 +93,8 @@ class Sweep:
     placements: tuple[Placement, ...]
     probe: tuple[AxisContrast, ...]
     """What makes the ladder a valid probe of the reference; empty without one."""
+    cautions: tuple[str, ...]
+    """Whole sentences: systems that were not run on the same rungs, or lost different shares of their pairs."""
     constants: Constants
     seed: int
     resamples: int
@@ -130,50 +132,88 @@ def sweep(
         partition_of_all(table, replace(selection, rung_set=rungs), order)
         for rungs in (HARMLESS, CONTROL, IDENTICAL)
     )
-    drift = with_systems(_drift_partition((drifts or {}).values()), order)
+    tables = _Tables(
+        harmless, control, identical, with_systems(_drift_partition((drifts or {}).values()), order)
+    )
+    resampling = _Resampling(used, resamples, seed)
+    placements = tuple(
+        _placement(tables, name, reference, (drifts or {}).get(name), resampling) for name in order
+    )
+    probes = (each.verdict.probe for each in placements if each.verdict is not None)
+    return Sweep(
+        selection,
+        reference,
+        placements,
+        next(probes, ()),
+        (
+            *rung_cautions(table, replace(selection, rung_set=HARMLESS), order),
+            *coverage_cautions(harmless, order),
+        ),
+        used,
+        seed,
+        resamples,
+    )
 
-    def axis(pairs: Partition, name: str, symbol: str) -> Axis:
-        values = pairs.system(name)
-        return Axis(
-            mean_interval(values, resamples=resamples, seed=seed),
-            pairs.counts(name),
-            n_zero=int((values == 0).sum()),
-            caution=zeros_caution(f"{name}, {symbol}", values),
-        )
 
-    placements: list[Placement] = []
-    probe: tuple[AxisContrast, ...] = ()
-    for name in order:
-        verdict, reduced, silent = None, None, math.nan
-        if reference is None:
-            means = _on_the_same_prompts(control, harmless, name)
-            silent = _silent_share((harmless, control), name)
-            reduced = judge_without_reference(
-                *means, silent_share=silent, constants=used, resamples=resamples, seed=seed
-            )
-        elif name != reference:
-            axes = two_axes(harmless, control, identical, drift, system=name, reference=reference)
-            silent = _silent_share((harmless, control), name, reference)
-            verdict = _unless_silent(judge(axes, constants=used, resamples=resamples, seed=seed), silent)
-            probe = verdict.probe
-        own = (drifts or {}).get(name)
-        placements.append(
-            Placement(
-                system=name,
-                is_reference=name == reference,
-                harmless=axis(harmless, name, "p"),
-                control=axis(control, name, "c"),
-                identical=axis(identical, name, "f"),
-                drift=None if own is None else axis(drift, name, "b"),
-                drift_source="" if own is None else own.source,
-                drift_missing={} if own is None else own.reasons,
-                drift_message="" if own is None else own.message,
-                verdict=verdict,
-                reduced=reduced,
-                silent_share=silent,
-            )
+@dataclass(frozen=True)
+class _Tables:
+    """What the axes are made of, every system in each."""
+
+    harmless: Partition
+    control: Partition
+    identical: Partition
+    drift: Partition
+
+
+@dataclass(frozen=True)
+class _Resampling:
+    constants: Constants
+    resamples: int
+    seed: int
+
+
+def _placement(
+    tables: _Tables, name: str, reference: str | None, drift: Drift | None, resampling: _Resampling
+) -> Placement:
+    """One system on both axes, judged beside the reference, or by itself where there is none."""
+    verdict, reduced, silent = None, None, math.nan
+    settings = {"resamples": resampling.resamples, "seed": resampling.seed}
+    if reference is None:
+        means = _on_the_same_prompts(tables.control, tables.harmless, name)
+        silent = _silent_share((tables.harmless, tables.control), name)
+        reduced = judge_without_reference(
+            *means, silent_share=silent, constants=resampling.constants, **settings
         )
-    return Sweep(selection, reference, tuple(placements), probe, used, seed, resamples)
+    elif name != reference:
+        axes = two_axes(
+            tables.harmless, tables.control, tables.identical, tables.drift, system=name, reference=reference
+        )
+        silent = _silent_share((tables.harmless, tables.control), name, reference)
+        verdict = _unless_silent(judge(axes, constants=resampling.constants, **settings), silent)
+    return Placement(
+        system=name,
+        is_reference=name == reference,
+        harmless=_axis(tables.harmless, name, "p", resampling),
+        control=_axis(tables.control, name, "c", resampling),
+        identical=_axis(tables.identical, name, "f", resampling),
+        drift=None if drift is None else _axis(tables.drift, name, "b", resampling),
+        drift_source="" if drift is None else drift.source,
+        drift_missing={} if drift is None else drift.reasons,
+        drift_message="" if drift is None else drift.message,
+        verdict=verdict,
+        reduced=reduced,
+        silent_share=silent,
+    )
+
+
+def _axis(pairs: Partition, name: str, symbol: str, resampling: _Resampling) -> Axis:
+    values = pairs.system(name)
+    return Axis(
+        mean_interval(values, resamples=resampling.resamples, seed=resampling.seed),
+        pairs.counts(name),
+        n_zero=int((values == 0).sum()),
+        caution=zeros_caution(f"{name}, {symbol}", values),
+    )
 
 
 def _drift_partition(drifts: Iterable[Drift]) -> Partition:

@@ -6,11 +6,19 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lm_eval_sensitivity.analysis.selection import (
+    PRIMARY_FILTER,
+    PRIMARY_METRIC,
+    PRIMARY_RUNGS,
+    RUNG_SETS,
+)
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.document import FORMATS, Document, render
+from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.runs.columns import FILTERS
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 
 
@@ -25,6 +33,47 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out what cannot be compared with the first run, instead of refusing",
     )
+
+
+def load_runs(folders: Sequence[Path], options: argparse.Namespace) -> Pairs:
+    """The runs in some folders, under the options of `add_run_options`."""
+    return load_pairs(
+        folders,
+        subset=options.subset,
+        ladder=options.ladder,
+        exclude_mismatched=options.exclude_mismatched,
+    )
+
+
+def add_selection_options(
+    parser: argparse.ArgumentParser, *, repeatable: bool, with_rungs: bool = True
+) -> None:
+    """Which numbers are read; a repeatable option is None until it is given, see `chosen`."""
+    each = [
+        ("--metric", PRIMARY_METRIC, "column of the pairs table, window included"),
+        ("--filter", PRIMARY_FILTER, " or ".join(FILTERS)),
+    ]
+    if with_rungs:
+        each.append(("--rungs", PRIMARY_RUNGS, f"one of {', '.join(RUNG_SETS)}"))
+    for option, default, words in each:
+        if repeatable:
+            parser.add_argument(
+                option, action="append", metavar="NAME", help=f"{words}; repeatable (default: {default})"
+            )
+        else:
+            parser.add_argument(
+                option, default=default, metavar="NAME", help=f"{words} (default: %(default)s)"
+            )
+
+
+def chosen(given: Sequence[str] | None, default: str) -> list[str]:
+    """The values of a repeatable option, each once, in the order given.
+
+    Example:
+        >>> chosen(None, "raw"), chosen(["raw", "answer", "raw"], "raw")
+        (['raw'], ['raw', 'answer'])
+    """
+    return list(dict.fromkeys(given or [default]))
 
 
 def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool = True) -> None:

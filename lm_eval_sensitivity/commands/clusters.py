@@ -9,7 +9,7 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.analysis import RUNG_SETS, Selection, Signature, signature
+from lm_eval_sensitivity.analysis import Selection, Signature, signature
 from lm_eval_sensitivity.analysis.cautions import bounds_note
 from lm_eval_sensitivity.analysis.clusters import (
     ALPHA,
@@ -24,7 +24,10 @@ from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRI
 from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
     add_run_options,
+    add_selection_options,
     add_statistics_options,
+    chosen,
+    load_runs,
     write,
 )
 from lm_eval_sensitivity.commands.result_parts import (
@@ -37,8 +40,7 @@ from lm_eval_sensitivity.commands.result_parts import (
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, Document, Format, ResultTable
 from lm_eval_sensitivity.report.document import FORMATS, Cell
-from lm_eval_sensitivity.runs import Pairs, load_pairs
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.runs import Pairs
 from lm_eval_sensitivity.stats import Cluster, Clusters, MaxT
 
 DESCRIPTION = """\
@@ -66,24 +68,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that was --output_path")
-    parser.add_argument(
-        "--metric",
-        action="append",
-        metavar="NAME",
-        help=f"column of the pairs table, window included; repeatable (default: {PRIMARY_METRIC})",
-    )
-    parser.add_argument(
-        "--filter",
-        action="append",
-        metavar="NAME",
-        help=f"{' or '.join(FILTERS)}; repeatable (default: {PRIMARY_FILTER})",
-    )
-    parser.add_argument(
-        "--rungs",
-        action="append",
-        metavar="NAME",
-        help=f"one of {', '.join(RUNG_SETS)}; repeatable (default: {PRIMARY_RUNGS})",
-    )
+    add_selection_options(parser, repeatable=True)
     parser.add_argument(
         "--alpha",
         type=float,
@@ -109,19 +94,14 @@ def run(options: argparse.Namespace) -> int:
     selections = [
         Selection(*each)
         for each in product(
-            dict.fromkeys(options.metric or [PRIMARY_METRIC]),
-            dict.fromkeys(options.filter or [PRIMARY_FILTER]),
-            dict.fromkeys(options.rungs or [PRIMARY_RUNGS]),
+            chosen(options.metric, PRIMARY_METRIC),
+            chosen(options.filter, PRIMARY_FILTER),
+            chosen(options.rungs, PRIMARY_RUNGS),
         )
     ]
     for selection in selections:
         check_metric(selection.metric)
-    pairs = load_pairs(
-        options.runs,
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+    pairs = load_runs(options.runs, options)
     analyses = [
         analyse_clusters(
             pairs.table,

@@ -7,16 +7,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.analysis import RUNG_SETS, Selection, Signature, signature
+from lm_eval_sensitivity.analysis import Selection, Signature, signature
 from lm_eval_sensitivity.analysis.cautions import bounds_note
 from lm_eval_sensitivity.analysis.compare import Comparison, RungDifference, Side, compare
 from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.plain import plain
-from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
     add_run_options,
+    add_selection_options,
     add_statistics_options,
+    load_runs,
     write,
 )
 from lm_eval_sensitivity.commands.chosen_runs import system_of
@@ -24,8 +25,7 @@ from lm_eval_sensitivity.commands.result_parts import runs_in_words
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report import Column, Document, ResultTable
-from lm_eval_sensitivity.runs import Pairs, load_pairs
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.runs import Pairs
 from lm_eval_sensitivity.stats import PairCounts, SignFlipTest
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
 
@@ -57,24 +57,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("first", type=Path, metavar="RUN_A", help="folder that was --output_path")
     parser.add_argument("second", type=Path, metavar="RUN_B", help="the other one")
-    parser.add_argument(
-        "--metric",
-        default=PRIMARY_METRIC,
-        metavar="NAME",
-        help="column of the pairs table, window included (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--filter",
-        default=PRIMARY_FILTER,
-        metavar="NAME",
-        help=f"{' or '.join(FILTERS)} (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rungs",
-        default=PRIMARY_RUNGS,
-        metavar="NAME",
-        help=f"one of {', '.join(RUNG_SETS)} (default: %(default)s)",
-    )
+    add_selection_options(parser, repeatable=False)
     parser.add_argument(
         "--margin",
         type=float,
@@ -95,12 +78,7 @@ def run(options: argparse.Namespace) -> int:
             f"`--margin {options.margin:g}` must be a share above 0 of the first system's mean, as in `--margin 0.25`."
         )
     selection = Selection(options.metric, options.filter, options.rungs)
-    pairs = load_pairs(
-        [options.first, options.second],
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+    pairs = load_runs([options.first, options.second], options)
     first, second = (system_of(pairs, folder).name for folder in (options.first, options.second))
     if first == second:
         raise InputError(f"Both folders hold the same system, {first}. Give runs of two systems.")

@@ -25,6 +25,7 @@ from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
     add_run_options,
     add_statistics_options,
+    load_runs,
     write,
 )
 from lm_eval_sensitivity.commands.chosen_runs import system_of
@@ -32,7 +33,7 @@ from lm_eval_sensitivity.commands.result_parts import runs_in_words
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, Document, ResultTable
-from lm_eval_sensitivity.runs import Pairs, System, load_pairs
+from lm_eval_sensitivity.runs import Pairs, System
 from lm_eval_sensitivity.runs.columns import FILTERS
 from lm_eval_sensitivity.stats import AxisContrast, Constants
 from lm_eval_sensitivity.stats.verdicts import ALIVE, percent
@@ -115,12 +116,7 @@ def run(options: argparse.Namespace) -> int:
     if not others:
         raise InputError("The reference is the only run. Give at least one other RUN to compare with it.")
     folders = [*([] if reference is None else [reference]), *others]
-    pairs = load_pairs(
-        folders,
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+    pairs = load_runs(folders, options)
     base = None if reference is None else system_of(pairs, reference)
     drifts = {} if base is None else measure_drifts(pairs, base, selection, options.embedder)
     if base is not None and not drifts:
@@ -178,8 +174,9 @@ def drift_document(found: Sweep, pairs: Pairs, signed: Signature) -> Document:
         if found.reference is None
         else f"Drift from {found.reference}: {about}"
     )
-    parts: list[ResultTable | str] = [_symbols(found), _sweep_table(found), *_verdicts_in_words(found)]
-    parts += _interval_cautions(found)
+    parts: list[ResultTable | str] = [_symbols(found), _sweep_table(found)]
+    parts += [f"Caution: {each}" for each in found.cautions]
+    parts += [*_verdicts_in_words(found), *_interval_cautions(found)]
     parts += [_constants_in_words(found), _numbers_table(found), _outputs_table(found, pairs.table)]
     if found.probe:
         parts.append(

@@ -16,7 +16,10 @@ from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRI
 from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
     add_run_options,
+    add_selection_options,
     add_statistics_options,
+    chosen,
+    load_runs,
     write,
 )
 from lm_eval_sensitivity.commands.result_parts import (
@@ -28,8 +31,7 @@ from lm_eval_sensitivity.commands.result_parts import (
 )
 from lm_eval_sensitivity.report import Column, Document, ResultTable
 from lm_eval_sensitivity.report.document import Cell
-from lm_eval_sensitivity.runs import Pairs, load_pairs
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.runs import Pairs
 
 EPILOG = """\
 examples:
@@ -59,18 +61,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that was --output_path")
-    parser.add_argument(
-        "--metric",
-        action="append",
-        metavar="NAME",
-        help=f"column of the pairs table, window included; repeatable (default: {PRIMARY_METRIC})",
-    )
-    parser.add_argument(
-        "--filter",
-        action="append",
-        metavar="NAME",
-        help=f"{' or '.join(FILTERS)}; repeatable (default: {PRIMARY_FILTER})",
-    )
+    add_selection_options(parser, repeatable=True, with_rungs=False)
     add_run_options(parser)
     add_statistics_options(parser, with_draws=False)
     add_output_options(parser)
@@ -79,22 +70,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load, make one heatmap per metric and filter, write."""
-    metrics = list(dict.fromkeys(options.metric or [PRIMARY_METRIC]))
-    filters = list(dict.fromkeys(options.filter or [PRIMARY_FILTER]))
+    metrics = chosen(options.metric, PRIMARY_METRIC)
+    filters = chosen(options.filter, PRIMARY_FILTER)
     for metric in metrics:
         check_metric(metric)
-    chosen = [Selection(metric, name) for metric, name in product(metrics, filters)]
-    pairs = load_pairs(
-        options.runs,
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+    selections = [Selection(metric, name) for metric, name in product(metrics, filters)]
+    pairs = load_runs(options.runs, options)
     heatmaps = [
         make_heatmap(
             pairs.table, each.metric, each.filter_name, resamples=options.resamples, seed=options.seed
         )
-        for each in chosen
+        for each in selections
     ]
     signed = signature(pairs, seed=options.seed, resamples=options.resamples, draws=0)
     write(heatmap_document(heatmaps, pairs, signed), options)

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lm_eval_sensitivity.commands.analysis_options import add_run_options, load_runs
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.runs.export import check_target, write_table
-from lm_eval_sensitivity.runs.load import Pairs, load_pairs
-from lm_eval_sensitivity.runs.shown import inert, shown_path
+from lm_eval_sensitivity.runs.load import Pairs
+from lm_eval_sensitivity.runs.shown import shown_path
 from lm_eval_sensitivity.runs.summary import coverage
 
 DESCRIPTION = """\
@@ -45,17 +47,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--output", "-o", type=Path, metavar="FILE", help="write the table: .parquet, .csv or .jsonl"
     )
-    parser.add_argument(
-        "--exclude-mismatched",
-        action="store_true",
-        help="leave out, with a sentence, what has another ladder, decoding or embedder than the first run",
-    )
-    parser.add_argument("--subset", metavar="NAME", help="take only tasks of this subset of the ladder")
-    parser.add_argument(
-        "--ladder",
-        metavar="PATH",
-        help="the ladder that was run, if not the packaged one: folder, file or Hub id",
-    )
+    add_run_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -65,12 +57,7 @@ def run(options: argparse.Namespace) -> int:
         check_target(options.output)
     if options.subset is not None and not options.subset.strip():
         raise InputError("`--subset` is blank; give the name of a subset of the ladder, such as 'mini'.")
-    pairs = load_pairs(
-        options.runs,
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+    pairs = load_runs(options.runs, options)
     if options.output is not None:
         write_table(pairs.table, options.output)
     text = as_text(pairs, width=shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns)

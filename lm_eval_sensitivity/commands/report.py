@@ -15,7 +15,7 @@ from lm_eval_sensitivity.analysis.drift import Sweep, sweep
 from lm_eval_sensitivity.analysis.heatmap import make_heatmap
 from lm_eval_sensitivity.analysis.profiles import rung_profiles, window_profiles
 from lm_eval_sensitivity.analysis.traces import read_traces
-from lm_eval_sensitivity.commands.analysis_options import add_run_options, add_statistics_options
+from lm_eval_sensitivity.commands.analysis_options import add_run_options, add_statistics_options, load_runs
 from lm_eval_sensitivity.commands.chosen_runs import system_of
 from lm_eval_sensitivity.commands.clusters import clusters_document
 from lm_eval_sensitivity.commands.drift import drift_document, measure_drifts
@@ -36,7 +36,7 @@ from lm_eval_sensitivity.report.figures import (
     two_axes,
 )
 from lm_eval_sensitivity.report.page import Folded, Part, Section, make_page
-from lm_eval_sensitivity.runs import Pairs, System, load_pairs
+from lm_eval_sensitivity.runs import Pairs, System
 
 PAGE = "index.html"
 FIGURES = (
@@ -120,12 +120,7 @@ def _load(options: argparse.Namespace) -> tuple[Pairs, System | None]:
     folder = options.reference
     # The reference may stand among the runs, too; it is loaded once.
     others = [each for each in options.runs if folder is None or each.resolve() != folder.resolve()]
-    pairs = load_pairs(
-        [*([] if folder is None else [folder]), *others],
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+    pairs = load_runs([*([] if folder is None else [folder]), *others], options)
     if folder is None:
         return pairs, None
     if len(pairs.systems) == 1:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.runs import load_reference
-from lm_eval_sensitivity.runs.shown import inert, one_line, shown_path
+from lm_eval_sensitivity.runs.shown import one_line, shown_path
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS
 
 if TYPE_CHECKING:

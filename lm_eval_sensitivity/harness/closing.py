@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.stats import Constants, judge_without_reference, partition_by_prompt
 from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
@@ -163,7 +164,7 @@ def _distances(notes: Sequence[PairNote]) -> list[str]:
     found = {name: float(np.mean(list(values.values()))) for name, values in means.items() if values}
     if not found:
         return []
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
+    shown = ", ".join(f"{name} {in_print(value)}" for name, value in found.items())
     return [f"Mean distance of answers over prompts: {shown}."]
 
 
@@ -177,7 +178,7 @@ def _warnings(notes: Sequence[PairNote]) -> list[str]:
     noise = float(np.mean(list(floor.values()))) if floor else math.nan
     if noise > 0:
         warnings.append(
-            f"Identical prompts already differ by {noise:.4f}: a distance up to that is noise, not sensitivity."
+            f"Identical prompts already differ by {in_print(noise)}: a distance up to that is noise, not sensitivity."
         )
     shared = sorted(set(harmless) & set(control))
     if shared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +13,43 @@ from lm_eval_sensitivity.ladder.schema import check_columns
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSON lines file; blank lines are skipped. Fields are checked by name only.
+    """Rows of a ladder file. Fields are checked by name only.
 
     Raises:
         InputError: not UTF-8, or a line is no JSON object with exactly the ladder's columns.
     """
     rows = []
-    # Not splitlines: it also cuts at U+2028, which JSON allows inside a text.
-    for number, line in enumerate(decode_utf8(read_limited(path), path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"`{path}`, line {number}"
-        try:
-            row = json.loads(line, object_pairs_hook=unique_fields)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{where} is not a JSON object: {str(error)[:200]}. Write one object per line."
-            ) from None
-        if not isinstance(row, dict):
-            raise InputError(
-                f"{where} holds a {type(row).__name__}, not a JSON object. Write one object per line."
-            )
+    for where, row in json_objects(decode_utf8(read_limited(path), path), path):
         check_columns(list(row), where)
         rows.append(row)
     return rows
 
 
-def unique_fields(items: list[tuple[str, Any]]) -> dict[str, Any]:
+def json_objects(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and the content of every line that is not blank.
+
+    Raises:
+        InputError: a line is no JSON object, or names a field twice.
+    """
+    # Not splitlines: it also cuts at U+2028, which JSON allows inside a text.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"`{path}`, line {number}"
+        try:
+            content = json.loads(line, object_pairs_hook=_unique_fields)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{where} is not a JSON object: {str(error)[:200]}. Write one object per line."
+            ) from None
+        if not isinstance(content, dict):
+            raise InputError(
+                f"{where} holds a {type(content).__name__}, not a JSON object. Write one object per line."
+            )
+        yield where, content
+
+
+def _unique_fields(items: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object as a dictionary; a repeated key is an error instead of a silent last one wins."""
     names = dict(items)
     if len(names) < len(items):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, decode_utf8, read_limited
-from lm_eval_sensitivity.ladder.jsonl import unique_fields
+from lm_eval_sensitivity.ladder.jsonl import json_objects
 from lm_eval_sensitivity.ladder.sources import (
     AUTHORED_EDITS,
     AuthoredPrompt,
@@ -329,21 +328,4 @@ def _csv_rows(text: str, path: Path) -> list[OwnRow]:
 
 
 def _json_rows(text: str, path: Path) -> list[OwnRow]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        place = f"`{path}`, line {number}"
-        try:
-            fields = json.loads(line, object_pairs_hook=unique_fields)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{place} is not a JSON object: {str(error)[:200]}. Write one object per line."
-            ) from None
-        if not isinstance(fields, dict):
-            raise InputError(
-                f'{place} holds a {type(fields).__name__}, not a JSON object. Write `{{"prompt": "..."}}`, one per '
-                "line."
-            )
-        rows.append(OwnRow(place, fields))
-    return rows
+    return [OwnRow(place, fields) for place, fields in json_objects(text, path)]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.runs.rung_run import RungRun
-from lm_eval_sensitivity.runs.shown import inert, shown, shown_path
+from lm_eval_sensitivity.runs.shown import shown, shown_path
 
 _WHY = {
     "ladder": "other prompts were asked",

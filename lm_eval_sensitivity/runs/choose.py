@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.runs.fields import Field
 from lm_eval_sensitivity.runs.files import RunFiles, read_results, scan_folder
 from lm_eval_sensitivity.runs.known_ladders import KnownLadders
 from lm_eval_sensitivity.runs.rung_run import RungRun, read_rung
-from lm_eval_sensitivity.runs.shown import inert, one_line, shown, shown_path
+from lm_eval_sensitivity.runs.shown import one_line, shown, shown_path
 from lm_eval_sensitivity.runs.stamp import Stamp, read_stamp, sensitivity_tasks
 
 

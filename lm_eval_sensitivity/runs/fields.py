@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.packing import unpack
-from lm_eval_sensitivity.runs.shown import inert, shown
+from lm_eval_sensitivity.runs.shown import shown
 
 LONGEST_TEXT = 2_000
 """Characters of a name, an id or a reason; outputs and prompts are not read through `text`."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from lm_eval_sensitivity.runs.shown import inert
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.runs.stamp import Stamp
 
 _LONGEST_NAME = 80

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.runs.files import RunFiles, find_runs, read_results, read_samples
-from lm_eval_sensitivity.runs.shown import inert, shown_path
+from lm_eval_sensitivity.runs.shown import shown_path
 from lm_eval_sensitivity.runs.stamp import DETECTED
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lm_eval_sensitivity.inert import inert
+
 _LONGEST = 80
 _LONGEST_PATH = 600
 _LONGEST_MESSAGE = 2_000
@@ -49,13 +51,3 @@ def one_line(error: Exception) -> str:
     """
     text = str(error)
     return inert(text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "...")
-
-
-def inert(text: str) -> str:
-    """A text on one line, with every unprintable character escaped.
-
-    Example:
-        >>> print(inert("two\\nlines"))
-        two\\nlines
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -67,6 +67,12 @@ def test_a_rung_that_was_not_run_has_no_number() -> None:
     assert "positive control" not in words
 
 
+def test_a_number_that_is_not_zero_never_reads_as_zero() -> None:
+    words = said(notes({**LEVELS, "identical": 1e-9}))
+    assert "(noise floor) <0.0001" in words
+    assert "differ by <0.0001" in words
+
+
 def test_noise_is_named() -> None:
     assert "Identical prompts already differ by 0.0500" in said(notes({**LEVELS, "identical": 0.05}))
 
