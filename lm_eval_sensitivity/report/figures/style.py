@@ -239,9 +239,12 @@ def _adopt(element: ElementTree.Element, prefix: str) -> None:
 
 
 def page_rules() -> str:
-    """Rules for a style sheet, by which drawn colours follow the page; a reader without them sees the light ones."""
+    """Rules for a style sheet, by which drawn colours follow the page; a reader without them sees the light ones.
+
+    They name no ancestor: a marker is drawn by `<use>`, in a tree of its own that `svg [...]` does not reach.
+    """
     return "\n".join(
-        f'svg [style*="{paint}: {colour}"], svg [{paint}="{colour}"] {{ {paint}: var({variable}) !important; }}'
+        f'[style*="{paint}: {colour}"], [{paint}="{colour}"] {{ {paint}: var({variable}) !important; }}'
         for colour, variable in VARIABLES.items()
         for paint in ("fill", "stroke")
     )

@@ -92,6 +92,9 @@ def test_every_colour_of_lines_follows_the_page(pairs: Pairs) -> None:
     """Fills of heatmap cells and the letters on them are data, and stay."""
     rules = page_rules()
     assert all(f"fill: {colour}" in rules and f"stroke: {colour}" in rules for colour in VARIABLES)
+    # Markers are clones below `<use>`: a rule that names an ancestor leaves them dark on a dark page.
+    selectors = [each.strip() for line in rules.splitlines() for each in line.split("{")[0].split(",")]
+    assert selectors and all(re.fullmatch(r"\[[^\]]+\]", each) for each in selectors)
     picture = clusters.picture(analyse_clusters(pairs.table, Selection(), draws=99, **QUICK))
     assert isinstance(picture, Picture)
     assert set(re.findall(r"#[0-9a-f]{6}\b", render(picture, "").inline)) <= set(VARIABLES)
