@@ -1,8 +1,11 @@
 """Detect a scaffold that no table knows: what a system's outputs to unrelated prompts share at their start.
 
 Formula: with word-prefixes q (a beginning of an output that ends where one of its words ends), the
-preamble is the longest q that at least `min_share` of all outputs begin with. Source: none, this
-project's own; it is the text counterpart of a longest common prefix with tolerance for outliers.
+preamble is, among all q that at least `min_share` of all outputs begin with, the one with the largest
+(outputs that begin with q) x (words of q), the longer one of equals. Merely the longest q would take the
+first word of the answers with it where most of them happen to begin with "The", and would then miss the
+preamble of the others. Source: none, this project's own; it is the text counterpart of a longest common
+prefix with tolerance for outliers.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lm_eval_sensitivity.errors import InputError
 
@@ -44,7 +48,7 @@ def detect_shared_preamble(
     min_characters: int = 20,
     min_rest_share: float = 0.05,
 ) -> SharedPreamble | None:
-    """The longest beginning, in whole words, that most outputs of unrelated prompts have in common.
+    """The beginning, in whole words, that most outputs of unrelated prompts have in common.
 
     Pass one output per prompt, and only outputs in which `find_answer` sees no scaffold: variants of
     one prompt share their start for a good reason, and known delimiters are the table's business.
@@ -82,7 +86,7 @@ def detect_shared_preamble(
     # 1e-9: 0.56 of 25 outputs is 14 of them, although the product is 14.000000000000002.
     n_needed = max(1, math.ceil(min_share * len(texts) - 1e-9))
     by_words = sorted(_WORD.findall(text) for text in texts)
-    shared = _longest_shared_words(by_words, n_needed)
+    shared = _most_shared_words(by_words, n_needed)
     text = "".join(shared)
     if len(shared) < min_words or len(text) < min_characters:
         return None
@@ -113,23 +117,30 @@ def _checked_texts(
     return list(outputs.values() if isinstance(outputs, Mapping) else outputs)
 
 
-def _longest_shared_words(by_words: list[list[str]], n_needed: int) -> list[str]:
-    """The longest list of first words that `n_needed` of the sorted word lists have in common.
+def _most_shared_words(by_words: list[list[str]], n_needed: int) -> list[str]:
+    """Of the first words that at least `n_needed` of the sorted word lists share, the best by lists x words.
 
-    Lists with a common beginning stand together once sorted, and whatever the first and the last of
-    a window share, all between them share. Each window compares two lists, so the cost is linear in
-    the total number of words.
+    Lists with a common beginning stand together once sorted, and a window of them shares what the neighbours
+    in it share at least.
     """
-    longest: list[str] = []
-    for first, last in zip(by_words, by_words[n_needed - 1 :], strict=False):
-        n_common = 0
-        for word, other in zip(first, last, strict=False):
-            if word != other:
-                break
-            n_common += 1
-        if n_common > len(longest):
-            longest = first[:n_common]
-    return longest
+    shared_with_next = [_n_common(first, second) for first, second in pairwise(by_words)]
+    best, chosen = (0, 0), by_words[0][:0]
+    for start in range(len(by_words) - n_needed + 1):
+        n_words = min(shared_with_next[start : start + n_needed - 1], default=len(by_words[start]))
+        for end in range(start + n_needed, len(by_words) + 1):
+            if end > start + n_needed:
+                n_words = min(n_words, shared_with_next[end - 2])
+            if n_words and (score := ((end - start) * n_words, n_words)) > best:
+                best, chosen = score, by_words[start][:n_words]
+    return chosen
+
+
+def _n_common(first: Sequence[str], second: Sequence[str]) -> int:
+    """First words that two lists share."""
+    return next(
+        (n for n, (word, other) in enumerate(zip(first, second, strict=False)) if word != other),
+        min(len(first), len(second)),
+    )
 
 
 def _is_collapse(rests: list[str], min_rest_characters: float) -> bool:

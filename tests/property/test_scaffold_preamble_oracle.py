@@ -26,7 +26,7 @@ def begins_with_words(text: str, beginning: str) -> bool:
 
 
 def by_definition(outputs: list[str], min_share: Fraction, min_words: int, min_characters: int):
-    """(text, number sharing) of the longest beginning in whole words that enough outputs have; or None."""
+    """(text, number sharing) of the beginning with the most outputs x words that enough outputs have; or None."""
     beginnings = {text[:end] for text in outputs for end in range(1, len(text) + 1)}
     found: dict[str, list[str]] = {}
     for beginning in beginnings:
@@ -35,13 +35,13 @@ def by_definition(outputs: list[str], min_share: Fraction, min_words: int, min_c
             found[beginning] = sharing
     if not found:
         return None
-    longest = max(found, key=len)
-    rests = [text[len(longest) :].rstrip() for text in found[longest]]
+    best = max(found, key=lambda text: (len(found[text]) * len(text.split()), len(text)))
+    rests = [text[len(best) :].rstrip() for text in found[best]]
     n_nothing = sum(not any(character.isalnum() for character in rest) for rest in rests)
     n_same = max(rests.count(rest) for rest in rests)
-    if len(longest.split()) < min_words or len(longest) < min_characters:
+    if len(best.split()) < min_words or len(best) < min_characters:
         return None
-    return None if max(n_nothing, n_same) * 2 > len(rests) else (longest, len(rests))
+    return None if max(n_nothing, n_same) * 2 > len(rests) else (best, len(rests))
 
 
 @given(

@@ -124,3 +124,15 @@ def test_mistakes_are_refused_in_words(arguments: dict[str, object], message: st
         detect_shared_preamble(**arguments)
     assert str(error.value).startswith(message)
     assert "accepted: " in str(error.value)
+
+
+def test_answers_that_mostly_begin_with_the_same_word_do_not_lengthen_the_preamble() -> None:
+    """The word belongs to the answers; with it, the output that begins otherwise would keep its preamble."""
+    preamble = "Let me look at what is asked before I answer it, step by step."
+    subjects = ("river", "baker", "queen", "judge", "whale", "train", "vaccine", "violin")
+    answers = [f"the {subject} is what it is about." for subject in subjects] + [
+        "a star is what it is about."
+    ]
+    found = detect_shared_preamble([f"{preamble} {answer}" for answer in answers])
+    assert found is not None
+    assert (found.text, found.n_sharing, found.n_outputs) == (preamble, 9, 9)
