@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
+from lm_eval_sensitivity.analysis.noise import NOISE_RUNG, above_the_floor
 from lm_eval_sensitivity.analysis.numbers import in_print
+from lm_eval_sensitivity.analysis.prompt_ends import PROMPT_END_METRICS, SAME_PROMPT_END_NATS, parted_in
 from lm_eval_sensitivity.analysis.selection import Selection
+from lm_eval_sensitivity.analysis.windows import (
+    OUTPUT_SHARE,
+    WINDOW_SHARE,
+    dominated_windows,
+    outputs_of,
+    window_in_words,
+)
 from lm_eval_sensitivity.metrics.catalogue import is_distance
-from lm_eval_sensitivity.stats import MIN_PROMPTS, MaxT, Partition
+from lm_eval_sensitivity.stats import MIN_PROMPTS, RESAMPLES, MaxT, Partition, ReducedVerdict
 from lm_eval_sensitivity.stats.partition import ABSENT
 from lm_eval_sensitivity.stats.sample import has_spread
+from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.analysis.clusters import SystemMean
@@ -33,6 +44,8 @@ def cautions(
     *,
     absent: Sequence[str],
     alpha: float,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> tuple[str, ...]:
     """All sentences that apply to one selection, what makes means incomparable first.
 
@@ -44,6 +57,8 @@ def cautions(
         tests: of all contrasts; None for a system alone.
         absent: systems without a pair in the selection.
         alpha: family-wise error of the clusters.
+        resamples: of each bound.
+        seed: of the resamples.
     """
     names = [each.system for each in systems]
     zeros = (zeros_caution(f"{name}, mean", pairs.system(name)) for name in names)
@@ -51,8 +66,17 @@ def cautions(
         *(f"{name} has no pair on these rungs and is left out." for name in absent),
         *rung_cautions(table, selection, names),
         *coverage_cautions(pairs, names),
+        *collapse_cautions({each.system: each.life for each in systems}),
         *_few_prompts(systems, tests, alpha),
-        *_at_the_noise_floor(selection, systems),
+        *noise_cautions(
+            table,
+            selection,
+            {each.system: (each.interval.estimate, each.noise.mean) for each in systems},
+            resamples=resamples,
+            seed=seed,
+        ),
+        *window_cautions(table, selection, names),
+        *prompt_end_cautions(table, selection.metric, selection.rungs, names),
         *(sentence for sentence in zeros if sentence),
         *unknown_audits(table, selection),
         *parting_cautions(selection.metric),
@@ -109,6 +133,97 @@ def coverage_cautions(pairs: Partition, names: Sequence[str]) -> tuple[str, ...]
         f"{shares[least]:.0%} of {least}. Means beside each other are over different pairs; a contrast is over shared "
         "pairs only.",
     )
+
+
+def collapse_cautions(life: Mapping[str, ReducedVerdict | None]) -> Iterator[str]:
+    """A sentence for every system that another request moves no further than a harmless edit.
+
+    Args:
+        life: by system, from `life_signs`.
+    """
+    for name, verdict in life.items():
+        if verdict is not None and verdict.label == LIFELESS:
+            more = percent(verdict.constants.k_harmless)
+            yield (
+                f"{name}: {LIFELESS.upper()}. Another request moves its output not {more} further than a harmless "
+                "edit does: its low distance is no stability."
+            )
+
+
+def noise_cautions(
+    table: pa.Table,
+    selection: Selection,
+    numbers: Mapping[str, tuple[float, float]],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Iterator[str]:
+    """A sentence for every system whose distance is not reliably above its noise floor, prompt by prompt.
+
+    Args:
+        table: from `load_pairs`.
+        selection: which numbers.
+        numbers: by system, its mean and its noise floor; NaN where there is none.
+        resamples: of each bound.
+        seed: of the resamples.
+    """
+    measured = [name for name, both in numbers.items() if not any(math.isnan(number) for number in both)]
+    if selection.rung_set == NOISE_RUNG or not measured:
+        return
+    above = above_the_floor(table, selection, measured, resamples=resamples, seed=seed)
+    for name, found in above.items():
+        mean, floor = (in_print(number) for number in numbers[name])
+        if found.bounds.n < MIN_PROMPTS:
+            yield (
+                f"{name}: its mean {mean} cannot be held against its noise floor {floor}: only {found.bounds.n} "
+                "prompts have both."
+            )
+        elif found.sign != "+":
+            yield (
+                f"{name}: its mean {mean} is within the noise floor {floor}, not reliably above it prompt by prompt: "
+                "it is no sensitivity."
+            )
+
+
+def window_cautions(table: pa.Table, selection: Selection, names: Iterable[str]) -> Iterator[str]:
+    """A sentence for every system of which the selected window shows the scaffold rather than the answer.
+
+    Args:
+        table: from `load_pairs`.
+        selection: only the filter raw shows a scaffold, and a prompt end has no window.
+        names: display names.
+    """
+    if selection.filter_name != "raw" or selection.metric in PROMPT_END_METRICS:
+        return
+    for name in names:
+        if dominated_windows(outputs_of(table, selection, name), [selection.window]):
+            yield (
+                f"{name}: scaffold dominates this window ({window_in_words(selection.window)}): in at least "
+                f"{percent(OUTPUT_SHARE)} of its outputs more than {percent(WINDOW_SHARE)} of the tokens stand before "
+                "the answer. Take the filter answer."
+            )
+
+
+def prompt_end_cautions(
+    table: pa.Table, metric: str, rungs: Sequence[str], names: Iterable[str]
+) -> Iterator[str]:
+    """A sentence for every system whose outputs part where a metric of the prompt end sees nothing.
+
+    Args:
+        table: from `load_pairs`.
+        metric: only those of the prompt end are blind to the rest.
+        rungs: of the pairs.
+        names: display names.
+    """
+    if metric not in PROMPT_END_METRICS:
+        return
+    for name in names:
+        n_parted, n_agreeing = parted_in(table, rungs, name)
+        if n_parted:
+            yield (
+                f"{name}: prompt-end metrics: {n_parted} of {n_agreeing} pairs whose prompt-end distributions agree "
+                f"(js_distance below {SAME_PROMPT_END_NATS:g} nats) still part later."
+            )
 
 
 def parting_cautions(metric: str) -> tuple[str, ...]:
@@ -200,15 +315,3 @@ def _few_prompts(systems: Sequence[SystemMean], tests: MaxT | None, alpha: float
             f"{untested} of {len(tests.contrasts)} contrasts could not be tested: the two systems share fewer than "
             f"{MIN_PROMPTS} scored prompts. Where such two share a cluster, nothing was compared."
         )
-
-
-def _at_the_noise_floor(selection: Selection, systems: Sequence[SystemMean]) -> Iterator[str]:
-    if selection.rung_set == "identical":
-        return
-    for each in systems:
-        mean, floor = each.interval.estimate, each.noise.mean
-        if mean <= floor:  # a floor that there is not is NaN
-            yield (
-                f"{each.system}: its mean {in_print(mean)} lies at or below its noise floor {in_print(floor)}: what "
-                "these edits do cannot be told from what repeating the same prompt does."
-            )

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.analysis.cautions import cautions, zeros_caution
+from lm_eval_sensitivity.analysis.life import life_signs
+from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
 from lm_eval_sensitivity.analysis.selection import Selection, partition
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics.catalogue import is_distance
@@ -25,6 +27,7 @@ from lm_eval_sensitivity.stats import (
     MaxT,
     PairCounts,
     Partition,
+    ReducedVerdict,
     contrast_table,
     detectable_difference,
     difference_interval,
@@ -35,7 +38,6 @@ from lm_eval_sensitivity.stats import (
 
 ALPHA = 0.05
 POWER = 0.8
-NOISE_RUNG = "identical"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ class SystemMean:
     noise: NoiseFloor
     letters: tuple[str, ...]
     """Its clusters; empty for a system alone, or one that could not be tested."""
+    life: ReducedVerdict | None = None
+    """Whether it responds to meaning, in the primary metric under the same filter; None where that was not
+    measured."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def analyse_clusters(
     tests = max_t_test(contrasted, alpha=alpha, draws=draws, seed=seed) if contrasted.contrasts else None
     clusters = find_clusters(tests, alpha=alpha) if tests else None
     floors = noise_floors(table, selection, resamples=resamples, seed=seed)
+    life = life_signs(table, selection.filter_name, pairs.systems, resamples=resamples, seed=seed)
     systems = tuple(
         SystemMean(
             system=name,
@@ -178,6 +184,7 @@ def analyse_clusters(
             counts=pairs.counts(name),
             noise=floors[name],
             letters=clusters.letters.get(name, ()) if clusters else (),
+            life=life[name],
         )
         for name in pairs.systems
     )
@@ -190,7 +197,17 @@ def analyse_clusters(
         tests=tests,
         clusters=clusters,
         detectable=_detectable(contrasted, tests, alpha) if tests else None,
-        cautions=cautions(table, selection, systems, pairs, tests, absent=absent, alpha=alpha),
+        cautions=cautions(
+            table,
+            selection,
+            systems,
+            pairs,
+            tests,
+            absent=absent,
+            alpha=alpha,
+            resamples=resamples,
+            seed=seed,
+        ),
         alpha=alpha,
         resamples=resamples,
         draws=draws,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,14 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.analysis.cautions import (
+    collapse_cautions,
     coverage_cautions,
+    noise_cautions,
     parting_cautions,
+    prompt_end_cautions,
     rung_cautions,
     unknown_audits,
+    window_cautions,
     zeros_caution,
 )
 from lm_eval_sensitivity.analysis.clusters import NoiseFloor, noise_floors
 from lm_eval_sensitivity.analysis.every_system import partition_of_all
+from lm_eval_sensitivity.analysis.life import life_signs
+from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
 from lm_eval_sensitivity.analysis.selection import Selection
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.stats import (
@@ -45,7 +51,6 @@ from lm_eval_sensitivity.types import RUNGS
 
 N_DRIVERS = 5
 """Prompts, and edits, that are shown for driving the difference."""
-NOISE_RUNG = "identical"
 
 
 @dataclass(frozen=True)
@@ -190,10 +195,11 @@ def compare(
         return Side(name, mean, pairs.counts(name), floors[name])
 
     rungs = _rungs(table, first, second, selection, resamples=resamples, draws=draws, seed=seed)
+    sides = side(first, contrast.second_means), side(second, contrast.first_means)
     return Comparison(
         selection=selection,
-        first=side(first, contrast.second_means),
-        second=side(second, contrast.first_means),
+        first=sides[0],
+        second=sides[1],
         difference=_interval(contrast.differences, first > second, resamples=resamples, seed=seed),
         test=sign_flip_test(contrast.differences, draws=draws, seed=seed),
         equivalence=equivalence_test(
@@ -213,6 +219,7 @@ def compare(
         cautions=(
             *rung_cautions(table, selection, (first, second)),
             *coverage_cautions(pairs, (first, second)),
+            *_of_the_sides(table, selection, sides, resamples=resamples, seed=seed),
             *_zeros("", contrast, first, second),
             *unknown_audits(table, selection),
             *parting_cautions(selection.metric),
@@ -232,6 +239,19 @@ def _interval(differences: Floats, turned: bool, *, resamples: int, seed: int) -
     if not turned:
         return found
     return replace(found, estimate=0.0 - found.estimate, lower=-found.upper, upper=-found.lower)
+
+
+def _of_the_sides(
+    table: pa.Table, selection: Selection, sides: tuple[Side, Side], *, resamples: int, seed: int
+) -> Iterator[str]:
+    """What could fake the number of one of the two by itself."""
+    names = [side.system for side in sides]
+    numbers = {side.system: (side.mean.estimate, side.noise.mean) for side in sides}
+    life = life_signs(table, selection.filter_name, names, resamples=resamples, seed=seed)
+    yield from collapse_cautions(life)
+    yield from noise_cautions(table, selection, numbers, resamples=resamples, seed=seed)
+    yield from window_cautions(table, selection, names)
+    yield from prompt_end_cautions(table, selection.metric, selection.rungs, names)
 
 
 def _zeros(where: str, contrast: Contrast, first: str, second: str) -> tuple[str, ...]:

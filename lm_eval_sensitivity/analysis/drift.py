@@ -6,12 +6,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 
-from lm_eval_sensitivity.analysis.cautions import coverage_cautions, rung_cautions, zeros_caution
+from lm_eval_sensitivity.analysis.cautions import (
+    coverage_cautions,
+    rung_cautions,
+    window_cautions,
+    zeros_caution,
+)
 from lm_eval_sensitivity.analysis.drift_distance import Drift
 from lm_eval_sensitivity.analysis.every_system import partition_of_all, with_systems
+from lm_eval_sensitivity.analysis.life import CONTROL, HARMLESS, signs_of_life, silent_share
 from lm_eval_sensitivity.analysis.selection import Selection
 from lm_eval_sensitivity.stats import (
     RESAMPLES,
@@ -23,16 +28,13 @@ from lm_eval_sensitivity.stats import (
     ReducedVerdict,
     Verdict,
     judge,
-    judge_without_reference,
     mean_interval,
     partition_by_prompt,
     two_axes,
 )
-from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
-from lm_eval_sensitivity.stats.sample import Floats
 from lm_eval_sensitivity.stats.verdicts import INVALID_PROBE, RULES, UNDETERMINED, too_silent
 
-HARMLESS, CONTROL, IDENTICAL = "meaning_preserving", "positive_control", "identical"
+IDENTICAL = "identical"
 LIFE = ("RESPONSIVE", "STABLE", "DRIFTED")
 """Labels of a system that is alive."""
 
@@ -148,6 +150,7 @@ def sweep(
         (
             *rung_cautions(table, replace(selection, rung_set=HARMLESS), order),
             *coverage_cautions(harmless, order),
+            *window_cautions(table, replace(selection, rung_set=HARMLESS), order),
         ),
         used,
         seed,
@@ -179,16 +182,15 @@ def _placement(
     verdict, reduced, silent = None, None, math.nan
     settings = {"resamples": resampling.resamples, "seed": resampling.seed}
     if reference is None:
-        means = _on_the_same_prompts(tables.control, tables.harmless, name)
-        silent = _silent_share((tables.harmless, tables.control), name)
-        reduced = judge_without_reference(
-            *means, silent_share=silent, constants=resampling.constants, **settings
+        silent = silent_share((tables.harmless, tables.control), name)
+        reduced = signs_of_life(
+            tables.harmless, tables.control, name, constants=resampling.constants, **settings
         )
     elif name != reference:
         axes = two_axes(
             tables.harmless, tables.control, tables.identical, tables.drift, system=name, reference=reference
         )
-        silent = _silent_share((tables.harmless, tables.control), name, reference)
+        silent = silent_share((tables.harmless, tables.control), name, reference)
         verdict = _unless_silent(judge(axes, constants=resampling.constants, **settings), silent)
     return Placement(
         system=name,
@@ -226,29 +228,6 @@ def _drift_partition(drifts: Iterable[Drift]) -> Partition:
 
 def _nothing() -> Partition:
     return partition_by_prompt([], [], [], [])
-
-
-def _on_the_same_prompts(first: Partition, second: Partition, name: str) -> tuple[Floats, Floats]:
-    """[prompt] means of one system in two tables, lined up; NaN where a prompt is missing in one."""
-    prompts = sorted({*first.prompts, *second.prompts})
-    columns = (
-        dict(zip(table.prompts, table.system(name).tolist(), strict=True)) for table in (first, second)
-    )
-    a, b = (np.array([column.get(prompt, math.nan) for prompt in prompts]) for column in columns)
-    return a, b
-
-
-def _silent_share(tables: Sequence[Partition], name: str, reference: str | None = None) -> float:
-    """The larger of the shares on harmless edits and on the positive control."""
-    shares = []
-    for table in tables:
-        ours = table.status[:, :, table.systems.index(name)]
-        comparable = (ours == SCORED) | (ours == UNSCORED)
-        if reference is not None:
-            comparable &= table.status[:, :, table.systems.index(reference)] == SCORED
-        if comparable.any():
-            shares.append(float((comparable & (ours == UNSCORED)).sum() / comparable.sum()))
-    return max(shares, default=math.nan)
 
 
 def _unless_silent(verdict: Verdict, silent: float) -> Verdict:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from lm_eval_sensitivity.analysis.selection import Selection
 from lm_eval_sensitivity.embedder import DEFAULT_MODEL, TextDistances, load_embedder
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.runs import ReferenceOutput, System, base_outputs, missing_drift
+from lm_eval_sensitivity.runs import Pairs, ReferenceOutput, System, base_outputs, missing_drift
 from lm_eval_sensitivity.runs.columns import DRIFT
 from lm_eval_sensitivity.runs.shown import one_line, shown
 
@@ -61,12 +62,35 @@ def measure_drift(
             reason of every prompt.
     """
     if system.reference == reference.fingerprint and selection.metric == WHOLE_TEXT_METRIC:
-        return _recorded(table, system, reference, selection)
+        return recorded_drift(table, system.name, reference.fingerprint, selection.filter_name)
     try:
         return _recomputed(table, system, reference, selection, distances())
     except InputError as error:
         missing = dict.fromkeys(_prompts(table, system.name), "not measured")
         return Drift(system.name, {}, missing, "not measured", one_line(error))
+
+
+def measure_drifts(
+    pairs: Pairs, reference: System, selection: Selection, embedder: str | None
+) -> dict[str, Drift]:
+    """Drift of every system but the reference, by name.
+
+    Args:
+        pairs: the runs.
+        reference: one of their systems.
+        selection: metric and filter.
+        embedder: of the runs, where it is not the default one.
+    """
+
+    @cache
+    def distances() -> TextDistances:
+        return find_distances(reference.embedder, embedder)
+
+    return {
+        system.name: measure_drift(pairs.table, system, reference, selection, distances)
+        for system in pairs.systems
+        if system is not reference
+    }
 
 
 def check_drift_metric(selection: Selection) -> None:
@@ -113,13 +137,19 @@ def find_distances(recorded: Mapping[str, Any], name: str | None) -> TextDistanc
     return TextDistances(lambda: embedder)
 
 
-def _recorded(table: pa.Table, system: System, reference: System, selection: Selection) -> Drift:
-    rows = table.filter(
-        pc.and_(pc.equal(table["name"], system.name), pc.equal(table["filter"], selection.filter_name))
-    )
+def recorded_drift(table: pa.Table, name: str, reference: str, filter_name: str) -> Drift:
+    """Drift of a system as its run measured it.
+
+    Args:
+        table: from `load_pairs`.
+        name: display name of the system.
+        reference: fingerprint of the system that its run measured drift from.
+        filter_name: `raw` or `answer`.
+    """
+    rows = table.filter(pc.and_(pc.equal(table["name"], name), pc.equal(table["filter"], filter_name)))
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
-    columns = (rows[name].to_pylist() for name in ("prompt_id", DRIFT, f"missing_{DRIFT}"))
+    columns = (rows[column].to_pylist() for column in ("prompt_id", DRIFT, f"missing_{DRIFT}"))
     for prompt, value, reason in zip(*columns, strict=True):
         # A prompt's base output is the same in every pair; the mildest rung that has it speaks.
         if value is not None:
@@ -127,8 +157,8 @@ def _recorded(table: pa.Table, system: System, reference: System, selection: Sel
         else:
             missing.setdefault(prompt, reason)
     lacking = {prompt: reason for prompt, reason in missing.items() if prompt not in values}
-    source = f"measured in its run, against the run with the fingerprint {reference.fingerprint}"
-    return Drift(system.name, values, lacking, source)
+    source = f"measured in its run, against the run with the fingerprint {reference}"
+    return Drift(name, values, lacking, source)
 
 
 def _recomputed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.analysis.selection import Selection, partition
 from lm_eval_sensitivity.stats import Partition, partition_by_prompt
+from lm_eval_sensitivity.stats.sample import Floats
 
 
 def partition_of_all(table: pa.Table, selection: Selection, systems: Sequence[str]) -> Partition:
@@ -47,3 +49,20 @@ def with_systems(found: Partition, systems: Sequence[str]) -> Partition:
     values.setflags(write=False)
     status.setflags(write=False)
     return replace(found, systems=names, values=values, status=status)
+
+
+def on_the_same_prompts(first: Partition, second: Partition, name: str) -> tuple[Floats, Floats]:
+    """[prompt] means of one system in two tables, lined up; NaN where a prompt is missing in one.
+
+    Example:
+        >>> first = partition_by_prompt(["a", "b"], ["x", "x"], ["m", "m"], [0.1, 0.2])
+        >>> second = partition_by_prompt(["b"], ["y"], ["m"], [0.3])
+        >>> [values.tolist() for values in on_the_same_prompts(first, second, "m")]
+        [[0.1, 0.2], [nan, 0.3]]
+    """
+    prompts = sorted({*first.prompts, *second.prompts})
+    columns = (
+        dict(zip(table.prompts, table.system(name).tolist(), strict=True)) for table in (first, second)
+    )
+    a, b = (np.array([column.get(prompt, math.nan) for prompt in prompts]) for column in columns)
+    return a, b

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.analysis.cautions import parting_cautions, unknown_audits
+from lm_eval_sensitivity.analysis.cautions import (
+    parting_cautions,
+    prompt_end_cautions,
+    unknown_audits,
+    window_cautions,
+)
 from lm_eval_sensitivity.analysis.selection import Selection, partition
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
@@ -89,6 +94,8 @@ def make_heatmap(
             edits.append((rung, edit))
             one = _one_edit(pairs, edit)
             cells += [_cell(one, rung, edit, system, resamples, seed) for system in systems]
+    cautions |= dict.fromkeys(window_cautions(table, Selection(metric, filter_name), systems))
+    cautions |= dict.fromkeys(prompt_end_cautions(table, metric, RUNGS[1:], systems))  # all but identical
     return Heatmap(metric, filter_name, systems, tuple(edits), tuple(cells), tuple(cautions), resamples, seed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from lm_eval_sensitivity.analysis.clusters import (
     analyse_clusters,
     check_metric,
 )
-from lm_eval_sensitivity.analysis.numbers import in_print
+from lm_eval_sensitivity.analysis.life import alive_in_a_cell
 from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.commands.analysis_options import (
     add_output_options,
@@ -39,9 +39,16 @@ from lm_eval_sensitivity.commands.result_parts import (
 )
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, Document, Format, ResultTable
+from lm_eval_sensitivity.report.cluster_words import (
+    clusters_in_words,
+    detectable_in_words,
+    family_in_words,
+    reasons_in_words,
+)
 from lm_eval_sensitivity.report.document import FORMATS, Cell
 from lm_eval_sensitivity.runs import Pairs
-from lm_eval_sensitivity.stats import Cluster, Clusters, MaxT
+from lm_eval_sensitivity.stats import Constants
+from lm_eval_sensitivity.stats.verdicts import percent
 
 DESCRIPTION = """\
 Group systems by what the data can tell apart. Systems in one cluster are not distinguishable, which is not the same
@@ -148,10 +155,10 @@ def _parts(analysis: ClusterAnalysis, *, pairwise: bool) -> Iterator[ResultTable
     yield _systems_table(analysis)
     # Before the clusters: some of these sentences say what must not be read out of the table.
     yield from (f"Caution: {sentence}" for sentence in analysis.cautions)
-    yield from _cluster_paragraphs(analysis)
+    yield from clusters_in_words(analysis)
     if analysis.tests is not None:
-        yield _family_in_words(analysis)
-        yield _detectable_in_words(analysis)
+        yield family_in_words(analysis)
+        yield detectable_in_words(analysis)
         reading: tuple[Format, ...] = ("table", "markdown") if pairwise else ("markdown",)
         yield from _matrix(analysis, reading)
         yield _contrasts_table(analysis, FORMATS if pairwise else ("markdown", "csv", "json"))
@@ -174,6 +181,7 @@ def _systems_table(analysis: ClusterAnalysis) -> ResultTable:
         Column("unscored", 0),
         Column("noise floor", 4),
         Column("noise prompts", 0),
+        Column("alive"),
         Column("clusters"),
     )
     rows = tuple(
@@ -188,6 +196,7 @@ def _systems_table(analysis: ClusterAnalysis) -> ResultTable:
             each.counts.n_unscored,
             each.noise.mean,
             each.noise.n_prompts,
+            alive_in_a_cell(each.life),
             ", ".join(each.letters) or None,
         )
         for each in analysis.systems
@@ -196,8 +205,11 @@ def _systems_table(analysis: ClusterAnalysis) -> ResultTable:
         "mean: over prompts, every edit of a prompt with the same weight; lower, upper: 95 % bootstrap-t interval over "
         "prompts, if not said otherwise below; noise floor: mean of the identical rung. Systems in the order of their "
         "names.",
+        "Alive: whether the positive control moves a system's output reliably more than "
+        f"{percent(Constants().k_harmless)} further than "
+        "harmless edits do, in cosine_distance under this filter; - where that was not measured.",
         bounds_note(analysis.selection.metric),
-        *_reasons(analysis.systems),
+        *reasons_in_words(analysis.systems),
     ]
     return ResultTable(
         _name("systems", analysis),
@@ -205,111 +217,6 @@ def _systems_table(analysis: ClusterAnalysis) -> ResultTable:
         columns,
         rows,
         " ".join(filter(None, notes)),
-    )
-
-
-def _reasons(systems: tuple[SystemMean, ...]) -> Iterator[str]:
-    """Why a cell is a dash, once for all systems of which the same is true."""
-    by_reason: dict[str, list[str]] = {}
-    for each in systems:
-        kinds = [
-            ("No interval", each.interval.reason),
-            ("No noise floor", each.noise.reason),
-            (
-                "Student's t instead of the bootstrap-t",
-                "so many resamples consist of one number that the bootstrap-t has no bound."
-                if each.interval.method == "student-t"
-                else None,
-            ),
-        ]
-        for kind, reason in kinds:
-            if reason:
-                by_reason.setdefault(f"{kind} ({{}}): {reason}", []).append(each.system)
-    for sentence, names in by_reason.items():
-        before, after = sentence.split("{}", 1)
-        yield f"{before}{', '.join(names)}{after}"
-
-
-def _cluster_paragraphs(analysis: ClusterAnalysis) -> Iterator[str]:
-    if analysis.clusters is None:
-        yield "One system alone: an interval, but nothing to tell it apart from, so there are no clusters."
-        return
-    clusters = analysis.clusters
-    for cluster in clusters.clusters:
-        yield f"Cluster {cluster.letter}: {', '.join(cluster.members)}. {_told(clusters, cluster)}"
-    for name, letters in clusters.letters.items():
-        if len(letters) > 1:
-            yield f"{name} is in {letters[0]}, and could also be in {' and in '.join(letters[1:])}."
-    for name, reason in clusters.left_out.items():
-        yield f"{name} is in no cluster. {reason}"
-
-
-def _family_in_words(analysis: ClusterAnalysis) -> str:
-    assert analysis.tests is not None
-    tests = analysis.tests
-    if not tests.family:
-        return f"{len(tests.contrasts)} contrasts, none of which could be tested.{_hopeless_in_words(tests)}"
-    told = sum(each.distinguishable for each in analysis.contrasts)
-    how = (
-        f"all {2**tests.n_prompts} sign vectors"
-        if tests.method == "exact"
-        else f"{tests.draws} random sign vectors, seed {tests.seed}"
-    )
-    return (
-        f"{told} of {tests.family} contrasts are distinguishable at a family-wise alpha of {analysis.alpha:g} "
-        f"(step-down max-|t| over {tests.n_prompts} prompts, {how}). The smallest p that could have been attained is "
-        f"{tests.attainable_p:.4g}.{_hopeless_in_words(tests)} An order is stated only between "
-        f"systems that share no cluster."
-    )
-
-
-def _told(clusters: Clusters, cluster: Cluster) -> str:
-    """What is known of the members: found alike by a test, or never compared."""
-    if len(cluster.members) == 1:
-        return "Distinguishable from every other system."
-    inside = list(combinations(cluster.members, 2))
-    untested = [pair for pair in inside if pair in clusters.untested]
-    not_compared = f"Not compared: {'; '.join(' and '.join(pair) for pair in untested)}."
-    if len(untested) == len(inside):
-        return not_compared
-    told = "No two of these are distinguishable, which does not say that they are equal."
-    if not untested:
-        return told
-    return (
-        "No two of these that were compared are distinguishable, which does not say that they are equal. "
-        f"{not_compared}"
-    )
-
-
-def _hopeless_in_words(tests: MaxT) -> str:
-    if not tests.n_hopeless:
-        return ""
-    return (
-        f" {tests.n_hopeless} of {len(tests.contrasts)} contrasts could never be told apart, whatever the data: they "
-        f"share too few prompts for a p of {tests.alpha:g}, and are no part of the family."
-    )
-
-
-def _detectable_in_words(analysis: ClusterAnalysis) -> str:
-    assert analysis.detectable is not None
-    found = analysis.detectable
-    if found.reason:
-        return f"Detectable difference: none can be given. {found.reason}"
-    span, largest = in_print(found.smallest), in_print(found.largest)
-    if largest != span:
-        span += f" to {largest}, depending on the two systems,"
-    n = analysis.tests.n_prompts if analysis.tests else 0
-    without = (
-        f" {found.n_without} of {found.n_without + found.n_contrasts} contrasts have no such number: "
-        f"{' '.join(found.reasons)}"
-        if found.n_without
-        else ""
-    )
-    return (
-        f"With these {n} prompts a difference of {span} would be found with {found.power:.0%} power, if each contrast "
-        f"is tested at the level {found.level:.4g}, its share of alpha, or at the smallest p of its "
-        f"own prompts where that is larger; a smaller one may well be "
-        f"missed.{without}"
     )
 
 
@@ -429,6 +336,7 @@ def _system_data(each: SystemMean) -> dict[str, Any]:
             "interval": interval_data(each.noise.interval) if each.noise.interval else None,
             "reason": each.noise.reason,
         },
+        "alive": alive_in_a_cell(each.life),
         "clusters": list(each.letters),
     }
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,7 @@ import pyarrow as pa
 from lm_eval_sensitivity.analysis import Selection, Signature, signature
 from lm_eval_sensitivity.analysis.cautions import unknown_audits
 from lm_eval_sensitivity.analysis.drift import Axis, Placement, Sweep, sweep
-from lm_eval_sensitivity.analysis.drift_distance import (
-    Drift,
-    check_drift_metric,
-    find_distances,
-    measure_drift,
-)
+from lm_eval_sensitivity.analysis.drift_distance import check_drift_metric, measure_drifts
 from lm_eval_sensitivity.analysis.plain import plain
 from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC
 from lm_eval_sensitivity.commands.analysis_options import (
@@ -30,13 +23,20 @@ from lm_eval_sensitivity.commands.analysis_options import (
 )
 from lm_eval_sensitivity.commands.chosen_runs import system_of
 from lm_eval_sensitivity.commands.result_parts import runs_in_words
-from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, Document, ResultTable
-from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.report.drift_words import (
+    SIGNS,
+    constants_in_words,
+    contrast_in_words,
+    harmless_over_control,
+    interval_cautions,
+    symbols_in_words,
+    verdicts_in_words,
+)
+from lm_eval_sensitivity.runs import Pairs
 from lm_eval_sensitivity.runs.columns import FILTERS
-from lm_eval_sensitivity.stats import AxisContrast, Constants
-from lm_eval_sensitivity.stats.verdicts import ALIVE, percent
+from lm_eval_sensitivity.stats import AxisContrast
 
 DESCRIPTION = """\
 Place systems on two axes: how far harmless edits move their output, and how far their output is from a reference's on
@@ -55,17 +55,6 @@ where it was made with that reference, else from the outputs in both samples fil
 and `collapsed or indiscriminate` can be told apart."""
 
 _DIGITS, _WHOLE = 4, 0
-_LIFELESS = ("COLLAPSED", "INDISCRIMINATE")
-_SIGNS = {"+": "above 0", "-": "below 0", "unclear": "unclear"}
-_DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
-
-
-def _symbols(found: Sweep) -> str:
-    drift = "" if found.reference is None else _DRIFT_SYMBOL
-    return (
-        f"p: distance under meaning-preserving edits; c: under the positive control;{drift} f: the identical rung, "
-        "which is the noise floor. All are means over prompts."
-    )
 
 
 def add_parser(subparsers: Any) -> None:
@@ -137,29 +126,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def measure_drifts(
-    pairs: Pairs, reference: System, selection: Selection, embedder: str | None
-) -> dict[str, Drift]:
-    """Drift of every system but the reference, by name.
-
-    Args:
-        pairs: the runs.
-        reference: one of their systems.
-        selection: metric and filter.
-        embedder: of the runs, where it is not the default one.
-    """
-
-    @cache
-    def distances() -> TextDistances:
-        return find_distances(reference.embedder, embedder)
-
-    return {
-        system.name: measure_drift(pairs.table, system, reference, selection, distances)
-        for system in pairs.systems
-        if system is not reference
-    }
-
-
 def drift_document(found: Sweep, pairs: Pairs, signed: Signature) -> Document:
     """The document of one sweep.
 
@@ -174,10 +140,10 @@ def drift_document(found: Sweep, pairs: Pairs, signed: Signature) -> Document:
         if found.reference is None
         else f"Drift from {found.reference}: {about}"
     )
-    parts: list[ResultTable | str] = [_symbols(found), _sweep_table(found)]
+    parts: list[ResultTable | str] = [symbols_in_words(found), _sweep_table(found)]
     parts += [f"Caution: {each}" for each in found.cautions]
-    parts += [*_verdicts_in_words(found), *_interval_cautions(found)]
-    parts += [_constants_in_words(found), _numbers_table(found), _outputs_table(found, pairs.table)]
+    parts += [*verdicts_in_words(found), *(f"Caution: {each}" for each in interval_cautions(found))]
+    parts += [constants_in_words(found), _numbers_table(found), _outputs_table(found, pairs.table)]
     if found.probe:
         parts.append(
             _contrast_table("probe", f"Is the ladder a valid probe of {found.reference}?", found.probe, found)
@@ -207,10 +173,6 @@ def drift_document(found: Sweep, pairs: Pairs, signed: Signature) -> Document:
 def _sweep_table(found: Sweep) -> ResultTable:
     def row(placement: Placement) -> tuple[Any, ...]:
         p = placement.harmless.mean
-        judged = placement.verdict or placement.reduced
-        ratio = None if judged is None else judged.harmless_over_control
-        if placement.verdict is None and placement.is_reference and found.probe:
-            ratio = _reference_ratio(found)
         return (
             placement.system,
             placement.label,
@@ -220,7 +182,7 @@ def _sweep_table(found: Sweep) -> ResultTable:
             p.n,
             *(() if found.reference is None else _drift_cells(placement.drift)),
             placement.identical.mean.estimate,
-            ratio,
+            harmless_over_control(placement, found),
         )
 
     columns = (
@@ -253,76 +215,6 @@ def _drift_cells(drift: Axis | None) -> tuple[Any, ...]:
         return (None,) * len(_DRIFT_COLUMNS)
     b = drift.mean
     return (b.estimate, b.lower, b.upper, b.n, drift.n_zero)
-
-
-def _interval_cautions(found: Sweep) -> Iterator[str]:
-    """What must not be overlooked beside an interval of the tables."""
-    for each in found.placements:
-        for axis in (each.harmless, each.control, each.identical, each.drift):
-            if axis is not None and axis.caution is not None:
-                yield f"Caution: {axis.caution}"
-
-
-def _reference_ratio(found: Sweep) -> float | None:
-    ratios = (each.verdict.harmless_over_control_reference for each in found.placements if each.verdict)
-    return next(ratios, None)
-
-
-def _verdicts_in_words(found: Sweep) -> Iterator[str]:
-    for placement in found.placements:
-        if placement.verdict is not None:
-            verdict = placement.verdict
-            words = f"{placement.system}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
-            if verdict.label in _LIFELESS and verdict.alive_alone:
-                more = percent(found.constants.k_harmless)
-                words += (
-                    f" By the rule that needs no reference it is {ALIVE}: meaning moves it more than {more} further "
-                    "than harmless edits do."
-                )
-            if len(verdict.possible) > 1:
-                words += f" Still possible: {', '.join(verdict.possible)}."
-            if placement.drift_source:
-                words += f" Drift: {placement.drift_source}."
-            yield " ".join([words, *_silence(placement), *verdict.reasons, *_drift_reasons(placement)])
-        elif placement.reduced is not None:
-            reduced = placement.reduced
-            yield " ".join([f"{placement.system}: {reduced.label}.", *_silence(placement), *reduced.reasons])
-    if found.reference is None:
-        yield (
-            "That is all that can be said without a reference: whether meaning moves the output more than "
-            f"{percent(found.constants.k_harmless)} further than harmless edits do. Drift is undefined; stable, "
-            "drifted and more sensitive cannot be told from each other, nor collapsed from indiscriminate. Give "
-            "`--reference RUN`."
-        )
-
-
-def _silence(placement: Placement) -> Iterator[str]:
-    """The share of pairs that left no trace in the distances."""
-    if placement.silent_share > 0:
-        of = "its pairs" if placement.verdict is None else "the pairs that the reference has a number for"
-        yield f"Silent share: {percent(placement.silent_share)} of {of}."
-
-
-def _drift_reasons(placement: Placement) -> Iterator[str]:
-    if placement.drift_missing:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in placement.drift_missing.items())
-        yield f"Prompts without drift: {kinds}."
-    if placement.drift_message:
-        yield f"Why drift was not measured: {placement.drift_message}"
-
-
-def _constants_in_words(found: Sweep) -> str:
-    k = found.constants
-    if found.reference is None:
-        return (
-            f"Constants, declared beforehand: kP = {k.k_harmless:g}; one-sided {percent(k.level)} bounds. Alive: c - "
-            f"{1 + k.k_harmless:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent."
-        )
-    return (
-        f"Constants, declared beforehand: kC = {k.k_control:g}, kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}; "
-        f"one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, below 0 where its upper "
-        "bound is, else unclear."
-    )
 
 
 def _numbers_table(found: Sweep) -> ResultTable:
@@ -397,7 +289,6 @@ def _outputs_table(found: Sweep, table: pa.Table) -> ResultTable:
 
 
 def _contrast_table(name: str, title: str, contrasts: tuple[AxisContrast, ...], found: Sweep) -> ResultTable:
-    words = _words(found.constants)
     rows: tuple[tuple[Any, ...], ...] = tuple(
         (
             each.name,
@@ -406,8 +297,8 @@ def _contrast_table(name: str, title: str, contrasts: tuple[AxisContrast, ...], 
             each.bounds.lower,
             each.bounds.upper,
             each.bounds.n,
-            _SIGNS[each.sign],
-            words.get((each.name, each.sign), _reduced_words(each, found.constants)),
+            SIGNS[each.sign],
+            contrast_in_words(each, found.constants),
         )
         for each in contrasts
     )
@@ -421,39 +312,3 @@ def _contrast_table(name: str, title: str, contrasts: tuple[AxisContrast, ...], 
     )
     reasons = [f"{each.name}: {each.bounds.reason}" for each in contrasts if each.bounds.reason]
     return ResultTable(name, title, columns, rows, " ".join(reasons))
-
-
-def _words(k: Constants) -> dict[tuple[str, str], str]:
-    """What a sign says; the constants stand in the sentence."""
-    lost, more, factor = percent(k.k_control), percent(k.k_harmless), f"{k.drift_factor:g} times "
-    factor = "" if k.drift_factor == 1 else factor
-    gap = "the reference's gap between meaning and harmless edits"
-    return {
-        ("control", "+"): "meaning moves the reference more than harmless edits do",
-        ("control", "-"): "harmless edits move the reference more than meaning does",
-        ("control", "unclear"): "not shown that meaning moves the reference more",
-        ("noise", "+"): "repetition moves the reference more than harmless edits do",
-        ("noise", "-"): "the noise floor lies below harmless edits",
-        ("noise", "unclear"): "not shown that repetition moves it more than harmless edits",
-        ("L_C", "+"): f"keeps the reference's response to meaning, less at most {lost}",
-        ("L_C", "-"): f"has lost more than {lost} of the reference's response to meaning",
-        ("L_C", "unclear"): f"unclear whether {lost} of the reference's response to meaning is lost",
-        ("L_R", "+"): f"keeps {gap}, less at most {lost}",
-        ("L_R", "-"): f"has lost more than {lost} of {gap}",
-        ("L_R", "unclear"): f"unclear whether {lost} of {gap} is lost",
-        ("L_P", "+"): f"more than {more} more sensitive to harmless edits",
-        ("L_P", "-"): f"not more than {more} more sensitive to harmless edits",
-        ("L_P", "unclear"): f"unclear whether it is more than {more} more sensitive",
-        ("L_D", "+"): f"further from the reference than {factor}what a harmless edit moves that",
-        ("L_D", "-"): f"nearer to the reference than {factor}what a harmless edit moves that",
-        ("L_D", "unclear"): f"unclear whether drift exceeds {factor}what a harmless edit moves the reference",
-    }
-
-
-def _reduced_words(contrast: AxisContrast, k: Constants) -> str:
-    further = f"{percent(k.k_harmless)} further than harmless edits do"
-    return {
-        "+": f"meaning moves it more than {further}",
-        "-": f"meaning moves it not {further}",
-        "unclear": f"unclear whether meaning moves it {further}",
-    }[contrast.sign]

@@ -12,13 +12,14 @@ from typing import Any
 from lm_eval_sensitivity.analysis import Selection, Signature, signature
 from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, analyse_clusters
 from lm_eval_sensitivity.analysis.drift import Sweep, sweep
+from lm_eval_sensitivity.analysis.drift_distance import measure_drifts
 from lm_eval_sensitivity.analysis.heatmap import make_heatmap
 from lm_eval_sensitivity.analysis.profiles import rung_profiles, window_profiles
 from lm_eval_sensitivity.analysis.traces import read_traces
 from lm_eval_sensitivity.commands.analysis_options import add_run_options, add_statistics_options, load_runs
 from lm_eval_sensitivity.commands.chosen_runs import system_of
 from lm_eval_sensitivity.commands.clusters import clusters_document
-from lm_eval_sensitivity.commands.drift import drift_document, measure_drifts
+from lm_eval_sensitivity.commands.drift import drift_document
 from lm_eval_sensitivity.commands.result_parts import runs_in_words
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, Document, ResultTable

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lm_eval_sensitivity.embedder.base import Embedder
 from lm_eval_sensitivity.metrics import cosine_distance
@@ -37,6 +40,24 @@ class TextDistances:
         if text == other:
             return 0.0
         return cosine_distance(*self.embedder.encode((text, other)))
+
+    def pairwise(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """[text, text] the same distances of all of them at once: exactly 0 for equal texts.
+
+        Raises:
+            ValueError: a text is empty.
+        """
+        if not all(text.strip() for text in texts):
+            raise ValueError("a text with nothing to embed has no distance from another")
+        names = list(dict.fromkeys(texts))
+        place = {text: index for index, text in enumerate(names)}
+        vectors = self.embedder.encode(names).astype(np.float64)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        distances = np.clip(1.0 - vectors @ vectors.T, 0.0, 2.0)
+        np.fill_diagonal(distances, 0.0)
+        rows = [place[text] for text in texts]
+        every: NDArray[np.float64] = distances[np.ix_(rows, rows)]
+        return every
 
     def identity(self) -> dict[str, Any]:
         """Name, revision and weight hash of the embedder, for result files."""

@@ -1,4 +1,7 @@
-"""Harness: the only folder that imports lm_eval. Importing it adds the request type `generate_traced`."""
+"""Harness: the only folder that imports lm_eval. Importing it adds two request types.
+
+`generate_traced` (greedy outputs, recorded) and `generate_sampled` (many outputs of one prompt), see `request`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,18 @@ import logging
 
 from lm_eval_sensitivity.harness import filters, request
 from lm_eval_sensitivity.harness.generation import FilteredText, Generation, Trace
+from lm_eval_sensitivity.harness.sampling_task import PromptSensitivitySamplingTask
 from lm_eval_sensitivity.harness.task import PromptSensitivityTask
 
 # What we have to say stands between lm_eval's own messages, at the level that the user chose for them.
 logging.getLogger("lm_eval_sensitivity").parent = logging.getLogger("lm_eval")
 
-__all__ = ["FilteredText", "Generation", "PromptSensitivityTask", "Trace", "filters", "request"]
+__all__ = [
+    "FilteredText",
+    "Generation",
+    "PromptSensitivitySamplingTask",
+    "PromptSensitivityTask",
+    "Trace",
+    "filters",
+    "request",
+]

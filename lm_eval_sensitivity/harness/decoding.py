@@ -1,4 +1,4 @@
-"""The decoding settings of a run: greedy, a token limit, optional stop strings; nothing else."""
+"""The decoding settings of a run: greedy or sampled at a temperature, a token limit, stop strings; nothing else."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from lm_eval_sensitivity.errors import InputError, did_you_mean
 
 _LIMIT_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _ACCEPTED = (*_LIMIT_NAMES, "until", "do_sample", "temperature")
+_TRUNCATIONS = ("top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 DEFAULT_MAX_GEN_TOKS = 512
 """Not in the task's YAML: lm_eval merges `--gen_kwargs` into that, and an alias given there would lose."""
+
+DEFAULT_TEMPERATURE = 0.1
+"""As near to greedy as engines commonly go and still sample. Also in the YAML of the sampling tasks, to be seen."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,11 @@ class Decoding:
 
     max_gen_toks: int
     until: tuple[str, ...]
+
+    @property
+    def greedy(self) -> bool:
+        """Whether every token is the most probable one."""
+        return True
 
     def as_gen_kwargs(self) -> dict[str, Any]:
         """The form that every lm_eval engine's `generate_until` understands."""
@@ -34,7 +43,23 @@ class Decoding:
 
     def as_dict(self) -> dict[str, object]:
         """For result files: what two runs must have in common to be compared."""
-        return {**asdict(self), "until": list(self.until), "greedy": True}
+        return {**asdict(self), "until": list(self.until), "greedy": self.greedy}
+
+
+@dataclass(frozen=True)
+class SampledDecoding(Decoding):
+    """Ancestral sampling from the whole next-token distribution at a temperature, ended in the same ways."""
+
+    temperature: float = DEFAULT_TEMPERATURE
+
+    @property
+    def greedy(self) -> bool:
+        """Whether every token is the most probable one."""
+        return False
+
+    def as_gen_kwargs(self) -> dict[str, Any]:
+        """The form that every lm_eval engine's `generate_until` understands."""
+        return {**super().as_gen_kwargs(), "do_sample": True, "temperature": self.temperature}
 
 
 def parse_decoding(gen_kwargs: Mapping[str, Any]) -> Decoding:
@@ -60,6 +85,44 @@ def parse_decoding(gen_kwargs: Mapping[str, Any]) -> Decoding:
             "noise would be taken for sensitivity. Leave both out, or give do_sample=False,temperature=0."
         )
     return Decoding(max_gen_toks=_token_limit(gen_kwargs), until=_stop_strings(gen_kwargs.get("until")))
+
+
+def parse_sampled_decoding(gen_kwargs: Mapping[str, Any]) -> SampledDecoding:
+    """Read lm_eval's `generation_kwargs` for tasks that sample.
+
+    Raises:
+        InputError: an unknown setting, one that cuts the distribution off, a temperature that is not above 0,
+            or a limit that is not a positive whole number.
+
+    Example:
+        >>> parse_sampled_decoding({"max_gen_toks": 64, "do_sample": True, "temperature": 0.7})
+        SampledDecoding(max_gen_toks=64, until=(), temperature=0.7)
+    """
+    for name, value in gen_kwargs.items():
+        if name in _TRUNCATIONS:
+            raise InputError(
+                f"`--gen_kwargs`: `{name}={value}` is not accepted by prompt_sensitivity_sampling tasks, which sample "
+                "from the whole distribution, so that a distance between outputs is one between distributions of the "
+                "model itself. Leave it out; a lower temperature narrows the distribution."
+            )
+        if name not in _ACCEPTED:
+            raise InputError(
+                f"`--gen_kwargs`: `{name}={value}` is not accepted by prompt_sensitivity_sampling tasks; accepted: "
+                f"{', '.join(_ACCEPTED)}.{did_you_mean(name, _ACCEPTED)}"
+            )
+    given = gen_kwargs.get("temperature")
+    temperature = DEFAULT_TEMPERATURE if given is None else _number(given, "temperature")
+    if gen_kwargs.get("do_sample") is False or not (math.isfinite(temperature) and temperature > 0):
+        raise InputError(
+            f"`--gen_kwargs`: do_sample={gen_kwargs.get('do_sample')}, temperature={given}: "
+            "prompt_sensitivity_sampling tasks sample, at a temperature above 0. For greedy outputs run the "
+            "prompt_sensitivity tasks."
+        )
+    return SampledDecoding(
+        max_gen_toks=_token_limit(gen_kwargs),
+        until=_stop_strings(gen_kwargs.get("until")),
+        temperature=temperature,
+    )
 
 
 def _token_limit(gen_kwargs: Mapping[str, Any]) -> int:

@@ -58,6 +58,26 @@ def trace_generations(lm: LM, plan: Plan, store: ResponseStore | None) -> Traced
     rung is then exactly 0 and says nothing about its noise.
     """
     facts = SystemFacts(engine=type(lm).__name__, identity=text_identity(lm, plan))
+    calls: dict[int, list[int]] = {}
+    for index, item in enumerate(plan.items):
+        calls.setdefault(item.replicate, []).append(index)
+    return ask_for_texts(lm, plan, store, facts, [TextCall(calls[each]) for each in sorted(calls)])
+
+
+@dataclass(frozen=True)
+class TextCall:
+    """What an engine is asked for in one call of its `generate_until`."""
+
+    items: Sequence[int]
+    """No two of the same text."""
+    settings: Mapping[str, object] | None = None
+    """What is sent instead of the items' own settings."""
+
+
+def ask_for_texts(
+    lm: LM, plan: Plan, store: ResponseStore | None, facts: SystemFacts, calls: Sequence[TextCall]
+) -> Traced:
+    """Generate a plan's items call by call, each answer kept as it arrives."""
     if store is not None and not plan.model_args and "weights" not in facts.identity:
         logger.warning(
             "The response store is not used: nothing tells this %s from another one.", facts.engine
@@ -69,11 +89,11 @@ def trace_generations(lm: LM, plan: Plan, store: ResponseStore | None) -> Traced
     for index, key in enumerate(keys):
         if store is not None and (record := store.get(key)) is not None:
             outputs[index] = str(record["text"])
-    for replicate in sorted({item.replicate for item in plan.items}):
-        todo = [i for i, item in enumerate(plan.items) if item.replicate == replicate and i not in outputs]
-        if todo:
+    for call in calls:
+        todo = TextCall([index for index in call.items if index not in outputs], call.settings)
+        if todo.items:
             texts = _generate_text(lm, plan, todo, keys, store)
-            outputs.update(zip(todo, texts, strict=True))
+            outputs.update(zip(todo.items, texts, strict=True))
     return Traced(outputs=tuple(Output(outputs[i]) for i in range(len(plan.items))), facts=facts)
 
 
@@ -98,27 +118,30 @@ class _StoringHook(CacheHook):
 
 
 def _generate_text(
-    lm: LM, plan: Plan, todo: Sequence[int], keys: Sequence[str], store: ResponseStore | None
+    lm: LM, plan: Plan, call: TextCall, keys: Sequence[str], store: ResponseStore | None
 ) -> list[str]:
     requests = [
         Instance(
             request_type="generate_until",
             doc={},
-            arguments=(plan.items[index].context, json.loads(plan.items[index].settings)),
+            arguments=(
+                plan.items[index].context,
+                json.loads(plan.items[index].settings) if call.settings is None else dict(call.settings),
+            ),
             idx=0,
             metadata=("prompt_sensitivity", number, 1),
         )
-        for number, index in enumerate(todo)
+        for number, index in enumerate(call.items)
     ]
     hook = lm.cache_hook
-    storing = _StoringHook(store, {plan.items[index].text: keys[index] for index in todo})
+    storing = _StoringHook(store, {plan.items[index].text: keys[index] for index in call.items})
     lm.cache_hook = storing
     try:
         texts = [str(text) for text in lm.generate_until(requests)]
     finally:
         lm.cache_hook = hook
     if store is not None:
-        answers = zip((keys[index] for index in todo), texts, strict=True)
+        answers = zip((keys[index] for index in call.items), texts, strict=True)
         store.append([(key, {"text": text}) for key, text in answers if key not in storing.stored])
     return texts
 
@@ -144,4 +167,5 @@ def text_identity(lm: LM, plan: Plan) -> dict[str, object]:
 def load_tracers() -> None:
     """Register the tracer of every engine whose library is loaded; none is imported for its own sake."""
     if "lm_eval.models.huggingface" in sys.modules:
-        import lm_eval_sensitivity.harness.hf_engine  # noqa: F401  # registers itself
+        import lm_eval_sensitivity.harness.hf_engine
+        import lm_eval_sensitivity.harness.hf_sampling  # noqa: F401  # both register themselves

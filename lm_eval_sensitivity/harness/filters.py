@@ -33,3 +33,12 @@ class ViewFilter(Filter):
     def apply(self, resps: Any, docs: list[dict[str, Any]]) -> Iterable[FilteredText]:
         """[instance][repeat] generations to [instance] filtered texts; greedy repeats are equal."""
         return [FilteredText(repeats[0], self.view) for repeats in resps]
+
+
+@register_filter("prompt_sensitivity_sampled_view")
+class SampledViewFilter(ViewFilter):
+    """The same of every sample: repeats are samples here, and all of them are shown."""
+
+    def apply(self, resps: Any, docs: list[dict[str, Any]]) -> Iterable[list[FilteredText]]:  # type: ignore[override]
+        """[instance][sample] generations to [instance][sample] filtered texts."""
+        return [[FilteredText(sample, self.view) for sample in samples] for samples in resps]

@@ -130,6 +130,8 @@ class Generation(str):
     prompt_end: PromptEnd | None
     audit: PairAudit
     facts: SystemFacts | None
+    token_ends: TokenIds | None
+    """[step] character of the visible text at which each token ends; None where nobody can tell."""
 
     def __new__(
         cls,
@@ -141,6 +143,7 @@ class Generation(str):
         prompt_end: PromptEnd | None = None,
         audit: PairAudit = UNKNOWN,
         facts: SystemFacts | None = None,
+        token_ends: TokenIds | None = None,
     ) -> Generation:
         self = super().__new__(cls, text)
         self.raw = raw
@@ -150,6 +153,7 @@ class Generation(str):
         self.prompt_end = prompt_end
         self.audit = audit
         self.facts = facts
+        self.token_ends = token_ends
         return self
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from lm_eval.models.huggingface import HFLM
-from tqdm import tqdm
-from transformers import StoppingCriteria, StopStringCriteria
+from transformers import LogitsProcessor, StoppingCriteria, StopStringCriteria
 
 from lm_eval_sensitivity.audit.encode import user_token_span
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.batches import first_of_each, work_off
 from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.engines import Output, Traced, trace_generations
 from lm_eval_sensitivity.harness.fingerprint import fingerprint
-from lm_eval_sensitivity.harness.generation import PROMPT_END_TOP, Trace
+from lm_eval_sensitivity.harness.generation import PROMPT_END_TOP, SystemFacts, Trace
 from lm_eval_sensitivity.harness.greedy import end_token_ids, greedy_generation_config
 from lm_eval_sensitivity.harness.hf_facts import hf_facts
 from lm_eval_sensitivity.harness.neighbourhood import Neighbourhoods
-from lm_eval_sensitivity.harness.plan import Plan, generation_order
+from lm_eval_sensitivity.harness.plan import Plan, common_settings, generation_order
 from lm_eval_sensitivity.harness.recorder import StepRecorder
 from lm_eval_sensitivity.harness.store import ResponseStore, record_key
 
@@ -42,8 +40,16 @@ class Decoder:
     stop: StoppingCriteria | None = None
     """Finds the stop strings of `decoding.until`; made once, because it indexes the whole vocabulary."""
 
-    def generate(self, prompts: Sequence[Sequence[int]]) -> list[Output]:
-        """Generate one left-padded batch; rows come back in order."""
+    def generate(
+        self, prompts: Sequence[Sequence[int]], choose: LogitsProcessor | None = None
+    ) -> list[Output]:
+        """Generate one left-padded batch; rows come back in order.
+
+        Args:
+            prompts: [row][position] token ids.
+            choose: leaves one finite logit per row and step, where another token than the largest is wanted.
+                What is recorded is recorded before it.
+        """
         input_ids, attention_mask = self._pad(prompts)
         recorder = StepRecorder(
             self.lm.model,
@@ -58,7 +64,7 @@ class Decoder:
                 input_ids=input_ids,
                 attention_mask=attention_mask,
                 max_new_tokens=self.decoding.max_gen_toks,
-                logits_processor=[recorder.logits_processor],
+                logits_processor=[recorder.logits_processor, *([] if choose is None else [choose])],
                 stopping_criteria=[recorder.stopping_criterion],
                 eos_token_id=list(self.end_ids) or None,
                 pad_token_id=self._pad_id,
@@ -155,21 +161,56 @@ def _host_rows(tensor: torch.Tensor | None) -> np.ndarray[Any, Any] | None:
 @trace_generations.register
 def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
     """Generate a plan's items with a transformers model, recording each in the same pass."""
-    if not _generates_like_hflm(lm):
+    if not generates_like_hflm(lm):
         return trace_generations.dispatch(object)(lm, plan, store)
+    with ready_to_decode(lm, plan, parse_decoding(common_settings(plan))) as ready:
+        prompts = ready.prompts
+        keys = _keys(lm, plan, prompts, ready.facts.identity)
+        work = Neighbourhoods(plan, store, keys)
+        first, again = generation_order(plan, [len(prompt) for prompt in prompts])
+        work_off(
+            lm,
+            lambda batch: ready.decoder.generate([prompts[index] for index in batch]),
+            work,
+            first_of_each([*first, *again], keys),
+            names=[item.name for item in plan.items],
+            label="Generating (traced)",
+            window=lambda candidates: _window(candidates, prompts),
+        )
+    return Traced(
+        outputs=work.finished(),
+        facts=ready.facts,
+        prompt_ends=work.prompt_ends,
+        user_spans=user_spans(lm, plan, prompts),
+    )
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A model whose every prompt is known and fits, and whose own generation settings are out of the way."""
+
+    decoder: Decoder
+    prompts: list[list[int]]
+    """[item][position] token ids."""
+    facts: SystemFacts
+
+
+@contextlib.contextmanager
+def ready_to_decode(lm: HFLM, plan: Plan, decoding: Decoding) -> Iterator[Ready]:
+    """Prepare a model for a plan; for the time of the block nothing but `decoding` decides how it decodes."""
     has_template = getattr(lm.tokenizer, "chat_template", None) is not None
     if has_template and not plan.chat_template_applied:
         logger.warning(
             "This model's tokenizer has a chat template and the run does not use it: outputs are not what a user "
             "of the model would see. Add `--apply_chat_template`."
         )
-    prompts = [_token_ids(lm, item.context) for item in plan.items]
-    decoding = _common_decoding(plan)
+    prompts = _all_token_ids(lm, plan)
     fitted = _fit_context(lm, plan, prompts, decoding)
     with greedy_generation_config(lm.model) as neutralised:
         if neutralised:
             logger.warning(
-                "Greedy decoding: the model's own generation settings %s were neutralised for this run.",
+                "%s: the model's own generation settings %s were neutralised for this run.",
+                "Greedy decoding" if decoding.greedy else "Sampling",
                 ", ".join(f"{name}={value}" for name, value in neutralised.items()),
             )
         end_ids = tuple(end_token_ids(lm.model, lm.tokenizer))
@@ -177,19 +218,10 @@ def trace_hf(lm: HFLM, plan: Plan, store: ResponseStore | None) -> Traced:
         facts.notes["chat_template_available"] = has_template
         if fitted != decoding:
             facts.notes["max_gen_toks_requested"] = decoding.max_gen_toks
-        work = Neighbourhoods(plan, store, _keys(lm, plan, prompts, facts.identity))
-        decoder = Decoder(lm, fitted, end_ids, stop_criterion(lm, fitted))
-        first, again = generation_order(plan, [len(prompt) for prompt in prompts])
-        _generate_all(decoder, plan, prompts, work, [*first, *again])
-    return Traced(
-        outputs=work.finished(),
-        facts=facts,
-        prompt_ends=work.prompt_ends,
-        user_spans=_user_spans(lm, plan, prompts),
-    )
+        yield Ready(Decoder(lm, fitted, end_ids, stop_criterion(lm, fitted)), prompts, facts)
 
 
-def _generates_like_hflm(lm: HFLM) -> bool:
+def generates_like_hflm(lm: HFLM) -> bool:
     """Whether tracing `lm.model.generate` measures what the engine itself would do.
 
     Encoder-decoder models do not; nor do subclasses that steer, export or otherwise change generation:
@@ -206,30 +238,27 @@ def _generates_like_hflm(lm: HFLM) -> bool:
     )
 
 
-def _token_ids(lm: HFLM, context: str) -> list[int]:
-    # HFLM's own batch encoding of this one string: whether a BOS is added is decided per batch there,
+def _all_token_ids(lm: HFLM, plan: Plan) -> list[list[int]]:
+    # HFLM's own batch encoding of one string at a time: whether a BOS is added is decided per batch there,
     # from the batch's first string, and must not depend on the neighbours.
-    ids: list[int] = lm.tok_batch_encode([context])[0][0].tolist()
-    return ids
+    ids: dict[str, list[int]] = {}
+    for item in plan.items:
+        if item.text not in ids:
+            ids[item.text] = lm.tok_batch_encode([item.context])[0][0].tolist()
+    return [ids[item.text] for item in plan.items]
 
 
-def _user_spans(lm: HFLM, plan: Plan, prompts: list[list[int]]) -> dict[int, tuple[int, int]]:
+def user_spans(lm: HFLM, plan: Plan, prompts: list[list[int]]) -> dict[int, tuple[int, int]]:
+    """item -> positions of the user's text among its prompt's ids, where the tokenizer can tell."""
+    found: dict[tuple[str, str], tuple[int, int] | None] = {}
     spans = {}
     for index, (item, prompt) in enumerate(zip(plan.items, prompts, strict=True)):
-        span = user_token_span(lm.tokenizer, item.context, item.user_text, prompt)
-        if span is not None:
+        key = item.text, item.user_text
+        if key not in found:
+            found[key] = user_token_span(lm.tokenizer, item.context, item.user_text, prompt)
+        if (span := found[key]) is not None:
             spans[index] = span
     return spans
-
-
-def _common_decoding(plan: Plan) -> Decoding:
-    settings = {item.settings for item in plan.items}
-    if len(settings) > 1:
-        raise InputError(
-            f"The prompt_sensitivity tasks of one run have {len(settings)} different decoding settings: "
-            f"{'; '.join(sorted(settings))}. Their outputs cannot be compared; run them separately."
-        )
-    return parse_decoding(json.loads(settings.pop()))
 
 
 def _fit_context(lm: HFLM, plan: Plan, prompts: list[list[int]], decoding: Decoding) -> Decoding:
@@ -272,39 +301,6 @@ def _keys(lm: HFLM, plan: Plan, prompts: list[list[int]], identity: dict[str, ob
     ]
 
 
-def _generate_all(
-    decoder: Decoder,
-    plan: Plan,
-    prompts: list[list[int]],
-    work: Neighbourhoods,
-    order: list[int],
-) -> None:
-    """Generate items in order; a batch that does not fit into memory is halved."""
-    order = work.distinct(order)
-    todo = sum(work.missing(index) for index in order)
-    if todo < len(order):
-        logger.info("Response store: %d of %d generations are there.", len(order) - todo, len(order))
-    automatic = decoder.lm.batch_size == "auto"
-    batch_size = int(decoder.lm.max_batch_size if automatic else decoder.lm.batch_size)
-    if batch_size < 1:
-        raise InputError(f"`--batch_size {batch_size}`: accepted are whole numbers from 1, and `auto`.")
-    with tqdm(
-        total=todo, desc="Generating (traced)", unit="prompt", disable=decoder.lm.rank != 0
-    ) as progress:
-        start = 0
-        while start < len(order):
-            # Windows are cut from the full order, stored items included: a run that was killed between two
-            # batches meets the same batches again, and with them the same floating-point noise.
-            window = _window(order[start : start + batch_size], prompts)
-            batch = [index for index in window if work.missing(index)]
-            outputs = _try_batch(decoder, [prompts[index] for index in batch]) if batch else []
-            if outputs is None:
-                batch_size = _smaller(len(batch), plan.items[batch[0]].name)
-                continue
-            progress.update(work.add(dict(zip(batch, outputs, strict=True))))
-            start += len(window)
-
-
 def _window(candidates: list[int], prompts: list[list[int]]) -> list[int]:
     """The candidates up to the first whose prompt is already among them.
 
@@ -317,26 +313,3 @@ def _window(candidates: list[int], prompts: list[list[int]]) -> list[int]:
             return candidates[:position]
         seen.add(tuple(prompts[index]))
     return candidates
-
-
-def _try_batch(decoder: Decoder, prompts: list[list[int]]) -> list[Output] | None:
-    """The batch's outputs, or None when it did not fit into memory."""
-    try:
-        return decoder.generate(prompts)
-    except RuntimeError as error:
-        if not should_reduce_batch_size(error):
-            raise
-    # Outside the except block: the error's frames hold the tensors of the failed batch.
-    clear_device_cache(garbage_collection=True)
-    return None
-
-
-def _smaller(batch_size: int, name: str) -> int:
-    if batch_size == 1:
-        raise InputError(
-            f"Out of memory at batch size 1, on the prompt of {name}. Generate fewer tokens "
-            "(`--gen_kwargs max_gen_toks=...`), load the model in a smaller dtype, or use a larger device. "
-            "With `--use_cache PATH` the finished generations are kept."
-        )
-    logger.warning("Out of memory at batch size %d: going on with %d.", batch_size, batch_size // 2)
-    return batch_size // 2

@@ -51,13 +51,6 @@ class Neighbourhoods:
         """True while an item still has to be generated."""
         return self._keys[index] not in self._outputs
 
-    def distinct(self, order: list[int]) -> list[int]:
-        """The items of an order without those whose token ids an earlier one shares."""
-        first: dict[str, int] = {}
-        for index in order:
-            first.setdefault(self._keys[index], index)
-        return list(first.values())
-
     def add(self, outputs: Mapping[int, Output]) -> int:
         """Take in generated items, compare what can be compared, write both to the store."""
         new = {self._keys[index]: output for index, output in outputs.items()}

@@ -17,7 +17,7 @@ OPTIONS = {
 }
 
 
-_NOT_MODEL_ARGUMENTS = (*OPTIONS, "version", "config_source")
+_NOT_MODEL_ARGUMENTS = (*OPTIONS, "n_samples", "version", "config_source")
 _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
 
 

@@ -49,10 +49,11 @@ def generation_record(generation: Generation) -> dict[str, Any]:
             )
         ),
     }
-    return record if trace is None else record | _trace_record(trace, str(generation))
+    return record if trace is None else record | _trace_record(trace, generation)
 
 
-def _trace_record(trace: Trace, text: str) -> dict[str, Any]:
+def _trace_record(trace: Trace, generation: Generation) -> dict[str, Any]:
+    text, ends = str(generation), generation.token_ends
     return {
         "finish_reason": trace.finish_reason,
         "n_tokens": len(trace.token_ids),
@@ -60,6 +61,7 @@ def _trace_record(trace: Trace, text: str) -> dict[str, Any]:
         "visible_text": None if trace.visible_text == text else trace.visible_text,
         "prompt_token_ids": pack(trace.prompt_token_ids, "<i4"),
         "token_ids": pack(trace.token_ids, "<i4"),
+        "token_ends": None if ends is None else pack(ends, "<i4"),
         "margins": pack(trace.margins, "<f4"),
         "top1_log_probabilities": pack(trace.top1_log_probabilities, "<f4"),
         "entropies": pack(trace.entropies, "<f4"),

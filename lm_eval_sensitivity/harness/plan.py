@@ -13,6 +13,8 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from lm_eval_sensitivity.errors import InputError
+
 
 @dataclass(frozen=True)
 class Item:
@@ -112,7 +114,8 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
             prompts.append(request.doc["prompt_id"])
         item_of_request.append(items[key])
         if request.idx == 0:
-            base_of_pair[request.task_name, request.doc_id] = items[key]
+            # A sampled base has many items; the first stands for them where prompts are compared.
+            base_of_pair.setdefault((request.task_name, request.doc_id), items[key])
     return Plan(
         items=tuple(records),
         item_of_request=tuple(item_of_request),
@@ -121,6 +124,21 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
         model_args=next((r.model_args for r in requests if isinstance(r, PairInstance) and r.model_args), {}),
         chat_template_applied=any(r.chat_template_applied for r in requests if isinstance(r, PairInstance)),
     )
+
+
+def common_settings(plan: Plan) -> dict[str, Any]:
+    """The one decoding setting of all items.
+
+    Raises:
+        InputError: there are several.
+    """
+    settings = {item.settings for item in plan.items}
+    if len(settings) > 1:
+        raise InputError(
+            f"The prompt_sensitivity tasks of one run have {len(settings)} different decoding settings: "
+            f"{'; '.join(sorted(settings))}. Their outputs cannot be compared; run them separately."
+        )
+    return dict(json.loads(settings.pop()))
 
 
 def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -1,14 +1,14 @@
-"""The one thing added to lm_eval: a request type `generate_traced`.
+"""The one thing added to lm_eval: the request types `generate_traced` and `generate_sampled`.
 
 lm_eval's evaluator calls `getattr(lm, request_type)(requests)` once with the requests of all tasks
-together. Importing this module gives every `LM` that method. It is the single place where this package
+together. Importing this module gives every `LM` these methods. It is the single place where this package
 extends lm_eval; everything else is ordinary task, filter and library code.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lm_eval.api.instance import Instance
@@ -18,7 +18,9 @@ from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
 from lm_eval_sensitivity.harness.engines import Traced, load_tracers, trace_generations
 from lm_eval_sensitivity.harness.generation import Answer, Generation, View
 from lm_eval_sensitivity.harness.plan import Plan, make_plan
-from lm_eval_sensitivity.harness.store import open_store
+from lm_eval_sensitivity.harness.sampling import numbered, sample_generations
+from lm_eval_sensitivity.harness.store import ResponseStore, open_store
+from lm_eval_sensitivity.harness.token_ends import token_ends
 from lm_eval_sensitivity.harness.views import answer_of, decoder_of, find_spans, raw_view
 
 logger = logging.getLogger(__name__)
@@ -34,26 +36,52 @@ def generate_traced(self: LM, requests: list[Instance]) -> list[Generation]:
     Returns:
         [request] generations; equal requests share one.
     """
+    return _generate(self, requests, trace_generations, mark_tokens=True)
+
+
+def generate_sampled(self: LM, requests: list[Instance]) -> list[Generation]:
+    """Sample outputs of both sides of all pairs.
+
+    Args:
+        requests: instances with arguments `(context, gen_kwargs, first replicate)`; index 0 is the base of the
+            pair in `doc`, index 1 its variant. An instance stands there once for each of its samples.
+
+    Returns:
+        [request] generations; equal prompts share their samples.
+    """
+    return _generate(self, numbered(requests), sample_generations, mark_tokens=False)
+
+
+LM.generate_traced = generate_traced
+LM.generate_sampled = generate_sampled
+
+
+def _generate(
+    lm: LM,
+    requests: list[Instance],
+    generate: Callable[[LM, Plan, ResponseStore | None], Traced],
+    *,
+    mark_tokens: bool,
+) -> list[Generation]:
     plan = make_plan(requests)
     logger.info(
         "prompt_sensitivity: %d requests need %d generations (equal prompts are generated once).",
         len(requests),
         len(plan.items),
     )
-    store = open_store(self)
+    store = open_store(lm)
     load_tracers()
     try:
-        traced = trace_generations(self, plan, store)
+        traced = generate(lm, plan, store)
     finally:
         if store is not None:
             store.close()
-    return _assemble(self, plan, traced, requests)
+    return _assemble(lm, plan, traced, requests, mark_tokens=mark_tokens)
 
 
-LM.generate_traced = generate_traced
-
-
-def _assemble(lm: LM, plan: Plan, traced: Traced, requests: Sequence[Instance]) -> list[Generation]:
+def _assemble(
+    lm: LM, plan: Plan, traced: Traced, requests: Sequence[Instance], *, mark_tokens: bool
+) -> list[Generation]:
     decode = decoder_of(lm)
     spans, preamble = find_spans(plan, traced.outputs)
     if preamble is not None:
@@ -71,6 +99,7 @@ def _assemble(lm: LM, plan: Plan, traced: Traced, requests: Sequence[Instance]) 
     for output, span in zip(traced.outputs, spans, strict=True):
         raw = raw_view(output, decode)
         views.append((raw, answer_of(output, span, raw, decode)))
+    ends = [token_ends(output, lm) if mark_tokens else None for output in traced.outputs]
     routes = zip(requests, plan.base_of_request, plan.item_of_request, strict=True)
     return [
         Generation(
@@ -81,6 +110,7 @@ def _assemble(lm: LM, plan: Plan, traced: Traced, requests: Sequence[Instance]) 
             prompt_end=traced.prompt_ends.get((base, item)),
             audit=_audit(traced, request, base, item),
             facts=facts,
+            token_ends=ends[item],
         )
         for request, base, item in routes
     ]

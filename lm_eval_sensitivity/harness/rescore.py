@@ -29,13 +29,16 @@ from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.generation import NO_TRACE, FilteredText, Generation
 from lm_eval_sensitivity.harness.measure import Scores, measure_pair, text_scores, texts_to_embed
+from lm_eval_sensitivity.harness.notes import tokens_of_pair, window_item
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule
 from lm_eval_sensitivity.harness.summary import (
     OfPrompt,
     mean_of_scored,
     mean_over_prompts,
     pairs_in_words,
+    windows_in_words,
 )
+from lm_eval_sensitivity.harness.whole_run import windows_below
 from lm_eval_sensitivity.packing import jsonable
 from lm_eval_sensitivity.runs.choose import LeftOut, choose_rungs
 from lm_eval_sensitivity.runs.columns import DRIFT, FILTERS, SIDES
@@ -45,9 +48,11 @@ from lm_eval_sensitivity.runs.known_ladders import KnownLadders
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
 from lm_eval_sensitivity.runs.rung_run import RungRun
 from lm_eval_sensitivity.runs.shown import shown_path
-from lm_eval_sensitivity.runs.stamp import sensitivity_tasks
+from lm_eval_sensitivity.runs.stamp import sampling_tasks, sensitivity_tasks
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
+RESCORED = "not judged: rescored"
+"""In place of words about a whole run, whose other tasks may not have been scored again."""
 NO_BOUNDARIES = "no tokens: where they end in this answer is known to the model's tokenizer alone"
 
 Row = dict[str, Any]
@@ -260,6 +265,8 @@ def _rescored_row(line: Row, pair: tuple[Generation, Generation], settings: Sett
         scores = text_scores(prompt_id, base, variant, settings.distances, settings.reference)
         if settings.rule is not None:
             record |= {side: _with_span(record[side], each) for side, each in zip(SIDES, pair, strict=True)}
+    if settings.rule is not None and "window" in row:
+        row["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
     if settings.reference is None and DRIFT in record["scores"]:
         scores.put(DRIFT, lambda: math.nan, NOT_RESCORED, undefined=NOT_RESCORED)
     _enter_scores(row, record, scores)
@@ -336,6 +343,7 @@ class _Changes:
                 _put(table, f"{name},{filter_name}", _mean(chosen, name), before=f"pair,{filter_name}")
                 table_error = f"{name}_stderr,{filter_name}"
                 _put(table, table_error, table.get(table_error, "N/A"), before=f"pair,{filter_name}")
+            self._renew_words(table, filter_name, rung, chosen)
             words[filter_name] = pairs_in_words([row["pair"] for row in chosen])
             table[f"pair,{filter_name}"] = words[filter_name]
         directions = self._results.get("higher_is_better")
@@ -344,6 +352,17 @@ class _Changes:
         metadata = self._results["configs"][task]["metadata"]
         metadata["sensitivity"] = self._summary(metadata["sensitivity"], rung)
         return RescoredRung(rung, len(rows) // len(FILTERS), words)
+
+    def _renew_words(
+        self, table: dict[str, Any], filter_name: str, rung: RungRun, rows: Sequence[Row]
+    ) -> None:
+        """The words of a whole run go: the commands that read runs judge the new numbers."""
+        for name in ("noise", "verdict"):
+            if f"{name},{filter_name}" in table:
+                table[f"{name},{filter_name}"] = RESCORED
+        if f"window,{filter_name}" in table and self._settings.rule is not None:
+            windows = windows_below(rung.stamp.decoding_requested["max_gen_toks"])
+            table[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in rows], windows)
 
     def _summary(self, old: Mapping[str, Any], rung: RungRun) -> dict[str, Any]:
         reference, stamp = self._settings.reference, rung.stamp
@@ -367,7 +386,8 @@ class _Changes:
 
     def finish(self, taken: set[str], path: Path) -> None:
         """Drop our tasks that were not scored again, and renew the means of groups."""
-        lost = set(sensitivity_tasks(Field(self._results, shown_path(path)))) - taken
+        results = Field(self._results, shown_path(path))
+        lost = {*sensitivity_tasks(results), *sampling_tasks(results)} - taken
         for name in (
             "results",
             "configs",

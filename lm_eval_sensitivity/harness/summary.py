@@ -1,4 +1,7 @@
-"""Aggregations for lm_eval's table: means over what was scored, and coverage in words."""
+"""Aggregations for lm_eval's table: means over what was scored, and in words what could fake them.
+
+lm_eval pads every row of its table to the widest, so the words are few.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
+from lm_eval_sensitivity.analysis.numbers import in_print
+from lm_eval_sensitivity.analysis.windows import OutputTokens, dominated_windows, window_in_words
+from lm_eval_sensitivity.harness.notes import kind_of
+from lm_eval_sensitivity.harness.whole_run import WholeRun
+from lm_eval_sensitivity.stats import MIN_PROMPTS
+
+SEVERAL_PROCESSES = "not judged: several processes"
 
 
 def mean_of_scored(values: Sequence[float]) -> float:
@@ -61,9 +73,78 @@ def pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     if records and not any("scores" in record for record in records):
         return f"{len(records)} pairs generated, not measured"
     reasons = (record["missing"].get("cosine_distance") for record in records)
-    # A reason starts with its kind, as in "erased: the edit does not ...".
-    kinds = Counter(reason.split(":", 1)[0] for reason in reasons if reason is not None)
+    kinds = Counter(kind_of(reason) for reason in reasons if reason is not None)
     scored = len(records) - kinds.total()
-    words = [f"{scored} of {len(records)} pairs scored"]
-    words += [f"{count} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items())]
-    return ", ".join(words)
+    return ", ".join([f"{scored} of {len(records)} pairs scored", *lost_pairs(kinds, len(records))])
+
+
+def lost_pairs(kinds: Mapping[str, int], n_pairs: int) -> list[str]:
+    """What became of the pairs without a distance, by the kind of reason.
+
+    Example:
+        >>> lost_pairs({"erased": 4, "no answer": 1}, 40)
+        ['4 of 40 pairs erased', '1 no answer']
+    """
+    return [
+        f"{count} of {n_pairs} pairs erased" if kind == "erased" else f"{count} {kind.replace('_', ' ')}"
+        for kind, count in sorted(kinds.items())
+    ]
+
+
+def noise_in_words(run: WholeRun | None, rung: str, filter_name: str) -> str:
+    """The noise floor of a run, and whether a rung is within it.
+
+    Args:
+        run: None where a process knows only its part of it.
+        rung: of the task.
+        filter_name: of the row.
+    """
+    if run is None:
+        return SEVERAL_PROCESSES
+    mean, n_prompts = run.mean(filter_name, NOISE_RUNG)
+    if not n_prompts:
+        why = "no scored pair in it" if NOISE_RUNG in run.rungs() else "no identical rung in this run"
+        return f"noise floor not measured: {why}"
+    if rung != NOISE_RUNG:
+        above = run.above_the_floor(filter_name, rung)
+        if above.bounds.n < MIN_PROMPTS:
+            return f"noise floor {in_print(mean)}, not judged: {above.bounds.n} prompts"
+        if above.sign != "+":
+            return f"within the noise floor {in_print(mean)}"
+    return f"noise floor {in_print(mean)} ({n_prompts} prompts)"
+
+
+def verdict_in_words(run: WholeRun | None, filter_name: str) -> str:
+    """The verdict on a run in a word, as `lm-eval-sensitivity drift` gives it.
+
+    Args:
+        run: None where a process knows only its part of it.
+        filter_name: of the row.
+    """
+    if run is None:
+        return SEVERAL_PROCESSES
+    found = run.judged(filter_name)
+    if found.verdict is None:
+        return f"not judged: {found.reason}"
+    word = found.verdict.label.lower()
+    return f"{word} ({found.reason})" if found.reason else word
+
+
+def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: Sequence[int | None]) -> str:
+    """Which windows of the whole output show the scaffold rather than the answer.
+
+    Args:
+        pairs: of both outputs, tokens before the answer and all tokens; None for a pair that does not count.
+        windows: which to look at.
+
+    Example:
+        >>> windows_in_words([[[60, 200], [60, 300]]], [64, 128, None])
+        'scaffold dominates this window: 64 tokens'
+    """
+    outputs = [OutputTokens(*output) for pair in pairs if pair is not None for output in pair]
+    if not outputs:
+        return "not judged: no scored output with tokens"
+    found = dominated_windows(outputs, windows)
+    if not found:
+        return "no scaffold dominates"
+    return f"scaffold dominates this window: {', '.join(map(window_in_words, found))}"

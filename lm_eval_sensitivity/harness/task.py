@@ -14,9 +14,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.analysis.windows import OutputTokens
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.harness.closing import RUN_LOG, PairNote, closing_words, pair_note
+from lm_eval_sensitivity.harness.closing import closing_words, pairs_once
 from lm_eval_sensitivity.harness.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.filters import VIEWS
 from lm_eval_sensitivity.harness.fingerprint import fingerprint
@@ -28,6 +29,7 @@ from lm_eval_sensitivity.harness.measure import (
     pair_record,
     texts_to_embed,
 )
+from lm_eval_sensitivity.harness.notes import RUN_LOG, PairNote, pair_note, tokens_of_pair, window_item
 from lm_eval_sensitivity.harness.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.output_folder import check_output_folder, output_path
 from lm_eval_sensitivity.harness.plan import PairInstance
@@ -35,8 +37,12 @@ from lm_eval_sensitivity.harness.summary import (
     OfPrompt,
     mean_of_scored,
     mean_over_prompts,
+    noise_in_words,
     pairs_in_words,
+    verdict_in_words,
+    windows_in_words,
 )
+from lm_eval_sensitivity.harness.whole_run import WholeRun, windows_below
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.ladder.tasks import task_names
@@ -80,7 +86,7 @@ class PromptSensitivityTask(ConfigurableTask):
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
         self._notes: list[PairNote] = []
-        self._raw_records: dict[str, Mapping[str, Any]] = {}
+        self._measured_raw: dict[str, Measured] = {}
         self._output_path: Path | None = None
         super().__init__(config=settings)
 
@@ -146,7 +152,7 @@ class PromptSensitivityTask(ConfigurableTask):
             )
         if kwargs.get("world_size", 1) == 1 and not self._predict_only:
             # A process of several sees only its own part of the pairs, and would count wrongly.
-            RUN_LOG.started(self)
+            self._enter_run()
         super().build_all_requests(**{**kwargs, "cache_requests": False})
 
     def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
@@ -221,9 +227,12 @@ class PromptSensitivityTask(ConfigurableTask):
         for instance in self._instances or []:
             self._facts = instance.resps[0].facts
         if self._distances is not None:
-            filtered = [text for i in self._instances or [] for text in i.filtered_resps.values()]
-            self._distances.prepare(texts_to_embed(filtered))
+            filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
+            self._distances.prepare(self._texts_to_embed(filtered))
         return instances
+
+    def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
+        return texts_to_embed(filtered)
 
     def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file."""
@@ -233,21 +242,23 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._predict_only or self._distances is None:
             return {"pair": self._with_system(pair_record(base, variant, {}))}
         measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
-        self._take_note(doc, base.filter_name, measured)
+        tokens = tokens_of_pair(base, variant)
+        self._take_note(doc, base.filter_name, measured, tokens)
         names = self._metric_names(base.filter_name)
         return {
+            **_of_words(base.filter_name, tokens, measured),
             **{name: self._of_prompt(doc, name, measured.metrics[name]) for name in names},
             "pair": self._with_system(dict(measured.record)),
         }
 
-    def _take_note(self, doc: Mapping[str, Any], filter_name: str, measured: Measured) -> None:
-        if (
-            filter_name == "raw"
-        ):  # lm_eval takes the filters in the order of the YAML, all pairs under one before the next
-            self._raw_records[doc["pair_id"]] = measured.record["variant"]
+    def _take_note(
+        self, doc: Mapping[str, Any], filter_name: str, measured: Measured, tokens: tuple[OutputTokens, ...]
+    ) -> None:
+        # lm_eval takes the filters in the order of the YAML, all pairs under one before the next.
+        if filter_name == "raw":
+            self._measured_raw[doc["pair_id"]] = measured
         else:
-            distance = measured.metrics["cosine_distance"]
-            self._notes.append(pair_note(doc, self._raw_records[doc["pair_id"]], measured.record, distance))
+            self._notes.append(pair_note(doc, self._measured_raw.pop(doc["pair_id"]), measured, tokens))
 
     def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
         return OfPrompt(value, doc["prompt_id"]) if name == "baseline_drift" else value
@@ -265,7 +276,30 @@ class PromptSensitivityTask(ConfigurableTask):
         means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
         if "baseline_drift" in means:
             means["baseline_drift"] = mean_over_prompts
-        return {**means, "pair": pairs_in_words}
+        return {**means, **self._words(), "pair": pairs_in_words}
+
+    def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
+        """Rows in words; the items of a whole run's row name the filter."""
+        rung = (self.config.dataset_kwargs or {})["rung"]
+        windows = windows_below(self._decoding().max_gen_toks)
+        return {
+            "noise": lambda names: noise_in_words(self._whole_run(), rung, names[0]),
+            "verdict": lambda names: verdict_in_words(self._whole_run(), names[0]),
+            "window": lambda pairs: windows_in_words(pairs, windows),
+        }
+
+    def _whole_run(self) -> WholeRun | None:
+        """The run that this task is of; None in one of several processes, which knows only its part."""
+        return RUN_LOG.of_run(self, self._as_run)
+
+    def _as_run(self, notes: Sequence[PairNote]) -> WholeRun:
+        return WholeRun(
+            notes,
+            self._decoding().max_gen_toks,
+            reference=self._reference,
+            system=self._system(),
+            embedder=None if self._distances is None else self._distances.identity(),
+        )
 
     def higher_is_better(self) -> dict[str, None]:
         """Nothing is better: stability is a property of a system, not a score."""
@@ -276,9 +310,16 @@ class PromptSensitivityTask(ConfigurableTask):
         config: dict[str, Any] = super().dump_config()
         config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
         # lm_eval dumps the configuration of every task once, when all results are there.
-        for line in closing_words(RUN_LOG.finished(self, self._notes) or (), self._output_path):
+        for line in self._closing_words():
             logger.info(line)
         return config
+
+    def _enter_run(self) -> None:
+        RUN_LOG.started(self, self.ladder.content_hash, self._notes)
+
+    def _closing_words(self) -> list[str]:
+        notes = RUN_LOG.finished(self, self._notes)
+        return [] if notes is None else closing_words(self._as_run(pairs_once(notes)), self._output_path)
 
     def _system(self) -> str | None:
         if self._facts is None:
@@ -307,3 +348,11 @@ class PromptSensitivityTask(ConfigurableTask):
             if self._reference is None
             else {"folder": str(self._reference.folder), "system": self._reference.system},
         }
+
+
+def _of_words(filter_name: str, tokens: Sequence[OutputTokens], measured: Measured) -> dict[str, Any]:
+    """What the rows in words are made from: of a pair its tokens; of a whole run only whose row it is."""
+    items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), filter_name)
+    if filter_name == "raw":
+        items["window"] = window_item(tokens, measured.record["missing"])
+    return items

@@ -1,6 +1,7 @@
 """Showing results: documents in four forms, figures, and the self-contained page.
 
 document.py   tables and paragraphs as records; terminal, Markdown, CSV, JSON
+cluster_words.py, drift_words.py   the sentences beside clusters and axes
 figures/      one file per figure, and how all of them look
 page.py       the HTML page around figures and tables; page.html, page.css
 """

@@ -236,17 +236,15 @@ def _as_csv(document: Document) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     for table in document.parts_in("csv"):
         if isinstance(table, ResultTable):
-            writer.writerow(["table", *(_csv_cell(column.name) for column in table.columns)])
-            writer.writerows(
-                [_csv_cell(table.name), *(_csv_cell(cell) for cell in row)] for row in table.rows
-            )
+            writer.writerow(["table", *(csv_cell(column.name) for column in table.columns)])
+            writer.writerows([csv_cell(table.name), *(csv_cell(cell) for cell in row)] for row in table.rows)
             stream.write("\n")
     writer.writerow(["table", "text"])
-    writer.writerows(["text", _csv_cell(text)] for text in (document.title, *document.text_in("csv")))
+    writer.writerows(["text", csv_cell(text)] for text in (document.title, *document.text_in("csv")))
     return stream.getvalue()
 
 
-def _csv_cell(cell: Cell) -> Cell:
+def csv_cell(cell: Cell) -> Cell:
     """A cell as it is; a missing number is empty, and a text that a spreadsheet would run gets a quote."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""

@@ -13,7 +13,12 @@ from lm_eval_sensitivity.runs.files import RunFiles, read_results, scan_folder
 from lm_eval_sensitivity.runs.known_ladders import KnownLadders
 from lm_eval_sensitivity.runs.rung_run import RungRun, read_rung
 from lm_eval_sensitivity.runs.shown import one_line, shown, shown_path
-from lm_eval_sensitivity.runs.stamp import Stamp, read_stamp, sensitivity_tasks
+from lm_eval_sensitivity.runs.stamp import Stamp, read_stamp, sampling_tasks, sensitivity_tasks
+
+_SAMPLED = (
+    "tasks whose pairs are sets of sampled outputs, which have no single distance to compare with that of two greedy "
+    "outputs; their numbers stand in this file and in their samples"
+)
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,12 @@ def _candidates(
     """The tasks of one run that may be taken."""
     name = shown_path(run.results)
     results = Field(read_results(run), name)
-    ours = sensitivity_tasks(results)
+    ours, sampled = sensitivity_tasks(results), sampling_tasks(results)
     left_out = []
-    if not ours:
+    if sampled:
+        tasks = ", ".join(shown(task) for task in sampled)
+        left_out.append(LeftOut(name, f"{_SAMPLED}: {tasks}"))
+    elif not ours:
         tasks = ", ".join(shown(task) for task, _ in list(results["configs"].items())[:5])
         left_out.append(LeftOut(name, f"`configs` holds no prompt_sensitivity task: {tasks or 'none'}"))
     found = []
@@ -119,7 +127,7 @@ def _candidates(
     foreign = [
         LeftOut(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
         for task, path in run.samples.items()
-        if task not in ours
+        if task not in (*ours, *sampled)
     ]
     return found, [*left_out, *foreign]
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 
 FILTERS = ("raw", "answer")
 SIDES = ("base", "variant")
@@ -104,6 +104,11 @@ _OF_A_SIDE = (
         f"One of {', '.join(FINISH_REASONS)}; missing for engines that return text only",
     ),
     ("n_tokens", _COUNT, "Tokens under this row's filter, without the end token"),
+    (
+        "answer_start",
+        _COUNT,
+        "Tokens of the whole output before the answer's first one; missing where there is no answer",
+    ),
     ("n_characters", _COUNT, "Characters under this row's filter; missing where there is no answer"),
 )
 _SIDES = tuple(

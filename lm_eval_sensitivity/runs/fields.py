@@ -38,41 +38,49 @@ class Field:
     """File and line; opens every message."""
     name: str = ""
     """Dotted name of the field below that place; empty for the whole."""
+    advice: str = _ADVICE
+    """What to do; closes every message."""
 
     def __getitem__(self, key: str) -> Field:
         found = self.get(key)
         if found is None:
-            raise InputError(f"{self.place}: `{inert(self._below(key))}` is missing. {_ADVICE}")
+            raise InputError(f"{self.place}: `{inert(self._below(key))}` is missing. {self.advice}")
         return found
 
     def get(self, key: str) -> Field | None:
         """The field of that name, or None where there is none."""
         if not isinstance(self.value, dict):
             self.refuse("an object")
-        return Field(self.value[key], self.place, self._below(key)) if key in self.value else None
+        return self._inner(self.value[key], self._below(key)) if key in self.value else None
 
     def items(self) -> Iterator[tuple[str, Field]]:
         """The names and fields of an object."""
         if not isinstance(self.value, dict):
             self.refuse("an object")
-        return ((key, Field(value, self.place, self._below(key))) for key, value in self.value.items())
+        return ((key, self._inner(value, self._below(key))) for key, value in self.value.items())
 
     def list_of(self, length: int) -> list[Field]:
         """The items of a list of exactly that length."""
         if not isinstance(self.value, list) or len(self.value) != length:
             self.refuse(f"a list of {length}")
-        return [Field(value, self.place, f"{self.name}[{i}]") for i, value in enumerate(self.value)]
+        return self.list_up_to(length)
+
+    def list_up_to(self, most: int) -> list[Field]:
+        """The items of a list of at most that length."""
+        if not isinstance(self.value, list) or len(self.value) > most:
+            self.refuse(f"a list of at most {most}")
+        return [self._inner(value, f"{self.name}[{i}]") for i, value in enumerate(self.value)]
 
     @property
     def is_null(self) -> bool:
         """Whether the value is null."""
         return self.value is None
 
-    def text(self) -> str:
+    def text(self, longest: int = LONGEST_TEXT) -> str:
         """A text that is not blank."""
         value = self.value
-        if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_TEXT:
-            self.refuse(f"a text of 1 to {LONGEST_TEXT} characters")
+        if not isinstance(value, str) or not value.strip() or len(value) > longest:
+            self.refuse(f"a text of 1 to {longest} characters")
         if not value.isascii():
             try:
                 value.encode("utf-8")
@@ -128,14 +136,16 @@ class Field:
             values: list[Any] = unpack(self.value).tolist()
         except ValueError as error:
             raise InputError(
-                f"{self.place}: `{inert(self.name)}`: {inert(str(error))[:200]}. {_ADVICE}"
+                f"{self.place}: `{inert(self.name)}`: {inert(str(error))[:200]}. {self.advice}"
             ) from None
         return values
 
     def refuse(self, accepted: str) -> NoReturn:
         """Raise InputError: what stands here, and what is accepted."""
         name = f"`{inert(self.name)}`" if self.name else "the row"
-        raise InputError(f"{self.place}: {name} is {shown(self.value)}; accepted is {accepted}. {_ADVICE}")
+        raise InputError(
+            f"{self.place}: {name} is {shown(self.value)}; accepted is {accepted}. {self.advice}"
+        )
 
     def contradict(self, other: str) -> NoReturn:
         """Raise InputError: this value and another place disagree.
@@ -143,7 +153,12 @@ class Field:
         Args:
             other: the end of the sentence "`field` is x, but ...".
         """
-        raise InputError(f"{self.place}: `{inert(self.name)}` is {shown(self.value)}, but {other}. {_ADVICE}")
+        raise InputError(
+            f"{self.place}: `{inert(self.name)}` is {shown(self.value)}, but {other}. {self.advice}"
+        )
+
+    def _inner(self, value: Any, name: str) -> Field:
+        return Field(value, self.place, name, self.advice)
 
     def _below(self, key: str) -> str:
         key = key if len(key) <= 100 else key[:100] + "..."

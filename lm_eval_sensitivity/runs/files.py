@@ -16,6 +16,8 @@ from lm_eval_sensitivity.ladder.files import MAX_ROWS
 from lm_eval_sensitivity.runs.shown import shown_path
 
 TASK_PREFIX = "prompt_sensitivity"
+SAMPLING_PREFIX = "prompt_sensitivity_sampling_"
+"""Tasks whose rows hold sets of outputs."""
 MAX_RESULTS_BYTES = 64 * 1024**2
 MAX_SAMPLES_BYTES = 8 * 1024**3
 MAX_LINE_BYTES = 64 * 1024**2
@@ -95,14 +97,18 @@ def _named_files(folder: Path) -> tuple[dict[tuple[Path, str], Path], dict[tuple
 
 
 def find_runs(folder: Path) -> list[RunFiles]:
-    """All runs with logged samples of our tasks below a folder, oldest first; our tasks only.
+    """All runs with logged samples of our greedy tasks below a folder, oldest first; those tasks only.
 
     Raises:
         InputError: no such folder, or no run with logged samples of our tasks in it.
     """
     runs = []
     for run in scan_folder(folder).runs:
-        ours = {task: path for task, path in run.samples.items() if task.startswith(TASK_PREFIX)}
+        ours = {
+            task: path
+            for task, path in run.samples.items()
+            if task.startswith(TASK_PREFIX) and not task.startswith(SAMPLING_PREFIX)
+        }
         if ours:
             runs.append(RunFiles(run.results, run.date, ours))
     if not runs:

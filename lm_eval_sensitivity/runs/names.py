@@ -27,7 +27,7 @@ def display_names(stamps: Sequence[Stamp]) -> list[str]:
     Args:
         stamps: one per system; fingerprints are all different.
     """
-    short = [_model_name(stamp).rsplit("/", 1)[-1] for stamp in stamps]
+    short = [model_name(stamp.identity, stamp.notes).rsplit("/", 1)[-1] for stamp in stamps]
     labels = list(short)
     for name in dict.fromkeys(short):
         group = [index for index, other in enumerate(short) if other == name]
@@ -81,10 +81,10 @@ def _facets(stamp: Stamp) -> dict[str, str]:
     identity, notes = stamp.identity, stamp.notes
     prompt = identity.get("prompt") if isinstance(identity.get("prompt"), Mapping) else {}
     assert isinstance(prompt, Mapping)
-    name = _model_name(stamp)
+    name = model_name(stamp.identity, stamp.notes)
     adapters = [f"{kind} {_value(notes[kind])}" for kind in ("peft", "delta") if notes.get(kind)]
     spoken = {
-        "precision": _precision(identity),
+        "precision": precision(identity),
         "thinking": _thinking(stamp, prompt),
         "template": _template(prompt),
         "instruction": f"system text {_value(prompt['system_instruction'])}"
@@ -108,21 +108,22 @@ def _facets(stamp: Stamp) -> dict[str, str]:
     return {**spoken, **{inert(key): inert(text) for key, text in {**rest, **parts}.items()}}
 
 
-def _model_name(stamp: Stamp) -> str:
-    arguments = stamp.identity.get("model_args")
+def model_name(identity: Mapping[str, Any], notes: Mapping[str, Any]) -> str:
+    """What a system's model was called, inert; the end of a long name."""
+    arguments = identity.get("model_args")
     arguments = arguments if isinstance(arguments, Mapping) else {}
     candidates = (
-        stamp.notes.get("model"),
-        stamp.identity.get("model"),
+        notes.get("model"),
+        identity.get("model"),
         arguments.get("pretrained"),
         arguments.get("model"),
-        stamp.identity.get("engine"),
+        identity.get("engine"),
     )
     found = next((each for each in candidates if isinstance(each, str) and each.strip(" /")), "model")
     return inert(found.strip(" /")[-_LONGEST_NAME:])
 
 
-def _precision(identity: Mapping[str, Any]) -> str:
+def precision(identity: Mapping[str, Any]) -> str:
     """`bf16`, `int8`, `4bit nf4`, `gptq 4bit`; empty where the identity does not say."""
     dtype = _value(identity.get("dtype"))
     quantization = identity.get("quantization")

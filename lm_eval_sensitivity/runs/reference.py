@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.inert import inert
+from lm_eval_sensitivity.runs.columns import AUDIT_STATUSES
 from lm_eval_sensitivity.runs.files import RunFiles, find_runs, read_results, read_samples
 from lm_eval_sensitivity.runs.shown import shown_path
 from lm_eval_sensitivity.runs.stamp import DETECTED
+
+_WHOSE = "the reference run"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,19 @@ class ReferenceOutput:
 
 
 @dataclass(frozen=True)
+class PairDistance:
+    """How far one pair moved the reference, under one filter."""
+
+    cosine_distance: float | None
+    """None where it is missing."""
+    audit_status: str
+
+
+PairKey = tuple[str, str, str, str]
+"""Prompt id, edit, rung, filter."""
+
+
+@dataclass(frozen=True)
 class ReferenceRun:
     """The base outputs of a finished run and the settings that make them comparable."""
 
@@ -47,6 +65,18 @@ class ReferenceRun:
     """(prompt id, filter) -> output."""
     answer_rule: str = DETECTED
     """How its answers were cut out of its outputs."""
+    distances: Mapping[PairKey, PairDistance] = field(default_factory=dict, repr=False)
+    """What the verdict beside it is made of; empty where the run was not measured."""
+    embedder: Mapping[str, Any] = field(default_factory=dict)
+    """What its distances were measured with."""
+
+    def measured_like(self, embedder: Mapping[str, Any]) -> bool:
+        """Whether its distances are in the scale of this embedder."""
+        return all(self.embedder.get(name) == embedder.get(name) for name in _SCALE)
+
+
+_SCALE = ("weights_sha256", "max_tokens")
+"""What distances depend on, of all that is said of an embedder."""
 
 
 def load_reference(folder: Path) -> ReferenceRun:
@@ -67,6 +97,7 @@ def load_reference(folder: Path) -> ReferenceRun:
             "one system; one `--output_path` per system keeps them apart."
         )
     run, summary = runs[-1], summaries[-1]
+    outputs, distances = _collect(run.samples.values(), partial(_base_output, whose=_WHOSE), _pair_distance)
     return ReferenceRun(
         folder=folder,
         system=str(summary["system"]),
@@ -74,14 +105,14 @@ def load_reference(folder: Path) -> ReferenceRun:
         ladder_hash=str(summary["ladder"]["hash"]),
         decoding_requested=summary["decoding_requested"],
         decoding=summary["decoding"],
-        outputs=base_outputs(run.samples.values()),
+        outputs=outputs,
         answer_rule=str(summary.get("answer_rule", DETECTED)),
+        distances=distances,
+        embedder=summary.get("embedder") or {},
     )
 
 
-def base_outputs(
-    samples: Iterable[Path], *, whose: str = "the reference run"
-) -> dict[tuple[str, str], ReferenceOutput]:
+def base_outputs(samples: Iterable[Path], *, whose: str = _WHOSE) -> dict[tuple[str, str], ReferenceOutput]:
     """What a run answered to its base prompts: (prompt id, filter) -> output, the first row of each.
 
     Args:
@@ -91,18 +122,27 @@ def base_outputs(
     Raises:
         InputError: rows that are not ours.
     """
-    outputs: dict[tuple[str, str], ReferenceOutput] = {}
+    return _collect(samples, partial(_base_output, whose=whose))[0]
+
+
+def _collect(
+    samples: Iterable[Path], *readers: Callable[[Mapping[str, Any]], tuple[Any, Any] | None]
+) -> tuple[dict[Any, Any], ...]:
+    """What each reader finds in the rows of all files, by its key; the first row of a key counts."""
+    found: tuple[dict[Any, Any], ...] = tuple({} for _ in readers)
     for path in samples:
         for number, row in enumerate(read_samples(path), start=1):
             try:
-                key, output = _base_output(row, whose)
+                read = [reader(row) for reader in readers]
             except (KeyError, TypeError, IndexError, ValueError) as error:
                 raise InputError(
                     f"`reference`: {shown_path(path)}, line {number}: not a row of a prompt_sensitivity run "
                     f"({error!r})."
                 ) from None
-            outputs.setdefault(key, output)
-    return outputs
+            for part, each in zip(found, read, strict=True):
+                if each is not None:
+                    part.setdefault(*each)
+    return found
 
 
 def missing_drift(theirs: ReferenceOutput | None, own_reason: str | None) -> str | None:
@@ -175,6 +215,8 @@ def _summary(run: RunFiles) -> Mapping[str, Any]:
             raise InputError(
                 f"{place}.{name} is {found}, expected {kind.__name__}. Run it again with this version."
             )
+    if not isinstance(summary.get("embedder") or {}, dict):
+        raise InputError(f"{place}.embedder is no object. Run it again with this version.")
     for name in ("version", "hash"):
         if not isinstance(summary["ladder"].get(name), str):
             raise InputError(f"{place}.ladder.{name} is not a text. Run it again with this version.")
@@ -195,3 +237,16 @@ def _base_output(row: Mapping[str, Any], whose: str) -> tuple[tuple[str, str], R
         return (prompt_id, filter_name), ReferenceOutput(None, reason)
     ends = base["view"].get("window_ends") if isinstance(base["view"], dict) else None
     return (prompt_id, filter_name), ReferenceOutput(text, "", ends if isinstance(ends, dict) else {})
+
+
+def _pair_distance(row: Mapping[str, Any]) -> tuple[PairKey, PairDistance] | None:
+    """None for a pair that was generated only."""
+    if "scores" not in row["pair"]:
+        return None
+    key = (row["doc"]["prompt_id"], row["doc"]["edit"], row["doc"]["rung"], row["filter"])
+    distance, status = row["pair"]["scores"]["cosine_distance"], row["pair"]["audit"]["status"]
+    if not all(isinstance(value, str) for value in key) or status not in AUDIT_STATUSES:
+        raise TypeError("doc.edit, doc.rung and pair.audit.status must be texts that this version knows")
+    if distance is not None and not (type(distance) in (int, float) and math.isfinite(distance)):
+        raise TypeError("pair.scores.cosine_distance must be a number or null")
+    return key, PairDistance(None if distance is None else float(distance), status)

@@ -50,7 +50,7 @@ class SampleRow:
     texts: tuple[str, str]
     """Digests of both outputs, by which rows of one pair are matched."""
     cells: Mapping[str, Any]
-    """Cells of the pairs table by column; flags of the whole output are missing in `answer` rows."""
+    """Cells of the pairs table by column; what only the other filter's row says is missing."""
     reported: Mapping[str, float]
     """Metrics at the top level of the line, which lm_eval averaged; NaN where missing."""
     unknown: frozenset[str]
@@ -78,6 +78,9 @@ def read_row(line: Field, stamp: Stamp) -> SampleRow:
     shown = [each.any_text() for each in line["filtered_resps"].list_of(2)]
     if filter_name == "raw" and shown != outputs:
         line["filtered_resps"].contradict("filter raw shows the outputs of `resps`, and these are others")
+    if filter_name == "raw":
+        for side, text in zip(SIDES, outputs, strict=True):
+            _check_token_ends(record[side], text)
     cells = {
         **{column: getattr(pair, column) for column in _PAIR_CELLS},
         "row_hash": doc["row_hash"],
@@ -162,7 +165,7 @@ def _scores(record: Field, filter_name: str, stamp: Stamp) -> tuple[dict[str, fl
     scores: dict[str, float | None] = {}
     for name in names:
         field = record["scores"][name]
-        scores[name] = None if field.is_null else field.number(*_range(name), _ROUNDING)
+        scores[name] = None if field.is_null else field.number(*metric_range(name), _ROUNDING)
     missing = {name: reason.text() for name, reason in record["missing"].items()}
     for name, value in scores.items():
         if value is None and name not in missing:
@@ -176,8 +179,13 @@ def _scores(record: Field, filter_name: str, stamp: Stamp) -> tuple[dict[str, fl
     return scores, missing
 
 
-def _range(metric: str) -> tuple[float, float]:
-    """Bounds from the metric's card."""
+def metric_range(metric: str) -> tuple[float, float]:
+    """Smallest and largest value, from the metric's card.
+
+    Example:
+        >>> metric_range("cosine_distance"), metric_range("first_divergence")
+        ((0.0, 2.0), (0.0, inf))
+    """
     low, high = METRICS[metric].range.strip("[]()").split(", ")
     return float(low), _BOUNDS[high] if high in _BOUNDS else float(high)
 
@@ -278,7 +286,7 @@ def _whole_output_metrics(
         elif distance and blocked is not None:
             reasons[name] = blocked
         else:
-            values[name] = field.number(*_range(name), _ROUNDING)
+            values[name] = field.number(*metric_range(name), _ROUNDING)
 
 
 def _state_cells(record: Field, filter_name: str) -> dict[str, Any]:
@@ -319,7 +327,7 @@ def _side_cells(side: Field, name: str, filter_name: str) -> dict[str, Any]:
     if not side["view"].is_null:
         side["view"]["window_ends"].object()
     if filter_name == "answer":
-        cells[f"{name}_n_tokens"] = _answer_tokens(side["view"])
+        cells |= {f"{name}_{column}": count for column, count in _answer_tokens(side["view"]).items()}
         return cells
     collapse, answer = side["collapse"], side["answer"]
     cells |= {f"{name}_{flag}": collapse[flag].flag() for flag in FLAGS}
@@ -336,10 +344,24 @@ def _side_cells(side: Field, name: str, filter_name: str) -> dict[str, Any]:
     return cells
 
 
-def _answer_tokens(view: Field) -> int | None:
+def _check_token_ends(side: Field, text: str) -> None:
+    """Offsets never fall and stay in the visible text; samples of earlier versions have none."""
+    ends = side.get("token_ends")
+    if ends is None or ends.is_null:
+        return
+    shown = side["visible_text"]
+    length = len(text if shown.is_null else shown.any_text())
+    found, n_tokens = ends.packed(), side["n_tokens"].integer()
+    in_order = all(first <= second for first, second in zip([0, *found], [*found, length], strict=True))
+    if not in_order or len(found) != n_tokens or ends["dtype"].value != "<i4":
+        ends.refuse(f"{n_tokens} whole numbers that never fall, from 0 to {length}, one per token")
+
+
+def _answer_tokens(view: Field) -> dict[str, int | None]:
     if view.is_null or view["token_end"].is_null:
-        return None
-    return view["token_end"].integer() - view["token_start"].integer()
+        return {"n_tokens": None, "answer_start": None}
+    start = view["token_start"].integer()
+    return {"n_tokens": view["token_end"].integer() - start, "answer_start": start}
 
 
 def _digest(text: str) -> str:

@@ -29,6 +29,7 @@ _WHOLE_OUTPUT_CELLS = tuple(
     for side in SIDES
     for column in (*FLAGS, "scaffold_status", "scaffold", "finish_reason")
 )
+_ANSWER_CELLS = tuple(f"{side}_answer_start" for side in SIDES)
 
 
 @dataclass(frozen=True)
@@ -208,9 +209,11 @@ def _table(rows: Mapping[tuple[int, str], SampleRow], doc_ids: Sequence[int]) ->
     cells = []
     for doc_id in doc_ids:
         raw = rows[doc_id, "raw"].cells
-        # The answer row says nothing about the whole output, whose flags both rows carry.
+        # Each row says nothing about what belongs to the other filter, and the table has it in both.
         shared = {column: raw[column] for column in _WHOLE_OUTPUT_CELLS}
-        cells += [raw, {**rows[doc_id, "answer"].cells, **shared}]
+        answer = rows[doc_id, "answer"].cells
+        starts = {column: answer[column] for column in _ANSWER_CELLS}
+        cells += [{**raw, **starts}, {**answer, **shared}]
     return pa.table(
         {
             name: pa.array([row[name] for row in cells], ROW_SCHEMA.field(name).type)

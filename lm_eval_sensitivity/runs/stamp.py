@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +64,24 @@ class Stamp:
 
 
 def sensitivity_tasks(results: Field) -> tuple[str, ...]:
-    """The tasks of this package among those of a results file, in its order."""
-    return tuple(
-        task
-        for task, config in results["configs"].items()
-        if isinstance(config.value, dict)
-        and isinstance(config.value.get("metadata"), dict)
-        and "sensitivity" in config.value["metadata"]
-    )
+    """The tasks of this package whose pairs are two greedy outputs, among those of a results file, in its order."""
+    return tuple(task for task, summary in _summaries(results) if "sampling" not in summary)
+
+
+def sampling_tasks(results: Field) -> tuple[str, ...]:
+    """The tasks of this package whose pairs are two sets of sampled outputs, in the same order."""
+    return tuple(task for task, summary in _summaries(results) if "sampling" in summary)
+
+
+def _summaries(results: Field) -> list[tuple[str, Collection[str]]]:
+    """Our tasks, each with the names in its `metadata.sensitivity`."""
+    found: list[tuple[str, Collection[str]]] = []
+    for task, config in results["configs"].items():
+        metadata = config.value.get("metadata") if isinstance(config.value, dict) else None
+        if isinstance(metadata, dict) and "sensitivity" in metadata:
+            summary = metadata["sensitivity"]
+            found.append((task, summary if isinstance(summary, dict) else ()))
+    return found
 
 
 def read_stamp(results: Field, task: str) -> Stamp:

@@ -6,7 +6,8 @@ table of pairs, and everything else takes those.
 
 `partition` pairs to prompts, `intervals` bootstrap-t, `permutation` sign flips, `multiplicity` all
 contrasts at once, `clusters` who cannot be told apart, `equivalence` who is equal within a margin,
-`power` what could have been detected, `verdicts` two axes against a reference.
+`power` what could have been detected, `verdicts` two axes against a reference. `two_sample` is the one test
+inside a pair: its units are samples of outputs, not prompts.
 
 What cannot be computed is NaN with a `reason`. The same seed gives the same bytes, in whatever order
 systems, prompts and rows come.
@@ -41,6 +42,12 @@ from lm_eval_sensitivity.stats.partition import (
 from lm_eval_sensitivity.stats.permutation import DRAWS, SignFlipTest, attainable_p, sign_flip_test
 from lm_eval_sensitivity.stats.power import DetectableDifference, detectable_difference
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
+from lm_eval_sensitivity.stats.two_sample import (
+    TWO_SAMPLE_DRAWS,
+    TwoSampleTest,
+    two_sample_attainable_p,
+    two_sample_test,
+)
 from lm_eval_sensitivity.stats.verdicts import (
     AxisContrast,
     Constants,
@@ -56,6 +63,7 @@ __all__ = [
     "DRAWS",
     "MIN_PROMPTS",
     "RESAMPLES",
+    "TWO_SAMPLE_DRAWS",
     "AdjustedPValues",
     "AxisContrast",
     "Cluster",
@@ -72,6 +80,7 @@ __all__ = [
     "ReducedVerdict",
     "SignFlipTest",
     "TwoAxes",
+    "TwoSampleTest",
     "Verdict",
     "attainable_p",
     "benjamini_hochberg",
@@ -89,4 +98,6 @@ __all__ = [
     "partition_by_prompt",
     "sign_flip_test",
     "two_axes",
+    "two_sample_attainable_p",
+    "two_sample_test",
 ]

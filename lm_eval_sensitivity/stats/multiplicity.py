@@ -176,7 +176,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> AdjustedPValues:
 
 def _attainable(differences: Floats, n: NDArray[np.intp], alpha: float, draws: int) -> Floats:
     """[contrast] the smallest p of each: 2/2^n of its own prompts, never below what the sign vectors resolve."""
-    own: Floats = np.exp2(1.0 - n.astype(np.float64))
+    own: Floats = np.exp2(1.0 - np.maximum(n, 1))  # of no prompt at all, p can only be 1
     possible = (n >= MIN_PROMPTS) & (own <= alpha)
     n_prompts = int((~np.isnan(differences[:, possible])).any(axis=1).sum())
     least: Floats = np.maximum(own, attainable_p(n_prompts, draws) if n_prompts else 0.0)

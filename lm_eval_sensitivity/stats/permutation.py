@@ -55,8 +55,10 @@ def attainable_p(n: int, draws: int = DRAWS) -> float:
         0.00390625
         >>> attainable_p(96)
         1e-05
+        >>> attainable_p(0)
+        1.0
     """
-    exact = 2.0 ** (1 - n)
+    exact = 2.0 ** (1 - max(n, 1))
     return exact if n <= EXACT_UP_TO else max(exact, 1 / (draws + 1))
 
 

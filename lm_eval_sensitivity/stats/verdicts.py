@@ -63,6 +63,22 @@ class Constants:
     level: float = 0.95
     """Of each one-sided bound."""
 
+    @property
+    def formulas(self) -> dict[str, str]:
+        """What each contrast of the rules compares with 0.
+
+        Example:
+            >>> Constants().formulas["L_C"]
+            'c - 0.8 c_ref'
+        """
+        keep, more = f"{1 - self.k_control:g}", f"{1 + self.k_harmless:g}"
+        return {
+            "L_C": f"c - {keep} c_ref",
+            "L_R": f"(c - p) - {keep} (c - p)_ref",
+            "L_P": f"p - {more} p_ref",
+            "L_D": f"b - {self.drift_factor:g} p_ref",
+        }
+
     def in_words(self, sentence: str) -> str:
         """Fill these constants into one of `MEANINGS`.
 
@@ -247,9 +263,10 @@ def judge(
     used = constants or Constants()
 
     def contrast(name: str, formula: str, values: Floats) -> AxisContrast:
-        return _axis_contrast(name, formula, values, level=used.level, resamples=resamples, seed=seed)
+        return axis_contrast(name, formula, values, level=used.level, resamples=resamples, seed=seed)
 
     keep, more, factor = 1 - used.k_control, 1 + used.k_harmless, used.drift_factor
+    formulas = used.formulas
     span = axes.control - axes.harmless
     span_reference = axes.control_reference - axes.harmless_reference
     probe = (
@@ -257,10 +274,10 @@ def judge(
         contrast("noise", "(f - p) of the reference", axes.own_identical - axes.own_harmless),
     )
     contrasts = (
-        contrast("L_C", f"c - {keep:g} c_ref", axes.control - keep * axes.control_reference),
-        contrast("L_R", f"(c - p) - {keep:g} (c - p)_ref", span - keep * span_reference),
-        contrast("L_P", f"p - {more:g} p_ref", axes.harmless - more * axes.harmless_reference),
-        contrast("L_D", f"b - {factor:g} p_ref", axes.drift - factor * axes.own_harmless),
+        contrast("L_C", formulas["L_C"], axes.control - keep * axes.control_reference),
+        contrast("L_R", formulas["L_R"], span - keep * span_reference),
+        contrast("L_P", formulas["L_P"], axes.harmless - more * axes.harmless_reference),
+        contrast("L_D", formulas["L_D"], axes.drift - factor * axes.own_harmless),
     )
     faults = _probe_faults(*probe)
     doubts = () if faults else _probe_doubts(*probe)
@@ -339,7 +356,7 @@ def judge_without_reference(
         if array.shape != p.shape:
             raise ValueError(f"one number per prompt on both sides needed, got {array.shape} and {p.shape}")
         formula, more = f"{name} - {1 + used.k_harmless:g} p", 1 + used.k_harmless
-        found = _axis_contrast(
+        found = axis_contrast(
             formula, formula, array - more * p, level=used.level, resamples=resamples, seed=seed
         )
         contrasts.append(found)
@@ -391,9 +408,19 @@ def possible_labels(signs: Mapping[str, Sign]) -> tuple[str, ...]:
     return tuple(label for rule, label in RULES if any(rule.items() <= choice.items() for choice in settled))
 
 
-def _axis_contrast(
+def axis_contrast(
     name: str, formula: str, values: Floats, *, level: float, resamples: int, seed: int
 ) -> AxisContrast:
+    """The sign of a mean over prompts, by its one-sided bounds.
+
+    Args:
+        name: of the contrast.
+        formula: in words.
+        values: [prompt]; NaN for prompts without a number.
+        level: of each bound.
+        resamples: bootstrap samples of prompts.
+        seed: of the resamples.
+    """
     bounds = one_sided_bounds(values, level=level, resamples=resamples, seed=seed)
     constant = bounds.method == "none"  # then the estimate is what all prompts have, or NaN
     lower, upper = (bounds.estimate,) * 2 if constant else (bounds.lower, bounds.upper)

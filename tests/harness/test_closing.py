@@ -6,40 +6,33 @@ import logging
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lm_eval_sensitivity.harness.closing import PairNote, RunLog, closing_words
-from lm_eval_sensitivity.types import RUNGS
+from lm_eval_sensitivity.analysis.windows import OutputTokens
+from lm_eval_sensitivity.harness.closing import closing_words, pairs_once
+from lm_eval_sensitivity.harness.notes import PairNote, Seen
+from lm_eval_sensitivity.harness.run_log import RunLog
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
-
-LEVELS = {"identical": 0.0, "semantic_change": 0.3, "positive_control": 0.8}
+from tests.harness.made_notes import LEVELS, notes, reference, run
 
 
 class Task:
     """Stands for one of lm_eval's."""
 
 
-def notes(levels: dict[str, float], n_prompts: int = 9) -> list[PairNote]:
-    """One pair per prompt and rung; a harmless edit moves the output by 0.1."""
-    return [
-        PairNote(f"p{n}", f"{rung}_edit", rung, levels.get(rung, 0.1), None, (), False)
-        for rung in RUNGS
-        for n in range(n_prompts)
-    ]
-
-
-def said(of: list[PairNote]) -> str:
-    return " ".join(closing_words(of, None))
+def said(of: list[PairNote], **settings: Any) -> str:
+    return " ".join(closing_words(run(of, **settings), None))
 
 
 def test_nothing_measured_says_nothing() -> None:
-    assert closing_words([], Path("runs")) == []
+    assert closing_words(run([]), Path("runs")) == []
 
 
 def test_a_clean_run_has_numbers_and_no_warning() -> None:
-    words = closing_words(notes(LEVELS), Path("runs/x"))
+    words = closing_words(run(notes(LEVELS)), Path("runs/x"))
     assert words[0] == "63 of 63 pairs of 9 prompts scored."
     assert (
         "harmless edits 0.1000, identical prompts (noise floor) 0.0000, the positive control 0.8000"
@@ -51,12 +44,12 @@ def test_a_clean_run_has_numbers_and_no_warning() -> None:
 
 def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() -> None:
     gone = [
-        replace(note, distance=math.nan, missing="erased") if note.rung == "noop" else note
+        replace(note, answer=Seen(math.nan, "erased"), audit_status="erased") if note.rung == "noop" else note
         for note in notes(LEVELS)
     ]
-    gone[0] = replace(gone[0], distance=math.nan, missing="no_answer")
+    gone[0] = replace(gone[0], answer=Seen(math.nan, "no_answer"))
     words = said(gone)
-    assert "53 of 63 pairs of 9 prompts scored; 9 erased, 1 no answer" in words
+    assert "53 of 63 pairs of 9 prompts scored; 9 of 63 pairs erased, 1 no answer" in words
     assert "Erased edits (noop_edit) never reached the model" in words
     assert "harmless edits 0.1000" in words
 
@@ -91,13 +84,106 @@ def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
     assert "token limit" not in said(looping)
 
 
+def scaffolded(n_before: int, n_tokens: int, n: int = 63) -> list[PairNote]:
+    """Of all 63 pairs the first n have this scaffold in both outputs, the others none."""
+    with_it, without = OutputTokens(n_before, n_tokens), OutputTokens(0, n_tokens)
+    return [
+        replace(note, outputs=(with_it if index < n else without,) * 2)
+        for index, note in enumerate(notes(LEVELS))
+    ]
+
+
+def test_windows_that_show_a_scaffold_are_named() -> None:
+    words = said(scaffolded(70, 200), max_gen_toks=512)
+    assert "The scaffold dominates this window under the filter raw: 64 tokens, 128 tokens." in words
+    assert "whole output" in said(scaffolded(101, 200), max_gen_toks=512)
+    assert "dominates" not in said(scaffolded(32, 200), max_gen_toks=512)  # half is not more than half
+    assert "dominates" in said(scaffolded(33, 200, n=32), max_gen_toks=512)
+    assert "dominates" not in said(scaffolded(33, 200, n=31), max_gen_toks=512)
+    # A window as long as the limit is the whole output, and stands there once.
+    assert "filter raw: 64 tokens, whole output." in said(scaffolded(90, 128), max_gen_toks=128)
+    # An erased pair has outputs that nobody compares.
+    erased = [replace(note, raw=Seen(math.nan, "erased")) for note in scaffolded(70, 200, n=63)]
+    assert "dominates" not in said(erased, max_gen_toks=512)
+
+
+def parting(n: int, **cells: Any) -> list[PairNote]:
+    """The first n edited pairs part at steps 4, 5, 6, ... with a margin of 0.5, unless said otherwise."""
+    made = notes(LEVELS)
+    for index in range(9, 9 + n):
+        changes = {"js_distance": 1e-9, "parts_at": index - 5, "margin": 0.5, **cells}
+        made[index] = replace(made[index], **changes)
+    return made
+
+
+def test_outputs_that_part_after_prompts_that_end_alike_are_counted() -> None:
+    words = said(parting(7))
+    assert "In 7 of 54 edited pairs the next-token distributions agree at the end of the prompt" in words
+    assert "at step 7 by the median, with a median margin of 0.5000 nats there: prompt-end metrics" in words
+    assert "margin" not in said(parting(7, margin=math.nan)) and "part later" in said(
+        parting(7, margin=math.nan)
+    )
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        parting(5),  # fewer than a tenth
+        parting(54, js_distance=1e-5),
+        parting(54, js_distance=math.nan),  # an engine without distributions
+        parting(54, parts_at=None),
+        parting(54, parts_at=0),  # the prompt end itself
+        [replace(note, js_distance=0.0, parts_at=3) for note in notes(LEVELS)[:9]],  # nothing edited
+    ],
+)
+def test_nothing_is_said_of_outputs_that_do_not_part_or_parted_at_once(of: list[PairNote]) -> None:
+    assert "prompt-end" not in said(of)
+
+
+def test_harmless_edits_within_the_noise_floor_are_no_sensitivity() -> None:
+    assert "What harmless edits move is within the noise floor 0.1000" in said(
+        notes({**LEVELS, "identical": 0.1})
+    )
+    assert "is within the noise floor" not in said(notes({**LEVELS, "identical": 0.09}))
+    assert "is within the noise floor" not in said([n for n in notes(LEVELS) if n.rung != "identical"])
+    assert "is within the noise floor" not in said(notes({**LEVELS, "identical": 0.1}, n_prompts=4))
+
+
+@pytest.mark.parametrize(
+    ("levels", "verdict"),
+    [
+        ({**LEVELS, "drift": 0.05}, "STABLE"),
+        ({**LEVELS, "drift": 0.2}, "DRIFTED"),
+        ({**LEVELS, "positive_control": 0.1, "drift": 0.2}, "COLLAPSED"),
+        (LEVELS, "UNDETERMINED"),  # no drift was measured: stable or drifted
+    ],
+)
+def test_beside_a_reference_the_full_verdict_is_given_once(levels: dict[str, float], verdict: str) -> None:
+    words = said(notes(levels), **reference(LEVELS))
+    assert f"Verdict beside the reference: {verdict}, " in words
+    assert words.count("Verdict") == 1 and "collapsed or indiscriminate" not in words
+    assert ("no stability" in words) == (verdict == "COLLAPSED")
+    assert ("Still possible: STABLE, DRIFTED." in words) == (verdict == "UNDETERMINED")
+
+
+def test_a_reference_in_another_embedder_gives_the_reduced_verdict_and_the_reason() -> None:
+    words = said(notes({**LEVELS, "positive_control": 0.1}), **reference(LEVELS, embedder="other"))
+    assert "No verdict beside the reference: its distances were measured with another embedder." in words
+    assert "collapsed or indiscriminate" in words and "Verdict beside" not in words
+
+
+def test_a_pair_of_two_subsets_counts_once() -> None:
+    assert "63 of 63 pairs of 9 prompts scored." in said(pairs_once(notes(LEVELS) * 2))
+
+
 def test_shared_preamble_is_named() -> None:
     shared = [replace(notes(LEVELS)[0], shared_preamble=True), *notes(LEVELS)[1:]]
     assert "1 of 63 outputs open with a preamble that unrelated prompts share" in said(shared)
 
 
 def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> None:
-    log, first, second = RunLog(), Task(), Task()
+    log: RunLog[PairNote] = RunLog()
+    first, second = Task(), Task()
     note = notes(LEVELS)[0]
     for _ in range(2):
         log.started(first)
@@ -108,7 +194,8 @@ def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> Non
 
 
 def test_a_run_that_failed_does_not_silence_the_next() -> None:
-    log, note = RunLog(), notes(LEVELS)[0]
+    log: RunLog[PairNote] = RunLog()
+    note = notes(LEVELS)[0]
     failed, rest = Task(), Task()
     log.started(failed)
     log.started(rest)
@@ -128,8 +215,25 @@ def test_a_run_that_failed_does_not_silence_the_next() -> None:
     assert log.finished(after, [note]) == [note, note]
 
 
+def test_notes_of_a_run_are_there_before_its_first_task_is_over() -> None:
+    log: RunLog[PairNote] = RunLog()
+    tasks, lists = [Task(), Task(), Task()], [[], [], []]  # type: ignore[var-annotated]
+    for task, own, subset in zip(tasks, lists, ("mini", "mini", "core"), strict=True):
+        log.started(task, subset, own)
+    for own in lists:
+        own.append(notes(LEVELS)[0])
+    assert log.of_run(tasks[0], len) == log.of_run(tasks[1], len) == 2
+    assert log.of_run(tasks[2], len) == 1
+    assert log.of_run(Task(), len) is None  # as in each of several processes
+    # A run that failed after it had collected is not mixed with the next, though its tasks still live.
+    again: list[PairNote] = [notes(LEVELS)[1]]
+    log.started(tasks[0], "mini", again)
+    assert log.of_run(tasks[0], len) == 1
+    assert log.finished(tasks[0], again) == again
+
+
 def test_words_name_the_share_and_a_path_that_can_be_pasted() -> None:
-    words = closing_words(notes({**LEVELS, "positive_control": 0.1}), Path("my runs/$x"))
+    words = closing_words(run(notes({**LEVELS, "positive_control": 0.1})), Path("my runs/$x"))
     assert any("moves the answers not 25 % further than a harmless edit does" in line for line in words)
     assert "clusters 'my runs/$x'`" in words[-1]
 

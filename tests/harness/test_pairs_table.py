@@ -137,6 +137,9 @@ def test_text_metrics_follow_from_the_folder_alone(runs: TwoRuns) -> None:
             reference = answers[sample["doc"]["prompt_id"], sample["filter"]]
             assert row["baseline_drift"] == pytest.approx(distance(base, reference), abs=1e-6)
             assert row["base_n_characters"] == len(base)
+            other = rows[system, sample["doc"]["pair_id"], "answer"]
+            assert row["base_answer_start"] == other["base_answer_start"] == 0, "no scaffold, no start"
+            assert row["base_n_tokens"] == other["base_n_tokens"]
             n_apart += row["cosine_distance"] > 0.01
     assert n_apart > 0, "outputs that are all equal would compare nothing"
 
@@ -210,7 +213,7 @@ def test_made_runs_have_the_form_of_real_ones(runs: TwoRuns, tmp_path: Path) -> 
         assert {name for name in ours if ".audit." not in name} <= set(theirs), part
 
 
-UNREAD = ("arguments", "target", "target_hash", "doc_hash", "prompt_hash")
+UNREAD = ("arguments", "target", "target_hash", "doc_hash", "prompt_hash", "noise", "verdict", "window")
 """Fields of a line that nothing here looks at."""
 
 

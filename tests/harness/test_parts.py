@@ -136,7 +136,7 @@ def test_pairs_are_counted_in_words() -> None:
     records = [{"missing": {"cosine_distance": r} if r else {"js_distance": "text only"}} for r in reasons]
     assert (
         pairs_in_words([{**record, "scores": {}} for record in records])
-        == "1 of 4 pairs scored, 2 erased, 1 unclosed"
+        == "1 of 4 pairs scored, 2 of 4 pairs erased, 1 unclosed"
     )
     assert pairs_in_words(records) == "4 pairs generated, not measured"
 

@@ -15,6 +15,8 @@ from lm_eval_sensitivity.packing import unpack
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
 from tests.harness.conftest import Run, ids
 
+WORDS = ("noise", "pair", "verdict", "window")
+"""Rows of lm_eval's table that are no numbers."""
 TASKS = [f"prompt_sensitivity_mini_{rung}" for rung in RUNGS]
 
 
@@ -73,13 +75,28 @@ def test_means_are_over_scored_pairs_and_the_pairs_are_counted_in_words(demo_run
         rows = demo_run.rows(task)
         scored = [r["cosine_distance"] for r in rows if not math.isnan(r["cosine_distance"])]
         assert demo_run.value(task, "cosine_distance") == pytest.approx(np.mean(scored))
-        assert demo_run.value(task, "pair").startswith(f"{len(scored)} of {len(rows)} pairs scored")
+        words = f"{len(scored)} of {len(rows)} pairs scored"
+        erased = sum(row["pair"]["audit"]["status"] == "erased" for row in rows)
+        assert len(scored) + erased == len(rows)
+        words += f", {erased} of {len(rows)} pairs erased" if erased else ""
+        assert demo_run.value(task, "pair") == words
+
+
+def test_the_table_says_what_could_fake_its_numbers(demo_run: Run) -> None:
+    for task in TASKS:
+        for filter_name in ("raw", "answer"):
+            assert demo_run.value(task, "verdict", filter_name) == "alive"
+            assert "the noise floor 0.0000" not in demo_run.value(task, "noise", filter_name)
+            assert demo_run.value(task, "noise", filter_name) == "noise floor 0.0000 (9 prompts)"
+        assert demo_run.value(task, "window") == "no scaffold dominates"
+    group = demo_run.results["results"]["prompt_sensitivity_mini_meaning_preserving"]
+    assert not {key.split(",")[0] for key in group} & set(WORDS)
 
 
 def test_a_missing_number_has_a_reason_and_a_present_one_has_none(demo_run: Run) -> None:
     for task in TASKS:
         for row in demo_run.samples[task]:
-            numbers = {name: row[name] for name in row["metrics"] if name != "pair"}
+            numbers = {name: row[name] for name in row["metrics"] if name not in WORDS}
             for name, value in numbers.items():
                 assert math.isnan(value) == (name in row["pair"]["missing"]), (row["doc"]["pair_id"], name)
 
@@ -92,7 +109,7 @@ def test_erased_pairs_are_excluded_from_every_distance(demo_run: Run) -> None:
             assert row["pair"]["audit"]["status"] == ("erased" if same else "survived")
             statuses[row["pair"]["audit"]["status"]] += 1
             if same:
-                assert all(math.isnan(row[name]) for name in row["metrics"] if name != "pair")
+                assert all(math.isnan(row[name]) for name in row["metrics"] if name not in WORDS)
     assert statuses["survived"] > 0
     for task in TASKS[1:]:
         counted = demo_run.results["configs"][task]["metadata"]["sensitivity"]["audit"]

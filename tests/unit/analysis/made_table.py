@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from lm_eval_sensitivity.runs.columns import SCHEMA
+
 Row = tuple[str, str, str, str, float | None]
 """System, prompt, rung, edit, number; None is unscored, NaN erased."""
 
@@ -20,7 +22,7 @@ def made_table(
     if shuffle:
         random.Random(shuffle).shuffle(ordered)
     erased = [number is not None and math.isnan(number) for *_, number in ordered]
-    return pa.table(
+    made = pa.table(
         {
             "name": [row[0] for row in ordered],
             "prompt_id": [row[1] for row in ordered],
@@ -36,6 +38,10 @@ def made_table(
             ),
         }
     )
+    for field in SCHEMA:  # the columns that nobody gave are null
+        if field.name not in made.column_names:
+            made = made.append_column(field, pa.nulls(len(ordered), field.type))
+    return made
 
 
 def panel(levels: dict[str, float], *, n_prompts: int = 9, noise: float = 0.0, seed: int = 1) -> list[Row]:

@@ -22,16 +22,15 @@ from lm_eval_sensitivity.analysis.drift_distance import (
     measure_drift,
 )
 from lm_eval_sensitivity.commands.analysis_options import add_statistics_options
-from lm_eval_sensitivity.commands.drift import (
-    _contrast_table,
-    _interval_cautions,
-    _sweep_table,
-    _symbols,
-    _verdicts_in_words,
-)
+from lm_eval_sensitivity.commands.drift import _contrast_table, _sweep_table
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.drift_words import (
+    interval_cautions,
+    symbols_in_words,
+    verdicts_in_words,
+)
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.report.figures.two_axes import picture as two_axes_picture
 from lm_eval_sensitivity.runs import load_pairs
@@ -112,7 +111,7 @@ def test_every_label_and_the_order_given() -> None:
     assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
     assert by_name["a UNDETERMINED"].verdict is not None
     assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
-    words = "\n".join(_verdicts_in_words(found))
+    words = "\n".join(verdicts_in_words(found))
     assert all(
         f"a {label}: {label}, {found.constants.in_words(MEANINGS[label])}." in words for label in LABELS
     )
@@ -169,7 +168,7 @@ def test_silence_on_many_prompts_is_said() -> None:
     assert "gave nothing that could be scored" in verdict.reasons[0]
     assert verdict.possible == tuple(label for _, label in RULES if label in {"COLLAPSED", "STABLE"})
     assert by_name["n"].label == "STABLE"
-    assert any("gave nothing" in words for words in _verdicts_in_words(found))
+    assert any("gave nothing" in words for words in verdicts_in_words(found))
 
 
 def test_an_invalid_probe_is_the_references() -> None:
@@ -187,7 +186,7 @@ def test_too_few_prompts_are_undetermined_with_reasons() -> None:
     assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 6
     assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
     assert math.isnan(by_name["m"].harmless.mean.estimate)
-    assert any("4 prompts have a number" in words for words in _verdicts_in_words(found))
+    assert any("4 prompts have a number" in words for words in verdicts_in_words(found))
 
 
 def test_a_rung_that_was_not_run_leaves_it_open() -> None:
@@ -222,7 +221,7 @@ def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
     found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": unknown}, resamples=999)
     verdict = found.placements[1].verdict
     assert verdict is not None and verdict.possible == ("STABLE", "DRIFTED")
-    words = " ".join(_verdicts_in_words(found))
+    words = " ".join(verdicts_in_words(found))
     assert "Prompts without drift: 24 not measured." in words and "no embedder." in words
 
 
@@ -236,12 +235,12 @@ def test_without_a_reference_only_life_is_said() -> None:
         ("m", "alive"),
         ("dead", "collapsed or indiscriminate"),
     ]
-    assert "That is all that can be said without a reference" in " ".join(_verdicts_in_words(found))
+    assert "That is all that can be said without a reference" in " ".join(verdicts_in_words(found))
     # Nothing speaks of a reference, or of a drift from it.
     shown = _sweep_table(found)
     assert not any(column.name.startswith("b") for column in shown.columns)
     assert all(len(line) == len(shown.columns) for line in shown.rows)
-    assert "reference" not in shown.note and "both" not in shown.note and " b:" not in _symbols(found)
+    assert "reference" not in shown.note and "both" not in shown.note and " b:" not in symbols_in_words(found)
     beside = _sweep_table(placed({"m": Levels()})[0])
     assert "the reference first" in beside.note and "b zeros" in [column.name for column in beside.columns]
     assert all(len(line) == len(beside.columns) for line in beside.rows)
@@ -251,7 +250,7 @@ def test_without_a_reference_silence_is_guarded_and_shown() -> None:
     rows = system("half", Levels(silent=0.5)) + system("few", Levels(silent=0.05)) + system("m", Levels())
     found = sweep(table_of(rows), ["half", "few", "m"], Selection(), resamples=999)
     assert [each.label for each in found.placements] == ["UNDETERMINED", "alive", "alive"]
-    half, few, none = list(_verdicts_in_words(found))[:3]
+    half, few, none = list(verdicts_in_words(found))[:3]
     assert "It gave nothing that could be scored" in half and "Silent share: " in half
     assert "Silent share: " in few and "Silent share" not in none
     # Erased pairs never reached the system: they are no silence.
@@ -268,7 +267,7 @@ def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
         {"half": Levels(p=0.05, c=0.4), "dead": Levels(p=0.0, c=0.0), "hush": Levels(0.05, 0.4, silent=0.5)}
     )
     assert by_name["half"].label == "COLLAPSED"
-    half, dead, hush = _verdicts_in_words(found)
+    half, dead, hush = verdicts_in_words(found)
     assert "By the rule" not in dead
     assert (
         "has lost more than 20 % of the reference's response to meaning. Over the pairs scored in both: c 0.4"
@@ -288,7 +287,7 @@ def test_many_zeros_beside_an_interval_are_said() -> None:
     assert own is not None and own.n_zero == 20
     assert own.caution == "m, b: 20 of 24 prompts are exactly 0: the interval is unreliable."
     # The identical rung is 0 everywhere: there is no interval, and the reason for that stands already.
-    assert list(_interval_cautions(found)) == [f"Caution: {own.caution}"]
+    assert list(interval_cautions(found)) == [own.caution]
     table = _sweep_table(found)
     place = [column.name for column in table.columns].index("b zeros")
     assert [line[place] for line in table.rows] == [None, 20]

@@ -53,6 +53,7 @@ def say(run: MadeRun, base: str, variant: str, *, visible: bool = False) -> None
                     unclosed = part["answer"]["status"] == "unclosed"
                     part["answer"] |= {"start": len(text) if unclosed else 0, "end": len(text)}
                     part["visible_text"] = text if visible else None
+                    part["token_ends"] = None  # those of the text that stood here
             if row["filter"] == "raw":
                 row["filtered_resps"] = list(texts.values())
 
@@ -100,7 +101,8 @@ def test_distances_are_those_of_the_new_embedder(run: MadeRun, tmp_path: Path) -
     assert n_scored == {"raw": n_pairs - 1, "answer": n_pairs - 2}
     task = results_of(tmp_path / "new")["results"]["prompt_sensitivity_mini_synonym"]
     assert task["cosine_distance,answer"] == pytest.approx(1, abs=1e-6)
-    assert done.rungs[0].words["answer"] == f"{n_pairs - 2} of {n_pairs} pairs scored, 1 erased, 1 unclosed"
+    words = f"{n_pairs - 2} of {n_pairs} pairs scored, 1 of {n_pairs} pairs erased, 1 unclosed"
+    assert done.rungs[0].words["answer"] == words
 
 
 def test_another_distance_of_another_text(run: MadeRun, tmp_path: Path) -> None:
@@ -474,7 +476,7 @@ def test_the_command_says_what_it_did(
     assert (
         "test/compass" in output
         and "an/embedder" in output
-        and "1 erased" in output
+        and "1 of 18 pairs erased" in output
         and str(target) in output
     )
     with pytest.raises(InputError, match="exists already"):

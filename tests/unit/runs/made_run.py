@@ -226,6 +226,7 @@ def _whole_output(ids: list[int], *, unclosed: bool) -> dict[str, Any]:
         "visible_text": None,
         "prompt_token_ids": pack([1, 2, 3], "<i4"),
         "token_ids": pack([*ids, 2], "<i4"),
+        "token_ends": pack([min(step, 7) for step in range(1, len(ids) + 2)], "<i4"),
         "margins": pack([1.0] * (len(ids) + 1), "<f4"),
         "top1_log_probabilities": pack([-0.5] * (len(ids) + 1), "<f4"),
         "entropies": pack([0.5] * (len(ids) + 1), "<f4"),
@@ -274,6 +275,12 @@ def _means(rows: Rows) -> dict[str, Any]:
         kinds = Counter(reason.split(":")[0] for reason in missing if reason)
         words = [f"{len(chosen) - kinds.total()} of {len(chosen)} pairs scored"]
         means[f"pair,{filter_name}"] = ", ".join(
-            [*words, *(f"{n} {kind}" for kind, n in sorted(kinds.items()))]
+            [
+                *words,
+                *(
+                    f"{n} of {len(chosen)} pairs erased" if kind == "erased" else f"{n} {kind}"
+                    for kind, n in sorted(kinds.items())
+                ),
+            ]
         )
     return means

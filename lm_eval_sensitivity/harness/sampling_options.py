@@ -1,0 +1,93 @@
+"""What `--metadata` may say to the sampling tasks beside what it says to all: how many samples, and which stream."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.stats import two_sample_attainable_p
+from lm_eval_sensitivity.stats.multiplicity import ALPHA
+
+LEAST_SAMPLES, MOST_SAMPLES = 2, 1_000
+LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How a distribution of outputs is looked at; the temperature is part of the decoding."""
+
+    n_samples: int = 30
+    """Samples of each side of a pair."""
+    seed: int = 0
+    """Names the random stream of the samples and of the permutation test."""
+
+    @property
+    def attainable_p(self) -> float:
+        """The smallest p of a pair with all its samples."""
+        return two_sample_attainable_p(self.n_samples, self.n_samples)
+
+
+def parse_sampling_options(metadata: Mapping[str, Any]) -> SamplingOptions:
+    """Pick the options of the sampling tasks out of a task's metadata, which also holds all of `--model_args`.
+
+    Raises:
+        InputError: a number that is none or out of range, or a reference run.
+
+    Example:
+        >>> parse_sampling_options({"pretrained": "gpt2", "n_samples": 10})
+        SamplingOptions(n_samples=10, seed=0)
+    """
+    if metadata.get("reference") is not None:
+        raise InputError(
+            "`--metadata`: `reference` is not accepted by prompt_sensitivity_sampling tasks: a reference run holds one "
+            "greedy output per prompt, and nothing is known about its spread. Leave it out, or run the "
+            "prompt_sensitivity tasks for baseline_drift."
+        )
+    for name in metadata:
+        if name != "n_samples" and difflib.get_close_matches(str(name), ["n_samples"], cutoff=0.85):
+            raise InputError(f"`--metadata`: `{name}` is not an option; did you mean `n_samples`?")
+    return SamplingOptions(
+        n_samples=_whole(metadata, "n_samples", SamplingOptions.n_samples, LEAST_SAMPLES, MOST_SAMPLES),
+        seed=_whole(metadata, "seed", SamplingOptions.seed, 0, LARGEST_SEED),
+    )
+
+
+def too_few_to_separate(n_samples: int, n_pairs: int) -> str | None:
+    """The sentence that says before a run that no pair of a rung can separate; None where one can.
+
+    Example:
+        >>> too_few_to_separate(30, 40) is None
+        True
+    """
+    least = two_sample_attainable_p(n_samples, n_samples)
+    if least * n_pairs <= ALPHA:
+        return None
+    enough = next(
+        (n for n in range(n_samples, MOST_SAMPLES) if two_sample_attainable_p(n, n) * n_pairs <= ALPHA), None
+    )
+    advice = "" if enough is None else f" {enough} samples are enough."
+    return (
+        f"{n_samples} samples a side: the smallest p of a pair is {least:.2g}, and {n_pairs} pairs need "
+        f"{ALPHA / n_pairs:.2g} (Holm at {ALPHA:g}), so that no pair can separate.{advice}"
+    )
+
+
+def _whole(metadata: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    value = metadata.get(name)
+    if value is None:
+        return default
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
+        p = (
+            f" The smallest p of a pair is {two_sample_attainable_p(4, 4):.2g} with 4 samples, "
+            f"{two_sample_attainable_p(30, 30):.2g} with 30."
+            if name == "n_samples"
+            else ""
+        )
+        raise InputError(
+            f"`--metadata`: `{name}` is {value!r}; expected a whole number from {least} to {most}.{p}"
+        )
+    return int(value)

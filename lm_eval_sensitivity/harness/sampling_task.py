@@ -1,0 +1,145 @@
+"""The lm_eval task of the sampling group: one rung, every document two clouds of outputs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from lm_eval_sensitivity.harness.decoding import SampledDecoding, parse_sampled_decoding
+from lm_eval_sensitivity.harness.generation import FilteredText
+from lm_eval_sensitivity.harness.options import model_arguments
+from lm_eval_sensitivity.harness.plan import PairInstance
+from lm_eval_sensitivity.harness.run_log import RunLog
+from lm_eval_sensitivity.harness.sampled_pair import (
+    SAMPLED_METRICS,
+    measure_sampled_pair,
+    sampled_pair_record,
+)
+from lm_eval_sensitivity.harness.sampled_summary import (
+    Separation,
+    sampled_closing_words,
+    sampled_pairs_in_words,
+    separated_in_words,
+    separation,
+)
+from lm_eval_sensitivity.harness.sampling import SEED
+from lm_eval_sensitivity.harness.sampling_options import (
+    MOST_SAMPLES,
+    SamplingOptions,
+    parse_sampling_options,
+    too_few_to_separate,
+)
+from lm_eval_sensitivity.harness.summary import mean_of_scored
+from lm_eval_sensitivity.harness.task import PromptSensitivityTask
+
+logger = logging.getLogger(__name__)
+
+SECOND_SET = MOST_SAMPLES
+"""First replicate of the variant on the identical rung: other numbers than any sample of the base can have."""
+
+SAMPLED_RUN: RunLog[tuple[str, Separation]] = RunLog()
+"""The sampling tasks of the run that is going on."""
+
+
+class PromptSensitivitySamplingTask(PromptSensitivityTask):
+    """Whether the outputs to two prompts differ by more than the outputs to one do among themselves.
+
+    Options beside those of the greedy tasks: `n_samples` and `seed` in `--metadata`, the temperature in
+    `--gen_kwargs`. A `reference` is refused.
+
+    Raises:
+        InputError: an unknown rung or option, a ladder that fails its checks.
+    """
+
+    sampling: SamplingOptions
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        self.sampling = parse_sampling_options((config or {}).get("metadata") or {})
+        self._tests: list[Mapping[str, Any]] = []
+        super().__init__(config=config)
+
+    # ---- requests
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """Open every door before the first token, and say what so few samples cannot show."""
+        self._tests = []
+        super().build_all_requests(**kwargs)
+        n_pairs = len(self._instances or []) // 2
+        warning = too_few_to_separate(self.sampling.n_samples, n_pairs)
+        if warning is not None:
+            logger.warning("%s: %s", self.config.task, warning)
+
+    def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
+        """Two requests, each repeated once per sample; on the identical rung with other replicate numbers."""
+        first_replicates = (0, SECOND_SET if doc["rung"] == "identical" else 0)
+        gen_kwargs = {**self._decoding().as_gen_kwargs(), SEED: self.sampling.seed}
+        arguments = {
+            name: value for name, value in (self.config.metadata or {}).items() if name != SEED
+        }  # the seed of the samples names no other system
+        task, doc_id, _ = kwargs["metadata"]
+        return [
+            PairInstance(
+                request_type="generate_sampled",
+                doc=doc,
+                arguments=(context, gen_kwargs, first),
+                idx=index,
+                metadata=(task, doc_id, self.sampling.n_samples),
+                model_args=model_arguments(arguments),
+                chat_template_applied=bool(kwargs.get("apply_chat_template")),
+            )
+            for index, (context, first) in enumerate(zip(ctx, first_replicates, strict=True))
+        ]
+
+    def _decoding(self) -> SampledDecoding:
+        return parse_sampled_decoding(self.config.generation_kwargs or {})
+
+    # ---- results
+
+    def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
+        return [str(sample) for samples in filtered for sample in samples]
+
+    def process_results(self, doc: dict[str, Any], results: Any) -> dict[str, Any]:
+        """Measure one pair under one filter; the record of the pair goes into the samples file."""
+        base: list[FilteredText]
+        base, variant = results
+        if base[0].filter_name == "raw":
+            self._audited[variant[0].generation.audit.status] += 1
+        record = sampled_pair_record(base, variant)
+        if self._predict_only or self._distances is None:
+            return {"pair": self._with_system({**record, "missing": {}})}
+        measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
+        missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
+        test = measured.test_record
+        if base[0].filter_name == "answer":
+            self._tests.append(test)
+        return {
+            **measured.metrics,
+            "separated": test,
+            "pair": self._with_system({**record, "missing": missing, "scores": measured.scores}),
+        }
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """Means over scored pairs, and in words how many pairs were scored and how many separate."""
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(SAMPLED_METRICS, mean_of_scored)
+        return {**means, "separated": separated_in_words, "pair": sampled_pairs_in_words}
+
+    def _enter_run(self) -> None:
+        SAMPLED_RUN.started(self)
+
+    def _closing_words(self) -> list[str]:
+        note = (str((self.config.dataset_kwargs or {})["rung"]), separation(self._tests))
+        return sampled_closing_words(SAMPLED_RUN.finished(self, [note]) or ())
+
+    def _run_summary(self) -> dict[str, Any]:
+        return {
+            **super()._run_summary(),
+            "sampling": {
+                "temperature": self._decoding().temperature,
+                "n_samples": self.sampling.n_samples,
+                "seed": self.sampling.seed,
+                "attainable_p": self.sampling.attainable_p,
+            },
+        }

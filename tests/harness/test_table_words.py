@@ -1,0 +1,206 @@
+"""What lm_eval's own table says in words: real runs, and the verdict of `drift` on the same files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from examples.round_weights import rounded
+from lm_eval_sensitivity.commands import drift
+from lm_eval_sensitivity.harness.notes import PairNote, Seen
+from lm_eval_sensitivity.harness.summary import (
+    SEVERAL_PROCESSES,
+    noise_in_words,
+    verdict_in_words,
+    windows_in_words,
+)
+from lm_eval_sensitivity.harness.task import PromptSensitivityTask
+from lm_eval_sensitivity.runs.columns import FILTERS
+from tests.harness.conftest import Lmeval, Run, arguments, read_run
+from tests.harness.made_notes import LEVELS, notes, reference
+from tests.harness.made_notes import run as made_run
+
+RUNGS = ("identical", "punctuation", "positive_control")
+TASKS = [f"prompt_sensitivity_mini_{rung}" for rung in RUNGS]
+
+
+@pytest.fixture(scope="module")
+def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """The demonstration model, and its weights rounded to two bits beside it."""
+    from lm_eval._cli import HarnessCLI
+
+    home = tmp_path_factory.mktemp("runs")
+    model = AutoModelForCausalLM.from_pretrained(demo)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.copy_(rounded(parameter, 2))
+    model.save_pretrained(home / "2-bit")
+    AutoTokenizer.from_pretrained(demo).save_pretrained(home / "2-bit")
+    beside = {"metadata": {"reference": str(home / "alone")}}
+    wanted: dict[str, tuple[Path, dict[str, Any]]] = {
+        "alone": (demo, {}),
+        "beside": (home / "2-bit", beside),
+        "itself": (demo, beside),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, (path, options) in wanted.items():
+            line = arguments(
+                path,
+                home / name,
+                tasks=",".join(TASKS),
+                gen_kwargs="max_gen_toks=12",
+                batch_size=64,
+                **options,
+            )
+            patch.setattr(sys, "argv", line)
+            harness = HarnessCLI()
+            harness.execute(harness.parse_args())
+    return {name: read_run(home / name) for name in wanted}
+
+
+def drift_says(capsys: pytest.CaptureFixture[str], *line: object) -> dict[str, Any]:
+    parser = argparse.ArgumentParser()
+    drift.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["drift", *map(str, line), "--format", "json"])
+    assert options.run(options) == 0
+    placements: dict[str, Any] = json.loads(capsys.readouterr().out)["drift"]["placements"][-1]
+    return placements
+
+
+@pytest.mark.parametrize("filter_name", FILTERS)
+def test_the_verdict_is_that_of_drift_on_the_same_runs(
+    runs: dict[str, Run], filter_name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--filter", filter_name)
+    beside = drift_says(capsys, runs["beside"].folder, "--reference", runs["alone"].folder, *options)
+    alone = drift_says(capsys, runs["alone"].folder, *options)
+    for task in TASKS:
+        found = runs["beside"].value(task, "verdict", filter_name)
+        assert found == beside["verdict"]["label"].lower()
+        assert runs["alone"].value(task, "verdict", filter_name) == alone["reduced"]["label"].lower()
+        itself = runs["itself"].value(task, "verdict", filter_name)
+        assert itself == "not judged: same system as the reference"
+    assert beside["verdict"]["label"] in {"COLLAPSED", "INDISCRIMINATE"}, "two bits leave little of a model"
+
+
+def test_every_rung_has_its_words(runs: dict[str, Run]) -> None:
+    for name, run in runs.items():
+        for task in TASKS:
+            n_pairs = len(run.rows(task))
+            for filter_name in FILTERS:
+                assert run.value(task, "noise", filter_name) == "noise floor 0.0000 (9 prompts)", (name, task)
+                assert run.value(task, "pair", filter_name) == f"{n_pairs} of {n_pairs} pairs scored"
+            assert run.value(task, "window", "raw") == "no scaffold dominates"
+            assert "window,answer" not in run.results["results"][task]
+            for row in run.rows(task):
+                sides = (row["pair"][side] for side in ("base", "variant"))
+                ended = [(side["n_tokens"], side["finish_reason"] == "end_token") for side in sides]
+                assert row["window"] == [[0, n_tokens - end] for n_tokens, end in ended]
+                assert row["noise"] == row["verdict"] == "raw"
+
+
+def test_what_needs_the_whole_run_is_not_said_where_it_is_not_known(
+    lm_eval: Lmeval, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"tasks": TASKS[1], "gen_kwargs": "max_gen_toks=4", "limit": 3}
+    run = lm_eval(demo, **settings)
+    assert run.value(TASKS[1], "noise") == "noise floor not measured: no identical rung in this run"
+    assert run.value(TASKS[1], "verdict") == "not judged: no positive control in this run"
+    # A process of several never enters its tasks into the log of the run.
+    monkeypatch.setattr(PromptSensitivityTask, "_enter_run", lambda task: None)
+    part = lm_eval(demo, **settings)
+    for metric in ("noise", "verdict"):
+        assert part.value(TASKS[1], metric) == SEVERAL_PROCESSES
+    assert part.value(TASKS[1], "window") == run.value(TASKS[1], "window")
+    assert part.value(TASKS[1], "cosine_distance") == run.value(TASKS[1], "cosine_distance")
+
+
+# ---- the words by themselves
+
+
+def said_of_noise(levels: dict[str, float], rung: str = "synonym", **changes: Any) -> str:
+    return noise_in_words(made_run(notes(levels, **changes)), rung, "answer")
+
+
+def test_a_distance_within_the_noise_floor_is_called_so() -> None:
+    noisy = {**LEVELS, "identical": 0.02}
+    assert said_of_noise(noisy) == "noise floor 0.0200 (9 prompts)"
+    assert said_of_noise({**noisy, "synonym": 0.02}) == "within the noise floor 0.0200"
+    assert said_of_noise({**noisy, "synonym": 0.01}) == "within the noise floor 0.0200"
+    assert said_of_noise({**noisy, "synonym": 0.01}, "identical") == "noise floor 0.0200 (9 prompts)"
+    assert said_of_noise({**noisy, "synonym": 0.01}, "noop") == "noise floor 0.0200 (9 prompts)"
+    assert said_of_noise(noisy, n_prompts=4) == "noise floor 0.0200, not judged: 4 prompts"
+    assert said_of_noise(noisy, "identical", n_prompts=4) == "noise floor 0.0200 (4 prompts)"
+
+
+def test_a_mean_above_the_floor_by_one_prompt_alone_is_not_reliably_above_it() -> None:
+    made = notes({**LEVELS, "identical": 0.02, "synonym": 0.02})
+    one = [
+        replace(note, answer=Seen(0.9)) if (note.rung, note.prompt_id) == ("synonym", "p0") else note
+        for note in made
+    ]
+    assert made_run(one).mean("answer", "synonym")[0] > 0.1
+    assert noise_in_words(made_run(one), "synonym", "answer") == "within the noise floor 0.0200"
+
+
+def test_a_floor_that_lost_all_its_pairs_is_not_zero() -> None:
+    gone = [
+        replace(note, answer=Seen(math.nan, "no answer")) if note.rung == "identical" else note
+        for note in notes(LEVELS)
+    ]
+    words = noise_in_words(made_run(gone), "synonym", "answer")
+    assert words == "noise floor not measured: no scored pair in it"
+
+
+def test_the_verdict_says_why_it_is_none() -> None:
+    def said(of: list[PairNote], **settings: Any) -> str:
+        return verdict_in_words(made_run(of, **settings), "raw")
+
+    made = notes({**LEVELS, "drift": 0.05})
+    assert said(made) == "alive"
+    assert said(notes({**LEVELS, "positive_control": 0.0})) == "collapsed or indiscriminate"
+    assert said([n for n in made if n.rung != "positive_control"]) == (
+        "not judged: no positive control in this run"
+    )
+    controls = [n for n in made if n.rung in ("identical", "positive_control")]
+    assert said(controls) == "not judged: no harmless rung in this run"
+    assert said(notes(LEVELS, n_prompts=4)) == "not judged: 4 prompts"
+    assert said(made, **reference(LEVELS)) == "stable"
+    assert said(made, **reference(LEVELS, embedder="x")) == "alive (reference in another embedder)"
+    without = reference(LEVELS)
+    without["reference"] = replace(without["reference"], distances={})
+    assert said(made, **without) == "alive (reference not measured)"
+    theirs = reference(LEVELS)
+    kept = {key: each for key, each in theirs["reference"].distances.items() if key[2] == "noop"}
+    theirs["reference"] = replace(theirs["reference"], distances=kept)
+    assert said(made, **theirs) == "not judged: no positive control in the reference"
+    assert verdict_in_words(None, "raw") == SEVERAL_PROCESSES
+
+
+def test_many_silent_pairs_are_not_called_alive_for_the_others() -> None:
+    silent = [
+        replace(note, raw=Seen(math.nan, "empty")) if note.rung in ("synonym", "noop") else note
+        for note in notes(LEVELS)
+    ]
+    assert verdict_in_words(made_run(silent), "raw") == "undetermined"
+
+
+def test_windows_are_counted_over_outputs() -> None:
+    half = [[[40, 200], [0, 200]], None, [[40, 200], [0, 200]]]
+    assert windows_in_words(half, [64, 128, None]) == "scaffold dominates this window: 64 tokens"
+    assert windows_in_words([*half, [[0, 200], [0, 200]]], [64, None]) == "no scaffold dominates"
+    # An output that never leaves its scaffold is nothing else, in every window.
+    unclosed = [[[200, 200], [200, 200]]]
+    assert windows_in_words(unclosed, [64, None]) == "scaffold dominates this window: 64 tokens, whole output"
+    assert windows_in_words([[[0, 0], [0, 0]]], [64, None]) == "no scaffold dominates"
+    assert windows_in_words([None], [64, None]) == "not judged: no scored output with tokens"

@@ -1,0 +1,119 @@
+"""Run the real lm_eval on real models in this process, and read back what it wrote."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished lm_eval run."""
+
+    folder: Path
+    results: dict[str, Any]
+    samples: dict[str, list[dict[str, Any]]]
+    """Task -> rows, both filters."""
+    output: str
+    """What lm_eval printed on stdout."""
+    log: str = ""
+    """What was logged, our closing words among it; empty where nobody listened."""
+
+    def rows(self, task: str, filter_name: str = "raw") -> list[dict[str, Any]]:
+        """The rows of one task under one filter, in document order."""
+        return [row for row in self.samples[task] if row["filter"] == filter_name]
+
+    def value(self, task: str, metric: str, filter_name: str = "raw") -> Any:
+        """An aggregated value as lm_eval reports it."""
+        return self.results["results"][task][f"{metric},{filter_name}"]
+
+
+def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:
+    """The command line of a run: `key=value` options become `--key value`, True becomes a bare flag."""
+    settings: dict[str, Any] = {
+        "tasks": "prompt_sensitivity_mini",
+        "model": "hf",
+        "model_args": f"pretrained={model}",
+        "device": "cpu",
+        "batch_size": 8,
+        "gen_kwargs": "max_gen_toks=12",
+        "apply_chat_template": True,
+        "output_path": str(folder),
+        "log_samples": True,
+        **options,
+    }
+    line = ["lm_eval"]
+    for name, value in settings.items():
+        if value is True:
+            line.append(f"--{name}")
+        elif value is not None and value is not False:
+            line += [f"--{name}", json.dumps(value) if isinstance(value, Mapping) else str(value)]
+    return line
+
+
+def execute(line: list[str]) -> None:
+    """Run a command line of lm_eval's in this process (a fresh one costs ten seconds of imports)."""
+    from lm_eval._cli import HarnessCLI
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", list(line))  # which lm_eval changes
+        harness = HarnessCLI()
+        harness.execute(harness.parse_args())
+
+
+def execute_and_listen(line: list[str]) -> tuple[str, str]:
+    """The same, for fixtures that outlive a test: what was printed on stdout, and what was logged."""
+    printed, logged = StringIO(), StringIO()
+    handler = logging.StreamHandler(logged)
+    logger = logging.getLogger("lm_eval")  # of which the package's own logger is a child
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)  # what a user of the command gets
+    try:
+        with redirect_stdout(printed):
+            execute(line)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    return printed.getvalue(), logged.getvalue()
+
+
+def read_run(folder: Path, output: str = "", log: str = "") -> Run:
+    """The newest run below a folder."""
+    results_file = max(folder.rglob("results_*.json"), key=lambda path: path.name)
+    date = results_file.stem.removeprefix("results_")
+    samples = {
+        path.name.removeprefix("samples_").removesuffix(f"_{date}.jsonl"): [
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+        for path in results_file.parent.glob(f"samples_*_{date}.jsonl")
+    }
+    return Run(folder, json.loads(results_file.read_text(encoding="utf-8")), samples, output, log)
+
+
+@contextmanager
+def tasks_indexed_once() -> Iterator[None]:
+    """Reading lm_eval's twelve thousand YAML files takes longer than most of these runs; they do not change."""
+    from lm_eval.tasks._index import TaskIndex
+
+    build = TaskIndex.build
+    found: dict[tuple[Any, ...], Any] = {}
+
+    def build_once(paths: Any, **options: Any) -> Any:
+        key = (*map(str, paths), *sorted(options.items()))
+        if key not in found:
+            found[key] = build(paths, **options)
+        return dict(found[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TaskIndex, "build", staticmethod(build_once))
+        yield
