@@ -14,12 +14,14 @@ from lm_eval_sensitivity.commands import (
     compare,
     demo_model,
     drift,
+    export,
     heatmap,
     ladder,
     neighborhood,
     pairs,
     report,
     rescore,
+    space,
     tasks_path,
 )
 from lm_eval_sensitivity.errors import InputError
@@ -31,6 +33,8 @@ COMMANDS = (
     compare,
     drift,
     heatmap,
+    export,
+    space,
     pairs,
     rescore,
     ladder,

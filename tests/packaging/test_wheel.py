@@ -47,6 +47,10 @@ def test_the_wheel_carries_tasks_twice_the_ladder_and_the_demo_model(wheel: Path
     assert "lm_eval_sensitivity/ladder/data/mini/test.parquet" in files
     assert "lm_eval_sensitivity/ladder/card_template.md" in files
     assert {"lm_eval_sensitivity/report/page.html", "lm_eval_sensitivity/report/page.css"} <= set(files)
+    page = REPOSITORY / "lm_eval_sensitivity" / "space"
+    pieces = [path for pattern in ("*.css", "*.js", "templates/*.html") for path in page.glob(pattern)]
+    assert {path.relative_to(REPOSITORY).as_posix() for path in pieces} <= set(files)
+    assert len(pieces) > 10
     assert "lm_eval_sensitivity/py.typed" in files
     model = [info for info in zipfile.ZipFile(wheel).infolist() if "demo/model/" in info.filename]
     assert any(info.filename.endswith("model.safetensors") for info in model)

@@ -1,0 +1,108 @@
+"""Files of a results folder, opened as strangers' data: fixed names, no links, sizes known before a byte is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.records import FileRecord
+from lm_eval_sensitivity.runs.shown import shown_path
+
+ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
+_CHUNK = 2**20
+
+
+def refuse(place: str, problem: str) -> NoReturn:
+    """Raise the InputError of a damaged or hostile folder.
+
+    Args:
+        place: the file, and what in it.
+        problem: what was found there, and what is accepted.
+    """
+    raise InputError(f"{place} {problem}. {ADVICE}")
+
+
+def open_file(folder: Path, name: str, limit: int) -> BinaryIO:
+    """A file of the folder, open for reading.
+
+    Args:
+        folder: the results folder; it may itself be reached through a link, nothing inside it may.
+        name: one of the fixed names; never taken from the content of a file.
+        limit: most bytes.
+
+    Raises:
+        InputError: missing, a link, not a regular file, or too large.
+    """
+    path = folder / name
+    place = shown_path(path)
+    try:
+        for parent in (folder / part for part in Path(name).parents if part.name):
+            if stat.S_ISLNK(os.lstat(parent).st_mode):
+                refuse(shown_path(parent), "is a symbolic link; accepted is a folder")
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            refuse(place, "is a symbolic link; accepted is a regular file")
+        # Not blocking, so that a pipe in the place of a file cannot make a reader wait for ever.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        stream = os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb")
+    except FileNotFoundError:
+        refuse(place, "is missing")
+    except OSError as error:
+        refuse(place, f"cannot be read ({error.strerror})")
+    status = os.fstat(stream.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        stream.close()
+        refuse(place, "is not a regular file")
+    if status.st_size > limit:
+        stream.close()
+        refuse(place, f"has {status.st_size} bytes; at most {limit} are read")
+    return stream
+
+
+def read_file(folder: Path, name: str, limit: int) -> bytes:
+    """The bytes of a small file.
+
+    Raises:
+        InputError: as `open_file`.
+    """
+    with open_file(folder, name, limit) as stream:
+        # A file that grows between the look at its size and this cannot slip in.
+        return stream.read(limit)
+
+
+def check_size(stream: BinaryIO, expected: FileRecord, place: str) -> None:
+    """Compare the size with the manifest, before anything is read.
+
+    Raises:
+        InputError: another size.
+    """
+    found = os.fstat(stream.fileno()).st_size
+    if found != expected.bytes:
+        refuse(place, f"has {found} bytes, and `files` of the manifest says {expected.bytes}")
+
+
+def check_digest(stream: BinaryIO, expected: FileRecord, place: str) -> None:
+    """Compare size and checksum with the manifest; the stream ends up at its start.
+
+    Raises:
+        InputError: the file is not the one that was exported.
+    """
+    check_size(stream, expected, place)
+    digest = hashlib.sha256()
+    for chunk in _chunks(stream):
+        digest.update(chunk)
+    stream.seek(0)
+    if digest.hexdigest() != expected.sha256:
+        refuse(
+            place,
+            f"has the sha256 {digest.hexdigest()[:16]}..., and `files` of the manifest says "
+            f"{expected.sha256[:16]}...",
+        )
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: stream.read(_CHUNK), b"")

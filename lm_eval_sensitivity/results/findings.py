@@ -1,0 +1,168 @@
+"""What a results folder holds, computed by the analyses of the commands, and by nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lm_eval_sensitivity.analysis import RUNG_SETS, Selection
+from lm_eval_sensitivity.analysis.clusters import analyse_clusters
+from lm_eval_sensitivity.analysis.drift import sweep
+from lm_eval_sensitivity.analysis.drift_distance import measure_drifts
+from lm_eval_sensitivity.analysis.heatmap import make_heatmap
+from lm_eval_sensitivity.analysis.profiles import window_profiles
+from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC
+from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
+from lm_eval_sensitivity.results.pages import Indices, axes_page, cluster_page, heatmap_page, window_rows
+from lm_eval_sensitivity.results.records import (
+    AxesPage,
+    ClusterPage,
+    HeatmapPage,
+    LeftOutRecord,
+    StatisticsRecord,
+    WindowRow,
+)
+from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs.columns import FILTERS
+
+CONTRASTED = ("meaning_preserving", "positive_control")
+"""Rung sets of the selections beside the two main metrics."""
+MAIN_METRICS = (PRIMARY_METRIC, "token_edit_distance")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that was computed."""
+
+    clusters: tuple[ClusterPage, ...]
+    left_out: tuple[LeftOutRecord, ...]
+    """Selections without a number."""
+    axes: tuple[AxesPage, ...]
+    """None without a reference."""
+    heatmaps: tuple[HeatmapPage, ...]
+    windows: dict[str, tuple[WindowRow, ...]]
+    """By rung set."""
+
+
+def declared_selections() -> tuple[Selection, ...]:
+    """The clusters that an export computes, where there is data.
+
+    Example:
+        >>> len(declared_selections()), declared_selections()[0].in_words()
+        (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
+    """
+    windows = [f"{PRIMARY_METRIC}_{window}" for window in WINDOWS_TOKENS]
+    return (
+        *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
+        *(Selection(*each) for each in product(windows, FILTERS, CONTRASTED)),
+        *(Selection(*each) for each in product(("js_distance", "hidden_distance"), ("raw",), CONTRASTED)),
+    )
+
+
+def compute(
+    pairs: Pairs,
+    indices: Indices,
+    reference: System | None,
+    statistics: StatisticsRecord,
+    embedder: str | None,
+) -> Findings:
+    """Compute everything.
+
+    Args:
+        pairs: the runs.
+        indices: of their systems.
+        reference: one of them, or None.
+        statistics: alpha, resamples, draws, seed.
+        embedder: of the runs, where drift is recomputed and it is not the default one.
+    """
+    from tqdm import tqdm
+
+    table, resampling = pairs.table, {"resamples": statistics.resamples, "seed": statistics.seed}
+    selections, left_out = _with_data(table)
+    filters = FILTERS if reference is not None else ()
+    total = len(selections) + len(filters) + len(MAIN_METRICS) * len(FILTERS) + len(CONTRASTED) * len(FILTERS)
+    with tqdm(total=total, desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:
+        step: Callable[[], object] = bar.update
+        clusters = []
+        for each in selections:
+            found = analyse_clusters(
+                table, each, alpha=statistics.alpha, draws=statistics.draws, **resampling
+            )
+            clusters.append(cluster_page(found, indices))
+            step()
+        axes = []
+        for name in filters:
+            axes.append(
+                _axes(pairs, indices, reference, Selection(PRIMARY_METRIC, name), statistics, embedder)
+            )
+            step()
+        heatmaps = []
+        for metric, name in product(MAIN_METRICS, FILTERS):
+            heatmaps.append(heatmap_page(make_heatmap(table, metric, name, **resampling), indices))
+            step()
+        windows: dict[str, tuple[WindowRow, ...]] = {}
+        for rung_set, name in product(CONTRASTED, FILTERS):
+            profiles = window_profiles(table, name, rung_set, **resampling)
+            windows[rung_set] = (*windows.get(rung_set, ()), *window_rows(profiles, table, indices))
+            step()
+    return Findings(tuple(clusters), tuple(left_out), tuple(axes), tuple(heatmaps), windows)
+
+
+def _axes(
+    pairs: Pairs,
+    indices: Indices,
+    reference: System | None,
+    selection: Selection,
+    statistics: StatisticsRecord,
+    embedder: str | None,
+) -> AxesPage:
+    assert reference is not None
+    found = sweep(
+        pairs.table,
+        sorted(system.name for system in pairs.systems),
+        selection,
+        reference=reference.name,
+        drifts=measure_drifts(pairs, reference, selection, embedder),
+        resamples=statistics.resamples,
+        seed=statistics.seed,
+    )
+    return axes_page(found, pairs.table, indices)
+
+
+def _with_data(table: pa.Table) -> tuple[list[Selection], list[LeftOutRecord]]:
+    """The declared selections in which any pair has a number, and why the others have none."""
+    selections, left_out = [], []
+    for selection in declared_selections():
+        reason = _nothing(table, selection)
+        if reason is None:
+            selections.append(selection)
+        else:
+            words = (
+                f"clusters of {selection.metric}, filter {selection.filter_name}, rungs {selection.rung_set}"
+            )
+            left_out.append(LeftOutRecord(words, reason))
+    return selections, left_out
+
+
+def _nothing(table: pa.Table, selection: Selection) -> str | None:
+    mask = pc.and_(
+        pc.equal(table["filter"], selection.filter_name),
+        pc.is_in(table["rung"], pa.array(selection.rungs, pa.string())),
+    )
+    rows = table.filter(mask)
+    if rows.num_rows == 0:
+        return "no system was run on these rungs"
+    if rows[selection.metric].null_count < rows.num_rows:
+        return None
+    kinds = dict.fromkeys(_kinds(rows[f"missing_{selection.metric}"].to_pylist()))
+    return f"no pair has a number ({', '.join(kinds)})"
+
+
+def _kinds(reasons: Sequence[str | None]) -> Iterator[str]:
+    """A reason starts with its kind."""
+    return (reason.split(":", 1)[0] for reason in sorted({each for each in reasons if each}))

@@ -1,0 +1,183 @@
+"""Pairs and details of one system, read when they are first asked for."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.files import check_digest, open_file, refuse
+from lm_eval_sensitivity.results.records import LadderPair, Manifest, PairDetail, SideDetail, SystemRecord
+from lm_eval_sensitivity.results.schema import DETAIL_ROWS, DETAILS, PAIRS, details_name, pairs_name
+from lm_eval_sensitivity.results.tables import open_parquet, read_table, reopen_parquet, rows_of
+from lm_eval_sensitivity.runs.columns import FILTERS, SIDES
+from lm_eval_sensitivity.runs.shown import shown, shown_path
+
+_OF_THE_LADDER = ("prompt_id", "rung", "edit", "category", "meaning_preserving")
+
+
+def read_pairs(
+    folder: Path, manifest: Manifest, system: SystemRecord, ladder: Mapping[str, LadderPair]
+) -> pa.Table:
+    """The pairs table of one system.
+
+    Args:
+        folder: the results folder.
+        manifest: of the folder.
+        system: one of its systems.
+        ladder: pairs by id.
+
+    Raises:
+        InputError: naming file and field.
+    """
+    name = pairs_name(system.index)
+    place, expected = shown_path(folder / name), manifest.files[name]
+    with open_file(folder, name, PAIRS.max_bytes) as stream:
+        check_digest(stream, expected, place)
+        content = stream.read(expected.bytes)
+    table = read_table(open_parquet(BytesIO(content), PAIRS, expected.rows, place), PAIRS, place)
+    _check_constants(table, manifest, system, place)
+    _check_pairs(table, ladder, place)
+    return table
+
+
+def _check_constants(table: pa.Table, manifest: Manifest, system: SystemRecord, place: str) -> None:
+    for column, value in (
+        ("system", system.fingerprint),
+        ("name", system.name),
+        ("ladder_version", manifest.ladder.version),
+        ("ladder_hash", manifest.ladder.hash),
+    ):
+        other = next((each for each in table[column].unique().to_pylist() if each != value), None)
+        if other is not None:
+            refuse(f"{place}: `{column}`", f"is {shown(other)}, and the manifest says {shown(value)}")
+
+
+def _check_pairs(table: pa.Table, ladder: Mapping[str, LadderPair], place: str) -> None:
+    columns = [table[name].to_pylist() for name in ("pair_id", "filter", *_OF_THE_LADDER)]
+    seen: set[tuple[str, str]] = set()
+    for at, (pair_id, filter_name, *cells) in enumerate(zip(*columns, strict=True), 1):
+        asked = ladder.get(pair_id)
+        if asked is None:
+            refuse(
+                f"{place}: `pair_id`, row {at}", f"is {shown(pair_id)}, which `ladder.parquet` does not have"
+            )
+        if (pair_id, filter_name) in seen:
+            refuse(f"{place}: `pair_id`, row {at}", f"is {shown(pair_id)}, which stands there twice")
+        seen.add((pair_id, filter_name))
+        for name, cell in zip(_OF_THE_LADDER, cells, strict=True):
+            if getattr(asked, name) != cell:
+                refuse(f"{place}: `{name}`, row {at}", f"is {shown(cell)}, and `ladder.parquet` has another")
+    if len(seen) != len(FILTERS) * len({pair_id for pair_id, _ in seen}):
+        refuse(f"{place}: `filter`", "lacks a row: every pair stands under raw and answer")
+
+
+class Details:
+    """The details of one system: a checked file, and where in it each pair stands.
+
+    Args:
+        folder: the results folder.
+        manifest: of the folder.
+        system: one of its systems.
+        pair_ids: of its pairs table.
+
+    Raises:
+        InputError: naming file and field.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, system: SystemRecord, pair_ids: set[str]) -> None:
+        self._folder, self._name = folder, details_name(system.index)
+        self._place = shown_path(folder / self._name)
+        expected = manifest.files[self._name]
+        with open_file(folder, self._name, DETAILS.max_bytes) as stream:
+            check_digest(stream, expected, self._place)
+            self._identity = _identity(stream)
+            file = open_parquet(stream, DETAILS, expected.rows, self._place)
+            self._metadata: pq.FileMetaData = file.metadata
+            index = read_table(file, DETAILS, self._place, columns=["pair_id"])
+        self._pair_ids: list[str] = index["pair_id"].to_pylist()
+        if any(a >= b for a, b in zip(self._pair_ids, self._pair_ids[1:], strict=False)):
+            refuse(f"{self._place}: `pair_id`", "is not in the order of letters, or stands there twice")
+        if set(self._pair_ids) != pair_ids:
+            refuse(f"{self._place}: `pair_id`", f"has other pairs than `{pairs_name(system.index)}`")
+
+    def read(self, pair_id: str) -> PairDetail:
+        """One pair; only its row group is read.
+
+        Raises:
+            InputError: no such pair, a damaged one, or a file that is not the checked one any more.
+        """
+        at = bisect_left(self._pair_ids, pair_id)
+        if at == len(self._pair_ids) or self._pair_ids[at] != pair_id:
+            raise InputError(f"This system has no pair {shown(pair_id)}. Choose one of its pairs.")
+        group, row = divmod(at, DETAIL_ROWS)
+        with open_file(self._folder, self._name, DETAILS.max_bytes) as stream:
+            if _identity(stream) != self._identity:
+                refuse(self._place, "has changed since it was checked")
+            file = reopen_parquet(stream, DETAILS, self._metadata, self._place)
+            table = read_table(file, DETAILS, self._place, row_groups=[group])
+        return _detail(rows_of(table, DETAILS, self._place)[row], f"{self._place}, row {at + 1}")
+
+
+def _identity(stream: BinaryIO) -> tuple[int, ...]:
+    """What a file changes when it is replaced or written to; reading its checksum again would take too long."""
+    found = os.fstat(stream.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _detail(row: dict[str, Any], place: str) -> PairDetail:
+    curves = {name: _integers(row[f"{name}_curve"]) for name in FILTERS}
+    for name, curve in curves.items():
+        if curve is not None and (min(curve, default=0) < 0):
+            refuse(f"{place}: `{name}_curve`", "holds a number below 0")
+    base, variant = (_side(row, side, place) for side in SIDES)
+    return PairDetail(
+        pair_id=row["pair_id"],
+        base=base,
+        variant=variant,
+        curves=curves,
+        first_divergence={name: row[f"{name}_first_divergence"] for name in FILTERS},
+        censored={name: row[f"{name}_censored"] for name in FILTERS},
+    )
+
+
+def _side(row: dict[str, Any], side: str, place: str) -> SideDetail:
+    text, start, end = (row[f"{side}_{name}"] for name in ("text", "answer_start", "answer_end"))
+    ends = _integers(row[f"{side}_token_ends"])
+    if ends is not None and (list(ends) != sorted(ends) or not all(0 <= each <= len(text) for each in ends)):
+        refuse(f"{place}: `{side}_token_ends`", f"are not numbers from 0 to {len(text)} that never fall")
+    if (start is None) != (end is None) or (start is not None and start > end):
+        refuse(f"{place}: `{side}_answer_end`", "is no end of an answer that begins at `answer_start`")
+    return SideDetail(
+        text=text,
+        cut_characters=row[f"{side}_cut_characters"],
+        token_ends=ends,
+        margins=_margins(row[f"{side}_margins"], f"{place}: `{side}_margins`"),
+        status=row[f"{side}_status"],
+        scaffold=row[f"{side}_scaffold"],
+        answer_start=start,
+        answer_end=end,
+        finish_reason=row[f"{side}_finish_reason"],
+    )
+
+
+def _integers(packed: bytes | None) -> tuple[int, ...] | None:
+    return None if packed is None else tuple(np.frombuffer(packed, "<i4").tolist())
+
+
+def _margins(packed: bytes | None, place: str) -> tuple[float | None, ...] | None:
+    """Nats by step; an infinite margin is a step at which no other token could be chosen."""
+    if packed is None:
+        return None
+    values = np.frombuffer(packed, "<f4")
+    if np.isnan(values).any() or (values < 0).any():
+        refuse(place, "holds a number below 0, or none")
+    return tuple(None if np.isinf(value) else float(value) for value in values)

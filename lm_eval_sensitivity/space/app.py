@@ -1,0 +1,138 @@
+"""The server: one gr.HTML whose content comes from `page.render`. The only module that imports gradio."""
+
+from __future__ import annotations
+
+import base64
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.space.downloads import make_download
+from lm_eval_sensitivity.space.hub import fetch_chosen
+from lm_eval_sensitivity.space.page import render, render_message
+from lm_eval_sensitivity.space.query import parse
+
+# Gradio reads these when it is imported, and its server asks other hosts unless they say no.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+try:
+    import gradio as gr
+except ImportError:
+    raise InputError(
+        'gradio is not installed, which serves the page. Run `pip install "lm-eval-sensitivity[space]"`.'
+    ) from None
+
+TITLE = "Prompt sensitivity"
+SCRIPTS = ("learn.js", "branching.js", "space.js")
+"""The last one attaches the others."""
+STYLES = ("space.css", "learn.css", "branching.css")
+THREADS = 40
+"""Pages that are made at the same time."""
+NO_UPLOADS = "1b"
+"""Gradio takes files from anybody, and this page wants none."""
+
+
+def build(results: Results | str) -> gr.Blocks:
+    """The app over opened results, or over the sentence that says why there are none.
+
+    The content of the bare address is part of what a browser loads first; other addresses ask for theirs.
+    """
+
+    def show_page(query_string: str) -> str:
+        if isinstance(results, str):
+            return render_message(results)
+        return render(results, parse(query_string if isinstance(query_string, str) else ""))
+
+    def download_table(name: str) -> dict[str, str] | None:
+        if isinstance(results, str):
+            return None
+        file = make_download(results, name)
+        if file is None:
+            return None
+        return {
+            "name": file.name,
+            "media_type": file.media_type,
+            "base64": base64.b64encode(file.content).decode("ascii"),
+        }
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as app:
+        gr.HTML(
+            show_page(""),
+            js_on_load=read("learn.js") + read("branching.js") + read("space.js"),
+            server_functions=[show_page, download_table],
+            apply_default_css=False,
+            elem_id="page",
+        )
+    return app.queue(default_concurrency_limit=THREADS)  # type: ignore[no-any-return]
+
+
+def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
+    """Start the server as this page needs it: its own style, no footer, no second server, nothing from elsewhere.
+
+    Args:
+        app: from `build`.
+        **options: of gradio's `launch`, such as `server_name`.
+    """
+    started: tuple[Any, str, str] = app.launch(
+        css="\n".join(map(read, STYLES)) + read("learn.css") + read("branching.css"),
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        footer_links=[],
+        ssr_mode=False,
+        share=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        max_threads=THREADS,
+        max_file_size=NO_UPLOADS,
+        **options,
+    )
+    return started
+
+
+def open_or_explain(folder: Path) -> Results | str:
+    """Opened results, or what is wrong with them, for the page."""
+    try:
+        return open_results(folder)
+    except InputError as error:
+        return str(error)
+
+
+def serve(folder: Path, host: str = "127.0.0.1", port: int | None = None, *, browser: bool = False) -> None:
+    """Serve a results folder until interrupted. A folder that cannot be read is explained on the page.
+
+    Args:
+        folder: of `lm-eval-sensitivity export`.
+        host: address to listen on; `0.0.0.0` lets other machines in.
+        port: None takes the first free one from 7860 on.
+        browser: open a browser, too.
+
+    Raises:
+        InputError: the address or the port cannot be had.
+    """
+    try:
+        launch(
+            build(open_or_explain(folder)), server_name=host, server_port=port, inbrowser=browser, quiet=False
+        )
+    except OSError as error:
+        raise InputError(
+            f"`--host {host} --port {port or 'any'}`: the server cannot listen there: {error}. Choose another port."
+        ) from None
+
+
+def serve_hub() -> None:
+    """Serve the results that the environment names, as a Space does; what is wrong with them is said on the page."""
+    results: Results | str
+    try:
+        results = open_or_explain(fetch_chosen())
+    except InputError as error:
+        results = str(error)
+    launch(build(results))
+
+
+def read(name: str) -> str:
+    """A file of this folder that the page needs."""
+    return resources.files("lm_eval_sensitivity.space").joinpath(name).read_text(encoding="utf-8")

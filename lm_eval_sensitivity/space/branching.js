@@ -1,0 +1,121 @@
+/* "Watch the branching": both outputs of a pair up to a step, with the charts' cursors moving along.
+   Listeners hang on one element that stays while its content is replaced. Everything shown is in the document
+   already: classes, attributes and textContent change, and no markup is made. */
+const branching = (() => {
+  "use strict";
+  const PAUSE = 220;
+  let timer = null;
+  let playing = null;
+
+  const sectionOf = (element) => element.closest("[data-branching]");
+  const sliderOf = (section) => section.querySelector("input[type=range]");
+  const stepOf = (section) => Number(sliderOf(section).value);
+  const wantsNoMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  function inPrint(value) {
+    if (value === null || value === undefined) return "–";
+    return value > 0 && value < 0.0005 ? "<0.001" : value.toFixed(3);
+  }
+
+  /* What is known after t steps; margins belong to the step itself. */
+  function numbersAt(data, t) {
+    const margin = (side) => (data[side] && t > 0 ? data[side][t - 1] : null);
+    return { step: String(t), curve: String(data.curve[t]), base: inPrint(margin("base")), variant: inPrint(margin("variant")) };
+  }
+
+  function show(section, wanted, { aloud = false } = {}) {
+    const slider = sliderOf(section);
+    const last = Number(slider.max);
+    const t = Math.max(0, Math.min(last, wanted));
+    slider.value = String(t);
+    for (const piece of section.querySelectorAll("[data-step]")) {
+      const step = Number(piece.dataset.step);
+      piece.classList.toggle("later", step > t);
+      piece.classList.toggle("now", step === t && t > 0);
+    }
+    for (const line of section.querySelectorAll("line.cursor")) {
+      const from = Number(line.dataset.from);
+      const x = String(from + (t / last) * (Number(line.dataset.to) - from));
+      line.setAttribute("x1", x);
+      line.setAttribute("x2", x);
+    }
+    const numbers = numbersAt(JSON.parse(section.dataset.branching), t);
+    for (const [name, words] of Object.entries(numbers)) {
+      const place = section.querySelector(`[data-say="${name}"]`);
+      if (place) place.textContent = words;
+    }
+    const words = `step ${t} of ${last}, ${numbers.curve} to edit`;
+    slider.setAttribute("aria-valuetext", words);
+    // While it plays, a screen reader that is told every step would never come to an end.
+    if (aloud) section.querySelector('[data-say="all"]').textContent = words;
+    const link = section.querySelector("a.steplink");
+    const address = new URLSearchParams(link.getAttribute("href"));
+    address.set("step", String(t));
+    link.setAttribute("href", `?${address}`);
+  }
+
+  function pause(section) {
+    clearInterval(timer);
+    timer = playing = null;
+    if (!section.isConnected) return;
+    const [play, stop] = ["play", "pause"].map((name) => section.querySelector(`[data-branch="${name}"]`));
+    const hadFocus = document.activeElement === stop;
+    play.disabled = wantsNoMotion();
+    stop.disabled = true;
+    if (hadFocus) play.focus();
+  }
+
+  function play(section) {
+    pause(section);
+    if (wantsNoMotion()) return;
+    const last = Number(sliderOf(section).max);
+    if (stepOf(section) >= last) show(section, 0);
+    const [begin, stop] = ["play", "pause"].map((name) => section.querySelector(`[data-branch="${name}"]`));
+    begin.disabled = true;
+    stop.disabled = false;
+    stop.focus();
+    playing = section;
+    timer = setInterval(() => {
+      if (!section.isConnected || stepOf(section) >= last) return pause(section);
+      show(section, stepOf(section) + 1);
+    }, PAUSE);
+  }
+
+  const moves = {
+    back: (section) => stepOf(section) - 1,
+    forward: (section) => stepOf(section) + 1,
+    first: (section, button) => Number(button.dataset.at),
+  };
+
+  function attach(root) {
+    root.classList.add("scripted");
+    root.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-branch]");
+      const section = button && sectionOf(button);
+      if (!section) return;
+      const action = button.dataset.branch;
+      if (action === "play") return play(section);
+      pause(section);
+      if (moves[action]) show(section, moves[action](section, button), { aloud: true });
+    });
+    root.addEventListener("input", (event) => {
+      const section = event.target.matches("input[type=range]") && sectionOf(event.target);
+      if (!section) return;
+      pause(section);
+      show(section, stepOf(section));
+    });
+    const settle = () => {
+      for (const section of root.querySelectorAll("[data-branching]")) {
+        const button = section.querySelector('[data-branch="play"]');
+        if (!button || section === playing) continue;
+        button.disabled = wantsNoMotion();
+        section.querySelector(".still-words").hidden = !wantsNoMotion();
+      }
+    };
+    // Content is replaced as a whole; attributes that change while it plays are of no interest.
+    new MutationObserver(settle).observe(root, { childList: true, subtree: true });
+    settle();
+  }
+
+  return { attach, numbersAt };
+})();

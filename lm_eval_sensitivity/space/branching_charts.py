@@ -1,0 +1,127 @@
+"""The two drawings under a pair: edits between the outputs after each step, and how sure both sides were at it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.metrics import trivial_shift_reference
+from lm_eval_sensitivity.space.branching import Path, thinned
+from lm_eval_sensitivity.space.svg import Scale, Tick, scale_of
+
+WIDTH, HEIGHT = 420, 200
+LEFT, RIGHT, TOP, BOTTOM = 44, 412, 22, 168
+MOST_POINTS = 600
+STRAIGHT_BELOW = 0.1
+"""Nats below which the axis of margins is straight; above, equal factors take equal room."""
+MARGIN_TICKS = (0.0, 0.1, 1.0, 10.0, 100.0)
+TABLE_ROWS = 40
+"""Steps that the table under the drawings has."""
+
+
+@dataclass(frozen=True)
+class Charts:
+    """What the template draws."""
+
+    x: Scale
+    x_ticks: tuple[Tick, ...]
+    curve: str
+    """Points of a line."""
+    reference: str
+    curve_ticks: tuple[Tick, ...]
+    margins: tuple[tuple[str, ...], tuple[str, ...]] | None
+    """Lines of base and variant, broken where a margin is missing; None where there are none at all."""
+    margin_ticks: tuple[Tick, ...]
+    steps_per_point: int
+    parts_at: float | None
+    """Pixels of the step at which the outputs part."""
+    table: tuple[Numbers, ...]
+    data: str
+    """JSON of numbers alone: `curve` from 0 steps on, `base` and `variant` margins."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """After one step."""
+
+    step: int
+    distance: int
+    base: float | None
+    """Margin of the step, in nats; None before the first one, after the end, and where it is missing."""
+    variant: float | None
+
+
+def numbers_of(path: Path, step: int) -> Numbers:
+    """The numbers after a step; 0 is before the first one."""
+    margins = [_at(side.margins, step - 1) for side in (path.base, path.variant)]
+    return Numbers(step, path.curve[step - 1] if step else 0, *margins)
+
+
+def _at(margins: Sequence[float | None] | None, index: int) -> float | None:
+    return margins[index] if margins is not None and 0 <= index < len(margins) else None
+
+
+def charts_of(path: Path) -> Charts:
+    """Both drawings."""
+    n = path.n_steps
+    x = Scale(0, max(n, 1), LEFT, RIGHT)
+    reference = trivial_shift_reference(n).tolist()
+    height = scale_of([*path.curve, *reference], BOTTOM, TOP)
+    margins = (path.base.margins, path.variant.margins)
+    known = [value for side in margins for value in side or () if value is not None]
+    top = bent(max([1.0, *known]) * 1.1)
+    upright = Scale(0, top, BOTTOM, TOP)
+    return Charts(
+        x=x,
+        x_ticks=tuple(tick for tick in x.ticks(5) if "." not in tick.words),
+        curve=_line(x, height, [0, *path.curve]),
+        reference=_line(x, height, [0, *reference]),
+        curve_ticks=tuple(tick for tick in height.ticks(4) if "." not in tick.words),
+        margins=(_lines(x, upright, margins[0]), _lines(x, upright, margins[1])) if known else None,
+        margin_ticks=tuple(
+            Tick(upright(bent(each)), f"{each:g}") for each in MARGIN_TICKS if bent(each) <= top
+        ),
+        steps_per_point=-(-n // MOST_POINTS) if n else 1,
+        parts_at=None if path.parts_after is None else x(path.parts_after + 1),
+        table=tuple(numbers_of(path, step) for step in _table_steps(path)),
+        data=json.dumps({"curve": [0, *path.curve], "base": margins[0], "variant": margins[1]}),
+    )
+
+
+def bent(margin: float) -> float:
+    """A margin on an axis that is straight near 0 and logarithmic far from it, so that a tie has its place.
+
+    Example:
+        >>> bent(0.0), round(bent(10.0) - bent(1.0), 1), round(bent(100.0) - bent(10.0), 1)
+        (0.0, 2.3, 2.3)
+    """
+    return math.asinh(max(margin, 0.0) / STRAIGHT_BELOW)
+
+
+def _line(x: Scale, y: Scale, values: Sequence[float]) -> str:
+    """[step] values from step 0 on; with more than can be drawn, every few steps one, and always the last."""
+    width = -(-len(values) // MOST_POINTS)
+    places = sorted({*range(0, len(values), width), len(values) - 1})
+    return " ".join(f"{x(step)},{y(values[step])}" for step in places)
+
+
+def _lines(x: Scale, upright: Scale, margins: Sequence[float | None] | None) -> tuple[str, ...]:
+    lines: list[list[str]] = [[]]
+    for index, value in thinned(margins or (), MOST_POINTS):
+        if value is None:
+            lines.append([])
+        else:
+            lines[-1].append(f"{x(index + 1)},{upright(bent(value))}")
+    return tuple(" ".join(line) for line in lines if line)
+
+
+def _table_steps(path: Path) -> list[int]:
+    """Steps in equal distances, the last one, and those around the parting."""
+    n = path.n_steps
+    width = max(1, -(-n // TABLE_ROWS))
+    chosen = {*range(0, n + 1, width), n}
+    if path.parts_after is not None:
+        chosen |= {path.parts_after, min(path.parts_after + 1, n)}
+    return sorted(chosen)

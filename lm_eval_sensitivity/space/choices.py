@@ -1,0 +1,118 @@
+"""What a reader can choose in the forms of the views, made from what the results hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.analysis.selection import Selection
+from lm_eval_sensitivity.space.query import DEFAULTS, WHOLE, Query
+
+
+@dataclass(frozen=True)
+class Option:
+    """One value of a choice."""
+
+    value: str
+    """In the address."""
+    words: str
+    """For the reader; may be a stranger's text."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One select of a form."""
+
+    name: str
+    """In the address."""
+    label: str
+    options: tuple[Option, ...]
+    chosen: str
+
+
+WORDS = {
+    "meaning_preserving": "all meaning-preserving rungs",
+    "raw": "raw: the whole output",
+    "answer": "answer: without reasoning",
+    WHOLE: "whole output",
+}
+"""Words for values that do not speak for themselves."""
+
+
+def words_of(value: str) -> str:
+    """A value for the reader.
+
+    Example:
+        >>> words_of("cosine_distance"), words_of("64"), words_of("raw")
+        ('cosine distance', 'first 64 tokens', 'raw: the whole output')
+    """
+    if value.isdigit():
+        return f"first {value} tokens"
+    return WORDS.get(value, value.replace("_", " "))
+
+
+def options(values: Iterable[str]) -> tuple[Option, ...]:
+    """Options with their words."""
+    return tuple(Option(value, words_of(value)) for value in values)
+
+
+def split_window(metric: str) -> tuple[str, str]:
+    """A metric as metric and window of the address.
+
+    Example:
+        >>> split_window("cosine_distance_64"), split_window("js_distance")
+        (('cosine_distance', '64'), ('js_distance', 'whole'))
+    """
+    window = Selection(metric, "raw").window
+    return (metric, WHOLE) if window is None else (metric.removesuffix(f"_{window}"), str(window))
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A metric under a filter, and the selects that chose it."""
+
+    metric: str
+    """As in the pairs table, window included."""
+    filter_name: str
+    choices: tuple[Choice, ...]
+
+
+def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:
+    """Metric, window and filter of an address, among those that the results hold.
+
+    Args:
+        query: what was asked for.
+        available: (metric with window, filter), at least one.
+
+    Example:
+        >>> held = [("cosine_distance", "raw"), ("cosine_distance", "answer"), ("cosine_distance_64", "raw")]
+        >>> chosen = choose_metric(Query({"window": "64"}), held)
+        >>> chosen.metric, chosen.filter_name, [choice.name for choice in chosen.choices]
+        ('cosine_distance_64', 'raw', ['metric', 'window', 'filter'])
+    """
+    parted = [(*split_window(metric), filter_name) for metric, filter_name in available]
+    metrics = tuple(dict.fromkeys(metric for metric, _, _ in parted))
+    metric = query.choice("metric", metrics)
+    all_windows = tuple(dict.fromkeys(window for _, window, _ in parted))
+    windows = tuple(dict.fromkeys(window for each, window, _ in parted if each == metric))
+    window = _choose_among(query, "window", windows, all_windows, metric)
+    all_filters = tuple(dict.fromkeys(name for *_, name in parted))
+    filters = tuple(dict.fromkeys(name for *which, name in parted if which == [metric, window]))
+    filter_name = _choose_among(query, "filter", filters, all_filters, metric)
+    choices = [Choice("metric", "Metric", options(metrics), metric)]
+    if len(all_windows) > 1:
+        choices.append(Choice("window", "Length that counts", options(all_windows), window))
+    choices.append(Choice("filter", "Text that counts", options(all_filters), filter_name))
+    return Chosen(metric if window == WHOLE else f"{metric}_{window}", filter_name, tuple(choices))
+
+
+def _choose_among(query: Query, name: str, held: Sequence[str], anywhere: Sequence[str], metric: str) -> str:
+    """One of the values that a metric has. A form sends the value of the metric before, too, which is no mistake."""
+    asked = query.given(name)
+    if asked in held or asked not in anywhere:
+        return query.choice(name, held)
+    shown = DEFAULTS[name] if DEFAULTS[name] in held else held[0]
+    query.notes.append(
+        f"These results have {words_of(metric)} only with {', '.join(map(words_of, held))}; shown is {words_of(shown)}."
+    )
+    return shown

@@ -1,0 +1,30 @@
+"""How to cite the package; `CITATION.cff` in the repository has the same, and a test compares them."""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.inert import inert
+
+TITLE = "lm-eval-sensitivity: how much a language model's output moves when its prompt barely does"
+AUTHORS = "The lm-eval-sensitivity authors"
+
+
+def bibtex(version: str, signature: str) -> str:
+    """An entry for the numbers of one page.
+
+    Args:
+        version: of the package that made the numbers.
+        signature: what they were computed from.
+
+    Example:
+        >>> print(bibtex("1.0", "ladder 1 mini").splitlines()[0])
+        @misc{lm_eval_sensitivity,
+    """
+    # Braces and backslashes would end the entry or run as TeX.
+    safe = "".join(character for character in inert(signature) if character not in "{}\\\n%$#&~^")
+    return (
+        "@misc{lm_eval_sensitivity,\n"
+        f"  title  = {{{TITLE}}},\n"
+        f"  author = {{{{{AUTHORS}}}}},\n"
+        f"  note   = {{Version {version}; {safe}}}\n"
+        "}"
+    )

@@ -1,0 +1,107 @@
+"""The page: HTML as a pure function of results and address. Nothing here knows of a server or a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lm_eval_sensitivity.analysis.numbers import in_print
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.inert import inert
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space.query import DEFAULTS, Query
+from lm_eval_sensitivity.space.texts import cut, visible
+from lm_eval_sensitivity.space.view import VIEWS, View
+from lm_eval_sensitivity.space.views import axes, clusters, compare, heatmap, learn, length, method, pairs
+
+SHOWS: dict[str, Callable[[Results, Query], View]] = {
+    "clusters": clusters.show,
+    "axes": axes.show,
+    "heatmap": heatmap.show,
+    "pairs": pairs.show,
+    "length": length.show,
+    "compare": compare.show,
+    "learn": learn.show,
+    "method": method.show,
+}
+"""What makes each view."""
+assert list(SHOWS) == list(VIEWS)
+
+MISSING = "–"
+"""A number that is missing, in print; its reason stands beside it."""
+
+
+def render(results: Results, query: Mapping[str, str]) -> str:
+    """The page of an address, as inert HTML.
+
+    Args:
+        results: from `open_results`.
+        query: the values of the address; wrong ones are complained of on the page, and never an error.
+    """
+    asked = Query(query)
+    name = asked.choice("view", tuple(VIEWS))
+    here = Query({**query, "view": name})
+    view = _view(name, results, here)
+    navigation = [(words, here.link(view=each), each == name) for each, words in VIEWS.items()]
+    return _html(
+        view,
+        here,
+        # A complaint of a name of the address is in both.
+        complaints=list(dict.fromkeys((*asked.complaints, *here.complaints))),
+        navigation=navigation,
+        signature=results.manifest.signature,
+        names=tuple(system.name for system in results.systems),
+        is_empty=False,
+    )
+
+
+def render_message(problem: str) -> str:
+    """The page that stands where there are no results: what is wrong, and how to make some. No example data.
+
+    Args:
+        problem: whole sentences, as an `InputError` has them.
+    """
+    view = View("No results to show", "message.html", {"problem": problem})
+    return _html(view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True)
+
+
+def _view(name: str, results: Results, query: Query) -> View:
+    """The view, or what is wrong with the file that it needed: large files are first read when they are asked for."""
+    try:
+        return SHOWS[name](results, query)
+    except InputError as error:
+        return View("This cannot be shown", "message.html", {"problem": str(error)})
+
+
+def _html(view: View, query: Query, **frame: Any) -> str:
+    template = environment().get_template(view.template)
+    return template.render({**view.context, **frame, "title": view.title, "query": query})
+
+
+@cache
+def environment() -> Environment:
+    """The templates. Everything is escaped, and a name that a template misspells is an error."""
+    made = Environment(
+        loader=PackageLoader("lm_eval_sensitivity.space", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"visible": visible, "cut": cut, "inert": inert, "number": number}
+    made.globals["DEFAULTS"] = DEFAULTS
+    return made
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number in print; one that is missing is a dash.
+
+    Example:
+        >>> number(0.12345), number(None), number(0.00001)
+        ('0.123', '–', '<0.001')
+    """
+    shown = MISSING if value is None else in_print(value, digits)
+    return MISSING if shown == "-" else shown

@@ -1,0 +1,67 @@
+"""A grid of cells that pass on what they hold: one number decides whether a ripple dies out or takes over."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = 21
+"""Cells in a row and in a column."""
+FRAMES = 60
+"""Steps after which a ripple is judged."""
+GAIN_LOW, GAIN_HIGH, GAIN_STEP = 0.7, 1.4, 0.05
+SHADES = (0.005, 0.05, 0.2, 0.6)
+"""What a cell holds from which it has the first, second, ... shade. Below the first it is drawn empty."""
+
+Grid = NDArray[np.float64]
+
+
+def still() -> Grid:
+    """[row, column] a grid that holds nothing."""
+    return np.zeros((SIZE, SIZE))
+
+
+def poke(grid: Grid, row: int, column: int) -> Grid:
+    """The grid with one cell filled to 1, the most that a cell can hold."""
+    poked: Grid = grid.copy()
+    poked[row, column] = 1.0
+    return poked
+
+
+def ripple_step(grid: Grid, gain: float) -> Grid:
+    """One step: every cell becomes `gain` times the mean of itself and its four neighbours, at most 1.
+
+    At an edge the cell itself stands in for the neighbour it lacks, so that nothing leaks out: as long as no
+    cell is full, the total is multiplied by exactly the gain.
+
+    Args:
+        grid: [row, column], from 0 to 1.
+        gain: not negative.
+
+    Example:
+        >>> grid = ripple_step(poke(still(), 10, 10), 0.5)
+        >>> round(float(grid.sum()), 12), float(grid[10, 10]), float(grid[9, 10]), float(grid[9, 9])
+        (0.5, 0.1, 0.1, 0.0)
+    """
+    around = np.pad(grid, 1, mode="edge")
+    above, below, left, right = around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]
+    # The order of the sum is that of the page's script: both give the same bits.
+    mean = (grid + above + below + left + right) / 5
+    return np.minimum(gain * mean, 1.0)
+
+
+def ripple(gain: float, row: int = SIZE // 2, column: int = SIZE // 2, steps: int = FRAMES) -> Grid:
+    """A ripple from one cell in a still grid.
+
+    Returns:
+        [step, row, column], steps + 1 grids; the first is the one that was just touched.
+    """
+    grids = [poke(still(), row, column)]
+    for _ in range(steps):
+        grids.append(ripple_step(grids[-1], gain))
+    return np.stack(grids)
+
+
+def shades(grid: Grid) -> NDArray[np.int64]:
+    """[row, column] shade of each cell, from 0 (drawn empty) to len(SHADES)."""
+    return np.searchsorted(np.array(SHADES), grid, side="right").astype(np.int64)

@@ -1,0 +1,151 @@
+/* Navigation of the page: links and forms ask the server for the new content instead of loading everything again.
+   gr.HTML calls this with `element`, which stays, and `server`, the functions of app.py. No library, nothing stored. */
+const root = element;
+let latest = 0;
+
+function parted(address) {
+  return new URL(address, window.location.href).search;
+}
+
+/* Hosts add names of their own, such as __theme, which must outlive a click. */
+function withHostNames(query) {
+  const own = new URLSearchParams(query);
+  for (const [name, value] of new URLSearchParams(window.location.search)) {
+    if (name.startsWith("__") && !own.has(name)) own.append(name, value);
+  }
+  const all = own.toString();
+  return all ? `?${all}` : window.location.pathname;
+}
+
+function main() {
+  return root.querySelector(".sensitivity");
+}
+
+/* The page around us may be a frame of huggingface.co, whose address bar is not ours to write. */
+function tellHost(query) {
+  if (window.parent === window) return;
+  window.parent.postMessage({ queryString: query.replace(/^\?/, "") }, "https://huggingface.co");
+}
+
+function complain(words) {
+  const place = main().querySelector("main");
+  place.querySelector(".failed")?.remove();
+  const box = document.createElement("p");
+  box.className = "complaints failed";
+  box.setAttribute("role", "alert");
+  box.textContent = words;
+  place.prepend(box);
+  main().removeAttribute("aria-busy");
+}
+
+async function ask(call) {
+  try {
+    return await call();
+  } catch (error) {
+    complain("The server did not answer. What stands below is the page before. Check the connection and try again.");
+    return null;
+  }
+}
+
+/* `focus` is a selector; the view's heading where it is missing, so that a screen reader begins there. */
+async function show(query, { push, focus = null, scroll = true }) {
+  const turn = ++latest;
+  main().setAttribute("aria-busy", "true");
+  const html = await ask(() => server.show_page(query));
+  if (html === null || turn !== latest) return;
+  main().outerHTML = html;
+  if (push) {
+    // The page's own link leaves out what goes without saying.
+    const address = root.querySelector(".address")?.getAttribute("href") ?? query;
+    history.pushState({}, "", withHostNames(address));
+    tellHost(address);
+  }
+  settle();
+  const target = (focus && root.querySelector(focus)) || root.querySelector(".heading");
+  target?.focus({ preventScroll: true });
+  if (scroll) (root.querySelector(".masthead") || root).scrollIntoView({ block: "start" });
+}
+
+function settle() {
+  const heading = root.querySelector(".heading");
+  if (heading) document.title = `${heading.textContent} - Prompt sensitivity`;
+}
+
+function queryOf(form) {
+  const values = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value !== "") values.append(name, value);
+  return `?${values}`;
+}
+
+function isPlain(event) {
+  return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+}
+
+root.addEventListener("click", (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) return void copyLink(copy);
+  const wanted = event.target.closest("[data-download]");
+  if (wanted) return void download(wanted);
+  const link = event.target.closest("a[href^='?']");
+  if (!link || !isPlain(event)) return;
+  event.preventDefault();
+  show(parted(link.getAttribute("href")), { push: true });
+});
+
+root.addEventListener("submit", (event) => {
+  if (!event.target.matches("form.choices")) return;
+  event.preventDefault();
+  show(queryOf(event.target), { push: true });
+});
+
+root.addEventListener("change", (event) => {
+  const select = event.target.closest("form.choices select");
+  // The reader is still choosing: the focus stays on the same select.
+  if (select) show(queryOf(select.form), { push: true, focus: `select[name="${select.name}"]`, scroll: false });
+});
+
+/* Rows are hidden here and nowhere else: no number and no group depends on what is shown. */
+root.addEventListener("input", (event) => {
+  const box = event.target.closest("[data-rows]");
+  if (!box) return;
+  const wanted = box.value.trim().toLowerCase();
+  const rows = [...root.querySelectorAll(`#${box.dataset.rows} tbody tr`)];
+  for (const row of rows) row.hidden = !row.querySelector("th").textContent.toLowerCase().includes(wanted);
+  const said = root.querySelector(`#${box.dataset.rows}-shown`);
+  if (said) said.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows are shown.`;
+});
+
+async function copyLink(button) {
+  const address = new URL(button.dataset.copy, window.location.href).href;
+  const said = root.querySelector(".copied");
+  try {
+    await navigator.clipboard.writeText(address);
+    said.textContent = "Copied.";
+  } catch (error) {
+    said.textContent = `This browser does not let a page copy. The link is ${address}`;
+  }
+}
+
+async function download(button) {
+  const file = await ask(() => server.download_table(button.dataset.download));
+  if (!file) return;
+  const bytes = Uint8Array.from(atob(file.base64), (character) => character.charCodeAt(0));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes], { type: file.media_type }));
+  link.download = file.name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+window.addEventListener("popstate", () => {
+  if (root.isConnected) show(window.location.search, { push: false });
+});
+
+learn.attach(root);
+branching.attach(root);
+if (typeof branching !== "undefined") branching.attach(root);
+settle();
+/* The content that came along is that of the bare address. */
+if ([...new URLSearchParams(window.location.search).keys()].some((name) => !name.startsWith("__"))) {
+  show(window.location.search, { push: false, scroll: false });
+}

@@ -1,0 +1,118 @@
+"""Scales and ticks of the small drawings; the templates draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.analysis.numbers import in_print
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on an axis."""
+
+    at: float
+    """Pixels."""
+    words: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A straight map from numbers to pixels.
+
+    Example:
+        >>> scale = Scale(0.0, 0.5, 10, 110)
+        >>> scale(0.25), [tick.words for tick in scale.ticks(3)]
+        (60.0, ['0', '0.2', '0.4'])
+    """
+
+    low: float
+    high: float
+    start: float
+    """Pixels of `low`."""
+    end: float
+    """Pixels of `high`; smaller than `start` on an axis that points upwards."""
+
+    def __call__(self, value: float) -> float:
+        """Pixels of a number, to a tenth; a number beyond an end is drawn at that end."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self, most: int = 5) -> tuple[Tick, ...]:
+        """At most so many round numbers."""
+        step = _round_step((self.high - self.low) / most)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        digits = max(0, -math.floor(math.log10(step)))
+        return tuple(
+            Tick(self(each * step), "0" if each == 0 else in_print(each * step, digits))
+            for each in range(first, last + 1)
+        )
+
+
+def scale_of(values: Iterable[float | None], start: float, end: float) -> Scale:
+    """A scale that holds 0 and all numbers, with a little room at the top; 0 to 1 where there are none.
+
+    Example:
+        >>> scale_of([0.1, None, 0.4], 0, 100).high, scale_of([], 0, 100).high
+        (0.42, 1.0)
+    """
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    return (
+        Scale(low, round(high + 0.05 * (high - low), 12), start, end)
+        if low < high
+        else Scale(0.0, 1.0, start, end)
+    )
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is not below."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in a drawing, in pixels."""
+
+    x: float
+    y: float
+
+    def is_near(self, other: Point, width: float, height: float) -> bool:
+        """Whether two boxes of this size around the two overlap."""
+        return abs(self.x - other.x) < width and abs(self.y - other.y) < height
+
+
+_AROUND = tuple(
+    Point(distance * x, distance * y)
+    for distance in (18, 28, 40)
+    for x, y in ((1, -0.7), (-1, -0.7), (1, 0.9), (-1, 0.9), (0, -1.1), (0, 1.3))
+)
+"""Places for the middle of a label around its mark, the preferred ones first."""
+
+
+def label_places(
+    marks: Sequence[Point], *, width: float, height: float, size: tuple[float, float] = (18, 14)
+) -> tuple[Point, ...]:
+    """Where the short labels of marks stand: inside the drawing, and on no mark or other label if there is room.
+
+    Args:
+        marks: in the order in which labels are placed.
+        width: of the drawing.
+        height: of the drawing.
+        size: of a label.
+
+    Example:
+        >>> label_places([Point(50, 50)], width=100, height=100)
+        (Point(x=68, y=37.4),)
+    """
+    placed: list[Point] = []
+    for mark in marks:
+        places = [Point(mark.x + by.x, mark.y + by.y) for by in _AROUND]
+        inside = [at for at in places if 10 <= at.x <= width - 10 and 8 <= at.y <= height - 8]
+        free = [at for at in inside if not any(at.is_near(other, *size) for other in (*placed, *marks))]
+        placed.append((free or inside or places)[0])
+    return tuple(placed)

@@ -1,0 +1,138 @@
+"""Two axes beside a reference: how far harmless edits move a system, and how far it drifted from the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC, PRIMARY_RUNGS
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.results.records import AxesPage, AxesRow, ClusterRow, SeriesRecord
+from lm_eval_sensitivity.space.choices import Chosen, choose_metric
+from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
+from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.stats.verdicts import MEANINGS, Constants
+
+WIDTH, HEIGHT = 640, 440
+"""Of the drawing, in its own pixels."""
+LEFT, RIGHT, TOP, BOTTOM = 64, 20, 16, 52
+INSET = 14
+"""Pixels between the axis and 0, where the reference's mark stands."""
+REFERENCE = "reference"
+
+_ROUND = "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0Z"
+SHAPES = {
+    "STABLE": _ROUND,
+    "RESPONSIVE": "M0,-7L7,6H-7Z",
+    "DRIFTED": "M-5.5,-5.5H5.5V5.5H-5.5Z",
+    "COLLAPSED": "M-6,-6L6,6M6,-6L-6,6",
+    "INDISCRIMINATE": "M0,-8L7,0L0,8L-7,0Z",
+    "INVALID PROBE": "M0,-7V7M-7,0H7",
+    "UNDETERMINED": _ROUND,
+    REFERENCE: "M0,-9L2.2,-3L8.6,-2.8L3.5,1.2L5.3,7.3L0,3.7L-5.3,7.3L-3.5,1.2L-8.6,-2.8L-2.2,-3Z",
+}
+"""Path of every verdict's mark, around 0, 0. UNDETERMINED is drawn hollow; the word stands in the table, too."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One system in the drawing."""
+
+    row: AxesRow
+    number: int
+    """What it is called in the drawing: its place in the alphabet, starting with 1."""
+    x: float
+    y: float
+    label: Point
+    """Where its number stands."""
+
+
+def show(results: Results, query: Query) -> View:
+    """The view: beside the reference, or what can be said without one."""
+    keys = results.axes_keys()
+    if not keys:
+        return _without_reference(results, query)
+    chosen = choose_metric(query, keys)
+    page = results.axes(chosen.metric, chosen.filter_name)
+    return _without_reference(results, query) if page is None else _beside(results, page, chosen)
+
+
+def _beside(results: Results, page: AxesPage, chosen: Chosen) -> View:
+    across = scale_of(
+        [each for row in page.rows for each in (row.b, row.b_lower, row.b_upper)], LEFT + INSET, WIDTH - RIGHT
+    )
+    upwards = scale_of(
+        [each for row in page.rows for each in (row.p, row.p_lower, row.p_upper)], HEIGHT - BOTTOM, TOP
+    )
+    marks = marks_of(page.rows, across, upwards)
+    return View(
+        "Two axes beside a reference",
+        "axes.html",
+        {
+            "page": page,
+            "choices": chosen.choices,
+            "across": across,
+            "upwards": upwards,
+            "size": (WIDTH, HEIGHT),
+            "margins": (LEFT, RIGHT, TOP, BOTTOM),
+            "marks": marks,
+            "lines": series_lines(results.manifest.series, marks),
+            "unplaced": [row for row in page.rows if row.system not in {mark.row.system for mark in marks}],
+            "shapes": SHAPES,
+            "meanings": meanings(),
+            "probe": [each for each in page.contrasts if each.system is None],
+            "contrasts": [each for each in page.contrasts if each.system is not None],
+        },
+    )
+
+
+def marks_of(rows: Sequence[AxesRow], across: Scale, upwards: Scale) -> tuple[Mark, ...]:
+    """The systems that have both numbers. The reference has drifted nowhere: it stands at 0."""
+    placed = []
+    for row in rows:
+        drift = 0.0 if row.is_reference else row.b
+        if drift is not None and row.p is not None:
+            placed.append((row, Point(across(drift), upwards(row.p))))
+    labels = label_places([point for _, point in placed], width=WIDTH, height=HEIGHT - BOTTOM)
+    return tuple(
+        Mark(row, row.system + 1, point.x, point.y, label)
+        for (row, point), label in zip(placed, labels, strict=True)
+    )
+
+
+def series_lines(series: Sequence[SeriesRecord], marks: Sequence[Mark]) -> tuple[tuple[str, str], ...]:
+    """(name, points) of the line of every series, through its systems in the order of the levels."""
+    at = {mark.row.system: f"{mark.x},{mark.y}" for mark in marks}
+    lines = ((each.name, [at[system] for system in each.systems if system in at]) for each in series)
+    return tuple((name, " ".join(points)) for name, points in lines if len(points) > 1)
+
+
+def meanings() -> dict[str, str]:
+    """What each verdict says, with the declared constants."""
+    constants = Constants()
+    return {label: constants.in_words(words) for label, words in MEANINGS.items()}
+
+
+def _without_reference(results: Results, query: Query) -> View:
+    filters = [
+        (key.metric, key.filter_name)
+        for key in results.selections()
+        if (key.metric, key.rung_set) == (PRIMARY_METRIC, PRIMARY_RUNGS)
+    ]
+    chosen = choose_metric(query, filters) if filters else None
+    return View(
+        "Two axes beside a reference",
+        "axes_missing.html",
+        {
+            "reason": results.axes_missing,
+            "choices": chosen.choices if chosen else (),
+            "rows": _life_rows(results, chosen) if chosen else (),
+            "constants": Constants(),
+        },
+    )
+
+
+def _life_rows(results: Results, chosen: Chosen) -> tuple[ClusterRow, ...]:
+    keys = {(key.metric, key.filter_name, key.rung_set): key for key in results.selections()}
+    return results.clusters(keys[chosen.metric, chosen.filter_name, PRIMARY_RUNGS]).rows

@@ -1,0 +1,88 @@
+"""Which systems can be told apart, and which cannot: means with intervals, and groups that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.results import Results, SelectionKey
+from lm_eval_sensitivity.results.records import ClusterRow
+from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
+from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.svg import Scale, scale_of
+from lm_eval_sensitivity.space.view import View
+
+BAR_WIDTH = 160
+"""Pixels of an interval's drawing; all rows share one scale."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One system of a group."""
+
+    system: int
+    also: tuple[str, ...]
+    """Letters of the other groups that it could as well be in."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Systems of which no two can be told apart, in the order of their names."""
+
+    letter: str
+    members: tuple[Member, ...]
+
+
+def show(results: Results, query: Query) -> View:
+    """The view."""
+    if not results.selections():
+        return View("Who can be told apart", "nothing.html", {"what": "clusters"})
+    key, choices = choose_selection(results, query)
+    page = results.clusters(key)
+    return View(
+        "Who can be told apart",
+        "clusters.html",
+        {
+            "page": page,
+            "choices": choices,
+            "scale": bar_scale(page.rows),
+            "bar_width": BAR_WIDTH,
+            "groups": groups_of(page.rows),
+            "without": [row for row in page.rows if not row.letters],
+            "alpha": results.manifest.statistics.alpha,
+            "left_out": results.manifest.selections_left_out,
+            "remarks": results.manifest.remarks,
+        },
+    )
+
+
+def choose_selection(results: Results, query: Query) -> tuple[SelectionKey, tuple[Choice, ...]]:
+    """The selection of an address, among those that were exported, and the selects of the form."""
+    keys = results.selections()
+    rung_sets = tuple(dict.fromkeys(key.rung_set for key in keys))
+    rung_set = query.choice("rungs", rung_sets)
+    chosen = choose_metric(query, [(key.metric, key.filter_name) for key in keys if key.rung_set == rung_set])
+    rungs = Choice("rungs", "Edits that count", options(rung_sets), rung_set)
+    return SelectionKey(chosen.metric, chosen.filter_name, rung_set), (*chosen.choices, rungs)
+
+
+def groups_of(rows: Sequence[ClusterRow]) -> tuple[Group, ...]:
+    """The groups, by letter. Rows are in the order of names, and so are members."""
+    letters = sorted({letter for row in rows for letter in row.letters})
+    return tuple(
+        Group(
+            letter,
+            tuple(
+                Member(row.system, tuple(other for other in row.letters if other != letter))
+                for row in rows
+                if letter in row.letters
+            ),
+        )
+        for letter in letters
+    )
+
+
+def bar_scale(rows: Sequence[ClusterRow]) -> Scale:
+    """One scale for the bars of all rows."""
+    values = [each for row in rows for each in (row.mean, row.lower, row.upper, row.noise_floor)]
+    return scale_of(values, 6, BAR_WIDTH - 6)

@@ -1,0 +1,178 @@
+"""Two systems side by side: one paired difference by prompt, what it rests on, and what drives it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pyarrow as pa
+
+from lm_eval_sensitivity.analysis.compare import Comparison, compare
+from lm_eval_sensitivity.analysis.every_system import partition_of_all
+from lm_eval_sensitivity.analysis.selection import RUNG_SETS, Selection
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.report.comparison_words import (
+    difference_in_words,
+    equivalence_in_words,
+    p_in_words,
+    shared_in_words,
+)
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space.choices import Choice, choose_metric, options, words_of
+from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.svg import Scale, Tick
+from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.views.pairs import IN_THE_TABLE, system_choice
+
+WIDTH, LEFT, RIGHT = 420, 152, 408
+LINE = 16
+"""Pixels of one prompt."""
+CACHED = 128
+"""Comparisons that are kept: one takes about a second."""
+
+
+@dataclass(frozen=True)
+class PromptLine:
+    """One prompt in both systems, over the edits that are scored in both."""
+
+    prompt_id: str
+    first: float
+    second: float
+    difference: float
+    links: tuple[str, str]
+    """To its pairs, in the first and in the second system."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The differences of all prompts as dots."""
+
+    x: Scale
+    ticks: tuple[Tick, ...]
+    height: int
+    dots: tuple[tuple[float, PromptLine], ...]
+    """(pixels from the top, prompt)."""
+
+
+def show(results: Results, query: Query) -> View:
+    """The view."""
+    chosen = choose_metric(query, IN_THE_TABLE)
+    rungs = query.choice("rungs", tuple(RUNG_SETS))
+    n = len(results.systems)
+    first, second = query.index("a", n), query.index("b", n)
+    first = 0 if first is None else first
+    second = min(int(first == 0), n - 1) if second is None else second
+    context = {
+        "choices": (
+            system_choice(results, first, "a", "First system"),
+            system_choice(results, second, "b", "Second system"),
+            Choice("rungs", "Rungs", options(RUNG_SETS), rungs),
+            *chosen.choices,
+        ),
+        "first": results.systems[first],
+        "second": results.systems[second],
+        "metric": words_of(chosen.metric),
+        "card": METRICS[chosen.metric],
+        "turned": query.link(a=second, b=first),
+        "problem": None,
+    }
+    try:
+        if first == second:
+            raise InputError("Both are the same system. Choose two different ones.")
+        found = comparison(results, first, second, Selection(chosen.metric, chosen.filter_name, rungs))
+    except InputError as error:
+        return View("Two systems", "compare.html", context | {"problem": str(error)})
+    lines = prompt_lines(results, first, second, found.selection, query)
+    context |= {
+        "found": found,
+        "sentences": (difference_in_words(found), p_in_words(found), equivalence_in_words(found)),
+        "shared": shared_in_words(found.counts),
+        "noise_reasons": [
+            f"{side.system}: {side.noise.reason}" for side in (found.first, found.second) if side.noise.reason
+        ],
+        "lines": lines,
+        "plot": plot_of(lines),
+        "prompt_links": {line.prompt_id: line.links for line in lines},
+        "edit_links": {
+            each.name: tuple(edit_link(query, system, each.name) for system in (first, second))
+            for each in found.edits
+        },
+        "width": WIDTH,
+    }
+    return View("Two systems", "compare.html", context)
+
+
+def edit_link(query: Query, system: int, edit: str) -> str:
+    """The pairs of one edit."""
+    return query.link(view="pairs", system=system, edit=edit)
+
+
+@lru_cache(maxsize=CACHED)
+def comparison(results: Results, first: int, second: int, selection: Selection) -> Comparison:
+    """What `lm-eval-sensitivity compare` says of these runs, with the settings of the export.
+
+    Raises:
+        InputError: a system has no pair in the selection.
+    """
+    settings = results.manifest.statistics
+    return compare(
+        both_tables(results, first, second),
+        results.systems[first].name,
+        results.systems[second].name,
+        selection,
+        resamples=settings.resamples,
+        draws=settings.draws,
+        seed=settings.seed,
+    )
+
+
+def both_tables(results: Results, first: int, second: int) -> pa.Table:
+    """The pairs of two systems."""
+    return pa.concat_tables([results.pairs(first), results.pairs(second)])
+
+
+def prompt_lines(
+    results: Results, first: int, second: int, selection: Selection, query: Query
+) -> tuple[PromptLine, ...]:
+    """Every prompt with a shared pair, in the order of the ladder."""
+    names = (results.systems[first].name, results.systems[second].name)
+    pairs = partition_of_all(both_tables(results, first, second), selection, names)
+    contrast = pairs.contrast(names[1], names[0])
+    means = {
+        prompt: (ours, theirs, difference)
+        for prompt, ours, theirs, difference in zip(
+            contrast.prompts,
+            contrast.second_means.tolist(),
+            contrast.first_means.tolist(),
+            contrast.differences.tolist(),
+            strict=True,
+        )
+        if not math.isnan(difference)
+    }
+    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder_pairs())
+    return tuple(
+        PromptLine(
+            prompt,
+            *means[prompt],
+            links=(prompt_link(query, first, prompt), prompt_link(query, second, prompt)),
+        )
+        for prompt in in_order
+        if prompt in means
+    )
+
+
+def prompt_link(query: Query, system: int, prompt: str) -> str:
+    """The pairs of one prompt."""
+    return query.link(view="pairs", system=system, prompt=prompt)
+
+
+def plot_of(lines: Sequence[PromptLine]) -> Plot:
+    """Dots on a scale with 0 in its middle, so that both directions look alike."""
+    furthest = max((abs(line.difference) for line in lines), default=0.0)
+    reach = 1.05 * furthest or 1.0
+    x = Scale(-reach, reach, LEFT, RIGHT)
+    dots = tuple((LINE * (row + 0.5) + 4, line) for row, line in enumerate(lines))
+    return Plot(x, x.ticks(4), LINE * len(lines) + 8, dots)

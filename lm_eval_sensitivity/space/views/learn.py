@@ -1,0 +1,185 @@
+"""Learn: what it means that an output moves when its prompt barely does, for readers who know none of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space import logistic, ripple
+from lm_eval_sensitivity.space.clouds import SAMPLES, Clouds, four_clouds
+from lm_eval_sensitivity.space.logistic import Trajectories, two_trajectories
+from lm_eval_sensitivity.space.pieces import EditedPiece, edited
+from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.raster import points, shade_paths
+from lm_eval_sensitivity.space.texts import LONGEST
+from lm_eval_sensitivity.space.traps import TRAPS
+from lm_eval_sensitivity.space.view import VIEWS, View
+from lm_eval_sensitivity.types import Pair, Rung
+
+EXAMPLE_PROMPT = "brasilia-capital"
+RUNG_WORDS: dict[Rung, str] = {
+    "identical": "nothing: the same prompt, generated a second time",
+    "noop": "formatting that a reader does not see",
+    "punctuation": "punctuation or layout",
+    "synonym": "one word",
+    "paraphrase": "the wording, not the request",
+    "semantic_change": "a small but real part of the request",
+    "positive_control": "the request itself",
+}
+EXAMPLE_EDITS = {"noop": "double_space", "positive_control": "control_topic"}
+"""The edit to show where the first one of a rung is not the plainest."""
+
+SMALLEST_GAP = 1e-12
+"""Gaps below it are drawn at the foot of their picture, which has a logarithmic scale."""
+SENTENCES = {
+    "together-shrinking": "At r = {r} the two stay together: in {steps} steps they are never more than 0.1 apart. "
+    "In the long run a step multiplies a small gap by {stretch} on average, so gaps shrink.",
+    "together-growing": "At r = {r} the gap grows so slowly that the two are not 0.1 apart within {steps} steps. "
+    "In the long run a step multiplies a small gap by {stretch} on average.",
+    "parted-growing": "At r = {r} the two part: at step {step} they are more than 0.1 apart for the first time. "
+    "In the long run a step multiplies a small gap by {stretch} on average, so gaps grow.",
+    "parted-shrinking": "At r = {r} the two part at step {step}, before either has settled. In the long run a step "
+    "multiplies a small gap by {stretch} on average, so gaps shrink: this system repeats a cycle, and the two may "
+    "go round it out of step.",
+}
+"""What the knob finds. The script fills in the same sentences."""
+
+GAINS = (0.8, 1.25)
+FRAMES_SHOWN = (0, 5, 15, 30, 60)
+OUTCOMES = {
+    "start": "A ripple from row {row}, column {column}.",
+    "swallowed": "Gain {gain}: swallowed. After {steps} steps {total} is left of the 1 that was put in.",
+    "kept": "Gain {gain}: neither. After {steps} steps the total is still {total}, only thinner spread.",
+    "amplified": "Gain {gain}: amplified. After {steps} steps the total is {total} instead of 1; "
+    f"{ripple.SIZE**2} is all that fits in.",
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One edit of the example prompt."""
+
+    rung: str
+    changed: str
+    """What this rung changes, in words."""
+    parts: tuple[EditedPiece, ...]
+    """Of the variant."""
+
+
+def show(results: Results, query: Query) -> View:
+    """The lesson. It needs no results and shows none; the knob of the logistic map is `r` in the address."""
+    r = round(query.number("r", logistic.R_LOW, logistic.R_HIGH, logistic.R_DEFAULT), 2)
+    base, examples = example()
+    context = {
+        "base": base,
+        "examples": examples,
+        "logistic": _logistic_context(r),
+        "ripple": _ripple_context(),
+        "clouds": [_cloud_context(clouds) for clouds in four_clouds()],
+        "n_samples": SAMPLES,
+        "traps": TRAPS,
+        "views": VIEWS,
+    }
+    return View("Learn", "learn.html", context)
+
+
+@cache
+def example() -> tuple[str, tuple[Example, ...]]:
+    """A prompt of the packaged ladder, and one variant of it on each rung."""
+    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.prompt_id == EXAMPLE_PROMPT]
+    base = pairs[0].base
+    shown = {rung: _shown_pair(pairs, rung) for rung in RUNG_WORDS}
+    return base, tuple(
+        Example(rung, RUNG_WORDS[rung], edited(base, pair.replacements, LONGEST)[1])
+        for rung, pair in shown.items()
+    )
+
+
+def _shown_pair(pairs: list[Pair], rung: str) -> Pair:
+    of_rung = {pair.edit: pair for pair in pairs if pair.rung == rung}
+    return of_rung.get(EXAMPLE_EDITS.get(rung, "")) or next(iter(of_rung.values()))
+
+
+def _logistic_context(r: float) -> dict[str, Any]:
+    both = two_trajectories(r)
+    settings = {
+        "start": logistic.START,
+        "nudge": logistic.NUDGE,
+        "steps": logistic.STEPS,
+        "parted": logistic.PARTED,
+        "stretch_transient": logistic.STRETCH_TRANSIENT,
+        "stretch_steps": logistic.STRETCH_STEPS,
+        "smallest_gap": SMALLEST_GAP,
+    }
+    return {
+        "r": f"{r:.2f}",
+        "low": logistic.R_LOW,
+        "high": logistic.R_HIGH,
+        "step": logistic.R_STEP,
+        "settings": json.dumps(settings),
+        "diagram": diagram_paths(),
+        "columns": logistic.COLUMNS,
+        "rows": logistic.ROWS,
+        "transient": logistic.TRANSIENT,
+        "kept": logistic.KEPT,
+        "first": points(1 - both.first),
+        "second": points(1 - both.second),
+        "gap": points(-np.log10(np.maximum(both.gap, SMALLEST_GAP))),
+        "parted_at": both.parted_at,
+        "sentences": SENTENCES,
+        "result": result_sentence(both),
+    }
+
+
+@cache
+def diagram_paths() -> tuple[str, ...]:
+    """The bifurcation diagram, one path for each shade."""
+    return shade_paths(logistic.bifurcation(), len(logistic.SHADES), upright=True)
+
+
+def result_sentence(both: Trajectories) -> str:
+    """What two trajectories do, in words."""
+    parting = "together" if both.parted_at is None else "parted"
+    direction = "shrinking" if both.stretch < 1 else "growing"
+    return SENTENCES[f"{parting}-{direction}"].format(
+        r=f"{both.r:.2f}", step=both.parted_at, steps=logistic.STEPS, stretch=f"{both.stretch:.3f}"
+    )
+
+
+@cache
+def _ripple_context() -> dict[str, Any]:
+    settings = {"size": ripple.SIZE, "steps": ripple.FRAMES, "shades": ripple.SHADES}
+    return {
+        "settings": json.dumps(settings),
+        "size": ripple.SIZE,
+        "steps": ripple.FRAMES,
+        "low": ripple.GAIN_LOW,
+        "high": ripple.GAIN_HIGH,
+        "step": ripple.GAIN_STEP,
+        "outcomes": OUTCOMES,
+        "films": [_film(gain) for gain in GAINS],
+    }
+
+
+def _film(gain: float) -> dict[str, Any]:
+    grids = ripple.ripple(gain)
+    frames = [
+        {"step": step, "total": float(grids[step].sum()), "paths": _grid_paths(grids[step])}
+        for step in FRAMES_SHOWN
+    ]
+    return {"gain": gain, "frames": frames}
+
+
+def _grid_paths(grid: ripple.Grid) -> tuple[str, ...]:
+    return shade_paths(ripple.shades(grid), len(ripple.SHADES))
+
+
+def _cloud_context(clouds: Clouds) -> dict[str, Any]:
+    rounded = {name: np.round(getattr(clouds, name), 3).tolist() for name in ("base", "variant", "centres")}
+    return {**rounded, "wide": clouds.wide, "far": clouds.far, "test": asdict(clouds.test)}

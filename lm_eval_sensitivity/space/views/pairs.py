@@ -1,0 +1,271 @@
+"""Pairs: the list behind a number, and one pair with its two outputs, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from lm_eval_sensitivity.analysis.selection import RUNG_SETS
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.results.records import LadderPair, PairLine
+from lm_eval_sensitivity.runs.columns import FILTERS, WHOLE_OUTPUT_METRICS
+from lm_eval_sensitivity.runs.rows import WHOLE_OUTPUT_ONLY
+from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
+from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
+from lm_eval_sensitivity.space.choices import Choice, Option, choose_metric, options, words_of
+from lm_eval_sensitivity.space.pieces import edited
+from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.texts import LONGEST
+from lm_eval_sensitivity.space.view import View
+
+IN_THE_TABLE = tuple(
+    (metric, name)
+    for metric in METRICS
+    for name in FILTERS
+    if name == "raw" or metric not in WHOLE_OUTPUT_METRICS
+)
+"""(metric, filter) of every number that a pair can have."""
+MOST_LINES = 500
+"""Pairs of one list."""
+ALL_EDITS = "all"
+SHOWN_METRICS = (
+    "cosine_distance",
+    "token_edit_distance",
+    "first_divergence",
+    "js_distance",
+    "hidden_distance",
+)
+"""Numbers of a pair; the whole table has more."""
+FINISHED = {
+    "end_token": "The system ended it by itself.",
+    "stop_string": "A stop string ended it.",
+    "length": "The token limit cut it.",
+    "not_finite": "It is not to be used: the system computed infinite or undefined numbers.",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One pair of the list."""
+
+    pair: LadderPair
+    value: float | None
+    status: str
+    """`scored`, `erased`, or `unscored` with the reason."""
+    first_divergence: int | None
+    link: str
+
+
+@dataclass(frozen=True)
+class NumberLine:
+    """One metric of one pair, under both filters, beside the same metric of the unedited prompt."""
+
+    metric: str
+    what: str
+    cells: tuple[tuple[float | None, str | None], ...]
+    """(value, reason) under each of `FILTERS`, then the noise floor under each."""
+
+
+def show(results: Results, query: Query) -> View:
+    """One pair where the address names one, else the list."""
+    asked = query.given("pair")
+    if asked:
+        try:
+            return show_pair(results, query, results.ladder_pair(asked))
+        except InputError as error:
+            query.complaints.append(f"{error} Shown is the list of pairs.")
+    return show_list(results, query)
+
+
+# ---- the list
+
+
+def show_list(results: Results, query: Query) -> View:
+    """The pairs of one system."""
+    chosen = choose_metric(query, IN_THE_TABLE)
+    system = query.index("system", len(results.systems)) or 0
+    ladder = results.ladder_pairs()
+    edits = tuple(dict.fromkeys(pair.edit for pair in ladder))
+    edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
+    rungs = query.choice("rungs", tuple(RUNG_SETS))
+    prompt = query.optional("prompt", tuple(dict.fromkeys(pair.prompt_id for pair in ladder)))
+    asked = [
+        pair
+        for pair in ladder
+        if (pair.edit == edit or (edit == ALL_EDITS and pair.rung in RUNG_SETS[rungs]))
+        and prompt in (None, pair.prompt_id)
+    ]
+    found = {
+        line.pair_id: line
+        for each in dict.fromkeys(pair.edit for pair in asked)
+        for line in results.pairs_of_cell(system, each, chosen.metric, chosen.filter_name)
+    }
+    lines = [line_of(pair, found[pair.pair_id], system, query) for pair in asked if pair.pair_id in found]
+    rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
+    edit_choice = Choice("edit", "Edit", (Option(ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
+    return View(
+        "Pairs",
+        "pairs.html",
+        {
+            "system": results.systems[system],
+            "choices": (system_choice(results, system), edit_choice, rung_choice, *chosen.choices),
+            "lines": lines[:MOST_LINES],
+            "n_lines": len(lines),
+            "n_not_given": len(asked) - len(lines),
+            "metric": words_of(chosen.metric),
+            "card": METRICS[chosen.metric],
+            "filter_name": chosen.filter_name,
+            "prompt": prompt,
+            "all_prompts": query.link(prompt=None),
+        },
+    )
+
+
+def system_choice(results: Results, chosen: int, name: str = "system", label: str = "System") -> Choice:
+    """A select of all systems."""
+    every = tuple(Option(str(system.index), system.name) for system in results.systems)
+    return Choice(name, label, every, str(chosen))
+
+
+def line_of(pair: LadderPair, found: PairLine, system: int, query: Query) -> Line:
+    """A line, with its link."""
+    if found.value is not None:
+        status = "scored"
+    elif found.audit_status == "erased":
+        status = "erased: the edit never reached the system"
+    else:
+        status = f"unscored: {found.missing or 'no reason was recorded'}"
+    link = query.link(system=system, pair=pair.pair_id, edit=None, prompt=None, step=None)
+    return Line(pair, found.value, status, found.first_divergence, link)
+
+
+# ---- one pair
+
+
+def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
+    """Prompts, numbers, outputs and their parting. InputError where the system was not given the pair."""
+    system = query.index("system", len(results.systems)) or 0
+    filter_name = query.choice("filter", FILTERS)
+    detail = results.detail(system, pair.pair_id)
+    before, after = edited(pair.base, pair.replacements, LONGEST)
+    rows = rows_of_pair(results, system, pair)
+    status = rows[FILTERS[0]].get("audit_status")
+    context = {
+        "system": results.systems[system],
+        "choices": (
+            system_choice(results, system),
+            Choice("filter", "Steps are counted in", options(FILTERS), filter_name),
+        ),
+        "pair": pair,
+        "before": before,
+        "after": after,
+        "prompt_cut": len(pair.base) > LONGEST,
+        "audit": audit_in_words(rows[FILTERS[0]]),
+        "numbers": number_lines(results, system, pair, rows),
+        "detail": detail,
+        "is_erased": status == "erased",
+        "list_link": query.link(pair=None, step=None, edit=pair.edit),
+        "prompt_link": query.link(pair=None, step=None, edit=None, prompt=pair.prompt_id),
+        "finished": FINISHED,
+        "longest": LONGEST_OUTPUT,
+    }
+    if status != "erased":
+        path = path_of(detail, filter_name)
+        asked = query.index("step", path.n_steps + 1)
+        step = path.n_steps if asked is None else asked
+        context |= {
+            "path": path,
+            "step": step,
+            "here": numbers_of(path, step),
+            "charts": charts_of(path),
+            "links": step_links(query, path.n_steps, path.parts_after, step),
+        }
+    return View("One pair", "pair.html", context)
+
+
+def step_links(query: Query, n_steps: int, parts_after: int | None, step: int) -> dict[str, str]:
+    """Where the buttons lead without a script."""
+    first = n_steps if parts_after is None else min(parts_after + 1, n_steps)
+    return {
+        "back": query.link(step=max(step - 1, 0)),
+        "forward": query.link(step=min(step + 1, n_steps)),
+        "first": query.link(step=first),
+        "all": query.link(step=None),
+    }
+
+
+Row = Mapping[str, object]
+
+
+def rows_of_pair(results: Results, system: int, pair: LadderPair) -> dict[str, Row]:
+    """Filter -> the row of the pairs table; without cells where the system was not given the pair."""
+    table = results.pairs(system)
+    rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
+    return {name: next((row for row in rows if row["filter"] == name), {}) for name in FILTERS}
+
+
+def number_lines(
+    results: Results, system: int, pair: LadderPair, rows: Mapping[str, Row]
+) -> tuple[NumberLine, ...]:
+    """The numbers of a pair, with what mere repetition of the same prompt gives beside them."""
+    floor: dict[str, Row] = {name: {} for name in FILTERS}
+    table = results.pairs(system)
+    of_prompt = pc.and_(pc.equal(table["prompt_id"], pair.prompt_id), pc.equal(table["edit"], IDENTICAL_EDIT))
+    if pair.edit != IDENTICAL_EDIT:
+        floor |= {str(row["filter"]): row for row in table.filter(of_prompt).to_pylist()}
+    return tuple(
+        NumberLine(
+            metric,
+            METRICS[metric].direction,
+            tuple(_cell(source[name], metric) for source in (rows, floor) for name in FILTERS),
+        )
+        for metric in SHOWN_METRICS
+    )
+
+
+def _cell(row: Row, metric: str) -> tuple[float | None, str | None]:
+    value, reason = row.get(metric), row.get(f"missing_{metric}")
+    if isinstance(value, (int, float)):
+        return float(value), None
+    if reason == WHOLE_OUTPUT_ONLY:
+        return None, "whole output only"
+    return None, str(reason) if reason else "not measured"
+
+
+def audit_in_words(row: Row) -> str:
+    """Whether the edit reached the system, and where.
+
+    Example:
+        >>> audit_in_words({"audit_status": "survived", "audit_first_difference": 7, "audit_length_change": 1,
+        ...                 "audit_inside_user_text": True})
+        'The edit reached the system at token 7 of the prompt; the prompt became 1 token longer.'
+    """
+    status = row.get("audit_status")
+    if status == "erased":
+        return (
+            "The edit was erased: after the chat template and the tokenizer, the system got the same tokens with and "
+            "without it. It says nothing about the system."
+        )
+    if status == "identical":
+        return "Nothing was edited: the same prompt was run twice, and what differs is noise."
+    if status != "survived":
+        return "Whether the edit reached the system is not known: this engine does not show its tokens."
+    position, change = row.get("audit_first_difference"), row.get("audit_length_change")
+    words = "The edit reached the system"
+    words += f" at token {position} of the prompt" if position is not None else ""
+    if isinstance(change, int):
+        size = f"{abs(change)} token{'s' if abs(change) != 1 else ''}"
+        became = (
+            "kept its number of tokens"
+            if change == 0
+            else f"became {size} {'longer' if change > 0 else 'shorter'}"
+        )
+        words += f"; the prompt {became}"
+    if row.get("audit_inside_user_text") is False:
+        words += "; the first difference lies outside the user's text, where the template stands"
+    return f"{words}."

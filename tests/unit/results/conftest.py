@@ -1,0 +1,29 @@
+"""One exported folder for all tests, and copies of it that a test may damage."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lm_eval_sensitivity.results.write import Request, export_results
+from tests.unit.results.made_results import made_request
+
+
+@pytest.fixture(scope="session")
+def request_made(tmp_path_factory: pytest.TempPathFactory) -> Request:
+    return made_request(tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def exported(request_made: Request, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Do not change it."""
+    folder = tmp_path_factory.mktemp("results") / "results"
+    export_results(request_made, folder)
+    return folder
+
+
+@pytest.fixture
+def copied(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "results"))

@@ -1,0 +1,114 @@
+"""A small valid results folder, exported for real from run folders that were made without a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.results.records import StatisticsRecord
+from lm_eval_sensitivity.results.write import Request, export_results
+from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.runs.columns import SCHEMA
+from tests.unit.runs.made_run import make_run
+
+RUNGS = ("identical", "noop", "synonym", "positive_control")
+STATISTICS = StatisticsRecord(alpha=0.05, resamples=999, draws=999, seed=0)
+NASTY_NAMES = (
+    "../../x",
+    "<b>x</b>",
+    "a \u202ereversed\u202c name",
+    "plain",
+)
+"""Names that are legal in a results folder: nobody may use them as a path or as markup."""
+
+
+@dataclass(frozen=True)
+class MadeRuns:
+    """Run folders, and what was loaded from them."""
+
+    folders: tuple[Path, ...]
+    pairs: Pairs
+
+
+def make_runs(home: Path, n: int = len(NASTY_NAMES)) -> MadeRuns:
+    """Runs of systems of other models on a few rungs; the first is the reference of the others' drift."""
+    folders = []
+    fingerprint = None
+    for at in range(n):
+        run = make_run(
+            home / f"run{at}",
+            rungs=RUNGS,
+            model=f"org/Model-{at}",
+            identity={"weights": f"{at}" * 64},
+            seed=at,
+            drift_from=fingerprint,
+        )
+        if fingerprint is None:
+            content = json.loads(run.results.read_text(encoding="utf-8"))
+            first = next(iter(content["configs"].values()))
+            fingerprint = first["metadata"]["sensitivity"]["system"]
+        folders.append(run.folder)
+    return MadeRuns(tuple(folders), load_pairs(folders))
+
+
+def renamed(pairs: Pairs, names: Mapping[str, str]) -> Pairs:
+    """The same runs under other display names."""
+    systems = tuple(replace(each, name=names[each.name]) for each in pairs.systems)
+    at = SCHEMA.get_field_index("name")
+    column = pa.array([names[name] for name in pairs.table["name"].to_pylist()], pa.string())
+    table = pairs.table.set_column(at, SCHEMA.field(at), column)
+    return replace(pairs, systems=systems, table=table)
+
+
+def made_request(home: Path, *, with_reference: bool = True) -> Request:
+    """The request for a folder of four systems with nasty names, two of them a series."""
+    runs = make_runs(home)
+    own = [each.name for each in runs.pairs.systems]
+    pairs = renamed(runs.pairs, dict(zip(own, NASTY_NAMES, strict=True)))
+    return Request(
+        pairs,
+        reference=pairs.systems[0] if with_reference else None,
+        series={"<i>a series</i>": pairs.systems[1:3]},
+        statistics=STATISTICS,
+        folders=runs.folders,
+    )
+
+
+def make_results(home: Path, *, with_reference: bool = True) -> Path:
+    """Write a results folder; its systems have `NASTY_NAMES`, system 0 is the reference.
+
+    Args:
+        home: an empty folder; runs and results are written below it.
+        with_reference: whether there are axes.
+    """
+    export_results(made_request(home / "runs", with_reference=with_reference), home / "results")
+    return home / "results"
+
+
+def made_results(home: Path, *, with_reference: bool = True) -> Results:
+    """A results folder, opened."""
+    return open_results(make_results(home, with_reference=with_reference))
+
+
+def edit_manifest(folder: Path, **changes: Any) -> None:
+    """Change fields of the manifest by hand."""
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+
+
+def declare(folder: Path, name: str, *, rows: int | None = None) -> None:
+    """Make the manifest agree with a file that was changed by hand."""
+    content = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    data = (folder / name).read_bytes()
+    record = {**content["files"][name], "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    if rows is not None:
+        record["rows"] = rows
+    edit_manifest(folder, files={**content["files"], name: record})

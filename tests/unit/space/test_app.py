@@ -1,0 +1,165 @@
+"""The server: what is loaded first, what it answers, and that it asks nobody else."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+gr = pytest.importorskip("gradio")
+
+from lm_eval_sensitivity.cli import main  # noqa: E402
+from lm_eval_sensitivity.space import app  # noqa: E402
+from lm_eval_sensitivity.space.page import render  # noqa: E402
+from tests.unit.space.known import HOSTILE, known_results  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings(
+    # Gradio leaves event loops and sockets to the garbage collector.
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore::ResourceWarning",
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected() -> Iterator[None]:
+    """What gradio leaves behind is collected here, not in the test of somebody else."""
+    yield
+    gc.collect()
+
+
+def html_component(blocks: Any) -> Any:
+    (found,) = [each for each in blocks.blocks.values() if isinstance(each, gr.HTML)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    blocks = app.build(known_results())
+    _, url, _ = app.launch(blocks, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield url
+    blocks.close(verbose=False)
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the server of this test
+        return str(answer.read().decode())
+
+
+def ask(address: str, function: str, argument: Any) -> Any:
+    config = json.loads(get(f"{address}config"))
+    (component,) = [each["id"] for each in config["components"] if each["type"] == "html"]
+    body = {"session_hash": "test", "component_id": component, "fn_name": function, "data": argument}
+    request = urllib.request.Request(  # noqa: S310
+        f"{address}gradio_api/component_server/",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.loads(answer.read())
+
+
+def test_the_first_load_brings_the_first_page_along(address: str) -> None:
+    config = json.loads(get(f"{address}config"))
+    (value,) = [each["props"]["value"] for each in config["components"] if each["type"] == "html"]
+    assert value == render(known_results(), {})
+    assert config["analytics_enabled"] is False
+    assert config["footer_links"] == []
+    assert config["dependencies"] == [], "nothing runs that the page did not ask for"
+
+
+def test_other_addresses_are_answered_with_their_pages(address: str) -> None:
+    assert ask(address, "show_page", "?view=heatmap&filter=raw") == render(
+        known_results(), {"view": "heatmap", "filter": "raw"}
+    )
+    for odd in (None, 7, ["?view=axes"], {"view": "axes"}):
+        assert ask(address, "show_page", odd) == render(known_results(), {})
+
+
+def test_downloads_know_their_own_names_only(address: str) -> None:
+    file = ask(address, "download_table", "clusters.csv")
+    assert base64.b64decode(file["base64"]).startswith(b"\xef\xbb\xbfmetric,")
+    for name in ("../../etc/passwd", "manifest.json", None, ["clusters.csv"]):
+        assert ask(address, "download_table", name) is None
+
+
+class _Loads(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        loading = {"script": "src", "link": "href", "img": "src", "iframe": "src"}
+        found = dict(attrs).get(loading.get(tag, ""))
+        # A canonical or preconnect link loads nothing that a page shows, but a connection is a request, too.
+        if found:
+            self.addresses.append(found)
+
+
+def test_the_first_page_names_no_other_host_to_load_from(address: str) -> None:
+    loads = _Loads()
+    loads.feed(get(address))
+    assert loads.addresses
+    assert not [
+        each for each in loads.addresses if re.match(r"(https?:)?//", each) and not each.startswith(address)
+    ]
+
+
+def test_nothing_of_a_stranger_is_markup_in_the_first_load(address: str) -> None:
+    page = get(address)
+    assert HOSTILE not in page
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+def test_gradio_is_told_not_to_report_by_our_code() -> None:
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert os.environ["HF_HUB_DISABLE_TELEMETRY"] in ("1", "True")
+    assert app.build(known_results()).analytics_enabled is False
+
+
+def test_a_folder_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
+    found = app.open_or_explain(tmp_path / "nothing")
+    assert isinstance(found, str)
+    value = html_component(app.build(found)).value
+    assert "does not exist" in value
+    assert "lm-eval-sensitivity export" in value
+
+
+def test_the_hub_without_variables_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESULTS_DATASET", raising=False)
+    launched: list[Any] = []
+    monkeypatch.setattr(app, "launch", launched.append)
+    app.serve_hub()
+    assert "`RESULTS_DATASET` is" in html_component(launched[0]).value
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["nowhere", "--no-browser"]])
+def test_the_command_refuses_what_is_no_folder(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["space", *arguments]) == 2
+    assert "`nowhere` does not exist" in capsys.readouterr().err
+
+
+def test_the_command_says_when_gradio_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["space", "nowhere"]) == 2
+    assert "lm-eval-sensitivity[space]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x", "-1"])
+def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["space", "nowhere", "--port", port])
+    assert "is no port" in capsys.readouterr().err

@@ -1,0 +1,167 @@
+"""Two systems: the page says what the analysis says, and equal systems differ by nothing."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from lm_eval_sensitivity.analysis.compare import compare
+from lm_eval_sensitivity.analysis.selection import RUNG_SETS, Selection
+from lm_eval_sensitivity.report.comparison_words import (
+    difference_in_words,
+    equivalence_in_words,
+    p_in_words,
+    shared_in_words,
+)
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space.page import render
+from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.texts import visible
+from lm_eval_sensitivity.space.views.compare import comparison, plot_of, prompt_lines, show
+from tests.unit.results.made_results import made_results
+from tests.unit.space.reading import Stand, assert_inert, read_page
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return made_results(tmp_path_factory.mktemp("results"))
+
+
+def shown_as(sentence: str) -> str:
+    """As a reader sees it."""
+    return "".join(piece.text for piece in visible(sentence))
+
+
+def twins(results: Results) -> Any:
+    """System 1 has the numbers of system 0, and keeps its name."""
+
+    def pairs(system: int) -> pa.Table:
+        table = results.pairs(0)
+        at = table.schema.get_field_index("name")
+        names = pa.array([results.systems[system].name] * table.num_rows, pa.string())
+        return table.set_column(at, table.schema.field(at), names)
+
+    return Stand(results, pairs=pairs)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection("cosine_distance", "answer", "meaning_preserving"),
+        Selection("token_edit_distance", "raw", "noop"),
+        Selection("js_distance", "raw", "positive_control"),
+    ],
+)
+def test_the_page_says_what_the_analysis_says(results: Results, selection: Selection) -> None:
+    settings = results.manifest.statistics
+    found = compare(
+        pa.concat_tables([results.pairs(2), results.pairs(0)]),
+        results.systems[2].name,
+        results.systems[0].name,
+        selection,
+        resamples=settings.resamples,
+        draws=settings.draws,
+        seed=settings.seed,
+    )
+    address = {"metric": selection.metric, "filter": selection.filter_name, "rungs": selection.rung_set}
+    page = assert_inert(render(results, {"view": "compare", "a": "2", "b": "0", **address}))
+    text = page.text()
+    for sentence in (
+        difference_in_words(found),
+        p_in_words(found),
+        equivalence_in_words(found),
+        shared_in_words(found.counts),
+        *found.cautions,
+    ):
+        assert shown_as(sentence) in text, sentence
+    drivers = [table for table in page.every("table") if table.one("caption").text() == "Prompts"]
+    names = [row.one("th").text() for table in drivers for row in table.one("tbody").every("tr")]
+    assert names == [each.name for each in found.prompts]
+
+
+def test_the_difference_of_every_prompt_is_that_of_its_shared_pairs(results: Results) -> None:
+    selection = Selection("cosine_distance", "raw", "meaning_preserving")
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for system in (0, 1):
+        for row in results.pairs(system).to_pylist():
+            if (
+                row["filter"] == "raw"
+                and row["rung"] in selection.rungs
+                and row["cosine_distance"] is not None
+            ):
+                values[row["prompt_id"]][row["edit"]].append(row["cosine_distance"])
+    truth = {}
+    for prompt, edits in values.items():
+        both = [numbers for numbers in edits.values() if len(numbers) == 2]
+        truth[prompt] = math.fsum(second - first for first, second in both) / len(both)
+    lines = prompt_lines(results, 0, 1, selection, Query({"view": "compare"}))
+    assert {line.prompt_id: line.difference for line in lines} == pytest.approx(truth)
+    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder_pairs())
+    assert [line.prompt_id for line in lines] == [prompt for prompt in in_order if prompt in truth]
+    plot = plot_of(lines)
+    zero = plot.x(0)
+    for _, line in plot.dots:
+        assert math.copysign(1, plot.x(line.difference) - zero) == math.copysign(1, line.difference)
+
+
+def test_equal_systems_differ_by_nothing(results: Results) -> None:
+    view = show(twins(results), Query({"view": "compare"}))
+    assert view.context["found"].difference.estimate == 0
+    assert all(line.difference == 0 for line in view.context["lines"])
+    assert not view.context["found"].prompts
+    text = read_page(render(twins(results), {"view": "compare"})).text()
+    assert "No prompt differs." in text
+    assert "No edit differs." in text
+    assert "The means are the same" in text
+
+
+def test_turned_round_the_difference_has_the_other_sign(results: Results) -> None:
+    selection = Selection("cosine_distance", "raw", "meaning_preserving")
+    one, other = comparison(results, 0, 1, selection), comparison(results, 1, 0, selection)
+    assert one.difference.estimate == -other.difference.estimate != 0
+    assert one.test.p_value == other.test.p_value
+    page = read_page(render(results, {"view": "compare", "a": "0", "b": "1"}))
+    turned = next(each for each in page.every("a") if each.text() == "Turn them round")
+    assert turned.attributes["href"] == "?view=compare&a=1&b=0"
+
+
+def test_a_comparison_is_computed_once(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = {"view": "compare", "a": "1", "b": "3"}
+    first = render(results, address)
+    monkeypatch.setattr("lm_eval_sensitivity.space.views.compare.compare", None)
+    assert render(results, address) == first
+
+
+def test_a_system_beside_itself_is_refused_in_words(results: Results) -> None:
+    text = assert_inert(render(results, {"view": "compare", "a": "1", "b": "1"})).text()
+    assert "Choose two different ones." in text
+
+
+def test_rungs_that_nobody_ran_are_said(results: Results) -> None:
+    ran = {pair.rung for pair in results.ladder_pairs()}
+    missing = next(rung for rung in RUNG_SETS if rung not in ran and rung != "meaning_preserving")
+    found = assert_inert(render(results, {"view": "compare", "rungs": missing}))
+    assert "no pair of" in found.one(css="missing").text()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("a", "9"), ("b", "-1"), ("a", "x"), ("rungs", "<b>"), ("metric", "nope")]
+)
+def test_wrong_values_are_complained_of(results: Results, name: str, value: str) -> None:
+    found = assert_inert(render(results, {"view": "compare", name: value}))
+    assert f"`{name}`" in found.one(css="complaints").text()
+    assert "What can be said" in found.text()
+
+
+def test_a_prompt_leads_to_its_pairs(results: Results) -> None:
+    lines = prompt_lines(results, 0, 1, Selection(), Query({"view": "compare", "a": "0", "b": "1"}))
+    address = lines[0].links[1]
+    assert address == f"?view=pairs&system=1&prompt={lines[0].prompt_id}"
+    listed = read_page(render(results, {"view": "pairs", "system": "1", "prompt": lines[0].prompt_id}))
+    rows = listed.one("table", id="pairs").one("tbody").every("tr")
+    assert rows
+    assert all(row.one("th").text().startswith(f"{lines[0].prompt_id}/") for row in rows)

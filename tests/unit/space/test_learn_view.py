@@ -1,0 +1,426 @@
+"""The lesson: its rules against theory, its script against its Python, its page against what a reader needs."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+from functools import cache
+from html.parser import HTMLParser
+from importlib import resources
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space import logistic, ripple
+from lm_eval_sensitivity.space.clouds import CLOSE, FAR, four_clouds
+from lm_eval_sensitivity.space.logistic import (
+    bifurcation,
+    column_r,
+    stretch_per_step,
+    trajectory,
+    two_trajectories,
+)
+from lm_eval_sensitivity.space.page import VIEWS, render
+from lm_eval_sensitivity.space.raster import shade_paths
+from lm_eval_sensitivity.space.traps import TRAPS
+from lm_eval_sensitivity.space.views import learn
+from lm_eval_sensitivity.types import RUNGS
+
+VOID = {"input", "br", "path", "circle", "rect", "ellipse", "polyline", "hr", "meta"}
+KNOB = [round(2.5 + 0.01 * step, 2) for step in range(151)]
+"""Every position of the knob."""
+
+
+# The logistic map against theory.
+
+
+@pytest.mark.parametrize("r", [1.2, 2.0, 2.5, 2.95])
+def test_below_3_every_start_ends_at_the_fixed_point(r: float) -> None:
+    ends = trajectory(r, np.array([0.01, 0.4, 0.99]), 3_000)[-1]
+    assert ends == pytest.approx(1 - 1 / r, abs=1e-9)
+
+
+@pytest.mark.parametrize("r", [3.05, 3.2, 3.4, 3.44])
+def test_between_3_and_1_plus_root_6_two_values_alternate(r: float) -> None:
+    root = math.sqrt((r - 3) * (r + 1))
+    ends = trajectory(r, 0.4, 3_000)[-4:]
+    assert sorted(ends[:2]) == pytest.approx([(r + 1 - root) / (2 * r), (r + 1 + root) / (2 * r)], abs=1e-9)
+    assert ends[2:] == pytest.approx(ends[:2], abs=1e-9)
+
+
+def at_4(start: float, step: int) -> float:
+    """The closed form of r = 4."""
+    return math.sin(2**step * math.asin(math.sqrt(start))) ** 2
+
+
+def test_at_4_the_trajectories_part_as_the_closed_form_says() -> None:
+    both = two_trajectories(4.0)
+    for step in range(31):
+        rounding = 2**step * 1e-14  # a rounding error doubles with every step, as every gap does
+        assert both.first[step] == pytest.approx(at_4(0.4, step), abs=rounding)
+        assert both.second[step] == pytest.approx(at_4(0.4 + 1e-6, step), abs=rounding)
+    gaps = [abs(at_4(0.4, step) - at_4(0.4 + 1e-6, step)) for step in range(31)]
+    assert both.parted_at == next(step for step, gap in enumerate(gaps) if gap > 0.1)
+
+
+@pytest.mark.parametrize("r", [1.5, 2.5, 2.9])
+def test_at_a_fixed_point_a_gap_shrinks_by_its_slope(r: float) -> None:
+    assert stretch_per_step(r) == pytest.approx(abs(2 - r), rel=1e-6)
+
+
+@pytest.mark.parametrize("r", [3.1, 3.3, 3.4])
+def test_on_a_cycle_of_two_a_gap_shrinks_by_the_mean_slope(r: float) -> None:
+    assert stretch_per_step(r) == pytest.approx(math.sqrt(abs(4 + 2 * r - r * r)), rel=1e-6)
+
+
+def test_the_lyapunov_exponent_is_negative_on_cycles_and_ln_2_at_4() -> None:
+    assert stretch_per_step(2.0) == 0  # the fixed point is 1/2, where the slope is 0
+    assert stretch_per_step(3.5) < 1 and stretch_per_step(3.83) < 1  # cycles of four and of three
+    assert stretch_per_step(3.7) > 1 and stretch_per_step(3.9) > 1
+    # ln |4 (1 - 2x)| has variance pi^2 / 12 there; five standard errors, if steps were independent.
+    error = 5 * math.sqrt(math.pi**2 / 12 / logistic.STRETCH_STEPS)
+    assert math.log(stretch_per_step(4.0)) == pytest.approx(math.log(2), abs=error)
+
+
+def test_the_diagram_shows_the_fixed_point_the_two_values_and_the_band() -> None:
+    shades, r = bifurcation(), column_r()
+    assert shades.shape == (logistic.COLUMNS, logistic.ROWS) and shades.max() == len(logistic.SHADES)
+    for column in np.flatnonzero(r < 2.95):
+        (row,) = np.flatnonzero(shades[column])
+        assert row == int((1 / r[column]) * logistic.ROWS), "row 0 is at the top, where x is 1"
+    assert {len(np.flatnonzero(shades[column])) for column in np.flatnonzero((r > 3.05) & (r < 3.44))} == {2}
+    for column in np.flatnonzero(r > 3.6):
+        rows = np.flatnonzero(shades[column])
+        highest, lowest = r[column] / 4, r[column] ** 2 * (4 - r[column]) / 16
+        assert rows.min() >= int((1 - highest) * logistic.ROWS) and rows.max() <= int(
+            (1 - lowest) * logistic.ROWS
+        )
+    assert len(np.flatnonzero(shades[-1])) > 0.9 * logistic.ROWS, "chaos visits nearly everything"
+
+
+def test_every_position_of_the_knob_gets_the_sentence_that_is_true_of_it() -> None:
+    seen = set()
+    for r in KNOB:
+        both = two_trajectories(r)
+        said = learn.result_sentence(both)
+        parted = bool((both.gap > 0.1).any())
+        assert ("the two part" in said) == parted and f"r = {r:.2f}" in said and "{" not in said
+        assert ("gaps shrink" in said) <= (both.stretch < 1) and ("gaps grow." in said) <= (both.stretch > 1)
+        seen.add((parted, both.stretch < 1))
+    assert len(seen) == len(learn.SENTENCES), "a sentence that nobody reads"
+
+
+# The ripple.
+
+
+def slow_step(grid: np.ndarray[Any, Any], gain: float) -> np.ndarray[Any, Any]:
+    size, new = len(grid), grid.copy()
+    for row in range(size):
+        for column in range(size):
+            cells = [
+                (row, column),
+                (row - 1, column),
+                (row + 1, column),
+                (row, column - 1),
+                (row, column + 1),
+            ]
+            inside = [grid[min(max(i, 0), size - 1), min(max(j, 0), size - 1)] for i, j in cells]
+            new[row, column] = min(gain * sum(inside) / 5, 1)
+    return new
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.0, 1.4, 9.0])
+def test_a_step_is_the_mean_of_five_cells_times_the_gain(gain: float) -> None:
+    grid = np.random.default_rng(1).random((ripple.SIZE, ripple.SIZE))
+    assert ripple.ripple_step(grid, gain) == pytest.approx(slow_step(grid, gain), abs=1e-12)
+
+
+@pytest.mark.parametrize("cell", [(10, 10), (0, 0), (20, 7)])
+@pytest.mark.parametrize("gain", [0.7, 0.95, 1.0, 1.05, 1.25])
+def test_the_total_is_multiplied_by_the_gain_until_a_cell_is_full(gain: float, cell: tuple[int, int]) -> None:
+    grids = ripple.ripple(gain, *cell)
+    full = np.flatnonzero((grids[1:] >= 1).any(axis=(1, 2)))
+    free = int(full[0]) if full.size else ripple.FRAMES
+    assert free > 5
+    expected = gain ** np.arange(free + 1)
+    assert grids[: free + 1].sum(axis=(1, 2)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_below_1_it_dies_out_and_above_1_it_grows_until_every_cell_is_full() -> None:
+    assert ripple.ripple(0.7)[-1].sum() < 1e-8
+    grown = ripple.ripple(1.4)
+    totals = grown.sum(axis=(1, 2))
+    assert (np.diff(totals) >= -1e-12).all() and totals[-1] == pytest.approx(ripple.SIZE**2)
+    assert grown.max() == 1.0
+
+
+def test_a_ripple_from_the_middle_is_symmetric() -> None:
+    for grid in ripple.ripple(1.25)[[1, 7, 30]]:
+        for other in (grid[::-1], grid[:, ::-1], grid.T):
+            assert grid == pytest.approx(other, abs=1e-12)
+
+
+def test_paths_draw_every_cell_once() -> None:
+    shades = ripple.shades(ripple.ripple(1.25)[15])
+    drawn = np.zeros_like(shades)
+    for shade, path in enumerate(shade_paths(shades, len(ripple.SHADES)), start=1):
+        for stroke in path.split("M")[1:]:
+            start, rest = stroke.split(" ")
+            line, length = rest.split("h")
+            drawn[int(float(line)), int(start) : int(start) + int(length)] += shade
+    assert (drawn == shades).all() and shades.max() == len(ripple.SHADES)
+
+
+# The clouds: the words beside each drawing are true of it.
+
+
+def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
+    for clouds in four_clouds():
+        test, apart = clouds.test, FAR if clouds.far else CLOSE
+        assert clouds.base.mean(axis=0) == pytest.approx(clouds.centres[0])
+        assert np.linalg.norm(clouds.centres[1] - clouds.centres[0]) == pytest.approx(apart)
+        assert (test.p_value < 0.05) == clouds.far
+        assert (min(test.within_a, test.within_b) > 0.3) == clouds.wide
+        assert (test.between > max(test.within_a, test.within_b)) == clouds.far
+    low, moved, noisy, both = four_clouds()
+    assert low.test.between < noisy.test.between, "all small, all large"
+    assert moved.test.p_value < both.test.p_value, "the same move is harder to see in noise"
+
+
+# The page.
+
+
+class Element(SimpleNamespace):
+    tag: str
+    at: dict[str, str]
+    parents: tuple[Element, ...]
+    text: str
+
+
+class Tree(HTMLParser):
+    """Elements of a page with their parents and text; fails where one is not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.all: list[Element] = []
+        self.open: list[Element] = []
+        self.feed(page)
+        self.close()
+        assert not self.open, [each.tag for each in self.open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"an attribute twice: {tag} {names}"
+        at = {name: value or "" for name, value in attrs}
+        element = Element(tag=tag, at=at, parents=tuple(self.open), text="")
+        self.all.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID, tag
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop().tag == tag
+
+    def handle_data(self, data: str) -> None:
+        for each in self.open:
+            each.text += data
+
+    def of(self, tag: str, **at: str) -> list[Element]:
+        found = [each for each in self.all if each.tag == tag]
+        return [
+            each
+            for each in found
+            if all(each.at.get(k.replace("_", "-")) == value for k, value in at.items())
+        ]
+
+
+@cache
+def page(**query: str) -> str:
+    """The lesson reads nothing of the results, so they hold only what the frame of every page needs."""
+    bare = SimpleNamespace(manifest=SimpleNamespace(signature="of a test"), systems=())
+    return render(cast(Results, bare), {"view": "learn", **query})
+
+
+def section(tree: Tree, name: str) -> Element:
+    return next(each for each in tree.of("section") if f"data-{name}" in each.at)
+
+
+def test_headings_are_in_order_and_ids_unique() -> None:
+    tree = Tree(page())
+    levels = [int(each.tag[1]) for each in tree.all if each.tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert levels.count(2) == 6
+    ids = [each.at["id"] for each in tree.all if "id" in each.at]
+    assert len(ids) == len(set(ids))
+    for each in tree.all:
+        for name in ("aria-labelledby", "aria-describedby", "for"):
+            assert each.at.get(name, ids[0]) in ids, each
+
+
+def test_every_control_is_labelled_and_every_drawing_described() -> None:
+    tree = Tree(page())
+    labelled = {each.at["for"] for each in tree.of("label") if each.text.strip()}
+    knobs = tree.of("input", type="range")
+    assert len(knobs) == 3 and {each.at["id"] for each in knobs} <= labelled
+    assert all(each.text.strip() for each in tree.of("button"))
+    drawings = [each for each in tree.of("svg") if not any(parent.tag == "svg" for parent in each.parents)]
+    assert len(drawings) == 3 + 2 * len(learn.FRAMES_SHOWN) + 4 + len(TRAPS)
+    assert all(each.at["role"] == "img" and len(each.at["aria-label"]) > 10 for each in drawings)
+    assert all(each.at["aria-label"] for each in tree.all if each.at.get("role") == "grid")
+    assert {each.at.get("aria-live") for each in tree.of("output")} == {"polite"}
+
+
+def test_nothing_of_the_page_comes_from_elsewhere_or_runs() -> None:
+    tree = Tree(page())
+    assert "//" not in page()
+    assert not {each.tag for each in tree.all} & {
+        "script",
+        "style",
+        "img",
+        "image",
+        "iframe",
+        "link",
+        "object",
+    }
+    assert not [name for each in tree.all for name in each.at if name.startswith("on") or name == "src"]
+
+
+def test_the_page_is_small() -> None:
+    assert len(page().encode()) < 150_000
+    assert sum(map(len, learn.diagram_paths())) < 60_000
+
+
+def test_the_knob_works_without_a_script() -> None:
+    tree = Tree(page(r="3.2"))
+    (form,) = [each for each in tree.of("form") if "learn-knob" in each.at["class"]]
+    assert form.at["method"] == "get"
+    inside = [each for each in tree.of("input") if form in each.parents]
+    assert {each.at["name"]: each.at["value"] for each in inside} == {"view": "learn", "r": "3.20"}
+    assert "At r = 3.20 the two stay together" in section(tree, "logistic").text
+    assert "At r = 4.00 the two part: at step 18" in section(Tree(page(r="4")), "logistic").text
+    assert not tree.of("div", role="alert")
+
+
+@pytest.mark.parametrize("wrong", ["2.49", "4.01", "-3", "nan", "inf", "3,7", "1e0", "<b>", "٣.٥", "3.7.1"])
+def test_a_knob_out_of_range_is_complained_of_and_the_default_shown(wrong: str) -> None:
+    tree = Tree(page(r=wrong))
+    (alert,) = tree.of("div", role="alert")
+    assert "`r` is" in alert.text and "a number from 2.5 to 4" in alert.text and "Shown is 3.7" in alert.text
+    assert "At r = 3.70" in section(tree, "logistic").text
+    assert "<b>" not in page(r=wrong)
+
+
+def test_what_needs_a_script_is_hidden_without_one() -> None:
+    tree = Tree(page())
+    (scripted,) = [each for each in tree.all if "data-scripted" in each.at]
+    assert "hidden" in scripted.at
+    for control in (*tree.of("button", data_part="middle"), *tree.of("div", role="grid")):
+        assert scripted in control.parents
+    (shown,) = [each for each in tree.all if "data-unscripted" in each.at]
+    assert "hidden" not in shown.at
+
+
+def test_there_is_one_edit_for_every_rung_and_its_change_is_marked() -> None:
+    base, examples = learn.example()
+    assert [each.rung for each in examples] == list(RUNGS)
+    tree = Tree(page())
+    rows = [
+        each for each in tree.of("tr") if any("learn-ladder" in p.at.get("class", "") for p in each.parents)
+    ][1:]
+    assert len(rows) == len(RUNGS) and rows[0].text.strip().endswith(base)
+    changed = [[each for each in tree.of("ins") if row in each.parents] for row in rows]
+    assert not changed[0] and all(changed[1:])
+    assert "·" in changed[1][0].text, "an edit that nobody sees is shown"
+
+
+def test_eight_traps_each_with_a_drawing_of_its_own_and_a_link_to_a_view() -> None:
+    tree = Tree(page())
+    assert len(TRAPS) == 8 and {trap.view for trap in TRAPS} <= set(VIEWS)
+    pictures = [each for each in tree.of("svg") if each.at.get("class") == "learn-picture"]
+    strokes = [
+        str([(each.tag, each.at) for each in tree.all if picture in each.parents and each.tag in VOID])
+        for picture in pictures
+    ]
+    assert len(set(strokes)) == 8 and min(map(len, strokes)) > 100
+    cards = [each for each in tree.of("article") if tree_link(tree, each)]
+    assert [tree_link(tree, card) for card in cards] == [
+        "?" if trap.view == "clusters" else f"?view={trap.view}" for trap in TRAPS
+    ]
+
+
+def tree_link(tree: Tree, card: Element) -> str | None:
+    return next((each.at["href"] for each in tree.of("a") if card in each.parents), None)
+
+
+# The script.
+
+NODE = shutil.which("node")
+SCRIPT = resources.files("lm_eval_sensitivity.space").joinpath("learn.js").read_text(encoding="utf-8")
+
+
+def in_node(expression: str, **values: Any) -> Any:
+    """What the script's own functions give, as a JavaScript engine computes it."""
+    given = "".join(f"const {name} = {json.dumps(value)};" for name, value in values.items())
+    done = subprocess.run(
+        [str(NODE), "-"],
+        input=f"{SCRIPT}\n{given}\nconsole.log(JSON.stringify({expression}))",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(NODE is None, reason="no JavaScript engine here")
+def test_the_knob_of_the_script_computes_what_python_does() -> None:
+    at = section(Tree(page()), "logistic").at
+    settings = json.loads(at["data-logistic"])
+    (told,) = [each.at for each in Tree(page()).of("output", **{"for": "learn-r"})]
+    camel = {
+        "".join(w.title() if i else w for i, w in enumerate(k.split("-"))): told[f"data-{k}"]
+        for k in learn.SENTENCES
+    }
+    runs = in_node(
+        "knob.map((r) => { const run = learn.twoTrajectories(r, settings); return { ...run, said: learn.fill("
+        "sentences[learn.kind(run)], { r: r.toFixed(2), step: run.partedAt, steps: settings.steps, "
+        "stretch: run.stretch.toFixed(3) }) }; })",
+        knob=KNOB,
+        settings=settings,
+        sentences=camel,
+    )
+    for r, run in zip(KNOB, runs, strict=True):
+        ours = two_trajectories(r)
+        assert run["first"] == ours.first.tolist() and run["second"] == ours.second.tolist(), (
+            "to the last bit"
+        )
+        assert run["partedAt"] == ours.parted_at
+        assert run["stretch"] == pytest.approx(ours.stretch, rel=1e-9)
+        assert run["said"] == learn.result_sentence(ours)
+
+
+@pytest.mark.skipif(NODE is None, reason="no JavaScript engine here")
+@pytest.mark.parametrize(("gain", "row", "column"), [(0.8, 10, 10), (1.25, 0, 20), (1.0, 20, 3)])
+def test_the_ripple_of_the_script_computes_what_python_does(gain: float, row: int, column: int) -> None:
+    settings = json.loads(section(Tree(page()), "ripple").at["data-ripple"])
+    theirs = in_node(
+        "learn.ripple(gain, row, column, settings)", gain=gain, row=row, column=column, settings=settings
+    )
+    ours = ripple.ripple(gain, row, column)
+    assert theirs == ours.tolist(), "to the last bit"
+
+
+@pytest.mark.skipif(NODE is None, reason="no JavaScript engine here")
+def test_the_script_names_the_outcome_by_the_total() -> None:
+    words = in_node("totals.map(learn.outcome)", totals=[0.0, 0.99, 1 - 1e-12, 1.0, 1.01, 441.0])
+    assert words == ["swallowed", "swallowed", "kept", "kept", "amplified", "amplified"]
+    assert set(words) | {"start"} == set(learn.OUTCOMES)

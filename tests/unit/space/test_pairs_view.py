@@ -1,0 +1,563 @@
+"""Pairs: the list, one pair, and its two outputs step by step, against what is known of made outputs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from itertools import accumulate
+from random import Random
+from typing import Any
+
+import pytest
+
+from lm_eval_sensitivity.analysis.selection import RUNG_SETS
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.results.records import LadderPair, PairDetail, SideDetail
+from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of, thinned
+from lm_eval_sensitivity.space.branching_charts import bent, charts_of, numbers_of
+from lm_eval_sensitivity.space.page import number, render
+from lm_eval_sensitivity.types import Replacement
+from tests.unit.results.made_results import NASTY_NAMES, made_results
+from tests.unit.space.reading import Element, Stand, assert_inert, read_page
+
+Tokens = Sequence[str]
+SCRIPT = resources.files("lm_eval_sensitivity.space").joinpath("branching.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return made_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def pair(results: Results) -> LadderPair:
+    """A pair that all systems were given and none lost."""
+    lines = results.pairs(0).to_pylist()
+    known = {
+        line["pair_id"] for line in lines if line["audit_status"] == "survived" and line["edit"] == "nbsp"
+    }
+    return next(each for each in results.ladder_pairs() if each.pair_id in known)
+
+
+# ---- made outputs, and the truth about them
+
+
+def levenshtein(first: Tokens, second: Tokens) -> int:
+    """By its definition, cell by cell."""
+    row = list(range(len(second) + 1))
+    for i, one in enumerate(first, start=1):
+        above, row = row, [i]
+        for j, other in enumerate(second, start=1):
+            row.append(min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (one != other)))
+    return row[-1]
+
+
+def curve_of(first: Tokens, second: Tokens) -> tuple[int, ...]:
+    return tuple(levenshtein(first[:t], second[:t]) for t in range(1, max(len(first), len(second)) + 1))
+
+
+def shared(first: Tokens, second: Tokens) -> int | None:
+    """Tokens both begin with; None where they are equal."""
+    if list(first) == list(second):
+        return None
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))
+
+
+def side(tokens: Tokens, *, answer: tuple[int, int] | None = None, **changes: Any) -> SideDetail:
+    text = "".join(tokens)
+    known = SideDetail(
+        text=text,
+        cut_characters=0,
+        token_ends=tuple(accumulate(len(token) for token in tokens)),
+        margins=tuple(0.5 + at for at in range(len(tokens))),
+        status="none" if answer is None else "closed",
+        scaffold=None if answer is None else "think",
+        answer_start=0 if answer is None else answer[0],
+        answer_end=len(text) if answer is None else answer[1],
+        finish_reason="length",
+    )
+    return replace(known, **changes)
+
+
+def detail(first: Tokens, second: Tokens, **changes: Any) -> PairDetail:
+    curve, parted = curve_of(first, second), shared(first, second)
+    made = PairDetail(
+        "a/b",
+        side(first),
+        side(second),
+        {"raw": curve, "answer": curve},
+        {"raw": parted, "answer": parted},
+        {"raw": False, "answer": False},
+    )
+    return replace(made, **changes)
+
+
+def page(results: Any, pair: LadderPair, made: PairDetail | None = None, **query: str) -> Element:
+    shown = results if made is None else Stand(results, detail=lambda system, pair_id: made)
+    return assert_inert(render(shown, {"view": "pairs", "pair": pair.pair_id, "system": "0", **query}))
+
+
+def outputs(found: Element) -> tuple[Element, Element]:
+    first, second = (section.one("bdi", css="theirs") for section in found.every("div", css="text"))
+    return first, second
+
+
+def is_label(element: Element) -> bool:
+    return element.has_class("parting") or element.has_class("said")
+
+
+def standing(output: Element) -> str:
+    """What a reader sees of an output: later steps and our labels are not part of it."""
+    return "".join(
+        each.text()
+        for each in output.every("span")
+        if "data-step" in each.attributes and not each.has_class("later")
+    )
+
+
+def before_the_mark(output: Element) -> str:
+    """The output's own text before the mark."""
+    text = ""
+    for child in output.children:
+        assert isinstance(child, Element) or not child.strip(), child
+        if isinstance(child, Element):
+            if child.has_class("parting"):
+                return text
+            text += child.text(is_label) if not is_label(child) else ""
+    raise AssertionError("the outputs are not marked")
+
+
+# ---- steps
+
+
+def random_tokens(draw: Random) -> tuple[list[str], list[str]]:
+    """Two outputs of tokens with one, two or no characters, of all widths, that share a start."""
+    alphabet = ["ab", "c", "é", "🎉", "日", "", "x"]
+    start = [draw.choice(alphabet) for _ in range(draw.randrange(4))]
+    rest = [[draw.choice(alphabet) for _ in range(draw.randrange(6))] for _ in range(2)]
+    return start + rest[0], start + rest[1]
+
+
+def test_every_step_shows_its_tokens_and_the_mark_stands_where_the_tokens_part() -> None:
+    draw = Random(5)
+    parted = 0
+    for _ in range(200):
+        first, second = random_tokens(draw)
+        path = path_of(detail(first, second), "raw")
+        assert path.curve == curve_of(first, second)
+        for tokens, made in ((first, path.base), (second, path.variant)):
+            for step in range(path.n_steps + 1):
+                shown = "".join(
+                    piece.text
+                    for segment in made.segments
+                    if segment.step <= step
+                    for piece in segment.pieces
+                )
+                # An empty token stands for a part of a character, so it shows nothing by itself.
+                assert shown == "".join(tokens[:step])
+            if path.parts_after is None:
+                assert made.parts_at is None
+            else:
+                parted += 1
+                assert made.parts_at == len("".join(tokens[: path.parts_after]))
+    assert parted > 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mark"),
+    [
+        (["The", " cat", " sat"], ["The", " dog", " sat"], 3),
+        (["é", "🎉", "a"], ["é", "🎉", "b", "c"], 2),
+        (["a"], ["b"], 0),
+        (["a", "b"], ["a", "b", "c"], 2),
+    ],
+)
+def test_the_page_marks_the_first_difference(
+    results: Results, pair: LadderPair, first: Tokens, second: Tokens, mark: int
+) -> None:
+    found = page(results, pair, detail(first, second), filter="raw")
+    for tokens, output in zip((first, second), outputs(found), strict=True):
+        assert before_the_mark(output) == "".join(tokens)[:mark]
+        assert "the outputs part here" in output.one("b", css="parting").text()  # a word, not a colour
+        assert standing(output) == "".join(tokens)
+
+
+def test_equal_outputs_have_no_mark(results: Results, pair: LadderPair) -> None:
+    found = page(results, pair, detail(["a", "b"], ["a", "b"]))
+    assert not found.every("b", css="parting")
+    assert "They do not part." in found.text()
+    censored = detail(["a"], ["a"], censored={"raw": True, "answer": True})
+    assert "equal up to the token limit" in page(results, pair, censored).text()
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 4])
+def test_the_step_of_the_address_shows_so_many_tokens(results: Results, pair: LadderPair, step: int) -> None:
+    first, second = ["The", " cat", " sat"], ["The", " dog", " sat", " down"]
+    found = page(results, pair, detail(first, second), filter="raw", step=str(step))
+    for tokens, output in zip((first, second), outputs(found), strict=True):
+        assert standing(output) == "".join(tokens[:step])
+        marked = [each.text() for each in output.every("span", css="now")]
+        assert marked == (list(tokens[step - 1 : step]) if step else [])
+    said = {name: found.one(data_say=name).text() for name in ("step", "curve", "base", "variant")}
+    expected = curve_of(first, second)[step - 1] if step else 0
+    assert (said["step"], said["curve"]) == (str(step), str(expected))
+    # Margins of the made outputs are 0.5, 1.5, ...; the base has three.
+    assert said["base"] == (f"{step - 0.5:.3f}" if 0 < step < 4 else "–")
+    assert said["variant"] == (f"{step - 0.5:.3f}" if step else "–")
+    slider = found.one("input", type="range")
+    assert (slider.attributes["value"], slider.attributes["max"]) == (str(step), "4")
+    forward = next(each for each in found.every("a") if each.text() == "Step forward")
+    assert f"step={min(step + 1, 4)}" in forward.attributes["href"]
+
+
+@pytest.mark.parametrize("step", ["5", "-1", "x", "1e3", "٣", "999999999999"])
+def test_a_wrong_step_is_complained_of_and_all_is_shown(
+    results: Results, pair: LadderPair, step: str
+) -> None:
+    found = page(results, pair, detail(["a", "b"], ["a", "c"]), step=step)
+    assert "`step`" in found.one(css="complaints").text()
+    assert standing(outputs(found)[0]) == "ab"
+
+
+def test_the_animation_has_the_numbers_of_every_step(results: Results, pair: LadderPair) -> None:
+    first, second = ["a", "b", "c"], ["a", "c"]
+    found = page(results, pair, detail(first, second))
+    data = json.loads(found.one(css="branching").attributes["data-branching"])
+    assert data == {"curve": [0, *curve_of(first, second)], "base": [0.5, 1.5, 2.5], "variant": [0.5, 1.5]}
+    assert {
+        each.attributes["data-branch"]
+        for each in found.every("button", type="button")
+        if "data-branch" in each.attributes
+    } == {
+        "play",
+        "pause",
+        "back",
+        "forward",
+        "first",
+    }
+
+
+def test_under_the_answer_steps_are_counted_from_each_answers_first_token(
+    results: Results, pair: LadderPair
+) -> None:
+    reasoning = ["<think>", "hm", "</think>", "\n\n"]
+    first, second = ["Two", "!"], ["Two", " of", " them"]
+    start = len("".join(reasoning))
+    both = [
+        side(
+            [*reasoning[: 4 - extra], *answer],
+            answer=(start - 2 * extra, start - 2 * extra + len("".join(answer))),
+            finish_reason="length",
+        )
+        for extra, answer in ((0, first), (1, second))
+    ]
+    made = PairDetail(
+        "a/b",
+        *both,
+        {"raw": curve_of([*reasoning, *first], [*reasoning[:3], *second]), "answer": curve_of(first, second)},
+        {"raw": 3, "answer": 1},
+        {"raw": False, "answer": False},
+    )
+    path = path_of(made, "answer")
+    assert (path.base.n_steps, path.variant.n_steps, path.n_steps) == (2, 3, 3)
+    assert path.base.margins == (4.5, 5.5)  # of tokens 4 and 5 of the whole output
+    found = page(results, pair, made, filter="answer", step="1")
+    base, variant = outputs(found)
+    for output, scaffold in ((base, reasoning), (variant, reasoning[:3])):
+        shown = standing(output)
+        assert shown.replace("⏎", "\n") == "".join(scaffold) + "Two"
+        pale = "".join(each.text() for each in output.every("span", css="scaffold"))
+        assert pale.replace("⏎", "\n") == "".join(scaffold)
+        # With words, not by colour alone.
+        assert [each.text() for each in output.every("span", css="said")] == [
+            "[not the answer:]",
+            "[the answer:]",
+        ]
+    whole = path_of(made, "raw")
+    assert (whole.parts_after, whole.n_steps) == (3, 6)
+    assert whole.base.parts_at == len("<think>hm</think>")
+
+
+def test_the_end_token_is_no_step() -> None:
+    made = detail(["a", "b"], ["a", "c", "d"])  # the longer curve leaves room for one step too many
+    ended = replace(made.base, token_ends=(1, 2, 2), finish_reason="end_token", margins=(0.1, 0.2, 0.3))
+    path = path_of(replace(made, base=ended), "raw")
+    assert (path.base.n_steps, path.base.margins) == (2, (0.1, 0.2))
+
+
+def test_without_token_ends_the_steps_are_words_and_the_page_says_so(
+    results: Results, pair: LadderPair
+) -> None:
+    made = detail(["The cat", " sat"], ["The dog", " sat here"])
+    made = replace(made, base=replace(made.base, token_ends=None))
+    found = page(results, pair, made, filter="raw", step="2")
+    assert "does not say where tokens end" in found.text()
+    assert "Watch the branching word by word" in found.text()
+    assert [standing(output) for output in outputs(found)] == ["The cat", "The dog"]
+    assert before_the_mark(outputs(found)[0]) == "The"
+    path = path_of(made, "raw")
+    assert path.curve == curve_of(["The", "cat", "sat"], ["The", "dog", "sat", "here"])
+    assert "There are no margins beside these steps." in found.text()
+
+
+def test_without_an_answer_the_whole_outputs_are_shown_and_the_page_says_so(
+    results: Results, pair: LadderPair
+) -> None:
+    made = detail(["<think>", "hm"], ["<think>", "oh"])
+    unclosed = {"status": "unclosed", "scaffold": "think", "answer_start": 9, "answer_end": 9}
+    made = replace(
+        made,
+        base=replace(made.base, **unclosed),
+        variant=replace(made.variant, **unclosed),
+        curves={**made.curves, "answer": None},
+        first_divergence={"raw": 1, "answer": None},
+        censored={"raw": False, "answer": None},
+    )
+    found = page(results, pair, made, filter="answer")
+    assert "so the steps are those of the whole outputs" in found.text()
+    assert "reasoning that never ends" in found.text()
+    assert before_the_mark(outputs(found)[0]) == "<think>"
+
+
+def test_empty_outputs_are_a_page_too(results: Results, pair: LadderPair) -> None:
+    found = page(results, pair, detail([], []))
+    assert found.text().count("The output is empty.") == 2
+    assert "They do not part." in found.text()
+    page(results, pair, detail([], ["a"]), step="1")
+
+
+# ---- drawings
+
+
+def test_the_curve_is_drawn_at_its_values() -> None:
+    draw = Random(1)
+    first, second = ([draw.choice("abc") for _ in range(n)] for n in (30, 24))
+    path = path_of(detail(first, second), "raw")
+    charts = charts_of(path)
+    drawn = [tuple(map(float, point.split(","))) for point in charts.curve.split()]
+    truth = [0, *curve_of(first, second)]
+    assert len(drawn) == len(truth)
+    assert [x for x, _ in drawn] == [charts.x(step) for step in range(len(truth))]
+    # Equal heights for equal values, and each edit takes the same room.
+    heights = {value: y for value, (_, y) in zip(truth, drawn, strict=True)}
+    assert [y for _, y in drawn] == [heights[value] for value in truth]
+    per_edit = (heights[max(truth)] - heights[0]) / max(truth)
+    assert per_edit < 0  # upwards
+    assert all(heights[value] == pytest.approx(heights[0] + value * per_edit, abs=0.11) for value in heights)
+    late = [float(point.split(",")[1]) for point in charts.reference.split()]
+    assert late == pytest.approx([heights[0] + min(t, 2) * per_edit for t in range(len(truth))], abs=0.11)
+
+
+def test_margins_are_drawn_in_their_order_and_gaps_stay_gaps() -> None:
+    made = detail(["a"] * 4, ["a"] * 4)
+    made = replace(made, base=replace(made.base, margins=(0.0, 3.0, None, 12.0)))
+    charts = charts_of(path_of(made, "raw"))
+    assert charts.margins is not None
+    lines = [[float(point.split(",")[1]) for point in line.split()] for line in charts.margins[0]]
+    assert [len(line) for line in lines] == [2, 1]
+    assert lines[0][0] > lines[0][1] > lines[1][0]  # a tie at the bottom, upwards from there
+    assert bent(0.0) == 0
+    assert numbers_of(path_of(made, "raw"), 3).base is None
+
+
+def test_of_many_steps_the_smallest_margin_stays() -> None:
+    margins = [5.0] * 5000
+    margins[3210] = 0.01
+    kept = thinned(margins, 600)
+    assert len(kept) <= 600
+    assert (3210, 0.01) in kept
+
+
+# ---- prompts and words
+
+
+def test_the_edit_is_shown_in_both_prompts(results: Results, pair: LadderPair) -> None:
+    edit = replace(
+        pair,
+        base="Is a book good?",
+        variant="Is\u00a0a fine book good",
+        replacements=(Replacement(2, 3, "\u00a0"), Replacement(4, 4, " fine"), Replacement(14, 15, "")),
+    )
+    shown = Stand(results, ladder_pair=lambda pair_id: edit)
+    found = page(shown, pair)
+    before, after = (each for each in found.one("dl", css="prompts").every("bdi"))
+    assert [each.text() for each in before.every("del")] == ["·", "?"]
+    assert [each.text() for each in after.every("ins")] == ["U+00A0", "·fine"]
+    assert before.text() == "Is·a book good?"
+    assert after.text() == "IsU+00A0a·fine book good"
+
+
+def test_an_erased_pair_compares_no_outputs_and_says_why(results: Results, pair: LadderPair) -> None:
+    table = results.pairs(0)
+    at = table.schema.get_field_index("audit_status")
+    erased = table.set_column(at, table.schema.field(at), [["erased"] * table.num_rows])
+    found = page(Stand(results, pairs=lambda system: erased), pair)
+    assert "No outputs are compared" in found.text()
+    assert "The edit was erased" in found.text()
+    assert not found.every("div", css="text")
+    assert not found.every(css="branching")
+
+
+def test_numbers_stand_beside_their_noise_floor(results: Results, pair: LadderPair) -> None:
+    found = page(results, pair)
+    line = next(each for each in found.every("tr") if each.text().strip().startswith("cosine distance"))
+    cells = [cell.text().strip() for cell in line.every("td")]
+
+    def truth(edit: str, name: str) -> str:
+        rows = results.pairs(0).to_pylist()
+        (value,) = (
+            row["cosine_distance"]
+            for row in rows
+            if (row["prompt_id"], row["edit"], row["filter"]) == (pair.prompt_id, edit, name)
+        )
+        return f"{value:.3f}"
+
+    assert cells == [truth(edit, name) for edit in (pair.edit, "identical") for name in ("raw", "answer")]
+
+
+def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results, pair: LadderPair) -> None:
+    read: list[Any] = []
+
+    def pairs(system: int) -> Any:
+        read.append(system)
+        return results.pairs(system)
+
+    def one(system: int, pair_id: str) -> PairDetail:
+        read.append((system, pair_id))
+        return results.detail(system, pair_id)
+
+    page(Stand(results, pairs=pairs, detail=one, pairs_of_cell=None), pair, system="2")
+    assert set(read) == {2, (2, pair.pair_id)}
+    assert read.count((2, pair.pair_id)) == 1
+
+
+# ---- the list
+
+
+def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: Results) -> None:
+    found = read_page(render(results, {"view": "pairs", "system": "1", "filter": "raw"}))
+    rows = found.one("table", id="pairs").one("tbody").every("tr")
+    asked = [pair for pair in results.ladder_pairs() if pair.rung in RUNG_SETS["meaning_preserving"]]
+    assert [row.one("th").text() for row in rows] == [pair.pair_id for pair in asked]
+    table = {row["pair_id"]: row for row in results.pairs(1).to_pylist() if row["filter"] == "raw"}
+    statuses = set()
+    for row, pair in zip(rows, asked, strict=True):
+        truth = table[pair.pair_id]
+        value, status = (row.every("td")[index].text() for index in (0, 1))
+        statuses.add(status.split(":")[0])
+        assert value == ("–" if truth["cosine_distance"] is None else f"{truth['cosine_distance']:.3f}")
+        if truth["audit_status"] == "erased":
+            assert status.startswith("erased")
+        elif truth["cosine_distance"] is None:
+            assert status == f"unscored: {truth['missing_cosine_distance']}"
+        else:
+            assert status == "scored"
+        assert f"pair={pair.prompt_id}%2F{pair.edit}" in row.one("a").attributes["href"]
+    assert "scored" in statuses
+
+
+def test_an_edit_or_a_prompt_narrows_the_list(results: Results, pair: LadderPair) -> None:
+    for query, of in (({"edit": pair.edit}, "edit"), ({"prompt": pair.prompt_id}, "prompt_id")):
+        found = assert_inert(render(results, {"view": "pairs", **query}))
+        shown = {row.one("th").text() for row in found.one("table", id="pairs").one("tbody").every("tr")}
+        assert shown == {
+            each.pair_id
+            for each in results.ladder_pairs()
+            if getattr(each, of) == getattr(pair, of) and each.rung in RUNG_SETS["meaning_preserving"]
+        }
+
+
+@pytest.mark.parametrize("name", ["system", "edit", "rungs", "prompt", "pair", "metric", "filter"])
+def test_a_wrong_value_is_complained_of_and_a_list_is_shown(results: Results, name: str) -> None:
+    found = assert_inert(render(results, {"view": "pairs", name: "<b>no\u202e such</b>"}))
+    assert f"`{name}`" in found.one(css="complaints").text() or "no" in found.one(css="complaints").text()
+    assert found.every("table", id="pairs")
+
+
+# ---- hostile texts
+
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "\u202eright to left\u2066",
+    "\x1b[31mred\x1b]0;title\x07\x00",
+    "{{ 7 * 7 }}{% for x in y %}",
+    "javascript:alert(1)",
+    "<!-- <svg onload=alert(1)>",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: LadderPair, text: str) -> None:
+    made = detail(["a", text], [text, "b"])
+    scaffold = {"scaffold": text, "status": "closed", "answer_start": 1}
+    made = replace(made, base=replace(made.base, **scaffold), variant=replace(made.variant, **scaffold))
+    nasty = replace(
+        pair,
+        base=text,
+        variant="x",
+        reason=text,
+        prompt_id=text,
+        replacements=(Replacement(0, len(text), "x"),),
+    )
+    shown = Stand(results, ladder_pair=lambda pair_id: nasty, ladder_pairs=lambda: (nasty,))
+    for filter_name in ("raw", "answer"):
+        found = page(shown, pair, made, filter=filter_name, step="1")
+        if text.isprintable():
+            assert text in found.text()
+    assert_inert(render(shown, {"view": "pairs", "edit": pair.edit, "rungs": pair.rung}))
+    assert "49" not in {each.text() for each in found.every("bdi")}
+
+
+def test_names_of_systems_are_texts(results: Results, pair: LadderPair) -> None:
+    for system, name in enumerate(sorted(NASTY_NAMES)):
+        found = page(results, pair, system=str(system))
+        if name.isprintable():
+            assert name in found.text()
+
+
+def test_a_very_long_output_is_cut_and_the_page_says_so(results: Results, pair: LadderPair) -> None:
+    text = "<i>long</i> " * 850_000
+    made = detail(["a"], ["b"])
+    huge = replace(made.base, text=text, token_ends=(len(text),), cut_characters=7)
+    html = render(
+        Stand(results, detail=lambda system, pair_id: replace(made, base=huge)),
+        {"view": "pairs", "pair": pair.pair_id, "filter": "raw"},
+    )
+    found = assert_inert(html)
+    hidden = len(text) - LONGEST_OUTPUT + 7
+    assert f"{hidden} more characters are not shown; at most {LONGEST_OUTPUT} are." in found.text()
+    assert len(html) < 100_000
+
+
+def test_nothing_is_written_as_markup_by_the_script() -> None:
+    assert "textContent" in SCRIPT
+    for unsafe in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("):
+        assert unsafe not in SCRIPT
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no JavaScript engine here")
+def test_the_script_says_the_numbers_that_the_server_says(results: Results, pair: LadderPair) -> None:
+    first, second = ["a", "b", "c"], ["a", "c"]
+    made = detail(first, second)
+    made = replace(made, base=replace(made.base, margins=(0.0, 0.0001, None)))
+    data = page(results, pair, made).one(css="branching").attributes["data-branching"]
+    path = path_of(made, "answer")
+    code = f"console.log(JSON.stringify([0, 1, 2, 3].map((t) => branching.numbersAt({data}, t))))"
+    done = subprocess.run(
+        [str(shutil.which("node")), "-"],
+        input=f"{SCRIPT}\n{code}",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for step, said in enumerate(json.loads(done.stdout)):
+        here = numbers_of(path, step)
+        margins = [number(here.base), number(here.variant)]
+        assert list(said.values()) == [str(step), str(here.distance), *margins]
