@@ -1,0 +1,163 @@
+"""Trap: a system that looks stable because it has stopped responding.
+
+The demonstration model is rounded to fewer and fewer bits. With one scale per row it degrades: at two bits its
+outputs are varied garbage, which moves more than the reference and tempts nobody. With one scale for the whole
+model two bits are too few for the value and output matrices of attention: all of their weights become 0, no token
+reaches another, every prompt ends in the same turn marker, and every prompt gets the same output. Where only
+attention is rounded so, that output is a text; where all matrices are, it is the turn marker over and over, of
+which a reader sees nothing. A third model says " the the the" by construction, whatever it is asked.
+
+Who falls for it: a probe that reads a low distance as stability. The collapsed systems have a distance of
+exactly 0.00 under harmless edits, lower than the reference: "more stable after quantisation".
+
+What the suite does: the positive control, an edit that must move the output, moves it by 0 as well, and the
+drift from the unquantised reference is large. `drift` says COLLAPSED, lm_eval's own closing words say that a low
+distance is no stability here, and loops are counted. Outputs of which nothing can be read have no distance, and no
+verdict of life is given to a system that is silent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lm_eval_sensitivity.demo import demo_model_path
+from tests.running import Run
+from tests.traps.conftest import BuiltModel, Suite, TrapRun
+from tests.traps.models import collapsing
+from tests.traps.naive import base_outputs, naive_mean
+
+RUNGS = ("identical", "synonym", "paraphrase", "positive_control")
+SETTINGS = {
+    "tasks": ",".join(f"prompt_sensitivity_mini_{rung}" for rung in RUNGS),
+    "gen_kwargs": "max_gen_toks=24",
+    "batch_size": 32,
+}
+BUILDERS = {
+    "8-bit": partial(collapsing.rounded_per_row, bits=8),
+    "4-bit": partial(collapsing.rounded_per_row, bits=4),
+    "3-bit": partial(collapsing.rounded_per_row, bits=3),
+    "2-bit": partial(collapsing.rounded_per_row, bits=2),
+    "2-bit_attention": partial(collapsing.rounded_at_one_scale, bits=2, only="self_attn"),
+    "2-bit_one_scale": partial(collapsing.rounded_at_one_scale, bits=2),
+    "the_the_the": collapsing.write_loop,
+}
+COLLAPSED = ("2-bit_attention", "the_the_the")
+SILENT = "2-bit_one_scale"
+BY_ITSELF = "the_the_the"
+"""Run without a reference."""
+ALIVE = {"STABLE", "DRIFTED", "RESPONSIVE"}
+CONTROL = "prompt_sensitivity_mini_positive_control"
+
+
+@pytest.fixture(scope="session")
+def reference(trap_run: TrapRun) -> Run:
+    """The unquantised system."""
+    return trap_run("collapse_reference", demo_model_path(), **SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def systems(built_model: BuiltModel, trap_run: TrapRun, reference: Run) -> Any:
+    """By name, the run of a system; all but one know the reference while they run."""
+
+    def run(name: str) -> Run:
+        known = {} if name == BY_ITSELF else {"metadata": {"reference": str(reference.folder)}}
+        return trap_run(f"collapse_{name}", built_model(name, BUILDERS[name]), **known, **SETTINGS)
+
+    return run
+
+
+def judged(suite: Suite, reference: Run, *runs: Run) -> list[dict[str, Any]]:
+    """What `drift` says of each run, in their order."""
+    folders = [run.folder for run in runs]
+    text = suite("drift", *folders, "--reference", reference.folder, "--format", "json")
+    first, *others = json.loads(text)["drift"]["placements"]
+    assert first["is_reference"]
+    return others
+
+
+def test_two_bits_at_one_scale_cut_every_token_off_from_the_others(built_model: BuiltModel) -> None:
+    """Why that system is collapsed, before anything is generated."""
+    folders = {name: built_model(name, build) for name, build in BUILDERS.items()}
+    mixing = {name for name, folder in folders.items() if collapsing.mixes_tokens(folder)}
+    assert mixing == BUILDERS.keys() - {*COLLAPSED, SILENT}
+
+
+@pytest.mark.parametrize("name", [*COLLAPSED, SILENT])
+def test_the_naive_probe_calls_the_collapsed_system_more_stable(
+    name: str, systems: Any, reference: Run
+) -> None:
+    assert naive_mean(systems(name)) == 0 < naive_mean(reference)
+    assert len(set(base_outputs(systems(name)).values())) == 1, "one output, whatever was asked"
+
+
+@pytest.mark.parametrize("name", COLLAPSED)
+def test_drift_says_collapsed(name: str, systems: Any, reference: Run, suite: Suite) -> None:
+    (found,) = judged(suite, reference, systems(name))
+    assert found["verdict"]["label"] == "COLLAPSED"
+    assert found["control"]["mean"]["estimate"] == 0, "the positive control must move a system, and does not"
+    # An output that is the same for all prompts can be near the reference's on few of them at most.
+    assert found["drift"]["mean"]["estimate"] > found["verdict"]["harmless_reference"]
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "words"),
+    [
+        ("2-bit_attention", "collapsed", "Verdict beside the reference: COLLAPSED"),
+        (BY_ITSELF, "collapsed or indiscriminate", "collapsed or indiscriminate, whatever the distances say"),
+    ],
+)
+def test_lm_evals_own_table_and_the_closing_words_say_so(
+    name: str, verdict: str, words: str, systems: Any, reference: Run
+) -> None:
+    """Beside the reference where the run knows it, and by the positive control alone where it does not."""
+    run = systems(name)
+    for filter_name in ("raw", "answer"):
+        assert run.value(CONTROL, "cosine_distance", filter_name) == 0
+        assert run.value(CONTROL, "verdict", filter_name) == verdict
+    assert f"|{verdict} " in run.output
+    assert words in run.log and "A low distance is no stability here" in run.log
+    assert reference.value(CONTROL, "verdict") == "alive"
+    assert "collapsed" not in reference.log and "no stability" not in reference.log
+
+
+def test_clusters_by_itself_does_not_let_the_low_mean_stand(systems: Any, suite: Suite) -> None:
+    said = " ".join(suite("clusters", systems("2-bit_attention").folder).split())
+    assert "COLLAPSED OR INDISCRIMINATE" in said and "no stability" in said
+
+
+def test_silence_is_neither_a_distance_nor_life(systems: Any, reference: Run, suite: Suite) -> None:
+    run = systems(SILENT)
+    assert set(base_outputs(run).values()) == {""}
+    rows = [row for task in run.samples for row in run.samples[task]]
+    assert all(math.isnan(row["cosine_distance"]) for row in rows)
+    assert run.value(CONTROL, "verdict").startswith("not judged")
+    n_pairs = len(rows) // 2
+    assert f"0 of {n_pairs} pairs of" in run.log and "no stability" not in reference.log
+    (found,) = judged(suite, reference, run)
+    assert found["silent_share"] == 1 and found["verdict"]["label"] not in ALIVE
+
+
+def test_loops_are_counted(systems: Any) -> None:
+    run = systems("the_the_the")
+    assert set(base_outputs(run).values()) == {(collapsing.LOOP * 24)}
+    rows = [row for task in run.samples for row in run.rows(task)]
+    assert all(row["pair"]["variant"]["collapse"]["loop"] for row in rows)
+    assert f"{len(rows)} of {len(rows)} outputs are caught in a repetition." in run.log
+
+
+def test_no_rounding_is_called_what_it_is_not(systems: Any, reference: Run, suite: Suite) -> None:
+    """Eight bits are not a collapse, and two bits of garbage are not alive."""
+    names = ("8-bit", "4-bit", "3-bit", "2-bit", *COLLAPSED, SILENT)
+    found = judged(suite, reference, *(systems(name) for name in names))
+    label = {name: each["verdict"]["label"] for name, each in zip(names, found, strict=True)}
+    assert label["8-bit"] not in {"COLLAPSED", "INDISCRIMINATE"}
+    assert not {label["2-bit"], label[SILENT]} & ALIVE
+    assert {name for name in names if label[name] == "COLLAPSED"} >= set(COLLAPSED)
+    assert {name for name in names if label[name] == "STABLE"} <= {"8-bit", "4-bit", "3-bit"}
+    drift = {name: each["drift"]["mean"]["estimate"] for name, each in zip(names, found, strict=True)}
+    assert drift["8-bit"] < drift["2-bit"] and all(drift["8-bit"] < drift[name] for name in COLLAPSED)
