@@ -74,7 +74,13 @@ def _numbers(findings: Findings) -> list[str]:
         smallest, median, largest = map(shown_distance, (spread.smallest, spread.median, spread.largest))
         lines = [f"Meaning-preserving: {smallest} to {largest}, median {median} ({counts})."]
     floor = shown_distance(findings.noise_floor) if missing is None else f"not known ({missing})"
-    return [*lines, f"Noise floor (the same prompt twice): {floor}."]
+    # Batch noise flips a near tie or it does not: one repetition without a difference is weak evidence.
+    once = (
+        " One repetition that agrees does not prove that there is no noise."
+        if findings.noise_floor == 0
+        else ""
+    )
+    return [*lines, f"Noise floor (the same prompt twice): {floor}.{once}"]
 
 
 def _reasons(findings: Findings) -> list[str]:

@@ -21,8 +21,8 @@ from lm_eval_sensitivity.analysis.windows import OUTPUT_SHARE, WINDOW_SHARE, win
 from lm_eval_sensitivity.harness.notes import PairNote
 from lm_eval_sensitivity.harness.summary import lost_pairs
 from lm_eval_sensitivity.harness.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
-from lm_eval_sensitivity.stats import MIN_PROMPTS, Verdict
-from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent
+from lm_eval_sensitivity.stats import MIN_PROMPTS, Constants, Verdict
+from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent, too_silent
 
 MANY = 0.1
 """Share of outputs, or of pairs, from which something is worth a sentence."""
@@ -47,6 +47,7 @@ def closing_words(run: WholeRun, output_path: Path | None) -> list[str]:
         *_distances(run),
         *_noise(run),
         *_verdict(run.judged("answer")),
+        *_silence(run.notes),
         *_flags(run.notes),
         *_windows(run),
         *_parting(run.notes),
@@ -126,6 +127,14 @@ _REASONS = {
     OTHER_EMBEDDER: "its distances were measured with another embedder",
     NOT_MEASURED: "its pairs were generated and not measured",
 }
+
+
+def _silence(notes: Sequence[PairNote]) -> Iterator[str]:
+    """A system that says nothing has no distances, and so nothing else here would speak of it."""
+    reached = [note for note in notes if note.answer.missing != "erased"]
+    silent = sum(note.answer.missing is not None for note in reached) / len(reached) if reached else 0.0
+    if silent > Constants().k_control:
+        yield too_silent(silent, Constants(), "of the pairs that reached it")
 
 
 def _flags(notes: Sequence[PairNote]) -> Iterator[str]:

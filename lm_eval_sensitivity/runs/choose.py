@@ -239,7 +239,8 @@ def merge_folders(rungs: Sequence[RungRun]) -> tuple[list[RungRun], list[LeftOut
         if first.content != rung.content:
             raise InputError(
                 f"{shown_path(rung.samples)}: the system {stamp.system!r} has its rung {stamp.rung!r} also in "
-                f"{shown_path(first.samples)}, with other `resps` or scores. Give one of the two folders."
+                f"{shown_path(first.samples)}, with other `resps` or scores. One system with other outputs is "
+                "noise (of another batch size, say), which its identical rung measures. Give one of the two folders."
             )
         left_out.append(
             LeftOut(

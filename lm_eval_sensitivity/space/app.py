@@ -62,7 +62,7 @@ def build(results: Results | str) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as app:
         gr.HTML(
             show_page(""),
-            js_on_load=read("learn.js") + read("branching.js") + read("space.js"),
+            js_on_load="\n".join(map(read, SCRIPTS)),
             server_functions=[show_page, download_table],
             apply_default_css=False,
             elem_id="page",
@@ -78,7 +78,7 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         **options: of gradio's `launch`, such as `server_name`.
     """
     started: tuple[Any, str, str] = app.launch(
-        css="\n".join(map(read, STYLES)) + read("learn.css") + read("branching.css"),
+        css="\n".join(map(read, STYLES)),
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         footer_links=[],
         ssr_mode=False,

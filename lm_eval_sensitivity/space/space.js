@@ -143,7 +143,6 @@ window.addEventListener("popstate", () => {
 
 learn.attach(root);
 branching.attach(root);
-if (typeof branching !== "undefined") branching.attach(root);
 settle();
 /* The content that came along is that of the bare address. */
 if ([...new URLSearchParams(window.location.search).keys()].some((name) => !name.startsWith("__"))) {

@@ -14,6 +14,7 @@ from lm_eval_sensitivity.analysis.windows import OutputTokens
 from lm_eval_sensitivity.harness.closing import closing_words, pairs_once
 from lm_eval_sensitivity.harness.notes import PairNote, Seen
 from lm_eval_sensitivity.harness.run_log import RunLog
+from lm_eval_sensitivity.stats.verdicts import percent
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 from tests.harness.made_notes import LEVELS, notes, reference, run
@@ -64,6 +65,16 @@ def test_a_number_that_is_not_zero_never_reads_as_zero() -> None:
     words = said(notes({**LEVELS, "identical": 1e-9}))
     assert "(noise floor) <0.0001" in words
     assert "differ by <0.0001" in words
+
+
+@pytest.mark.parametrize(("n_silent", "said"), [(2, False), (9, True)])
+def test_a_system_that_gives_nothing_is_not_passed_over(n_silent: int, said: bool) -> None:
+    """Of 27 pairs that reached the model at least a fifth is too much; erased ones are no silence."""
+    of = notes(LEVELS)[9:45]
+    erased = [replace(note, answer=Seen(math.nan, "erased")) for note in of[:9]]
+    silent = [replace(note, answer=Seen(math.nan, "empty")) for note in of[9 : 9 + n_silent]]
+    words = closing_words(run([*erased, *silent, *of[9 + n_silent :]]), None)
+    assert any(f"in {percent(n_silent / 27)} of the pairs that reached it" in each for each in words) == said
 
 
 def test_noise_is_named() -> None:
