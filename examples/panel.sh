@@ -15,7 +15,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 measure() {
   local name=$1 model=$2
   shift 2
-  [ -d "$folder/$name" ] && { echo "$folder/$name is there already"; return; }
+  # A run that was interrupted leaves a folder without results.
+  compgen -G "$folder/$name/*/results_*.json" > /dev/null && { echo "$folder/$name is there already"; return; }
   echo "== $name"
   lm_eval --tasks prompt_sensitivity --model hf --model_args "pretrained=$model" --device cpu --batch_size 16 \
           --gen_kwargs max_gen_toks=128 --output_path "$folder/$name" --log_samples "$@" > "$folder/$name.log" 2>&1 \

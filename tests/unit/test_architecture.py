@@ -17,7 +17,7 @@ HEAVY = ("torch", "lm_eval", "transformers", "sentence_transformers", "matplotli
 LAYERS = [
     {"inert"},
     {"types", "errors", "packing"},
-    {"audit", "scaffold", "metrics", "demo", "stats"},
+    {"audit", "scaffold", "metrics", "demo", "stats", "publishing"},
     {"ladder"},
     {"embedder", "runs"},
     {"analysis"},
@@ -80,6 +80,7 @@ def test_heavy_libraries_stay_in_their_folders(library: str) -> None:
         "types",
         "errors",
         "packing",
+        "publishing",
         "ladder",
         "audit",
         "scaffold",

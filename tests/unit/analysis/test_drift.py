@@ -384,6 +384,7 @@ def longer(prompt: str, text: str) -> Any:
         for each in rows:
             if each["doc"]["prompt_id"] == prompt:
                 each["resps"][0][0] = each["filtered_resps"][0] = text
+                each["pair"]["base"]["token_ends"] = None  # those of the former text
 
     return change
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import huggingface_hub
 import pytest
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, errors
+from huggingface_hub import errors
 
 from lm_eval_sensitivity.cli import main
 from lm_eval_sensitivity.errors import InputError
@@ -27,102 +23,23 @@ from lm_eval_sensitivity.ladder.measured import MEASURED_FILE
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.publication import prepare
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
+from tests.unit.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
 from tests.unit.ladder.checked_ladder import clean_pairs
 from tests.unit.ladder.small_folder import make_small_folder
 
 FOLDER = packaged_folder()
 
 
-@dataclass
-class FakeHub:
-    """One dataset repository: its commits as trees, its tags, and every call that came."""
-
-    private: bool = False
-    exists: bool = True
-    commits: list[dict[str, bytes]] = field(default_factory=lambda: [{".gitattributes": b"x"}])
-    tags: dict[str, str] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    failure: Exception | None = None
-    fail_at: str = ""
-
-    def called(self, name: str, repo_type: str) -> None:
-        assert repo_type == "dataset"
-        self.calls.append(name)
-        if self.failure is not None and self.fail_at in ("", name):
-            raise self.failure
-
-    def create_repo(
-        self, _api: Any, repo_id: str, *, repo_type: str, private: bool | None, exist_ok: bool
-    ) -> None:
-        self.called("create_repo", repo_type)
-        assert exist_ok
-        if not self.exists:
-            self.exists, self.private = True, bool(private)
-
-    def repo_info(self, _api: Any, repo_id: str, *, repo_type: str) -> Any:
-        self.called("repo_info", repo_type)
-        return SimpleNamespace(private=self.private, sha=str(len(self.commits) - 1))
-
-    def list_repo_refs(self, _api: Any, repo_id: str, *, repo_type: str) -> Any:
-        self.called("list_repo_refs", repo_type)
-        return SimpleNamespace(tags=[SimpleNamespace(name=name) for name in self.tags])
-
-    def list_repo_tree(
-        self, _api: Any, repo_id: str, *, repo_type: str, revision: str, recursive: bool
-    ) -> Iterable[Any]:
-        self.called("list_repo_tree", repo_type)
-        assert recursive
-        tree = self.commits[int(self.tags.get(revision, revision))]
-        for path, content in tree.items():
-            blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324
-            is_large = path.endswith(".parquet")
-            sha256 = SimpleNamespace(sha256=hashlib.sha256(content).hexdigest())
-            yield SimpleNamespace(
-                path=path, blob_id="pointer" if is_large else blob, lfs=sha256 if is_large else None
-            )
-        yield SimpleNamespace(path="full")  # a folder has no blob
-
-    def create_commit(
-        self,
-        _api: Any,
-        repo_id: str,
-        operations: list[Any],
-        *,
-        commit_message: str,
-        repo_type: str,
-        parent_commit: str,
-    ) -> Any:
-        self.called("create_commit", repo_type)
-        assert parent_commit == str(len(self.commits) - 1)
-        tree = dict(self.commits[-1])
-        for operation in operations:
-            if isinstance(operation, CommitOperationDelete):
-                del tree[operation.path_in_repo]
-            else:
-                assert isinstance(operation, CommitOperationAdd)
-                tree[operation.path_in_repo] = bytes(operation.path_or_fileobj)
-        self.commits.append(tree)
-        return SimpleNamespace(oid=str(len(self.commits) - 1))
-
-    def create_tag(self, _api: Any, repo_id: str, *, tag: str, revision: str, repo_type: str) -> None:
-        self.called("create_tag", repo_type)
-        assert tag not in self.tags
-        self.tags[tag] = revision
-
-
-METHODS = ("create_repo", "repo_info", "list_repo_refs", "list_repo_tree", "create_commit", "create_tag")
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
-    fake = FakeHub()
-
-    def method(name: str) -> Any:
-        return lambda api, *args, **options: getattr(fake, name)(api, *args, **options)
-
-    for name in METHODS:
-        monkeypatch.setattr(HfApi, name, method(name))
+    """With a dataset in which nobody has put anything."""
+    fake = install(monkeypatch)
+    fake.repositories["dataset", "me/ladder"] = Repository()
     return fake
+
+
+def ladder_in(hub: FakeHub) -> Repository:
+    return hub.repositories["dataset", "me/ladder"]
 
 
 @pytest.fixture(scope="module")
@@ -157,17 +74,17 @@ def tag_of(folder: Path) -> str:
 def test_one_commit_with_exactly_these_files_and_a_tag(
     folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub.exists = False
+    hub.repositories.clear()
     assert push(folder) == 0
-    assert hub.calls.count("create_commit") == 1 and len(hub.commits) == 2
+    assert hub.calls.count("create_commit") == 1 and len(ladder_in(hub).commits) == 2
     subsets = [ladder.subset for ladder in read_folder(folder).ladders]
     names = {f"{subset}/test.parquet" for subset in subsets}
     names |= {f"sources/{path.name}" for path in (FOLDER / "sources").glob("*.yaml")}
-    assert set(hub.commits[-1]) == names | {"README.md", "eval.yaml", ".gitattributes"}
-    for path, content in hub.commits[-1].items():
+    assert set(ladder_in(hub).commits[-1]) == names | {"README.md", "eval.yaml", ".gitattributes"}
+    for path, content in ladder_in(hub).commits[-1].items():
         if path != ".gitattributes":
             assert content == (folder / path).read_bytes()
-    assert hub.tags == {tag_of(folder): "1"}
+    assert ladder_in(hub).tags == {tag_of(folder): oid(1)}
     assert f"hf://datasets/me/ladder@{tag_of(folder)} (public," in capsys.readouterr().out
 
 
@@ -176,30 +93,30 @@ def test_publishing_the_same_again_changes_nothing(
 ) -> None:
     assert push(folder) == 0
     assert push(folder) == 0
-    assert len(hub.commits) == 2 and "Nothing to do" in capsys.readouterr().out
+    assert len(ladder_in(hub).commits) == 2 and "Nothing to do" in capsys.readouterr().out
 
 
 def test_a_tag_with_other_content_is_refused(
     folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push(folder) == 0
-    hub.commits[1]["mini/test.parquet"] = b"other"
+    ladder_in(hub).commits[1]["mini/test.parquet"] = b"other"
     assert push(folder) == 2
     error = capsys.readouterr().err
     assert f"has the tag '{tag_of(folder)}' already, with other content ('mini/test.parquet')" in error
-    assert len(hub.commits) == 2
+    assert len(ladder_in(hub).commits) == 2
 
 
 def test_a_tag_with_a_file_more_is_refused_too(folder: Path, hub: FakeHub) -> None:
     assert push(folder) == 0
-    hub.commits[1]["core2/test.parquet"] = b"other"
+    ladder_in(hub).commits[1]["core2/test.parquet"] = b"other"
     assert push(folder) == 2
 
 
 def test_former_files_are_in_the_way_until_they_may_go(
     folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub.commits[0] |= {
+    ladder_in(hub).commits[0] |= {
         "tiny/test.parquet": b"a",
         "sources/old.yaml": b"b",
         "figure.png": b"c",
@@ -208,12 +125,12 @@ def test_former_files_are_in_the_way_until_they_may_go(
     assert push(folder) == 2
     error = capsys.readouterr().err
     assert "'tiny/test.parquet', 'sources/old.yaml'" in error and "--delete-former" in error
-    assert len(hub.commits) == 1 and hub.tags == {}
+    assert len(ladder_in(hub).commits) == 1 and ladder_in(hub).tags == {}
     assert push(folder, "--delete-former") == 0
-    assert not {"tiny/test.parquet", "sources/old.yaml"} & set(hub.commits[1])
-    assert hub.commits[1]["figure.png"] == b"c"
-    assert hub.commits[1]["README.md"] == (folder / "README.md").read_bytes()
-    assert hub.commits[0]["tiny/test.parquet"] == b"a", "a former commit keeps what it had"
+    assert not {"tiny/test.parquet", "sources/old.yaml"} & set(ladder_in(hub).commits[1])
+    assert ladder_in(hub).commits[1]["figure.png"] == b"c"
+    assert ladder_in(hub).commits[1]["README.md"] == (folder / "README.md").read_bytes()
+    assert ladder_in(hub).commits[0]["tiny/test.parquet"] == b"a", "a former commit keeps what it had"
 
 
 def test_a_failed_tag_is_made_up_for_by_the_next_push(folder: Path, hub: FakeHub) -> None:
@@ -221,20 +138,22 @@ def test_a_failed_tag_is_made_up_for_by_the_next_push(folder: Path, hub: FakeHub
     assert push(folder) == 2
     hub.failure = None
     assert push(folder) == 0
-    assert set(hub.tags) == {tag_of(folder)}
+    assert ladder_in(hub).tags == {tag_of(folder): oid(1)}
+    assert len(ladder_in(hub).commits) == 2, "the files stood there already"
 
 
 @pytest.mark.parametrize("exists", [False, True])
 def test_private_means_private(
     exists: bool, folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub.exists = exists
+    if not exists:
+        hub.repositories.clear()
     assert push(folder, "--private") == (2 if exists else 0)
     captured = capsys.readouterr()
     if exists:
         assert "exists and is public" in captured.err and "create_commit" not in hub.calls
     else:
-        assert hub.private and "(private," in captured.out
+        assert ladder_in(hub).private and "(private," in captured.out
 
 
 def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
@@ -251,12 +170,12 @@ def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
 
 def test_eval_yaml_can_stay_behind(folder: Path, hub: FakeHub) -> None:
     assert push(folder, "--without-eval-yaml") == 0
-    assert "eval.yaml" not in hub.commits[-1]
+    assert "eval.yaml" not in ladder_in(hub).commits[-1]
 
 
 def test_the_packaged_ladder_is_the_default(hub: FakeHub) -> None:
     assert push() == 0
-    assert hub.commits[-1]["README.md"] == (FOLDER / "README.md").read_bytes()
+    assert ladder_in(hub).commits[-1]["README.md"] == (FOLDER / "README.md").read_bytes()
 
 
 def test_no_token_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -273,8 +192,8 @@ def test_no_token_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_an_own_ladder_gets_a_minimal_card(own: Path, hub: FakeHub) -> None:
     assert push(own) == 0
-    assert set(hub.commits[-1]) == {"README.md", "test.parquet", ".gitattributes"}
-    assert b"# me/ladder" in hub.commits[-1]["README.md"]
+    assert set(ladder_in(hub).commits[-1]) == {"README.md", "test.parquet", ".gitattributes"}
+    assert b"# me/ladder" in ladder_in(hub).commits[-1]["README.md"]
     assert not (own / "README.md").exists()
 
 
@@ -282,18 +201,14 @@ def test_what_was_pushed_loads_as_a_ladder(
     own: Path, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert push(own) == 0
-    for path, content in hub.commits[-1].items():
-        (tmp_path / "down" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "down" / path).write_bytes(content)
+    downloaded(hub, tmp_path / "down")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "down"))
     assert load_ladder("me/ladder").content_hash == load_ladder(own).content_hash
 
 
 def downloaded(hub: FakeHub, folder: Path) -> Path:
-    for path, content in hub.commits[-1].items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    return folder
+    tree = ladder_in(hub).commits[-1]
+    return write_files(tree, folder, tree)
 
 
 def test_a_published_own_ladder_is_downloaded_and_pushed_again(
@@ -303,11 +218,11 @@ def test_a_published_own_ladder_is_downloaded_and_pushed_again(
     copy = downloaded(hub, tmp_path / "down")
     assert push(copy) == 0
     assert "Nothing to do" in capsys.readouterr().out
-    hub.tags.clear()
+    ladder_in(hub).tags.clear()
     pairs = [replace(pair, ladder_version="2") for pair in load_ladder(own).pairs]
     write_parquet(pairs, copy / "test.parquet")
     assert push(copy) == 0
-    page = hub.commits[-1]["README.md"].decode()
+    page = ladder_in(hub).commits[-1]["README.md"].decode()
     assert "ladder version `2`" in page and "apache" not in page
 
 
@@ -316,16 +231,16 @@ def test_an_own_card_gets_the_name_that_it_is_published_under(
 ) -> None:
     assert push(own) == 0
     copy = downloaded(hub, tmp_path / "down")
-    hub.tags.clear()
+    ladder_in(hub).tags.clear()
     assert main(["ladder", "push", "you/other", str(copy)]) == 0
-    page = hub.commits[-1]["README.md"].decode()
+    page = hub.repositories["dataset", "you/other"].commits[-1]["README.md"].decode()
     assert "# you/other" in page and "me/ladder" not in page
 
 
 def test_the_published_card_in_an_own_folder_is_not_published(own: Path, hub: FakeHub) -> None:
     shutil.copy(FOLDER / "README.md", own / "README.md")
     assert push(own) == 0
-    page = hub.commits[-1]["README.md"].decode()
+    page = ladder_in(hub).commits[-1]["README.md"].decode()
     assert is_minimal(page) and "apache" not in page and "second pass" not in page
 
 
@@ -341,7 +256,7 @@ def test_a_file_that_nobody_could_fetch_is_refused(
 def test_an_own_card_is_published_as_it_is(own: Path, hub: FakeHub) -> None:
     (own / "README.md").write_text("# My prompts\n", encoding="utf-8")
     assert push(own) == 0
-    assert hub.commits[-1]["README.md"] == b"# My prompts\n"
+    assert ladder_in(hub).commits[-1]["README.md"] == b"# My prompts\n"
 
 
 # ---- what is refused before the Hub is asked
@@ -441,7 +356,7 @@ def test_a_name_that_is_no_dataset_is_refused(
 
 def test_a_name_may_come_with_its_prefix(own: Path, hub: FakeHub) -> None:
     assert main(["ladder", "push", "hf://datasets/me/ladder", str(own)]) == 0
-    assert b"# me/ladder\n" in hub.commits[-1]["README.md"]
+    assert b"# me/ladder\n" in ladder_in(hub).commits[-1]["README.md"]
 
 
 def test_a_ladder_with_violations_is_not_published(
@@ -465,7 +380,7 @@ def test_remarks_do_not_keep_a_ladder_from_being_published(tmp_path: Path, hub: 
     write_parquet(build_pairs(Source("1", tuple(prompts))), tmp_path / "test.parquet")
     assert check_ladder(tmp_path).remarks
     assert push(tmp_path) == 0
-    assert len(hub.commits) == 2
+    assert len(ladder_in(hub).commits) == 2
 
 
 def test_the_help_says_what_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -476,14 +391,6 @@ def test_the_help_says_what_is_checked(capsys: pytest.CaptureFixture[str]) -> No
 
 
 # ---- what the Hub refuses
-
-
-def http_error(status: int, message: str) -> Exception:
-    error = errors.HfHubHTTPError.__new__(errors.HfHubHTTPError)
-    Exception.__init__(error, message)
-    error.response = SimpleNamespace(status_code=status)  # type: ignore[assignment]
-    error.args = (message,)
-    return error
 
 
 @pytest.mark.parametrize(
@@ -525,13 +432,3 @@ def test_a_missing_client_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(InputError, match="pip install huggingface_hub"):
         publish("me/x", {}, "v1")
-
-
-def test_our_calls_fit_the_real_client() -> None:
-    """The fake takes the arguments that are used; so must the methods that it stands for."""
-    import inspect
-
-    for name in METHODS:
-        real = inspect.signature(getattr(HfApi, name)).parameters
-        fake = inspect.signature(getattr(FakeHub, name)).parameters
-        assert set(fake) - {"self", "_api"} <= set(real), name

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ def make_run(
     max_gen_toks: int = 12,
     drift_from: str | None = None,
     seed: int = 0,
+    n_more_tokens: int = 0,
 ) -> MadeRun:
-    """Write the results and samples of one run."""
+    """Write the results and samples of one run; `n_more_tokens` makes every output longer."""
     ladder = ladder or mini_ladder()
     decoding = {"max_gen_toks": max_gen_toks, "until": [], "greedy": True}
     identity = {**IDENTITY, "decoding": decoding, **(identity or {})}
@@ -99,7 +101,7 @@ def make_run(
         task = f"prompt_sensitivity_{ladder.subset}_{rung}"
         docs = rows_from_pairs(ladder.rung(rung))
         records = [
-            _row(index, doc, filter_name, system, ladder, drift_from, seed)
+            _row(index, doc, filter_name, system, ladder, drift_from, seed, n_more_tokens)
             for filter_name in ("raw", "answer")
             for index, doc in enumerate(docs[:limit])
         ]
@@ -144,12 +146,14 @@ def _row(
     ladder: Ladder,
     drift_from: str | None,
     seed: int,
+    n_more_tokens: int,
 ) -> dict[str, Any]:
     """Pair 1 of an edited rung is erased, the answer of pair 2 is missing, the rest is scored."""
     raw, edited = filter_name == "raw", doc["rung"] != "identical"
     erased = edited and index == 1
     unclosed = edited and index == 2
-    base = [5, 6, 7, 8 + index % 3]
+    more = [1 + (index + step) % 9 for step in range(n_more_tokens)]
+    base = [5, 6, 7, 8 + index % 3, *more]
     variant = base if erased or not edited else [5, 9, *base[2:], seed + index]
     texts = [" ".join(map(str, ids)) for ids in (base, variant)]
     has_view = raw or not unclosed
@@ -219,20 +223,30 @@ def _row(
 
 def _whole_output(ids: list[int], *, unclosed: bool) -> dict[str, Any]:
     return {
-        "answer": {"status": "unclosed" if unclosed else "none", "scaffold": None, "start": 0, "end": 7},
+        "answer": {
+            "status": "unclosed" if unclosed else "none",
+            "scaffold": None,
+            "start": 0,
+            "end": _token_ends(ids)[-1],
+        },
         "collapse": {"empty": False, "loop": False, "cut": False, "unclosed": unclosed},
         "finish_reason": "end_token",
         "n_tokens": len(ids) + 1,
         "visible_text": None,
         "prompt_token_ids": pack([1, 2, 3], "<i4"),
         "token_ids": pack([*ids, 2], "<i4"),
-        "token_ends": pack([min(step, 7) for step in range(1, len(ids) + 2)], "<i4"),
+        "token_ends": pack([*_token_ends(ids), _token_ends(ids)[-1]], "<i4"),
         "margins": pack([1.0] * (len(ids) + 1), "<f4"),
         "top1_log_probabilities": pack([-0.5] * (len(ids) + 1), "<f4"),
         "entropies": pack([0.5] * (len(ids) + 1), "<f4"),
         "prompt_end_top_ids": pack([5], "<i4"),
         "prompt_end_top_log_probabilities": pack([-0.5], "<f4"),
     }
+
+
+def _token_ends(ids: list[int]) -> list[int]:
+    """Characters of the output up to and with each token; the tokens are numbers with a space before all but one."""
+    return [end - 1 for end in accumulate(len(f" {token}") for token in ids)]
 
 
 def _prompt_end_and_margins(distance: float) -> dict[str, Any]:
