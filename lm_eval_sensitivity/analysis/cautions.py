@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
-from lm_eval_sensitivity.analysis.noise import NOISE_RUNG, above_the_floor
+from lm_eval_sensitivity.analysis.noise import NOISE_ALPHA, NOISE_RUNG, noise_tests, not_above_in_words
 from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.prompt_ends import PROMPT_END_METRICS, SAME_PROMPT_END_NATS, parted_in
 from lm_eval_sensitivity.analysis.selection import Selection
@@ -23,7 +23,7 @@ from lm_eval_sensitivity.analysis.windows import (
     window_in_words,
 )
 from lm_eval_sensitivity.metrics.catalogue import is_distance
-from lm_eval_sensitivity.stats import MIN_PROMPTS, RESAMPLES, MaxT, Partition, ReducedVerdict
+from lm_eval_sensitivity.stats import MIN_PROMPTS, MaxT, Partition, ReducedVerdict
 from lm_eval_sensitivity.stats.partition import ABSENT
 from lm_eval_sensitivity.stats.sample import has_spread
 from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent
@@ -44,7 +44,6 @@ def cautions(
     *,
     absent: Sequence[str],
     alpha: float,
-    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[str, ...]:
     """All sentences that apply to one selection, what makes means incomparable first.
@@ -57,8 +56,7 @@ def cautions(
         tests: of all contrasts; None for a system alone.
         absent: systems without a pair in the selection.
         alpha: family-wise error of the clusters.
-        resamples: of each bound.
-        seed: of the resamples.
+        seed: of the draws.
     """
     names = [each.system for each in systems]
     zeros = (zeros_caution(f"{name}, mean", pairs.system(name)) for name in names)
@@ -72,7 +70,6 @@ def cautions(
             table,
             selection,
             {each.system: (each.interval.estimate, each.noise.mean) for each in systems},
-            resamples=resamples,
             seed=seed,
         ),
         *window_cautions(table, selection, names),
@@ -151,12 +148,7 @@ def collapse_cautions(life: Mapping[str, ReducedVerdict | None]) -> Iterator[str
 
 
 def noise_cautions(
-    table: pa.Table,
-    selection: Selection,
-    numbers: Mapping[str, tuple[float, float]],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    table: pa.Table, selection: Selection, numbers: Mapping[str, tuple[float, float]], *, seed: int = 0
 ) -> Iterator[str]:
     """A sentence for every system whose distance is not reliably above its noise floor, prompt by prompt.
 
@@ -164,25 +156,22 @@ def noise_cautions(
         table: from `load_pairs`.
         selection: which numbers.
         numbers: by system, its mean and its noise floor; NaN where there is none.
-        resamples: of each bound.
-        seed: of the resamples.
+        seed: of the draws.
     """
     measured = [name for name, both in numbers.items() if not any(math.isnan(number) for number in both)]
     if selection.rung_set == NOISE_RUNG or not measured:
         return
-    above = above_the_floor(table, selection, measured, resamples=resamples, seed=seed)
-    for name, found in above.items():
-        mean, floor = (in_print(number) for number in numbers[name])
-        if found.bounds.n < MIN_PROMPTS:
+    for name, found in noise_tests(table, selection, measured, seed=seed).items():
+        standing = found.standing(NOISE_ALPHA)
+        if standing == "not judged":
+            mean, floor = (in_print(number) for number in numbers[name])
             yield (
-                f"{name}: its mean {mean} cannot be held against its noise floor {floor}: only {found.bounds.n} "
-                "prompts have both."
+                f"{name}: its mean {mean} cannot be held against its noise floor {floor}: only {found.n} prompts have "
+                "both."
             )
-        elif found.sign != "+":
-            yield (
-                f"{name}: its mean {mean} is within the noise floor {floor}, not reliably above it prompt by prompt: "
-                "it is no sensitivity."
-            )
+        elif standing != "above":
+            meaning = "It is no sensitivity." if standing == "within" else "It may be noise."
+            yield f"{name}: its mean distance is {not_above_in_words(found)}. {meaning}"
 
 
 def window_cautions(table: pa.Table, selection: Selection, names: Iterable[str]) -> Iterator[str]:

@@ -205,7 +205,6 @@ def analyse_clusters(
             tests,
             absent=absent,
             alpha=alpha,
-            resamples=resamples,
             seed=seed,
         ),
         alpha=alpha,

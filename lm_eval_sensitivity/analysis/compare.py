@@ -249,7 +249,7 @@ def _of_the_sides(
     numbers = {side.system: (side.mean.estimate, side.noise.mean) for side in sides}
     life = life_signs(table, selection.filter_name, names, resamples=resamples, seed=seed)
     yield from collapse_cautions(life)
-    yield from noise_cautions(table, selection, numbers, resamples=resamples, seed=seed)
+    yield from noise_cautions(table, selection, numbers, seed=seed)
     yield from window_cautions(table, selection, names)
     yield from prompt_end_cautions(table, selection.metric, selection.rungs, names)
 

@@ -17,6 +17,12 @@ from lm_eval_sensitivity.analysis.cautions import (
 from lm_eval_sensitivity.analysis.drift_distance import Drift
 from lm_eval_sensitivity.analysis.every_system import partition_of_all, with_systems
 from lm_eval_sensitivity.analysis.life import CONTROL, HARMLESS, signs_of_life, silent_share
+from lm_eval_sensitivity.analysis.noise import (
+    NOISE_ALPHA,
+    NOISE_RUNG,
+    noise_test,
+    not_above_in_words,
+)
 from lm_eval_sensitivity.analysis.selection import Selection
 from lm_eval_sensitivity.stats import (
     RESAMPLES,
@@ -26,15 +32,22 @@ from lm_eval_sensitivity.stats import (
     PairCounts,
     Partition,
     ReducedVerdict,
+    RepetitionTest,
     Verdict,
     judge,
     mean_interval,
     partition_by_prompt,
     two_axes,
 )
-from lm_eval_sensitivity.stats.verdicts import INVALID_PROBE, RULES, UNDETERMINED, too_silent
+from lm_eval_sensitivity.stats.verdicts import (
+    INVALID_PROBE,
+    RULES,
+    UNDETERMINED,
+    Sign,
+    possible_labels,
+    too_silent,
+)
 
-IDENTICAL = "identical"
 LIFE = ("RESPONSIVE", "STABLE", "DRIFTED")
 """Labels of a system that is alive."""
 
@@ -132,7 +145,7 @@ def sweep(
     order = tuple(dict.fromkeys((*([reference] if reference else ()), *systems)))
     harmless, control, identical = (
         partition_of_all(table, replace(selection, rung_set=rungs), order)
-        for rungs in (HARMLESS, CONTROL, IDENTICAL)
+        for rungs in (HARMLESS, CONTROL, NOISE_RUNG)
     )
     tables = _Tables(
         harmless, control, identical, with_systems(_drift_partition((drifts or {}).values()), order)
@@ -184,14 +197,21 @@ def _placement(
     if reference is None:
         silent = silent_share((tables.harmless, tables.control), name)
         reduced = signs_of_life(
-            tables.harmless, tables.control, name, constants=resampling.constants, **settings
+            tables.harmless,
+            tables.control,
+            tables.identical,
+            name,
+            constants=resampling.constants,
+            **settings,
         )
     elif name != reference:
         axes = two_axes(
             tables.harmless, tables.control, tables.identical, tables.drift, system=name, reference=reference
         )
         silent = silent_share((tables.harmless, tables.control), name, reference)
-        verdict = _unless_silent(judge(axes, constants=resampling.constants, **settings), silent)
+        noise = noise_test(tables.harmless, tables.identical, name, seed=resampling.seed)
+        judged = _unless_noise(judge(axes, constants=resampling.constants, **settings), noise)
+        verdict = _unless_silent(judged, silent)
     return Placement(
         system=name,
         is_reference=name == reference,
@@ -228,6 +248,16 @@ def _drift_partition(drifts: Iterable[Drift]) -> Partition:
 
 def _nothing() -> Partition:
     return partition_by_prompt([], [], [], [])
+
+
+def _unless_noise(verdict: Verdict, noise: RepetitionTest) -> Verdict:
+    """A system is called more sensitive than its reference only where its own noise cannot be the reason."""
+    if verdict.label != "RESPONSIVE" or noise.standing(NOISE_ALPHA) in ("above", "not judged"):
+        return verdict
+    signs: dict[str, Sign] = {each.name: each.sign for each in verdict.contrasts}
+    possible = possible_labels({**signs, "L_P": "unclear"})
+    reason = f"What harmless edits move is {not_above_in_words(noise)}: it may be noise."
+    return replace(verdict, label=UNDETERMINED, possible=possible, reasons=(reason, *verdict.reasons))
 
 
 def _unless_silent(verdict: Verdict, silent: float) -> Verdict:

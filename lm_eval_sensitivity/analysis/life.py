@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from lm_eval_sensitivity.analysis.every_system import on_the_same_prompts, partition_of_all
+from lm_eval_sensitivity.analysis.noise import NOISE_ALPHA, NOISE_RUNG, noise_test, not_above_in_words
 from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC, Selection
 from lm_eval_sensitivity.stats import (
     RESAMPLES,
@@ -17,7 +19,7 @@ from lm_eval_sensitivity.stats import (
     judge_without_reference,
 )
 from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
-from lm_eval_sensitivity.stats.verdicts import ALIVE, LIFELESS
+from lm_eval_sensitivity.stats.verdicts import ALIVE, LIFELESS, UNDETERMINED
 
 HARMLESS, CONTROL = "meaning_preserving", "positive_control"
 
@@ -41,11 +43,14 @@ def life_signs(
         resamples: of each bound.
         seed: of the resamples.
     """
-    harmless, control = (
+    harmless, control, identical = (
         partition_of_all(table, Selection(PRIMARY_METRIC, filter_name, rungs), systems)
-        for rungs in (HARMLESS, CONTROL)
+        for rungs in (HARMLESS, CONTROL, NOISE_RUNG)
     )
-    found = {name: signs_of_life(harmless, control, name, resamples=resamples, seed=seed) for name in systems}
+    found = {
+        name: signs_of_life(harmless, control, identical, name, resamples=resamples, seed=seed)
+        for name in systems
+    }
     return {
         name: None if math.isnan(verdict.contrasts[0].bounds.estimate) else verdict
         for name, verdict in found.items()
@@ -60,29 +65,36 @@ def alive_in_a_cell(verdict: ReducedVerdict | None) -> str | None:
 def signs_of_life(
     harmless: Partition,
     control: Partition,
+    identical: Partition,
     name: str,
     *,
     constants: Constants | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> ReducedVerdict:
-    """One system judged by itself.
+    """One system judged by itself. Where the identical rung was run, life must also be more than noise.
 
     Args:
         harmless: pairs of the meaning-preserving rungs.
         control: pairs of the positive control.
-        name: the system, which both tables have.
+        identical: pairs of the identical rung.
+        name: the system, which all tables have.
         constants: of the rules.
         resamples: of each bound.
         seed: of the resamples.
     """
-    return judge_without_reference(
+    found = judge_without_reference(
         *on_the_same_prompts(control, harmless, name),
         silent_share=silent_share((harmless, control), name),
         constants=constants,
         resamples=resamples,
         seed=seed,
     )
+    noise = noise_test(control, identical, name, seed=seed)
+    if found.label != ALIVE or noise.standing(NOISE_ALPHA) in ("above", "not judged"):
+        return found
+    reason = f"What the positive control moves is {not_above_in_words(noise)}: it may be noise."
+    return replace(found, label=UNDETERMINED, reasons=(reason, *found.reasons))
 
 
 def silent_share(tables: Sequence[Partition], name: str, reference: str | None = None) -> float:

@@ -5,43 +5,62 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
-from lm_eval_sensitivity.analysis.every_system import on_the_same_prompts, partition_of_all
+from lm_eval_sensitivity.analysis.every_system import partition_of_all
+from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.selection import Selection
-from lm_eval_sensitivity.stats import RESAMPLES, AxisContrast, Constants
-from lm_eval_sensitivity.stats.verdicts import axis_contrast
+from lm_eval_sensitivity.stats import Constants, Partition, RepetitionTest, repetition_test
 
 NOISE_RUNG = "identical"
+NOISE_ALPHA = 1 - Constants().level
 
 
-def above_the_floor(
-    table: pa.Table,
-    selection: Selection,
-    systems: Sequence[str],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, AxisContrast]:
-    """d - f of each system, over the prompts that have both: reliably above its noise floor where it is `+`.
+def noise_tests(
+    table: pa.Table, selection: Selection, systems: Sequence[str], *, seed: int = 0
+) -> dict[str, RepetitionTest]:
+    """Each system's distances under the selected edits beside those of the identical rung, in the same metric.
 
-    d is the mean distance under the selected edits, f that of the identical rung, in the same metric and
-    filter. Anything but `+` is within the floor, and no sensitivity may be read out of it. Paired by
-    prompt, because a mean over other prompts than those of the floor could lie above it by their choice.
+    Nothing but `above` may be called sensitivity. Compared within prompts, because a mean over other
+    prompts than those of the floor could lie above it by their choice.
 
     Args:
         table: from `load_pairs`.
         selection: which numbers; not of the identical rung itself.
         systems: display names.
-        resamples: of each bound.
-        seed: of the resamples.
+        seed: of the draws.
     """
     edited = partition_of_all(table, selection, systems)
     floor = partition_of_all(table, replace(selection, rung_set=NOISE_RUNG), systems)
-    found = {}
-    for name in systems:
-        d, f = on_the_same_prompts(edited, floor, name)
-        found[name] = axis_contrast(
-            "noise", "d - f", d - f, level=Constants().level, resamples=resamples, seed=seed
-        )
-    return found
+    return {name: noise_test(edited, floor, name, seed=seed) for name in systems}
+
+
+def noise_test(edited: Partition, floor: Partition, name: str, *, seed: int = 0) -> RepetitionTest:
+    """The same of one system, from its pairs on the edited rungs and on the identical one.
+
+    Args:
+        edited: pairs of the edits.
+        floor: pairs of the identical rung.
+        name: the system, which both tables have.
+        seed: of the draws.
+    """
+    repeated = dict(zip(floor.prompts, floor.system(name).tolist(), strict=True))
+    floors = np.array([repeated.get(prompt, np.nan) for prompt in edited.prompts])
+    return repetition_test(edited.values[:, :, edited.systems.index(name)], floors, seed=seed)
+
+
+def not_above_in_words(found: RepetitionTest) -> str:
+    """How a distance that is not reliably above its noise floor stands to it, after 'is'.
+
+    Example:
+        >>> not_above_in_words(repetition_test([[0.1]] * 5, [0.2] * 5))
+        'within the noise floor 0.2000: 0.1000 over the 5 prompts that have both'
+        >>> not_above_in_words(repetition_test([[0.1, 0, 0]] * 5, [0.0] * 5))
+        'not reliably above the noise floor 0.0000: 0.0333 over the 5 prompts that have both, p 0.2352'
+    """
+    distance, floor = in_print(found.distance), in_print(found.floor)
+    prompts = f"over the {found.n} prompts that have both"
+    if found.standing(NOISE_ALPHA) == "within":
+        return f"within the noise floor {floor}: {distance} {prompts}"
+    return f"not reliably above the noise floor {floor}: {distance} {prompts}, p {in_print(found.p_value)}"

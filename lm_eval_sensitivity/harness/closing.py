@@ -14,14 +14,14 @@ from pathlib import Path
 from statistics import median
 
 from lm_eval_sensitivity.analysis.life import CONTROL, HARMLESS
-from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
+from lm_eval_sensitivity.analysis.noise import NOISE_ALPHA, NOISE_RUNG, not_above_in_words
 from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.prompt_ends import SAME_PROMPT_END_NATS, parts_later
 from lm_eval_sensitivity.analysis.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
 from lm_eval_sensitivity.harness.notes import PairNote
 from lm_eval_sensitivity.harness.summary import lost_pairs
 from lm_eval_sensitivity.harness.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
-from lm_eval_sensitivity.stats import MIN_PROMPTS, Constants, Verdict
+from lm_eval_sensitivity.stats import Constants, Verdict
 from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent, too_silent
 
 MANY = 0.1
@@ -71,9 +71,11 @@ def _coverage(notes: Sequence[PairNote]) -> str:
     if not kinds:
         return f"{words}."
     words += f"; {', '.join(lost_pairs(kinds, len(notes)))}"
-    erased = sorted({note.edit for note in notes if note.answer.missing == "erased"})
+    given = Counter(note.edit for note in notes)
+    erased = Counter(note.edit for note in notes if note.answer.missing == "erased")
     if erased:
-        words += f". Erased edits ({', '.join(erased)}) never reached the model and say nothing about it"
+        edits = ", ".join(f"{edit} {n} of {given[edit]}" for edit, n in sorted(erased.items()))
+        words += f". Erased pairs ({edits}) never reached the model and say nothing about it"
     return f"{words}."
 
 
@@ -95,12 +97,9 @@ def _noise(run: WholeRun) -> Iterator[str]:
         yield (
             f"Identical prompts already differ by {in_print(floor)}: a distance up to that is noise, not sensitivity."
         )
-    above = run.above_the_floor("answer", HARMLESS)
-    if above.bounds.n >= MIN_PROMPTS and above.sign != "+":
-        yield (
-            f"What harmless edits move is within the noise floor {in_print(floor)}, not reliably above it prompt by "
-            "prompt."
-        )
+    found = run.beside_the_floor("answer", HARMLESS)
+    if found.standing(NOISE_ALPHA) not in ("above", "not judged"):
+        yield f"What harmless edits move is {not_above_in_words(found)}."
 
 
 def _verdict(judged: Judgement) -> Iterator[str]:
@@ -141,7 +140,7 @@ def _flags(notes: Sequence[PairNote]) -> Iterator[str]:
     counts = Counter(flag for note in notes for flag in note.flags)
     for flag, words in _FLAGS.items():
         if counts[flag] >= MANY * len(notes):
-            yield f"{counts[flag]} of {len(notes)} outputs {words}."
+            yield f"{counts[flag]} of {len(notes)} outputs to an edited prompt {words}."
     preambles = sum(note.shared_preamble for note in notes)
     if preambles:
         yield (

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
+from lm_eval_sensitivity.analysis.noise import NOISE_ALPHA, NOISE_RUNG
 from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.windows import OutputTokens, dominated_windows, window_in_words
 from lm_eval_sensitivity.harness.notes import kind_of
 from lm_eval_sensitivity.harness.whole_run import WholeRun
-from lm_eval_sensitivity.stats import MIN_PROMPTS
 
 SEVERAL_PROCESSES = "not judged: several processes"
 
@@ -106,11 +105,14 @@ def noise_in_words(run: WholeRun | None, rung: str, filter_name: str) -> str:
         why = "no scored pair in it" if NOISE_RUNG in run.rungs() else "no identical rung in this run"
         return f"noise floor not measured: {why}"
     if rung != NOISE_RUNG:
-        above = run.above_the_floor(filter_name, rung)
-        if above.bounds.n < MIN_PROMPTS:
-            return f"noise floor {in_print(mean)}, not judged: {above.bounds.n} prompts"
-        if above.sign != "+":
-            return f"within the noise floor {in_print(mean)}"
+        found = run.beside_the_floor(filter_name, rung)
+        standing = found.standing(NOISE_ALPHA)
+        if standing == "not judged":
+            return f"noise floor {in_print(mean)}, not judged: {found.n} prompts"
+        if standing == "within":
+            return f"within the noise floor {in_print(found.floor)}"
+        if standing == "not above":
+            return f"may be noise (p {in_print(found.p_value, 2)}): noise floor {in_print(found.floor)}"
     return f"noise floor {in_print(mean)} ({n_prompts} prompts)"
 
 

@@ -15,14 +15,14 @@ from lm_eval_sensitivity.analysis.drift import sweep
 from lm_eval_sensitivity.analysis.drift_distance import recorded_drift
 from lm_eval_sensitivity.analysis.every_system import partition_of_all
 from lm_eval_sensitivity.analysis.life import CONTROL
-from lm_eval_sensitivity.analysis.noise import above_the_floor
+from lm_eval_sensitivity.analysis.noise import noise_tests
 from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC, Selection
 from lm_eval_sensitivity.analysis.windows import dominated_windows
 from lm_eval_sensitivity.harness.notes import PairNote
 from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
 from lm_eval_sensitivity.runs.columns import DRIFT, FILTERS, SCHEMA
 from lm_eval_sensitivity.runs.reference import PairDistance, PairKey, ReferenceRun
-from lm_eval_sensitivity.stats import MIN_PROMPTS, AxisContrast, ReducedVerdict, Verdict
+from lm_eval_sensitivity.stats import MIN_PROMPTS, AxisContrast, ReducedVerdict, RepetitionTest, Verdict
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
 
 OWN, REFERENCE = "run", "reference"
@@ -83,10 +83,10 @@ class WholeRun:
         there = values[~np.isnan(values)]
         return (float(there.mean()) if len(there) else math.nan), len(there)
 
-    def above_the_floor(self, filter_name: str, rung_set: str) -> AxisContrast:
-        """Whether a rung, or all harmless ones, are reliably above the noise floor."""
+    def beside_the_floor(self, filter_name: str, rung_set: str) -> RepetitionTest:
+        """How a rung, or all harmless ones, stand to the noise floor."""
         selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
-        return above_the_floor(self.table, selection, [OWN])[OWN]
+        return noise_tests(self.table, selection, [OWN])[OWN]
 
     def dominated_windows(self) -> tuple[int | None, ...]:
         """The windows of the filter raw that the scaffold dominates."""
@@ -126,7 +126,9 @@ class WholeRun:
     def _enough(self, verdict: Verdict | ReducedVerdict, control: AxisContrast, reason: str) -> Judgement:
         """Below `MIN_PROMPTS` prompts there is no verdict to be undetermined about."""
         n = control.bounds.n
-        return Judgement(None, f"{n} prompts") if n < MIN_PROMPTS else Judgement(verdict, reason)
+        if n < MIN_PROMPTS:
+            return Judgement(None, f"{n} prompts" if n else "no prompt has both numbers")
+        return Judgement(verdict, reason)
 
     @property
     def _distances(self) -> Mapping[PairKey, PairDistance]:

@@ -6,8 +6,8 @@ table of pairs, and everything else takes those.
 
 `partition` pairs to prompts, `intervals` bootstrap-t, `permutation` sign flips, `multiplicity` all
 contrasts at once, `clusters` who cannot be told apart, `equivalence` who is equal within a margin,
-`power` what could have been detected, `verdicts` two axes against a reference. `two_sample` is the one test
-inside a pair: its units are samples of outputs, not prompts.
+`power` what could have been detected, `repetition` edits beside repetitions of the same prompts, `verdicts` two
+axes against a reference. `two_sample` is the one test inside a pair: its units are samples of outputs, not prompts.
 
 What cannot be computed is NaN with a `reason`. The same seed gives the same bytes, in whatever order
 systems, prompts and rows come.
@@ -41,6 +41,7 @@ from lm_eval_sensitivity.stats.partition import (
 )
 from lm_eval_sensitivity.stats.permutation import DRAWS, SignFlipTest, attainable_p, sign_flip_test
 from lm_eval_sensitivity.stats.power import DetectableDifference, detectable_difference
+from lm_eval_sensitivity.stats.repetition import REPETITION_DRAWS, RepetitionTest, repetition_test
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
 from lm_eval_sensitivity.stats.two_sample import (
     TWO_SAMPLE_DRAWS,
@@ -62,6 +63,7 @@ from lm_eval_sensitivity.stats.verdicts import (
 __all__ = [
     "DRAWS",
     "MIN_PROMPTS",
+    "REPETITION_DRAWS",
     "RESAMPLES",
     "TWO_SAMPLE_DRAWS",
     "AdjustedPValues",
@@ -78,6 +80,7 @@ __all__ = [
     "PairCounts",
     "Partition",
     "ReducedVerdict",
+    "RepetitionTest",
     "SignFlipTest",
     "TwoAxes",
     "TwoSampleTest",
@@ -96,6 +99,7 @@ __all__ = [
     "mean_interval",
     "one_sided_bounds",
     "partition_by_prompt",
+    "repetition_test",
     "sign_flip_test",
     "two_axes",
     "two_sample_attainable_p",

@@ -32,7 +32,7 @@ RULES: tuple[tuple[dict[str, Sign], Label], ...] = (
 )
 """Which signs give which label. Every way to settle the unclear signs meets exactly one rule."""
 
-_AS_THE_REFERENCE = "responds to meaning as the reference does within {lost}, is"
+_AS_THE_REFERENCE = "keeps at least {kept} of the reference's response to meaning, is"
 MEANINGS: dict[str, str] = {
     "COLLAPSED": "has lost more than {lost} of the reference's response to meaning",
     "INDISCRIMINATE": "has lost more than {lost} of the reference's gap between meaning and harmless edits",
@@ -89,6 +89,7 @@ class Constants:
         times = "" if self.drift_factor == 1 else f"{self.drift_factor:g} times what "
         return sentence.format(
             lost=percent(self.k_control),
+            kept=percent(1 - self.k_control),
             more=percent(self.k_harmless),
             moved=f"{times}a harmless edit moves it",
         )

@@ -51,7 +51,7 @@ def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() 
     gone[0] = replace(gone[0], answer=Seen(math.nan, "no_answer"))
     words = said(gone)
     assert "53 of 63 pairs of 9 prompts scored; 9 of 63 pairs erased, 1 no answer" in words
-    assert "Erased edits (noop_edit) never reached the model" in words
+    assert "Erased pairs (noop_edit 9 of 9) never reached the model" in words
     assert "harmless edits 0.1000" in words
 
 
@@ -91,7 +91,7 @@ def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
     looping = [replace(note, flags=("loop",)) for note in notes(LEVELS)[:6]] + notes(LEVELS)[6:]
     assert "repetition" not in said(looping)
     looping[6] = replace(looping[6], flags=("loop", "cut"))
-    assert "7 of 63 outputs are caught in a repetition." in said(looping)
+    assert "7 of 63 outputs to an edited prompt are caught in a repetition." in said(looping)
     assert "token limit" not in said(looping)
 
 

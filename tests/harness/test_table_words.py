@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from lm_eval_sensitivity.harness.summary import (
 )
 from lm_eval_sensitivity.harness.task import PromptSensitivityTask
 from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.stats import REPETITION_DRAWS
 from tests.harness.conftest import Lmeval, Run, arguments, read_run
 from tests.harness.made_notes import LEVELS, notes, reference
 from tests.harness.made_notes import run as made_run
@@ -93,12 +95,30 @@ def test_the_verdict_is_that_of_drift_on_the_same_runs(
     assert beside["verdict"]["label"] in {"COLLAPSED", "INDISCRIMINATE"}, "two bits leave little of a model"
 
 
+def noise_by_hand(run: Run, task: str, filter_name: str) -> str:
+    """No repetition differs here: an exchange is as extreme where it puts another 0 in its place."""
+    by_prompt: dict[str, list[float]] = {}
+    for row in run.rows(task, filter_name):
+        by_prompt.setdefault(row["doc"]["prompt_id"], []).append(row["cosine_distance"])
+    p = math.prod((1 + row.count(0.0)) / (1 + len(row)) for row in by_prompt.values())
+    error = 5 * math.sqrt(p * (1 - p) / REPETITION_DRAWS)
+    assert task.endswith("identical") or abs(p - 0.05) > error, "too near to the limit to be foretold"
+    if task.endswith("identical") or p < 0.05:
+        return "noise floor 0.0000 (9 prompts)"
+    said = run.value(task, "noise", filter_name)
+    if p == 1:
+        return "within the noise floor 0.0000"
+    shown = float(re.fullmatch(r"may be noise \(p (0\.\d\d)\): noise floor 0\.0000", said)[1])
+    assert shown == pytest.approx(p, abs=error + 0.005)
+    return said
+
+
 def test_every_rung_has_its_words(runs: dict[str, Run]) -> None:
     for name, run in runs.items():
         for task in TASKS:
             n_pairs = len(run.rows(task))
             for filter_name in FILTERS:
-                assert run.value(task, "noise", filter_name) == "noise floor 0.0000 (9 prompts)", (name, task)
+                assert run.value(task, "noise", filter_name) == noise_by_hand(run, task, filter_name), name
                 assert run.value(task, "pair", filter_name) == f"{n_pairs} of {n_pairs} pairs scored"
             assert run.value(task, "window", "raw") == "no scaffold dominates"
             assert "window,answer" not in run.results["results"][task]
@@ -150,7 +170,10 @@ def test_a_mean_above_the_floor_by_one_prompt_alone_is_not_reliably_above_it() -
         for note in made
     ]
     assert made_run(one).mean("answer", "synonym")[0] > 0.1
-    assert noise_in_words(made_run(one), "synonym", "answer") == "within the noise floor 0.0200"
+    words = noise_in_words(made_run(one), "synonym", "answer")
+    assert words.startswith(
+        "may be noise (p 0.5"
+    )  # one prompt of nine differs, and either place is as likely
 
 
 def test_a_floor_that_lost_all_its_pairs_is_not_zero() -> None:

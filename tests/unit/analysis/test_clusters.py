@@ -268,7 +268,7 @@ def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
     rows: list[Row] = [(*row[:4], (row[4] or 0) * 1e-5) for row in panel({"m": 0.1, "n": 0.1})]
     rows = [(*row[:4], 3e-5) if row[2] == "identical" else row for row in rows]
     words = in_words(analysed(rows))
-    assert "its mean <0.0001 is within the noise floor <0.0001" in words
+    assert "its mean distance is within the noise floor <0.0001: <0.0001 over" in words
     assert "a difference of <0.0001 would be found" in words and "0.0000" not in words
 
 

@@ -484,3 +484,32 @@ def test_drift_is_a_distance_of_texts() -> None:
     check_drift_metric(Selection("cosine_distance_256"))
     with pytest.raises(InputError, match="drift compares texts"):
         check_drift_metric(Selection("token_edit_distance"))
+
+
+def test_noise_is_not_called_more_sensitive_than_the_reference() -> None:
+    """Its harmless edits move it more than they move the reference, and so does repeating the prompt."""
+    noisy = replace(LABELS["RESPONSIVE"], f=LABELS["RESPONSIVE"].p)
+    _, by_name = placed({"noisy": noisy, "well": LABELS["RESPONSIVE"]})
+    assert by_name["well"].label == "RESPONSIVE"
+    verdict = by_name["noisy"].verdict
+    assert verdict is not None and verdict.label == "UNDETERMINED"
+    assert verdict.possible == ("RESPONSIVE", "DRIFTED"), "its drift is no noise"
+    assert "noise floor" in verdict.reasons[0] and "it may be noise" in verdict.reasons[0]
+
+
+def test_a_control_that_moves_no_more_than_repetition_is_no_sign_of_life() -> None:
+    rows = [
+        row("m", rung, f"q{i:02d}", edit, value * (1 + i % 3))
+        for i in range(N)
+        for rung, edit, value in (
+            ("noop", "nbsp", 0.0),
+            ("identical", "identical", 0.01),
+            *((*edit, 0.01) for edit in CONTROL_EDITS),
+        )
+    ]
+    (alone,) = sweep(table_of(rows), ["m"], Selection(), resamples=999).placements
+    assert alone.reduced is not None and alone.reduced.label == "UNDETERMINED"
+    assert alone.reduced.reasons[0].startswith("What the positive control moves is within the noise floor")
+    quiet = [each for each in rows if each["rung"] != "identical"]
+    (alone,) = sweep(table_of(quiet), ["m"], Selection(), resamples=999).placements
+    assert alone.label == "alive", "without an identical rung there is no noise to be seen"

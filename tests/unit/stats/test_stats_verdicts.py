@@ -117,7 +117,8 @@ def test_each_label_can_be_reached() -> None:
 def test_words_say_what_was_tested() -> None:
     p, c = axes().harmless, axes().control
     as_reference = (
-        "responds to meaning as the reference does within 20 %, is not more than 25 % more sensitive, and is"
+        "keeps at least 80 % of the reference's response to meaning, is not more than 25 % more sensitive, "
+        "and is"
     )
     assert judge(axes()).meaning == f"{as_reference} nearer to the reference than a harmless edit moves it"
     assert (
@@ -126,7 +127,7 @@ def test_words_say_what_was_tested() -> None:
     )
     other = judge(axes(), constants=Constants(k_control=0.1, k_harmless=0.5, drift_factor=2))
     assert other.meaning.startswith(
-        "responds to meaning as the reference does within 10 %, is not more than 50 %"
+        "keeps at least 90 % of the reference's response to meaning, is not more than 50 %"
     )
     assert other.meaning.endswith("than 2 times what a harmless edit moves it")
     collapsed = judge(axes(control=c / 2, harmless=p / 2))

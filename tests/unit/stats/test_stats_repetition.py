@@ -1,0 +1,105 @@
+"""Edits beside repetitions: all exchanges by hand, theory, laws, and the level under simulated noise."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+
+from lm_eval_sensitivity.stats import repetition_test
+
+RNG = np.random.default_rng(0)
+DRAWS = 9_999
+
+
+def by_hand(edits: np.ndarray, repeated: np.ndarray) -> float:
+    """The share of all exchanges within prompts in which the mean difference is at least the observed one."""
+    pools = [
+        [float(floor), *row[~np.isnan(row)].tolist()] for row, floor in zip(edits, repeated, strict=True)
+    ]
+
+    def difference(places: tuple[int, ...]) -> float:
+        each = []
+        for pool, place in zip(pools, places, strict=True):
+            others = [value for index, value in enumerate(pool) if index != place]
+            each.append(sum(others) / len(others) - pool[place])
+        return sum(each) / len(each)
+
+    observed = difference((0,) * len(pools))
+    every = [difference(places) for places in product(*(range(len(pool)) for pool in pools))]
+    return sum(value >= observed - 1e-12 for value in every) / len(every)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_p_is_the_share_of_all_exchanges(shift: float) -> None:
+    edits = RNG.uniform(0, 1, (6, 3)) + shift
+    edits[0, 0] = edits[1, 1:] = math.nan  # prompts with two edits and with one
+    repeated = RNG.uniform(0, 1, 6)
+    exact = by_hand(edits, repeated)
+    error = 5 * math.sqrt(exact * (1 - exact) / DRAWS) + 1 / DRAWS
+    assert repetition_test(edits, repeated).p_value == pytest.approx(exact, abs=error)
+
+
+@pytest.mark.parametrize("n_moved", [0, 1, 3])
+def test_repetitions_that_all_agree_prove_as_much_as_they_are_many(n_moved: int) -> None:
+    """With zeros in the repetitions, only exchanges with another zero are as extreme."""
+    edits = np.zeros((8, 3))
+    edits[:, :n_moved] = RNG.uniform(0.1, 0.9, (8, n_moved))
+    exact = ((4 - n_moved) / 4) ** 8
+    error = 5 * math.sqrt(exact * (1 - exact) / DRAWS) + 1 / DRAWS
+    found = repetition_test(edits, np.zeros(8))
+    assert found.p_value == pytest.approx(exact, abs=error)
+    assert found.standing() == {0: "within", 1: "not above", 3: "above"}[n_moved]
+
+
+def test_the_means_are_over_prompts_that_have_both() -> None:
+    found = repetition_test(
+        [[0.2, 0.4], [0.1, math.nan], [math.nan, math.nan], [0.9, 0.9], *[[0.2, 0.2]] * 3],
+        [0.1, 0.3, 0.5, math.nan, 0.2, 0.2, 0.2],
+    )
+    assert found.n == 5
+    assert found.distance == pytest.approx((0.3 + 0.1 + 0.2 * 3) / 5)
+    assert found.floor == pytest.approx((0.1 + 0.3 + 0.2 * 3) / 5)
+
+
+def test_the_order_of_prompts_and_of_edits_changes_nothing() -> None:
+    edits, repeated = RNG.uniform(0, 1, (9, 4)), RNG.uniform(0, 0.6, 9)
+    edits[2, 1] = math.nan
+    order = RNG.permutation(9)
+    assert repetition_test(edits, repeated) == repetition_test(edits[order][:, ::-1], repeated[order])
+
+
+def test_edits_that_are_like_repetitions_are_rarely_above() -> None:
+    """The level, where most distances are 0 and the others are large: 400 runs, at most 5 % and its error."""
+    for n_prompts, n_edits, zeros in ((9, 1, 0.7), (9, 4, 0.9), (24, 4, 0.9), (24, 18, 0.5)):
+        above = 0
+        for _ in range(400):
+            shape = n_prompts, n_edits + 1
+            noise = RNG.uniform(0, 1, shape) * (RNG.random(shape) > zeros)
+            above += repetition_test(noise[:, 1:], noise[:, 0], draws=199).standing() == "above"
+        assert above / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400), (n_prompts, n_edits, zeros)
+
+
+def test_edits_that_move_more_than_repetitions_are_above() -> None:
+    noise = RNG.uniform(0, 0.1, (24, 5))
+    found = repetition_test(noise[:, 1:] + 0.1, noise[:, 0])
+    assert found.standing() == "above" and found.p_value == 1 / (DRAWS + 1)
+
+
+def test_too_few_prompts_give_no_p() -> None:
+    found = repetition_test([[0.5]] * 4, [0.0] * 4)
+    assert math.isnan(found.p_value) and found.standing() == "not judged"
+    assert found.reason == "4 prompts have a number, at least 5 are needed."
+    nothing = repetition_test(np.zeros((0, 0)), np.zeros(0))
+    assert nothing.n == 0 and math.isnan(nothing.distance) and nothing.standing() == "not judged"
+
+
+@pytest.mark.parametrize(
+    ("edits", "repeated", "draws"),
+    [([0.1], [0.1], 9), ([[0.1]], [0.1, 0.2], 9), ([[math.inf]], [0.1], 9), ([[0.1]], [0.1], 0)],
+)
+def test_what_is_no_table_of_distances_is_refused(edits: list, repeated: list, draws: int) -> None:
+    with pytest.raises(ValueError, match="distances"):
+        repetition_test(edits, repeated, draws=draws)
