@@ -36,8 +36,12 @@ class InputError(ValueError, SystemExit):
         return str(self.args[0])
 
 
+MOST_CANDIDATES = 1_000
+"""Accepted names that are compared: over all ids of a stranger's file it would take minutes."""
+
+
 def did_you_mean(received: str, accepted: list[str] | tuple[str, ...]) -> str:
-    """A suggestion sentence for an unknown name, or an empty string.
+    """A suggestion sentence for an unknown name, or an empty string; none where too many names are accepted.
 
     Example:
         >>> did_you_mean("synonyms", ["synonym", "paraphrase"])
@@ -46,6 +50,9 @@ def did_you_mean(received: str, accepted: list[str] | tuple[str, ...]) -> str:
         ''
     """
     import difflib
+
+    if len(accepted) > MOST_CANDIDATES:
+        return ""
 
     close = difflib.get_close_matches(received, accepted, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -20,6 +20,7 @@ from lm_eval_sensitivity.report.document import FORMATS, Document, render
 from lm_eval_sensitivity.runs import Pairs, load_pairs
 from lm_eval_sensitivity.runs.columns import FILTERS
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
+from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +88,7 @@ def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool 
     )
     parser.add_argument(
         "--resamples",
-        type=_whole_number(99, 1_000_000),
+        type=_whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
         default=RESAMPLES,
         metavar="N",
         help="of each interval (%(default)s)",
@@ -95,7 +96,7 @@ def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool 
     if with_draws:
         parser.add_argument(
             "--draws",
-            type=_whole_number(99, 1_000_000),
+            type=_whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
             default=DRAWS,
             metavar="N",
             help="of signs, above 14 prompts (%(default)s)",
@@ -111,7 +112,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    """An argparse type. Below 99 resamples an interval has no quantile to stand on."""
+    """An argparse type."""
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 20) or not least <= int(text) <= most:

@@ -8,9 +8,10 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.checks import check_ladder
-from lm_eval_sensitivity.ladder.hub import HUB_PREFIX, check_repo_id, publish
+from lm_eval_sensitivity.ladder.hub import HUB_PREFIX, publish
 from lm_eval_sensitivity.ladder.load import packaged_folder
-from lm_eval_sensitivity.ladder.publication import Publication, prepare
+from lm_eval_sensitivity.ladder.publication import prepare
+from lm_eval_sensitivity.publishing import check_repo_id, listing
 
 EPILOG = """\
 examples:
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     publication = prepare(folder, repo_id, with_eval_file=not options.without_eval_yaml)
     _refuse_violations(folder)
     if options.dry_run:
-        print(_listed(publication, repo_id))
+        print(f"Would publish {repo_id} as {publication.tag}:\n{listing(publication.files)}")
         return 0
     done = publish(
         repo_id,
@@ -84,9 +85,3 @@ def _refuse_violations(folder: Path) -> None:
             f"The ladder is not published: it has {n} violation{'s'[: n > 1]}, the first is: {violations[0]}. Run "
             f"`lm-eval-sensitivity ladder check {folder}`, which names them all, and correct them."
         )
-
-
-def _listed(publication: Publication, repo_id: str) -> str:
-    width = max(len(path) for path in publication.files)
-    lines = [f"  {path:{width}}  {len(content):>9,} bytes" for path, content in publication.files.items()]
-    return "\n".join([f"Would publish {repo_id} as {publication.tag}:", *lines])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from lm_eval_sensitivity.ladder.folder import (
 )
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE
 from lm_eval_sensitivity.ladder.schema import content_hash
+from lm_eval_sensitivity.publishing import can_be_tag
 
 EVAL_FILE = "eval.yaml"
-_VERSION = re.compile(r"\w[\w.+-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def prepare(folder: Path, title: str, *, with_eval_file: bool = True) -> Publica
         raise InputError(f"`{folder}` is no folder. Give the dataset folder that holds the parquet files.")
     content = read_folder(folder)
     version = content.ladders[0].version
-    if not _VERSION.fullmatch(version) or ".." in version or version.endswith((".", ".lock")):
+    if not can_be_tag(version):
         raise InputError(
             f"The ladder version is {version[:80]!r}, which can name no tag; accepted are letters, digits and `.+-_`, "
             "such as '1.0.0'. Build the ladder with another version."

@@ -6,8 +6,10 @@ findings.py      what is computed, by the analyses; pages.py and systems.py: as 
 details.py       outputs, spans, token ends, margins, curves, from the samples files
 write.py         the folder; manifest.py: its manifest.json; target.py: what is replaced; private.py: no paths
 files.py         files opened as strangers' data; tables.py: parquet with every limit checked first
+lengths.py       how long texts may be, cut by the export; agreement.py: rows that agree with themselves
 summaries.py     the small tables, read; system_files.py: pairs and details of one system
 read.py          a folder, opened
+publication.py   what of it is published on the Hub; card.py: its page there
 
 No gradio, torch, lm_eval or matplotlib here.
 """

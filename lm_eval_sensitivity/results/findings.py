@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.analysis import RUNG_SETS, Selection
-from lm_eval_sensitivity.analysis.clusters import analyse_clusters
+from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, analyse_clusters
 from lm_eval_sensitivity.analysis.drift import sweep
 from lm_eval_sensitivity.analysis.drift_distance import measure_drifts
 from lm_eval_sensitivity.analysis.heatmap import make_heatmap
@@ -27,6 +27,7 @@ from lm_eval_sensitivity.results.records import (
     StatisticsRecord,
     WindowRow,
 )
+from lm_eval_sensitivity.results.schema import MOST_CLUSTERS
 from lm_eval_sensitivity.runs import Pairs, System
 from lm_eval_sensitivity.runs.columns import FILTERS
 
@@ -93,7 +94,11 @@ def compute(
             found = analyse_clusters(
                 table, each, alpha=statistics.alpha, draws=statistics.draws, **resampling
             )
-            clusters.append(cluster_page(found, indices))
+            reason = _too_many(found)
+            if reason is None:
+                clusters.append(cluster_page(found, indices))
+            else:
+                left_out.append(LeftOutRecord(_clusters_of(each), reason))
             step()
         axes = []
         for name in filters:
@@ -142,11 +147,20 @@ def _with_data(table: pa.Table) -> tuple[list[Selection], list[LeftOutRecord]]:
         if reason is None:
             selections.append(selection)
         else:
-            words = (
-                f"clusters of {selection.metric}, filter {selection.filter_name}, rungs {selection.rung_set}"
-            )
-            left_out.append(LeftOutRecord(words, reason))
+            left_out.append(LeftOutRecord(_clusters_of(selection), reason))
     return selections, left_out
+
+
+def _clusters_of(selection: Selection) -> str:
+    return f"clusters of {selection.metric}, filter {selection.filter_name}, rungs {selection.rung_set}"
+
+
+def _too_many(found: ClusterAnalysis) -> str | None:
+    """Why a page cannot show clusters that overlap too much, or None."""
+    n = 0 if found.clusters is None else len(found.clusters.clusters)
+    if n <= MOST_CLUSTERS:
+        return None
+    return f"its systems are in {n} clusters that overlap, and at most {MOST_CLUSTERS} are shown"
 
 
 def _nothing(table: pa.Table, selection: Selection) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lm_eval_sensitivity.results.files import ADVICE, read_file, refuse
+from lm_eval_sensitivity.results.lengths import SENTENCES, fit_together
 from lm_eval_sensitivity.results.records import (
     DecodingRecord,
     EmbedderRecord,
@@ -22,23 +23,26 @@ from lm_eval_sensitivity.results.records import (
 )
 from lm_eval_sensitivity.results.schema import (
     FORMAT_VERSION,
-    LONGEST_WORDS,
+    LONGEST_NAME,
+    LONGEST_SENTENCE,
     MANIFEST,
     MAX_MANIFEST_BYTES,
-    MAX_SELECTIONS,
     MAX_SYSTEMS,
+    MOST_SENTENCES,
     table_specs,
 )
+from lm_eval_sensitivity.results.systems import alphabetical
 from lm_eval_sensitivity.runs.fields import Field
 from lm_eval_sensitivity.runs.files import parse_json
 from lm_eval_sensitivity.runs.shown import one_line, shown_path
+from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 
 KIND = "lm_eval_sensitivity results"
 """What the first field of the manifest says, so that no other JSON file is taken for one."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-_MOST_SENTENCES = 10_000
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!_-]{0,59}")
 _MOST_FACTS = 50
 _MOST_STOPS = 100
 
@@ -85,7 +89,7 @@ def _manifest(whole: Field) -> Manifest:
     _check_series(whole, systems, series)
     return Manifest(
         format_version=FORMAT_VERSION,
-        package_version=whole["package_version"].text(),
+        package_version=_matching(whole["package_version"], _VERSION, "a version, such as '1.0.0'"),
         ladder=_ladder(whole["ladder"]),
         embedder=_embedder(whole["embedder"]),
         decoding=_decoding(whole["decoding"]),
@@ -93,10 +97,10 @@ def _manifest(whole: Field) -> Manifest:
         reference=reference,
         systems=systems,
         series=series,
-        remarks=tuple(each.text(LONGEST_WORDS) for each in whole["remarks"].list_up_to(_MOST_SENTENCES)),
-        left_out=_left_out(whole["left_out"], _MOST_SENTENCES),
-        selections_left_out=_left_out(whole["selections_left_out"], MAX_SELECTIONS),
-        signature=whole["signature"].text(LONGEST_WORDS),
+        remarks=_remarks(whole["remarks"]),
+        left_out=_left_out(whole["left_out"]),
+        selections_left_out=_left_out(whole["selections_left_out"]),
+        signature=whole["signature"].text(LONGEST_SENTENCE),
         files=_files(whole["files"], len(systems)),
     )
 
@@ -107,21 +111,24 @@ def _system(field: Field, at: int) -> SystemRecord:
     facts = []
     for each in field["facts"].list_up_to(_MOST_FACTS):
         label, value = each.list_of(2)
-        facts.append((label.text(), value.text()))
+        facts.append((label.text(LONGEST_NAME), value.text(LONGEST_NAME)))
     return SystemRecord(
         index=at,
-        name=field["name"].text(),
+        name=field["name"].text(LONGEST_NAME),
         fingerprint=_matching(field["fingerprint"], _FINGERPRINT, "16 hexadecimal digits"),
         facts=tuple(facts),
-        series=None if field["series"].is_null else field["series"].text(),
+        series=None if field["series"].is_null else field["series"].text(LONGEST_NAME),
         is_reference=field["is_reference"].flag(),
     )
 
 
 def _check_order(field: Field, systems: tuple[SystemRecord, ...]) -> None:
     names = [each.name for each in systems]
-    if names != sorted(set(names)):
-        refuse(f"{field.place}: `systems`", "hold a name twice, or are not in the order of letters")
+    if names != sorted(set(names), key=alphabetical):
+        refuse(
+            f"{field.place}: `systems`",
+            "hold a name twice, or are not in alphabetical order, capitals among small letters",
+        )
     if len({each.fingerprint for each in systems}) != len(systems):
         refuse(f"{field.place}: `systems`", "hold a fingerprint twice")
 
@@ -130,7 +137,7 @@ def _series(field: Field, n_systems: int) -> SeriesRecord:
     systems = tuple(_index(each, n_systems) for each in field["systems"].list_up_to(n_systems))
     if len(systems) < 2 or len(set(systems)) != len(systems):
         field["systems"].refuse("two or more different systems")
-    return SeriesRecord(field["name"].text(), systems)
+    return SeriesRecord(field["name"].text(LONGEST_NAME), systems)
 
 
 def _check_series(whole: Field, systems: tuple[SystemRecord, ...], series: tuple[SeriesRecord, ...]) -> None:
@@ -182,17 +189,34 @@ def _statistics(field: Field) -> StatisticsRecord:
         field["seed"].refuse("a whole number from 0")
     return StatisticsRecord(
         alpha=field["alpha"].number(0, 1),
-        resamples=field["resamples"].integer(1),
-        draws=field["draws"].integer(1),
+        resamples=_number_of(field["resamples"]),
+        draws=_number_of(field["draws"]),
         seed=seed,
     )
 
 
-def _left_out(field: Field, most: int) -> tuple[LeftOutRecord, ...]:
-    return tuple(
-        LeftOutRecord(each["what"].text(LONGEST_WORDS), each["reason"].text(LONGEST_WORDS))
-        for each in field.list_up_to(most)
+def _number_of(field: Field) -> int:
+    """Of resamples or draws, within the bounds of the command line: a page computes with it."""
+    if not FEWEST_RESAMPLES <= field.integer() <= MOST_RESAMPLES:
+        field.refuse(f"a whole number from {FEWEST_RESAMPLES} to {MOST_RESAMPLES}")
+    return field.integer()
+
+
+def _remarks(field: Field) -> tuple[str, ...]:
+    found = tuple(each.text(LONGEST_SENTENCE) for each in field.list_up_to(MOST_SENTENCES))
+    if not fit_together([len(each) for each in found]):
+        field.refuse(SENTENCES)
+    return found
+
+
+def _left_out(field: Field) -> tuple[LeftOutRecord, ...]:
+    found = tuple(
+        LeftOutRecord(each["what"].text(LONGEST_SENTENCE), each["reason"].text(LONGEST_SENTENCE))
+        for each in field.list_up_to(MOST_SENTENCES)
     )
+    if not fit_together([len(each.what) + len(each.reason) for each in found]):
+        field.refuse(SENTENCES)
+    return found
 
 
 def _files(field: Field, n_systems: int) -> Mapping[str, FileRecord]:

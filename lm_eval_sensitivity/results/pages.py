@@ -69,8 +69,8 @@ def cluster_page(found: ClusterAnalysis, indices: Indices) -> ClusterPage:
     return ClusterPage(
         key=SelectionKey(selection.metric, selection.filter_name, selection.rung_set),
         title=selection.in_words(),
-        rows=tuple(_cluster_row(each, indices) for each in found.systems),
-        contrasts=tuple(_contrast_row(each, indices) for each in found.contrasts),
+        rows=tuple(sorted((_cluster_row(each, indices) for each in found.systems), key=_place)),
+        contrasts=tuple(sorted((_contrast_row(each, indices) for each in found.contrasts), key=_places)),
         cautions=found.cautions,
         words=ClusterWords(
             reasons=tuple(reasons_in_words(found.systems)),
@@ -79,6 +79,16 @@ def cluster_page(found: ClusterAnalysis, indices: Indices) -> ClusterPage:
             detectable=detectable_in_words(found) if tested else None,
         ),
     )
+
+
+def _place(row: ClusterRow) -> int:
+    """Rows stand in alphabetical order, as the systems of the manifest."""
+    return row.system
+
+
+def _places(row: ContrastRow) -> tuple[int, ...]:
+    """Which of the two is first stays as it is in the sentences about the contrast."""
+    return tuple(sorted((row.first, row.second)))
 
 
 def _cluster_row(each: SystemMean, indices: Indices) -> ClusterRow:
@@ -209,7 +219,11 @@ def _axes_contrast(contrast: AxisContrast, system: int | None, constants: Consta
 
 def heatmap_page(found: Heatmap, indices: Indices) -> HeatmapPage:
     """Edit by system."""
-    cells = (_heatmap_cell(each, indices) for each in found.cells)
+    edits = [edit for _, edit in found.edits]
+    cells = sorted(
+        (_heatmap_cell(each, indices) for each in found.cells),
+        key=lambda cell: (edits.index(cell.edit), cell.system),
+    )
     return HeatmapPage(
         metric=found.metric,
         filter_name=found.filter_name,
@@ -243,7 +257,7 @@ def window_rows(profiles: Sequence[Profile], table: pa.Table, indices: Indices) 
         table: from `load_pairs`.
         indices: of the systems.
     """
-    for profile in profiles:
+    for profile in sorted(profiles, key=lambda each: indices[each.system]):
         whole = profile.points[-1].selection
         dominated: tuple[int | None, ...] = ()
         if whole.filter_name == "raw":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,18 @@ def without_folders(text: str, folders: Iterable[Path]) -> str:
         >>> without_folders("/home/me/runs/a/results_1.json: broken", [Path("/home/me/runs/a")])
         'a/results_1.json: broken'
     """
+    for place, name in _forms(tuple(folders)):
+        text = text.replace(place, name)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _forms(folders: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
+    """How each folder may be written, and what stands for it. An export asks this for every one of its sentences."""
     forms = {path for folder in folders for path in (folder, folder.absolute(), folder.resolve())}
     # The longest first: one may stand inside another.
-    for path in sorted(forms, key=lambda each: (-len(str(each)), str(each))):
-        if len(path.parts) > 1:
-            text = text.replace(shown_path(path), shown_path(Path(path.name)))
-    return text
+    ordered = sorted(forms, key=lambda each: (-len(str(each)), str(each)))
+    return tuple((shown_path(path), shown_path(Path(path.name))) for path in ordered if len(path.parts) > 1)
 
 
 def without_folders_in(row: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lm_eval_sensitivity.results.records import (
     AxesPage,
     ClusterPage,
     HeatmapPage,
+    HubOrigin,
     LadderPair,
     Manifest,
     PairDetail,
@@ -36,7 +37,7 @@ Key = TypeVar("Key")
 Page = TypeVar("Page")
 
 
-def open_results(folder: Path) -> Results:
+def open_results(folder: Path, origin: HubOrigin | None = None) -> Results:
     """Open and check a results folder.
 
     The manifest and all small tables are read and compared with their checksums now; pairs and details of a
@@ -44,6 +45,7 @@ def open_results(folder: Path) -> Results:
 
     Args:
         folder: written by `lm-eval-sensitivity export`, by whoever.
+        origin: where it was fetched from, for a page to say so; None for a folder of this machine.
 
     Raises:
         InputError: missing, damaged, hostile or of another format; one sentence names file and field.
@@ -62,16 +64,32 @@ def open_results(folder: Path) -> Results:
         )
     try:
         manifest = read_manifest(folder)
-        return Results(folder, manifest, read_summaries(folder, manifest))
+        return Results(folder, manifest, read_summaries(folder, manifest), origin)
     except InputError as error:
         raise InputError(one_line(error)) from None
+
+
+def check_results(folder: Path) -> Results:
+    """Open a results folder and read every file, every row and every array of it now.
+
+    Raises:
+        InputError: as `open_results`.
+    """
+    results = open_results(folder)
+    for system in results.systems:
+        results.check(system.index)
+    return results
 
 
 class Results:
     """A results folder, checked; safe to read from several threads. See `open_results`."""
 
-    def __init__(self, folder: Path, manifest: Manifest, summaries: Summaries) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, summaries: Summaries, origin: HubOrigin | None = None
+    ) -> None:
         self.manifest = manifest
+        self.origin = origin
+        """The dataset and the commit that the folder was fetched from; None for a folder of this machine."""
         self.axes_missing = NO_REFERENCE if manifest.reference is None else None
         """Why there are no axes; None where there are."""
         self._folder = folder
@@ -82,7 +100,7 @@ class Results:
 
     @property
     def systems(self) -> tuple[SystemRecord, ...]:
-        """In the order of letters; `systems[i].index` is i."""
+        """In alphabetical order, capitals among small letters; `systems[i].index` is i."""
         return self.manifest.systems
 
     def selections(self) -> tuple[SelectionKey, ...]:
@@ -205,13 +223,13 @@ class Results:
             return self._details_of(system).read(pair_id)
 
     def check(self, system: int) -> None:
-        """Read what is otherwise read when it is first asked for.
+        """Read what is otherwise read when it is first asked for; one row group of details is in memory at a time.
 
         Raises:
             InputError: a damaged file.
         """
         with self._lock:
-            self._details_of(system)
+            self._details_of(system).check()
 
     def _details_of(self, system: int) -> Details:
         record = self._system(system)

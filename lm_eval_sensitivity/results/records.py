@@ -131,7 +131,7 @@ class Manifest:
     reference: int | None
     """Index of the system that drift is measured from; None where none was given."""
     systems: tuple[SystemRecord, ...]
-    """In the order of letters."""
+    """In alphabetical order, as `systems.alphabetical` has it."""
     series: tuple[SeriesRecord, ...]
     remarks: tuple[str, ...]
     """Sentences that a reader of the runs should know."""
@@ -143,6 +143,18 @@ class Manifest:
     """What the numbers were computed from, in one line."""
     files: Mapping[str, FileRecord] = field(repr=False)
     """By name; all files but the manifest."""
+
+
+@dataclass(frozen=True)
+class HubOrigin:
+    """Where a folder was fetched from."""
+
+    dataset: str
+    """`ORG/NAME` on the Hugging Face Hub."""
+    revision: str
+    """That was asked for: a commit, or a name such as a tag, which can be moved to another commit."""
+    commit: str
+    """That the name stood for when the files were fetched, 40 hexadecimal digits."""
 
 
 # ---- clusters
@@ -182,7 +194,7 @@ class ClusterRow:
 
 @dataclass(frozen=True)
 class ContrastRow:
-    """Two systems, on the pairs that are scored in both."""
+    """Two systems, on the pairs that are scored in both; either may be the first."""
 
     first: int
     second: int
@@ -229,7 +241,7 @@ class ClusterPage:
     title: str
     """The selection in words."""
     rows: tuple[ClusterRow, ...]
-    """In the order of letters; only systems with a pair in the selection."""
+    """In alphabetical order; only systems with a pair in the selection."""
     contrasts: tuple[ContrastRow, ...]
     cautions: tuple[str, ...]
     """Sentences that must not be missed."""
@@ -323,7 +335,7 @@ class AxesPage:
     reference: int
     title: str
     rows: tuple[AxesRow, ...]
-    """In the order of letters."""
+    """In alphabetical order."""
     contrasts: tuple[AxesContrastRow, ...]
     """The probe first, then by system."""
     cautions: tuple[str, ...]

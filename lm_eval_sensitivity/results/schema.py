@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -29,6 +30,9 @@ from lm_eval_sensitivity.runs.fields import LONGEST_TEXT
 from lm_eval_sensitivity.runs.rows import metric_range
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 
+_ROUNDING, _LARGEST = 1e-6, 2.0**31
+"""Metrics without an upper end count tokens or nats."""
+
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 COMPRESSION = "SNAPPY"
@@ -46,8 +50,21 @@ MAX_EXPANDED_BYTES = 512 * 2**20
 MAX_FOOTER_BYTES = 16 * 2**20
 MAX_COLUMN_CHUNK_BYTES = 16 * 2**20
 """Of one column of one row group, compressed."""
-LONGEST_WORDS = 1_000_000
-"""Characters of sentences about many systems."""
+MOST_CLUSTERS = 512
+"""Of one selection; an export leaves out a selection with more, and says so. Clusters that overlap are many more than
+systems where few prompts were asked: up to 60 were simulated with 32 systems, and up to 470 with 64."""
+LONGEST_NAME = 200
+"""Characters of the name of a system or a series, and of a fact."""
+LONGEST_ID = 300
+"""Characters of an id of a pair, a prompt or an edit: it stands in addresses, which hold no more."""
+LONGEST_SENTENCE = 4_000
+"""Characters of one sentence; an export cuts longer ones, and says so."""
+MOST_SENTENCES = 200
+"""Of one list; an export leaves out the rest, and says so."""
+LONGEST_SENTENCES = 100_000
+"""Characters of one list of sentences."""
+LONGEST_JSON = 1_000_000
+"""Characters of a list as JSON."""
 LONGEST_OUTPUT = 100_000
 """Characters of one output; the rest is cut, and counted."""
 MOST_STEPS = 8_192
@@ -67,7 +84,20 @@ LABELS = (
     "reference",
 )
 
-Form = Literal["plain", "texts", "int32 array", "float32 array"]
+Form = Literal["plain", "sentence", "texts", "names", "int32 array", "float32 array"]
+
+
+@cache
+def value_range(metric: str) -> tuple[float, float]:
+    """Smallest and largest value of a metric that is read, or of a mean of it: finite, and as far outside the range of
+    its card as rounding takes it.
+
+    Example:
+        >>> value_range("cosine_distance"), value_range("first_divergence")
+        ((-1e-06, 2.000001), (-1e-06, 2147483648.0))
+    """
+    low, high = metric_range(metric)
+    return low - _ROUNDING, min(high + _ROUNDING, _LARGEST)
 
 
 @dataclass(frozen=True)
@@ -84,7 +114,8 @@ class Column:
     longest: int = LONGEST_TEXT
     """Characters of a text, bytes of an array."""
     form: Form = "plain"
-    """`texts`: a JSON list of texts; `... array`: little-endian bytes."""
+    """`sentence`: may be cut; `texts`: a JSON list of sentences; `names`: one of names, which are never cut;
+    `... array`: little-endian bytes."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +141,19 @@ def _text(name: str, description: str, **rules: Any) -> Column:
 
 
 def _texts(name: str, description: str) -> Column:
-    return Column(name, pa.string(), f"{description} A JSON list.", longest=LONGEST_WORDS, form="texts")
+    return Column(name, pa.string(), f"{description} A JSON list.", longest=LONGEST_JSON, form="texts")
+
+
+def _names(name: str, description: str) -> Column:
+    return Column(name, pa.string(), f"{description} A JSON list.", longest=LONGEST_JSON, form="names")
+
+
+def _sentence(name: str, description: str, **rules: Any) -> Column:
+    return _text(name, description, longest=LONGEST_SENTENCE, form="sentence", **rules)
+
+
+def _id(name: str, description: str) -> Column:
+    return _text(name, description, longest=LONGEST_ID)
 
 
 def _number(name: str, description: str, low: float = -math.inf, high: float = math.inf) -> Column:
@@ -126,7 +169,7 @@ def _system(name: str = "system", *, optional: bool = False) -> Column:
 
 
 def _reason(name: str = "reason", description: str = "Why a number is missing.") -> Column:
-    return _text(name, description, optional=True, longest=LONGEST_WORDS)
+    return _sentence(name, description, optional=True)
 
 
 def _array(name: str, description: str, kind: Form) -> Column:
@@ -144,7 +187,7 @@ _METRIC = _text("metric", "Column of the pairs table, window included.", accepte
 _FILTER = _text("filter_name", "raw or answer.", accepted=FILTERS)
 _RUNG_SET = _text("rung_set", "Rungs that the numbers are over.", accepted=tuple(RUNG_SETS))
 _RUNG = _text("rung", "Rung of the ladder.", accepted=RUNGS)
-_EDIT = _text("edit", "Edit of the ladder.")
+_EDIT = _id("edit", "Edit of the ladder.")
 _LOST = (
     _count("n_erased", "Pairs whose edit never reached the model."),
     _count("n_unscored", "Pairs that were given and have no number."),
@@ -156,7 +199,7 @@ PAGES = TableSpec(
         _METRIC,
         _FILTER,
         _text("rung_set", "Of clusters.", accepted=tuple(RUNG_SETS), optional=True),
-        _text("title", "The selection in words.", longest=LONGEST_WORDS),
+        _sentence("title", "The selection in words."),
         _texts("cautions", "Sentences that must not be missed."),
         _texts("reasons", "Why cells of clusters are missing."),
         _texts("clusters", "Sentences about clusters."),
@@ -183,7 +226,7 @@ CLUSTERS = TableSpec(
         _number("noise_floor", "Mean of the identical rung."),
         _count("noise_prompts", "Prompts of the noise floor."),
         _reason("noise_reason", "Why there is no noise floor."),
-        _texts("letters", "Clusters of the system."),
+        _names("letters", "Clusters of the system."),
         _text("alive", "Whether meaning moves it more.", accepted=LIFE, optional=True),
     ),
     max_rows=MAX_SELECTIONS * MAX_SYSTEMS,
@@ -226,7 +269,7 @@ AXES = TableSpec(
         Column("is_reference", pa.bool_(), "Whether drift is measured from it."),
         _text("verdict", "Label.", accepted=LABELS),
         _reason("verdict_words", "The verdict in sentences."),
-        _texts("possible", "Labels that the data allow."),
+        _names("possible", "Labels that the data allow."),
         *_axis("p", "Distance under meaning-preserving edits."),
         _reason("p_reason"),
         *_axis("c", "Distance under the positive control."),
@@ -256,7 +299,7 @@ AXES_CONTRASTS = TableSpec(
         *_bounds(what="this contrast, one-sided"),
         _count("n", "Prompts."),
         _text("sign", "Of the contrast.", accepted=SIGNS),
-        _text("words", "What the sign says."),
+        _sentence("words", "What the sign says."),
         _reason(),
     ),
     max_rows=MAX_SELECTIONS * MAX_SYSTEMS * 8,
@@ -295,8 +338,8 @@ WINDOWS = TableSpec(
 )
 LADDER = TableSpec(
     (
-        _text("pair_id", "Base prompt and edit."),
-        _text("prompt_id", "Base prompt."),
+        _id("pair_id", "Base prompt and edit."),
+        _id("prompt_id", "Base prompt."),
         _RUNG,
         _EDIT,
         _text("category", "Of the base prompt.", accepted=(*CATEGORIES, UNCATEGORIZED)),
@@ -304,7 +347,7 @@ LADDER = TableSpec(
         _text("reason", "Why an authored variant is on its rung.", longest=MAX_CELL_CHARACTERS),
         _text("base", "Prompt.", longest=MAX_CELL_CHARACTERS),
         _text("variant", "Edited prompt.", longest=MAX_CELL_CHARACTERS),
-        _text("replacements", "JSON list of [start, end, replacement], on the base.", longest=LONGEST_WORDS),
+        _text("replacements", "JSON list of [start, end, replacement], on the base.", longest=LONGEST_JSON),
     ),
     max_rows=MAX_PAIRS,
 )
@@ -322,21 +365,24 @@ _ALWAYS = (
     *("prompt_id", "pair_id", "row_hash", "meaning_preserving", "filter", "audit_status"),
 )
 """Columns of the pairs table without a missing cell."""
+_LONGEST: dict[str, int] = {"name": LONGEST_NAME} | dict.fromkeys(
+    ("pair_id", "prompt_id", "edit"), LONGEST_ID
+)
 
 
 def _pairs_column(field: pa.Field) -> Column:
-    low, high = metric_range(field.name) if field.name in METRICS else (-math.inf, math.inf)
+    low, high = value_range(field.name) if field.name in METRICS else (-math.inf, math.inf)
     description = (field.metadata or {}).get(b"description", b"").decode()
     accepted = tuple(_ENUMS[field.name]) if field.name in _ENUMS else None
-    # As far outside as rounding of a distance takes it.
     return Column(
         field.name,
         field.type,
         description,
         optional=field.name not in _ALWAYS,
-        low=low - 1e-6,
-        high=high + 1e-6,
+        low=low,
+        high=high,
         accepted=accepted,
+        longest=_LONGEST.get(field.name, LONGEST_TEXT),
     )
 
 
@@ -367,7 +413,7 @@ def _path(filter_name: str) -> tuple[Column, ...]:
 
 DETAILS = TableSpec(
     (
-        _text("pair_id", "Sorted."),
+        _id("pair_id", "Sorted."),
         *(column for side in SIDES for column in _side(side)),
         *(column for filter_name in FILTERS for column in _path(filter_name)),
     ),

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lm_eval_sensitivity.results.agreement import check_clusters, check_rows
 from lm_eval_sensitivity.results.files import check_digest, open_file, refuse
 from lm_eval_sensitivity.results.records import (
     AxesContrastRow,
@@ -91,7 +92,9 @@ def _read(folder: Path, name: str, manifest: Manifest) -> list[Row]:
         content = stream.read(expected.bytes)
     # From memory: what was checked is what is read.
     file = open_parquet(BytesIO(content), spec, expected.rows, place)
-    return rows_of(read_table(file, spec, place), spec, place)
+    rows = rows_of(read_table(file, spec, place), spec, place)
+    check_rows(name, rows, place)
+    return rows
 
 
 def _check_systems(tables: _Tables, n_systems: int) -> None:
@@ -154,7 +157,8 @@ def _clusters(tables: _Tables) -> dict[SelectionKey, ClusterPage]:
             refuse(
                 f"{tables.place('clusters.parquet')}: `system`", "is not in order, twice there, or missing"
             )
-        pairs = [(row["first"], row["second"]) for row in contrasts.get(at, [])]
+        check_clusters(rows[at], tables.place("clusters.parquet"))
+        pairs = [tuple(sorted((row["first"], row["second"]))) for row in contrasts.get(at, [])]
         expected = {(a, b) for a in systems for b in systems if a < b}
         _each_once(tables, "contrasts.parquet", "second", pairs, expected)
         words = ClusterWords(page["reasons"], page["clusters"], page["family"], page["detectable"])

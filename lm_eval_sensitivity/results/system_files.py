@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -109,6 +110,16 @@ class Details:
         if set(self._pair_ids) != pair_ids:
             refuse(f"{self._place}: `pair_id`", f"has other pairs than `{pairs_name(system.index)}`")
 
+    def check(self) -> None:
+        """Read every pair, one row group after the other.
+
+        Raises:
+            InputError: a damaged pair, or a file that is not the checked one any more.
+        """
+        for group in range(-(-len(self._pair_ids) // DETAIL_ROWS)):
+            for row, cells in enumerate(self._row_group(group)):
+                _detail(cells, f"{self._place}, row {group * DETAIL_ROWS + row + 1}")
+
     def read(self, pair_id: str) -> PairDetail:
         """One pair; only its row group is read.
 
@@ -119,12 +130,15 @@ class Details:
         if at == len(self._pair_ids) or self._pair_ids[at] != pair_id:
             raise InputError(f"This system has no pair {shown(pair_id)}. Choose one of its pairs.")
         group, row = divmod(at, DETAIL_ROWS)
+        return _detail(self._row_group(group)[row], f"{self._place}, row {at + 1}")
+
+    def _row_group(self, group: int) -> list[dict[str, Any]]:
         with open_file(self._folder, self._name, DETAILS.max_bytes) as stream:
             if _identity(stream) != self._identity:
                 refuse(self._place, "has changed since it was checked")
             file = reopen_parquet(stream, DETAILS, self._metadata, self._place)
             table = read_table(file, DETAILS, self._place, row_groups=[group])
-        return _detail(rows_of(table, DETAILS, self._place)[row], f"{self._place}, row {at + 1}")
+        return rows_of(table, DETAILS, self._place)
 
 
 def _identity(stream: BinaryIO) -> tuple[int, ...]:
@@ -152,7 +166,7 @@ def _detail(row: dict[str, Any], place: str) -> PairDetail:
 def _side(row: dict[str, Any], side: str, place: str) -> SideDetail:
     text, start, end = (row[f"{side}_{name}"] for name in ("text", "answer_start", "answer_end"))
     ends = _integers(row[f"{side}_token_ends"])
-    if ends is not None and (list(ends) != sorted(ends) or not all(0 <= each <= len(text) for each in ends)):
+    if ends and (list(ends) != sorted(ends) or not 0 <= ends[0] <= ends[-1] <= len(text)):
         refuse(f"{place}: `{side}_token_ends`", f"are not numbers from 0 to {len(text)} that never fall")
     if (start is None) != (end is None) or (start is not None and start > end):
         refuse(f"{place}: `{side}_answer_end`", "is no end of an answer that begins at `answer_start`")
@@ -180,4 +194,4 @@ def _margins(packed: bytes | None, place: str) -> tuple[float | None, ...] | Non
     values = np.frombuffer(packed, "<f4")
     if np.isnan(values).any() or (values < 0).any():
         refuse(place, "holds a number below 0, or none")
-    return tuple(None if np.isinf(value) else float(value) for value in values)
+    return tuple(None if math.isinf(value) else value for value in values.tolist())

@@ -7,13 +7,23 @@ from typing import Any
 
 from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.results.records import SeriesRecord, SystemRecord
+from lm_eval_sensitivity.results.schema import LONGEST_NAME
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.names import model_name, precision
 
-_LONGEST_VALUE = 200
 _BITS = {"float64": 64, "float32": 32, "bfloat16": 16, "float16": 16}
 _OF_A_LEVEL = ("dtype", "quantization", "weights", "config", "autocast")
 """Parts of an identity in which quantisations of one model differ: the weights are summed up in memory."""
+
+
+def alphabetical(name: str) -> tuple[str, str]:
+    """Sort key of names: the order that a reader expects, in which capitals stand among small letters.
+
+    Example:
+        >>> sorted(["Qwen", "gemma", "Llama"], key=alphabetical)
+        ['gemma', 'Llama', 'Qwen']
+    """
+    return name.casefold(), name
 
 
 def system_records(
@@ -22,7 +32,7 @@ def system_records(
     """The systems as records.
 
     Args:
-        systems: in the order of letters.
+        systems: in alphabetical order.
         reference: one of them.
         series: of them, by index.
     """
@@ -59,7 +69,7 @@ def _facts(system: System) -> Iterator[tuple[str, str]]:
     )
     for label, value in (*found, *(("Run in part", phrase) for phrase in system.partial)):
         if isinstance(value, str) and value.strip():
-            yield label, inert(value)[:_LONGEST_VALUE]
+            yield label, inert(value)[:LONGEST_NAME]
 
 
 def without_path(name: object) -> str | None:
@@ -82,7 +92,7 @@ def found_series(systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
     model. Such series are named by the user.
 
     Args:
-        systems: in the order of letters.
+        systems: in alphabetical order.
     """
     groups: dict[str, list[tuple[int, int]]] = {}
     for index, system in enumerate(systems):

@@ -17,12 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.results.files import refuse
+from lm_eval_sensitivity.results.lengths import SENTENCES, check_sentences, cut_sentence, cut_sentences
 from lm_eval_sensitivity.results.schema import (
     COMPRESSION,
     DETAIL_ROWS,
     MAX_COLUMN_CHUNK_BYTES,
     MAX_EXPANDED_BYTES,
     MAX_FOOTER_BYTES,
+    MOST_CLUSTERS,
     Column,
     TableSpec,
 )
@@ -39,7 +41,7 @@ _ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
 def make_table(spec: TableSpec, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as a table; tuples of texts become JSON lists.
+    """Rows as a table; tuples of texts become JSON lists, and sentences are cut to what is accepted.
 
     Args:
         spec: of the table.
@@ -50,7 +52,11 @@ def make_table(spec: TableSpec, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     for column in spec.columns:
         values = [row[column.name] for row in given]
         if column.form == "texts":
-            values = [json.dumps(list(value)) for value in values]
+            values = [json.dumps(cut_sentences(value)) for value in values]
+        elif column.form == "names":
+            values = [json.dumps(value) for value in values]
+        elif column.form == "sentence":
+            values = [None if value is None else cut_sentence(value) for value in values]
         columns.append(pa.array(values, column.kind))
     return pa.table(columns, schema=spec.schema)
 
@@ -314,9 +320,9 @@ def rows_of(table: pa.Table, spec: TableSpec, place: str) -> list[dict[str, Any]
     """
     columns = {
         each.name: [
-            _texts(value, f"{place}: `{each.name}`, row {row}") for row, value in enumerate(values, 1)
+            _texts(value, each, f"{place}: `{each.name}`, row {row}") for row, value in enumerate(values, 1)
         ]
-        if each.form == "texts"
+        if each.form in ("texts", "names")
         else values
         for each in spec.columns
         for values in [table[each.name].to_pylist()]
@@ -324,13 +330,17 @@ def rows_of(table: pa.Table, spec: TableSpec, place: str) -> list[dict[str, Any]
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
-def _texts(value: str, place: str) -> tuple[str, ...]:
+def _texts(value: str, column: Column, place: str) -> tuple[str, ...]:
     try:
         found = json.loads(value)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(map(is_text, found)):
         refuse(place, f"is {shown(value)}; accepted is a JSON list of texts")
+    if column.form == "names" and len(found) > MOST_CLUSTERS:
+        refuse(place, f"is {shown(value)}; accepted are at most {MOST_CLUSTERS} names")
+    if column.form == "texts" and not check_sentences(found):
+        refuse(place, f"is {shown(value)}; accepted are {SENTENCES}")
     return tuple(found)
 
 

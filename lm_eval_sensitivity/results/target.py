@@ -47,10 +47,19 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
 
 
 def _foreign(folder: Path) -> list[str]:
-    """Everything in a folder that an export does not write."""
-    known = {MANIFEST, *SUMMARIES, *FOLDERS}
+    """Everything in a folder that an export does not write, by path inside it."""
     found = (each.relative_to(folder).as_posix() for each in sorted(folder.rglob("*")))
-    return [each for each in found if each not in known and not _NAMES.fullmatch(each)]
+    return [each for each in found if each not in FOLDERS and not is_file_of_results(each)]
+
+
+def is_file_of_results(name: str) -> bool:
+    """Whether an export may write a file of this name.
+
+    Example:
+        >>> is_file_of_results("pairs/003.parquet"), is_file_of_results("README.md")
+        (True, False)
+    """
+    return name == MANIFEST or name in SUMMARIES or _NAMES.fullmatch(name) is not None
 
 
 def move_results(unfinished: Path, target: Path) -> None:
@@ -62,8 +71,7 @@ def move_results(unfinished: Path, target: Path) -> None:
     if not old.exists():
         return
     for path in sorted(old.rglob("*"), reverse=True):
-        name = path.relative_to(old).as_posix()
-        if name in {MANIFEST, *SUMMARIES} or _NAMES.fullmatch(name):
+        if is_file_of_results(path.relative_to(old).as_posix()):
             path.unlink()
     for path in (*(old / name for name in FOLDERS), old):
         if path.is_dir() and not any(path.iterdir()):

@@ -20,9 +20,10 @@ from lm_eval_sensitivity.analysis import signature
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.findings import Findings, compute
+from lm_eval_sensitivity.results.lengths import check_names, cut_records, cut_sentence, cut_sentences
 from lm_eval_sensitivity.results.manifest import manifest_json
 from lm_eval_sensitivity.results.private import places_of, without_folders, without_folders_in
-from lm_eval_sensitivity.results.read import open_results
+from lm_eval_sensitivity.results.read import check_results
 from lm_eval_sensitivity.results.records import (
     DecodingRecord,
     EmbedderRecord,
@@ -43,7 +44,7 @@ from lm_eval_sensitivity.results.schema import (
     details_name,
     pairs_name,
 )
-from lm_eval_sensitivity.results.systems import found_series, system_records, without_path
+from lm_eval_sensitivity.results.systems import alphabetical, found_series, system_records, without_path
 from lm_eval_sensitivity.results.tables import make_table, write_parquet
 from lm_eval_sensitivity.results.target import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.runs import Pairs, System
@@ -90,6 +91,7 @@ def export_results(request: Request, folder: Path, *, overwrite: bool = False) -
         raise InputError(
             f"{len(request.pairs.systems)} systems are too many for one results folder; at most {MAX_SYSTEMS} fit."
         )
+    check_names(request.pairs.table, request.series or ())
     target = folder.absolute()
     unfinished = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
     try:
@@ -110,9 +112,7 @@ def export_results(request: Request, folder: Path, *, overwrite: bool = False) -
 def _read_again(folder: Path) -> None:
     """What is written must be accepted by whoever opens it."""
     try:
-        written = open_results(folder)
-        for system in written.systems:
-            written.check(system.index)
+        check_results(folder)
     except InputError as error:
         raise InputError(f"these runs do not fit the limits of a results folder: {one_line(error)}") from None
 
@@ -121,7 +121,7 @@ def _read_again(folder: Path) -> None:
 
 
 def _write(request: Request, folder: Path) -> Manifest:
-    systems = sorted(request.pairs.systems, key=lambda system: system.name)
+    systems = sorted(request.pairs.systems, key=lambda system: alphabetical(system.name))
     indices = {system.name: index for index, system in enumerate(systems)}
     findings = compute(request.pairs, indices, request.reference, request.statistics, request.embedder)
     for name in FOLDERS:
@@ -260,13 +260,15 @@ def _manifest(
         reference=None if request.reference is None else indices[request.reference.name],
         systems=system_records(systems, request.reference, series),
         series=series,
-        remarks=tuple(sorted(clean(each) for each in pairs.remarks)),
-        left_out=tuple(
-            LeftOutRecord(*each)
-            for each in sorted((clean(each.what), clean(each.reason)) for each in pairs.left_out)
+        remarks=cut_sentences(sorted(clean(each) for each in pairs.remarks)),
+        left_out=cut_records(
+            [
+                LeftOutRecord(*each)
+                for each in sorted((clean(each.what), clean(each.reason)) for each in pairs.left_out)
+            ]
         ),
-        selections_left_out=findings.left_out,
-        signature=clean(signed.in_words()),
+        selections_left_out=cut_records(findings.left_out),
+        signature=cut_sentence(clean(signed.in_words())),
         files=files,
     )
 

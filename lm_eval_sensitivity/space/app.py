@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.results.records import HubOrigin
 from lm_eval_sensitivity.space.downloads import make_download
 from lm_eval_sensitivity.space.hub import fetch_chosen
 from lm_eval_sensitivity.space.page import render, render_message
@@ -25,6 +28,8 @@ except ImportError:
     raise InputError(
         'gradio is not installed, which serves the page. Run `pip install "lm-eval-sensitivity[space]"`.'
     ) from None
+
+_LOG = logging.getLogger(__name__)
 
 TITLE = "Prompt sensitivity"
 SCRIPTS = ("learn.js", "branching.js", "space.js")
@@ -45,7 +50,10 @@ def build(results: Results | str) -> gr.Blocks:
     def show_page(query_string: str) -> str:
         if isinstance(results, str):
             return render_message(results)
-        return render(results, parse(query_string if isinstance(query_string, str) else ""))
+        try:
+            return render(results, parse(query_string if isinstance(query_string, str) else ""))
+        except Exception as error:  # noqa: BLE001 - told and logged: one page must not take the others with it
+            return render_message(_failed(error))
 
     def download_table(name: str) -> dict[str, str] | None:
         if isinstance(results, str):
@@ -68,6 +76,13 @@ def build(results: Results | str) -> gr.Blocks:
             elem_id="page",
         )
     return app.queue(default_concurrency_limit=THREADS)  # type: ignore[no-any-return]
+
+
+def warm(results: Results) -> None:
+    """Make the first list and the first pair before anybody asks: templates, ladder and tables are then there."""
+    pairs = results.ladder_pairs()
+    for address in ("view=pairs", *(f"view=pairs&system=0&pair={quote(each.pair_id)}" for each in pairs[:1])):
+        render(results, parse(address))
 
 
 def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
@@ -93,12 +108,25 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     return started
 
 
-def open_or_explain(folder: Path) -> Results | str:
-    """Opened results, or what is wrong with them, for the page."""
+def open_or_explain(folder: Path, origin: HubOrigin | None = None) -> Results | str:
+    """Opened results with everything in place to show them, or what is wrong with them, for the page."""
     try:
-        return open_results(folder)
+        results = open_results(folder, origin)
+        warm(results)
     except InputError as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - told and logged: a server that does not start explains nothing
+        return _failed(error)
+    return results
+
+
+def _failed(error: Exception) -> str:
+    """What the page says of a mistake of our own, which the server's log has in full."""
+    _LOG.error("A page cannot be made.", exc_info=error)
+    return (
+        f"This page cannot be made: {type(error).__name__}. That is a mistake of this software, not of the address. "
+        "The log of the server has the details; please report them."
+    )
 
 
 def serve(folder: Path, host: str = "127.0.0.1", port: int | None = None, *, browser: bool = False) -> None:
@@ -127,7 +155,8 @@ def serve_hub() -> None:
     """Serve the results that the environment names, as a Space does; what is wrong with them is said on the page."""
     results: Results | str
     try:
-        results = open_or_explain(fetch_chosen())
+        fetched = fetch_chosen()
+        results = open_or_explain(fetched.folder, fetched.origin)
     except InputError as error:
         results = str(error)
     launch(build(results))

@@ -19,12 +19,15 @@ def bibtex(version: str, signature: str) -> str:
         >>> print(bibtex("1.0", "ladder 1 mini").splitlines()[0])
         @misc{lm_eval_sensitivity,
     """
-    # Braces and backslashes would end the entry or run as TeX.
-    safe = "".join(character for character in inert(signature) if character not in "{}\\\n%$#&~^")
     return (
         "@misc{lm_eval_sensitivity,\n"
         f"  title  = {{{TITLE}}},\n"
         f"  author = {{{{{AUTHORS}}}}},\n"
-        f"  note   = {{Version {version}; {safe}}}\n"
+        f"  note   = {{Version {_plain(version)}; {_plain(signature)}}}\n"
         "}"
     )
+
+
+def _plain(text: str) -> str:
+    """A text without braces and backslashes, which would end the entry or run as TeX."""
+    return "".join(character for character in inert(text) if character not in "{}\\\n%$#&~^")

@@ -13,6 +13,17 @@ import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.report.document import csv_cell
 from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.results.schema import (
+    AXES,
+    AXES_CONTRASTS,
+    CLUSTERS,
+    CONTRASTS,
+    HEATMAP,
+    MAX_SYSTEMS,
+    WINDOWS,
+    Column,
+    TableSpec,
+)
 
 Row = Mapping[str, Any]
 
@@ -38,9 +49,8 @@ def make_download(results: Results, name: str) -> Download | None:
     if name not in file_names():
         return None
     table, _, ending = name.partition(".")
-    rows = list(TABLES[table](results))
-    content = _csv(rows) if ending == "csv" else _parquet(rows)
-    return Download(name, MEDIA_TYPES[ending], content)
+    write = _csv if ending == "csv" else _parquet
+    return Download(name, MEDIA_TYPES[ending], write(TABLES[table], results))
 
 
 def file_names() -> tuple[str, ...]:
@@ -92,8 +102,8 @@ def _axes_contrasts(results: Results) -> Iterable[Row]:
         for row in page.contrasts if page else ():
             # The contrasts of the probe are the reference's; "name" is the contrast's own.
             system = row.system if row.system is not None or page is None else page.reference
-            of = {"system_name": results.systems[system].name} if system is not None else {}
-            yield {"metric": metric, "filter_name": filter_name, **of, **asdict(row)}
+            name = None if system is None else results.systems[system].name
+            yield {"metric": metric, "filter_name": filter_name, "system_name": name, **asdict(row)}
 
 
 def _heatmap(results: Results) -> Iterable[Row]:
@@ -109,34 +119,76 @@ def _windows(results: Results) -> Iterable[Row]:
             yield {"rung_set": rung_set, "name": results.systems[row.system].name, **asdict(row)}
 
 
-TABLES: dict[str, Callable[[Results], Iterable[Row]]] = {
-    "systems": _systems,
-    "clusters": _clusters,
-    "contrasts": _contrasts,
-    "axes": _axes,
-    "axes_contrasts": _axes_contrasts,
-    "heatmap": _heatmap,
-    "windows": _windows,
+def _schema(spec: TableSpec, n_keys: int, *names: Column) -> pa.Schema:
+    """Columns of a table of the results folder; names of systems stand behind the first ones, which say what it is
+    of."""
+    columns = (*spec.columns[:n_keys], *names, *spec.columns[n_keys:])
+    return pa.schema(
+        pa.field(
+            each.name,
+            pa.list_(pa.string()) if each.form in ("texts", "names") else each.kind,
+            metadata={"description": each.description},
+        )
+        for each in columns
+    )
+
+
+def _name(name: str = "name", description: str = "Name of the system.") -> Column:
+    return Column(name, pa.string(), description)
+
+
+@dataclass(frozen=True)
+class DownloadTable:
+    """What one table is made of."""
+
+    rows: Callable[[Results], Iterable[Row]]
+    schema: pa.Schema
+    """Columns, which are there without rows, too."""
+
+
+_SYSTEMS = TableSpec(
+    (
+        Column("system", pa.int32(), "Index of the system."),
+        _name(),
+        Column("fingerprint", pa.string(), "Equal fingerprints, equal systems."),
+        Column("series", pa.string(), "That it is a level of; may be empty."),
+        Column("is_reference", pa.bool_(), "Whether drift is measured from it."),
+        Column("facts", pa.string(), "What is known of it."),
+    ),
+    max_rows=MAX_SYSTEMS,
+)
+_BOTH = (_name("first_name", "Name of the first."), _name("second_name", "Name of the second."))
+
+TABLES = {
+    "systems": DownloadTable(_systems, _schema(_SYSTEMS, 0)),
+    "clusters": DownloadTable(_clusters, _schema(CLUSTERS, 3, _name())),
+    "contrasts": DownloadTable(_contrasts, _schema(CONTRASTS, 3, *_BOTH)),
+    "axes": DownloadTable(_axes, _schema(AXES, 2, _name())),
+    "axes_contrasts": DownloadTable(_axes_contrasts, _schema(AXES_CONTRASTS, 2, _name("system_name"))),
+    "heatmap": DownloadTable(_heatmap, _schema(HEATMAP, 2, _name())),
+    "windows": DownloadTable(_windows, _schema(WINDOWS, 1, _name())),
 }
-"""What each table is made of."""
+"""Every table, by its name."""
 
 
-def _csv(rows: list[Row]) -> bytes:
+def _csv(table: DownloadTable, results: Results) -> bytes:
     """With a byte order mark, without which spreadsheets read UTF-8 as something else."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    if rows:
-        writer.writerow([csv_cell(name) for name in rows[0]])
-    for row in rows:
-        texts = (" ".join(cell) if isinstance(cell, tuple) else cell for cell in row.values())
+    writer.writerow(table.schema.names)
+    for row in table.rows(results):
+        cells = (row[name] for name in table.schema.names)
+        texts = (" ".join(cell) if isinstance(cell, tuple) else cell for cell in cells)
         writer.writerow([csv_cell(cell) for cell in texts])
     return stream.getvalue().encode("utf-8-sig", errors="backslashreplace")
 
 
-def _parquet(rows: list[Row]) -> bytes:
+def _parquet(table: DownloadTable, results: Results) -> bytes:
+    """With the types of the results folder: a column without a number is one of numbers, too."""
     stream = io.BytesIO()
-    cells = [
-        {name: list(cell) if isinstance(cell, tuple) else cell for name, cell in row.items()} for row in rows
-    ]
-    pq.write_table(pa.Table.from_pylist(cells), stream)
+    columns: dict[str, list[Any]] = {name: [] for name in table.schema.names}
+    for row in table.rows(results):
+        for name, cells in columns.items():
+            cells.append(row[name])
+    pq.write_table(pa.table(columns, schema=table.schema), stream)
     return stream.getvalue()

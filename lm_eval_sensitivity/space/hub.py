@@ -1,16 +1,24 @@
-"""Results on the Hugging Face Hub: a dataset at a pinned revision, fetched by the fixed names of its files only."""
+"""Results on the Hugging Face Hub: a dataset at one commit, fetched by the fixed names of its files only.
+
+A tag can be moved, and a branch can be called like a version. So a revision is looked up once, exactly the commit that
+it then stands for is fetched, and both are kept for the page to show.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.inert import brief, quoted
+from lm_eval_sensitivity.results.records import HubOrigin
 from lm_eval_sensitivity.results.schema import MANIFEST, SUMMARIES
 
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
@@ -18,7 +26,10 @@ DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 
 ALLOWED = (MANIFEST, *SUMMARIES, "pairs/[0-9][0-9][0-9].parquet", "details/[0-9][0-9][0-9].parquet")
 """Nothing else comes down: a repository can hold scripts, and large files of other purposes."""
-_PINNED = re.compile(r"[0-9a-f]{40}|v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][\w.-]{1,40})?", re.ASCII)
+MAX_FETCHED_BYTES = 4 * 2**30
+"""Of all files together: a Space has so much room, and a page needs far less."""
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][\w.-]{1,40})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
@@ -29,7 +40,37 @@ class HubResults:
     dataset: str
     """`ORG/NAME`."""
     revision: str
-    """A commit, or a tag that names a version: what stands there does not change."""
+    """A commit, or a name that begins with a version, as a tag has it; `fetch` looks up its commit."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Results on this machine."""
+
+    folder: Path
+    """Deleted when Python exits."""
+    origin: HubOrigin
+    """Which commit of which dataset it is, for `open_results`."""
+
+
+def is_dataset_id(name: str) -> bool:
+    """Whether a page accepts the id of a dataset.
+
+    Example:
+        >>> is_dataset_id("org/results"), is_dataset_id("results")
+        (True, False)
+    """
+    return _ID.fullmatch(name) is not None
+
+
+def is_version_tag(tag: str) -> bool:
+    """Whether a page accepts a tag: it begins with a version, so that nobody takes it for a branch.
+
+    Example:
+        >>> is_version_tag("v1.0.0"), is_version_tag("2-rc1"), is_version_tag("main")
+        (True, True, False)
+    """
+    return _VERSION.fullmatch(tag) is not None
 
 
 def chosen_results(environment: Mapping[str, str]) -> HubResults:
@@ -43,49 +84,87 @@ def chosen_results(environment: Mapping[str, str]) -> HubResults:
         HubResults(dataset='org/results', revision='v1.0.0')
     """
     dataset, revision = environment.get(DATASET, ""), environment.get(REVISION, "")
-    if not _ID.fullmatch(dataset):
+    if not is_dataset_id(dataset):
         raise InputError(
             f"`{DATASET}` is {quoted(dataset)}; accepted is the id of a dataset, 'ORG/NAME'. Set the variable in the "
             "settings of the Space."
         )
-    if not _PINNED.fullmatch(revision):
+    if not (_COMMIT.fullmatch(revision) or is_version_tag(revision)):
         raise InputError(
             f"`{REVISION}` is {quoted(revision)}; accepted are a commit of 40 hexadecimal digits and a tag that begins "
-            "with a version, such as 'v1.0.0'. A branch is not accepted: its content changes while the page stands. "
-            "Set the variable in the settings of the Space."
+            "with a version, such as 'v1.0.0'. A branch such as 'main' is not accepted: its content changes from one "
+            "start of the page to the next. Set the variable in the settings of the Space."
         )
     return HubResults(dataset, revision)
 
 
-def fetch(chosen: HubResults) -> Path:
-    """A local folder with the files of the results; nothing else comes down.
+def fetch(chosen: HubResults) -> Fetched:
+    """The files of the results in a local folder; nothing else comes down.
 
     Raises:
-        InputError: huggingface_hub is not installed, or the files cannot be fetched.
+        InputError: huggingface_hub is not installed, the files are too large, or they cannot be fetched.
     """
     try:
-        import huggingface_hub  # not at the top: a local folder needs no network library
+        import huggingface_hub  # noqa: F401 - not at the top: a local folder needs no network library
     except ImportError:
         raise InputError(
             "huggingface_hub is not installed, which fetches results. Run `pip install huggingface_hub`."
         ) from None
+    # The Hub's cache is made of symbolic links, which a results folder must not hold.
+    folder = tempfile.mkdtemp(prefix="lm-eval-sensitivity-results-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        folder = huggingface_hub.snapshot_download(
-            chosen.dataset,
-            repo_type="dataset",
-            revision=chosen.revision,
-            allow_patterns=list(ALLOWED),
-            # The Hub's cache is made of symbolic links, which a results folder must not hold.
-            local_dir=tempfile.mkdtemp(prefix="lm-eval-sensitivity-results-"),
-        )
+        commit = _download(chosen, folder)
+    except InputError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
+        shutil.rmtree(folder, ignore_errors=True)
         raise InputError(
             f"The results {quoted(chosen.dataset)} at {quoted(chosen.revision)} cannot be fetched: "
             f"{brief(str(error)) or type(error).__name__}. Check `{DATASET}`, `{REVISION}` and the network."
         ) from None
-    return Path(folder)
+    return Fetched(Path(folder), HubOrigin(chosen.dataset, chosen.revision, commit))
 
 
-def fetch_chosen() -> Path:
-    """The folder of the results that the environment names."""
+def _download(chosen: HubResults, folder: str) -> str:
+    """Fill a folder, and return the commit that its files are of."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    where: dict[str, Any] = {"repo_id": chosen.dataset, "repo_type": "dataset"}
+    info = HfApi().repo_info(**where, revision=chosen.revision, files_metadata=True)
+    commit = _commit_of(info)
+    _check_size(info, chosen)
+    snapshot_download(**where, revision=commit, allow_patterns=list(ALLOWED), local_dir=folder)
+    return commit
+
+
+def _commit_of(info: Any) -> str:
+    """The commit that the Hub says the revision stands for."""
+    if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
+        raise ValueError(f"the Hub names no commit, but {quoted(str(info.sha))}")
+    return info.sha
+
+
+def _check_size(info: Any, chosen: HubResults) -> None:
+    """Add up what would be fetched, before it is."""
+    from huggingface_hub.utils import filter_repo_objects
+
+    files = list(
+        filter_repo_objects(
+            info.siblings or (), allow_patterns=list(ALLOWED), key=lambda each: each.rfilename
+        )
+    )
+    if any(each.size is None for each in files):
+        raise ValueError("the Hub does not say how large the files are")
+    size = sum(each.size for each in files)
+    if size > MAX_FETCHED_BYTES:
+        raise InputError(
+            f"The results {quoted(chosen.dataset)} at {quoted(chosen.revision)} have {size} bytes; at most "
+            f"{MAX_FETCHED_BYTES} are fetched. Export fewer systems into one folder, and publish that."
+        )
+
+
+def fetch_chosen() -> Fetched:
+    """The results that the environment names."""
     return fetch(chosen_results(os.environ))

@@ -96,7 +96,7 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
             neighbours[first].add(second)
             neighbours[second].add(first)
     members = sorted(tuple(sorted(clique)) for clique in maximal_cliques(neighbours))
-    clusters = tuple(Cluster(*named) for named in zip(_letters(), members, strict=False))
+    clusters = tuple(Cluster(*named) for named in zip(cluster_letters(), members, strict=False))
     return Clusters(
         clusters=clusters,
         letters={name: tuple(c.letter for c in clusters if name in c.members) for name in names},
@@ -159,7 +159,7 @@ def _ordered(tests: MaxT, neighbours: dict[str, set[str]]) -> tuple[tuple[str, s
     return tuple(sorted(ordered))
 
 
-def _letters() -> Iterator[str]:
-    """a, b, ..., z, aa, ab, ..."""
+def cluster_letters() -> Iterator[str]:
+    """Names of clusters without end: a, b, ..., z, aa, ab, ..."""
     for length in count(1):
         yield from ("".join(letters) for letters in product(ascii_lowercase, repeat=length))

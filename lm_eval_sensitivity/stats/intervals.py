@@ -20,6 +20,10 @@ from lm_eval_sensitivity.stats.sample import Floats, has_spread, read_only, sort
 RESAMPLES = 9_999
 """So that (resamples + 1) times 0.025 and 0.05 are whole numbers: quantiles are order statistics."""
 
+FEWEST_RESAMPLES, MOST_RESAMPLES = 99, 1_000_000
+"""That a command or a file may ask for, of resamples and of sign draws: below, an interval has no quantile to stand on;
+above, one number takes minutes."""
+
 NO_SPREAD = 1e-10
 """A resample whose variance is below this share of the sample's consists of one value, up to rounding."""
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lm_eval_sensitivity.space.publication import SPACE_FILES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -51,6 +53,9 @@ def test_the_wheel_carries_tasks_twice_the_ladder_and_the_demo_model(wheel: Path
     pieces = [path for pattern in ("*.css", "*.js", "templates/*.html") for path in page.glob(pattern)]
     assert {path.relative_to(REPOSITORY).as_posix() for path in pieces} <= set(files)
     assert len(pieces) > 10
+    leaderboard = {f"lm_eval_sensitivity/space/leaderboard/{name}" for name in SPACE_FILES}
+    assert leaderboard <= set(files)
+    assert "lm_eval_sensitivity/results/card_template.md" in files
     assert "lm_eval_sensitivity/py.typed" in files
     model = [info for info in zipfile.ZipFile(wheel).infolist() if "demo/model/" in info.filename]
     assert any(info.filename.endswith("model.safetensors") for info in model)

@@ -41,8 +41,14 @@ class Repository:
     def head(self) -> str:
         return oid(len(self.commits) - 1)
 
+    def commit(self, revision: str) -> str:
+        commit = self.tags.get(revision, revision)
+        if commit not in map(oid, range(len(self.commits))):
+            raise http_error(404, "Revision Not Found")
+        return commit
+
     def tree(self, revision: str) -> dict[str, bytes]:
-        return self.commits[int(self.tags.get(revision, revision), 16)]
+        return self.commits[int(self.commit(revision), 16)]
 
 
 @dataclass
@@ -54,11 +60,15 @@ class FakeHub:
     """As in 'create_commit'; of a Space as in 'space create_commit'."""
     failure: Exception | None = None
     fail_at: str = ""
+    """A call; every one where it is empty."""
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What somebody else does just before a call."""
 
     def called(self, name: str, repo_type: str) -> None:
         assert repo_type in ("dataset", "space")
         call = f"space {name}" if repo_type == "space" else name
         self.calls.append(call)
+        self.meanwhile.get(call, bool)()
         if self.failure is not None and self.fail_at in ("", call):
             raise self.failure
 
@@ -75,10 +85,17 @@ class FakeHub:
         assert space_sdk == ("gradio" if repo_type == "space" else None)
         self.repositories.setdefault((repo_type, repo_id), Repository(private=bool(private)))
 
-    def repo_info(self, repo_id: str, *, repo_type: str) -> Any:
+    def repo_info(
+        self, repo_id: str, *, repo_type: str, revision: str | None = None, files_metadata: bool = False
+    ) -> Any:
         self.called("repo_info", repo_type)
         found = self.found(repo_id, repo_type)
-        return SimpleNamespace(private=found.private, sha=found.head)
+        sha = found.head if revision is None else found.commit(revision)
+        files = [
+            SimpleNamespace(rfilename=path, size=len(content) if files_metadata else None)
+            for path, content in found.tree(sha).items()
+        ]
+        return SimpleNamespace(private=found.private, sha=sha, siblings=files)
 
     def list_repo_refs(self, repo_id: str, *, repo_type: str) -> Any:
         self.called("list_repo_refs", repo_type)
@@ -144,8 +161,11 @@ class FakeHub:
     def snapshot_download(
         self, repo_id: str, *, repo_type: str, revision: str, allow_patterns: list[str], local_dir: str
     ) -> str:
+        self.called("snapshot_download", repo_type)
         tree = self.found(repo_id, repo_type).tree(revision)
-        return str(write_files(tree, Path(local_dir), set(filter_repo_objects(tree, allow_patterns))))
+        return str(
+            write_files(tree, Path(local_dir), set(filter_repo_objects(tree, allow_patterns=allow_patterns)))
+        )
 
 
 def write_files(tree: dict[str, bytes], folder: Path, names: Iterable[str]) -> Path:

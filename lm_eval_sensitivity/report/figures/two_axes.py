@@ -175,13 +175,15 @@ def _draw(figure: Figure, sweep: Sweep, placed: Sequence[Placement]) -> None:
         words = f"{1 + k.k_harmless:g} p of the reference"
         axes.text(across, 1.005, words, ha="center", transform=axes.get_xaxis_transform(), **look)
         words = f"{k.drift_factor:g} p of the reference"
-        axes.text(0.01, up, words, ha="left", transform=axes.get_yaxis_transform(), **look)
+        # Most points are near the reference's distance: the words belong on the other side.
+        x, side = (0.01, "left") if 2 * reference[0] > axes.get_xlim()[1] else (0.99, "right")
+        axes.text(x, up, words, ha=side, transform=axes.get_yaxis_transform(), **look)
     axes.set_xlim(left=0)
     top = axes.get_ylim()[1]
     axes.set_ylim(-0.03 * top, top * 1.02)
     axes.set_xlabel("distance under harmless edits (p)")
     axes.set_ylabel("distance from the reference's outputs (b)")
-    _labels(axes, beside, placed, figure.get_figheight() - 1.2)
+    _labels(axes, beside, placed, figure.bbox.height / figure.dpi - 1.2)
     labels = dict.fromkeys(each.label for each in placed)
     legend_below(
         figure,

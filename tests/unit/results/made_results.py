@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,28 @@ class MadeRuns:
     pairs: Pairs
 
 
-def make_runs(home: Path, n: int = len(NASTY_NAMES)) -> MadeRuns:
-    """Runs of systems of other models on a few rungs; the first is the reference of the others' drift."""
+def make_runs(
+    home: Path, n: int = len(NASTY_NAMES), *, rungs: Sequence[str] = RUNGS, **options: Any
+) -> MadeRuns:
+    """Runs of systems of other models; the first is the reference of the others' drift.
+
+    Args:
+        home: where.
+        n: systems.
+        rungs: of each.
+        **options: of `make_run`.
+    """
     folders = []
     fingerprint = None
     for at in range(n):
         run = make_run(
             home / f"run{at}",
-            rungs=RUNGS,
+            rungs=rungs,
             model=f"org/Model-{at}",
-            identity={"weights": f"{at}" * 64},
+            identity={"weights": f"{at:02d}" * 32},
             seed=at,
             drift_from=fingerprint,
+            **options,
         )
         if fingerprint is None:
             content = json.loads(run.results.read_text(encoding="utf-8"))

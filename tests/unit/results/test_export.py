@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from lm_eval_sensitivity.analysis import Selection
+from lm_eval_sensitivity.analysis.clusters import analyse_clusters
 from lm_eval_sensitivity.cli import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results import open_results
+from lm_eval_sensitivity.results import SelectionKey, open_results
+from lm_eval_sensitivity.results.findings import compute
+from lm_eval_sensitivity.results.lengths import (
+    check_names,
+    check_sentences,
+    cut_records,
+    cut_sentences,
+    fit_together,
+)
 from lm_eval_sensitivity.results.private import without_folders
+from lm_eval_sensitivity.results.records import LeftOutRecord, StatisticsRecord
+from lm_eval_sensitivity.results.schema import LONGEST_ID, LONGEST_NAME, PAGES
 from lm_eval_sensitivity.results.systems import found_series
+from lm_eval_sensitivity.results.tables import make_table, open_parquet, read_table, rows_of, write_parquet
 from lm_eval_sensitivity.results.target import check_target
+from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import load_pairs
+from tests.unit.results.made_results import make_runs, renamed
 from tests.unit.runs.made_run import IDENTITY, make_run
 
 QUICK = ["--resamples", "99", "--draws", "99"]
@@ -180,6 +197,111 @@ def test_an_embedder_that_was_given_as_a_folder(tmp_path: Path) -> None:
     manifest = open_results(tmp_path / "results").manifest
     assert manifest.embedder.name == "embedder" and "embedder embedder (" in manifest.signature
     assert not any(b"zz-owner" in data for data in content(tmp_path / "results").values())
+
+
+# ---- the order of names
+
+
+def test_systems_stand_in_the_order_that_a_reader_expects(tmp_path: Path) -> None:
+    """Capitals among small letters, although the analyses sort by code point: every table follows the manifest."""
+    runs = make_runs(tmp_path / "runs", 3, rungs=("identical", "noop"))
+    own = sorted(each.name for each in runs.pairs.systems)
+    pairs = renamed(runs.pairs, dict(zip(own, ("gemma", "Llama", "Qwen"), strict=True)))
+    settings = {"resamples": 99, "draws": 99, "seed": 0}
+    reference = pairs.systems[0]
+    statistics = StatisticsRecord(alpha=0.05, **settings)
+    export_results(Request(pairs, reference, None, statistics, folders=runs.folders), tmp_path / "results")
+    results = open_results(tmp_path / "results")
+    names = [each.name for each in results.systems]
+    assert names == ["gemma", "Llama", "Qwen"] != sorted(names)
+    key = SelectionKey("cosine_distance", "raw", "meaning_preserving")
+    page = results.clusters(key)
+    found = analyse_clusters(pairs.table, Selection("cosine_distance", "raw"), **settings)
+    means = {each.system: each.interval.estimate for each in found.systems}
+    assert [row.system for row in page.rows] == [0, 1, 2]
+    assert [row.mean for row in page.rows] == [means[name] for name in names]
+    assert [{names[row.first], names[row.second]} for row in page.contrasts] == [
+        *({"gemma", "Llama"}, {"gemma", "Qwen"}, {"Llama", "Qwen"}),
+    ]
+    tested = {(each.first, each.second): each for each in found.contrasts}
+    for row in page.contrasts:
+        assert row.difference == tested[names[row.first], names[row.second]].interval.estimate
+    cells = list(results.heatmap("cosine_distance", "raw").cells)
+    assert [system for _, system in cells] == [0, 1, 2] * (len(cells) // 3)
+    windows = [row.system for row in results.windows("meaning_preserving") if row.filter_name == "raw"]
+    assert windows == sorted(windows) and set(windows) == {0, 1, 2}
+
+
+# ---- how long texts may be
+
+
+def test_what_is_written_is_accepted(tmp_path: Path) -> None:
+    """Sentences of any length and number are cut, and say so; texts without a limit to them are the worst case."""
+    long = ["a" * 50_000, "\U0001f600" * 50_000, *(f"{n}: " + "b" * 3_000 for n in range(300))]
+    cut = cut_sentences(long)
+    assert check_sentences(cut) and not check_sentences(long)
+    assert cut[0].startswith("a" * 3_000) and cut[0].endswith("[... cut: 50000 characters]")
+    kept = len(cut) - 1
+    assert (
+        cut[2:kept] == tuple(long[2:kept]) and cut[kept] == f"{302 - kept} more sentences are left out here."
+    )
+    records = cut_records([LeftOutRecord(each, each) for each in long])
+    assert records[0].what == cut[0] and records[-1].what == f"{303 - len(records)} more"
+    assert fit_together([len(each.what) + len(each.reason) for each in records])
+    assert cut_sentences(long[2:5]) == tuple(long[2:5]) and cut_sentences([]) == ()
+
+    page = dict.fromkeys([each.name for each in PAGES.columns], "x" * 50_000)
+    page |= {each.name: tuple(long) for each in PAGES.columns if each.form == "texts"}
+    page |= {"view": "axes", "metric": "cosine_distance", "filter_name": "raw", "rung_set": None}
+    write_parquet(make_table(PAGES, [page]), tmp_path / "pages.parquet", PAGES)
+    with (tmp_path / "pages.parquet").open("rb") as stream:
+        table = read_table(open_parquet(stream, PAGES, 1, "x"), PAGES, "x")
+        (row,) = rows_of(table, PAGES, "x")
+    assert row["cautions"] == cut and row["symbols"].endswith("[... cut: 50000 characters]")
+
+
+def test_more_clusters_than_a_page_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are left out with a reason, and neither cut nor in the way of everything else."""
+    runs = make_runs(tmp_path / "runs", 3, rungs=("noop",))
+    statistics = StatisticsRecord(alpha=0.05, resamples=99, draws=99, seed=0)
+    indices = {system.name: at for at, system in enumerate(runs.pairs.systems)}
+    every = compute(runs.pairs, indices, None, statistics, None)
+    most = max(len({letter for row in page.rows for letter in row.letters}) for page in every.clusters)
+    monkeypatch.setattr("lm_eval_sensitivity.results.findings.MOST_CLUSTERS", most - 1)
+    found = compute(runs.pairs, indices, None, statistics, None)
+    lost = {page.key for page in every.clusters} - {page.key for page in found.clusters}
+    assert lost
+    added = found.left_out[len(every.left_out) :]
+    assert [each.what for each in added] == [
+        f"clusters of {key.metric}, filter {key.filter_name}, rungs {key.rung_set}"
+        for key in (page.key for page in every.clusters)
+        if key in lost
+    ]
+    assert {each.reason for each in added} == {
+        f"its systems are in {most} clusters that overlap, and at most {most - 1} are shown"
+    }
+
+
+def test_names_and_ids_that_no_folder_holds_are_refused_at_once(tmp_path: Path) -> None:
+    """They are not cut: two could become one."""
+    runs = make_runs(tmp_path / "runs", 1, rungs=("identical",))
+    (own,) = (each.name for each in runs.pairs.systems)
+    fine, long = (renamed(runs.pairs, {own: "x" * n}) for n in (LONGEST_NAME, LONGEST_NAME + 1))
+    check_names(fine.table, ["s" * LONGEST_NAME])
+    with pytest.raises(InputError, match=f"`name` 'xxx.* of {LONGEST_NAME + 1} characters"):
+        check_names(long.table, [])
+    with pytest.raises(InputError, match=f"`--series` .* of {LONGEST_NAME + 1} characters"):
+        check_names(fine.table, ["s" * (LONGEST_NAME + 1)])
+    for name in ("pair_id", "prompt_id", "edit"):
+        for n, refused in ((LONGEST_ID, False), (LONGEST_ID + 1, True)):
+            at = fine.table.schema.get_field_index(name)
+            table = fine.table.set_column(at, name, pa.array(["i" * n] * fine.table.num_rows))
+            with pytest.raises(InputError, match=f"`{name}`") if refused else nullcontext():
+                check_names(table, [])
+    statistics = StatisticsRecord(alpha=0.05, resamples=99, draws=99, seed=0)
+    with pytest.raises(InputError, match="a results folder holds at most"):
+        export_results(Request(long, None, None, statistics), tmp_path / "results")
+    assert not (tmp_path / "results").exists()
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,15 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import open_results, tables
+from lm_eval_sensitivity.results.read import check_results
 from lm_eval_sensitivity.results.schema import (
     DETAIL_ROWS,
+    LONGEST_ID,
+    LONGEST_NAME,
+    LONGEST_SENTENCE,
     MAX_MANIFEST_BYTES,
+    MOST_CLUSTERS,
+    MOST_SENTENCES,
     SUMMARIES,
     TableSpec,
     details_name,
@@ -29,6 +36,9 @@ from lm_eval_sensitivity.results.schema import (
     table_specs,
 )
 from lm_eval_sensitivity.results.tables import write_parquet
+from lm_eval_sensitivity.space.query import LONGEST_VALUE
+from lm_eval_sensitivity.stats.clusters import cluster_letters
+from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 from tests.unit.results.made_results import NASTY_NAMES, declare, edit_manifest
 
 PAIRS, DETAILS = pairs_name(1), details_name(1)
@@ -37,7 +47,7 @@ Damage = Callable[[Path], object]
 
 
 def read_everything(folder: Path) -> None:
-    """At least one pair of every row group."""
+    """What a reader could ask for; at least one pair of every row group."""
     results = open_results(folder)
     for system in results.systems:
         for pair_id in sorted(set(results.pairs(system.index)["pair_id"].to_pylist()))[::DETAIL_ROWS]:
@@ -68,6 +78,17 @@ def with_cell(column: str, value: Any, row: int = 0) -> Callable[[pa.Table], pa.
     return change
 
 
+def with_cells(row: int = 0, **values: Any) -> Callable[[pa.Table], pa.Table]:
+    """Several cells of one row."""
+
+    def change(table: pa.Table) -> pa.Table:
+        for column, value in values.items():
+            table = with_cell(column, value, row)(table)
+        return table
+
+    return change
+
+
 def with_column(column: str, values: Callable[[pa.Table], Any]) -> Callable[[pa.Table], pa.Table]:
     return lambda table: table.set_column(table.schema.get_field_index(column), column, values(table))
 
@@ -91,6 +112,29 @@ def of_bytes(name: str, change: Callable[[bytes], bytes], *, declared: bool = Tr
             declare(folder, name)
 
     return damage
+
+
+def named(*names: str) -> Damage:
+    """Other names of the systems, in the manifest."""
+
+    def damage(folder: Path) -> None:
+        for at, name in enumerate(names):
+            in_manifest("systems", at, "name", value=name)(folder)
+
+    return damage
+
+
+def long_id(folder: Path) -> None:
+    """A pair with an id that no address can hold, in all files."""
+    new, old = "p" * (LONGEST_ID + 1), pq.read_table(folder / "ladder.parquet")["pair_id"].to_pylist()[-1]
+
+    def rename(table: pa.Table) -> pa.Table:
+        ids = [new if each == old else each for each in table["pair_id"].to_pylist()]
+        table = table.set_column(table.schema.get_field_index("pair_id"), "pair_id", pa.array(ids))
+        return table.sort_by("pair_id") if "base_text" in table.column_names else table
+
+    for name in ("ladder.parquet", *(each for each in SPECS if "/" in each)):
+        changed(name, rename)(folder)
 
 
 def linked(name: str) -> Damage:
@@ -126,11 +170,17 @@ def swapped_systems(folder: Path) -> None:
     declare(folder, PAIRS)
 
 
+def letters_of(n: int) -> Callable[[pa.Table], Any]:
+    """Every system in every one of n clusters."""
+    letters = json.dumps(list(islice(cluster_letters(), n)))
+    return lambda table: pa.array([letters] * table.num_rows)
+
+
 def repeated_text(table: pa.Table) -> pa.Table:
     """A text of 900 kB in every one of many rows: small as a dictionary, gigabytes when written out."""
     table = pa.concat_tables([table] * 20)
     indices = pa.array(np.zeros(table.num_rows, np.int32))
-    return with_column("reason", lambda _: pa.DictionaryArray.from_arrays(indices, ["a" * 900_000]))(table)
+    return with_column("letters", lambda _: pa.DictionaryArray.from_arrays(indices, ["a" * 900_000]))(table)
 
 
 def stray(table: pa.Table) -> pa.Table:
@@ -167,7 +217,8 @@ class Case:
     """A part of the message: the field, or what is wrong with the file."""
 
 
-CLUSTERS = "clusters.parquet"
+CLUSTERS, AXES, HEATMAP = "clusters.parquet", "axes.parquet", "heatmap.parquet"
+ALL_ERASED = with_cells(n_scored=0, n_erased=9, n_unscored=0, n_given=9, mean=0.0, lower=None, upper=None)
 CASES = [
     Case("no manifest", lambda folder: (folder / "manifest.json").unlink(), "manifest.json", "is missing"),
     Case("no JSON", of_bytes("manifest.json", lambda _: b"{", declared=False), "manifest.json", "as JSON"),
@@ -185,6 +236,88 @@ CASES = [
         "bytes; at most",
     ),
     Case("other kind", in_manifest("kind", value="a tokenizer"), "manifest.json", "`kind`"),
+    Case(
+        "name of 201",
+        in_manifest("systems", 3, "name", value="x" * (LONGEST_NAME + 1)),
+        "manifest.json",
+        "`systems[3].name`",
+    ),
+    Case(
+        "series of 201",
+        in_manifest("series", 0, "name", value="x" * (LONGEST_NAME + 1)),
+        "manifest.json",
+        "`series[0].name`",
+    ),
+    Case(
+        "fact of 201",
+        in_manifest("systems", 0, "facts", value=[["Model", "x" * (LONGEST_NAME + 1)]]),
+        "manifest.json",
+        "`systems[0].facts[0][1]`",
+    ),
+    Case(
+        "long remark",
+        in_manifest("remarks", value=["x" * (LONGEST_SENTENCE + 1)]),
+        "manifest.json",
+        "`remarks[0]`",
+    ),
+    Case(
+        "many remarks",
+        in_manifest("remarks", value=["x"] * (MOST_SENTENCES + 1)),
+        "manifest.json",
+        "`remarks`",
+    ),
+    Case(
+        "remarks that are long together",
+        in_manifest("remarks", value=["x" * LONGEST_SENTENCE] * (MOST_SENTENCES // 2)),
+        "manifest.json",
+        "`remarks`",
+    ),
+    Case(
+        "long reason",
+        in_manifest("left_out", value=[{"what": "x", "reason": "x" * (LONGEST_SENTENCE + 1)}]),
+        "manifest.json",
+        "`left_out[0].reason`",
+    ),
+    Case(
+        "reasons that are long together",
+        in_manifest(
+            "selections_left_out",
+            value=[{"what": "x", "reason": "x" * LONGEST_SENTENCE}] * (MOST_SENTENCES // 2),
+        ),
+        "manifest.json",
+        "`selections_left_out`",
+    ),
+    Case(
+        "long signature",
+        in_manifest("signature", value="x" * (LONGEST_SENTENCE + 1)),
+        "manifest.json",
+        "`signature`",
+    ),
+    Case(
+        "many resamples",
+        in_manifest("statistics", "resamples", value=MOST_RESAMPLES + 1),
+        "manifest.json",
+        "`statistics.resamples`",
+    ),
+    Case(
+        "few resamples",
+        in_manifest("statistics", "resamples", value=FEWEST_RESAMPLES - 1),
+        "manifest.json",
+        "`statistics.resamples`",
+    ),
+    Case(
+        "many draws",
+        in_manifest("statistics", "draws", value=MOST_RESAMPLES + 1),
+        "manifest.json",
+        "`statistics.draws`",
+    ),
+    Case(
+        "a version that ends a BibTeX entry",
+        in_manifest("package_version", value="1}}, author={{Evil"),
+        "manifest.json",
+        "`package_version`",
+    ),
+    Case("code-point order", named("Llama", "Qwen", "gemma", "mistral"), "manifest.json", "`systems`"),
     Case("newer format", in_manifest("format_version", value=2), "manifest.json", "`format_version` is 2"),
     Case(
         "alpha NaN",
@@ -281,7 +414,7 @@ CASES = [
     ),
     Case(
         "long text",
-        changed("pages.parquet", with_cell("title", "x" * 1_500_000)),
+        changed("pages.parquet", with_cell("title", "x" * (LONGEST_SENTENCE + 1))),
         "pages.parquet",
         "`title`, row 1",
     ),
@@ -313,6 +446,133 @@ CASES = [
     Case("negative", changed(CLUSTERS, with_cell("n_pairs", -1)), CLUSTERS, "`n_pairs`, row 1 is -1"),
     Case("system 9", changed(CLUSTERS, with_cell("system", 9)), CLUSTERS, "`system`, row 1 is 9"),
     Case("system twice", changed(CLUSTERS, with_cell("system", 1)), CLUSTERS, "`system`"),
+    Case(
+        "letters twice", changed(CLUSTERS, with_cell("letters", '["a", "a"]')), CLUSTERS, "`letters`, row 1"
+    ),
+    Case(
+        "no letter of ours",
+        changed(CLUSTERS, with_cell("letters", '["a", "\u202eEVIL"]')),
+        CLUSTERS,
+        "`letters`, row 1",
+    ),
+    Case("a letter left out", changed(CLUSTERS, with_cell("letters", '["z"]')), CLUSTERS, "`letters`"),
+    Case(
+        "letters bomb",
+        changed(CLUSTERS, with_column("letters", letters_of(MOST_CLUSTERS + 1))),
+        CLUSTERS,
+        "`letters`, row 1",
+    ),
+    Case(
+        "clusters inside one another",
+        changed(CLUSTERS, with_column("letters", letters_of(2))),
+        CLUSTERS,
+        "`letters`",
+    ),
+    Case("half an interval", changed(CLUSTERS, with_cell("upper", None)), CLUSTERS, "`upper`, row 1"),
+    Case(
+        "an interval of nothing",
+        changed(CLUSTERS, with_cells(mean=None)),
+        CLUSTERS,
+        "`mean`, row 1",
+    ),
+    Case(
+        "an interval turned round",
+        changed(CLUSTERS, with_cells(lower=0.9, upper=0.1)),
+        CLUSTERS,
+        "`upper`, row 1",
+    ),
+    Case("mean of -5", changed(CLUSTERS, with_cell("mean", -5.0)), CLUSTERS, "`mean`, row 1 is -5.0"),
+    Case("mean of 1e308", changed(HEATMAP, with_cell("mean", 1.7e308)), HEATMAP, "`mean`, row 1"),
+    Case("bound of 1e308", changed(CLUSTERS, with_cell("upper", 1.7e308)), CLUSTERS, "`upper`, row 1"),
+    Case("bound of -1e308", changed(CLUSTERS, with_cell("lower", -1.7e308)), CLUSTERS, "`lower`, row 1"),
+    Case("noise of 3", changed(CLUSTERS, with_cell("noise_floor", 3.0)), CLUSTERS, "`noise_floor`, row 1"),
+    Case(
+        "a mean of nothing",
+        changed(CLUSTERS, with_cells(n_pairs=0, n_prompts=0)),
+        CLUSTERS,
+        "`mean`, row 1",
+    ),
+    Case(
+        "a noise floor of nothing",
+        changed(CLUSTERS, with_cell("noise_prompts", 0)),
+        CLUSTERS,
+        "`noise_floor`, row 1",
+    ),
+    Case(
+        "more prompts than pairs", changed(CLUSTERS, with_cell("n_prompts", 9_999)), CLUSTERS, "`n_prompts`"
+    ),
+    Case(
+        "difference of 3",
+        changed("contrasts.parquet", with_cell("difference", 3.0)),
+        "contrasts.parquet",
+        "`difference`, row 1",
+    ),
+    Case(
+        "half a contrast",
+        changed("contrasts.parquet", with_cells(difference=0.1, lower=None, upper=0.2)),
+        "contrasts.parquet",
+        "`lower`, row 1",
+    ),
+    Case(
+        "no verdict in words",
+        changed(AXES, with_cell("verdict_words", None, 1)),
+        AXES,
+        "`verdict_words`, row 2",
+    ),
+    Case("a second reference", changed(AXES, with_cell("verdict", "reference", 1)), AXES, "`verdict`, row 2"),
+    Case("unheard-of label", changed(AXES, with_cell("possible", '["BEST"]', 1)), AXES, "`possible`, row 2"),
+    Case("zeros of nobody", changed(AXES, with_cell("b_zeros", 999, 1)), AXES, "`b_zeros`, row 2"),
+    Case("half an axis", changed(AXES, with_cell("p_upper", None)), AXES, "`p_upper`, row 1"),
+    Case("an axis of nothing", changed(AXES, with_cell("c_n", 0)), AXES, "`c`, row 1"),
+    Case("b of 1e308", changed(AXES, with_cell("b_upper", 1.7e308, 1)), AXES, "`b_upper`, row 2"),
+    Case(
+        "half a probe",
+        changed("axes_contrasts.parquet", with_cell("upper", None)),
+        "axes_contrasts.parquet",
+        "`upper`, row 1",
+    ),
+    Case(
+        "half a cell",
+        changed(HEATMAP, with_cells(mean=0.1, lower=None, upper=0.2)),
+        HEATMAP,
+        "`lower`, row 1",
+    ),
+    Case(
+        "half a window",
+        changed("windows.parquet", with_cell("upper", None)),
+        "windows.parquet",
+        "`upper`, row 1",
+    ),
+    Case(
+        "window of 1e308",
+        changed("windows.parquet", with_cell("upper", 1.7e308)),
+        "windows.parquet",
+        "`upper`, row 1",
+    ),
+    Case("an erased cell at 0", changed(HEATMAP, ALL_ERASED), HEATMAP, "`mean`, row 1"),
+    Case(
+        "pairs that are lost", changed(HEATMAP, with_cell("n_given", 99)), HEATMAP, "`n_given`, row 1 is 99"
+    ),
+    Case(
+        "an erased window at 0",
+        changed("windows.parquet", with_cells(n_pairs=0, n_prompts=0)),
+        "windows.parquet",
+        "`mean`, row 1",
+    ),
+    Case("long id", long_id, "ladder.parquet", "`pair_id`"),
+    Case("long edit", changed(HEATMAP, with_cell("edit", "e" * (LONGEST_ID + 1))), HEATMAP, "`edit`, row 1"),
+    Case(
+        "long caution",
+        changed("pages.parquet", with_cell("cautions", json.dumps(["x" * (LONGEST_SENTENCE + 1)]))),
+        "pages.parquet",
+        "`cautions`, row 1",
+    ),
+    Case(
+        "many cautions",
+        changed("pages.parquet", with_cell("cautions", json.dumps(["x"] * (MOST_SENTENCES + 1)))),
+        "pages.parquet",
+        "`cautions`, row 1",
+    ),
     Case("no list", changed(CLUSTERS, with_cell("letters", '{"a": 1}')), CLUSTERS, "`letters`, row 1"),
     Case("half a pair", changed(CLUSTERS, with_cell("letters", '["\\ud800"]')), CLUSTERS, "`letters`, row 1"),
     Case("stray rows", changed(CLUSTERS, stray), CLUSTERS, "kl_forward"),
@@ -441,6 +701,20 @@ def test_a_damaged_folder_is_refused(case: Case, copied: Path) -> None:
     assert str(copied / case.file) in message
     assert case.says in message
     assert message.isprintable() and len(message) < 2_500
+
+
+def test_every_accepted_id_fits_into_an_address() -> None:
+    assert LONGEST_ID <= LONGEST_VALUE
+
+
+@pytest.mark.parametrize("row", [1, -1])
+def test_check_results_reads_every_row_of_details(row: int, copied: Path) -> None:
+    """A page reads a row when it is asked for; what is exported or published was read before."""
+    ends = np.asarray([5, 1], "<i4").tobytes()
+    changed(DETAILS, with_cell("base_token_ends", ends, row))(copied)
+    open_results(copied).check(0)
+    with pytest.raises(InputError, match="`base_token_ends`"):
+        check_results(copied)
 
 
 def test_the_copies_are_valid(copied: Path) -> None:

@@ -232,7 +232,9 @@ def test_details_and_ladder_are_those_of_the_samples(results: Results, request_m
             for row in (row for row in rows if row["filter"] == "raw"):
                 detail = results.detail(index, row["doc"]["pair_id"])
                 assert [detail.base.text, detail.variant.text] == [text for (text,) in row["resps"]]
-                n = len(detail.base.text)  # four numbers with a space between them, and an end that is not seen
+                n = len(
+                    detail.base.text
+                )  # four numbers with a space between them, and an end that is not seen
                 assert detail.base.margins == (1.0,) * 5 and detail.base.token_ends == (1, 3, 5, n, n)
                 assert (detail.base.answer_start, detail.base.answer_end) == (0, n)
                 assert detail.variant.status == row["pair"]["variant"]["answer"]["status"]

@@ -126,13 +126,75 @@ def test_mistakes_are_refused_in_words(arguments: dict[str, object], message: st
     assert "accepted: " in str(error.value)
 
 
-def test_answers_that_mostly_begin_with_the_same_word_do_not_lengthen_the_preamble() -> None:
-    """The word belongs to the answers; with it, the output that begins otherwise would keep its preamble."""
-    preamble = "Let me look at what is asked before I answer it, step by step."
-    subjects = ("river", "baker", "queen", "judge", "whale", "train", "vaccine", "violin")
-    answers = [f"the {subject} is what it is about." for subject in subjects] + [
-        "a star is what it is about."
-    ]
-    found = detect_shared_preamble([f"{preamble} {answer}" for answer in answers])
+def preamble_of(n_words: int) -> str:
+    """So many words, no two of them equal."""
+    return " ".join(f"thought{index}" for index in range(n_words))
+
+
+def answers_of(n: int, opening: str, n_opened: int) -> list[str]:
+    """Answers that differ from each other; so many of them begin with the opening, the others with a word of theirs."""
+    words = [f"{opening} river{i}" if i < n_opened else f"Other{i} it is" for i in range(n)]
+    return [f"{each} and so on for as long as an answer is behind a long preamble" for each in words]
+
+
+@pytest.mark.parametrize("n_words", [6, 7, 8, 120])
+@pytest.mark.parametrize("opening", ["The", "It is the"])
+@pytest.mark.parametrize(("n_opened", "n"), [(0, 9), (6, 9), (7, 9), (8, 9), (8, 10), (9, 10), (23, 24)])
+def test_first_words_that_most_answers_share_are_no_part_of_it(
+    n_words: int, opening: str, n_opened: int, n: int
+) -> None:
+    """With them, the outputs that go on otherwise would keep their whole preamble."""
+    outputs = [f"{preamble_of(n_words)} {answer}" for answer in answers_of(n, opening, n_opened)]
+    found = detect_shared_preamble(outputs)
     assert found is not None
-    assert (found.text, found.n_sharing, found.n_outputs) == (preamble, 9, 9)
+    assert (found.text, found.n_sharing) == (preamble_of(n_words), n)
+
+
+def test_words_that_all_answers_share_cannot_be_told_from_it() -> None:
+    outputs = [f"{preamble_of(8)} {answer}" for answer in answers_of(9, "It is the", 9)]
+    found = detect_shared_preamble(outputs)
+    assert found is not None
+    assert (found.text, found.n_words) == (f"{preamble_of(8)} It is the", 11)
+
+
+def test_five_words_that_most_answers_share_are_taken_for_a_part_of_it() -> None:
+    """The stated limit: four words are how answers begin, five are a preamble of their own."""
+    for opening, n_words in (("The answer to this", 8), ("The answer to this is", 13)):
+        outputs = [f"{preamble_of(8)} {answer}" for answer in answers_of(9, opening, 8)]
+        assert detect_shared_preamble(outputs).n_words == n_words
+
+
+def test_answers_that_agree_less_and_less_are_no_part_of_it() -> None:
+    """One answer leaves the others after each of the first words: six words in all, and one or two at a time."""
+    common = ["The", "answer", "to", "your", "question", "is"]
+    answers = [" ".join([*common[:i], f"leaves{i} here"]) for i in range(5)]
+    answers += [" ".join([*common, f"town{i}"]) for i in range(16)]
+    found = detect_shared_preamble([f"{preamble_of(8)} {answer}" for answer in answers], min_share=0.75)
+    assert (found.text, found.n_sharing) == (preamble_of(8), 21)
+
+
+@pytest.mark.parametrize("n_words", [8, 120])
+@pytest.mark.parametrize("cut", ["thought0 thought1", "whole", "within a word"])
+def test_outputs_cut_in_it_do_not_shorten_it(n_words: int, cut: str) -> None:
+    preamble = preamble_of(n_words)
+    text = {"whole": preamble, "within a word": preamble[:-3]}.get(cut, cut)
+    outputs = [f"{preamble} {answer}" for answer in answers_of(9, "The", 6)] + [text, f"{text} "]
+    found = detect_shared_preamble(outputs)
+    assert (found.text, found.n_sharing) == (preamble, 11 if cut == "whole" else 9)
+
+
+def test_an_output_with_a_slip_in_a_long_preamble_does_not_shorten_it() -> None:
+    """Twenty words in: giving up a hundred words in eight outputs for one is no gain."""
+    preamble = preamble_of(120)
+    slipped = preamble.replace("thought20 ", "slip ")
+    outputs = [f"{preamble} {answer}" for answer in answers_of(8, "The", 7)] + [f"{slipped} No river9"]
+    found = detect_shared_preamble(outputs)
+    assert (found.text, found.n_sharing) == (preamble, 8)
+
+
+def test_of_two_preambles_the_one_of_most_outputs_is_found() -> None:
+    first, second = preamble_of(12), preamble_of(4) + " but not like the others of them"
+    outputs = [f"{first} {answer}" for answer in answers_of(8, "The", 7)]
+    assert detect_shared_preamble([*outputs, f"{second} no", f"{second} yes"]).text == first
+    half = [f"{second} {answer}" for answer in answers_of(8, "A", 7)]
+    assert detect_shared_preamble([*outputs, *half]) is None, "they share four words"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -62,6 +63,20 @@ def test_numbers_are_whole_and_missing_ones_are_empty(results: Results) -> None:
     ]
     assert [row["mean"] for row in of_primary] == ["0.412", "0.134", "0.271", ""]
     assert [row["letters"] for row in of_primary] == ["a", "b", "a b", ""]
+
+
+@pytest.mark.parametrize("table", sorted({name.partition(".")[0] for name in file_names()}))
+def test_a_table_without_rows_has_its_columns(table: str, results: Results) -> None:
+    """Without a reference there are no axes; the types are those of the table with rows."""
+    empty = known_results(reference=None)
+    csv_file, parquet = make_download(empty, f"{table}.csv"), make_download(empty, f"{table}.parquet")
+    full = make_download(results, f"{table}.parquet")
+    assert csv_file is not None and parquet is not None and full is not None
+    found, expected = (pq.read_table(io.BytesIO(each.content)) for each in (parquet, full))
+    assert found.schema == expected.schema and not any(map(pa.types.is_null, found.schema.types))
+    (header, *_) = csv.reader(io.StringIO(csv_file.content.decode("utf-8-sig")))
+    assert header == found.column_names
+    assert (found.num_rows == 0) == table.startswith("axes")
 
 
 def test_csv_and_parquet_hold_the_same_rows(results: Results) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub
@@ -12,9 +17,11 @@ import yaml
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.records import HubOrigin
 from lm_eval_sensitivity.results.schema import SUMMARIES, details_name, pairs_name
 from lm_eval_sensitivity.space import citation
 from lm_eval_sensitivity.space.hub import HubResults, chosen_results, fetch
+from tests.unit.fake_hub import FakeHub, Repository, install, oid
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LEADERBOARD = REPOSITORY / "leaderboard"
@@ -41,47 +48,129 @@ def test_what_is_no_dataset_is_refused(dataset: str) -> None:
         chosen_results({"RESULTS_DATASET": dataset, "RESULTS_REVISION": "v1"})
 
 
-def fake_download(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = []
-
-    def snapshot_download(repo_id: str, **options: Any) -> str:
-        calls.append({"repo_id": repo_id, **options})
-        return str(options["local_dir"])
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    return calls
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where downloads go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
 
 
-def test_only_the_files_of_results_come_down_and_as_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = fake_download(monkeypatch)
-    folder = fetch(HubResults("org/results", "v1"))
-    (call,) = calls
-    assert (call["repo_id"], call["repo_type"], call["revision"]) == ("org/results", "dataset", "v1")
-    assert folder == Path(call["local_dir"]), "the Hub's cache holds links, which results refuse"
-    wanted = ["manifest.json", *SUMMARIES, pairs_name(3), details_name(63)]
-    others = [
-        "app.py",
-        "README.md",
-        "pairs/x.parquet",
-        "pairs/000.parquet.exe",
-        "x/manifest.json",
-        "details/1.parquet",
-    ]
-    kept = list(
-        huggingface_hub.utils.filter_repo_objects(wanted + others, allow_patterns=call["allow_patterns"])
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+    """A dataset with everything that results have, and files of other purposes."""
+    fake = install(monkeypatch)
+    tree = dict.fromkeys([*WANTED, *OTHERS], b"first")
+    fake.repositories["dataset", "org/results"] = Repository(commits=[tree], tags={"v1": oid(0)})
+    return fake
+
+
+WANTED = ["manifest.json", *SUMMARIES, pairs_name(3), details_name(63)]
+OTHERS = [
+    *("app.py", "README.md", "pairs/x.parquet", "pairs/000.parquet.exe", "x/manifest.json"),
+    "details/1.parquet",
+]
+
+
+def test_only_the_files_of_results_come_down_and_as_files(hub: FakeHub, temporary: Path) -> None:
+    folder = fetch(HubResults("org/results", "v1")).folder
+    assert folder.parent == temporary, "the Hub's cache holds links, which results refuse"
+    assert {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()} == set(
+        WANTED
     )
-    assert kept == wanted
+    assert hub.calls == ["repo_info", "snapshot_download"]
 
 
-def test_a_failed_download_becomes_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def snapshot_download(repo_id: str, **options: Any) -> str:
-        raise ConnectionError("no route\nto host")
+@pytest.mark.parametrize("moved", ["repo_info", "snapshot_download"])
+def test_the_commit_that_is_named_is_the_one_that_was_fetched(
+    moved: str, hub: FakeHub, temporary: Path
+) -> None:
+    """A tag that somebody moves meanwhile, which a branch called like a version does by itself."""
+    repository = hub.repositories["dataset", "org/results"]
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    def move() -> None:
+        repository.commits.append(dict.fromkeys(WANTED, b"second"))
+        repository.tags["v1"] = oid(1)
+
+    hub.meanwhile[moved] = move
+    found = fetch(HubResults("org/results", "v1"))
+    commit, content = (oid(1), b"second") if moved == "repo_info" else (oid(0), b"first")
+    assert found.origin == HubOrigin("org/results", "v1", commit)
+    assert (found.folder / "manifest.json").read_bytes() == content
+
+
+def test_a_commit_stays_a_commit(hub: FakeHub, temporary: Path) -> None:
+    assert fetch(HubResults("org/results", oid(0))).origin == HubOrigin("org/results", oid(0), oid(0))
+
+
+def test_too_large_results_are_refused_before_anything_comes_down(
+    hub: FakeHub, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what would be fetched counts; the limit itself is accepted."""
+    size = len(b"first") * len(WANTED)
+    monkeypatch.setattr("lm_eval_sensitivity.space.hub.MAX_FETCHED_BYTES", size)
+    fetch(HubResults("org/results", "v1"))
+    monkeypatch.setattr("lm_eval_sensitivity.space.hub.MAX_FETCHED_BYTES", size - 1)
+    hub.calls.clear()
+    with pytest.raises(InputError, match=f"'org/results' at 'v1' have {size} bytes; at most {size - 1}"):
+        fetch(HubResults("org/results", "v1"))
+    assert hub.calls == ["repo_info"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (SimpleNamespace(sha="main", siblings=[]), "names no commit, but 'main'"),
+        (
+            SimpleNamespace(sha=oid(0), siblings=[SimpleNamespace(rfilename="manifest.json", size=None)]),
+            "does not say how large",
+        ),
+    ],
+)
+def test_an_answer_of_the_hub_that_says_too_little(
+    answer: Any, says: str, hub: FakeHub, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *_, **__: answer)
+    with pytest.raises(InputError, match=says):
+        fetch(HubResults("org/results", "v1"))
+    assert hub.calls == [] and not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("place", ["repo_info", "snapshot_download"])
+def test_a_failed_download_becomes_one_sentence_and_leaves_nothing(
+    place: str, hub: FakeHub, temporary: Path
+) -> None:
+    def half() -> None:
+        (folder,) = temporary.iterdir()
+        (folder / "manifest.json").write_text("half")
+
+    hub.meanwhile[place] = half
+    hub.failure, hub.fail_at = ConnectionError("no route\nto host"), place
     with pytest.raises(
         InputError, match=r"'org/results' at 'v1' cannot be fetched: no route to host\. Check"
     ):
         fetch(HubResults("org/results", "v1"))
+    assert not list(temporary.iterdir())
+
+
+def test_a_download_is_deleted_when_the_server_ends(tmp_path: Path) -> None:
+    code = (
+        "import huggingface_hub\n"
+        "from pathlib import Path\n"
+        "from types import SimpleNamespace\n"
+        "from lm_eval_sensitivity.space.hub import HubResults, fetch\n"
+        "answer = SimpleNamespace(sha='0' * 40, siblings=[])\n"
+        "huggingface_hub.HfApi.repo_info = lambda *_, **__: answer\n"
+        "huggingface_hub.snapshot_download = lambda *_, **__: None\n"
+        "folder = fetch(HubResults('org/results', 'v1')).folder\n"
+        "(folder / 'manifest.json').write_text('x')\n"
+        "print(folder)\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert Path(done.stdout.strip()).parent == tmp_path
+    assert not list(tmp_path.iterdir())
 
 
 # ---- leaderboard/
@@ -131,3 +220,10 @@ def test_the_citation_is_that_of_the_repository() -> None:
     entry = citation.bibtex("1.0", "a } b \\ { c\n")
     assert entry.count("{") == entry.count("}")
     assert not re.search(r"\\", entry)
+
+
+def test_no_text_of_a_folder_ends_the_entry() -> None:
+    entry = citation.bibtex("1}}, author={{Evil\u202e", "x}}, author={{Worse")
+    assert entry.count("{") == entry.count("}") and "{{The lm-eval" in entry
+    assert "{{Evil" not in entry and "{{Worse" not in entry
+    assert all(line.isprintable() for line in entry.splitlines())

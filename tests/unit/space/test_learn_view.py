@@ -300,7 +300,7 @@ def test_the_page_is_small() -> None:
     assert sum(map(len, learn.diagram_paths())) < 60_000
 
 
-def test_the_knob_works_without_a_script() -> None:
+def test_the_knob_is_in_the_address() -> None:
     tree = Tree(page(r="3.2"))
     (form,) = [each for each in tree.of("form") if "learn-knob" in each.at["class"]]
     assert form.at["method"] == "get"
@@ -318,16 +318,6 @@ def test_a_knob_out_of_range_is_complained_of_and_the_default_shown(wrong: str) 
     assert "`r` is" in alert.text and "a number from 2.5 to 4" in alert.text and "Shown is 3.7" in alert.text
     assert "At r = 3.70" in section(tree, "logistic").text
     assert "<b>" not in page(r=wrong)
-
-
-def test_what_needs_a_script_is_hidden_without_one() -> None:
-    tree = Tree(page())
-    (scripted,) = [each for each in tree.all if "data-scripted" in each.at]
-    assert "hidden" in scripted.at
-    for control in (*tree.of("button", data_part="middle"), *tree.of("div", role="grid")):
-        assert scripted in control.parents
-    (shown,) = [each for each in tree.all if "data-unscripted" in each.at]
-    assert "hidden" not in shown.at
 
 
 def test_there_is_one_edit_for_every_rung_and_its_change_is_marked() -> None:

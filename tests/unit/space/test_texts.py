@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_eval_sensitivity.space.texts import cut, visible
+from lm_eval_sensitivity.space.texts import MARK_COUNTS, in_plain_text, shown, visible
 
 ANY_TEXT = st.text(st.characters(blacklist_categories=()), max_size=80)
 
@@ -23,7 +23,12 @@ def test_all_that_is_shown_is_printable_and_nothing_ordinary_is_lost(text: str) 
 
 
 @pytest.mark.parametrize(
-    "character", ["\u00a0", "\u200b", "\u202e", "\u2066", "\x1b", "\x00", "\ufeff", "\u3000", "\n", "\t"]
+    "character",
+    [
+        *("\u00a0", "\u200b", "\u202e", "\u2066", "\x1b", "\x00", "\ufeff", "\u3000", "\n", "\t", "\u00ad"),
+        *("\u3164", "\u115f", "\u1160", "\uffa0", "\u2800", "\u034f", "\u17b4", "\u2060"),
+        *("\ufe00", "\ufe0f", "\u180b", "\u180f", "\U000e0100", "\U000e01ef"),
+    ],
 )
 def test_what_an_edit_hides_is_a_mark_of_its_own(character: str) -> None:
     pieces = visible(f"a{character}b")
@@ -36,6 +41,31 @@ def test_spaces_are_seen_where_they_could_be_overlooked() -> None:
     assert shown == "·a b··c·⏎d·"
 
 
-def test_a_cut_says_how_much_is_gone() -> None:
-    assert cut("x" * 10, 4).n_cut == 6
-    assert cut("x" * 4, 4).n_cut == 0
+@pytest.mark.parametrize(
+    "text", ["ﬁ Ünïcödé", "한국어", "日本語", "عربى", "ไทย", "नमस्ते", "e\u0301", "🎉"]
+)
+def test_letters_of_any_script_and_their_accents_are_no_marks(text: str) -> None:
+    assert not [piece for piece in visible(text) if piece.is_mark]
+
+
+@given(ANY_TEXT, st.integers(1, 120))
+def test_what_is_shown_fits_and_what_is_cut_is_counted(text: str, longest: int) -> None:
+    found = shown(text, longest)
+    taken = sum(MARK_COUNTS if piece.is_mark else len(piece.text) for piece in found.pieces)
+    assert taken <= longest
+    n_shown = sum(1 if piece.is_mark else len(piece.text) for piece in found.pieces)
+    assert n_shown + found.n_cut == len(text)
+    everything = shown(text, MARK_COUNTS * len(text) + 1)
+    assert (everything.pieces, everything.n_cut) == (visible(text), 0)
+
+
+def test_a_space_before_the_cut_is_not_taken_for_one_at_the_end() -> None:
+    assert [piece.text for piece in shown("ab cd", 3).pieces] == ["ab "]
+    assert [piece.text for piece in shown("abcd", 4).pieces] == ["abcd"]
+
+
+@given(ANY_TEXT)
+def test_where_no_element_can_stand_a_text_is_printable_and_short(text: str) -> None:
+    words = in_plain_text(text, 40)
+    assert words.isprintable()
+    assert len(words) <= 2 * 40 + 1, "brackets around marks, and a sign that it is cut"

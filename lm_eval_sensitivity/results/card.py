@@ -1,0 +1,130 @@
+"""The dataset card of published results: our words as Markdown, strangers' texts in blocks where nothing is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+
+from lm_eval_sensitivity.ladder.card import TAGS, fill
+from lm_eval_sensitivity.ladder.front_matter import FENCE, SPLIT, size_category
+from lm_eval_sensitivity.ladder.markdown import code, plain, table, visible
+from lm_eval_sensitivity.results.records import Manifest, SystemRecord
+from lm_eval_sensitivity.results.schema import SUMMARIES
+
+CARD_FILE = "README.md"
+FIRST_SHOWN = "clusters"
+"""The table that the Hub shows first."""
+_TEMPLATE = Path(__file__).with_name("card_template.md")
+_LONGEST = 300
+"""Characters of a stranger's text on the card."""
+_MOST_REMARKS = 20
+
+
+def results_card(
+    manifest: Manifest, repo_id: str, *, license_id: str | None = None, tag: str | None = None
+) -> str:
+    """The card of published results.
+
+    System names and settings were written by strangers. They stand in fenced blocks only, each on one line and behind
+    a label or an indentation, so that no Markdown reader finds markup, a link or the end of the block in them.
+
+    Args:
+        manifest: of the results.
+        repo_id: `ORG/NAME`, checked.
+        license_id: as the Hub calls it, checked; None says nothing about a licence.
+        tag: that it is published under, checked.
+    """
+    ladder = manifest.ladder
+    values = {
+        "front_matter": _front_matter(manifest, license_id).rstrip("\n"),
+        "title": plain(repo_id),
+        "repo_id": repo_id,
+        "split": SPLIT,
+        "revision": "" if tag is None else f', revision="{tag}"',
+        "download_revision": "" if tag is None else f" --revision {tag}",
+        "n_systems": "one system" if len(manifest.systems) == 1 else f"{len(manifest.systems)} systems",
+        "n_prompts": str(ladder.n_prompts),
+        "n_pairs": str(ladder.n_pairs),
+        "measured": _block(_measured(manifest)),
+        "systems": _block(line for system in manifest.systems for line in _system(system)),
+        "files": _files(manifest),
+    }
+    return fill(_TEMPLATE.read_text(encoding="utf-8"), values)
+
+
+def _front_matter(manifest: Manifest, license_id: str | None) -> str:
+    """No text of a stranger is in it. Tables without rows are left out: the datasets library cannot read them."""
+    n_rows = {name: manifest.files[name].rows for name in SUMMARIES}
+    tables = {name.removesuffix(".parquet"): name for name, n in n_rows.items() if n}
+    tables["pairs"] = "pairs/*.parquet"  # details say nowhere whose they are, so they are no one table
+    configs = [
+        {
+            "config_name": name,
+            **({"default": True} if name == FIRST_SHOWN else {}),
+            "data_files": [{"split": SPLIT, "path": path}],
+        }
+        for name, path in tables.items()
+    ]
+    content = {
+        **({} if license_id is None else {"license": license_id}),
+        "pretty_name": "Prompt sensitivity results",
+        "tags": TAGS,
+        "size_categories": [size_category(max(*n_rows.values(), _n_rows(manifest, "pairs")))],
+        "configs": configs,
+    }
+    return FENCE + yaml.safe_dump(content, sort_keys=False) + FENCE
+
+
+def _measured(manifest: Manifest) -> list[tuple[str, str]]:
+    ladder, embedder, decoding = manifest.ladder, manifest.embedder, manifest.decoding
+    limit = "not recorded" if embedder.max_tokens is None else f"{embedder.max_tokens} tokens"
+    reference = "none" if manifest.reference is None else f"{manifest.reference:03d}"
+    remarks = [("remark", each) for each in manifest.remarks[:_MOST_REMARKS]]
+    if len(manifest.remarks) > _MOST_REMARKS:
+        remarks.append(("remark", f"{len(manifest.remarks) - _MOST_REMARKS} more in manifest.json"))
+    return [
+        ("ladder", ladder.name),
+        ("subset", ladder.subset),
+        ("version", ladder.version),
+        ("ladder hash", ladder.hash),
+        ("embedder", embedder.name),
+        ("weights", embedder.weights_sha256),
+        ("reads up to", limit),
+        ("decoding", f"{'greedy' if decoding.greedy else 'sampled'}, up to {decoding.max_gen_toks} tokens"),
+        ("reference", reference),
+        ("left out", f"{len(manifest.left_out)} files, tasks or systems"),
+        ("exported by", f"lm-eval-sensitivity {manifest.package_version}"),
+        ("signature", manifest.signature),
+        *remarks,
+    ]
+
+
+def _system(system: SystemRecord) -> list[tuple[str, str]]:
+    marks = [("    reference", "drift is measured from it")] if system.is_reference else []
+    series = [] if system.series is None else [("    series", system.series)]
+    facts = [(f"    {_cut(label)}", value) for label, value in system.facts]
+    fingerprint = ("    fingerprint", system.fingerprint)
+    return [(f"{system.index:03d}", system.name), *marks, *series, fingerprint, *facts]
+
+
+def _block(lines: Iterable[tuple[str, str]]) -> str:
+    """Lines of a fenced block: whatever a text holds, it stays on its line, and its line ends no block."""
+    return "\n".join(f"{label}: {_cut(text)}" for label, text in lines)
+
+
+def _cut(text: str) -> str:
+    return visible(text if len(text) <= _LONGEST else text[:_LONGEST] + " [...]")
+
+
+def _files(manifest: Manifest) -> str:
+    rows: list[Sequence[object]] = [(code(name), manifest.files[name].rows) for name in SUMMARIES]
+    for folder in ("pairs", "details"):
+        rows.append((code(f"{folder}/*.parquet"), _n_rows(manifest, folder)))
+    return table(["file", "rows"], rows, numbers_from=1)
+
+
+def _n_rows(manifest: Manifest, folder: str) -> int:
+    """Of the files of all systems."""
+    return sum(each.rows for name, each in manifest.files.items() if name.startswith(f"{folder}/"))

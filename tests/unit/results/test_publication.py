@@ -1,0 +1,114 @@
+"""What is published of a results folder, and what keeps a folder from being published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from huggingface_hub.utils import filter_repo_objects
+
+from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.publication import prepare_results
+from lm_eval_sensitivity.results.schema import MAX_SYSTEMS, table_specs
+from lm_eval_sensitivity.results.target import is_file_of_results
+from lm_eval_sensitivity.space.hub import ALLOWED
+from tests.unit.fake_hub import install
+from tests.unit.results.made_results import declare, edit_manifest
+
+
+def test_published_is_the_card_and_every_file_of_the_folder(exported: Path) -> None:
+    files = prepare_results(exported, "me/results")
+    in_folder = {each.relative_to(exported).as_posix() for each in exported.rglob("*") if each.is_file()}
+    assert set(files) == {"README.md", *in_folder}
+    assert all(files[name] == exported.absolute() / name for name in in_folder)
+
+
+def test_a_page_fetches_every_published_file_but_the_card_and_nothing_else(exported: Path) -> None:
+    published = list(prepare_results(exported, "me/results"))
+    others = [
+        "app.py",
+        "eval.yaml",
+        "pairs/000.py",
+        "data/clusters.parquet",
+        "pairs/0000.parquet",
+        ".gitattributes",
+    ]
+    fetched = set(filter_repo_objects([*published, *others], allow_patterns=list(ALLOWED)))
+    assert fetched == set(published) - {"README.md"}
+
+
+def test_what_is_fetched_published_and_replaced_are_the_same_names() -> None:
+    largest = ["manifest.json", *table_specs(MAX_SYSTEMS)]
+    assert list(filter_repo_objects(largest, allow_patterns=list(ALLOWED))) == largest
+    assert all(map(is_file_of_results, largest))
+    near = ["README.md", "x/manifest.json", "pairs/00.parquet", "pairs/000.parquet\n", "pairs/x/000.parquet"]
+    assert not any(map(is_file_of_results, near))
+
+
+def truncate(folder: Path) -> None:
+    path = folder / "pairs" / "001.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def change_a_byte(folder: Path) -> None:
+    path = folder / "details" / "002.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def damage_and_declare(folder: Path) -> None:
+    (folder / "pairs" / "000.parquet").write_bytes(b"PAR1 nothing PAR1")
+    declare(folder, "pairs/000.parquet")
+
+
+def link_a_table(folder: Path) -> None:
+    path = folder / "details" / "003.parquet"
+    path.rename(folder.parent / "elsewhere.parquet")
+    path.symlink_to(folder.parent / "elsewhere.parquet")
+
+
+def link_a_folder(folder: Path) -> None:
+    (folder / "pairs").rename(folder.parent / "elsewhere")
+    (folder / "pairs").symlink_to(folder.parent / "elsewhere")
+
+
+SPOILERS: tuple[tuple[Callable[[Path], object], str], ...] = (
+    (truncate, "pairs/001.parquet has "),
+    (change_a_byte, "details/002.parquet has the sha256"),
+    (damage_and_declare, "pairs/000.parquet"),
+    (link_a_table, "details/003.parquet is a symbolic link"),
+    (link_a_folder, "pairs is a symbolic link"),
+    (lambda folder: (folder / "details" / "001.parquet").unlink(), "details/001.parquet is missing"),
+    (lambda folder: edit_manifest(folder, format_version=2), "format_version"),
+    (lambda folder: (folder / ".env").write_text("x"), "holds '.env', which is no file of these results"),
+    (lambda folder: (folder / "pairs" / "009.parquet").write_bytes(b"x"), "holds 'pairs/009.parquet', which"),
+    (lambda folder: (folder / "new").mkdir(), "holds 'new', which"),
+    (lambda folder: (folder / "link").symlink_to("nowhere"), "holds 'link', which"),
+    (lambda folder: (folder / "a\x1b[31m").write_text("x"), r"holds 'a\x1b[31m', which"),
+)
+
+
+@pytest.mark.parametrize(("spoil", "message"), SPOILERS, ids=range(len(SPOILERS)))
+def test_a_folder_that_is_not_in_order_never_reaches_the_hub(
+    spoil: Callable[[Path], object],
+    message: str,
+    copied: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hub = install(monkeypatch)
+    spoil(copied)
+    for options in ([], ["--dry-run"]):
+        assert main(["publish", str(copied), "me/results", *options]) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1 and "\x1b" not in error
+    assert hub.calls == []
+
+
+@pytest.mark.parametrize("license_id", ["", "Apache License", "mit\nx: y", "a" * 41, "-mit", "[mit]"])
+def test_a_licence_that_is_no_id_is_refused(license_id: str, exported: Path) -> None:
+    with pytest.raises(InputError, match=r"`--license` is .* Correct the id\."):
+        prepare_results(exported, "me/results", license_id=license_id)
