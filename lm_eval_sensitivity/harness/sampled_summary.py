@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lm_eval_sensitivity.analysis.life import CONTROL
+from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
 from lm_eval_sensitivity.harness.notes import kind_of
+from lm_eval_sensitivity.harness.run_log import RunLog
 from lm_eval_sensitivity.harness.sampled_pair import SAMPLED_METRICS
-from lm_eval_sensitivity.harness.summary import lost_pairs
-from lm_eval_sensitivity.stats import holm
+from lm_eval_sensitivity.harness.summary import SEVERAL_PROCESSES, lost_pairs
+from lm_eval_sensitivity.stats import Constants, holm
 from lm_eval_sensitivity.stats.multiplicity import ALPHA
+from lm_eval_sensitivity.stats.verdicts import LIFELESS, too_silent
+
+LEAST_PAIRS = 5
+"""Pairs of the positive control that are enough to say that a system does not respond."""
+CHANCE_SHARE = 0.1
+"""Share of these pairs that may separate where a system does not respond."""
+
+
+@dataclass(frozen=True)
+class SampledNote:
+    """One measured pair under one filter, as far as the words need it."""
+
+    rung: str
+    filter_name: str
+    test: Mapping[str, Any]
+    """`p_value`, None where it was not tested, and `attainable_p`."""
+    missing: str | None
+    """Kind of the reason why there is no p-value, as in `erased`."""
+
+
+SAMPLED_RUN: RunLog[SampledNote] = RunLog()
+"""The sampling tasks of the run that is going on."""
 
 
 def sampled_pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
@@ -55,6 +80,16 @@ class Separation:
     def hopeless(self) -> bool:
         """Whether no pair could have separated, whatever its outputs."""
         return self.n_pairs > 0 and self.attainable_p * self.n_pairs > ALPHA
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether so few pairs separate that chance alone may have moved them: at most one in ten.
+
+        Not none at all: with Holm's correction some pair separates by chance in 5 % of runs, and a collapsed system
+        may be alive on a prompt. Of use for `LEAST_PAIRS` or more that could have separated: a system that responds
+        in half of its pairs is called lifeless in 1 of 32 runs with five pairs, and in 1 of 10,000 with 18.
+        """
+        return self.n_separate <= CHANCE_SHARE * self.n_pairs
 
 
 def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
@@ -101,39 +136,98 @@ def separated_in_words(tests: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def sampled_closing_words(rungs: Sequence[tuple[str, Separation]]) -> list[str]:
-    """One sentence on all rungs of a run; none where nothing was measured.
+def response_in_words(notes: Sequence[SampledNote] | None, filter_name: str) -> str:
+    """Whether another request moves the samples: the row `verdict`.
 
     Args:
-        rungs: (rung, its pairs under the filter `answer`).
+        notes: of the whole run; None where a process knows only its part of it.
+        filter_name: of the row.
+    """
+    if notes is None:
+        return SEVERAL_PROCESSES
+    control = [note for note in notes if (note.rung, note.filter_name) == (CONTROL, filter_name)]
+    if not control:
+        return "not judged: no positive control in this run"
+    found = separation([note.test for note in control])
+    if found.n_pairs < LEAST_PAIRS:
+        return f"not judged: {found.n_pairs} pairs of the positive control tested"
+    if found.hopeless:
+        return f"not judged: too few samples for {found.n_pairs} pairs"
+    if found.by_chance:
+        return _BY_CHANCE
+    return f"{found.n_separate} of {found.n_pairs} pairs of the positive control separate"
+
+
+_BY_CHANCE = f"another request moves the sampled answers no further than chance: {LIFELESS}"
+
+
+def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
+    """Sentences on all rungs of a run under the filter `answer`; none where nothing was measured.
+
+    Args:
+        notes: of the whole run.
 
     Example:
-        >>> found = [("identical", Separation(9, 0, 1, 1e-4)), ("synonym", Separation(18, 4, 5, 1e-4))]
-        >>> sampled_closing_words(found)[0][:78]
-        'Sampled answers separate in 4 of 18 pairs of synonym (Holm per rung at 0.05); '
+        >>> test = {"p_value": 1e-4, "attainable_p": 1e-4}
+        >>> for sentence in sampled_closing_words([SampledNote("synonym", "answer", test, None)]):
+        ...     print(sentence)
+        Sampled outputs: 1 of 1 pairs scored.
+        Sampled answers separate in 1 of 1 pairs of synonym (Holm per rung at 0.05).
     """
-    rungs = [(rung, found) for rung, found in rungs if found.n_pairs]
-    if not rungs:
+    answers = [note for note in notes if note.filter_name == "answer"]
+    if not answers:
         return []
-    if all(found.hopeless for _, found in rungs):
-        least = min(found.attainable_p for _, found in rungs)
-        return [
+    return [_coverage(answers), *_separated(answers), *_response(answers), *_silence(answers)]
+
+
+def _coverage(notes: Sequence[SampledNote]) -> str:
+    kinds = Counter(note.missing for note in notes if note.missing is not None)
+    words = f"Sampled outputs: {len(notes) - kinds.total()} of {len(notes)} pairs scored"
+    return f"{words}; {', '.join(lost_pairs(kinds, len(notes)))}." if kinds else f"{words}."
+
+
+def _separated(notes: Sequence[SampledNote]) -> Iterator[str]:
+    by_rung: dict[str, list[Mapping[str, Any]]] = {}
+    for note in notes:
+        by_rung.setdefault(note.rung, []).append(note.test)
+    rungs = {rung: found for rung, tests in by_rung.items() if (found := separation(tests)).n_pairs}
+    if not rungs:
+        return
+    if all(found.hopeless for found in rungs.values()):
+        least = min(found.attainable_p for found in rungs.values())
+        yield (
             f"No sampled pair could separate: the smallest p of a pair is {least:.2g}, too large for so many pairs. "
             "Take more samples (--metadata n_samples)."
-        ]
+        )
+        return
     edited = [
         f"{found.n_separate} of {found.n_pairs} pairs of {rung}"
-        for rung, found in rungs
-        if rung != "identical"
+        for rung, found in rungs.items()
+        if rung != NOISE_RUNG
     ]
     words = (
         [f"Sampled answers separate in {', '.join(edited)} (Holm per rung at {ALPHA:g})"] if edited else []
     )
-    words += [
-        f"of {found.n_pairs} pairs of identical prompts {found.n_separate} do, and {found.n_unadjusted} have an "
-        f"unadjusted p of at most {ALPHA:g}, where chance gives about {ALPHA * found.n_pairs:.2g}"
-        for rung, found in rungs
-        if rung == "identical"
-    ]
-    sentence = "; ".join(words)
-    return [f"{sentence[0].upper()}{sentence[1:]}."]
+    if NOISE_RUNG in rungs:
+        noise = rungs[NOISE_RUNG]
+        words.append(
+            f"of {noise.n_pairs} pairs of identical prompts {noise.n_separate} do, and {noise.n_unadjusted} have an "
+            f"unadjusted p of at most {ALPHA:g}, where chance gives about {ALPHA * noise.n_pairs:.2g}"
+        )
+    yield _as_sentence("; ".join(words))
+
+
+def _response(notes: Sequence[SampledNote]) -> Iterator[str]:
+    if response_in_words(notes, "answer") == _BY_CHANCE:
+        yield f"{_as_sentence(_BY_CHANCE)} A low distance is no stability here."
+
+
+def _silence(notes: Sequence[SampledNote]) -> Iterator[str]:
+    reached = [note for note in notes if note.missing != "erased"]
+    silent = sum(note.missing is not None for note in reached) / len(reached) if reached else 0.0
+    if silent > Constants().k_control:
+        yield too_silent(silent, Constants(), "of the sampled pairs that reached it")
+
+
+def _as_sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."

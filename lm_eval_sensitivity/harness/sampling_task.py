@@ -10,20 +10,21 @@ from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.harness.decoding import SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generation import FilteredText
+from lm_eval_sensitivity.harness.notes import kind_of
 from lm_eval_sensitivity.harness.options import model_arguments
 from lm_eval_sensitivity.harness.plan import PairInstance
-from lm_eval_sensitivity.harness.run_log import RunLog
 from lm_eval_sensitivity.harness.sampled_pair import (
     SAMPLED_METRICS,
     measure_sampled_pair,
     sampled_pair_record,
 )
 from lm_eval_sensitivity.harness.sampled_summary import (
-    Separation,
+    SAMPLED_RUN,
+    SampledNote,
+    response_in_words,
     sampled_closing_words,
     sampled_pairs_in_words,
     separated_in_words,
-    separation,
 )
 from lm_eval_sensitivity.harness.sampling import SEED
 from lm_eval_sensitivity.harness.sampling_options import (
@@ -40,9 +41,6 @@ logger = logging.getLogger(__name__)
 SECOND_SET = MOST_SAMPLES
 """First replicate of the variant on the identical rung: other numbers than any sample of the base can have."""
 
-SAMPLED_RUN: RunLog[tuple[str, Separation]] = RunLog()
-"""The sampling tasks of the run that is going on."""
-
 
 class PromptSensitivitySamplingTask(PromptSensitivityTask):
     """Whether the outputs to two prompts differ by more than the outputs to one do among themselves.
@@ -58,14 +56,14 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self.sampling = parse_sampling_options((config or {}).get("metadata") or {})
-        self._tests: list[Mapping[str, Any]] = []
+        self._sampled: list[SampledNote] = []
         super().__init__(config=config)
 
     # ---- requests
 
     def build_all_requests(self, **kwargs: Any) -> None:
         """Open every door before the first token, and say what so few samples cannot show."""
-        self._tests = []
+        self._sampled = []
         super().build_all_requests(**kwargs)
         n_pairs = len(self._instances or []) // 2
         warning = too_few_to_separate(self.sampling.n_samples, n_pairs)
@@ -113,25 +111,30 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
         missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
         test = measured.test_record
-        if base[0].filter_name == "answer":
-            self._tests.append(test)
+        kind = None if measured.missing is None else kind_of(measured.missing)
+        self._sampled.append(SampledNote(doc["rung"], base[0].filter_name, test, kind))
         return {
             **measured.metrics,
             "separated": test,
+            "verdict": base[0].filter_name,
             "pair": self._with_system({**record, "missing": missing, "scores": measured.scores}),
         }
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        """Means over scored pairs, and in words how many pairs were scored and how many separate."""
+        """Means over scored pairs, and in words how many were scored, how many separate, and what that means."""
         means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(SAMPLED_METRICS, mean_of_scored)
-        return {**means, "separated": separated_in_words, "pair": sampled_pairs_in_words}
+        return {
+            **means,
+            "separated": separated_in_words,
+            "verdict": lambda names: response_in_words(SAMPLED_RUN.of_run(self, list), names[0]),
+            "pair": sampled_pairs_in_words,
+        }
 
     def _enter_run(self) -> None:
-        SAMPLED_RUN.started(self)
+        SAMPLED_RUN.started(self, self.ladder.content_hash, self._sampled)
 
     def _closing_words(self) -> list[str]:
-        note = (str((self.config.dataset_kwargs or {})["rung"]), separation(self._tests))
-        return sampled_closing_words(SAMPLED_RUN.finished(self, [note]) or ())
+        return sampled_closing_words(SAMPLED_RUN.finished(self, self._sampled) or ())
 
     def _run_summary(self) -> dict[str, Any]:
         return {

@@ -1,11 +1,18 @@
 """Detect a scaffold that no table knows: what a system's outputs to unrelated prompts share at their start.
 
-Formula: with word-prefixes q (a beginning of an output that ends where one of its words ends), the
-preamble is, among all q that at least `min_share` of all outputs begin with, the one with the largest
-(outputs that begin with q) x (words of q), the longer one of equals. Merely the longest q would take the
-first word of the answers with it where most of them happen to begin with "The", and would then miss the
-preamble of the others. Source: none, this project's own; it is the text counterpart of a longest common
-prefix with tolerance for outliers.
+Rule: of the beginnings of an output, in whole words, that at least `min_share` of all outputs have, take the
+longest. While some outputs have a shorter one and go on otherwise behind it, and it is shorter by fewer than
+`min_words` words, take that one. An output that was cut within the longest beginning does not go on otherwise.
+
+The longest alone would take the first words of the answers with it where most of them happen to begin with "The" or
+"It is the", and would then miss the preamble of the others. Fewer than `min_words` shared words are no preamble where
+an output begins, and so none where an answer does.
+
+Limits: words that all answers begin with cannot be told from the preamble, and are counted to it. So are `min_words`
+words or more that most answers begin with; the other outputs then keep their preamble. Where an output leaves the
+wording of the preamble fewer than `min_words` words before its end, those last words stay in the answers.
+
+Source: none, this project's own; it is the text counterpart of a longest common prefix with tolerance for outliers.
 """
 
 from __future__ import annotations
@@ -15,7 +22,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from lm_eval_sensitivity.errors import InputError
 
@@ -64,7 +70,7 @@ def detect_shared_preamble(
         min_outputs: below five, one chance agreement is already a large share.
         min_share: above 0.5, so that there is one preamble and not several; below 1, because some
             outputs break off or refuse before the preamble.
-        min_words: "Sure! Here is the" is manners, not a scaffold.
+        min_words: "Sure! Here is the" is manners, not a scaffold. That holds for what answers begin with, too.
         min_characters: five short words ("1. A. I am a") still happen by chance.
         min_rest_share: a rest counts from this fraction of the shared text's characters on, and only
             if it holds a letter or a digit. One answer word after a sentence counts, a differing last
@@ -86,9 +92,9 @@ def detect_shared_preamble(
     # 1e-9: 0.56 of 25 outputs is 14 of them, although the product is 14.000000000000002.
     n_needed = max(1, math.ceil(min_share * len(texts) - 1e-9))
     by_words = sorted(_WORD.findall(text) for text in texts)
-    shared = _most_shared_words(by_words, n_needed)
+    shared = _most_shared_words(by_words, n_needed, min_words, min_characters)
     text = "".join(shared)
-    if len(shared) < min_words or len(text) < min_characters:
+    if not _is_long_enough(shared, min_words, min_characters):
         return None
     rests = ["".join(words[len(shared) :]) for words in by_words if words[: len(shared)] == shared]
     if _is_collapse(rests, min_rest_characters=min_rest_share * len(text)):
@@ -117,30 +123,41 @@ def _checked_texts(
     return list(outputs.values() if isinstance(outputs, Mapping) else outputs)
 
 
-def _most_shared_words(by_words: list[list[str]], n_needed: int) -> list[str]:
-    """Of the first words that at least `n_needed` of the sorted word lists share, the best by lists x words.
-
-    Lists with a common beginning stand together once sorted, and a window of them shares what the neighbours
-    in it share at least.
-    """
-    shared_with_next = [_n_common(first, second) for first, second in pairwise(by_words)]
-    best, chosen = (0, 0), by_words[0][:0]
-    for start in range(len(by_words) - n_needed + 1):
-        n_words = min(shared_with_next[start : start + n_needed - 1], default=len(by_words[start]))
-        for end in range(start + n_needed, len(by_words) + 1):
-            if end > start + n_needed:
-                n_words = min(n_words, shared_with_next[end - 2])
-            if n_words and (score := ((end - start) * n_words, n_words)) > best:
-                best, chosen = score, by_words[start][:n_words]
-    return chosen
+def _most_shared_words(
+    by_words: list[list[str]], n_needed: int, min_words: int, min_characters: int
+) -> list[str]:
+    """The longest beginning that `n_needed` word lists share, less what only most of the answers begin with."""
+    best = longest = _longest_shared_words(by_words, n_needed)
+    for n_words in range(len(longest) - 1, 0, -1):
+        shorter = longest[:n_words]
+        if len(best) - n_words >= min_words or not _is_long_enough(shorter, min_words, min_characters):
+            break
+        if any(_goes_on_otherwise(words, longest, n_words) for words in by_words):
+            best = shorter
+    return best
 
 
-def _n_common(first: Sequence[str], second: Sequence[str]) -> int:
-    """First words that two lists share."""
-    return next(
-        (n for n, (word, other) in enumerate(zip(first, second, strict=False)) if word != other),
-        min(len(first), len(second)),
-    )
+def _longest_shared_words(by_words: list[list[str]], n_needed: int) -> list[str]:
+    """More than half of the lists are needed, so that each next word is the most frequent one."""
+    shared: list[str] = []
+    sharing = by_words
+    while True:
+        following = Counter(words[len(shared)] for words in sharing if len(words) > len(shared))
+        word, count = max(following.items(), key=lambda item: item[1], default=("", 0))
+        if count < n_needed:
+            return shared
+        sharing = [words for words in sharing if words[len(shared) : len(shared) + 1] == [word]]
+        shared.append(word)
+
+
+def _goes_on_otherwise(words: list[str], longest: list[str], n_words: int) -> bool:
+    """True if a list leaves the longest beginning after so many words, and not because it was cut there."""
+    left = words[:n_words] == longest[:n_words] and words[: n_words + 1] != longest[: n_words + 1]
+    return left and not "".join(longest).startswith("".join(words))
+
+
+def _is_long_enough(shared: list[str], min_words: int, min_characters: int) -> bool:
+    return len(shared) >= min_words and len("".join(shared)) >= min_characters
 
 
 def _is_collapse(rests: list[str], min_rest_characters: float) -> bool:

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from lm_eval_sensitivity.harness.greedy import greedy_generation_config
 from lm_eval_sensitivity.harness.hf_engine import Decoder
 from lm_eval_sensitivity.harness.sampled_pair import measure_sampled_pair, sampled_pair_record
 from lm_eval_sensitivity.harness.sampled_summary import (
-    Separation,
+    SampledNote,
+    response_in_words,
     sampled_closing_words,
     sampled_pairs_in_words,
     separated_in_words,
@@ -377,14 +379,81 @@ def test_pairwise_distances_are_those_of_each_pair() -> None:
         distances.pairwise(["a", " "])
 
 
+def notes_of(rung: str, *p_values: float | None, attainable_p: float = 1e-4, missing: str = "erased") -> Any:
+    """Pairs of a rung with these p-values; None is a pair that was lost."""
+    return [
+        SampledNote(
+            rung, "answer", {"p_value": p, "attainable_p": attainable_p}, missing if p is None else None
+        )
+        for p in p_values
+    ]
+
+
 def test_closing_words_say_when_nothing_could_separate() -> None:
-    assert sampled_closing_words([("synonym", Separation(0, 0, 0, 1.0))]) == []
-    (words,) = sampled_closing_words([("synonym", Separation(9, 0, 3, 0.1))])
-    assert words.startswith("No sampled pair could separate: the smallest p of a pair is 0.1")
-    (words,) = sampled_closing_words([("identical", Separation(9, 0, 1, 1e-4))])
-    assert words.startswith(
+    words = sampled_closing_words(notes_of("synonym", *[0.1] * 9, attainable_p=0.1))
+    assert words[0] == "Sampled outputs: 9 of 9 pairs scored."
+    assert words[1].startswith("No sampled pair could separate: the smallest p of a pair is 0.1")
+    words = sampled_closing_words(notes_of("identical", 0.04, *[0.5] * 8))
+    assert words[1].startswith(
         "Of 9 pairs of identical prompts 0 do, and 1 have an unadjusted p of at most 0.05"
     )
+
+
+def test_coverage_is_said_even_where_nothing_is_scored() -> None:
+    assert sampled_closing_words([]) == []
+    assert sampled_closing_words(notes_of("noop", None, None, None)) == [
+        "Sampled outputs: 0 of 3 pairs scored; 3 of 3 pairs erased."
+    ]
+    coverage, silence = sampled_closing_words(notes_of("noop", None, None, missing="empty"))
+    assert coverage == "Sampled outputs: 0 of 2 pairs scored; 2 empty."
+    assert silence.startswith("It gave nothing that could be scored in 100 % ")
+
+
+@pytest.mark.parametrize(("n_silent", "said"), [(2, False), (3, True)])
+def test_silence_is_said_above_a_fifth_of_the_pairs_that_reached_the_system(
+    n_silent: int, said: bool
+) -> None:
+    notes = [
+        *notes_of("synonym", *[1e-4] * (10 - n_silent), *[None] * n_silent, missing="unclosed"),
+        *notes_of("noop", *[None] * 10),
+    ]
+    assert any("nothing that could be scored" in line for line in sampled_closing_words(notes)) == said
+
+
+LIFELESS_WORDS = (
+    "another request moves the sampled answers no further than chance: collapsed or indiscriminate"
+)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "words"),
+    [
+        ([1.0] * 18, LIFELESS_WORDS),
+        ([1e-4] + [1.0] * 17, LIFELESS_WORDS),
+        ([1e-4] * 2 + [1.0] * 16, "2 of 18 pairs of the positive control separate"),
+        ([1.0] * 5, LIFELESS_WORDS),
+        ([1e-4] + [1.0] * 4, "1 of 5 pairs of the positive control separate"),
+        ([1.0] * 4, "not judged: 4 pairs of the positive control tested"),
+        ([None] * 18, "not judged: 0 pairs of the positive control tested"),
+        ([], "not judged: no positive control in this run"),
+    ],
+)
+def test_another_request_must_separate_more_than_one_pair_in_ten(p_values: list[Any], words: str) -> None:
+    """Whatever a harmless rung or the other filter may do."""
+    moved = notes_of("synonym", *[1e-4] * 18)
+    raw = [replace(note, filter_name="raw") for note in notes_of("positive_control", *[1e-4] * 18)]
+    notes = [*moved, *raw, *notes_of("positive_control", *p_values)]
+    assert response_in_words(notes, "answer") == words
+    closing = " ".join(sampled_closing_words(notes))
+    assert ("A low distance is no stability here." in closing) == ("indiscriminate" in words)
+    assert ("collapsed or indiscriminate" in closing) == ("indiscriminate" in words)
+
+
+def test_samples_that_could_not_separate_are_no_verdict() -> None:
+    notes = [*notes_of("positive_control", *[0.1] * 9, attainable_p=0.1), *notes_of("synonym", 1e-4)]
+    assert response_in_words(notes, "answer") == "not judged: too few samples for 9 pairs"
+    assert response_in_words(None, "answer") == "not judged: several processes"
+    assert "collapsed" not in " ".join(sampled_closing_words(notes))
 
 
 # ---- doors

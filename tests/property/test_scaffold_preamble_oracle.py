@@ -26,7 +26,7 @@ def begins_with_words(text: str, beginning: str) -> bool:
 
 
 def by_definition(outputs: list[str], min_share: Fraction, min_words: int, min_characters: int):
-    """(text, number sharing) of the beginning with the most outputs x words that enough outputs have; or None."""
+    """(text, number sharing) of the longest beginning that enough outputs have, shortened word by word; or None."""
     beginnings = {text[:end] for text in outputs for end in range(1, len(text) + 1)}
     found: dict[str, list[str]] = {}
     for beginning in beginnings:
@@ -35,7 +35,26 @@ def by_definition(outputs: list[str], min_share: Fraction, min_words: int, min_c
             found[beginning] = sharing
     if not found:
         return None
-    best = max(found, key=lambda text: (len(found[text]) * len(text.split()), len(text)))
+    longest = max(found, key=len)
+    # In the order of their length: all of them are beginnings of the longest.
+    going_on_otherwise = [
+        shorter
+        for shorter in sorted(found, key=len, reverse=True)
+        if any(
+            not longest.startswith(text.rstrip())
+            and not any(begins_with_words(text, longer) for longer in found if len(longer) > len(shorter))
+            for text in found[shorter]
+        )
+    ]
+    best = longest
+    for shorter in going_on_otherwise:
+        n_given_up = len(best.split()) - len(shorter.split())
+        if (
+            0 < n_given_up < min_words
+            and len(shorter.split()) >= min_words
+            and len(shorter) >= min_characters
+        ):
+            best = shorter
     rests = [text[len(best) :].rstrip() for text in found[best]]
     n_nothing = sum(not any(character.isalnum() for character in rest) for rest in rests)
     n_same = max(rests.count(rest) for rest in rests)
@@ -47,7 +66,7 @@ def by_definition(outputs: list[str], min_share: Fraction, min_words: int, min_c
 @given(
     outputs=st.lists(texts, min_size=2, max_size=9),
     min_share=st.sampled_from(["0.51", "0.6", "0.7", "0.8", "1"]),
-    min_words=st.integers(1, 3),
+    min_words=st.integers(1, 4),
     min_characters=st.integers(1, 6),
 )
 def test_the_detector_agrees_with_the_definition(outputs, min_share, min_words, min_characters) -> None:

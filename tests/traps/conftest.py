@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity import cli, ladder
 from lm_eval_sensitivity.demo import demo_model_path
+from lm_eval_sensitivity.ladder import load_ladder
 from tests.conftest import REPOSITORY
 from tests.running import Run, arguments, execute_and_listen, read_run, tasks_indexed_once
 
@@ -121,38 +122,45 @@ def models_in(home: Path) -> BuiltModel:
         # The last part of a path is the name of a system: the hash is no part of it.
         folder = home / _builder_hash(build) / name
         folder.parent.mkdir(exist_ok=True)
-        once(folder, build)
-        _prune(home, folder)
+        if once(folder, build):
+            _prune(home, folder)
         return folder
 
     return model
 
 
-def _prune(home: Path, kept: Path) -> None:
-    """Remove earlier builds of a model: a change of a builder would leave hundreds of megabytes each time."""
-    for folder in home.glob(f"*/{kept.name}"):
-        if folder != kept:
-            shutil.rmtree(folder, ignore_errors=True)  # another process may remove it, too
-            Path(f"{folder}.lock").unlink(missing_ok=True)
+def _prune(home: Path, built: Path) -> None:
+    """Remove earlier builds of a model: every change of a builder would leave hundreds of megabytes.
+
+    Only whoever has just built it comes here, so that a run which finds its model removes nothing. A build that another
+    process is at work on stays, too.
+    """
+    for folder in home.glob(f"*/{built.name}"):
+        if folder != built:
+            lock = FileLock(f"{folder}.lock", timeout=0)
+            with suppress(Timeout), lock:
+                shutil.rmtree(folder)
+                Path(lock.lock_file).unlink(missing_ok=True)
             with suppress(OSError):  # it holds another model
                 folder.parent.rmdir()
 
 
-def once(folder: Path, make: Callable[[Path], object], note: object = None) -> None:
-    """Let `make` fill an empty folder unless it is done, one process at a time."""
+def once(folder: Path, make: Callable[[Path], object], note: object = None) -> bool:
+    """Let `make` fill an empty folder unless it is done, one process at a time; whether it was filled now."""
     with FileLock(f"{folder}.lock"):
         if (folder / DONE).exists():
-            return
+            return False
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         make(folder)
         unfinished = folder / f"{DONE}.unfinished"
         unfinished.write_text(json.dumps(note), encoding="utf-8")
         unfinished.replace(folder / DONE)
+        return True
 
 
 def _builder_hash(build: Callable[[Path], object]) -> str:
-    """Of everything that a built model depends on: the code, its arguments, the libraries, the demo model."""
+    """Of everything that a built model or ladder depends on: code, arguments, libraries, demo model, prompts."""
     function, given = build, ""
     if isinstance(build, partial):
         function, given = build.func, repr((build.args, sorted(build.keywords.items())))
@@ -161,6 +169,9 @@ def _builder_hash(build: Callable[[Path], object]) -> str:
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
     sources = {Path(inspect.getfile(function)), *Path(__file__).parent.glob("models/*.py")}
     sources |= {REPOSITORY / "examples" / "round_weights.py", *demo_model_path().iterdir()}
+    # Scripts are written for the prompts of this ladder, and `ladder build` makes one.
+    digest.update(load_ladder(None, "mini").content_hash.encode())
+    sources |= set(Path(ladder.__file__).parent.rglob("*.py"))
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]

@@ -28,8 +28,8 @@ import pytest
 from lm_eval_sensitivity.demo import demo_model_path
 from tests.running import Run
 from tests.traps.conftest import BuiltModel, Suite, TrapRun
-from tests.traps.models import collapsing
-from tests.traps.naive import base_outputs, naive_mean
+from tests.traps.models import collapsing, responding
+from tests.traps.naive import base_outputs, naive_mean, naive_pairs
 
 RUNGS = ("identical", "synonym", "paraphrase", "positive_control")
 SETTINGS = {
@@ -52,6 +52,8 @@ BY_ITSELF = "the_the_the"
 """Run without a reference."""
 ALIVE = {"STABLE", "DRIFTED", "RESPONSIVE"}
 CONTROL = "prompt_sensitivity_mini_positive_control"
+SAMPLED, N_SAMPLED = "prompt_sensitivity_sampling", 6
+"""Group, and pairs of each of its tasks that are run."""
 
 
 @pytest.fixture(scope="session")
@@ -138,8 +140,96 @@ def test_silence_is_neither_a_distance_nor_life(systems: Any, reference: Run, su
     assert run.value(CONTROL, "verdict").startswith("not judged")
     n_pairs = len(rows) // 2
     assert f"0 of {n_pairs} pairs of" in run.log and "no stability" not in reference.log
+    assert "It gave nothing that could be scored in 100 % of the pairs that reached it" in run.log
+    assert "nothing that could be scored" not in reference.log
     (found,) = judged(suite, reference, run)
     assert found["silent_share"] == 1 and found["verdict"]["label"] not in ALIVE
+
+
+@pytest.fixture(scope="session")
+def partly_silent(built_model: BuiltModel, trap_run: TrapRun) -> tuple[Run, Run]:
+    """A model that answers what is asked where it says anything, and a reference for it."""
+    models = {
+        "partly_silent": partial(responding.build, kind="responsive", silent=True),
+        "reference": partial(responding.build, kind="reference"),
+    }
+    options = {
+        "tasks": ",".join(f"prompt_sensitivity_mini_{rung}" for rung in responding.RUNGS),
+        "gen_kwargs": f"max_gen_toks={responding.N_ANSWER + 4}",
+        "batch_size": 32,
+    }
+    silent, reference = (
+        trap_run(f"responding_{name}", built_model(name, build), **options) for name, build in models.items()
+    )
+    return silent, reference
+
+
+def test_silence_on_some_prompts_is_no_life_on_the_others(
+    partly_silent: tuple[Run, Run], suite: Suite
+) -> None:
+    """On six prompts of nine it is as alive as a model can be, and that is all that distances are taken from."""
+    run, reference = partly_silent
+    silent = {name for name, output in base_outputs(run).items() if not output.strip()}
+    assert silent == set(responding.silent_prompts())
+    for pair in naive_pairs(run, rungs=["positive_control"]):
+        assert (pair.distance > 0) == (pair.prompt_id not in silent)
+    share = "33.3 %"
+    assert f"It gave nothing that could be scored in {share} of the pairs that reached it" in run.log
+    assert run.value(CONTROL, "verdict") == "undetermined"
+    (alone,) = json.loads(suite("drift", run.folder, "--format", "json"))["drift"]["placements"]
+    assert alone["reduced"]["label"] == "UNDETERMINED"
+    (beside,) = judged(suite, reference, run)
+    assert beside["silent_share"] == pytest.approx(1 / 3)
+    assert beside["verdict"]["label"] not in ALIVE
+    for found in (alone["reduced"], beside["verdict"]):
+        assert any(f"nothing that could be scored in {share}" in reason for reason in found["reasons"])
+
+
+def sampled(trap_run: TrapRun, name: str, model: Any, limit: int | None = N_SAMPLED) -> Run:
+    """Seven samples of a side: the smallest p of a pair is 2 of C(14, 7), enough for eighteen pairs."""
+    return trap_run(
+        f"collapse_sampled_{name}",
+        model,
+        tasks=f"{SAMPLED}_synonym,{SAMPLED}_positive_control",
+        gen_kwargs="max_gen_toks=8",
+        metadata={"n_samples": 7},
+        limit=limit,
+        batch_size=64,
+    )
+
+
+def test_samples_of_a_collapsed_system_are_not_called_stable(
+    built_model: BuiltModel, trap_run: TrapRun
+) -> None:
+    run = sampled(trap_run, "the_the_the", built_model("the_the_the", BUILDERS["the_the_the"]))
+    verdict = "another request moves the sampled answers no further than chance: collapsed or indiscriminate"
+    for task in run.samples:
+        for filter_name in ("raw", "answer"):
+            assert run.value(task, "between_distance", filter_name) == 0
+            assert run.value(task, "verdict", filter_name) == verdict
+    assert f"|{verdict}|" in run.output, "the widest cell of the table"
+    assert f"{verdict[1:]}. A low distance is no stability here." in run.log
+    assert f"{2 * N_SAMPLED} of {2 * N_SAMPLED} pairs scored." in run.log
+
+
+def test_samples_of_a_living_system_are_not_called_collapsed(trap_run: TrapRun) -> None:
+    run = sampled(trap_run, "reference", demo_model_path())
+    control = f"{SAMPLED}_positive_control"
+    separate = sum(row["separated"]["p_value"] <= 0.05 / N_SAMPLED for row in run.rows(control, "answer"))
+    assert separate >= 2, "another request moves it"
+    assert run.value(control, "verdict", "answer").endswith("pairs of the positive control separate")
+    assert "collapsed" not in run.log and "no further than chance" not in run.output
+
+
+def test_samples_of_a_silent_system_are_counted(built_model: BuiltModel, trap_run: TrapRun) -> None:
+    """Two pairs of every prompt in each of two rungs, six of eighteen without anything to read."""
+    build = partial(responding.build, kind="responsive", silent=True)
+    run = sampled(trap_run, "partly_silent", built_model("partly_silent", build), limit=None)
+    assert "Sampled outputs: 24 of 36 pairs scored; 12 empty." in run.log
+    assert "It gave nothing that could be scored in 33.3 % of the sampled pairs that reached it" in run.log
+    for task in run.samples:
+        assert run.value(task, "verdict") == "12 of 12 pairs of the positive control separate"
+    assert run.value(f"{SAMPLED}_synonym", "separated").startswith("0 of 12 pairs separate")
 
 
 def test_loops_are_counted(systems: Any) -> None:
@@ -147,7 +237,7 @@ def test_loops_are_counted(systems: Any) -> None:
     assert set(base_outputs(run).values()) == {(collapsing.LOOP * 24)}
     rows = [row for task in run.samples for row in run.rows(task)]
     assert all(row["pair"]["variant"]["collapse"]["loop"] for row in rows)
-    assert f"{len(rows)} of {len(rows)} outputs are caught in a repetition." in run.log
+    assert f"{len(rows)} of {len(rows)} outputs to an edited prompt are caught in a repetition." in run.log
 
 
 def test_no_rounding_is_called_what_it_is_not(systems: Any, reference: Run, suite: Suite) -> None:

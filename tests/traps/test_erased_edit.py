@@ -105,7 +105,7 @@ def test_coverage_stands_beside_the_number(erasing_run: Run, suite: Suite) -> No
     n_identical = len(erasing_run.rows(IDENTICAL))
     assert f"{n_pairs - n_gone + n_identical} of {n_pairs + n_identical} pairs of" in erasing_run.log
     for edit in EDGES:
-        assert re.search(rf"Erased edits \([^)]*{edit}[^)]*\) never reached the model", erasing_run.log)
+        assert re.search(rf"Erased pairs \([^)]*{edit} [^)]*\) never reached the model", erasing_run.log)
     data = json.loads(suite("clusters", erasing_run.folder, "--rungs", "noop", "--format", "json"))
     (system,) = data["selections"][0]["systems"]
     assert (system["counts"]["n_pairs"], system["counts"]["n_erased"]) == (n_pairs - n_gone, n_gone)

@@ -17,6 +17,7 @@ are one system whatever their batch size: there is no drift to be measured betwe
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,11 @@ def alone(made: Any) -> Run:
 @pytest.fixture(scope="module")
 def batched(made: Any) -> Run:
     """In batches of eight, which hold prompts of different lengths."""
-    return made(8)
+    run = made(8)
+    if naive_mean(run, rungs=["identical", "synonym"]) == 0:
+        # Nobody reads what CI skips.
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_NOISE)
+    return run
 
 
 def by_prompt(run: Run, rung: str) -> dict[str, float]:
@@ -113,7 +118,7 @@ def test_a_distance_within_the_floor_is_not_called_sensitivity(batched: Run, sui
     assert system["mean"]["estimate"] == pytest.approx(np.mean(list(distances.values())), abs=1e-6)
     assert system["noise_floor"]["mean"] == pytest.approx(np.mean(list(floors.values())), abs=1e-6)
     (caution,) = [words for words in analysis["cautions"] if "noise floor" in words]
-    assert "is within the noise floor" in caution and "it is no sensitivity" in caution
+    assert "is within the noise floor" in caution and "It is no sensitivity." in caution
     assert "within the noise floor" in " ".join(suite(*line).split())
     assert batched.value(SYNONYM, "noise").startswith("within the noise floor")
     assert f"|{batched.value(SYNONYM, 'noise')} " in batched.output

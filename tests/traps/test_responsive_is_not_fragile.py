@@ -34,6 +34,7 @@ from tests.traps.naive import naive_mean
 
 TASKS = ",".join(f"prompt_sensitivity_mini_{rung}" for rung in responding.RUNGS)
 CONTROL = "prompt_sensitivity_mini_positive_control"
+SEMANTIC = "prompt_sensitivity_mini_semantic_change"
 EMBEDDING_NOISE = 1e-6
 CONTRASTS = {
     "responsive": {"L_C": 0.6, "L_R": 0.8, "L_P": -0.3125, "L_D": -0.25},
@@ -93,6 +94,20 @@ def test_the_rungs_are_kept_apart(
     found = {axis: system[axis]["mean"]["estimate"] for axis in ("harmless", "control", "identical")}
     expected = {"harmless": harmless * mean_distance, "control": control * mean_distance, "identical": 0}
     assert found == pytest.approx(expected, abs=EMBEDDING_NOISE)
+
+
+@pytest.mark.parametrize(("kind", "change"), [("responsive", 1), ("fragile", 0), ("reference", 1)])
+def test_a_change_of_the_request_is_a_rung_of_its_own(
+    kind: str, change: float, responding_run: RespondingRun, mean_distance: float, suite: Suite
+) -> None:
+    """It moves the model that reads the request, and not the one that moves under harmless edits."""
+    run = responding_run(kind)
+    expected = pytest.approx(change * mean_distance, abs=EMBEDDING_NOISE)
+    for filter_name in ("raw", "answer"):
+        assert run.value(SEMANTIC, "cosine_distance", filter_name) == expected
+    line = ("clusters", run.folder, "--rungs", "semantic_change", "--filter", "answer", "--format", "json")
+    (system,) = json.loads(suite(*line))["selections"][0]["systems"]
+    assert system["mean"]["estimate"] == expected
 
 
 def test_without_a_reference_only_the_fragile_one_is_lifeless(

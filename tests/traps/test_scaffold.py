@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ import pytest
 from tests.running import Run
 from tests.traps.conftest import BuiltModel, Suite, TrapRun
 from tests.traps.models import scaffolded
-from tests.traps.models.scaffolded import N_ANSWER, SCAFFOLD, answers
+from tests.traps.models.scaffolded import N_ANSWER, SCAFFOLD, answers, long_answers
 from tests.traps.models.written_model import distance_of
 from tests.traps.naive import naive_mean
 
@@ -47,6 +47,8 @@ CLOSED = {
 }
 """Model -> tokens before its answer."""
 EMBEDDING_NOISE = 1e-6
+NEAR = 1.5
+"""A naive distance within this factor of that without a scaffold is near it."""
 
 ScaffoldRun = Callable[..., Run]
 
@@ -66,10 +68,21 @@ def scaffold_run(built_model: BuiltModel, trap_run: TrapRun) -> ScaffoldRun:
     return run
 
 
-def shares_of_the_answer(n_phrases: int) -> list[float]:
+@pytest.fixture(scope="module")
+def long_run(built_model: BuiltModel, trap_run: TrapRun) -> Callable[[str], Run]:
+    """`long_run(kind)`: the run of a model with long answers, on the one pair that it answers."""
+
+    def run(kind: str) -> Run:
+        model = built_model(f"scaffold_{kind}", getattr(scaffolded, kind))
+        return trap_run(f"scaffold_{kind}", model, tasks=TASK, gen_kwargs="max_gen_toks=512", limit=1)
+
+    return run
+
+
+def shares_of_the_answer(n_phrases: int, said: Mapping[str, list[str]] | None = None) -> list[float]:
     """Of the characters of the tagged outputs, with the first phrases of every answer."""
     scaffold = len("".join(SCAFFOLD))
-    texts = ["".join(answer[:n_phrases]) for answer in answers().values()]
+    texts = ["".join(answer[:n_phrases]) for answer in (said or answers()).values()]
     return [len(text) / (scaffold + len(text)) for text in texts]
 
 
@@ -107,6 +120,20 @@ def test_the_naive_artefact_fades_with_the_window(scaffold_run: ScaffoldRun) -> 
     assert ratios[0] < max(shares_of_the_answer(IN_64)) < least < ratios[1] < 1
 
 
+def test_the_naive_artefact_has_faded_at_512_tokens(long_run: Callable[[str], Run]) -> None:
+    """Where the answer is long: by the bounds above, with another share of answer. The filter raw reads what the naive
+    probe does."""
+    most_at_64 = max(shares_of_the_answer(IN_64, long_answers()))
+    least_at_512 = min(shares_of_the_answer(512 - len(SCAFFOLD), long_answers())) ** 2
+    assert most_at_64 < 0.1 and least_at_512 > 1 / NEAR
+    tagged, plain = long_run("long_tagged"), long_run("long_plain")
+    (row,) = tagged.rows(TASK)
+    assert [row["pair"][side]["n_tokens"] for side in ("base", "variant")] == [512, 512]
+    at_64 = [run.value(TASK, "cosine_distance_64") for run in (tagged, plain)]
+    assert 0 < at_64[0] < most_at_64 * at_64[1]
+    assert least_at_512 < naive_mean(tagged) / naive_mean(plain) < 1
+
+
 @pytest.mark.parametrize("kind", sorted(CLOSED))
 def test_the_answer_is_scored_as_if_there_were_no_scaffold(kind: str, scaffold_run: ScaffoldRun) -> None:
     run = scaffold_run(kind, CLOSED[kind] + SHORT)
@@ -136,6 +163,18 @@ def test_the_table_says_which_window_the_scaffold_dominates(scaffold_run: Scaffo
     assert "scaffold dominates" not in plain.log
 
 
+@pytest.mark.parametrize("kind", sorted(CLOSED))
+def test_the_table_says_so_however_the_scaffold_is_marked(kind: str, scaffold_run: ScaffoldRun) -> None:
+    """24 tokens of answer are less than half of these outputs."""
+    run = scaffold_run(kind, CLOSED[kind] + SHORT)
+    if CLOSED[kind]:
+        assert run.value(TASK, "window") == "scaffold dominates this window: 64 tokens, whole output"
+        assert re.search(r"The scaffold dominates this window [^:]*: 64 tokens, whole output\.", run.log)
+    else:
+        assert run.value(TASK, "window") == "no scaffold dominates"
+        assert "scaffold dominates" not in run.log
+
+
 def test_a_scaffold_that_no_table_knows_is_found(scaffold_run: ScaffoldRun) -> None:
     run = scaffold_run("textual", CLOSED["textual"] + SHORT)
     length = len("".join(scaffolded.TEXTUAL_SCAFFOLD))
@@ -159,7 +198,7 @@ def test_thinking_that_never_ends_is_no_answer(scaffold_run: ScaffoldRun, suite:
             assert row["pair"]["missing"][metric].startswith("unclosed: ")
     assert run.value(TASK, "pair", "answer").startswith("0 of 18 pairs scored, 18")
     assert "unclosed" in run.value(TASK, "pair", "answer")
-    assert "18 of 18 outputs never close their reasoning and have no answer." in run.log
+    assert "18 of 18 outputs to an edited prompt never close their reasoning and have no answer." in run.log
     data = json.loads(suite("clusters", run.folder, "--filter", "answer", "--format", "json"))
     (system,) = data["selections"][0]["systems"]
     assert (system["counts"]["n_pairs"], system["counts"]["n_unscored"]) == (0, 18)

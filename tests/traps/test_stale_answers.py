@@ -29,6 +29,7 @@ from tests.traps.naive import base_outputs, naive_drift
 
 SYNONYM, IDENTICAL = "prompt_sensitivity_mini_synonym", "prompt_sensitivity_mini_identical"
 SETTINGS = {"gen_kwargs": "max_gen_toks=16", "batch_size": 16}
+EMBEDDING_NOISE = 1e-6
 PLAIN_TASK = """task: plain_prompts
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {data}}}}}
@@ -128,6 +129,14 @@ def test_one_cache_path_changes_nothing_for_the_suite(suite_runs: dict[str, Run]
             for kind in ("cached", "uncached")
         ]
         assert drift[0] == drift[1] > 0
+
+
+def test_the_drift_is_that_of_the_outputs(suite_runs: dict[str, Run]) -> None:
+    """The naive probe is right where it was given the outputs of both systems."""
+    expected = naive_drift(suite_runs["uncached_candidate"], suite_runs["uncached_reference"])
+    for kind in ("cached", "uncached"):
+        found = suite_runs[f"{kind}_candidate"].value(IDENTICAL, "baseline_drift")
+        assert found == pytest.approx(expected, abs=EMBEDDING_NOISE)
 
 
 def test_the_systems_have_names_of_their_own(suite_runs: dict[str, Run]) -> None:

@@ -116,8 +116,9 @@ def naive_between(row: Row) -> float:
 
 def test_the_suite_separates_what_the_edit_decides(run: Run) -> None:
     """Holm over eight pairs asks for 0.05/8 of the smallest p and less of none. In a sensitive pair fewer than eight
-    samples of a side go astray (binomial: all but 1 in 100,000), and 23 against 7 of 30 has an exact p below 0.001.
-    In an indifferent pair p is uniform."""
+    samples of a side go astray: eight or more of thirty do with a probability of 6e-5 for a side, and of 5e-4 for any
+    of the eight sides. 23 against 7 of 30 has an exact p of 8e-5. In an indifferent pair p is one of few numbers, and
+    so at or below 0.05 in 2.7 % of cases and at or below 0.05/8 in 0.3 %."""
     sensitive, indifferent = split(run)
     for row in sensitive:
         assert row["separated"]["p_value"] <= 0.05 / len(prompts())

@@ -162,6 +162,12 @@ def passage(topic: str, n_phrases: int, *, skip: int = 0) -> list[str]:
     return walked[skip : skip + n_phrases]
 
 
+def sentences(topic: str) -> list[str]:
+    """All 180 sentences of a topic, for answers that are longer than a passage."""
+    every = [" ".join(parts) for parts in product(*TOPICS[topic])]
+    return [f" {every[(index * 41) % len(every)]}." for index in range(len(every))]
+
+
 PREAMBLE = [
     f" {opening} {matter},"
     for opening in (

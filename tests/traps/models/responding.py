@@ -13,6 +13,8 @@ from tests.traps.models.written_model import Script, write_model
 
 N_ANSWER = 12
 RUNGS = ("identical", "synonym", "paraphrase", "semantic_change", "positive_control")
+SILENCE = "\u2003"
+"""White space that no prompt has: an answer of which nothing can be read."""
 MOVING_EDITS: Mapping[str, Collection[str]] = {
     "responsive": ("semantic_1", "control_reversal", "control_topic"),
     "fragile": ("synonym_1", "paraphrase_1", "control_topic"),
@@ -36,16 +38,24 @@ def two_answers(prompt_id: str) -> tuple[list[str], list[str]]:
     return passage(topics[number], N_ANSWER), passage(other, N_ANSWER)
 
 
-def build(folder: Path, kind: str) -> None:
+def silent_prompts() -> list[str]:
+    """The three prompts of nine on which a partly silent model says nothing."""
+    return sorted({pair.prompt_id for pair in pairs()})[:3]
+
+
+def build(folder: Path, kind: str, silent: bool = False) -> None:
     """Write one of the models.
 
     Args:
         folder: to fill.
         kind: a key of `MOVING_EDITS`.
+        silent: it says nothing on `silent_prompts`, edited or not.
     """
     outputs = {}
     for pair in pairs():
         said, otherwise = two_answers(pair.prompt_id)
+        if silent and pair.prompt_id in silent_prompts():
+            said = otherwise = [SILENCE]
         outputs[pair.base] = said
         outputs[pair.variant] = otherwise if pair.edit in MOVING_EDITS[kind] else said
     write_model(folder, Script(outputs))

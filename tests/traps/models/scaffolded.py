@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
-from tests.traps.models.phrases import PREAMBLE, passage
+from tests.traps.models.phrases import PREAMBLE, passage, sentences
 from tests.traps.models.written_model import Script, write_model
 
 ANSWERED = ("rivers", "bread", "chess", "stars", "law", "whales", "trains", "vaccines", "violins")
@@ -37,6 +37,31 @@ def answers() -> Mapping[str, list[str]]:
         found[pair.base] = passage(topic, N_ANSWER)
         found[pair.variant] = passage(other if pair.edit == MOVING_EDIT else topic, N_ANSWER)
     return found
+
+
+LONG_TOPICS = (("rivers", "bread", "chess"), ("stars", "law", "whales"))
+"""Of the two long answers."""
+
+
+@cache
+def long_answers() -> Mapping[str, list[str]]:
+    """The two prompts of the first pair -> sentences of an answer that goes on beyond 512 tokens."""
+    pair = load_ladder(None, "mini").rung("paraphrase")[0]
+    texts = pair.base, pair.variant
+    return {
+        text: [sentence for topic in topics for sentence in sentences(topic)]
+        for text, topics in zip(texts, LONG_TOPICS, strict=True)
+    }
+
+
+def long_plain(folder: Path) -> None:
+    """Long answers at once."""
+    write_model(folder, Script(long_answers()))
+
+
+def long_tagged(folder: Path) -> None:
+    """Thinks between tags before a long answer."""
+    write_model(folder, Script({prompt: [*SCAFFOLD, *answer] for prompt, answer in long_answers().items()}))
 
 
 def plain(folder: Path) -> None:

@@ -192,6 +192,13 @@ def test_an_output_with_a_slip_in_a_long_preamble_does_not_shorten_it() -> None:
     assert (found.text, found.n_sharing) == (preamble, 8)
 
 
+def test_an_output_with_only_its_first_words_does_not_make_it_too_short_to_be_one() -> None:
+    outputs = [f"{preamble_of(6)} {answer}" for answer in answers_of(8, "The", 6)]
+    found = detect_shared_preamble([*outputs, f"{preamble_of(4)} leaves it there"])
+    assert found is not None
+    assert (found.text, found.n_sharing) == (preamble_of(6), 8)
+
+
 def test_of_two_preambles_the_one_of_most_outputs_is_found() -> None:
     first, second = preamble_of(12), preamble_of(4) + " but not like the others of them"
     outputs = [f"{first} {answer}" for answer in answers_of(8, "The", 7)]
