@@ -18,6 +18,7 @@ import pytest
 gr = pytest.importorskip("gradio")
 
 from lm_eval_sensitivity.cli import main  # noqa: E402
+from lm_eval_sensitivity.results import Results  # noqa: E402
 from lm_eval_sensitivity.space import app  # noqa: E402
 from lm_eval_sensitivity.space.page import render  # noqa: E402
 from tests.unit.space.known import HOSTILE, known_results  # noqa: E402
@@ -132,6 +133,30 @@ def test_a_folder_that_cannot_be_read_is_explained(tmp_path: Path) -> None:
     value = html_component(app.build(found)).value
     assert "does not exist" in value
     assert "lm-eval-sensitivity export" in value
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake of our own, which only some results find."""
+
+    def fail(results: Results, query: Any) -> str:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    monkeypatch.setattr(app, "render", fail)
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_first_page_that_fails_is_explained_and_logged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    value = html_component(app.build(known_results())).value
+    assert "This page cannot be made: OverflowError." in value
+    assert "cannot convert float infinity" in caplog.text, "the traceback is in the log"
+    caplog.clear()
+    monkeypatch.setattr(app, "open_results", lambda folder, origin: known_results())
+    found = app.open_or_explain(tmp_path)
+    assert isinstance(found, str) and "OverflowError" in found
+    assert "cannot convert float infinity" in caplog.text
 
 
 def test_the_hub_without_variables_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lm_eval_sensitivity.analysis.selection import RUNG_SETS
 from lm_eval_sensitivity.results import Results
@@ -20,6 +22,7 @@ from lm_eval_sensitivity.results.records import LadderPair, PairDetail, SideDeta
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of, thinned
 from lm_eval_sensitivity.space.branching_charts import bent, charts_of, numbers_of
 from lm_eval_sensitivity.space.page import number, render
+from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.types import Replacement
 from tests.unit.results.made_results import NASTY_NAMES, made_results
@@ -131,6 +134,56 @@ def before_the_mark(output: Element) -> str:
                 return text
             text += child.text(is_label) if not is_label(child) else ""
     raise AssertionError("the outputs are not marked")
+
+
+# ---- prompts
+
+
+@given(st.text("ab ", max_size=30), st.data(), st.integers(1, 40))
+def test_what_of_an_edit_is_shown_and_what_is_counted_is_all_of_it(
+    base: str, data: st.DataObject, longest: int
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(base)), max_size=6)))
+    texts = st.text("xy", max_size=12)
+    changes = [
+        Replacement(start, end, data.draw(texts)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)
+    ]
+    variant, at = "", 0
+    for each in changes:
+        variant += base[at : each.start] + each.replacement
+        at = each.end
+    variant += base[at:]
+    found = edited(base, changes, longest)
+    for parts, n_cut, text in (
+        (found.before, found.n_cut_before, base),
+        (found.after, found.n_cut_after, variant),
+    ):
+        shown = sum(1 if piece.is_mark else len(piece.text) for part in parts for piece in part.pieces)
+        assert shown + n_cut == len(text)
+        assert shown <= 2 * longest
+
+
+def test_an_edit_that_is_cut_says_so(results: Results, pair: LadderPair) -> None:
+    long = replace(pair, base="a b", replacements=(Replacement(1, 2, "x" * 9000),), variant=f"a{'x' * 9000}b")
+    found = page(Stand(results, ladder_pair=lambda pair_id: long), pair)
+    assert [each.text() for each in found.every("p", css="cut")] == [
+        "5000 more characters of the variant are not shown."
+    ]
+    whole = replace(long, base="y" * 5000, replacements=(Replacement(0, 5000, "z"),), variant="z")
+    found = page(Stand(results, ladder_pair=lambda pair_id: whole), pair)
+    assert [each.text() for each in found.every("p", css="cut")] == [
+        "1000 more characters of the base are not shown."
+    ]
+    assert found.one("dl", css="prompts").every("dd")[1].text() == "z"
+
+
+def test_a_repetition_is_compared_with_no_noise_floor(results: Results, pair: LadderPair) -> None:
+    same = next(each for each in results.ladder_pairs() if each.rung == "identical")
+    table = page(results, same).every("table")[0]
+    assert "noise floor" not in table.text()
+    assert {len(row.every("td")) for row in table.every("tr") if row.every("td")} == {2}
+    assert "Nothing was edited, so these numbers are the noise floor" in page(results, same).text()
+    assert page(results, pair).every("table")[0].text().count("noise floor") == 2
 
 
 # ---- steps

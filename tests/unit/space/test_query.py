@@ -103,6 +103,29 @@ def test_no_query_string_is_an_error(text: str) -> None:
     parse(query.link())
 
 
+@pytest.mark.parametrize("text", ["pair=\ud800", "\udfff=1", "view=\ud83d&edit=\ude00"])
+def test_half_a_surrogate_pair_is_replaced(text: str) -> None:
+    values = parse(text)
+    assert "\ufffd" in "".join([*values, *values.values()])
+    Query(values).link().encode()
+
+
+def test_both_halves_of_a_surrogate_pair_are_one_character() -> None:
+    assert parse("edit=\ud83c\udf89") == {"edit": "🎉"}
+
+
+def test_what_another_view_has_is_noted_and_kept_and_no_mistake() -> None:
+    query = Query({"view": "heatmap", "metric": "token_edit_distance", "rungs": "noop"})
+    assert query.choice("metric", ("cosine_distance", "js_distance")) == "cosine_distance"
+    assert query.choice("rungs", ("meaning_preserving", "positive_control")) == "meaning_preserving"
+    assert query.complaints == []
+    assert [note.split(",")[0] for note in query.notes] == [
+        "This view has no “token edit distance”",
+        "This view has no “noop”",
+    ]
+    assert query.link(view="clusters") == "?metric=token_edit_distance&rungs=noop"
+
+
 def test_a_link_leaves_out_what_was_refused() -> None:
     query = Query({"view": "pairs", "system": "x", "filter": "row", "edit": "nbsp"})
     query.index("system", 3)

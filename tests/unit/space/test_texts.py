@@ -41,9 +41,7 @@ def test_spaces_are_seen_where_they_could_be_overlooked() -> None:
     assert shown == "·a b··c·⏎d·"
 
 
-@pytest.mark.parametrize(
-    "text", ["ﬁ Ünïcödé", "한국어", "日本語", "عربى", "ไทย", "नमस्ते", "e\u0301", "🎉"]
-)
+@pytest.mark.parametrize("text", ["ﬁ Ünïcödé", "한국어", "日本語", "عربى", "ไทย", "नमस्ते", "e\u0301", "🎉"])
 def test_letters_of_any_script_and_their_accents_are_no_marks(text: str) -> None:
     assert not [piece for piece in visible(text) if piece.is_mark]
 

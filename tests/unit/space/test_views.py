@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import HeatmapCellRow
+from lm_eval_sensitivity.results.records import HeatmapCellRow, HubOrigin
 from lm_eval_sensitivity.space.page import render
-from lm_eval_sensitivity.space.query import parse
-from lm_eval_sensitivity.space.svg import Point, Scale, label_places
+from lm_eval_sensitivity.space.query import Query, parse
+from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.space.views.axes import SHAPES
-from lm_eval_sensitivity.space.views.heatmap import SHADES, shade_of
+from lm_eval_sensitivity.space.views.heatmap import SHADES, shade_of, shown_cell
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.space.known import EDITS, MEANS, NAMES, known_results
@@ -208,29 +211,61 @@ def test_shades_rise_with_the_number() -> None:
 
 
 def test_a_cell_without_a_number_has_no_shade_whatever_else_it_says() -> None:
-    from lm_eval_sensitivity.space.query import Query
-    from lm_eval_sensitivity.space.views.heatmap import shown_cell
-
     record = HeatmapCellRow("noop", "x", 0, None, None, None, 5, 0, 3, 2, "Nothing.")
-    cell = shown_cell(record, 0.5, Query({}))
+    cell = shown_cell(record, 0.5, Query({}).link)
     assert (cell.shade, cell.kind, cell.counts) == (None, "unscored", "3 of 5 erased, 2 of 5 unscored")
+
+
+def test_what_was_erased_is_no_number_even_if_one_is_given() -> None:
+    record = HeatmapCellRow("noop", "x", 0, 0.0, 0.0, 0.0, 5, 0, 5, 0, None)
+    cell = shown_cell(record, 0.5, Query({}).link)
+    assert (cell.shade, cell.kind, cell.is_partly_erased) == (None, "erased", False)
+
+
+def test_a_number_of_which_some_pairs_were_erased_is_hatched_at_its_edge(results: Results) -> None:
+    cells = cells_of(results)
+    partly = {key for key, cell in cells.items() if cell.has_class("partly")}
+    assert partly == {("trailing_space", 1), ("paraphrase_1", 2)}
+    assert "partly erased" in page_of(results, view="heatmap").one("p", css="key").text()
+
+
+def test_the_row_of_the_identical_rung_is_called_the_noise_floor(results: Results) -> None:
+    table = page_of(results, view="heatmap").one("table", css="heatmap")
+    rungs = [each.text() for each in table.every("th", scope="rowgroup")]
+    assert rungs == ["identical: the noise floor", "noop", "paraphrase", "positive control"]
+    assert "up to 24 pairs per cell" in table.one("caption").text()
+
+
+def test_a_cell_links_to_the_metric_that_it_shows(results: Results) -> None:
+    """Also where the address asks for one that only other views have."""
+    page = page_of(results, view="heatmap", metric="token_edit_distance", window="64")
+    links = [parse(each.attributes["href"]) for each in page.one("table", css="heatmap").every("a")]
+    assert links and not [each for each in links if {"metric", "window"} & set(each)]
 
 
 # ---- length
 
 
+def rows_by_system(page: Element) -> dict[str, list[list[str]]]:
+    """Name -> its rows of the table; every system has a body of its own."""
+    bodies = page.every("table")[0].every("tbody")
+    found = [rows_of(Element("table", {}, [body])) for body in bodies]
+    return {name: rows for [[name], *rows] in found}
+
+
 def test_length_shows_both_texts_of_every_system(results: Results) -> None:
     page = page_of(results, view="length")
     panels = page.one("div", css="panels").every("figure")
-    assert [panel.one("figcaption").text() for panel in panels] == list(SEEN)
+    captions = [panel.one("figcaption").text() for panel in panels]
+    assert captions == [*(f"{name} n = 24 prompts, 400 pairs" for name in SEEN[:3]), SEEN[3]]
     for panel, n in zip(panels, (4, 4, 4, 0), strict=True):
         assert len(panel.every("circle")) == len(panel.every("rect")) == n
     assert "the first 64 tokens, the first 128 tokens" in " ".join(panels[0].text().split())
     assert "Mostly scaffold" not in panels[1].text()
-    rows = rows_of(page.every("table")[0])
-    assert [row[0] for row in rows] == [name for name in SEEN for _ in range(8)]
+    rows = rows_by_system(page)
+    assert list(rows) == list(SEEN)
+    assert {len(own) for own in rows.values()} == {8}
     assert [
-        "alpha-4b",
         "raw",
         "64",
         "0.082",
@@ -239,8 +274,27 @@ def test_length_shows_both_texts_of_every_system(results: Results) -> None:
         "400",
         "17",
         "3",
+        "0.011 (24 prompts)",
         "mostly scaffold",
-    ] in rows
+    ] in rows["alpha-4b"]
+
+
+def test_length_shows_the_noise_floor_where_the_results_have_it(results: Results) -> None:
+    """The floor of raw outputs is known for all of them and for 64 tokens, that of answers for all of them."""
+    page = page_of(results, view="length")
+    floors = {tuple(row[:2]): row[-2] for row in rows_by_system(page)["beta-4b"]}
+    assert {key for key, floor in floors.items() if floor != "–"} == {
+        ("raw", "64"),
+        ("raw", "whole"),
+        ("answer", "whole"),
+    }
+    panels = page.one("div", css="panels").every("figure")
+    assert [len(panel.every("line", css="noise")) for panel in panels] == [3, 3, 3, 0]
+    assert "Short dashed lines: the noise floor" in page.text()
+    bare = dataclasses.replace(results._summaries, clusters={})
+    without = page_of(Results(Path("nowhere"), results.manifest, bare), view="length")
+    assert "noise floor of these lengths was not exported" in without.text()
+    assert not without.every("line", css="noise")
 
 
 def test_a_longer_window_stands_further_right_and_a_larger_distance_higher(results: Results) -> None:
@@ -252,6 +306,21 @@ def test_a_longer_window_stands_further_right_and_a_larger_distance_higher(resul
 
 
 # ---- method
+
+
+def test_method_says_which_commit_is_shown(results: Results) -> None:
+    assert "Hugging Face Hub" not in page_of(results, view="method").text()
+    origin = HubOrigin("org/results", "v1.0.0", "ab" * 20)
+    fetched = Results(Path("nowhere"), results.manifest, results._summaries, origin)
+    text = " ".join(page_of(fetched, view="method").text().split())
+    assert (
+        f"The dataset org/results on the Hugging Face Hub, at commit {'ab' * 20}, which was v1.0.0 when"
+        in text
+    )
+    pinned = Results(
+        Path("nowhere"), results.manifest, results._summaries, HubOrigin("org/results", "ab" * 20, "ab" * 20)
+    )
+    assert "when this page was started" not in page_of(pinned, view="method").text()
 
 
 def test_every_definition_is_there(results: Results) -> None:
@@ -269,6 +338,52 @@ def test_every_definition_is_there(results: Results) -> None:
     assert "kC = 0.2, kP = 0.25, lambda = 1.0" in text
     assert "A small distance is no merit." in text
     assert "It was killed." in text
+
+
+@pytest.mark.parametrize(
+    ("alpha", "said"), [(0.05, "5 %"), (0.005, "0.5 %"), (0.025, "2.5 %"), (0.0001, "0.01 %")]
+)
+def test_the_error_that_was_allowed_is_never_rounded_away(results: Results, alpha: float, said: str) -> None:
+    statistics = dataclasses.replace(results.manifest.statistics, alpha=alpha)
+    manifest = dataclasses.replace(results.manifest, statistics=statistics)
+    page = page_of(Results(Path("nowhere"), manifest, results._summaries))
+    assert f"tested together at {said}." in page.text()
+
+
+def test_a_verdict_without_words_is_a_page_too(results: Results) -> None:
+    axes = {
+        view: dataclasses.replace(
+            page,
+            rows=tuple(dataclasses.replace(row, verdict_words=None, reasons=("Why.",)) for row in page.rows),
+        )
+        for view, page in results._summaries.axes.items()
+    }
+    bare = Results(Path("nowhere"), results.manifest, dataclasses.replace(results._summaries, axes=axes))
+    assert page_of(bare, view="axes").text().count("Why.") == 3
+
+
+MAGNITUDES = st.floats(1e-300, 1e300)
+
+
+@given(st.lists(st.tuples(st.sampled_from((-1, 0, 1)), MAGNITUDES), min_size=1, max_size=4))
+def test_a_scale_holds_numbers_of_any_size(drawn: list[tuple[int, float]]) -> None:
+    numbers = [sign * size for sign, size in drawn]
+    scale = scale_of(numbers, 0, 1000)
+    low, high = min([0.0, *numbers]), max([0.0, *numbers])
+    assert scale.low <= low
+    assert scale.high >= high
+    if high > low:
+        assert scale(high) >= 900, "the largest number stands near the end"
+    ticks = scale.ticks(5)
+    assert 1 <= len(ticks) <= 6
+    assert all(0 <= tick.at <= 1000 for tick in ticks)
+    assert all(len(tick.words) <= 12 for tick in ticks)
+    assert len({tick.words for tick in ticks}) == len(ticks)
+
+
+@pytest.mark.parametrize("number", [5e-324, 1e-310, 0.0])
+def test_what_is_too_small_to_draw_is_drawn_as_nothing(number: float) -> None:
+    assert scale_of([number], 0, 100) == Scale(0.0, 1.0, 0, 100)
 
 
 def test_a_scale_holds_its_ends_and_its_ticks_are_round() -> None:

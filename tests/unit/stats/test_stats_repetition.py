@@ -72,7 +72,7 @@ def test_the_order_of_prompts_and_of_edits_changes_nothing() -> None:
 
 
 def test_edits_that_are_like_repetitions_are_rarely_above() -> None:
-    """The level, where most distances are 0 and the others are large: 400 runs, at most 5 % and its error."""
+    """The level, where distances are independent, most are 0 and the others large: at most 5 % and its error."""
     for n_prompts, n_edits, zeros in ((9, 1, 0.7), (9, 4, 0.9), (24, 4, 0.9), (24, 18, 0.5)):
         above = 0
         for _ in range(400):

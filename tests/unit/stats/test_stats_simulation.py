@@ -19,6 +19,7 @@ from lm_eval_sensitivity.stats import (
     max_t_test,
     mean_interval,
     one_sided_bounds,
+    repetition_test,
 )
 from lm_eval_sensitivity.stats.permutation import sign_flip_p
 from tests.unit.stats.simulated import (
@@ -80,6 +81,24 @@ def covered(prompts: int, replicates: int, *, zero: float, resamples: int, seed:
     return found
 
 
+def called_sensitive(
+    prompts: int, replicates: int, *, floor: float, zero: float, draws: int, seed: int
+) -> int:
+    """Systems of which the edits, at a mean of 0.2, are called more than a repetition at a mean of `floor`.
+
+    At a floor of 0.2 an edit is nothing but one more repetition, with the same share of zeros.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (replicates, prompts, N_EDITS + 1, 2)
+    pairs = distances(rng, shape, means=(0.2, floor), zero=zero)
+    own = 0 if floor == 0.2 else 1
+    tests = (
+        repetition_test(pair[:, 1:, 0], pair[:, 0, own], draws=draws, seed=index)
+        for index, pair in enumerate(pairs)
+    )
+    return sum(test.standing(ALPHA) == "above" for test in tests)
+
+
 def test_the_simulation_is_hard() -> None:
     """Pairs taken as independent reject far too often here, so that the tests below mean something."""
     pairs = distances(np.random.default_rng(0), (400, 9, N_EDITS, 2), means=(0.2, 0.2), zero=0.3)
@@ -107,6 +126,25 @@ def test_coverage(prompts: int) -> None:
         low, high = stats.binom.ppf([0.001, 0.999], 300, [0.92, 0.97])
         assert low <= found[kind] <= high, kind
     assert min(found["lower"], found["upper"]) >= stats.binom.ppf(0.001, 300, 0.92)
+
+
+@pytest.mark.parametrize("zero", [0.3, 0.7])
+@pytest.mark.parametrize("prompts", [9, 24])
+def test_noise_is_not_called_sensitivity(prompts: int, zero: float) -> None:
+    count = called_sensitive(prompts, 400, floor=0.2, zero=zero, draws=199, seed=prompts)
+    assert count <= at_most(400, ALPHA)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("zero", [*ZEROS, 0.7])
+@pytest.mark.parametrize("prompts", [9, 24, 96])
+def test_large_noise_and_sensitivity(prompts: int, zero: float) -> None:
+    shares = {}
+    for floor in (0.2, 0.1, 0.02, 0.0):
+        count = called_sensitive(prompts, 2_000, floor=floor, zero=zero, draws=999, seed=1)
+        shares[floor] = count / 2_000
+        assert floor < 0.2 or count <= at_most(2_000, ALPHA)
+    print(f"\nabove the floor, n = {prompts}, zeros {zero}: {shares} of 2000")
 
 
 @pytest.mark.simulation

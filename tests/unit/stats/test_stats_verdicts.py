@@ -152,6 +152,12 @@ def test_a_collapsed_system_may_be_alive_by_itself_and_brings_its_numbers() -> N
         in found.numbers
     )
     assert not judge(axes(control=np.zeros(N), harmless=np.zeros(N))).alive_alone
+    silent = judge(axes(control=np.full(N, math.nan), harmless=np.full(N, math.nan)))
+    assert (
+        silent.numbers
+        == "Over the pairs scored in both: c is missing and p is missing, c_ref is missing and "
+        + ("p_ref is missing.")
+    )
     holes = given.control.copy()
     holes[0] = math.nan  # the means are over the prompts that both have
     assert judge(axes(control=holes)).control_reference == pytest.approx(
