@@ -6,10 +6,12 @@ const branching = (() => {
   const PAUSE = 220;
   let timer = null;
   let playing = null;
+  let standAt = () => {};
 
   const sectionOf = (element) => element.closest("[data-branching]");
   const sliderOf = (section) => section.querySelector("input[type=range]");
   const stepOf = (section) => Number(sliderOf(section).value);
+  const linkOf = (section) => section.querySelector("a.steplink");
   const wantsNoMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   function inPrint(value) {
@@ -48,16 +50,23 @@ const branching = (() => {
     slider.setAttribute("aria-valuetext", words);
     // While it plays, a screen reader that is told every step would never come to an end.
     if (aloud) section.querySelector('[data-say="all"]').textContent = words;
-    const link = section.querySelector("a.steplink");
+    const link = linkOf(section);
     const address = new URLSearchParams(link.getAttribute("href"));
     address.set("step", String(t));
     link.setAttribute("href", `?${address}`);
   }
 
+  /* Whoever copies the address gets the step that is looked at. Not while it moves: browsers allow few changes. */
+  function rest(section) {
+    standAt(linkOf(section).getAttribute("href"));
+  }
+
   function pause(section) {
+    const stood = section !== playing;
     clearInterval(timer);
     timer = playing = null;
     if (!section.isConnected) return;
+    if (!stood) rest(section);
     const [play, stop] = ["play", "pause"].map((name) => section.querySelector(`[data-branch="${name}"]`));
     const hadFocus = document.activeElement === stop;
     play.disabled = wantsNoMotion();
@@ -87,8 +96,9 @@ const branching = (() => {
     first: (section, button) => Number(button.dataset.at),
   };
 
-  function attach(root) {
-    root.classList.add("scripted");
+  /* `whenAtRest` is told the address of the step that is shown, once the reader has chosen it. */
+  function attach(root, whenAtRest) {
+    standAt = whenAtRest;
     root.addEventListener("click", (event) => {
       const button = event.target.closest("[data-branch]");
       const section = button && sectionOf(button);
@@ -96,13 +106,19 @@ const branching = (() => {
       const action = button.dataset.branch;
       if (action === "play") return play(section);
       pause(section);
-      if (moves[action]) show(section, moves[action](section, button), { aloud: true });
+      if (!moves[action]) return;
+      show(section, moves[action](section, button), { aloud: true });
+      rest(section);
     });
     root.addEventListener("input", (event) => {
       const section = event.target.matches("input[type=range]") && sectionOf(event.target);
       if (!section) return;
       pause(section);
       show(section, stepOf(section));
+    });
+    root.addEventListener("change", (event) => {
+      const section = event.target.matches("input[type=range]") && sectionOf(event.target);
+      if (section) rest(section);
     });
     const settle = () => {
       for (const section of root.querySelectorAll("[data-branching]")) {

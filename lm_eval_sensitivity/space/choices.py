@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.analysis.selection import Selection
-from lm_eval_sensitivity.space.query import DEFAULTS, WHOLE, Query
+from lm_eval_sensitivity.space.query import DEFAULTS, Query
+from lm_eval_sensitivity.space.words import WHOLE, words_of
 
 
 @dataclass(frozen=True)
@@ -28,27 +29,6 @@ class Choice:
     label: str
     options: tuple[Option, ...]
     chosen: str
-
-
-WORDS = {
-    "meaning_preserving": "all meaning-preserving rungs",
-    "raw": "raw: the whole output",
-    "answer": "answer: without reasoning",
-    WHOLE: "whole output",
-}
-"""Words for values that do not speak for themselves."""
-
-
-def words_of(value: str) -> str:
-    """A value for the reader.
-
-    Example:
-        >>> words_of("cosine_distance"), words_of("64"), words_of("raw")
-        ('cosine distance', 'first 64 tokens', 'raw: the whole output')
-    """
-    if value.isdigit():
-        return f"first {value} tokens"
-    return WORDS.get(value, value.replace("_", " "))
 
 
 def options(values: Iterable[str]) -> tuple[Option, ...]:
@@ -75,6 +55,8 @@ class Chosen:
     """As in the pairs table, window included."""
     filter_name: str
     choices: tuple[Choice, ...]
+    address: Mapping[str, str]
+    """Metric, window and filter as they are shown, for a link to what stands behind a number."""
 
 
 def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:
@@ -103,7 +85,8 @@ def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:
     if len(all_windows) > 1:
         choices.append(Choice("window", "Length that counts", options(all_windows), window))
     choices.append(Choice("filter", "Text that counts", options(all_filters), filter_name))
-    return Chosen(metric if window == WHOLE else f"{metric}_{window}", filter_name, tuple(choices))
+    address = {"metric": metric, "window": window, "filter": filter_name}
+    return Chosen(metric if window == WHOLE else f"{metric}_{window}", filter_name, tuple(choices), address)
 
 
 def _choose_among(query: Query, name: str, held: Sequence[str], anywhere: Sequence[str], metric: str) -> str:

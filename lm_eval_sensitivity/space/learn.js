@@ -230,14 +230,12 @@ const learn = (() => {
     }
   }
 
-  /* What only works with a script is hidden until the script is there, and what it replaces is hidden then. */
+  /* The cells are made here: the page has none until somebody can touch them. */
   function prepare(root) {
     for (const section of root.querySelectorAll("[data-ripple]")) {
       const { size } = JSON.parse(section.dataset.ripple);
       for (const grid of section.querySelectorAll("[role=grid]:empty")) buildGrid(grid, size);
     }
-    for (const hidden of root.querySelectorAll("[data-scripted][hidden]")) hidden.hidden = false;
-    for (const shown of root.querySelectorAll("[data-unscripted]:not([hidden])")) shown.hidden = true;
   }
 
   /* Once per root: an element that stays while what is inside it is replaced. */

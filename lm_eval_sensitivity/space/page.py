@@ -10,12 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.query import DEFAULTS, Query
-from lm_eval_sensitivity.space.texts import cut, visible
+from lm_eval_sensitivity.space.query import CARRIED, DEFAULTS, Query
+from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, in_plain_text, shown
 from lm_eval_sensitivity.space.view import VIEWS, View
 from lm_eval_sensitivity.space.views import axes, clusters, compare, heatmap, learn, length, method, pairs
+from lm_eval_sensitivity.stats.verdicts import percent
 
 SHOWS: dict[str, Callable[[Results, Query], View]] = {
     "clusters": clusters.show,
@@ -91,8 +91,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"visible": visible, "cut": cut, "inert": inert, "number": number}
-    made.globals["DEFAULTS"] = DEFAULTS
+    made.filters |= {"shown": shown, "in_plain_text": in_plain_text, "number": number, "percent": percent}
+    made.globals |= {
+        "CARRIED": CARRIED,
+        "DEFAULTS": DEFAULTS,
+        "LONGEST": LONGEST,
+        "LONGEST_NAME": LONGEST_NAME,
+    }
     return made
 
 

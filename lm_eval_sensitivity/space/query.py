@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode
 
-from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
+from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
 from lm_eval_sensitivity.errors import did_you_mean
 from lm_eval_sensitivity.inert import quoted
-
-WHOLE = "whole"
-"""Value of `window` for the whole output."""
+from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
+from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.space.words import WHOLE, words_of
 
 DEFAULTS = {
     "view": "clusters",
@@ -28,9 +28,19 @@ NAMES = (*DEFAULTS, "system", "edit", "prompt", "pair", "a", "b", "step", "r")
 CARRIED = ("metric", "filter", "rungs", "window")
 """Names that a link to another view takes along: which numbers are looked at."""
 
+KNOWN: dict[str, tuple[str, ...]] = {
+    "metric": tuple(METRICS),
+    "filter": FILTERS,
+    "rungs": tuple(RUNG_SETS),
+    "window": (WHOLE, *map(str, WINDOWS_TOKENS)),
+}
+"""Values that some view has. One of them is no mistake in a view without it: a link took it along."""
+
 MOST_NAMED = 12
 """Accepted values that a complaint names; more are counted."""
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
+LONGEST_QUERY = 4000
+"""Characters of an address that are read."""
 LONGEST_VALUE = 300
 """Characters of a value that are read; no accepted value is longer."""
 
@@ -64,7 +74,7 @@ class Query:
 
         Args:
             name: in `NAMES`.
-            accepted: at least one.
+            accepted: at least one. For another one of `KNOWN` there is a note, for any other value a complaint.
             default: where the address is silent. A name in `DEFAULTS` has its own, which counts where it is
                 accepted, so that a link that leaves it out means the same everywhere.
         """
@@ -75,8 +85,18 @@ class Query:
         received = self._values.get(name, "")
         if received == "" or received in accepted:
             return received or fallback
-        self.refuse(name, received, accepted, fallback)
+        if received in KNOWN.get(name, ()):
+            self._note(received, accepted, fallback)
+        else:
+            self.refuse(name, received, accepted, fallback)
         return fallback
+
+    def _note(self, received: str, accepted: Sequence[str], shown: str) -> None:
+        """Say that a value of other views is not shown here. It stays in links, for the way back."""
+        held = ", ".join(f"“{words_of(each)}”" for each in accepted[:MOST_NAMED])
+        self.notes.append(
+            f"This view has no “{words_of(received)}”, only {held}. Shown is “{words_of(shown)}”."
+        )
 
     def optional(self, name: str, accepted: Sequence[str]) -> str | None:
         """One of the accepted values, or None where the address is silent or wrong."""
@@ -174,4 +194,6 @@ def parse(query_string: str) -> dict[str, str]:
         >>> parse("?view=pairs&edit=a%20b")
         {'view': 'pairs', 'edit': 'a b'}
     """
-    return dict(parse_qsl(query_string[:4000].removeprefix("?"), keep_blank_values=False, errors="replace"))
+    # Half a surrogate pair, which JSON can bring, has no bytes to stand in a link.
+    whole = query_string[:LONGEST_QUERY].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return dict(parse_qsl(whole.removeprefix("?"), keep_blank_values=False, errors="replace"))

@@ -2,6 +2,8 @@
    gr.HTML calls this with `element`, which stays, and `server`, the functions of app.py. No library, nothing stored. */
 const root = element;
 let latest = 0;
+/* Milliseconds before each try. */
+const PAUSES = [0, 500, 1000, 2000];
 
 function parted(address) {
   return new URL(address, window.location.href).search;
@@ -28,7 +30,7 @@ function tellHost(query) {
 }
 
 function complain(words) {
-  const place = main().querySelector("main");
+  const place = main().querySelector(".content");
   place.querySelector(".failed")?.remove();
   const box = document.createElement("p");
   box.className = "complaints failed";
@@ -38,21 +40,35 @@ function complain(words) {
   main().removeAttribute("aria-busy");
 }
 
-async function ask(call) {
+/* The answer, or undefined where none came. Everything that is asked for is only read, so asking again does no harm.
+   Of what nobody waits for any more, neither the answer nor its failure is of interest. */
+async function ask(call, isWanted = () => true) {
+  for (const pause of PAUSES) {
+    await new Promise((done) => setTimeout(done, pause));
+    if (!isWanted()) return undefined;
+    const answer = await attempt(call);
+    if (answer !== undefined) return answer;
+  }
+  if (isWanted()) complain("The server did not answer. This is still the page before. Check the connection and try again.");
+  return undefined;
+}
+
+/* Gradio refuses what is asked before it is connected, and answers undefined when the network or the server fails. */
+async function attempt(call) {
   try {
     return await call();
   } catch (error) {
-    complain("The server did not answer. What stands below is the page before. Check the connection and try again.");
-    return null;
+    return undefined;
   }
 }
 
 /* `focus` is a selector; the view's heading where it is missing, so that a screen reader begins there. */
 async function show(query, { push, focus = null, scroll = true }) {
   const turn = ++latest;
+  const isWanted = () => turn === latest;
   main().setAttribute("aria-busy", "true");
-  const html = await ask(() => server.show_page(query));
-  if (html === null || turn !== latest) return;
+  const html = await ask(() => server.show_page(query), isWanted);
+  if (html === undefined || !isWanted()) return;
   main().outerHTML = html;
   if (push) {
     // The page's own link leaves out what goes without saying.
@@ -115,6 +131,16 @@ root.addEventListener("input", (event) => {
   if (said) said.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows are shown.`;
 });
 
+/* The page shows another step of the same pair: its links and its address say so. */
+function standAt(address) {
+  const link = root.querySelector(".address");
+  link.setAttribute("href", address);
+  link.textContent = address;
+  root.querySelector("[data-copy]").dataset.copy = address;
+  history.replaceState(history.state, "", withHostNames(address));
+  tellHost(address);
+}
+
 async function copyLink(button) {
   const address = new URL(button.dataset.copy, window.location.href).href;
   const said = root.querySelector(".copied");
@@ -142,7 +168,7 @@ window.addEventListener("popstate", () => {
 });
 
 learn.attach(root);
-branching.attach(root);
+branching.attach(root, standAt);
 settle();
 /* The content that came along is that of the bare address. */
 if ([...new URLSearchParams(window.location.search).keys()].some((name) => !name.startsWith("__"))) {

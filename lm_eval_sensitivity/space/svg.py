@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from lm_eval_sensitivity.analysis.numbers import in_print
 
+SMALLEST = 1e-300
+"""Reach of the shortest scale: steps far below it have no floating-point number."""
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -45,11 +48,7 @@ class Scale:
         step = _round_step((self.high - self.low) / most)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
-        digits = max(0, -math.floor(math.log10(step)))
-        return tuple(
-            Tick(self(each * step), "0" if each == 0 else in_print(each * step, digits))
-            for each in range(first, last + 1)
-        )
+        return tuple(Tick(self(each * step), _words(each * step, step)) for each in range(first, last + 1))
 
 
 def scale_of(values: Iterable[float | None], start: float, end: float) -> Scale:
@@ -61,11 +60,19 @@ def scale_of(values: Iterable[float | None], start: float, end: float) -> Scale:
     """
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min([0.0, *known]), max([0.0, *known])
-    return (
-        Scale(low, round(high + 0.05 * (high - low), 12), start, end)
-        if low < high
-        else Scale(0.0, 1.0, start, end)
-    )
+    if high - low < SMALLEST:
+        return Scale(0.0, 1.0, start, end)
+    # To significant digits: numbers may be as small as they like.
+    return Scale(low, float(f"{high + 0.05 * (high - low):.12g}"), start, end)
+
+
+def _words(value: float, step: float) -> str:
+    """A number beside an axis, with as many digits as its neighbours need."""
+    if value == 0:
+        return "0"
+    if not 1e-6 <= step <= 1e6:
+        return f"{value:.3g}"
+    return in_print(value, max(0, -math.floor(math.log10(step))))
 
 
 def _round_step(least: float) -> float:

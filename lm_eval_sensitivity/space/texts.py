@@ -11,12 +11,22 @@ from dataclasses import dataclass
 
 LONGEST = 4000
 """Characters of one text that a page shows."""
+LONGEST_NAME = 200
+"""Characters of a name that a page shows: it may stand in a hundred places of one page."""
+MARK_COUNTS = 8
+"""Characters that a mark counts as: about what it takes on the screen, and a tenth of what it takes in HTML."""
 
-_SHOWN_AS = {"\n": "⏎", "\t": "⇥", "\r": "␍"}
+_SHOWN_AS = {"\n": "⏎", "\t": "⇥", "\r": "U+000D"}
 _NAMES = {"\n": "line break", "\t": "tabulator", "\r": "carriage return"}
 _SPACES = re.compile(r"^ +| +$| {2,}", re.MULTILINE)
 _CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs")
 """Control, format (bidirectional), surrogate, private and unassigned characters, and every space but the ordinary."""
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+"""What other categories have without a shape of its own: joiners, blank fillers, variation selectors. Unicode calls
+most of them default ignorable, which Python's tables do not know."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +75,52 @@ def _mark(character: str, dotted: bool) -> Piece | None:
         return Piece("·", "space") if dotted else None
     if character in _SHOWN_AS:
         return Piece(_SHOWN_AS[character], _NAMES[character], ends_line=character == "\n")
-    if unicodedata.category(character) in _CATEGORIES:
+    if unicodedata.category(character) in _CATEGORIES or _UNSEEN.match(character):
         code = f"U+{ord(character):04X}"
         return Piece(code, unicodedata.name(character, code).lower())
     return None
 
 
 @dataclass(frozen=True)
-class Cut:
-    """The start of a text, and how much is not shown."""
+class Shown:
+    """The start of a text, and how much of it is not shown."""
 
-    text: str
+    pieces: tuple[Piece, ...]
     n_cut: int
     """Characters after it."""
 
 
-def cut(text: str, longest: int = LONGEST) -> Cut:
-    """The first characters of a text.
+def shown(text: str, longest: int = LONGEST) -> Shown:
+    r"""A text as pieces, cut where it is long. A mark counts as `MARK_COUNTS` characters.
 
     Example:
-        >>> cut("abcdef", 4)
-        Cut(text='abcd', n_cut=2)
+        >>> found = shown("ab\u00a0cdef", 11)
+        >>> [piece.text for piece in found.pieces], found.n_cut
+        (['ab', 'U+00A0', 'c'], 3)
     """
-    return Cut(text[:longest], max(0, len(text) - longest))
+    pieces: list[Piece] = []
+    room, n_shown = longest, 0
+    # One character more, so that a single space before the cut is not taken for one at the end of a line.
+    for piece in visible(text[: longest + 1]):
+        fitting = piece if piece.is_mark else Piece(piece.text[:room])
+        room -= MARK_COUNTS if piece.is_mark else len(piece.text)
+        if fitting.text and (room >= 0 or not piece.is_mark):
+            pieces.append(fitting)
+            n_shown += 1 if piece.is_mark else len(fitting.text)
+        if room <= 0:
+            break
+    return Shown(tuple(pieces), len(text) - n_shown)
+
+
+def in_plain_text(text: str, longest: int = LONGEST_NAME) -> str:
+    r"""A text for where no element can stand, such as an option or a label: marks are words in brackets.
+
+    Example:
+        >>> in_plain_text("a\u202eb"), in_plain_text("abcdef", 4)
+        ('a[U+202E]b', 'abcd…')
+    """
+    found = shown(text, longest)
+    words = "".join(
+        f"[{piece.text}]" if piece.is_mark and piece.name != "space" else piece.text for piece in found.pieces
+    )
+    return f"{words}…" if found.n_cut else words

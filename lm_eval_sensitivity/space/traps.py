@@ -55,7 +55,8 @@ TRAPS = (
         "The system gives nearly the same text to whatever it is asked. It cannot be moved by an edit, because it "
         "is not moved by the request either.",
         "Each harmless distance stands beside the positive control, where the outputs must move because another "
-        "thing was asked for. A system that stays put there is called collapsed.",
+        "thing was asked for. A system that stays put there is called collapsed, or, where there is no reference, "
+        "collapsed or indiscriminate.",
         "axes",
     ),
     Trap(
@@ -63,8 +64,8 @@ TRAPS = (
         "Two bar charts, each with one bar far above the others, but not the same bar.",
         "Confident, and unstable all the same",
         "A system that gives nearly all probability to the token it chooses.",
-        "Confidence belongs to one prompt. For the edited prompt the system may be just as sure of another token. "
-        "How sure it was hardly tells beforehand where it will part.",
+        "Confidence belongs to one prompt and one step. For the edited prompt the system may be just as sure of "
+        "another token, and twenty tokens later it may be undecided between two.",
         "The view of one pair shows the margin of the chosen token at every step, on both sides, with the place where "
         "the outputs part.",
         "pairs",
@@ -109,8 +110,8 @@ TRAPS = (
         "A mean distance of middling size, as if every edit moved the output a little.",
         "Some edits do nothing at all, and the others tip the output into one other answer, far away. No pair has "
         "the distance that the mean names.",
-        "The view of one pair lists the distances of single pairs, and every edit has its own cell in the view of "
-        "all edits.",
+        "The list of pairs has the distance of every single pair, and every edit has its own cell in the view of all "
+        "edits.",
         "pairs",
     ),
 )

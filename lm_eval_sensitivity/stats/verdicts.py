@@ -179,8 +179,8 @@ class Verdict:
     def numbers(self) -> str:
         """The means that the verdict compares, in a sentence."""
         return (
-            f"Over the pairs scored in both: c {self.control:.3g} and p {self.harmless:.3g}, "
-            f"c_ref {self.control_reference:.3g} and p_ref {self.harmless_reference:.3g}."
+            f"Over the pairs scored in both: c {_said(self.control)} and p {_said(self.harmless)}, "
+            f"c_ref {_said(self.control_reference)} and p_ref {_said(self.harmless_reference)}."
         )
 
 
@@ -393,6 +393,10 @@ def percent(share: float) -> str:
         ('20 %', '12.5 %', '33.3 %')
     """
     return f"{100 * share:.3g} %"
+
+
+def _said(mean: float) -> str:
+    return "is missing" if math.isnan(mean) else f"{mean:.3g}"
 
 
 def possible_labels(signs: Mapping[str, Sign]) -> tuple[str, ...]:

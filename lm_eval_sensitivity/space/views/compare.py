@@ -21,11 +21,12 @@ from lm_eval_sensitivity.report.comparison_words import (
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.choices import Choice, choose_metric, options, words_of
+from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.svg import Scale, Tick
+from lm_eval_sensitivity.space.svg import SMALLEST, Scale, Tick
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.views.pairs import IN_THE_TABLE, system_choice
+from lm_eval_sensitivity.space.words import words_of
 
 WIDTH, LEFT, RIGHT = 420, 152, 408
 LINE = 16
@@ -172,7 +173,7 @@ def prompt_link(query: Query, system: int, prompt: str) -> str:
 def plot_of(lines: Sequence[PromptLine]) -> Plot:
     """Dots on a scale with 0 in its middle, so that both directions look alike."""
     furthest = max((abs(line.difference) for line in lines), default=0.0)
-    reach = 1.05 * furthest or 1.0
+    reach = 1.05 * furthest if furthest >= SMALLEST else 1.0
     x = Scale(-reach, reach, LEFT, RIGHT)
     dots = tuple((LINE * (row + 0.5) + 4, line) for row, line in enumerate(lines))
     return Plot(x, x.ticks(4), LINE * len(lines) + 8, dots)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
@@ -24,7 +26,9 @@ class Shown:
     shade: int | None
     """0 to SHADES - 1; None where there is no number, which is never coloured as a small one."""
     kind: str
-    """`number`, `erased`, `unscored` or `empty`."""
+    """`number`, `erased`, `unscored`, `few` (prompts, for a mean) or `empty`."""
+    is_partly_erased: bool
+    """Some pairs never reached the system, and the number is of the others."""
     counts: str
     """What became of pairs without a number, in words; empty where all have one."""
     link: str
@@ -37,8 +41,9 @@ def show(results: Results, query: Query) -> View:
     chosen = choose_metric(query, results.heatmap_keys())
     page = results.heatmap(chosen.metric, chosen.filter_name)
     most = max((cell.mean for cell in page.cells.values() if cell.mean is not None), default=0.0)
+    link = partial(query.link, view="pairs", **chosen.address)
     rows = [
-        (rung, edit, [shown_cell(page.cells[edit, system.index], most, query) for system in results.systems])
+        (rung, edit, [shown_cell(page.cells[edit, system.index], most, link) for system in results.systems])
         for rung, edit in page.edits
     ]
     return View(
@@ -50,26 +55,40 @@ def show(results: Results, query: Query) -> View:
             "rows": rows,
             "rungs": [(rung, list(lines)) for rung, lines in groupby(rows, key=itemgetter(0))],
             "key": key_of(most),
+            "most_given": max((cell.n_given for cell in page.cells.values()), default=0),
         },
     )
 
 
-def shown_cell(cell: HeatmapCellRow, most: float, query: Query) -> Shown:
-    """A cell, with its link to the pairs behind it."""
+def shown_cell(cell: HeatmapCellRow, most: float, link: Callable[..., str]) -> Shown:
+    """A cell, with its link to the pairs behind it.
+
+    Args:
+        cell: as it was exported.
+        most: largest mean of the table.
+        link: makes the address of pairs from `system` and `edit`.
+    """
     kind = kind_of(cell)
     shade = shade_of(cell.mean, most) if kind == "number" and cell.mean is not None else None
     return Shown(
-        cell, shade, kind, counts_of(cell), query.link(view="pairs", system=cell.system, edit=cell.edit)
+        record=cell,
+        shade=shade,
+        kind=kind,
+        is_partly_erased=kind == "number" and cell.n_erased > 0,
+        counts=counts_of(cell),
+        link=link(system=cell.system, edit=cell.edit),
     )
 
 
 def kind_of(cell: HeatmapCellRow) -> str:
-    """What a cell shows."""
-    if cell.mean is not None:
-        return "number"
+    """What a cell shows. What was erased is no number, whatever else the cell says."""
     if cell.n_given == 0:
         return "empty"
-    return "erased" if cell.n_erased == cell.n_given else "unscored"
+    if cell.n_erased == cell.n_given:
+        return "erased"
+    if cell.mean is not None:
+        return "number"
+    return "few" if cell.n_scored else "unscored"
 
 
 def shade_of(value: float, most: float) -> int:
@@ -79,15 +98,11 @@ def shade_of(value: float, most: float) -> int:
         >>> [shade_of(value, 0.6) for value in (0.0, 0.09, 0.31, 0.6)]
         [0, 0, 3, 5]
     """
-    return min(SHADES - 1, max(0, int(SHADES * value / most))) if most > 0 else 0
+    return min(SHADES - 1, max(0, int(value / most * SHADES))) if most > 0 else 0
 
 
 def counts_of(cell: HeatmapCellRow) -> str:
-    """What became of the pairs without a number.
-
-    Example:
-        See `tests/unit/space/test_heatmap_view.py`.
-    """
+    """What became of the pairs without a number."""
     said = [
         f"{count} of {cell.n_given} {word}"
         for count, word in ((cell.n_erased, "erased"), (cell.n_unscored, "unscored"))

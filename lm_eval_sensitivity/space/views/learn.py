@@ -17,21 +17,13 @@ from lm_eval_sensitivity.space.logistic import Trajectories, two_trajectories
 from lm_eval_sensitivity.space.pieces import EditedPiece, edited
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.raster import points, shade_paths
+from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.traps import TRAPS
 from lm_eval_sensitivity.space.view import VIEWS, View
-from lm_eval_sensitivity.types import Pair, Rung
+from lm_eval_sensitivity.types import Pair
 
 EXAMPLE_PROMPT = "brasilia-capital"
-RUNG_WORDS: dict[Rung, str] = {
-    "identical": "nothing: the same prompt, generated a second time",
-    "noop": "formatting that a reader does not see",
-    "punctuation": "punctuation or layout",
-    "synonym": "one word",
-    "paraphrase": "the wording, not the request",
-    "semantic_change": "a small but real part of the request",
-    "positive_control": "the request itself",
-}
 EXAMPLE_EDITS = {"noop": "double_space", "positive_control": "control_topic"}
 """The edit to show where the first one of a rung is not the plainest."""
 
@@ -96,7 +88,7 @@ def example() -> tuple[str, tuple[Example, ...]]:
     base = pairs[0].base
     shown = {rung: _shown_pair(pairs, rung) for rung in RUNG_WORDS}
     return base, tuple(
-        Example(rung, RUNG_WORDS[rung], edited(base, pair.replacements, LONGEST)[1])
+        Example(rung, RUNG_WORDS[rung].changed, edited(base, pair.replacements, LONGEST).after)
         for rung, pair in shown.items()
     )
 

@@ -9,20 +9,11 @@ from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.citation import bibtex
 from lm_eval_sensitivity.space.downloads import MEDIA_TYPES, TABLES
 from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.rungs import RUNG_WORDS
+from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
-from lm_eval_sensitivity.types import RUNGS, Rung
-
-RUNG_WORDS: dict[Rung, str] = {
-    "identical": "Nothing. The same prompt is run again: what moves here is noise of the system, the noise floor.",
-    "noop": "Characters that no reader notices, such as a space at the end. The request is the same.",
-    "punctuation": "Marks and capitals, such as a missing question mark. The request is the same.",
-    "synonym": "One word by another of the same meaning. The request is the same.",
-    "paraphrase": "The whole wording. The request is the same.",
-    "semantic_change": "A detail of what is asked for. A good answer changes with it.",
-    "positive_control": "The request itself. The output must move; a system that does not is not alive.",
-}
-"""What is changed on each rung."""
+from lm_eval_sensitivity.types import RUNGS
 
 
 def show(results: Results, query: Query) -> View:
@@ -33,6 +24,7 @@ def show(results: Results, query: Query) -> View:
         "method.html",
         {
             "manifest": results.manifest,
+            "origin": results.origin,
             "metrics": tuple(METRICS.values()),
             "rungs": [(rung, RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
             "rules": [(label, signs, constants.in_words(MEANINGS[label])) for signs, label in RULES],
@@ -46,6 +38,8 @@ def show(results: Results, query: Query) -> View:
             "tables": tuple(TABLES),
             "endings": tuple(MEDIA_TYPES),
             "not_to_conclude": NOT_TO_CONCLUDE,
-            "citation": bibtex(results.manifest.package_version, results.manifest.signature),
+            "citation": bibtex(
+                results.manifest.package_version[:LONGEST_NAME], results.manifest.signature[:LONGEST]
+            ),
         },
     )

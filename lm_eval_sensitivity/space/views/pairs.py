@@ -17,11 +17,12 @@ from lm_eval_sensitivity.runs.columns import FILTERS, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.runs.rows import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
-from lm_eval_sensitivity.space.choices import Choice, Option, choose_metric, options, words_of
+from lm_eval_sensitivity.space.choices import Choice, Option, choose_metric, options
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.words import words_of
 
 IN_THE_TABLE = tuple(
     (metric, name)
@@ -68,7 +69,7 @@ class NumberLine:
     metric: str
     what: str
     cells: tuple[tuple[float | None, str | None], ...]
-    """(value, reason) under each of `FILTERS`, then the noise floor under each."""
+    """(value, reason) under each of `FILTERS`, then the noise floor under each, where there is one."""
 
 
 def show(results: Results, query: Query) -> View:
@@ -152,7 +153,6 @@ def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
     system = query.index("system", len(results.systems)) or 0
     filter_name = query.choice("filter", FILTERS)
     detail = results.detail(system, pair.pair_id)
-    before, after = edited(pair.base, pair.replacements, LONGEST)
     rows = rows_of_pair(results, system, pair)
     status = rows[FILTERS[0]].get("audit_status")
     context = {
@@ -162,11 +162,10 @@ def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
             Choice("filter", "Steps are counted in", options(FILTERS), filter_name),
         ),
         "pair": pair,
-        "before": before,
-        "after": after,
-        "prompt_cut": len(pair.base) > LONGEST,
+        "prompts": edited(pair.base, pair.replacements, LONGEST),
         "audit": audit_in_words(rows[FILTERS[0]]),
         "numbers": number_lines(results, system, pair, rows),
+        "has_noise_floor": has_noise_floor(pair),
         "detail": detail,
         "is_erased": status == "erased",
         "list_link": query.link(pair=None, step=None, edit=pair.edit),
@@ -183,20 +182,8 @@ def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
             "step": step,
             "here": numbers_of(path, step),
             "charts": charts_of(path),
-            "links": step_links(query, path.n_steps, path.parts_after, step),
         }
     return View("One pair", "pair.html", context)
-
-
-def step_links(query: Query, n_steps: int, parts_after: int | None, step: int) -> dict[str, str]:
-    """Where the buttons lead without a script."""
-    first = n_steps if parts_after is None else min(parts_after + 1, n_steps)
-    return {
-        "back": query.link(step=max(step - 1, 0)),
-        "forward": query.link(step=min(step + 1, n_steps)),
-        "first": query.link(step=first),
-        "all": query.link(step=None),
-    }
 
 
 Row = Mapping[str, object]
@@ -213,19 +200,27 @@ def number_lines(
     results: Results, system: int, pair: LadderPair, rows: Mapping[str, Row]
 ) -> tuple[NumberLine, ...]:
     """The numbers of a pair, with what mere repetition of the same prompt gives beside them."""
-    floor: dict[str, Row] = {name: {} for name in FILTERS}
-    table = results.pairs(system)
-    of_prompt = pc.and_(pc.equal(table["prompt_id"], pair.prompt_id), pc.equal(table["edit"], IDENTICAL_EDIT))
-    if pair.edit != IDENTICAL_EDIT:
-        floor |= {str(row["filter"]): row for row in table.filter(of_prompt).to_pylist()}
+    sources = [rows]
+    if has_noise_floor(pair):
+        table = results.pairs(system)
+        of_prompt = pc.and_(
+            pc.equal(table["prompt_id"], pair.prompt_id), pc.equal(table["edit"], IDENTICAL_EDIT)
+        )
+        floor: dict[str, Row] = {name: {} for name in FILTERS}
+        sources.append(floor | {str(row["filter"]): row for row in table.filter(of_prompt).to_pylist()})
     return tuple(
         NumberLine(
             metric,
             METRICS[metric].direction,
-            tuple(_cell(source[name], metric) for source in (rows, floor) for name in FILTERS),
+            tuple(_cell(source[name], metric) for source in sources for name in FILTERS),
         )
         for metric in SHOWN_METRICS
     )
+
+
+def has_noise_floor(pair: LadderPair) -> bool:
+    """Whether its distance can be compared with that of mere repetition: a repetition is the noise itself."""
+    return pair.edit != IDENTICAL_EDIT
 
 
 def _cell(row: Row, metric: str) -> tuple[float | None, str | None]:

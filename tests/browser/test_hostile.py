@@ -1,0 +1,67 @@
+"""Results from strangers: their names and outputs are read, and never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lm_eval_sensitivity.results import open_results
+from lm_eval_sensitivity.space.view import VIEWS
+from tests.browser.looking import Browsing, address_of, screenshots, settled, sideways
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+LOUD = "script, img, iframe, object, embed, [onerror], [onload], [onmouseover], [onfocus], [autofocus]"
+"""What the texts try to become; a page of ours has none of it."""
+
+
+def assert_inert(page: Page) -> None:
+    """Nothing has run, and every text of a stranger holds our own marks at most."""
+    page.mouse.move(200, 400)
+    assert page.evaluate("window.owned") is None
+    assert page.locator(".theirs").count(), "there are strangers' texts"
+    assert page.locator("#page").locator(LOUD).count() == 0
+    inside = page.locator(".theirs *").evaluate_all("all => [...new Set(all.map(each => each.localName))]")
+    assert set(inside) <= {"span", "br", "b", "del", "ins"}
+    seen = page.locator("#page").inner_text()
+    assert not set(seen) & set("\x00\x07\x1b\u200b\u202c\u202e\u2066")
+
+
+def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
+    page = browsing.open(hostile_served)
+    for view in VIEWS:
+        page.locator(f"nav a[href='{address_of(view) if view != 'clusters' else '?'}']").click()
+        settled(page, view)
+        page.screenshot(path=screenshots() / f"hostile-{view}-light.png", full_page=True)
+        if view not in ("learn", "method"):  # of which the first names no system
+            assert "onerror=" in page.locator(".content").text_content()
+        assert_inert(page)
+
+
+def test_outputs_are_only_read(hostile: Path, hostile_served: str, browsing: Browsing) -> None:
+    scored = next(line for line in open_results(hostile).ladder_pairs() if line.rung == "synonym")
+    page = browsing.open(f"{hostile_served}?view=pairs&system=0&pair={scored.pair_id}")
+    text = page.locator(".output .text").first.text_content()
+    for loud in ("<script>window.owned='script'</script>", "${1+1}", "{{7*7}}", "</bdi></div></div><style>"):
+        assert loud in text, "it is shown as it is"
+    assert page.locator(".output .mark").count() > 4, "what cannot be seen is marked"
+    assert_inert(page)
+    page.screenshot(path=screenshots() / "hostile-pair-light.png", full_page=True)
+
+
+def test_addresses_are_only_read(hostile_served: str, browsing: Browsing) -> None:
+    page = browsing.open(
+        f"{hostile_served}?view=pairs&system=%3Cimg+src%3Dx+onerror%3Dwindow.owned%3D1%3E&edit=%22%3E%3Cb%3E"
+    )
+    assert "<img src=x" in page.get_by_role("alert").inner_text()
+    assert_inert(page)
+
+
+def test_names_on_a_phone(hostile_served: str, browsing: Browsing) -> None:
+    page = browsing.open(hostile_served, phone=True)
+    assert sideways(page) == 0
+    page.locator("nav a[href*='view=compare']").click()
+    settled(page, "compare")
+    assert sideways(page) == 0
+    assert_inert(page)

@@ -1,0 +1,165 @@
+"""Ways through the page: links, the history, forms, rows, downloads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lm_eval_sensitivity.space.view import VIEWS
+from tests.browser.conftest import FIRST_PAGE, Real
+from tests.browser.looking import Browsing, address_of, content, heading, settled
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+
+def groups(page: Page) -> list[str]:
+    return page.locator(".groups > *").all_inner_texts()
+
+
+def test_from_a_cell_to_its_list_to_a_pair(served: str, browsing: Browsing) -> None:
+    page = browsing.open(served + address_of("heatmap"))
+    cell = page.locator(".heatmap td.number a", has_not_text="0.000").first
+    mean = float(cell.locator(".mean").inner_text())
+    cell.click()
+    settled(page, "pairs")
+    values = [float(each) for each in page.locator("#pairs tbody td:nth-child(2)").all_inner_texts()]
+    assert sum(values) / len(values) == pytest.approx(mean, abs=0.001), (
+        "the list is what the cell is the mean of"
+    )
+    wanted = page.locator("#pairs tbody a").first
+    pair = wanted.inner_text()
+    wanted.click()
+    page.locator("h1", has_text="One pair").wait_for()
+    assert f"Pair {pair}" in content(page)
+
+
+def test_back_and_forward(served: str, browsing: Browsing) -> None:
+    page = browsing.open(served)
+    seen = [heading(page)]
+    for view in ("axes", "heatmap", "length"):
+        page.locator(f"nav a[href*='view={view}']").click()
+        settled(page, view)
+        seen.append(heading(page))
+    assert len(set(seen)) == 4
+    for view, words in (("heatmap", seen[2]), ("axes", seen[1]), ("clusters", seen[0])):
+        page.go_back()
+        settled(page, view)
+        assert heading(page) == words
+    page.go_forward()
+    settled(page, "axes")
+    assert heading(page) == seen[1]
+
+
+def test_what_nobody_waits_for_any_more_is_not_shown(served: str, browsing: Browsing) -> None:
+    """Neither a late answer nor a late failure reaches the page that the reader has gone on to."""
+    page = browsing.open(served)
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "view=heatmap" in (route.request.post_data or "") or "view=axes" in (
+            route.request.post_data or ""
+        ):
+            late.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server/**", hold)
+    for view in ("heatmap", "axes", "method"):
+        page.locator(f"nav a[href*='view={view}']").click()
+    page.locator("h1", has_text=VIEWS["method"]).wait_for()
+    while len(late) < 2:
+        page.wait_for_timeout(50)
+    failing, answered = late
+    answered.continue_()
+    failing.abort()
+    page.wait_for_timeout(1500)  # three times the pause before a second try
+    assert len(late) == 2, "and it is not asked for again"
+    assert heading(page) == VIEWS["method"] and not page.locator(".failed").count()
+    assert page.url.endswith("view=method")
+    assert [each for each in browsing.problems if "console" not in each] == []
+    browsing.problems.clear()  # the browser itself tells of the request that failed
+
+
+def test_an_answer_that_never_comes_is_said(served: str, browsing: Browsing) -> None:
+    page = browsing.open(served)
+    page.route("**/component_server/**", lambda route: route.abort())
+    page.locator("nav a[href*='view=heatmap']").click()
+    page.locator(".failed").wait_for()
+    assert "The server did not answer." in page.locator(".failed").inner_text()
+    assert heading(page) == VIEWS["clusters"]
+    page.unroute("**/component_server/**")
+    page.locator("nav a[href*='view=heatmap']").click()
+    settled(page, "heatmap")
+    assert not page.locator(".failed").count()
+    browsing.problems.clear()
+
+
+def test_a_changed_form_changes_address_and_content(real: Real, served: str, browsing: Browsing) -> None:
+    page = browsing.open(served)
+    before = content(page)
+    page.locator("select[name=filter]").select_option("raw")
+    page.wait_for_url("**filter=raw*")
+    settled(page, "clusters")
+    assert content(page) != before and "filter raw" in content(page)
+    assert page.evaluate("document.activeElement.name") == "filter", "who is choosing goes on choosing"
+    assert content(browsing.open(page.url)) == content(page)
+
+
+def test_hiding_rows_changes_no_group(real: Real, served: str, browsing: Browsing) -> None:
+    page = browsing.open(served)
+    rows, before = page.locator("#systems tbody tr"), groups(page)
+    letters = {row.locator("th").inner_text(): row.locator("td").last.inner_text() for row in rows.all()}
+    page.locator("input[data-rows=systems]").fill("BIT")
+    shown = [row for row in rows.all() if row.is_visible()]
+    assert 0 < len(shown) < len(letters)
+    for row in shown:
+        name = row.locator("th").inner_text()
+        assert "bit" in name.lower() and row.locator("td").last.inner_text() == letters[name]
+    assert groups(page) == before
+    assert f"{len(shown)} of {len(letters)} rows are shown." in content(page)
+
+
+def test_a_download_has_the_numbers_of_the_command_line(
+    real: Real, served: str, browsing: Browsing, tmp_path: Path
+) -> None:
+    """To the last digit, which no table on the page shows."""
+    page = browsing.open(served + address_of("method"))
+    systems = {row["name"]: row for row in downloaded(page, "clusters.csv", tmp_path)}
+    assert systems.keys() == {known["system"] for known in real.systems()}
+    for known in real.systems():
+        row = systems[known["system"]]
+        for name, column in (("mean", "mean"), ("lower", "lower"), ("noise floor", "noise_floor")):
+            assert in_csv(row[column]) == known[name]
+        counts = {"prompts": "n_prompts", "pairs": "n_pairs", "erased": "n_erased", "unscored": "n_unscored"}
+        assert {name: int(row[column]) for name, column in counts.items()} == {
+            name: known[name] for name in counts
+        }
+        assert row["letters"] == (known["clusters"] or "")
+    contrasts = {
+        (row["first_name"], row["second_name"]): row for row in downloaded(page, "contrasts.csv", tmp_path)
+    }
+    assert len(contrasts) == len(real.contrasts())
+    for known in real.contrasts():
+        row = contrasts[known["first"], known["second"]]
+        assert in_csv(row["difference"]) == known["difference"]
+        assert in_csv(row["p_adjusted"]) == known["p adjusted"]
+        assert row["finding"] == known["finding"]
+
+
+def downloaded(page: Page, name: str, folder: Path) -> list[dict[str, str]]:
+    """The rows of a file that belong to the first page."""
+    with page.expect_download() as loading:
+        page.get_by_role("button", name=name, exact=True).click()
+    assert loading.value.suggested_filename == name
+    loading.value.save_as(folder / name)
+    rows = csv.DictReader(io.StringIO((folder / name).read_text(encoding="utf-8-sig")))
+    return [row for row in rows if f"{row['metric']} {row['filter_name']} {row['rung_set']}" == FIRST_PAGE]
+
+
+def in_csv(cell: str) -> float | None:
+    return float(cell) if cell else None
