@@ -14,6 +14,8 @@ from lm_eval_sensitivity.space.view import View
 
 BAR_WIDTH = 160
 """Pixels of an interval's drawing; all rows share one scale."""
+MOST_ALSO = 12
+"""Letters of other groups that a member names: hundreds of groups that overlap would fill the page with letters."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Member:
     """One system of a group."""
 
     system: int
-    also: tuple[str, ...]
-    """Letters of the other groups that it could as well be in."""
+    also: str
+    """The other groups that it could as well be in, in words; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,26 @@ def choose_selection(results: Results, query: Query) -> tuple[SelectionKey, tupl
 
 def groups_of(rows: Sequence[ClusterRow]) -> tuple[Group, ...]:
     """The groups, by letter. Rows are in the order of names, and so are members."""
-    letters = sorted({letter for row in rows for letter in row.letters})
+    letters = {letter for row in rows for letter in row.letters}
     return tuple(
         Group(
             letter,
-            tuple(
-                Member(row.system, tuple(other for other in row.letters if other != letter))
-                for row in rows
-                if letter in row.letters
-            ),
+            tuple(Member(row.system, also_in(row.letters, letter)) for row in rows if letter in row.letters),
         )
-        for letter in letters
+        for letter in sorted(letters, key=lambda each: (len(each), each))  # z, then aa
     )
+
+
+def also_in(letters: Sequence[str], own: str) -> str:
+    """The letters beside a group's own.
+
+    Example:
+        >>> also_in(["a", "b", "c"], "b")
+        'a, c'
+    """
+    others = [letter for letter in letters[: MOST_ALSO + 1] if letter != own][:MOST_ALSO]
+    more = len(letters) - (own in letters) - len(others)
+    return ", ".join(others) + (f" and {more} more" if more else "")
 
 
 def bar_scale(rows: Sequence[ClusterRow]) -> Scale:

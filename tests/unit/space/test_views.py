@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import HeatmapCellRow, HubOrigin
+from lm_eval_sensitivity.results.records import ClusterRow, HeatmapCellRow, HubOrigin
 from lm_eval_sensitivity.space.page import render
 from lm_eval_sensitivity.space.query import Query, parse
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.space.views.axes import SHAPES
+from lm_eval_sensitivity.space.views.clusters import also_in, groups_of
 from lm_eval_sensitivity.space.views.heatmap import SHADES, shade_of, shown_cell
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
@@ -390,3 +391,15 @@ def test_a_scale_holds_its_ends_and_its_ticks_are_round() -> None:
     scale = Scale(0.0, 0.3, 10, 110)
     assert (scale(0.0), scale(0.3), scale(9.0)) == (10, 110, 110)
     assert [tick.words for tick in scale.ticks(4)] == ["0", "0.1", "0.2", "0.3"]
+
+
+def test_many_groups_that_overlap_are_named_up_to_a_number() -> None:
+    letters = [*"abcdefghijklmnopqrstuvwxyz", "aa", "ab"]
+    assert also_in(letters[:3], "c") == "a, b"
+    assert also_in(letters[:13], "m") == "a, b, c, d, e, f, g, h, i, j, k, l"
+    assert also_in(letters, "a") == "b, c, d, e, f, g, h, i, j, k, l, m and 15 more"
+    assert also_in(letters, "ab") == "a, b, c, d, e, f, g, h, i, j, k, l and 15 more"
+    row = ClusterRow(
+        **{**dict.fromkeys(ClusterRow.__dataclass_fields__), "system": 0, "letters": tuple(letters)}
+    )
+    assert [group.letter for group in groups_of([row])] == letters, "aa comes after z"
