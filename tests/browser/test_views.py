@@ -84,7 +84,7 @@ def assert_groups(page: Page, letters: dict[str, set[str]]) -> None:
     assert groups == [f"Group {letter}" for letter in sorted(set().union(*letters.values()))]
     for group, members in zip(groups, page.locator(".groups dd").all(), strict=True):
         letter = group.removeprefix("Group ")
-        names = members.locator("bdi").all_inner_texts()
+        names = members.locator("li > bdi").all_inner_texts()
         assert names == sorted(name for name in letters if letter in letters[name])
         for name, line in zip(names, members.locator("li").all_inner_texts(), strict=True):
             also = ", ".join(sorted(letters[name] - {letter}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +25,10 @@ from lm_eval_sensitivity.harness.summary import (
 )
 from lm_eval_sensitivity.harness.task import PromptSensitivityTask
 from lm_eval_sensitivity.runs.columns import FILTERS
-from lm_eval_sensitivity.stats import REPETITION_DRAWS
 from tests.harness.conftest import Lmeval, Run, arguments, read_run
 from tests.harness.made_notes import LEVELS, notes, reference
 from tests.harness.made_notes import run as made_run
+from tests.harness.noise_by_hand import noise_by_hand
 
 RUNGS = ("identical", "punctuation", "positive_control")
 TASKS = [f"prompt_sensitivity_mini_{rung}" for rung in RUNGS]
@@ -93,24 +92,6 @@ def test_the_verdict_is_that_of_drift_on_the_same_runs(
         itself = runs["itself"].value(task, "verdict", filter_name)
         assert itself == "not judged: same system as the reference"
     assert beside["verdict"]["label"] in {"COLLAPSED", "INDISCRIMINATE"}, "two bits leave little of a model"
-
-
-def noise_by_hand(run: Run, task: str, filter_name: str) -> str:
-    """No repetition differs here: an exchange is as extreme where it puts another 0 in its place."""
-    by_prompt: dict[str, list[float]] = {}
-    for row in run.rows(task, filter_name):
-        by_prompt.setdefault(row["doc"]["prompt_id"], []).append(row["cosine_distance"])
-    p = math.prod((1 + row.count(0.0)) / (1 + len(row)) for row in by_prompt.values())
-    error = 5 * math.sqrt(p * (1 - p) / REPETITION_DRAWS)
-    assert task.endswith("identical") or abs(p - 0.05) > error, "too near to the limit to be foretold"
-    if task.endswith("identical") or p < 0.05:
-        return "noise floor 0.0000 (9 prompts)"
-    said = run.value(task, "noise", filter_name)
-    if p == 1:
-        return "within the noise floor 0.0000"
-    shown = float(re.fullmatch(r"may be noise \(p (0\.\d\d)\): noise floor 0\.0000", said)[1])
-    assert shown == pytest.approx(p, abs=error + 0.005)
-    return said
 
 
 def test_every_rung_has_its_words(runs: dict[str, Run]) -> None:
