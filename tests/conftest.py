@@ -23,6 +23,31 @@ def shared_folder() -> Path | None:
     return folder if (folder / "tokenizers").is_dir() else None
 
 
+SLOW = (("tests/browser", "tests/harness"), ("tests/packaging", "tests/traps", "tests/property"))
+"""By test process: what it begins with."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each of two processes gets half of the list, and takes from the other's end when it is done.
+
+    Both begin with what is slow, and with different things, so that none waits long for a run that the other is
+    making; what is left at the end is small, and soon shared out.
+    """
+    places = [
+        next((half for half, folders in enumerate(SLOW) if _below(item, folders)), None) for item in items
+    ]
+    first, second, quick = (
+        [item for item, place in zip(items, places, strict=True) if place == wanted]
+        for wanted in (0, 1, None)
+    )
+    split = max(0, len(items) // 2 - len(first))
+    items[:] = [*first, *quick[:split], *second, *quick[split:]]
+
+
+def _below(item: pytest.Item, folders: tuple[str, ...]) -> bool:
+    return any(item.path.is_relative_to(REPOSITORY / folder) for folder in folders)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The shared folder; tests that need it are skipped on machines without it."""

@@ -160,7 +160,9 @@ def holm(p_values: ArrayLike) -> AdjustedPValues:
         >>> holm([0.01, 0.04, float("nan")]).p_adjusted.tolist()
         [0.02, 0.04, nan]
     """
-    return AdjustedPValues(*_adjust(p_values, "holm"), "holm", "family-wise error")
+    p = np.asarray(p_values, dtype=np.float64)
+    there = ~np.isnan(p)
+    return AdjustedPValues(_spread_out(_holm(p[there]), there), int(there.sum()), "holm", "family-wise error")
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> AdjustedPValues:
@@ -170,8 +172,17 @@ def benjamini_hochberg(p_values: ArrayLike) -> AdjustedPValues:
         >>> benjamini_hochberg([0.01, 0.04]).controls
         'false discovery rate (exploratory)'
     """
-    adjusted = _adjust(p_values, "fdr_bh")
-    return AdjustedPValues(*adjusted, "benjamini-hochberg", "false discovery rate (exploratory)")
+    from statsmodels.stats.multitest import multipletests
+
+    p = np.asarray(p_values, dtype=np.float64)
+    there = ~np.isnan(p)
+    adjusted = multipletests(p[there], method="fdr_bh")[1] if there.any() else p[there]
+    return AdjustedPValues(
+        _spread_out(adjusted, there),
+        int(there.sum()),
+        "benjamini-hochberg",
+        "false discovery rate (exploratory)",
+    )
 
 
 def _attainable(differences: Floats, n: NDArray[np.intp], alpha: float, draws: int) -> Floats:
@@ -223,10 +234,9 @@ def _spread_out(values: Floats, tested: np.ndarray[tuple[int], np.dtype[np.bool_
     return read_only(full)
 
 
-def _adjust(p_values: ArrayLike, method: str) -> tuple[Floats, int]:
-    from statsmodels.stats.multitest import multipletests
-
-    p = np.asarray(p_values, dtype=np.float64)
-    there = ~np.isnan(p)
-    adjusted = multipletests(p[there], method=method)[1] if there.any() else p[there]
-    return _spread_out(adjusted, there), int(there.sum())
+def _holm(p: Floats) -> Floats:
+    # statsmodels has it, too, but collects all garbage in every call: seconds, where a model is in memory.
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted

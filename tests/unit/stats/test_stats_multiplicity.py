@@ -201,6 +201,16 @@ def test_order_of_systems_prompts_and_rows_changes_nothing() -> None:
     )
 
 
+def test_holm_is_that_of_statsmodels() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    random = np.random.default_rng(0)
+    for n in (1, 2, 5, 40):
+        p = random.uniform(0, 0.3, n).round(2)  # with ties
+        expected = multipletests(p, method="holm")[1]
+        assert holm(p).p_adjusted == pytest.approx(expected, abs=1e-12)
+
+
 def test_holm_and_benjamini_hochberg_by_hand() -> None:
     p = [0.04, 0.01, math.nan, 0.03]
     assert holm(p).p_adjusted == pytest.approx([0.06, 0.03, math.nan, 0.06], nan_ok=True)
