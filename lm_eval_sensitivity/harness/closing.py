@@ -19,10 +19,10 @@ from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.prompt_ends import SAME_PROMPT_END_NATS, parts_later
 from lm_eval_sensitivity.analysis.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
 from lm_eval_sensitivity.harness.notes import PairNote
-from lm_eval_sensitivity.harness.summary import lost_pairs
+from lm_eval_sensitivity.harness.summary import lost_pairs, silence_in_words
 from lm_eval_sensitivity.harness.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
-from lm_eval_sensitivity.stats import Constants, Verdict
-from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent, too_silent
+from lm_eval_sensitivity.stats import Verdict
+from lm_eval_sensitivity.stats.verdicts import LIFELESS, percent
 
 MANY = 0.1
 """Share of outputs, or of pairs, from which something is worth a sentence."""
@@ -129,11 +129,7 @@ _REASONS = {
 
 
 def _silence(notes: Sequence[PairNote]) -> Iterator[str]:
-    """A system that says nothing has no distances, and so nothing else here would speak of it."""
-    reached = [note for note in notes if note.answer.missing != "erased"]
-    silent = sum(note.answer.missing is not None for note in reached) / len(reached) if reached else 0.0
-    if silent > Constants().k_control:
-        yield too_silent(silent, Constants(), "of the pairs that reached it")
+    return silence_in_words((note.answer.missing for note in notes), "of the pairs that reached it")
 
 
 def _flags(notes: Sequence[PairNote]) -> Iterator[str]:

@@ -14,10 +14,10 @@ from lm_eval_sensitivity.analysis.noise import NOISE_RUNG
 from lm_eval_sensitivity.harness.notes import kind_of
 from lm_eval_sensitivity.harness.run_log import RunLog
 from lm_eval_sensitivity.harness.sampled_pair import SAMPLED_METRICS
-from lm_eval_sensitivity.harness.summary import SEVERAL_PROCESSES, lost_pairs
-from lm_eval_sensitivity.stats import Constants, holm
+from lm_eval_sensitivity.harness.summary import SEVERAL_PROCESSES, lost_pairs, silence_in_words
+from lm_eval_sensitivity.stats import holm
 from lm_eval_sensitivity.stats.multiplicity import ALPHA
-from lm_eval_sensitivity.stats.verdicts import LIFELESS, too_silent
+from lm_eval_sensitivity.stats.verdicts import LIFELESS
 
 LEAST_PAIRS = 5
 """Pairs of the positive control that are enough to say that a system does not respond."""
@@ -223,10 +223,7 @@ def _response(notes: Sequence[SampledNote]) -> Iterator[str]:
 
 
 def _silence(notes: Sequence[SampledNote]) -> Iterator[str]:
-    reached = [note for note in notes if note.missing != "erased"]
-    silent = sum(note.missing is not None for note in reached) / len(reached) if reached else 0.0
-    if silent > Constants().k_control:
-        yield too_silent(silent, Constants(), "of the sampled pairs that reached it")
+    return silence_in_words((note.missing for note in notes), "of the sampled pairs that reached it")
 
 
 def _as_sentence(words: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lm_eval_sensitivity.analysis.noise import NOISE_ALPHA, NOISE_RUNG
@@ -15,6 +15,8 @@ from lm_eval_sensitivity.analysis.numbers import in_print
 from lm_eval_sensitivity.analysis.windows import OutputTokens, dominated_windows, window_in_words
 from lm_eval_sensitivity.harness.notes import kind_of
 from lm_eval_sensitivity.harness.whole_run import WholeRun
+from lm_eval_sensitivity.stats import Constants
+from lm_eval_sensitivity.stats.verdicts import too_silent
 
 SEVERAL_PROCESSES = "not judged: several processes"
 
@@ -88,6 +90,25 @@ def lost_pairs(kinds: Mapping[str, int], n_pairs: int) -> list[str]:
         f"{count} of {n_pairs} pairs erased" if kind == "erased" else f"{count} {kind.replace('_', ' ')}"
         for kind, count in sorted(kinds.items())
     ]
+
+
+def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
+    """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
+
+    Args:
+        missing: by pair, the kind of reason why it has no distance, or None.
+        of: which pairs those are that were not erased.
+
+    Example:
+        >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
+        []
+        >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
+        ['It gave nothing that could be scored in 50 % of the ']
+    """
+    reached = [kind for kind in missing if kind != "erased"]
+    share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
+    if share > Constants().k_control:
+        yield too_silent(share, Constants(), of)
 
 
 def noise_in_words(run: WholeRun | None, rung: str, filter_name: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +31,8 @@ from lm_eval_sensitivity.results.records import (
 from lm_eval_sensitivity.results.schema import MOST_CLUSTERS
 from lm_eval_sensitivity.runs import Pairs, System
 from lm_eval_sensitivity.runs.columns import FILTERS
+
+T = TypeVar("T")
 
 CONTRASTED = ("meaning_preserving", "positive_control")
 """Rung sets of the selections beside the two main metrics."""
@@ -85,12 +88,13 @@ def compute(
 
     table, resampling = pairs.table, {"resamples": statistics.resamples, "seed": statistics.seed}
     selections, left_out = _with_data(table)
-    filters = FILTERS if reference is not None else ()
-    total = len(selections) + len(filters) + len(MAIN_METRICS) * len(FILTERS) + len(CONTRASTED) * len(FILTERS)
+    judged = FILTERS if reference is not None else ()
+    maps, profiled = list(product(MAIN_METRICS, FILTERS)), list(product(CONTRASTED, FILTERS))
+    total = len(selections) + len(judged) + len(maps) + len(profiled)
+    clusters: list[ClusterPage] = []
+    windows: dict[str, tuple[WindowRow, ...]] = dict.fromkeys(CONTRASTED, ())
     with tqdm(total=total, desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:
-        step: Callable[[], object] = bar.update
-        clusters = []
-        for each in selections:
+        for each in _counted(selections, bar):
             found = analyse_clusters(
                 table, each, alpha=statistics.alpha, draws=statistics.draws, **resampling
             )
@@ -99,23 +103,25 @@ def compute(
                 clusters.append(cluster_page(found, indices))
             else:
                 left_out.append(LeftOutRecord(_clusters_of(each), reason))
-            step()
-        axes = []
-        for name in filters:
-            axes.append(
-                _axes(pairs, indices, reference, Selection(PRIMARY_METRIC, name), statistics, embedder)
-            )
-            step()
-        heatmaps = []
-        for metric, name in product(MAIN_METRICS, FILTERS):
-            heatmaps.append(heatmap_page(make_heatmap(table, metric, name, **resampling), indices))
-            step()
-        windows: dict[str, tuple[WindowRow, ...]] = {}
-        for rung_set, name in product(CONTRASTED, FILTERS):
+        axes = tuple(
+            _axes(pairs, indices, reference, Selection(PRIMARY_METRIC, name), statistics, embedder)
+            for name in _counted(judged, bar)
+        )
+        heatmaps = tuple(
+            heatmap_page(make_heatmap(table, metric, name, **resampling), indices)
+            for metric, name in _counted(maps, bar)
+        )
+        for rung_set, name in _counted(profiled, bar):
             profiles = window_profiles(table, name, rung_set, **resampling)
-            windows[rung_set] = (*windows.get(rung_set, ()), *window_rows(profiles, table, indices))
-            step()
-    return Findings(tuple(clusters), tuple(left_out), tuple(axes), tuple(heatmaps), windows)
+            windows[rung_set] += tuple(window_rows(profiles, table, indices))
+    return Findings(tuple(clusters), tuple(left_out), axes, heatmaps, windows)
+
+
+def _counted(items: Iterable[T], bar: Any) -> Iterator[T]:
+    """The same items; a bar moves on when one is done."""
+    for item in items:
+        yield item
+        bar.update()
 
 
 def _axes(
