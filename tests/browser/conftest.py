@@ -80,7 +80,7 @@ def chromium() -> str:
     if found is None:
         _lacking("needs chromium on the PATH or in LM_EVAL_SENSITIVITY_BROWSER")
     try:
-        import playwright.sync_api  # noqa: F401
+        import playwright.sync_api  # noqa: F401 - only whether it is there
     except ImportError:
         _lacking('needs playwright: pip install "lm-eval-sensitivity[browser]"')
     return found
