@@ -45,7 +45,7 @@ class Findings:
 
     clusters: tuple[ClusterPage, ...]
     left_out: tuple[LeftOutRecord, ...]
-    """Selections without a number."""
+    """Selections without a number, or with too many clusters, and why."""
     axes: tuple[AxesPage, ...]
     """None without a reference."""
     heatmaps: tuple[HeatmapPage, ...]
