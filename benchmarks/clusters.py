@@ -62,8 +62,8 @@ def made_table(n_systems: int, n_prompts: int, n_edits: int) -> Any:
 
 def run_size(times: int) -> None:
     """In the child process: analyse one table and print its figures as JSON."""
-    from lm_eval_sensitivity.analysis import Selection
-    from lm_eval_sensitivity.analysis.clusters import analyse_clusters
+    from lm_eval_sensitivity.statements import Selection
+    from lm_eval_sensitivity.statements.clusters import analyse_clusters
 
     analyse_clusters(
         made_table(2, 20, 2), Selection(), resamples=99, draws=99

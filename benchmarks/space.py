@@ -47,7 +47,7 @@ SMALL, LARGE, NOTHING = "small", "large", "nothing"
 
 def export(folder: Path, runs: Path, n_systems: int, subset: str) -> dict[str, Any]:
     """Make runs and export them; the first is the reference."""
-    from lm_eval_sensitivity import cli
+    from lm_eval_sensitivity.cli import main as cli
     from lm_eval_sensitivity.ladder import load_ladder
     from lm_eval_sensitivity.types import RUNGS
     from tests.unit.results.made_results import make_runs

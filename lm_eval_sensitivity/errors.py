@@ -8,7 +8,7 @@ message of an uncaught `SystemExit` to stderr and exits with status 1.
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.inert import inert
+from lm_eval_sensitivity.text.escape import inert
 
 
 class InputError(ValueError, SystemExit):

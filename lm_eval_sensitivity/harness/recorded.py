@@ -15,7 +15,7 @@ import numpy as np
 
 from lm_eval_sensitivity.audit import PairAudit
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.harness.generation import (
+from lm_eval_sensitivity.harness.generate.generation import (
     WINDOWS,
     Answer,
     Generation,
@@ -24,9 +24,9 @@ from lm_eval_sensitivity.harness.generation import (
     Trace,
     View,
 )
-from lm_eval_sensitivity.harness.plan import PROMPT_TAIL_CHARACTERS
-from lm_eval_sensitivity.runs.columns import AUDIT_STATUSES, FINISH_REASONS, SIDES, SPAN_STATUSES
-from lm_eval_sensitivity.runs.fields import Field
+from lm_eval_sensitivity.harness.generate.plan import PROMPT_TAIL_CHARACTERS
+from lm_eval_sensitivity.records.columns import AUDIT_STATUSES, FINISH_REASONS, SIDES, SPAN_STATUSES
+from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, AnswerSpan, find_answer
 
 WHOLE_OUTPUT = "none"

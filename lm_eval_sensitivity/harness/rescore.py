@@ -27,28 +27,28 @@ from lm_eval.api.metrics import aggregate_subtask_metrics
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.generation import NO_TRACE, FilteredText, Generation
-from lm_eval_sensitivity.harness.measure import Scores, measure_pair, text_scores, texts_to_embed
-from lm_eval_sensitivity.harness.notes import tokens_of_pair, window_item
-from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule
-from lm_eval_sensitivity.harness.summary import (
+from lm_eval_sensitivity.harness.close.notes import tokens_of_pair, window_item
+from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
     mean_of_scored,
     mean_over_prompts,
     pairs_in_words,
     windows_in_words,
 )
-from lm_eval_sensitivity.harness.whole_run import windows_below
-from lm_eval_sensitivity.packing import jsonable
-from lm_eval_sensitivity.runs.choose import LeftOut, choose_rungs
-from lm_eval_sensitivity.runs.columns import DRIFT, FILTERS, SIDES
-from lm_eval_sensitivity.runs.fields import Field
-from lm_eval_sensitivity.runs.files import RunFiles, read_results, read_samples
-from lm_eval_sensitivity.runs.known_ladders import KnownLadders
+from lm_eval_sensitivity.harness.close.whole_run import windows_below
+from lm_eval_sensitivity.harness.generate.generation import NO_TRACE, FilteredText, Generation
+from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, text_scores, texts_to_embed
+from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule
+from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SIDES
+from lm_eval_sensitivity.records.fields import Field
+from lm_eval_sensitivity.records.run_metadata import sampling_tasks, sensitivity_tasks
+from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples
+from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
-from lm_eval_sensitivity.runs.rung_run import RungRun
-from lm_eval_sensitivity.runs.shown import shown_path
-from lm_eval_sensitivity.runs.stamp import sampling_tasks, sensitivity_tasks
+from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
+from lm_eval_sensitivity.text.escape import shown_path
+from lm_eval_sensitivity.text.format import to_json
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
 RESCORED = "not judged: rescored"
@@ -284,7 +284,7 @@ def _with_span(side: Mapping[str, Any], generation: Generation) -> Row:
 
 def _enter_scores(row: Row, record: Row, scores: Scores) -> None:
     """Put new numbers and reasons in the places of the old ones."""
-    numbers = {**record["scores"], **jsonable(scores.values)}
+    numbers = {**record["scores"], **to_json(scores.values)}
     reasons = {
         name: reason for name, reason in record["missing"].items() if name not in scores.values
     } | scores.missing

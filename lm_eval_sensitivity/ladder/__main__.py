@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lm_eval_sensitivity.ladder.folder import build_folder
+from lm_eval_sensitivity.ladder.authoring.folder import build_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 
 

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lm_eval_sensitivity import publishing
+from lm_eval_sensitivity import hub
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.inert import brief
-from lm_eval_sensitivity.publishing import Files, Kind, Published
+from lm_eval_sensitivity.hub import Files, Kind, Published
+from lm_eval_sensitivity.text.escape import brief
 
 HUB_PREFIX = "hf://datasets/"
 _HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?")
@@ -97,13 +97,13 @@ _LADDER = Kind(
 def publish(
     repo_id: str, files: Files, tag: str, *, private: bool = False, delete_former: bool = False
 ) -> Published:
-    """Publish a version of a ladder as one commit with a tag; see `publishing.publish`.
+    """Publish a version of a ladder as one commit with a tag; see `hub.publish`.
 
     Raises:
         InputError: the tag exists with other content, the repository is public and must not be, former
             files are in the way, or the Hub refuses; one sentence says which.
     """
-    return publishing.publish(
+    return hub.publish(
         repo_id,
         files,
         _LADDER,

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.inert import brief
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, MAX_ROWS, read_limited
 from lm_eval_sensitivity.ladder.schema import (
     COLUMNS,
@@ -21,6 +20,7 @@ from lm_eval_sensitivity.ladder.schema import (
     content_hash,
     rows_from_pairs,
 )
+from lm_eval_sensitivity.text.escape import brief
 from lm_eval_sensitivity.types import Pair
 
 METADATA_PREFIX = "lm_eval_sensitivity."

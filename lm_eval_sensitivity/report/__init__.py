@@ -8,6 +8,6 @@ page.py       the HTML page around figures and tables; page.html, page.css
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.report.document import FORMATS, Column, Document, Format, ResultTable, render
+from lm_eval_sensitivity.report.blocks import FORMATS, Column, Document, Format, ResultTable, render
 
 __all__ = ["FORMATS", "Column", "Document", "Format", "ResultTable", "render"]

@@ -12,7 +12,7 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from lm_eval_sensitivity.report.document import ResultTable, shown
+from lm_eval_sensitivity.report.blocks import ResultTable, shown
 from lm_eval_sensitivity.report.figures.style import Drawn, Missing, page_rules
 
 NOT_TO_CONCLUDE = (

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any
 
-from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.results.schema import LABELS, MOST_CLUSTERS, value_range
-from lm_eval_sensitivity.runs.shown import shown
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.stats.clusters import cluster_letters
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
+from lm_eval_sensitivity.text.escape import shown
 
 Row = Mapping[str, Any]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from lm_eval_sensitivity.ladder.card import TAGS, fill
-from lm_eval_sensitivity.ladder.front_matter import FENCE, SPLIT, size_category
-from lm_eval_sensitivity.ladder.markdown import code, plain, table, visible
+from lm_eval_sensitivity.ladder.authoring.card import TAGS, fill
+from lm_eval_sensitivity.ladder.authoring.front_matter import FENCE, SPLIT, size_category
+from lm_eval_sensitivity.ladder.authoring.markdown import code, plain, table, visible
 from lm_eval_sensitivity.results.records import Manifest, SystemRecord
 from lm_eval_sensitivity.results.schema import SUMMARIES
 

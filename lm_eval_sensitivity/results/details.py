@@ -12,13 +12,13 @@ import numpy as np
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
+from lm_eval_sensitivity.records.columns import FILTERS, FINISH_REASONS, SIDES, SPAN_STATUSES
+from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.results.schema import DETAILS, LONGEST_OUTPUT, MOST_STEPS
 from lm_eval_sensitivity.runs import System, read_samples
-from lm_eval_sensitivity.runs.columns import FILTERS, FINISH_REASONS, SIDES, SPAN_STATUSES
-from lm_eval_sensitivity.runs.fields import Field
 from lm_eval_sensitivity.runs.rows import row_digest
-from lm_eval_sensitivity.runs.rung_run import RungRun
-from lm_eval_sensitivity.runs.shown import shown_path
+from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.types import Pair
 
 _HALVES = re.compile("[\ud800-\udfff]")

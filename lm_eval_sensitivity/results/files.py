@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.records import FileRecord
-from lm_eval_sensitivity.runs.shown import shown_path
+from lm_eval_sensitivity.text.escape import shown_path
 
 ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
 _CHUNK = 2**20

@@ -11,14 +11,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.analysis import RUNG_SETS, Selection
-from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, analyse_clusters
-from lm_eval_sensitivity.analysis.drift import sweep
-from lm_eval_sensitivity.analysis.drift_distance import measure_drifts
-from lm_eval_sensitivity.analysis.heatmap import make_heatmap
-from lm_eval_sensitivity.analysis.profiles import window_profiles
-from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.pages import Indices, axes_page, cluster_page, heatmap_page, window_rows
 from lm_eval_sensitivity.results.records import (
     AxesPage,
@@ -30,7 +24,13 @@ from lm_eval_sensitivity.results.records import (
 )
 from lm_eval_sensitivity.results.schema import MOST_CLUSTERS
 from lm_eval_sensitivity.runs import Pairs, System
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.statements import RUNG_SETS, Selection
+from lm_eval_sensitivity.statements.clusters import ClusterAnalysis, analyse_clusters
+from lm_eval_sensitivity.statements.drift import sweep
+from lm_eval_sensitivity.statements.drift_distance import measure_drifts
+from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.statements.profiles import window_profiles
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 
 T = TypeVar("T")
 

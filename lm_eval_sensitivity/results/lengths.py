@@ -20,7 +20,7 @@ from lm_eval_sensitivity.results.schema import (
     LONGEST_SENTENCES,
     MOST_SENTENCES,
 )
-from lm_eval_sensitivity.runs.shown import shown
+from lm_eval_sensitivity.text.escape import shown
 
 SENTENCES = f"at most {MOST_SENTENCES} texts of at most {LONGEST_SENTENCE} characters, and {LONGEST_SENTENCES} together"
 """What `fit_together` accepts, in words."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.results.files import ADVICE, read_file, refuse
 from lm_eval_sensitivity.results.lengths import SENTENCES, fit_together
 from lm_eval_sensitivity.results.records import (
@@ -32,10 +33,9 @@ from lm_eval_sensitivity.results.schema import (
     table_specs,
 )
 from lm_eval_sensitivity.results.systems import alphabetical
-from lm_eval_sensitivity.runs.fields import Field
-from lm_eval_sensitivity.runs.files import parse_json
-from lm_eval_sensitivity.runs.shown import one_line, shown_path
+from lm_eval_sensitivity.runs.find import parse_json
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
+from lm_eval_sensitivity.text.escape import one_line, shown_path
 
 KIND = "lm_eval_sensitivity results"
 """What the first field of the manifest says, so that no other JSON file is taken for one."""

@@ -8,20 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from lm_eval_sensitivity.analysis.cautions import unknown_audits
-from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, SystemMean, TestedContrast
-from lm_eval_sensitivity.analysis.drift import Axis, Placement, Sweep
-from lm_eval_sensitivity.analysis.heatmap import Heatmap, HeatmapCell
-from lm_eval_sensitivity.analysis.life import alive_in_a_cell
-from lm_eval_sensitivity.analysis.profiles import Profile
-from lm_eval_sensitivity.analysis.windows import dominated_windows, outputs_of
-from lm_eval_sensitivity.report.cluster_words import (
+from lm_eval_sensitivity.report.wording.clusters import (
     clusters_in_words,
     detectable_in_words,
     family_in_words,
     reasons_in_words,
 )
-from lm_eval_sensitivity.report.drift_words import (
+from lm_eval_sensitivity.report.wording.drift import (
     SIGNS,
     constants_in_words,
     contrast_in_words,
@@ -43,6 +36,14 @@ from lm_eval_sensitivity.results.records import (
     SelectionKey,
     WindowRow,
 )
+from lm_eval_sensitivity.statements.cautions import unknown_audits
+from lm_eval_sensitivity.statements.clusters import ClusterAnalysis, TestedContrast
+from lm_eval_sensitivity.statements.drift import Axis, Placement, Sweep
+from lm_eval_sensitivity.statements.heatmap import Heatmap, HeatmapCell
+from lm_eval_sensitivity.statements.means import SystemMean
+from lm_eval_sensitivity.statements.profiles import Profile
+from lm_eval_sensitivity.statements.responsiveness import alive_in_a_cell
+from lm_eval_sensitivity.statements.windows import dominated_windows, outputs_of
 from lm_eval_sensitivity.stats import AxisContrast, Constants
 
 Indices = Mapping[str, int]

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.manifest import read_manifest
 from lm_eval_sensitivity.results.records import (
     AxesPage,
@@ -28,8 +29,7 @@ from lm_eval_sensitivity.results.records import (
 )
 from lm_eval_sensitivity.results.summaries import Summaries, read_summaries
 from lm_eval_sensitivity.results.system_files import Details, read_pairs
-from lm_eval_sensitivity.runs.columns import FILTERS
-from lm_eval_sensitivity.runs.shown import one_line, shown, shown_path
+from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
 
 NO_REFERENCE = "No reference was given when these results were exported, so that drift is not defined."
 

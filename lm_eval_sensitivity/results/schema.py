@@ -15,10 +15,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from lm_eval_sensitivity.analysis.selection import RUNG_SETS
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.runs.columns import (
+from lm_eval_sensitivity.records.columns import (
     AUDIT_STATUSES,
     FILTERS,
     FINISH_REASONS,
@@ -26,8 +25,9 @@ from lm_eval_sensitivity.runs.columns import (
     SIDES,
     SPAN_STATUSES,
 )
-from lm_eval_sensitivity.runs.fields import LONGEST_TEXT
+from lm_eval_sensitivity.records.fields import LONGEST_TEXT
 from lm_eval_sensitivity.runs.rows import metric_range
+from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 
 _ROUNDING, _LARGEST = 1e-6, 2.0**31

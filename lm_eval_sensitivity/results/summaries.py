@@ -28,7 +28,7 @@ from lm_eval_sensitivity.results.records import (
 )
 from lm_eval_sensitivity.results.schema import SUMMARIES
 from lm_eval_sensitivity.results.tables import is_text, open_parquet, read_table, rows_of
-from lm_eval_sensitivity.runs.shown import shown, shown_path
+from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Replacement
 
 Row = dict[str, Any]

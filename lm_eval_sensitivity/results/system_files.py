@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.columns import FILTERS, SIDES
 from lm_eval_sensitivity.results.files import check_digest, open_file, refuse
 from lm_eval_sensitivity.results.records import LadderPair, Manifest, PairDetail, SideDetail, SystemRecord
 from lm_eval_sensitivity.results.schema import DETAIL_ROWS, DETAILS, PAIRS, details_name, pairs_name
 from lm_eval_sensitivity.results.tables import open_parquet, read_table, reopen_parquet, rows_of
-from lm_eval_sensitivity.runs.columns import FILTERS, SIDES
-from lm_eval_sensitivity.runs.shown import shown, shown_path
+from lm_eval_sensitivity.text.escape import shown, shown_path
 
 _OF_THE_LADDER = ("prompt_id", "rung", "edit", "category", "meaning_preserving")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.results.records import SeriesRecord, SystemRecord
 from lm_eval_sensitivity.results.schema import LONGEST_NAME
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.names import model_name, precision
+from lm_eval_sensitivity.text.escape import inert
 
 _BITS = {"float64": 64, "float32": 32, "bfloat16": 16, "float16": 16}
 _OF_A_LEVEL = ("dtype", "quantization", "weights", "config", "autocast")

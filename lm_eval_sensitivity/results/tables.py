@@ -28,7 +28,7 @@ from lm_eval_sensitivity.results.schema import (
     Column,
     TableSpec,
 )
-from lm_eval_sensitivity.runs.shown import one_line, shown
+from lm_eval_sensitivity.text.escape import one_line, shown
 
 _CODECS = (COMPRESSION, "UNCOMPRESSED")
 _ENCODINGS = {"PLAIN", "RLE", "RLE_DICTIONARY", "PLAIN_DICTIONARY"}

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.analysis import signature
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.findings import Findings, compute
 from lm_eval_sensitivity.results.lengths import check_names, cut_records, cut_sentence, cut_sentences
 from lm_eval_sensitivity.results.manifest import manifest_json
-from lm_eval_sensitivity.results.private import places_of, without_folders, without_folders_in
+from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.results.read import check_results
 from lm_eval_sensitivity.results.records import (
     DecodingRecord,
@@ -34,6 +34,7 @@ from lm_eval_sensitivity.results.records import (
     SeriesRecord,
     StatisticsRecord,
 )
+from lm_eval_sensitivity.results.redact_paths import places_of, without_folders, without_folders_in
 from lm_eval_sensitivity.results.schema import (
     DETAILS,
     FORMAT_VERSION,
@@ -46,10 +47,9 @@ from lm_eval_sensitivity.results.schema import (
 )
 from lm_eval_sensitivity.results.systems import alphabetical, found_series, system_records, without_path
 from lm_eval_sensitivity.results.tables import make_table, write_parquet
-from lm_eval_sensitivity.results.target import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.runs import Pairs, System
-from lm_eval_sensitivity.runs.columns import SCHEMA
-from lm_eval_sensitivity.runs.shown import one_line, shown_path
+from lm_eval_sensitivity.statements import signature
+from lm_eval_sensitivity.text.escape import one_line, shown_path
 from lm_eval_sensitivity.types import RUNGS, Pair
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.runs.choose import LeftOut
 from lm_eval_sensitivity.runs.export import write_table
-from lm_eval_sensitivity.runs.files import RunFiles, find_runs, read_results, read_samples
+from lm_eval_sensitivity.runs.find import RunFiles, find_runs, read_results, read_samples
 from lm_eval_sensitivity.runs.load import Pairs, load_pairs
 from lm_eval_sensitivity.runs.reference import (
     ReferenceOutput,
@@ -14,6 +13,7 @@ from lm_eval_sensitivity.runs.reference import (
     load_reference,
     missing_drift,
 )
+from lm_eval_sensitivity.runs.select_runs import LeftOut
 from lm_eval_sensitivity.runs.system import System
 
 __all__ = [

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.runs.shown import shown_path
+from lm_eval_sensitivity.text.escape import shown_path
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 _BATCH_ROWS = 5_000

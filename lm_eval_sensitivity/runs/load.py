@@ -19,17 +19,16 @@ import pyarrow as pa
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.inert import inert
 from lm_eval_sensitivity.ladder.schema import content_hash
-from lm_eval_sensitivity.runs.check import Mismatch, mismatches
-from lm_eval_sensitivity.runs.choose import LeftOut, choose_rungs, merge_folders
-from lm_eval_sensitivity.runs.columns import SCHEMA, TABLE_VERSION
-from lm_eval_sensitivity.runs.known_ladders import KnownLadders
+from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
+from lm_eval_sensitivity.records.run_metadata import DETECTED
+from lm_eval_sensitivity.runs.comparability import Mismatch, mismatches
+from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
 from lm_eval_sensitivity.runs.names import display_names
-from lm_eval_sensitivity.runs.rung_run import RungRun
-from lm_eval_sensitivity.runs.shown import one_line, shown_path
-from lm_eval_sensitivity.runs.stamp import DETECTED
+from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs, merge_folders
 from lm_eval_sensitivity.runs.system import LadderCheck, System
+from lm_eval_sensitivity.text.escape import inert, one_line, shown_path
 from lm_eval_sensitivity.types import RUNGS
 
 METADATA_KEY = "lm_eval_sensitivity.pairs"

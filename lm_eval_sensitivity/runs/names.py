@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from lm_eval_sensitivity.inert import inert
-from lm_eval_sensitivity.runs.stamp import Stamp
+from lm_eval_sensitivity.records.run_metadata import Stamp
+from lm_eval_sensitivity.text.escape import inert
 
 _LONGEST_NAME = 80
 _LONGEST_VALUE = 24

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.inert import inert
-from lm_eval_sensitivity.runs.columns import AUDIT_STATUSES
-from lm_eval_sensitivity.runs.files import RunFiles, find_runs, read_results, read_samples
-from lm_eval_sensitivity.runs.shown import shown_path
-from lm_eval_sensitivity.runs.stamp import DETECTED
+from lm_eval_sensitivity.records.columns import AUDIT_STATUSES
+from lm_eval_sensitivity.records.run_metadata import DETECTED
+from lm_eval_sensitivity.runs.find import RunFiles, find_runs, read_results, read_samples
+from lm_eval_sensitivity.text.escape import inert, shown_path
 
 _WHOSE = "the reference run"
 

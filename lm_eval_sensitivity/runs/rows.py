@@ -11,7 +11,7 @@ from typing import Any
 
 from lm_eval_sensitivity.ladder.schema import check_columns, pair_from_row
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.runs.columns import (
+from lm_eval_sensitivity.records.columns import (
     AUDIT_STATUSES,
     DRIFT,
     FILTERS,
@@ -23,8 +23,8 @@ from lm_eval_sensitivity.runs.columns import (
     VIEW_SCORES,
     WHOLE_OUTPUT_METRICS,
 )
-from lm_eval_sensitivity.runs.fields import Field
-from lm_eval_sensitivity.runs.stamp import Stamp
+from lm_eval_sensitivity.records.fields import Field
+from lm_eval_sensitivity.records.run_metadata import Stamp
 from lm_eval_sensitivity.types import Pair
 
 RECORD_VERSION = 1

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lm_eval_sensitivity.runs.rung_run import RungRun
-from lm_eval_sensitivity.runs.stamp import LadderStamp
+from lm_eval_sensitivity.records.run_metadata import LadderStamp
+from lm_eval_sensitivity.runs.rung_samples import RungRun
 
 LadderCheck = Literal["rows", "hash", "counts"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.analysis.selection import Selection
 from lm_eval_sensitivity.space.query import DEFAULTS, Query
 from lm_eval_sensitivity.space.words import WHOLE, words_of
+from lm_eval_sensitivity.statements.selection import Selection
 
 
 @dataclass(frozen=True)

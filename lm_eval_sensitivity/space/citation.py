@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.inert import inert
+from lm_eval_sensitivity.text.escape import inert
 
 TITLE = "lm-eval-sensitivity: how much a language model's output moves when its prompt barely does"
 AUTHORS = "The lm-eval-sensitivity authors"

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.inert import brief, quoted
 from lm_eval_sensitivity.results.records import HubOrigin
 from lm_eval_sensitivity.results.schema import MANIFEST, SUMMARIES
+from lm_eval_sensitivity.text.escape import brief, quoted
 
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 """Environment variables, which a Space's settings set."""

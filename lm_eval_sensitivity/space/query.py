@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode
 
-from lm_eval_sensitivity.analysis.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
 from lm_eval_sensitivity.errors import did_you_mean
-from lm_eval_sensitivity.inert import quoted
 from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.space.words import WHOLE, words_of
+from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
+from lm_eval_sensitivity.text.escape import quoted
 
 DEFAULTS = {
     "view": "clusters",

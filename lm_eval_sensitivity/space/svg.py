@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.analysis.numbers import in_print
+from lm_eval_sensitivity.text.format import in_print
 
 SMALLEST = 1e-300
 """Reach of the shortest scale: steps far below it have no floating-point number."""

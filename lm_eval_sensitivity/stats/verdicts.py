@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from lm_eval_sensitivity.stats.intervals import RESAMPLES, Interval, one_sided_bounds
 from lm_eval_sensitivity.stats.partition import Partition
 from lm_eval_sensitivity.stats.sample import Floats, read_only
+from lm_eval_sensitivity.text.format import percent
 
 Sign = Literal["+", "-", "unclear"]
 Label = Literal["COLLAPSED", "INDISCRIMINATE", "RESPONSIVE", "STABLE", "DRIFTED"]
@@ -383,16 +384,6 @@ def too_silent(share: float, constants: Constants, of: str) -> str:
         f"It gave nothing that could be scored in {percent(share)} {of}, more than {percent(constants.k_control)}: "
         "what can be scored is no longer the system."
     )
-
-
-def percent(share: float) -> str:
-    """A share in words.
-
-    Example:
-        >>> percent(0.2), percent(0.125), percent(1 / 3)
-        ('20 %', '12.5 %', '33.3 %')
-    """
-    return f"{100 * share:.3g} %"
 
 
 def _said(mean: float) -> str:

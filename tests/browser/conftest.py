@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.results import Results, open_results
 from tests.browser.hostile import make_hostile_results

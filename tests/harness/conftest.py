@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.demo import demo_model_path
-from lm_eval_sensitivity.packing import unpack
+from lm_eval_sensitivity.records.packing import unpack
 from tests.running import Run, arguments, execute, read_run, tasks_indexed_once
 
 __all__ = ["Lmeval", "Run", "arguments", "ids", "read_run"]

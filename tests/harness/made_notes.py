@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.harness.notes import PairNote, Seen
-from lm_eval_sensitivity.harness.whole_run import WholeRun
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.harness.close.notes import PairNote, Seen
+from lm_eval_sensitivity.harness.close.whole_run import WholeRun
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.runs.reference import PairDistance, ReferenceRun
 from lm_eval_sensitivity.types import RUNGS
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from lm_eval_sensitivity.analysis import Selection
-from lm_eval_sensitivity.analysis.drift_distance import find_distances, measure_drift
-from lm_eval_sensitivity.commands import compare, drift
+from lm_eval_sensitivity.cli import compare, drift
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report import FORMATS
 from lm_eval_sensitivity.runs import load_pairs
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.drift_distance import find_distances, measure_drift
 from tests.harness import tiny_models
 from tests.harness.conftest import arguments
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from lm_eval_sensitivity.analysis.windows import OutputTokens
-from lm_eval_sensitivity.harness.closing import closing_words, pairs_once
-from lm_eval_sensitivity.harness.notes import PairNote, Seen
-from lm_eval_sensitivity.harness.run_log import RunLog
-from lm_eval_sensitivity.stats.verdicts import percent
+from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
+from lm_eval_sensitivity.harness.close.notes import PairNote, Seen
+from lm_eval_sensitivity.harness.close.run_log import RunLog
+from lm_eval_sensitivity.statements.windows import OutputTokens
+from lm_eval_sensitivity.text.format import percent
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 from tests.harness.made_notes import LEVELS, notes, reference, run
@@ -253,14 +253,16 @@ def test_words_are_logged_once_for_all_tasks_of_a_run(
     lm_eval: Lmeval, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = tiny_models.build(tmp_path / "llama", "llama")
-    with caplog.at_level(logging.INFO, logger="lm_eval_sensitivity.harness.task"):
+    with caplog.at_level(logging.INFO, logger="lm_eval_sensitivity.harness.tasks.task"):
         run = lm_eval(
             model,
             tasks="prompt_sensitivity_mini_identical,prompt_sensitivity_mini_synonym",
             limit=3,
             gen_kwargs="max_gen_toks=4",
         )
-    lines = [record.message for record in caplog.records if record.name == "lm_eval_sensitivity.harness.task"]
+    lines = [
+        record.message for record in caplog.records if record.name == "lm_eval_sensitivity.harness.tasks.task"
+    ]
     assert lines[0].startswith("6 of 6 pairs of 3 prompts scored.")
     assert sum("pairs of" in line for line in lines) == 1
     assert lines[-1] == (

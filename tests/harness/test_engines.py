@@ -15,7 +15,7 @@ from lm_eval.api.model import LM
 from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.huggingface import HFLM
 
-from lm_eval_sensitivity.harness.generation import FilteredText, Generation, View
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, View
 from tests.harness import tiny_models
 
 NOOP = "prompt_sensitivity_mini_noop"

@@ -141,7 +141,7 @@ def test_an_engine_without_a_tracer_gives_text_metrics_and_reasons(lm_eval: Lmev
 def test_equal_prompts_are_generated_once(
     lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lm_eval_sensitivity.harness.hf_engine import Decoder
+    from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
 
     generated: list[tuple[int, ...]] = []
     generate = Decoder.generate

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs

@@ -18,7 +18,7 @@ import pytest
 from lm_eval.api.model import LM
 from rich.cells import cell_len
 
-from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.harness import one_prompt
 from lm_eval_sensitivity.harness.one_prompt import OnePromptResults
 from tests.harness import tiny_models

@@ -14,7 +14,7 @@ import pytest
 
 from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.packing import unpack
+from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.runs import Pairs, load_pairs
 from tests.harness.conftest import Run, arguments, read_run
 from tests.unit.runs.made_run import make_run

@@ -11,12 +11,12 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from lm_eval_sensitivity.harness.greedy import NEUTRAL_VALUES, end_token_ids, neutralised_settings
-from lm_eval_sensitivity.harness.hf_engine import _window
-from lm_eval_sensitivity.harness.hf_facts import weights_checksum
-from lm_eval_sensitivity.harness.output_folder import check_output_folder
-from lm_eval_sensitivity.harness.plan import PairInstance, Plan, generation_order, make_plan
-from lm_eval_sensitivity.harness.summary import mean_of_scored, pairs_in_words
+from lm_eval_sensitivity.harness.close.table_rows import mean_of_scored, pairs_in_words
+from lm_eval_sensitivity.harness.engines.hf.engine import _window
+from lm_eval_sensitivity.harness.engines.hf.greedy import NEUTRAL_VALUES, end_token_ids, neutralised_settings
+from lm_eval_sensitivity.harness.engines.weights import weights_checksum
+from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan, generation_order, make_plan
+from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder
 
 
 def request(prompt: str, edit: str, base: str, variant: str, side: int, replicate: int = 0) -> PairInstance:

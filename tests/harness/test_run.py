@@ -11,7 +11,7 @@ import pytest
 
 from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.packing import unpack
+from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
 from tests.harness.conftest import Run, ids
 from tests.harness.noise_by_hand import noise_by_hand

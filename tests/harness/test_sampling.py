@@ -18,20 +18,20 @@ from scipy.stats import chi2
 
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.decoding import SampledDecoding, parse_sampled_decoding
-from lm_eval_sensitivity.harness.generation import Answer, FilteredText, Generation, View
-from lm_eval_sensitivity.harness.greedy import greedy_generation_config
-from lm_eval_sensitivity.harness.hf_engine import Decoder
-from lm_eval_sensitivity.harness.sampled_pair import measure_sampled_pair, sampled_pair_record
-from lm_eval_sensitivity.harness.sampled_summary import (
+from lm_eval_sensitivity.harness.close.sampled_rows import (
     SampledNote,
     response_in_words,
     sampled_closing_words,
     sampled_pairs_in_words,
     separated_in_words,
 )
-from lm_eval_sensitivity.harness.sampler import ChooseTokens, choose_tokens, uniforms
-from lm_eval_sensitivity.harness.sampling_options import parse_sampling_options, too_few_to_separate
+from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
+from lm_eval_sensitivity.harness.engines.hf.greedy import greedy_generation_config
+from lm_eval_sensitivity.harness.engines.hf.sampler import ChooseTokens, choose_tokens, uniforms
+from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse_sampled_decoding
+from lm_eval_sensitivity.harness.generate.generation import Answer, FilteredText, Generation, View
+from lm_eval_sensitivity.harness.measure.sampled_pair import measure_sampled_pair, sampled_pair_record
+from lm_eval_sensitivity.harness.tasks.sampling_options import parse_sampling_options, too_few_to_separate
 from lm_eval_sensitivity.runs import load_pairs
 from lm_eval_sensitivity.types import AnswerSpan
 from tests.harness import tiny_models

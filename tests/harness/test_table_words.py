@@ -15,16 +15,16 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from examples.round_weights import rounded
-from lm_eval_sensitivity.commands import drift
-from lm_eval_sensitivity.harness.notes import PairNote, Seen
-from lm_eval_sensitivity.harness.summary import (
+from lm_eval_sensitivity.cli import drift
+from lm_eval_sensitivity.harness.close.notes import PairNote, Seen
+from lm_eval_sensitivity.harness.close.table_rows import (
     SEVERAL_PROCESSES,
     noise_in_words,
     verdict_in_words,
     windows_in_words,
 )
-from lm_eval_sensitivity.harness.task import PromptSensitivityTask
-from lm_eval_sensitivity.runs.columns import FILTERS
+from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
+from lm_eval_sensitivity.records.columns import FILTERS
 from tests.harness.conftest import Lmeval, Run, arguments, read_run
 from tests.harness.made_notes import LEVELS, notes, reference
 from tests.harness.made_notes import run as made_run

@@ -12,9 +12,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer
 
 from lm_eval_sensitivity.demo.tokenizer import train_tokenizer
-from lm_eval_sensitivity.harness.engines import Output
-from lm_eval_sensitivity.harness.generation import Trace
-from lm_eval_sensitivity.harness.token_ends import ends_in_stream, ends_of_prefixes, token_ends
+from lm_eval_sensitivity.harness.engines.text import Output
+from lm_eval_sensitivity.harness.generate.generation import Trace
+from lm_eval_sensitivity.harness.generate.token_ends import ends_in_stream, ends_of_prefixes, token_ends
 from tests.harness.conftest import Lmeval, Run, ids
 
 HALF = "\ufffd"

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from lm_eval_sensitivity.harness.engines import Output
-from lm_eval_sensitivity.harness.generation import Trace
-from lm_eval_sensitivity.harness.hf_engine import Decoder
-from lm_eval_sensitivity.harness.plan import Item, Plan
-from lm_eval_sensitivity.harness.views import answer_of, find_spans, raw_view
+from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
+from lm_eval_sensitivity.harness.engines.text import Output
+from lm_eval_sensitivity.harness.generate.generation import Trace
+from lm_eval_sensitivity.harness.generate.plan import Item, Plan
+from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 

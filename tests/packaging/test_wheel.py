@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lm_eval_sensitivity.space.publication import SPACE_FILES
+from lm_eval_sensitivity.space.files_to_publish import SPACE_FILES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

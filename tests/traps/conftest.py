@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import pytest
 from filelock import FileLock, Timeout
 
-from lm_eval_sensitivity import cli, ladder
+from lm_eval_sensitivity import ladder
+from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
 from tests.conftest import REPOSITORY

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from lm_eval_sensitivity.packing import unpack
+from lm_eval_sensitivity.records.packing import unpack
 from tests.running import Run
 from tests.traps.conftest import BuiltModel, Suite, TrapRun
 from tests.traps.models import late_fork

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from tests.running import Run
 from tests.traps.conftest import BuiltModel, Suite, TrapRun
 from tests.traps.models import twins

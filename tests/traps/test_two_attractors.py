@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from tests.running import Run
 from tests.traps.conftest import BuiltModel, TrapRun, once
 from tests.traps.models import attracted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,20 +16,29 @@ PACKAGE = Path(lm_eval_sensitivity.__file__).parent
 HEAVY = ("torch", "lm_eval", "transformers", "sentence_transformers", "matplotlib", "gradio")
 
 LAYERS = [
-    {"inert"},
-    {"types", "errors", "packing"},
-    {"audit", "scaffold", "metrics", "demo", "stats", "publishing"},
+    {"types"},
+    {"text"},
+    {"errors"},
+    {"audit", "scaffold", "metrics", "demo", "stats", "hub"},
     {"ladder"},
-    {"embedder", "runs"},
-    {"analysis"},
+    {"embedder", "records"},
+    {"runs"},
+    {"statements"},
     {"report"},
-    {"harness"},
-    {"results"},
-    {"space"},
-    {"commands"},
+    {"harness", "results"},
+    {"neighborhood", "space"},
     {"cli"},
 ]
 """Lowest first: a module may import from lower layers and from itself."""
+
+ROOMS_OF_THE_HARNESS = [
+    {"generate"},
+    {"measure"},
+    {"engines"},
+    {"recorded", "close"},
+    {"tasks", "extension", "rescore"},
+]
+"""Lowest first, in the same way. `engines/text` knows nothing of `engines/hf`."""
 
 MAY_IMPORT = {
     "torch": {"harness", "demo", "embedder"},
@@ -52,8 +62,8 @@ def imports() -> list[tuple[str, str, Path]]:
     return found
 
 
-def layer(part: str) -> int:
-    return next(index for index, parts in enumerate(LAYERS) if part in parts)
+def layer(part: str, layers: list[set[str]]) -> int:
+    return next(index for index, parts in enumerate(layers) if part in parts)
 
 
 def test_imports_go_one_way() -> None:
@@ -63,8 +73,37 @@ def test_imports_go_one_way() -> None:
             continue
         other = module.split(".")[1]
         checked += 1
-        assert other == part or layer(other) < layer(part), f"{file.relative_to(PACKAGE)} imports {module}"
+        assert other == part or layer(other, LAYERS) < layer(part, LAYERS), (
+            f"{file.relative_to(PACKAGE)} imports {module}"
+        )
     assert checked > 50
+
+
+def test_imports_between_the_rooms_of_the_harness_go_one_way() -> None:
+    checked = 0
+    for part, module, file in imports():
+        inner = file.relative_to(PACKAGE).parts[1].removesuffix(".py") if part == "harness" else "__init__"
+        if inner in ("__init__", "one_prompt") or not module.startswith("lm_eval_sensitivity.harness."):
+            continue
+        other = module.split(".")[2]
+        checked += 1
+        lower = layer(other, ROOMS_OF_THE_HARNESS) < layer(inner, ROOMS_OF_THE_HARNESS)
+        assert other == inner or lower, f"{file.relative_to(PACKAGE)} imports {module}"
+    assert checked > 50
+
+
+def test_there_is_no_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for file in PACKAGE.rglob("*.py"):
+        name = ".".join((PACKAGE.name, *file.relative_to(PACKAGE).with_suffix("").parts))
+        names = graph.setdefault(name, set())
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+            elif isinstance(node, ast.Import):
+                names |= {each.name for each in node.names}
+    # Raises where there is one, and names it.
+    list(TopologicalSorter({name: names & set(graph) for name, names in graph.items()}).static_order())
 
 
 @pytest.mark.parametrize("library", sorted(MAY_IMPORT))
@@ -79,8 +118,9 @@ def test_heavy_libraries_stay_in_their_folders(library: str) -> None:
     [
         "types",
         "errors",
-        "packing",
-        "publishing",
+        "text",
+        "records",
+        "hub",
         "ladder",
         "audit",
         "scaffold",
@@ -88,7 +128,7 @@ def test_heavy_libraries_stay_in_their_folders(library: str) -> None:
         "stats",
         "embedder",
         "runs",
-        "analysis",
+        "statements",
         "report",
         "results",
         "space",

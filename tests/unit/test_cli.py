@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.cli import COMMANDS, build_parser, main
+from lm_eval_sensitivity.cli.main import COMMANDS, build_parser, main
 
 
 def subcommands() -> list[str]:
@@ -49,7 +49,7 @@ def test_a_defect_keeps_its_traceback_and_is_no_verdict(
     def broken(options: object) -> int:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("lm_eval_sensitivity.commands.tasks_path.run", broken)
+    monkeypatch.setattr("lm_eval_sensitivity.cli.tasks_path.run", broken)
     assert main(["tasks-path"]) == 70
     assert "ZeroDivisionError: a defect" in capsys.readouterr().err
 

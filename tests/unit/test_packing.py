@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lm_eval_sensitivity.packing import MAX_VALUES, pack, unpack
+from lm_eval_sensitivity.records.packing import MAX_VALUES, pack, unpack
 
 
 @given(hnp.arrays(np.float32, st.integers(0, 50), elements=st.floats(width=32)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.store import ResponseStore, record_key
+from lm_eval_sensitivity.harness.generate.store import ResponseStore, record_key
 
 
 def only_segment(folder: Path) -> Path:
@@ -75,7 +75,8 @@ def test_a_file_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from pathlib import Path; from lm_eval_sensitivity.harness.store import ResponseStore;"
+            "import sys; from pathlib import Path; "
+            "from lm_eval_sensitivity.harness.generate.store import ResponseStore; "
             "s = ResponseStore(Path(sys.argv[1])); print(len(s), s.n_repaired)",
             str(tmp_path),
         ],

@@ -12,10 +12,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from lm_eval_sensitivity.ladder.edits.material import Request
-from lm_eval_sensitivity.ladder.edits.places import ends_sentence, middle_most, word_gaps
+from lm_eval_sensitivity.ladder.edits.positions import ends_sentence, middle_most, word_gaps
 from lm_eval_sensitivity.ladder.edits.protected import Protection
 from lm_eval_sensitivity.ladder.edits.registry import register
+from lm_eval_sensitivity.ladder.edits.request_and_material import Request
 from lm_eval_sensitivity.ladder.edits.words import CLAUSE_WORDS
 from lm_eval_sensitivity.types import Replacement
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from lm_eval_sensitivity.ladder.edits.material import Request
 from lm_eval_sensitivity.ladder.edits.parentheses import can_stand_in_parentheses, closes_noun_phrase
-from lm_eval_sensitivity.ladder.edits.places import (
+from lm_eval_sensitivity.ladder.edits.positions import (
     FINAL_MARKS,
     PERIODS,
     bracketed,
@@ -25,6 +24,7 @@ from lm_eval_sensitivity.ladder.edits.places import (
 )
 from lm_eval_sensitivity.ladder.edits.protected import Protection
 from lm_eval_sensitivity.ladder.edits.registry import register
+from lm_eval_sensitivity.ladder.edits.request_and_material import Request
 from lm_eval_sensitivity.ladder.edits.words import (
     ABBREVIATIONS,
     ARITHMETIC_WORDS,

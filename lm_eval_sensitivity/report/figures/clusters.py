@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, SystemMean
 from lm_eval_sensitivity.report.figures.style import (
     FULL_WIDTH,
     INK,
@@ -19,6 +18,8 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
+from lm_eval_sensitivity.statements.clusters import ClusterAnalysis
+from lm_eval_sensitivity.statements.means import SystemMean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

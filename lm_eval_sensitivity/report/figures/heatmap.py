@@ -6,7 +6,6 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_sensitivity.analysis.heatmap import Heatmap, HeatmapCell
 from lm_eval_sensitivity.report.figures.style import (
     FULL_WIDTH,
     INK,
@@ -20,6 +19,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
+from lm_eval_sensitivity.statements.heatmap import Heatmap, HeatmapCell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

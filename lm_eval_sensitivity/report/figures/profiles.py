@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lm_eval_sensitivity.analysis.profiles import Profile
 from lm_eval_sensitivity.report.figures.style import (
     ACCENT,
     INK,
@@ -21,6 +20,7 @@ from lm_eval_sensitivity.report.figures.style import (
     panels_size,
     prompts_and_pairs,
 )
+from lm_eval_sensitivity.statements.profiles import Profile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

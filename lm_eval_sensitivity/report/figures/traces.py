@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lm_eval_sensitivity.analysis.traces import MarginTrace, TokenPath, Traces
 from lm_eval_sensitivity.report.figures.style import (
     ACCENT,
     GRID,
@@ -23,6 +22,7 @@ from lm_eval_sensitivity.report.figures.style import (
     panels_size,
     wrapped,
 )
+from lm_eval_sensitivity.statements.traces import MarginTrace, TokenPath, Traces
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

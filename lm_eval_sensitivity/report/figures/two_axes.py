@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lm_eval_sensitivity.analysis.drift import Placement, Sweep
 from lm_eval_sensitivity.report.figures.style import (
     ACCENT,
     FULL_WIDTH,
@@ -22,6 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
+from lm_eval_sensitivity.statements.drift import Placement, Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.records import AxesPage, AxesRow, ClusterRow, SeriesRecord
 from lm_eval_sensitivity.space.choices import Chosen, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, Constants
 
 WIDTH, HEIGHT = 640, 440

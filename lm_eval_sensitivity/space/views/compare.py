@@ -9,12 +9,9 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from lm_eval_sensitivity.analysis.compare import Comparison, compare
-from lm_eval_sensitivity.analysis.every_system import partition_of_all
-from lm_eval_sensitivity.analysis.selection import RUNG_SETS, Selection
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.report.comparison_words import (
+from lm_eval_sensitivity.report.wording.compare import (
     difference_in_words,
     equivalence_in_words,
     p_in_words,
@@ -27,6 +24,9 @@ from lm_eval_sensitivity.space.svg import SMALLEST, Scale, Tick
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.views.pairs import IN_THE_TABLE, system_choice
 from lm_eval_sensitivity.space.words import words_of
+from lm_eval_sensitivity.statements.compare import Comparison, compare
+from lm_eval_sensitivity.statements.every_system import partition_of_all
+from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 
 WIDTH, LEFT, RIGHT = 420, 152, 408
 LINE = 16

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.analysis.selection import PRIMARY_METRIC
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.records import ClusterRow, WindowRow
-from lm_eval_sensitivity.runs.columns import FILTERS
 from lm_eval_sensitivity.space.choices import Choice, options, split_window
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import WHOLE
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 
 WIDTH, HEIGHT = 300, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 40

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.analysis.selection import RUNG_SETS
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.records.columns import FILTERS, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.records import LadderPair, PairLine
-from lm_eval_sensitivity.runs.columns import FILTERS, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.runs.rows import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
@@ -23,6 +22,7 @@ from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
+from lm_eval_sensitivity.statements.selection import RUNG_SETS
 
 IN_THE_TABLE = tuple(
     (metric, name)

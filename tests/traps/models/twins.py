@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.demo import demo_model_path
 
 TWINS = ((" small", " old", " new"), (" water", " people", " house"))

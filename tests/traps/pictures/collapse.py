@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lm_eval_sensitivity.analysis import Selection
-from lm_eval_sensitivity.analysis.drift import Sweep, sweep
-from lm_eval_sensitivity.analysis.drift_distance import measure_drifts
-from lm_eval_sensitivity.commands.chosen_runs import system_of
+from lm_eval_sensitivity.cli.chosen_runs import system_of
 from lm_eval_sensitivity.report.figures import two_axes
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.drift import Sweep, sweep
+from lm_eval_sensitivity.statements.drift_distance import measure_drifts
 from tests.running import Run
 from tests.traps.naive import naive_mean
 from tests.traps.pictures.runs import TrapRuns

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lm_eval_sensitivity.analysis.prompt_ends import SAME_PROMPT_END_NATS
-from lm_eval_sensitivity.packing import unpack
+from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.report.figures.style import ACCENT, INK, MUTED, PAPER, Picture, legend_below
+from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS
 from tests.traps.models.late_fork import MARGIN, PARTING_EDIT, PROMPT_END_MARGIN, STEP
 from tests.traps.pictures.runs import TrapRuns
 from tests.traps.pictures.shown import Numbers, Shown, claim, headline, picture

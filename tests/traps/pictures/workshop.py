@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from tests.conftest import REPOSITORY
 from tests.traps.conftest import LIBRARIES, BuiltModel, TrapRun, models_in, runs_in
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lm_eval_sensitivity.embedder import Embedder, load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder.authoring.folder import build_folder
 from lm_eval_sensitivity.ladder.build import build_pairs
-from lm_eval_sensitivity.ladder.folder import build_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source, read_sources

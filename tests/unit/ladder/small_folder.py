@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lm_eval_sensitivity.ladder.audit_grid import System, SystemAudit
-from lm_eval_sensitivity.ladder.folder import read_folder, write_card
-from lm_eval_sensitivity.ladder.measured import (
+from lm_eval_sensitivity.ladder.authoring.audit_grid import System, SystemAudit
+from lm_eval_sensitivity.ladder.authoring.folder import read_folder, write_card
+from lm_eval_sensitivity.ladder.authoring.measured import (
     MEASURED_FILE,
     Measured,
     make_audit,

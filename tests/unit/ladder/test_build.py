@@ -11,7 +11,7 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, content_hash, load_ladder
 from lm_eval_sensitivity.ladder.__main__ import main
-from lm_eval_sensitivity.ladder.folder import build_folder
+from lm_eval_sensitivity.ladder.authoring.folder import build_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import SCHEMA, read_parquet, write_parquet
 from lm_eval_sensitivity.ladder.replacements import apply_replacements

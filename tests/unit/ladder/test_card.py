@@ -25,14 +25,14 @@ from markdown_it import MarkdownIt
 from lm_eval_sensitivity.audit import load_encoder, survival_rows
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.ladder.audit_grid import (
+from lm_eval_sensitivity.ladder.authoring.audit_grid import (
     NEUTRAL_TOKENIZER,
     OWN_TEMPLATE,
     PARTNERS,
     System,
     audit_system,
 )
-from lm_eval_sensitivity.ladder.card import (
+from lm_eval_sensitivity.ladder.authoring.card import (
     MARKER,
     OWN_MARKER,
     check_own_card,
@@ -42,19 +42,18 @@ from lm_eval_sensitivity.ladder.card import (
     minimal_card,
     title_of,
 )
-from lm_eval_sensitivity.ladder.card_sections import SAMPLE_SEED, excerpts
-from lm_eval_sensitivity.ladder.distances import prompt_distances
-from lm_eval_sensitivity.ladder.folder import (
+from lm_eval_sensitivity.ladder.authoring.card_sections import SAMPLE_SEED, excerpts
+from lm_eval_sensitivity.ladder.authoring.distances import prompt_distances
+from lm_eval_sensitivity.ladder.authoring.folder import (
     FolderContent,
     build_folder,
     card_of_folder,
     read_folder,
     write_card,
 )
-from lm_eval_sensitivity.ladder.front_matter import default_subset
-from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
-from lm_eval_sensitivity.ladder.markdown import code, plain, visible
-from lm_eval_sensitivity.ladder.measured import (
+from lm_eval_sensitivity.ladder.authoring.front_matter import default_subset
+from lm_eval_sensitivity.ladder.authoring.markdown import code, plain, visible
+from lm_eval_sensitivity.ladder.authoring.measured import (
     MEASURED_FILE,
     Audit,
     Measured,
@@ -62,6 +61,7 @@ from lm_eval_sensitivity.ladder.measured import (
     read_measured,
     write_measured,
 )
+from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.types import RUNGS

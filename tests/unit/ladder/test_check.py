@@ -20,7 +20,7 @@ from rapidfuzz import fuzz, utils
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, load_ladder, minimal_replacement
-from lm_eval_sensitivity.ladder.checks import (
+from lm_eval_sensitivity.ladder.authoring.checks import (
     Violation,
     balance,
     check_ladder,
@@ -32,9 +32,9 @@ from lm_eval_sensitivity.ladder.checks import (
     synonyms,
     texts,
 )
-from lm_eval_sensitivity.ladder.checks.prompts import rows_by_prompt
+from lm_eval_sensitivity.ladder.authoring.checks.prompts import rows_by_prompt
+from lm_eval_sensitivity.ladder.authoring.user_prompts import read_own_file
 from lm_eval_sensitivity.ladder.edits import EDITS
-from lm_eval_sensitivity.ladder.own import read_own_file
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, AuthoredVariant, Source
 from lm_eval_sensitivity.types import Pair, Rung

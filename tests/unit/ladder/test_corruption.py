@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lm_eval_sensitivity.cli import main
-from lm_eval_sensitivity.commands import ladder_check
+from lm_eval_sensitivity.cli import ladder_check
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, files, load_ladder, parquet
 from lm_eval_sensitivity.ladder.load import packaged_folder

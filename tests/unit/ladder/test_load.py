@@ -15,8 +15,8 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, content_hash, load_ladder
-from lm_eval_sensitivity.ladder.checks.loading import load_subsets
-from lm_eval_sensitivity.ladder.folder import pairs_of_sources, read_folder
+from lm_eval_sensitivity.ladder.authoring.checks.loading import load_subsets
+from lm_eval_sensitivity.ladder.authoring.folder import pairs_of_sources, read_folder
 from lm_eval_sensitivity.ladder.hub import HubSource, parse_hub_source
 from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs

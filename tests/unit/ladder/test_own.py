@@ -10,13 +10,13 @@ from typing import Any
 import datasets
 import pytest
 
-from lm_eval_sensitivity import cli
+from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, load_ladder
+from lm_eval_sensitivity.ladder.authoring.hub_prompts import read_own_dataset
+from lm_eval_sensitivity.ladder.authoring.user_prompts import MAX_PROMPTS, OwnPrompts, read_own_file
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.hub import HubSource
-from lm_eval_sensitivity.ladder.own import MAX_PROMPTS, OwnPrompts, read_own_file
-from lm_eval_sensitivity.ladder.own_hub import read_own_dataset
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 
 PROMPTS = ["Recommend a book like Dune", "Why is the café closed, and who decided it?", "Explain `x = 1`."]

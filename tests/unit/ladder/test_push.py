@@ -11,17 +11,17 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
-from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, load_ladder
-from lm_eval_sensitivity.ladder.card import is_minimal
-from lm_eval_sensitivity.ladder.checks import check_ladder
-from lm_eval_sensitivity.ladder.folder import read_folder
+from lm_eval_sensitivity.ladder.authoring.card import is_minimal
+from lm_eval_sensitivity.ladder.authoring.checks import check_ladder
+from lm_eval_sensitivity.ladder.authoring.files_to_publish import prepare
+from lm_eval_sensitivity.ladder.authoring.folder import read_folder
+from lm_eval_sensitivity.ladder.authoring.measured import MEASURED_FILE
 from lm_eval_sensitivity.ladder.hub import publish
 from lm_eval_sensitivity.ladder.load import packaged_folder
-from lm_eval_sensitivity.ladder.measured import MEASURED_FILE
 from lm_eval_sensitivity.ladder.parquet import write_parquet
-from lm_eval_sensitivity.ladder.publication import prepare
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
 from tests.unit.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
 from tests.unit.ladder.checked_ladder import clean_pairs

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lm_eval_sensitivity.commands import report
+from lm_eval_sensitivity.cli import report
 
 HOSTILE = '$x^{2}$ <b onload="x()">&\'--> ]]>'
 """A model's name; what matplotlib, HTML, XML and JSON each would take for something else."""

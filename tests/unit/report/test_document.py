@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from lm_eval_sensitivity.report import FORMATS, Column, Document, ResultTable, render
-from lm_eval_sensitivity.report.document import Cell, column_widths, shown
-from lm_eval_sensitivity.runs.shown import inert
+from lm_eval_sensitivity.report.blocks import Cell, column_widths, shown
+from lm_eval_sensitivity.text.escape import inert
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -13,13 +13,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lm_eval_sensitivity.analysis import Selection
-from lm_eval_sensitivity.analysis.clusters import analyse_clusters
-from lm_eval_sensitivity.analysis.heatmap import make_heatmap
-from lm_eval_sensitivity.analysis.profiles import rung_profiles, window_profiles
-from lm_eval_sensitivity.analysis.traces import read_traces
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.packing import unpack
+from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.report.figures import (
     Caption,
     Missing,
@@ -36,6 +31,11 @@ from lm_eval_sensitivity.report.figures import (
 from lm_eval_sensitivity.report.figures.style import VARIABLES, page_rules, wrapped
 from lm_eval_sensitivity.report.figures.two_axes import bit_series, spread
 from lm_eval_sensitivity.runs import Pairs, load_pairs, read_samples
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.clusters import analyse_clusters
+from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
+from lm_eval_sensitivity.statements.traces import read_traces
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
 from tests.unit.report.made_report import HOSTILE, PLAIN
 from tests.unit.runs.made_run import make_run
@@ -146,7 +146,7 @@ def test_an_erased_cell_is_hatched_and_never_shaded(pairs: Pairs) -> None:
 
 
 def test_a_wholly_erased_cell_says_so_instead_of_a_number() -> None:
-    from lm_eval_sensitivity.analysis.heatmap import Heatmap, HeatmapCell
+    from lm_eval_sensitivity.statements.heatmap import Heatmap, HeatmapCell
     from lm_eval_sensitivity.stats import PairCounts, mean_interval
 
     def cell(system: str, values: list[float], counts: PairCounts) -> HeatmapCell:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lm_eval_sensitivity.commands.report import FIGURES, PAGE
+from lm_eval_sensitivity.cli.report import FIGURES, PAGE
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, ResultTable
 from lm_eval_sensitivity.report.figures import Missing

@@ -10,9 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.analysis import Selection
-from lm_eval_sensitivity.analysis.clusters import analyse_clusters
-from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import SelectionKey, open_results
 from lm_eval_sensitivity.results.findings import compute
@@ -23,14 +21,16 @@ from lm_eval_sensitivity.results.lengths import (
     cut_sentences,
     fit_together,
 )
-from lm_eval_sensitivity.results.private import without_folders
+from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.records import LeftOutRecord, StatisticsRecord
+from lm_eval_sensitivity.results.redact_paths import without_folders
 from lm_eval_sensitivity.results.schema import LONGEST_ID, LONGEST_NAME, PAGES
 from lm_eval_sensitivity.results.systems import found_series
 from lm_eval_sensitivity.results.tables import make_table, open_parquet, read_table, rows_of, write_parquet
-from lm_eval_sensitivity.results.target import check_target
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.clusters import analyse_clusters
 from tests.unit.results.made_results import make_runs, renamed
 from tests.unit.runs.made_run import IDENTITY, make_run
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub.utils import filter_repo_objects
 
-from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.publication import prepare_results
+from lm_eval_sensitivity.results.files_to_publish import prepare_results
+from lm_eval_sensitivity.results.output_folder import is_file_of_results
 from lm_eval_sensitivity.results.schema import MAX_SYSTEMS, table_specs
-from lm_eval_sensitivity.results.target import is_file_of_results
 from lm_eval_sensitivity.space.hub import ALLOWED
 from tests.unit.fake_hub import install
 from tests.unit.results.made_results import declare, edit_manifest

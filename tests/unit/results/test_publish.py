@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lm_eval_sensitivity.cli import main
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.read import check_results
 from lm_eval_sensitivity.results.schema import table_specs
-from lm_eval_sensitivity.space import publication
+from lm_eval_sensitivity.space import files_to_publish as publication
+from lm_eval_sensitivity.space.files_to_publish import leaderboard_folder, space_files
 from lm_eval_sensitivity.space.hub import chosen_results, fetch
-from lm_eval_sensitivity.space.publication import leaderboard_folder, space_files
 from tests.unit.fake_hub import METHODS, SPACE_METHODS, FakeHub, Repository, http_error, install, oid
 
 SPACE = ("--space", "me/page")

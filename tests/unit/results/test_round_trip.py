@@ -13,17 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from lm_eval_sensitivity.analysis import Selection
-from lm_eval_sensitivity.analysis.clusters import ClusterAnalysis, analyse_clusters
-from lm_eval_sensitivity.analysis.drift import Axis, sweep
-from lm_eval_sensitivity.analysis.drift_distance import measure_drifts
-from lm_eval_sensitivity.analysis.heatmap import make_heatmap
-from lm_eval_sensitivity.analysis.life import alive_in_a_cell
-from lm_eval_sensitivity.analysis.profiles import window_profiles
-from lm_eval_sensitivity.commands.clusters import clusters_document
-from lm_eval_sensitivity.commands.drift import drift_document
+from lm_eval_sensitivity.cli.clusters import clusters_document
+from lm_eval_sensitivity.cli.drift import drift_document
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.packing import pack
+from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.results import Results, SelectionKey, open_results
 from lm_eval_sensitivity.results import records as kinds
 from lm_eval_sensitivity.results.details import read_details
@@ -42,7 +36,13 @@ from lm_eval_sensitivity.results.schema import (
 from lm_eval_sensitivity.results.tables import make_table
 from lm_eval_sensitivity.results.write import Request
 from lm_eval_sensitivity.runs import load_pairs
-from lm_eval_sensitivity.runs.columns import SCHEMA
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.clusters import ClusterAnalysis, analyse_clusters
+from lm_eval_sensitivity.statements.drift import Axis, sweep
+from lm_eval_sensitivity.statements.drift_distance import measure_drifts
+from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.statements.profiles import window_profiles
+from lm_eval_sensitivity.statements.responsiveness import alive_in_a_cell
 from tests.unit.results.made_results import NASTY_NAMES, STATISTICS
 from tests.unit.runs.made_run import Rows, make_run
 
@@ -115,7 +115,7 @@ def test_the_sentences_are_those_of_the_command_line(results: Results, request_m
 
 
 def _signed(request: Request) -> Any:
-    from lm_eval_sensitivity.analysis import signature
+    from lm_eval_sensitivity.statements import signature
 
     return signature(request.pairs, draws=STATISTICS.draws, **RESAMPLING)
 

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import pytest
 
-from lm_eval_sensitivity.runs import known_ladders
+from lm_eval_sensitivity.runs import ladder_lookup
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _load_each_ladder_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(known_ladders, "load_ladder", lru_cache(maxsize=None)(known_ladders.load_ladder))
+        patch.setattr(ladder_lookup, "load_ladder", lru_cache(maxsize=None)(ladder_lookup.load_ladder))
         yield

@@ -20,7 +20,7 @@ from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence, token_edit_distance
-from lm_eval_sensitivity.packing import pack
+from lm_eval_sensitivity.records.packing import pack
 
 DATE = "2026-08-01T10-00-00.000001"
 WINDOWS = (64, 128, 256, 512)

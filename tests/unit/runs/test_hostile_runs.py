@@ -13,8 +13,8 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import row_hash
-from lm_eval_sensitivity.runs import fields as fields_module
-from lm_eval_sensitivity.runs import files, load_pairs, rung_run
+from lm_eval_sensitivity.records import fields as fields_module
+from lm_eval_sensitivity.runs import find, load_pairs, rung_samples
 from tests.unit.runs.made_run import DATE, MadeRun, Rows, make_run
 
 Corrupt = Callable[[MadeRun], object]
@@ -456,7 +456,7 @@ def test_a_run_of_other_tasks(tmp_path: Path) -> None:
 
 def test_a_line_longer_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path / "run", rungs=("synonym",))
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(find, "MAX_LINE_BYTES", 1_000)
     assert all(word in refusal(run.folder) for word in (SAMPLES, "line 1", "1000 bytes"))
 
 
@@ -468,14 +468,14 @@ def test_a_file_beyond_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, name: str
 ) -> None:
     run = make_run(tmp_path / "run", rungs=("synonym",))
-    monkeypatch.setattr(files, limit, 10)
+    monkeypatch.setattr(find, limit, 10)
     assert name in refusal(run.folder)
 
 
 def test_too_many_results_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(tmp_path, rungs=("synonym",))
     make_run(tmp_path, rungs=("synonym",), date="2026-08-02T10-00-00")
-    monkeypatch.setattr(files, "MAX_RUNS", 1)
+    monkeypatch.setattr(find, "MAX_RUNS", 1)
     assert "more than 1 results files" in refusal(tmp_path)
 
 
@@ -513,7 +513,7 @@ def test_nesting_that_a_later_step_cannot_walk_through(
         raise RecursionError
 
     run = make_run(tmp_path / "run", rungs=("synonym",))
-    monkeypatch.setattr(rung_run, "row_digest", too_deep)
+    monkeypatch.setattr(rung_samples, "row_digest", too_deep)
     assert all(word in refusal(run.folder) for word in (SAMPLES, "`pair`", "deeply"))
 
 

@@ -22,10 +22,10 @@ from lm_eval_sensitivity.ladder.load import Ladder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.records.run_metadata import LadderStamp, Stamp
 from lm_eval_sensitivity.runs import Pairs, load_pairs, write_table
-from lm_eval_sensitivity.runs.columns import SCHEMA
 from lm_eval_sensitivity.runs.names import display_names
-from lm_eval_sensitivity.runs.stamp import LadderStamp, Stamp
 from tests.unit.runs.made_run import ERASED, UNCLOSED, make_run
 
 LADDER = load_ladder(subset="mini")

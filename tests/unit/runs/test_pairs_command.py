@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from lm_eval_sensitivity.commands import pairs as command
+from lm_eval_sensitivity.cli import pairs as command
 from lm_eval_sensitivity.errors import InputError
 from tests.unit.runs.made_run import make_run
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.packing import pack
+from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.runs import load_pairs
 from tests.unit.runs.made_run import MadeRun, Rows, make_run
 

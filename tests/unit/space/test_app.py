@@ -17,7 +17,7 @@ import pytest
 
 gr = pytest.importorskip("gradio")
 
-from lm_eval_sensitivity.cli import main  # noqa: E402
+from lm_eval_sensitivity.cli.main import main  # noqa: E402
 from lm_eval_sensitivity.results import Results  # noqa: E402
 from lm_eval_sensitivity.space import app  # noqa: E402
 from lm_eval_sensitivity.space.page import render  # noqa: E402

@@ -9,9 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.analysis.compare import compare
-from lm_eval_sensitivity.analysis.selection import RUNG_SETS, Selection
-from lm_eval_sensitivity.report.comparison_words import (
+from lm_eval_sensitivity.report.wording.compare import (
     difference_in_words,
     equivalence_in_words,
     p_in_words,
@@ -22,6 +20,8 @@ from lm_eval_sensitivity.space.page import render
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import visible
 from lm_eval_sensitivity.space.views.compare import comparison, plot_of, prompt_lines, show
+from lm_eval_sensitivity.statements.compare import compare
+from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 from tests.unit.results.made_results import made_results
 from tests.unit.space.reading import Stand, assert_inert, read_page
 

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_eval_sensitivity.analysis.selection import RUNG_SETS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.records import LadderPair, PairDetail, SideDetail
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of, thinned
@@ -24,6 +23,7 @@ from lm_eval_sensitivity.space.branching_charts import bent, charts_of, numbers_
 from lm_eval_sensitivity.space.page import number, render
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import parse
+from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import Replacement
 from tests.unit.results.made_results import NASTY_NAMES, made_results
 from tests.unit.space.reading import Element, Stand, assert_inert, read_page

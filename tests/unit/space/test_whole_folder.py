@@ -11,17 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.analysis.selection import RUNG_SETS
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.records.columns import AUDIT_STATUSES, FILTERS, FINISH_REASONS, SPAN_STATUSES
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.records import PairDetail
 from lm_eval_sensitivity.results.schema import FINDINGS, LABELS, LIFE, METHODS, SIGNS
-from lm_eval_sensitivity.runs.columns import AUDIT_STATUSES, FILTERS, FINISH_REASONS, SPAN_STATUSES
 from lm_eval_sensitivity.space.page import VIEWS, render
 from lm_eval_sensitivity.space.query import CARRIED, parse
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.space.views import compare
+from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 from tests.unit.results.made_results import make_results
 from tests.unit.space.known import known_results

@@ -1,0 +1,133 @@
+"""Options and output that all commands over runs share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.columns import FILTERS
+from lm_eval_sensitivity.report.blocks import FORMATS, Document, render
+from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
+from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
+from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Which runs are read, and how strictly."""
+    parser.add_argument(
+        "--ladder", metavar="PATH", help="the ladder that was run, if it is not the packaged one"
+    )
+    parser.add_argument("--subset", metavar="NAME", help="take only tasks of this subset of the ladder")
+    parser.add_argument(
+        "--exclude-mismatched",
+        action="store_true",
+        help="leave out what cannot be compared with the first run, instead of refusing",
+    )
+
+
+def load_runs(folders: Sequence[Path], options: argparse.Namespace) -> Pairs:
+    """The runs in some folders, under the options of `add_run_options`."""
+    return load_pairs(
+        folders,
+        subset=options.subset,
+        ladder=options.ladder,
+        exclude_mismatched=options.exclude_mismatched,
+    )
+
+
+def add_selection_options(
+    parser: argparse.ArgumentParser, *, repeatable: bool, with_rungs: bool = True
+) -> None:
+    """Which numbers are read; a repeatable option is None until it is given, see `chosen`."""
+    each = [
+        ("--metric", PRIMARY_METRIC, "column of the pairs table, window included"),
+        ("--filter", PRIMARY_FILTER, " or ".join(FILTERS)),
+    ]
+    if with_rungs:
+        each.append(("--rungs", PRIMARY_RUNGS, f"one of {', '.join(RUNG_SETS)}"))
+    for option, default, words in each:
+        if repeatable:
+            parser.add_argument(
+                option, action="append", metavar="NAME", help=f"{words}; repeatable (default: {default})"
+            )
+        else:
+            parser.add_argument(
+                option, default=default, metavar="NAME", help=f"{words} (default: %(default)s)"
+            )
+
+
+def chosen(given: Sequence[str] | None, default: str) -> list[str]:
+    """The values of a repeatable option, each once, in the order given.
+
+    Example:
+        >>> chosen(None, "raw"), chosen(["raw", "answer", "raw"], "raw")
+        (['raw'], ['raw', 'answer'])
+    """
+    return list(dict.fromkeys(given or [default]))
+
+
+def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool = True) -> None:
+    """What makes resampling repeatable; draws are for commands that test."""
+    parser.add_argument(
+        "--seed",
+        type=_whole_number(0, 2**63),
+        default=0,
+        metavar="N",
+        help=f"of resamples{' and sign draws' if with_draws else ''} (%(default)s)",
+    )
+    parser.add_argument(
+        "--resamples",
+        type=_whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
+        default=RESAMPLES,
+        metavar="N",
+        help="of each interval (%(default)s)",
+    )
+    if with_draws:
+        parser.add_argument(
+            "--draws",
+            type=_whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
+            default=DRAWS,
+            metavar="N",
+            help="of signs, above 14 prompts (%(default)s)",
+        )
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """In which form the result is written, and where."""
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: %(default)s")
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", help="write there instead of to the terminal"
+    )
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    """An argparse type."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 20) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def write(document: Document, options: argparse.Namespace) -> None:
+    """Print a document, or write it to `--output`."""
+    # Lines are broken for a terminal, or where COLUMNS asks for it; in a file or a pipe they stay whole.
+    to_terminal = options.output is None and (sys.stdout.isatty() or "COLUMNS" in os.environ)
+    text = render(document, options.format, width=shutil.get_terminal_size().columns if to_terminal else None)
+    if options.output is None:
+        # A terminal that cannot show a character gets its number instead of an error.
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"`--output {options.output}` cannot be written ({error.strerror}).") from None

@@ -1,0 +1,36 @@
+"""Which loaded system a folder of the command line stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.text.escape import shown_path
+
+
+def system_of(pairs: Pairs, folder: Path) -> System:
+    """The one system that was loaded from a folder.
+
+    Raises:
+        InputError: none, or several.
+    """
+    found = [
+        system
+        for system in pairs.systems
+        if any(folder in rung.results.parents or folder == rung.results.parent for rung in system.rungs)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(
+            f"Run folder `{shown_path(folder)}` holds {len(found)} systems: "
+            f"{', '.join(f'{each.name} ({each.fingerprint})' for each in found)}. Give a folder with one; one "
+            "`--output_path` per system keeps them apart."
+        )
+    reasons = [f"{each.what}: {each.reason}." for each in pairs.left_out]
+    raise InputError(
+        f"Run folder `{shown_path(folder)}` gives no system of its own beside the other runs. "
+        + " ".join(reasons[:3])
+        + (" Give runs of different systems." if not reasons else "")
+    )

@@ -1,0 +1,153 @@
+"""`lm-eval-sensitivity export`: everything that a page over finished runs shows, as one folder of tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.cli.analysis_options import add_run_options, add_statistics_options, load_runs
+from lm_eval_sensitivity.cli.chosen_runs import system_of
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.output_folder import check_target
+from lm_eval_sensitivity.results.records import StatisticsRecord
+from lm_eval_sensitivity.results.write import Request, export_results
+from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.statements.clusters import ALPHA
+from lm_eval_sensitivity.text.escape import shown_path
+
+EPILOG = """\
+examples:
+  lm-eval-sensitivity export runs/qwen3-4b runs/qwen3-4b-int8 runs/qwen3-4b-int4 -o results/
+  lm-eval-sensitivity export runs/* --reference runs/bf16 --series "Qwen3 4B=runs/bf16,runs/int8,runs/int4" \\
+      -o results/
+
+The folder holds tables in parquet and a manifest.json with their checksums: clusters, axes, heatmaps, windows, and
+every pair with its outputs. The same runs give the same bytes. It names no path of this machine, but it holds prompts
+and outputs: look through them before you publish it."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "export",
+        help="compute everything about finished runs, as a folder that a page can show",
+        description="Compute clusters, axes, heatmaps and windows of finished runs, and write them with every pair and "
+        "its outputs into a new folder.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that was --output_path")
+    parser.add_argument("--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder to write")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the folder, if it holds results of an earlier export",
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="RUN", help="the run that drift is measured from; adds the two axes"
+    )
+    parser.add_argument(
+        "--series",
+        action="append",
+        metavar="NAME=RUN,RUN,...",
+        help="levels of one model, such as quantisations, to be joined by a line in that order; repeatable (default: "
+        "systems of one model that differ in their precision only, where the runs say so)",
+    )
+    parser.add_argument(
+        "--embedder",
+        metavar="NAME",
+        help="folder or Hub id of the embedder of the runs, where drift is recomputed and it is not the default one",
+    )
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=ALPHA,
+        metavar="SHARE",
+        help="family-wise error of a table of clusters (default: %(default)s)",
+    )
+    add_run_options(parser)
+    add_statistics_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Load, compute, write; the folder is named on stdout."""
+    if not 0 < options.alpha < 1:
+        raise InputError(f"`--alpha {options.alpha:g}` must lie between 0 and 1, as in `--alpha 0.05`.")
+    check_target(options.output, overwrite=options.overwrite)
+    series = None if options.series is None else _parse_series(options.series)
+    folders = _folders(options)
+    pairs = load_runs(folders, options)
+    request = Request(
+        pairs,
+        reference=_reference(pairs, options.reference),
+        series=None if series is None else _systems_of(pairs, series, folders),
+        statistics=StatisticsRecord(options.alpha, options.resamples, options.draws, options.seed),
+        embedder=options.embedder,
+        folders=tuple(folders),
+    )
+    manifest = export_results(request, options.output, overwrite=options.overwrite)
+    size = sum(each.bytes for each in manifest.files.values()) / 1e6
+    left_out = len(manifest.selections_left_out)
+    print(
+        f"{shown_path(options.output)}: {len(manifest.systems)} systems, {len(manifest.files) + 1} files, {size:.1f} MB"
+        + (f"; {left_out} selections without data were left out" if left_out else "")
+    )
+    return 0
+
+
+def _folders(options: argparse.Namespace) -> list[Path]:
+    """The reference may stand among the runs, too; it is loaded once."""
+    first = options.reference
+    others = [each for each in options.runs if first is None or each.resolve() != first.resolve()]
+    return [*([] if first is None else [first]), *others]
+
+
+def _reference(pairs: Pairs, folder: Path | None) -> System | None:
+    if folder is None:
+        return None
+    if len(pairs.systems) == 1:
+        raise InputError(
+            "The reference is the only system. Give a run of at least one other to compare with it."
+        )
+    return system_of(pairs, folder)
+
+
+def _parse_series(given: Sequence[str]) -> dict[str, list[Path]]:
+    series: dict[str, list[Path]] = {}
+    for each in given:
+        name, _, rest = each.partition("=")
+        runs = [part for part in rest.split(",") if part]
+        if not name.strip() or len(runs) < 2 or name.strip() in series:
+            raise InputError(
+                f"`--series {each[:200]}`: accepted is a new name, `=`, and two or more runs between commas, as in "
+                '`--series "Qwen3 4B=runs/bf16,runs/int8"`.'
+            )
+        series[name.strip()] = [Path(run) for run in runs]
+    return series
+
+
+def _systems_of(
+    pairs: Pairs, series: dict[str, list[Path]], folders: Sequence[Path]
+) -> dict[str, list[System]]:
+    """The systems of every level; a folder counts as the run that was loaded from it, however it is spelled."""
+    loaded = {folder.resolve(): folder for folder in folders}
+    used: dict[str, str] = {}
+    found: dict[str, list[System]] = {}
+    for name, runs in series.items():
+        for run_folder in runs:
+            folder = loaded.get(run_folder.resolve())
+            if folder is None:
+                raise InputError(
+                    f"`--series` {name!r} names `{shown_path(run_folder)}`, which is none of the runs. Give it among "
+                    "them, too."
+                )
+            system = system_of(pairs, folder)
+            if used.setdefault(system.fingerprint, name) != name or system in found.get(name, []):
+                raise InputError(
+                    f"`--series` {name!r}: {system.name} stands in a series already. Name each system once."
+                )
+            found.setdefault(name, []).append(system)
+    return found

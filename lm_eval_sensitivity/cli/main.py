@@ -1,0 +1,93 @@
+"""The command `lm-eval-sensitivity`: thin subcommands over the package. Measuring is `lm_eval`'s command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.cli import (
+    audit,
+    clusters,
+    compare,
+    demo_model,
+    drift,
+    export,
+    heatmap,
+    ladder,
+    neighborhood,
+    pairs,
+    publish,
+    report,
+    rescore,
+    space,
+    tasks_path,
+)
+from lm_eval_sensitivity.errors import InputError
+
+COMMANDS = (
+    neighborhood,
+    report,
+    clusters,
+    compare,
+    drift,
+    heatmap,
+    export,
+    space,
+    publish,
+    pairs,
+    rescore,
+    ladder,
+    audit,
+    demo_model,
+    tasks_path,
+)
+
+STATUS_OF_A_DEFECT = 70
+"""As `EX_SOFTWARE` of sysexits.h: the command itself is broken."""
+
+DESCRIPTION = """\
+Measure how much a language model's output moves when its prompt barely does.
+
+The measurement itself is lm_eval's own command:
+  lm_eval --tasks prompt_sensitivity --model hf --model_args pretrained=... \\
+          --apply_chat_template --output_path runs/x --log_samples
+The commands below help before and after it."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all subcommands; each has its own `--help` with an example."""
+    parser = argparse.ArgumentParser(
+        prog="lm-eval-sensitivity",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lm-eval-sensitivity {__version__}")
+    subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit status. A user's mistake is one message on stderr and status 2."""
+    options = build_parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except InputError as error:
+        print(f"lm-eval-sensitivity {options.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough.
+        sys.stderr.close()
+        return 0
+    except Exception:  # noqa: BLE001 - shown in full; Python's own status 1 is what a check that failed gives
+        traceback.print_exc()
+        return STATUS_OF_A_DEFECT
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""`lm-eval-sensitivity neighborhood`: how far one prompt's output moves under small edits of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.cli.tasks_path import tasks_path
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import build_pairs
+from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS
+from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
+from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, AuthoredVariant, Source, read_variants
+from lm_eval_sensitivity.neighborhood.document import as_json, as_markdown, as_table
+from lm_eval_sensitivity.neighborhood.findings import Findings, findings_from_rows
+from lm_eval_sensitivity.neighborhood.verdict import Check, check_limit
+from lm_eval_sensitivity.types import UNCATEGORIZED, Pair
+
+DESCRIPTION = """\
+Edit one prompt in ways that a reader hardly sees, run lm_eval on it and on every variant, and print
+which edits reached the model and how far they moved its greedy output."""
+
+EPILOG = """\
+examples:
+  lm-eval-sensitivity neighborhood "Recommend a book like Dune." \\
+          --model hf --model_args pretrained=Qwen/Qwen3-0.6B --batch_size 16 --apply_chat_template
+  lm-eval-sensitivity neighborhood - --variants variants.yaml --fail-above 0.2 --format markdown < prompt.txt
+
+variants.yaml holds rewordings of your own, as many as you like of these:
+  synonym_1: Suggest a book like Dune.
+  paraphrase_1: Which novel should a reader of Dune read next?
+  semantic_1: Recommend a film like Dune.
+  control_topic: How do I boil an egg?
+
+exit status: 0 fine; 1 a meaning-preserving variant is above --fail-above; 2 a mistake in the call;
+3 --fail-above was given and nothing could be scored."""
+
+DEFAULT_WIDTH = 100
+"""Columns of a table that goes into a file or a pipe."""
+LARGEST_DISTANCE = 2.0
+_BATCH_SIZE = re.compile(r"auto(:\d+)?|0*[1-9]\d*")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the subcommand."""
+    parser = subparsers.add_parser(
+        "neighborhood",
+        help="print how far one prompt's output moves under small edits of it",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "prompt", metavar="PROMPT", help="the prompt; - reads it from stdin, without its last line break"
+    )
+    parser.add_argument(
+        "--variants", type=Path, metavar="FILE", help="YAML file of own variants, see below; adds their rungs"
+    )
+    parser.add_argument(
+        "--filter",
+        choices=("answer", "raw"),
+        default="answer",
+        help="compare answers, without their reasoning, or whole outputs; default: %(default)s",
+    )
+    parser.add_argument(
+        "--fail-above",
+        type=float,
+        metavar="DISTANCE",
+        help="exit with 1 if a meaning-preserving variant is further away, with 3 if none could be scored",
+    )
+    parser.add_argument(
+        "--format", choices=("table", "markdown", "json"), default="table", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", help="write there instead of to the terminal"
+    )
+    _add_lm_eval_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_lm_eval_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `lm_eval` that say which model is asked, and how; each means the same here."""
+    group = parser.add_argument_group("as in lm_eval")
+    group.add_argument("--model", default="hf", help="engine; default: %(default)s")
+    group.add_argument("--model_args", default="", metavar="ARGS", help="name=value,name=value or JSON")
+    group.add_argument("--device", default="cuda:0", help="default: %(default)s, the CPU where there is none")
+    group.add_argument("--batch_size", default="1", metavar="SIZE", help="a number or auto; default: 1")
+    group.add_argument(
+        "--gen_kwargs", default="", metavar="ARGS", help="for example max_gen_toks=64; decoding stays greedy"
+    )
+    group.add_argument(
+        "--apply_chat_template",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="NAME",
+        help="use the tokenizer's chat template, or the one of this name (PROMPT goes first then)",
+    )
+    group.add_argument("--system_instruction", metavar="TEXT", help="system message before the prompt")
+    group.add_argument("--use_cache", metavar="PATH", help="keep outputs there; a killed run goes on from it")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print, and return the exit status."""
+    _check_options(options)
+    prompt = _read_stdin() if options.prompt == "-" else options.prompt
+    pairs = neighborhood_pairs(prompt, {} if options.variants is None else read_variants(options.variants))
+    findings = _measure(pairs, options)
+    check = None if options.fail_above is None else check_limit(findings, options.fail_above)
+    _write(_render(findings, check, options), options.output)
+    if check is None or check.status == "passed":
+        return 0
+    # On stderr as well: the report may be in a file, or read by a program.
+    print(f"lm-eval-sensitivity neighborhood: --fail-above: {check.message}", file=sys.stderr)
+    return 1 if check.status == "failed" else 3
+
+
+def neighborhood_pairs(prompt: str, variants: dict[str, str]) -> tuple[Pair, ...]:
+    """One prompt and its variants as validated pairs, mildest rung first.
+
+    Args:
+        prompt: the base prompt.
+        variants: text by authored edit.
+
+    Raises:
+        InputError: a blank or too long text, or a variant that equals the prompt.
+
+    Example:
+        >>> [pair.edit for pair in neighborhood_pairs("Why is the sky blue?", {})][:3]
+        ['identical', 'leading_space', 'trailing_space']
+    """
+    _check_prompt(prompt)
+    authored = {edit: AuthoredVariant(text, "") for edit, text in variants.items()}
+    source = Source("one_prompt", (AuthoredPrompt("prompt", UNCATEGORIZED, prompt, authored),))
+    # Through the same checks as rows from outside: an authored variant can equal its base.
+    return pairs_from_rows(rows_from_pairs(build_pairs(source)), "PROMPT and --variants")
+
+
+def _check_prompt(prompt: str) -> None:
+    if not prompt.strip():
+        raise InputError("PROMPT is blank. Give the prompt in quotes, or `-` to read it from stdin.")
+    if len(prompt) > MAX_CELL_CHARACTERS:
+        raise InputError(
+            f"PROMPT has {len(prompt)} characters; accepted are at most {MAX_CELL_CHARACTERS}. Shorten it."
+        )
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InputError("PROMPT is not valid UTF-8. Save it as UTF-8 and read it with `-` from stdin.")
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse before a model is loaded what would only be refused after it ran."""
+    limit = options.fail_above
+    if limit is not None and not 0 <= limit < LARGEST_DISTANCE:
+        raise InputError(
+            f"`--fail-above {limit}`: accepted are distances from 0 to less than {LARGEST_DISTANCE:g}, which no "
+            "distance exceeds. Give for example 0.2."
+        )
+    if not _BATCH_SIZE.fullmatch(options.batch_size):
+        raise InputError(
+            f"`--batch_size {options.batch_size}`: accepted are whole numbers from 1 and `auto`, as in lm_eval."
+        )
+    if options.output is None:
+        return
+    target = options.output if options.output.exists() else options.output.parent
+    if options.output.is_dir() or not os.access(target, os.W_OK):
+        raise InputError(
+            f"`--output {options.output}` cannot be written. Give a file in a folder that exists."
+        )
+
+
+def _read_stdin() -> str:
+    """The prompt on stdin; one line break at its end is the shell's, not the prompt's."""
+    content = sys.stdin.buffer.read(4 * MAX_CELL_CHARACTERS + 1)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"PROMPT on stdin is not valid UTF-8, or too long (byte {error.start}). Save it as UTF-8; at most "
+            f"{MAX_CELL_CHARACTERS} characters are accepted."
+        ) from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _measure(pairs: Sequence[Pair], options: argparse.Namespace) -> Findings:
+    # The harness imports lm_eval; `--help` must not wait for it.
+    from lm_eval_sensitivity.harness.one_prompt import RunSettings, run_one_prompt
+
+    settings = RunSettings(
+        model=options.model,
+        model_args=options.model_args,
+        device=options.device,
+        batch_size=options.batch_size,
+        gen_kwargs=options.gen_kwargs,
+        apply_chat_template=options.apply_chat_template,
+        system_instruction=options.system_instruction,
+        use_cache=options.use_cache,
+    )
+    results = run_one_prompt(pairs, settings, tasks_path())
+    return findings_from_rows(results.rows, results.summary, options.filter)
+
+
+def _render(findings: Findings, check: Check | None, options: argparse.Namespace) -> str:
+    if options.format == "json":
+        return as_json(findings, check)
+    if options.format == "markdown":
+        return as_markdown(findings, check)
+    on_terminal = options.output is None and sys.stdout.isatty()
+    # COLUMNS counts even where there is no terminal.
+    width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
+    return as_table(findings, check, width=width, colour=on_terminal)
+
+
+def _write(text: str, path: Path | None) -> None:
+    if path is None:
+        # A terminal that cannot show a character gets its number instead of an error after the whole run.
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"`--output {path}` cannot be written ({error.strerror}).") from None

@@ -1,0 +1,1 @@
+"""When a run is over: rows for lm_eval's table, and sentences after it."""

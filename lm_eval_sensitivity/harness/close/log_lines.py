@@ -1,0 +1,179 @@
+"""What a user should know when a run is over, in a few sentences: coverage, noise, collapse, where to go next.
+
+lm_eval's table has a row for every number and none for what could fake it. These lines say it once,
+after the last task of a run is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from lm_eval_sensitivity.harness.close.notes import PairNote
+from lm_eval_sensitivity.harness.close.table_rows import lost_pairs, silence_in_words
+from lm_eval_sensitivity.harness.close.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
+from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG, not_above_in_words
+from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS, parts_later
+from lm_eval_sensitivity.statements.responsiveness import CONTROL, HARMLESS
+from lm_eval_sensitivity.statements.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
+from lm_eval_sensitivity.stats import Verdict
+from lm_eval_sensitivity.stats.verdicts import LIFELESS
+from lm_eval_sensitivity.text.format import in_print, percent
+
+MANY = 0.1
+"""Share of outputs, or of pairs, from which something is worth a sentence."""
+
+
+def pairs_once(notes: Sequence[PairNote]) -> list[PairNote]:
+    """A pair that two subsets of a ladder have, and so two tasks of a run, counts once."""
+    return list({note.pair_id: note for note in notes}.values())
+
+
+def closing_words(run: WholeRun, output_path: Path | None) -> list[str]:
+    """Sentences on a whole run; none where nothing was measured.
+
+    Args:
+        run: the pairs of all rungs that were run.
+        output_path: where lm_eval saves, if it does.
+    """
+    if not run.notes:
+        return []
+    words = [
+        _coverage(run.notes),
+        *_distances(run),
+        *_noise(run),
+        *_verdict(run.judged("answer")),
+        *_silence(run.notes),
+        *_flags(run.notes),
+        *_windows(run),
+        *_parting(run.notes),
+    ]
+    if output_path is None:
+        words.append(
+            "Nothing of this is kept: give --output_path FOLDER --log_samples to have intervals, comparisons and drift."
+        )
+    else:
+        words.append(
+            f"Next: `lm-eval-sensitivity clusters {shlex.quote(str(output_path))}` gives intervals; `compare` and "
+            "`drift` set it beside other runs (with --log_samples)."
+        )
+    return words
+
+
+def _coverage(notes: Sequence[PairNote]) -> str:
+    kinds = Counter(note.answer.missing for note in notes if note.answer.missing is not None)
+    n_prompts = len({note.prompt_id for note in notes})
+    words = f"{len(notes) - kinds.total()} of {len(notes)} pairs of {n_prompts} prompts scored"
+    if not kinds:
+        return f"{words}."
+    words += f"; {', '.join(lost_pairs(kinds, len(notes)))}"
+    given = Counter(note.edit for note in notes)
+    erased = Counter(note.edit for note in notes if note.answer.missing == "erased")
+    if erased:
+        edits = ", ".join(f"{edit} {n} of {given[edit]}" for edit, n in sorted(erased.items()))
+        words += f". Erased pairs ({edits}) never reached the model and say nothing about it"
+    return f"{words}."
+
+
+def _distances(run: WholeRun) -> list[str]:
+    """The three numbers that make sense of each other; one that was not measured is not there."""
+    rung_sets = {
+        "harmless edits": HARMLESS,
+        "identical prompts (noise floor)": NOISE_RUNG,
+        "the positive control": CONTROL,
+    }
+    means = {name: run.mean("answer", rung_set)[0] for name, rung_set in rung_sets.items()}
+    found = [f"{name} {in_print(mean)}" for name, mean in means.items() if not math.isnan(mean)]
+    return [f"Mean distance of answers over prompts: {', '.join(found)}."] if found else []
+
+
+def _noise(run: WholeRun) -> Iterator[str]:
+    floor, _ = run.mean("answer", NOISE_RUNG)
+    if floor > 0:
+        yield (
+            f"Identical prompts already differ by {in_print(floor)}: a distance up to that is noise, not sensitivity."
+        )
+    found = run.beside_the_floor("answer", HARMLESS)
+    if found.standing(NOISE_ALPHA) not in ("above", "not judged"):
+        yield f"What harmless edits move is {not_above_in_words(found)}."
+
+
+def _verdict(judged: Judgement) -> Iterator[str]:
+    found = judged.verdict
+    if isinstance(found, Verdict):
+        words = f"Verdict beside the reference: {found.label}, {found.meaning}."
+        if len(found.possible) > 1:
+            words += f" Still possible: {', '.join(found.possible)}."
+        if found.label == "COLLAPSED":
+            words += f" {_NO_STABILITY}"
+        yield words
+        return
+    if judged.reason.startswith("reference"):
+        yield f"No verdict beside the reference: {_REASONS[judged.reason]}."
+    if found is not None and found.label == LIFELESS:
+        yield (
+            f"Another request moves the answers not {percent(found.constants.k_harmless)} further than a harmless edit "
+            f"does: {LIFELESS}, whatever the distances say. {_NO_STABILITY}"
+        )
+
+
+_NO_STABILITY = "A low distance is no stability here."
+_REASONS = {
+    OTHER_EMBEDDER: "its distances were measured with another embedder",
+    NOT_MEASURED: "its pairs were generated and not measured",
+}
+
+
+def _silence(notes: Sequence[PairNote]) -> Iterator[str]:
+    return silence_in_words((note.answer.missing for note in notes), "of the pairs that reached it")
+
+
+def _flags(notes: Sequence[PairNote]) -> Iterator[str]:
+    counts = Counter(flag for note in notes for flag in note.flags)
+    for flag, words in _FLAGS.items():
+        if counts[flag] >= MANY * len(notes):
+            yield f"{counts[flag]} of {len(notes)} outputs to an edited prompt {words}."
+    preambles = sum(note.shared_preamble for note in notes)
+    if preambles:
+        yield (
+            f"{preambles} of {len(notes)} outputs open with a preamble that unrelated prompts share: the filter raw "
+            "measures it as well, the filter answer does not."
+        )
+
+
+_FLAGS = {
+    "loop": "are caught in a repetition",
+    "empty": "are empty",
+    "cut": "were cut at the token limit: what would have followed was not compared",
+    "unclosed": "never close their reasoning and have no answer",
+}
+
+
+def _windows(run: WholeRun) -> Iterator[str]:
+    found = run.dominated_windows()
+    if found:
+        yield (
+            f"The scaffold dominates this window under the filter raw: {', '.join(map(window_in_words, found))}. In "
+            f"at least {percent(OUTPUT_SHARE)} of the outputs more than {percent(WINDOW_SHARE)} of its tokens stand "
+            "before the answer; the filter answer leaves them out."
+        )
+
+
+def _parting(notes: Sequence[PairNote]) -> Iterator[str]:
+    """Confident and yet unstable: nothing to see at the end of the prompt, and outputs that part."""
+    edited = [note for note in notes if note.rung != NOISE_RUNG and note.raw.missing is None]
+    parted = [note for note in edited if parts_later(note.js_distance, note.parts_at)]
+    if not parted or len(parted) < MANY * len(edited):
+        return
+    steps = [note.parts_at for note in parted if note.parts_at is not None]
+    margins = [note.margin for note in parted if not math.isnan(note.margin)]
+    margin = f", with a median margin of {in_print(median(margins))} nats there" if margins else ""
+    yield (
+        f"In {len(parted)} of {len(edited)} edited pairs the next-token distributions agree at the end of the prompt "
+        f"(js_distance below {SAME_PROMPT_END_NATS:g} nats), and yet the outputs part later, at step "
+        f"{median(steps):g} by the median{margin}: prompt-end metrics do not see this."
+    )

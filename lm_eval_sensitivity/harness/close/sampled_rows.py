@@ -1,0 +1,230 @@
+"""The words about sampled pairs: in lm_eval's table, and after a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lm_eval_sensitivity.harness.close.notes import kind_of
+from lm_eval_sensitivity.harness.close.run_log import RunLog
+from lm_eval_sensitivity.harness.close.table_rows import SEVERAL_PROCESSES, lost_pairs, silence_in_words
+from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
+from lm_eval_sensitivity.statements.noise import NOISE_RUNG
+from lm_eval_sensitivity.statements.responsiveness import CONTROL
+from lm_eval_sensitivity.stats import holm
+from lm_eval_sensitivity.stats.multiplicity import ALPHA
+from lm_eval_sensitivity.stats.verdicts import LIFELESS
+
+LEAST_PAIRS = 5
+"""Pairs of the positive control that are enough to say that a system does not respond."""
+CHANCE_SHARE = 0.1
+"""Share of these pairs that may separate where a system does not respond."""
+
+
+@dataclass(frozen=True)
+class SampledNote:
+    """One measured pair under one filter, as far as the words need it."""
+
+    rung: str
+    filter_name: str
+    test: Mapping[str, Any]
+    """`p_value`, None where it was not tested, and `attainable_p`."""
+    missing: str | None
+    """Kind of the reason why there is no p-value, as in `erased`."""
+
+
+SAMPLED_RUN: RunLog[SampledNote] = RunLog()
+"""The sampling tasks of the run that is going on."""
+
+
+def sampled_pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
+    """How many pairs the means stand for, and what became of the others.
+
+    Example:
+        >>> erased = {"missing": {"excess_distance": "erased: the edit does not reach the token ids"}, "scores": {}}
+        >>> sampled_pairs_in_words([erased])
+        '0 of 1 pairs scored, 1 of 1 pairs erased'
+    """
+    n = len(records)
+    if records and not any("scores" in record for record in records):
+        return f"{n} pairs sampled, not measured"
+    reasons = (record["missing"].get(SAMPLED_METRICS[-1]) for record in records)
+    kinds = Counter(kind_of(reason) for reason in reasons if reason is not None)
+    words = [f"{n - kinds.total()} of {n} pairs scored", *lost_pairs(kinds, n)]
+    sides = [record[side] for record in records if not record["missing"] for side in ("base", "variant")]
+    if left_out := sum(len(side["unscored"]) for side in sides):
+        words.append(
+            f"{left_out} of {sum(side['n_samples'] for side in sides)} samples of scored pairs left out"
+        )
+    return ", ".join(words)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How many pairs of a rung have outputs that separate."""
+
+    n_pairs: int
+    """Pairs with a p-value: the family."""
+    n_separate: int
+    """Those whose p-value, adjusted by Holm, is at most alpha."""
+    n_unadjusted: int
+    """Those whose p-value is at most alpha by itself: of pairs that do not differ, a share of alpha at most."""
+    attainable_p: float
+    """The smallest p that any of them could have had; 1 where there are none."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no pair could have separated, whatever its outputs."""
+        return self.n_pairs > 0 and self.attainable_p * self.n_pairs > ALPHA
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether so few pairs separate that chance alone may have moved them: at most one in ten.
+
+        Not none at all: with Holm's correction some pair separates by chance in 5 % of runs, and a collapsed system
+        may be alive on a prompt. Of use for `LEAST_PAIRS` or more that could have separated: a system that responds
+        in half of its pairs is called lifeless in 1 of 32 runs with five pairs, and in 1 of 10,000 with 18.
+        """
+        return self.n_separate <= CHANCE_SHARE * self.n_pairs
+
+
+def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
+    """Count the pairs that separate, with family-wise error control over the pairs of a rung.
+
+    Args:
+        tests: [pair] records with `p_value` and `attainable_p`; a p of None does not count.
+
+    Example:
+        >>> tests = [{"p_value": p, "attainable_p": 1e-4} for p in (1e-4, 0.04, 0.2)]
+        >>> separation([*tests, {"p_value": None}])
+        Separation(n_pairs=3, n_separate=1, n_unadjusted=2, attainable_p=0.0001)
+    """
+    tested = [test for test in tests if test["p_value"] is not None]
+    adjusted = holm([test["p_value"] for test in tested]).p_adjusted
+    return Separation(
+        n_pairs=len(tested),
+        n_separate=int(np.count_nonzero(adjusted <= ALPHA)),
+        n_unadjusted=sum(test["p_value"] <= ALPHA for test in tested),
+        attainable_p=min((test["attainable_p"] for test in tested), default=1.0),
+    )
+
+
+def separated_in_words(tests: Sequence[Mapping[str, Any]]) -> str:
+    """How many pairs separate, or why that could not be seen.
+
+    Example:
+        >>> separated_in_words([{"p_value": 1e-4, "attainable_p": 1e-4}])
+        '1 of 1 pairs separate (permutation test, Holm over the pairs of this rung at 0.05)'
+        >>> separated_in_words([{"p_value": 0.1, "attainable_p": 0.1}])
+        'cannot be said: the smallest p of a pair is 0.1, and 1 pairs need 0.05 (Holm at 0.05); take more samples'
+    """
+    found = separation(tests)
+    if not found.n_pairs:
+        return "no pair was tested"
+    if found.hopeless:
+        return (
+            f"cannot be said: the smallest p of a pair is {found.attainable_p:.2g}, and {found.n_pairs} pairs need "
+            f"{ALPHA / found.n_pairs:.2g} (Holm at {ALPHA:g}); take more samples"
+        )
+    return (
+        f"{found.n_separate} of {found.n_pairs} pairs separate (permutation test, Holm over the pairs of this rung at "
+        f"{ALPHA:g})"
+    )
+
+
+def response_in_words(notes: Sequence[SampledNote] | None, filter_name: str) -> str:
+    """Whether another request moves the samples: the row `verdict`.
+
+    Args:
+        notes: of the whole run; None where a process knows only its part of it.
+        filter_name: of the row.
+    """
+    if notes is None:
+        return SEVERAL_PROCESSES
+    control = [note for note in notes if (note.rung, note.filter_name) == (CONTROL, filter_name)]
+    if not control:
+        return "not judged: no positive control in this run"
+    found = separation([note.test for note in control])
+    if found.n_pairs < LEAST_PAIRS:
+        return f"not judged: {found.n_pairs} pairs of the positive control tested"
+    if found.hopeless:
+        return f"not judged: too few samples for {found.n_pairs} pairs"
+    if found.by_chance:
+        return _BY_CHANCE
+    return f"{found.n_separate} of {found.n_pairs} pairs of the positive control separate"
+
+
+_BY_CHANCE = f"another request moves the sampled answers no further than chance: {LIFELESS}"
+
+
+def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
+    """Sentences on all rungs of a run under the filter `answer`; none where nothing was measured.
+
+    Args:
+        notes: of the whole run.
+
+    Example:
+        >>> test = {"p_value": 1e-4, "attainable_p": 1e-4}
+        >>> for sentence in sampled_closing_words([SampledNote("synonym", "answer", test, None)]):
+        ...     print(sentence)
+        Sampled outputs: 1 of 1 pairs scored.
+        Sampled answers separate in 1 of 1 pairs of synonym (Holm per rung at 0.05).
+    """
+    answers = [note for note in notes if note.filter_name == "answer"]
+    if not answers:
+        return []
+    return [_coverage(answers), *_separated(answers), *_response(answers), *_silence(answers)]
+
+
+def _coverage(notes: Sequence[SampledNote]) -> str:
+    kinds = Counter(note.missing for note in notes if note.missing is not None)
+    words = f"Sampled outputs: {len(notes) - kinds.total()} of {len(notes)} pairs scored"
+    return f"{words}; {', '.join(lost_pairs(kinds, len(notes)))}." if kinds else f"{words}."
+
+
+def _separated(notes: Sequence[SampledNote]) -> Iterator[str]:
+    by_rung: dict[str, list[Mapping[str, Any]]] = {}
+    for note in notes:
+        by_rung.setdefault(note.rung, []).append(note.test)
+    rungs = {rung: found for rung, tests in by_rung.items() if (found := separation(tests)).n_pairs}
+    if not rungs:
+        return
+    if all(found.hopeless for found in rungs.values()):
+        least = min(found.attainable_p for found in rungs.values())
+        yield (
+            f"No sampled pair could separate: the smallest p of a pair is {least:.2g}, too large for so many pairs. "
+            "Take more samples (--metadata n_samples)."
+        )
+        return
+    edited = [
+        f"{found.n_separate} of {found.n_pairs} pairs of {rung}"
+        for rung, found in rungs.items()
+        if rung != NOISE_RUNG
+    ]
+    words = (
+        [f"Sampled answers separate in {', '.join(edited)} (Holm per rung at {ALPHA:g})"] if edited else []
+    )
+    if NOISE_RUNG in rungs:
+        noise = rungs[NOISE_RUNG]
+        words.append(
+            f"of {noise.n_pairs} pairs of identical prompts {noise.n_separate} do, and {noise.n_unadjusted} have an "
+            f"unadjusted p of at most {ALPHA:g}, where chance gives about {ALPHA * noise.n_pairs:.2g}"
+        )
+    yield _as_sentence("; ".join(words))
+
+
+def _response(notes: Sequence[SampledNote]) -> Iterator[str]:
+    if response_in_words(notes, "answer") == _BY_CHANCE:
+        yield f"{_as_sentence(_BY_CHANCE)} A low distance is no stability here."
+
+
+def _silence(notes: Sequence[SampledNote]) -> Iterator[str]:
+    return silence_in_words((note.missing for note in notes), "of the sampled pairs that reached it")
+
+
+def _as_sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."

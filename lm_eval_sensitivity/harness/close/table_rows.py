@@ -1,0 +1,173 @@
+"""Aggregations for lm_eval's table: means over what was scored, and in words what could fake them.
+
+lm_eval pads every row of its table to the widest, so the words are few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from lm_eval_sensitivity.harness.close.notes import kind_of
+from lm_eval_sensitivity.harness.close.whole_run import WholeRun
+from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG
+from lm_eval_sensitivity.statements.windows import OutputTokens, dominated_windows, window_in_words
+from lm_eval_sensitivity.stats import Constants
+from lm_eval_sensitivity.stats.verdicts import too_silent
+from lm_eval_sensitivity.text.format import in_print
+
+SEVERAL_PROCESSES = "not judged: several processes"
+
+
+def mean_of_scored(values: Sequence[float]) -> float:
+    """Mean of the values that are not NaN; NaN when there are none.
+
+    lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
+    the edits of one prompt as independent; intervals over prompts are made from the samples instead.
+
+    Example:
+        >>> mean_of_scored([0.25, float("nan"), 0.75])
+        0.5
+    """
+    scored = [value for value in values if not math.isnan(value)]
+    return math.fsum(scored) / len(scored) if scored else math.nan
+
+
+class OfPrompt(float):
+    """A number that belongs to a prompt and is repeated in each of its pairs.
+
+    Example:
+        >>> OfPrompt(0.5, "p1") == 0.5, OfPrompt(0.5, "p1").prompt_id
+        (True, 'p1')
+    """
+
+    prompt_id: str
+
+    def __new__(cls, value: float, prompt_id: str) -> OfPrompt:
+        self = super().__new__(cls, value)
+        self.prompt_id = prompt_id
+        return self
+
+    def __reduce__(self) -> tuple[type[OfPrompt], tuple[float, str]]:
+        return OfPrompt, (float(self), self.prompt_id)
+
+
+def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
+    """Mean with one value per prompt, however many edits a prompt has; NaN when there is none.
+
+    Example:
+        >>> mean_over_prompts([OfPrompt(0.0, "p1"), OfPrompt(0.0, "p1"), OfPrompt(1.0, "p2")])
+        0.5
+    """
+    return mean_of_scored(list({value.prompt_id: float(value) for value in values}.values()))
+
+
+def pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
+    """How many pairs a mean stands for, and what became of the others.
+
+    Example:
+        >>> pairs_in_words([{"missing": {}, "scores": {"cosine_distance": 0.5}}])
+        '1 of 1 pairs scored'
+    """
+    if records and not any("scores" in record for record in records):
+        return f"{len(records)} pairs generated, not measured"
+    reasons = (record["missing"].get("cosine_distance") for record in records)
+    kinds = Counter(kind_of(reason) for reason in reasons if reason is not None)
+    scored = len(records) - kinds.total()
+    return ", ".join([f"{scored} of {len(records)} pairs scored", *lost_pairs(kinds, len(records))])
+
+
+def lost_pairs(kinds: Mapping[str, int], n_pairs: int) -> list[str]:
+    """What became of the pairs without a distance, by the kind of reason.
+
+    Example:
+        >>> lost_pairs({"erased": 4, "no answer": 1}, 40)
+        ['4 of 40 pairs erased', '1 no answer']
+    """
+    return [
+        f"{count} of {n_pairs} pairs erased" if kind == "erased" else f"{count} {kind.replace('_', ' ')}"
+        for kind, count in sorted(kinds.items())
+    ]
+
+
+def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
+    """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
+
+    Args:
+        missing: by pair, the kind of reason why it has no distance, or None.
+        of: which pairs those are that were not erased.
+
+    Example:
+        >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
+        []
+        >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
+        ['It gave nothing that could be scored in 50 % of the ']
+    """
+    reached = [kind for kind in missing if kind != "erased"]
+    share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
+    if share > Constants().k_control:
+        yield too_silent(share, Constants(), of)
+
+
+def noise_in_words(run: WholeRun | None, rung: str, filter_name: str) -> str:
+    """The noise floor of a run, and whether a rung is within it.
+
+    Args:
+        run: None where a process knows only its part of it.
+        rung: of the task.
+        filter_name: of the row.
+    """
+    if run is None:
+        return SEVERAL_PROCESSES
+    mean, n_prompts = run.mean(filter_name, NOISE_RUNG)
+    if not n_prompts:
+        why = "no scored pair in it" if NOISE_RUNG in run.rungs() else "no identical rung in this run"
+        return f"noise floor not measured: {why}"
+    if rung != NOISE_RUNG:
+        found = run.beside_the_floor(filter_name, rung)
+        standing = found.standing(NOISE_ALPHA)
+        if standing == "not judged":
+            return f"noise floor {in_print(mean)}, not judged: {found.n} prompts"
+        if standing == "within":
+            return f"within the noise floor {in_print(found.floor)}"
+        if standing == "not above":
+            return f"may be noise (p {in_print(found.p_value, 2)}): noise floor {in_print(found.floor)}"
+    return f"noise floor {in_print(mean)} ({n_prompts} prompts)"
+
+
+def verdict_in_words(run: WholeRun | None, filter_name: str) -> str:
+    """The verdict on a run in a word, as `lm-eval-sensitivity drift` gives it.
+
+    Args:
+        run: None where a process knows only its part of it.
+        filter_name: of the row.
+    """
+    if run is None:
+        return SEVERAL_PROCESSES
+    found = run.judged(filter_name)
+    if found.verdict is None:
+        return f"not judged: {found.reason}"
+    word = found.verdict.label.lower()
+    return f"{word} ({found.reason})" if found.reason else word
+
+
+def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: Sequence[int | None]) -> str:
+    """Which windows of the whole output show the scaffold rather than the answer.
+
+    Args:
+        pairs: of both outputs, tokens before the answer and all tokens; None for a pair that does not count.
+        windows: which to look at.
+
+    Example:
+        >>> windows_in_words([[[60, 200], [60, 300]]], [64, 128, None])
+        'scaffold dominates this window: 64 tokens'
+    """
+    outputs = [OutputTokens(*output) for pair in pairs if pair is not None for output in pair]
+    if not outputs:
+        return "not judged: no scored output with tokens"
+    found = dominated_windows(outputs, windows)
+    if not found:
+        return "no scaffold dominates"
+    return f"scaffold dominates this window: {', '.join(map(window_in_words, found))}"

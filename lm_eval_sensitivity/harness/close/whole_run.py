@@ -1,0 +1,201 @@
+"""A whole run in numbers: its noise floor, its windows, and whether it is stable, collapsed or neither."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lm_eval_sensitivity.harness.close.notes import PairNote
+from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
+from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SCHEMA
+from lm_eval_sensitivity.runs.reference import PairDistance, PairKey, ReferenceRun
+from lm_eval_sensitivity.statements.drift import sweep
+from lm_eval_sensitivity.statements.drift_distance import recorded_drift
+from lm_eval_sensitivity.statements.every_system import partition_of_all
+from lm_eval_sensitivity.statements.noise import noise_tests
+from lm_eval_sensitivity.statements.responsiveness import CONTROL
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
+from lm_eval_sensitivity.statements.windows import dominated_windows
+from lm_eval_sensitivity.stats import MIN_PROMPTS, AxisContrast, ReducedVerdict, RepetitionTest, Verdict
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
+
+OWN, REFERENCE = "run", "reference"
+"""What the two systems are called in the table; their names decide nothing."""
+
+NOT_MEASURED, OTHER_EMBEDDER = "reference not measured", "reference in another embedder"
+"""Why a run is not judged beside the reference that was given."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of a run under one filter."""
+
+    verdict: Verdict | ReducedVerdict | None
+    """`Verdict` beside a reference, else the little that can be said without; None where not judged."""
+    reason: str = ""
+    """In a few words, why it was not judged, or not beside the reference."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholeRun:
+    """All pairs of a run on one ladder, with what they are judged beside."""
+
+    notes: Sequence[PairNote]
+    max_gen_toks: int
+    reference: ReferenceRun | None = None
+    system: str | None = None
+    """Own fingerprint."""
+    embedder: Mapping[str, Any] | None = None
+    """Identity of the own embedder."""
+
+    @property
+    def windows(self) -> tuple[int | None, ...]:
+        """Windows in tokens that differ from the whole output, and the whole output (None)."""
+        return windows_below(self.max_gen_toks)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The run, and the reference where it was measured in the same scale, as a small pairs table."""
+        # A prompt's drift is that of its mildest rung, wherever the tasks were put on the command line.
+        ordered = sorted(self.notes, key=lambda note: RUNGS.index(note.rung))
+        rows = [_own_row(note, name) for note in ordered for name in FILTERS]
+        if self._beside_reference:
+            rows += [_reference_row(key, each) for key, each in self._distances.items()]
+        # The columns that nobody reads here are null.
+        return pa.table(
+            {each.name: pa.array([row.get(each.name) for row in rows], each.type) for each in SCHEMA}
+        )
+
+    def rungs(self) -> set[str]:
+        """The rungs that were run."""
+        return {note.rung for note in self.notes}
+
+    def mean(self, filter_name: str, rung_set: str) -> tuple[float, int]:
+        """Mean distance over prompts, NaN where nothing is scored, and how many prompts that is."""
+        selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
+        values = partition_of_all(self.table, selection, [OWN]).system(OWN)
+        there = values[~np.isnan(values)]
+        return (float(there.mean()) if len(there) else math.nan), len(there)
+
+    def beside_the_floor(self, filter_name: str, rung_set: str) -> RepetitionTest:
+        """How a rung, or all harmless ones, stand to the noise floor."""
+        selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
+        return noise_tests(self.table, selection, [OWN])[OWN]
+
+    def dominated_windows(self) -> tuple[int | None, ...]:
+        """The windows of the filter raw that the scaffold dominates."""
+        outputs = [each for note in self.notes if note.raw.missing is None for each in note.outputs]
+        return dominated_windows(outputs, self.windows)
+
+    def judged(self, filter_name: str) -> Judgement:
+        """The verdict of `lm-eval-sensitivity drift` on these pairs."""
+        if filter_name not in self._judged:
+            self._judged[filter_name] = self._judge(filter_name)
+        return self._judged[filter_name]
+
+    @cached_property
+    def _judged(self) -> dict[str, Judgement]:
+        return {}
+
+    def _judge(self, filter_name: str) -> Judgement:
+        reason = lacking(self.rungs(), "this run")
+        if self._beside_reference:
+            reason = reason or lacking({rung for _, _, rung, _ in self._distances}, "the reference")
+        if self.reference is not None and self.reference.system == self.system:
+            reason = "same system as the reference"
+        if reason:
+            return Judgement(None, reason)
+        selection = Selection(PRIMARY_METRIC, filter_name)
+        if not self._beside_reference:
+            alone = sweep(self.table, [OWN], selection).placements[0].reduced
+            assert alone is not None  # a system without a reference is judged by itself
+            return self._enough(alone, alone.contrasts[0], self._no_reference())
+        assert self.reference is not None
+        drift = recorded_drift(self.table, OWN, self.reference.system, filter_name)
+        found = sweep(self.table, [OWN], selection, reference=REFERENCE, drifts={OWN: drift})
+        beside = found.placements[1].verdict
+        assert beside is not None  # the reference stands first, and the run second
+        return self._enough(beside, beside.contrasts[0], "")
+
+    def _enough(self, verdict: Verdict | ReducedVerdict, control: AxisContrast, reason: str) -> Judgement:
+        """Below `MIN_PROMPTS` prompts there is no verdict to be undetermined about."""
+        n = control.bounds.n
+        if n < MIN_PROMPTS:
+            return Judgement(None, f"{n} prompts" if n else "no prompt has both numbers")
+        return Judgement(verdict, reason)
+
+    @property
+    def _distances(self) -> Mapping[PairKey, PairDistance]:
+        return {} if self.reference is None else self.reference.distances
+
+    @property
+    def _beside_reference(self) -> bool:
+        return bool(self._distances) and not self._no_reference()
+
+    def _no_reference(self) -> str:
+        """Why a reference that was given cannot be judged beside; empty where it can or there is none."""
+        if self.reference is None:
+            return ""
+        if not self._distances:
+            return NOT_MEASURED
+        return "" if self.reference.measured_like(self.embedder or {}) else OTHER_EMBEDDER
+
+
+def windows_below(max_gen_toks: int) -> tuple[int | None, ...]:
+    """Windows that end before an output may, and the whole output (None).
+
+    Example:
+        >>> windows_below(128)
+        (64, None)
+    """
+    return (*(window for window in WINDOWS_TOKENS if window < max_gen_toks), None)
+
+
+def lacking(ran: set[str], whose: str) -> str:
+    """Which rungs a verdict needs and has not got; empty where all are there.
+
+    Example:
+        >>> lacking({"noop", "identical"}, "this run")
+        'no positive control in this run'
+    """
+    if CONTROL not in ran:
+        return f"no positive control in {whose}"
+    return "" if ran & set(MEANING_PRESERVING_RUNGS) else f"no harmless rung in {whose}"
+
+
+def _own_row(note: PairNote, filter_name: str) -> dict[str, Any]:
+    seen = note.seen(filter_name)
+    return {
+        "name": OWN,
+        "prompt_id": note.prompt_id,
+        "edit": note.edit,
+        "rung": note.rung,
+        "filter": filter_name,
+        "audit_status": note.audit_status,
+        PRIMARY_METRIC: _or_none(seen.distance),
+        DRIFT: _or_none(seen.drift),
+        f"missing_{DRIFT}": seen.drift_missing,
+    }
+
+
+def _reference_row(key: PairKey, pair: PairDistance) -> dict[str, Any]:
+    prompt_id, edit, rung, filter_name = key
+    return {
+        "name": REFERENCE,
+        "prompt_id": prompt_id,
+        "edit": edit,
+        "rung": rung,
+        "filter": filter_name,
+        "audit_status": pair.audit_status,
+        PRIMARY_METRIC: pair.cosine_distance,
+    }
+
+
+def _or_none(number: float) -> float | None:
+    return None if math.isnan(number) else number

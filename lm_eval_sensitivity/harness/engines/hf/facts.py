@@ -1,0 +1,75 @@
+"""What makes one system different from another, gathered from a loaded HFLM.
+
+A name is not an identity: bf16, int8 and retrained copies share `pretrained=`. The weights
+themselves are summed up, exactly and cheaply, on the device they live on.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+import transformers
+
+from lm_eval_sensitivity.harness.engines.weights import weights_checksum
+from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
+from lm_eval_sensitivity.harness.generate.generation import SystemFacts
+
+
+def hf_facts(lm: Any, decoding: dict[str, object], neutralised: dict[str, Any]) -> SystemFacts:
+    """Facts about a loaded HFLM: the identity that its outputs depend on, and notes beside it."""
+    config = lm.model.config
+    weights = weights_checksum(lm.model)
+    identity: dict[str, object] = {
+        "engine": type(lm).__name__,
+        "architecture": type(lm.model).__name__,
+        "config": _config_hash(config),
+        "tokenizer": _tokenizer_hash(lm.tokenizer),
+        "weights": weights.sha256,
+        "dtype": str(lm.model.dtype).removeprefix("torch."),
+        "quantization": _quantization(config),
+        "attention": getattr(config, "_attn_implementation", None),
+        "autocast": str(lm.mixed_precision_dtype),
+        "device": lm.device.type,
+        "add_bos_token": lm.add_bos_token,
+        "decoding": decoding,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    notes: dict[str, object] = {
+        # Names, not identities: one model has many paths, and one path may hold many models.
+        "model": str(lm.pretrained if isinstance(lm.pretrained, str) else lm.model.name_or_path),
+        "revision": str(lm.revision),
+        "peft": lm.peft,
+        "delta": lm.delta,
+        "neutralised_generation_settings": {name: repr(value) for name, value in neutralised.items()},
+        "batch_size": str(lm.batch_size),
+        "weights_unread": f"{weights.n_unread} of {weights.n_tensors} tensors",
+        "device_name": torch.cuda.get_device_name(lm.device) if lm.device.type == "cuda" else lm.device.type,
+    }
+    return SystemFacts(engine=type(lm).__name__, identity=identity, notes=notes)
+
+
+_NOT_ARITHMETIC = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")
+
+
+def _config_hash(config: Any) -> str:
+    """Two models with equal weights may still differ in rope scaling, soft caps or window sizes."""
+    described = {name: value for name, value in config.to_dict().items() if name not in _NOT_ARITHMETIC}
+    return fingerprint(described)
+
+
+def _tokenizer_hash(tokenizer: Any) -> str:
+    """What turns text into ids and back; a slow tokenizer counts by class and vocabulary."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
+    return fingerprint({"class": type(tokenizer).__name__, "vocabulary": vocabulary})
+
+
+def _quantization(config: Any) -> object:
+    quantization = getattr(config, "quantization_config", None)
+    if quantization is None:
+        return None
+    described = quantization if isinstance(quantization, dict) else quantization.to_dict()
+    return json.loads(json.dumps(described, sort_keys=True, default=str))

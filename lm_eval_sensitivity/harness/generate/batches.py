@@ -1,0 +1,114 @@
+"""Work off many generations in batches: with a progress bar, resumable, and halving what does not fit into memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from tqdm import tqdm
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.generate.generation import Output
+
+logger = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """Outputs by item, as far as they are there."""
+
+    def missing(self, index: int) -> bool:
+        """True while an item still has to be generated."""
+        ...
+
+    def add(self, outputs: Mapping[int, Output]) -> int:
+        """Take in generated items; how many are new."""
+        ...
+
+
+def first_of_each(order: Sequence[int], keys: Sequence[str]) -> list[int]:
+    """The items of an order without those whose key, and so whose output, an earlier one shares.
+
+    Args:
+        order: items.
+        keys: [item] everything the item's output depends on.
+
+    Example:
+        >>> first_of_each([2, 0, 1], ["a", "b", "a"])
+        [2, 1]
+    """
+    first: dict[str, int] = {}
+    for index in order:
+        first.setdefault(keys[index], index)
+    return list(first.values())
+
+
+def work_off(
+    lm: Any,
+    generate: Callable[[list[int]], list[Output]],
+    work: Work,
+    order: list[int],
+    *,
+    names: Sequence[str],
+    label: str,
+    window: Callable[[list[int]], list[int]] = lambda candidates: candidates,
+) -> None:
+    """Generate items in order; a batch that does not fit into memory is halved.
+
+    Args:
+        lm: the engine, for its batch size.
+        generate: makes the outputs of the items of one batch, in order.
+        work: takes the outputs in.
+        order: items in the order in which batches are cut, each output once (see `first_of_each`).
+        names: [item] for messages.
+        label: of the progress bar.
+        window: shortens the next candidates to those that may share a batch.
+
+    Raises:
+        InputError: a batch size that is none, or a single item that does not fit into memory.
+    """
+    todo = sum(work.missing(index) for index in order)
+    if todo < len(order):
+        logger.info("Response store: %d of %d generations are there.", len(order) - todo, len(order))
+    batch_size = int(lm.max_batch_size if lm.batch_size == "auto" else lm.batch_size)
+    if batch_size < 1:
+        raise InputError(f"`--batch_size {batch_size}`: accepted are whole numbers from 1, and `auto`.")
+    with tqdm(total=todo, desc=label, unit="prompt", disable=lm.rank != 0) as progress:
+        start = 0
+        while start < len(order):
+            # Windows are cut from the full order, stored items included: a run that was killed between two
+            # batches meets the same batches again, and with them the same floating-point noise.
+            candidates = window(order[start : start + batch_size])
+            batch = [index for index in candidates if work.missing(index)]
+            outputs = _unless_out_of_memory(generate, batch) if batch else []
+            if outputs is None:
+                batch_size = _smaller(len(batch), names[batch[0]])
+                continue
+            progress.update(work.add(dict(zip(batch, outputs, strict=True))))
+            start += len(candidates)
+
+
+def _unless_out_of_memory(
+    generate: Callable[[list[int]], list[Output]], batch: list[int]
+) -> list[Output] | None:
+    """The batch's outputs, or None when it did not fit into memory."""
+    try:
+        return generate(batch)
+    except RuntimeError as error:
+        if not should_reduce_batch_size(error):
+            raise
+    # Outside the except block: the error's frames hold the tensors of the failed batch.
+    clear_device_cache(garbage_collection=True)
+    return None
+
+
+def _smaller(batch_size: int, name: str) -> int:
+    if batch_size == 1:
+        raise InputError(
+            f"Out of memory at batch size 1, on the prompt of {name}. Generate fewer tokens "
+            "(`--gen_kwargs max_gen_toks=...`), load the model in a smaller dtype, or use a larger device. "
+            "With `--use_cache PATH` the finished generations are kept."
+        )
+    logger.warning("Out of memory at batch size %d: going on with %d.", batch_size, batch_size // 2)
+    return batch_size // 2

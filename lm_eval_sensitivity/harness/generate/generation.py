@@ -1,0 +1,213 @@
+"""What one generation leaves behind: its text, and the trace that was recorded while it was made.
+
+A `Generation` is a `str`, so filters, sample logging and JSON treat it as any task's output, and
+it carries the trace along to the place where a pair is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit
+from lm_eval_sensitivity.metrics import WINDOWS_TOKENS, PromptEnd
+from lm_eval_sensitivity.types import AnswerSpan
+
+Floats = NDArray[np.float32]
+TokenIds = NDArray[np.int32]
+
+NO_TRACE = "text only: this engine returns no token ids, logits or hidden states"
+"""Reason for every metric that needs token ids, logits or hidden states where there are none."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything recorded during one greedy generation. Step t chooses `token_ids[t]`."""
+
+    prompt_token_ids: TokenIds
+    """[prompt position] ids that the model was fed, special tokens included, padding excluded."""
+    token_ids: TokenIds
+    """[step] chosen ids; an end-of-turn token, where one ended the output, is the last of them."""
+    margins: Floats
+    """[step] largest minus second largest logit (nats); exactly 0 is a tie."""
+    top1_log_probabilities: Floats
+    """[step] log-probability of the chosen token (nats)."""
+    entropies: Floats
+    """[step] entropy of the next-token distribution (nats)."""
+    finish_reason: str
+    """`end_token`, `stop_string`, `length` (the token limit) or `not_finite` (NaN or infinite logits)."""
+    visible_text: str
+    """The output with special tokens shown and the final end-of-turn token left out."""
+    hidden_mean: Floats | None
+    """[hidden] mean over steps of the final hidden state (after the last norm); None if not reachable."""
+    prompt_end_hidden: Floats | None
+    """[hidden] final hidden state at the last prompt position."""
+    prompt_end_top_ids: TokenIds
+    """[rank] the most probable next tokens after the prompt, best first; what they leave is the rest mass."""
+    prompt_end_top_log_probabilities: Floats
+    """[rank] their log-probabilities (nats)."""
+    prompt_end_log_probabilities: Floats | None = None
+    """[vocabulary] next-token log-probabilities after the prompt; dropped once compared."""
+
+    @property
+    def cut(self) -> bool:
+        """True when the token limit, not the model, ended the output."""
+        return self.finish_reason == "length"
+
+    @property
+    def content_ids(self) -> TokenIds:
+        """[step] the generated ids without the end-of-turn token."""
+        return self.token_ids[:-1] if self.finish_reason == "end_token" else self.token_ids
+
+    @property
+    def finite(self) -> bool:
+        """False when some step had NaN or infinite logits: nothing after it is a decision."""
+        return self.finish_reason != "not_finite"
+
+
+PROMPT_END_TOP = 32
+"""How many leading tokens of the prompt-end distribution are kept; whole distributions are too large."""
+
+WINDOWS = WINDOWS_TOKENS
+"""Token windows at which every text distance is also taken: what a shorter run would have seen."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to read an output: the whole of it, or its answer span."""
+
+    text: str
+    token_ids: TokenIds | None
+    """[step] the generated ids of this view; None where the engine returns text only."""
+    window_ends: Mapping[int, int]
+    """Window in tokens -> character of `text` at which its first that many tokens end. Empty without ids."""
+
+    def window(self, n_tokens: int) -> str:
+        """The text of the first `n_tokens` tokens of this view (all of it when it is shorter)."""
+        return self.text[: self.window_ends[n_tokens]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where the answer of one output is, in characters of the visible text and in steps."""
+
+    span: AnswerSpan
+    view: View | None
+    """The answer as scored, white space around it stripped; None when there is no answer."""
+    token_start: int | None
+    """First step of the answer; None without token ids."""
+    token_end: int | None
+    """One past the last step of the answer."""
+
+
+@dataclass(frozen=True)
+class SystemFacts:
+    """What the engine says about itself, the same for every generation of a run."""
+
+    engine: str
+    """Class name of the lm_eval model, for example `HFLM`."""
+    identity: dict[str, object] = field(default_factory=dict)
+    """Everything that tells this system from another; its hash is the engine part of the fingerprint."""
+    notes: dict[str, object] = field(default_factory=dict)
+    """What a reader should know about the run but that does not change outputs by itself."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What an engine made of one item."""
+
+    text: str
+    """The output as any lm_eval task would see it: special tokens dropped."""
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What an engine made of a plan."""
+
+    outputs: tuple[Output, ...]
+    """[item] in the plan's order."""
+    facts: SystemFacts
+    prompt_ends: Mapping[tuple[int, int], PromptEnd] = field(default_factory=dict)
+    """(base item, variant item) -> comparison of the next-token distributions at the prompt end."""
+    user_spans: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """item -> positions of the user's text among its prompt's ids, where the tokenizer can tell."""
+
+
+class Generation(str):
+    """The output text of one request, with everything that was recorded about it.
+
+    Example:
+        >>> generation = Generation("Paris.", raw=View("Paris.", None, {}))
+        >>> generation == "Paris.", generation.trace is None
+        (True, True)
+    """
+
+    raw: View
+    answer: Answer | None
+    trace: Trace | None
+    prompt_end: PromptEnd | None
+    audit: PairAudit
+    facts: SystemFacts | None
+    token_ends: TokenIds | None
+    """[step] character of the visible text at which each token ends; None where nobody can tell."""
+
+    def __new__(
+        cls,
+        text: str,
+        *,
+        raw: View,
+        answer: Answer | None = None,
+        trace: Trace | None = None,
+        prompt_end: PromptEnd | None = None,
+        audit: PairAudit = UNKNOWN,
+        facts: SystemFacts | None = None,
+        token_ends: TokenIds | None = None,
+    ) -> Generation:
+        self = super().__new__(cls, text)
+        self.raw = raw
+        self.answer = answer
+        self.trace = trace
+        # The two below describe the pair; on a base they compare it with itself and are not used.
+        self.prompt_end = prompt_end
+        self.audit = audit
+        self.facts = facts
+        self.token_ends = token_ends
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return _as_plain_text(self)
+
+
+def _as_plain_text(text: str) -> tuple[type[str], tuple[str]]:
+    """How both kinds of text are pickled and copied: across ranks and processes only the text travels."""
+    return str, (str.__str__(text),)
+
+
+class FilteredText(str):
+    """What a filter shows of a generation: plain text for logging, the generation for measuring.
+
+    Example:
+        >>> generation = Generation("Paris.", raw=View("Paris.", None, {}))
+        >>> FilteredText(generation, "raw").view is generation.raw
+        True
+    """
+
+    generation: Generation
+    filter_name: str
+    view: View | None
+
+    def __new__(cls, generation: Generation, filter_name: str) -> FilteredText:
+        answer = generation.answer
+        view = generation.raw if filter_name == "raw" else (answer.view if answer is not None else None)
+        self = super().__new__(cls, view.text if view is not None else "")
+        self.generation = generation
+        self.filter_name = filter_name
+        self.view = view
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return _as_plain_text(self)

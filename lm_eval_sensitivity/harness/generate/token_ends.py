@@ -1,0 +1,86 @@
+"""Where each generated token ends in the visible text: what a reader needs to follow an output token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+from lm_eval_sensitivity.harness.generate.generation import Output, TokenIds
+from lm_eval_sensitivity.harness.generate.views import decoder_of
+
+
+def token_ends(output: Output, lm: Any) -> TokenIds | None:
+    """[step] character of the visible text at which the token of that step ends.
+
+    A token that ends inside a character ends where the last whole character does. The end token, and what
+    follows a stop string, are no part of the visible text: such tokens end where the text does.
+
+    Args:
+        output: of one generation.
+        lm: the engine that made it.
+
+    Returns:
+        One offset per generated token, never falling; None without ids, or where the engine cannot decode.
+    """
+    decode = decoder_of(lm)
+    if output.trace is None or decode is None:
+        return None
+    ids, text = output.trace.token_ids.tolist(), output.trace.visible_text
+    backend = getattr(getattr(lm, "tokenizer", None), "backend_tokenizer", None)
+    ends = ends_in_stream(ids, text, backend) if isinstance(backend, Tokenizer) else None
+    if ends is None:
+        ends = ends_of_prefixes([decode(ids[:step], False) for step in range(1, len(ids) + 1)], text)
+    return np.asarray(ends, dtype=np.int32)
+
+
+def ends_of_prefixes(prefixes: Sequence[str], text: str) -> list[int]:
+    """[step] how much of a text stands when only the first tokens are decoded, from the decoded prefixes.
+
+    This is the definition. It decodes every prefix, so its time grows with the square of the length.
+
+    Example:
+        >>> half = chr(0xFFFD)
+        >>> ends_of_prefixes(["a", "a" + half, "aé", "aé!<end>"], "aé!")
+        [1, 1, 2, 3]
+    """
+    ends: list[int] = []
+    for prefix in prefixes:
+        ends.append(max(_shared(prefix, text), ends[-1] if ends else 0))
+    return ends
+
+
+def ends_in_stream(ids: Sequence[int], text: str, backend: Tokenizer) -> list[int] | None:
+    """The same from one pass over the tokens; None where the pass does not end in this text.
+
+    It does not where text is changed after decoding, as by tokenizers that clean up spaces.
+    """
+    stream = DecodeStream(skip_special_tokens=False)
+    said, held = "", ""
+    pending: list[int] = []
+    ends: list[int] = []
+    for token in ids:
+        try:
+            piece = stream.step(backend, token)
+        except Exception:  # noqa: BLE001  # prefixes that are no prefixes; the binding has no narrower type
+            return None
+        if piece:
+            said, pending, held = said + piece, [], ""
+        else:
+            # The stream holds back whole characters, too, when half a one follows them in a token.
+            pending.append(token)
+            held = backend.decode(pending, skip_special_tokens=False)
+        begun = _shared(held, text[len(said) : len(said) + len(held)])
+        ends.append(max(min(len(said) + begun, len(text)), ends[-1] if ends else 0))
+    return ends if (said + held).startswith(text) else None
+
+
+def _shared(first: str, second: str) -> int:
+    """Characters that both texts begin with."""
+    if second.startswith(first):
+        return len(first)
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(second)))

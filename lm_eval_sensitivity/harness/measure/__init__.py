@@ -1,0 +1,1 @@
+"""From two outputs to numbers, each missing one with its reason."""

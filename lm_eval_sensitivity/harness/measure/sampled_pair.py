@@ -1,0 +1,124 @@
+"""Measure one sampled pair under one filter: two clouds of outputs, and for what is missing the reason."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.harness.generate.generation import FilteredText
+from lm_eval_sensitivity.stats import TwoSampleTest, two_sample_test
+from lm_eval_sensitivity.text.format import to_json
+
+LEAST_SHARE = 0.5
+"""Of a side's samples must have something to score; fewer would be a selection, not a sample."""
+
+EMBEDDER_NOISE = 1e-9
+"""Distances below it count as 0: texts that the embedder reads alike get vectors that differ in the last digits of
+single precision (about 1e-13 as a distance), and a permutation test would find even that difference without fail."""
+
+SAMPLED_METRICS = ("within_distance", "between_distance", "excess_distance")
+"""Names of the numbers in lm_eval's table, under both filters."""
+
+
+@dataclass(frozen=True)
+class SampledPair:
+    """What is known about one pair under one filter."""
+
+    metrics: Mapping[str, float]
+    """By `SAMPLED_METRICS`; NaN where missing."""
+    test: TwoSampleTest | None
+    """None where nothing could be tested."""
+    missing: str | None
+    """Why there are no numbers; begins with its kind, as in `erased: ...`."""
+
+    @property
+    def test_record(self) -> dict[str, Any]:
+        """The test as it stands in a sample row."""
+        if self.test is None:
+            return {"p_value": None, "reason": self.missing}
+        names = ("p_value", "attainable_p", "method", "draws", "seed", "reason")
+        return dict(to_json({name: getattr(self.test, name) for name in names}))
+
+    @property
+    def scores(self) -> dict[str, float | None]:
+        """All numbers by name; None where missing."""
+        within = (math.nan, math.nan) if self.test is None else (self.test.within_a, self.test.within_b)
+        return dict(to_json({**self.metrics, "within_base": within[0], "within_variant": within[1]}))
+
+
+def measure_sampled_pair(
+    base: Sequence[FilteredText], variant: Sequence[FilteredText], distances: TextDistances, *, seed: int
+) -> SampledPair:
+    """Compare the samples of both sides of a pair.
+
+    Args:
+        base: [sample] of the base prompt, under a filter.
+        variant: [sample] of the variant, under the same filter.
+        distances: embedding distances.
+        seed: of the permutations.
+    """
+    reason = _blocked(base, variant)
+    if reason is not None:
+        return SampledPair(dict.fromkeys(SAMPLED_METRICS, math.nan), None, reason)
+    texts = [[str(sample) for sample in side if unscorable(sample) is None] for side in (base, variant)]
+    matrix = distances.pairwise([*texts[0], *texts[1]])
+    matrix[matrix < EMBEDDER_NOISE] = 0.0
+    test = two_sample_test(matrix, np.arange(len(matrix)) < len(texts[0]), seed=seed)
+    numbers = ((test.within_a + test.within_b) / 2, test.between, test.excess)
+    missing = f"too few: {test.reason}" if math.isnan(test.p_value) else None
+    return SampledPair(dict(zip(SAMPLED_METRICS, numbers, strict=True)), test, missing)
+
+
+def unscorable(sample: FilteredText) -> str | None:
+    """Why there is nothing to embed in one sample, or None."""
+    generation = sample.generation
+    if generation.trace is not None and not generation.trace.finite:
+        return "not finite"
+    if sample.view is None:
+        answer = generation.answer
+        return "no answer" if answer is None else answer.span.status.replace("_", " ")
+    return None if sample.view.text.strip() else "empty"
+
+
+def sampled_pair_record(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> dict[str, Any]:
+    """The pair as it is kept in the samples file; the texts stand in `resps` and `filtered_resps` of the row."""
+    record: dict[str, Any] = {"schema_version": 1, "audit": asdict(variant[0].generation.audit)}
+    for side, samples in (("base", base), ("variant", variant)):
+        unscored = {
+            str(index): kind for index, each in enumerate(samples) if (kind := unscorable(each)) is not None
+        }
+        record[side] = {"n_samples": len(samples), "unscored": unscored}
+        if samples[0].filter_name == "raw":
+            record[side] |= _of_outputs(samples)
+    return record
+
+
+def _of_outputs(samples: Sequence[FilteredText]) -> dict[str, Any]:
+    """[sample] lists of what is known about whole outputs; null where the engine returns text only."""
+    answers = [sample.generation.answer for sample in samples]
+    traces = [sample.generation.trace for sample in samples]
+    return {
+        "scaffold_status": [None if answer is None else answer.span.status for answer in answers],
+        "scaffold": [None if answer is None else answer.span.scaffold for answer in answers],
+        "finish_reason": [None if trace is None else trace.finish_reason for trace in traces],
+        "n_tokens": [None if trace is None else len(trace.token_ids) for trace in traces],
+    }
+
+
+def _blocked(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> str | None:
+    """Why nothing about this pair may be scored, or None."""
+    if variant[0].generation.audit.status == "erased":
+        return "erased: the edit does not reach the token ids"
+    for side, samples in (("base", base), ("variant", variant)):
+        kinds = Counter(kind for kind in map(unscorable, samples) if kind is not None)
+        if len(samples) - kinds.total() < LEAST_SHARE * len(samples):
+            (kind, _), *_ = kinds.most_common(1)
+            counts = ", ".join(f"{count} {name}" for name, count in sorted(kinds.items()))
+            return f"{kind}: of {len(samples)} samples of the {side} {counts}, more than half"
+    return None

@@ -1,0 +1,148 @@
+"""The lm_eval task of the sampling group: one rung, every document two clouds of outputs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from lm_eval_sensitivity.harness.close.notes import kind_of
+from lm_eval_sensitivity.harness.close.sampled_rows import (
+    SAMPLED_RUN,
+    SampledNote,
+    response_in_words,
+    sampled_closing_words,
+    sampled_pairs_in_words,
+    separated_in_words,
+)
+from lm_eval_sensitivity.harness.close.table_rows import mean_of_scored
+from lm_eval_sensitivity.harness.engines.sampling import SEED
+from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse_sampled_decoding
+from lm_eval_sensitivity.harness.generate.generation import FilteredText
+from lm_eval_sensitivity.harness.generate.plan import PairInstance
+from lm_eval_sensitivity.harness.measure.sampled_pair import (
+    SAMPLED_METRICS,
+    measure_sampled_pair,
+    sampled_pair_record,
+)
+from lm_eval_sensitivity.harness.tasks.options import model_arguments
+from lm_eval_sensitivity.harness.tasks.sampling_options import (
+    MOST_SAMPLES,
+    SamplingOptions,
+    parse_sampling_options,
+    too_few_to_separate,
+)
+from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
+
+logger = logging.getLogger(__name__)
+
+SECOND_SET = MOST_SAMPLES
+"""First replicate of the variant on the identical rung: other numbers than any sample of the base can have."""
+
+
+class PromptSensitivitySamplingTask(PromptSensitivityTask):
+    """Whether the outputs to two prompts differ by more than the outputs to one do among themselves.
+
+    Options beside those of the greedy tasks: `n_samples` and `seed` in `--metadata`, the temperature in
+    `--gen_kwargs`. A `reference` is refused.
+
+    Raises:
+        InputError: an unknown rung or option, a ladder that fails its checks.
+    """
+
+    sampling: SamplingOptions
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        self.sampling = parse_sampling_options((config or {}).get("metadata") or {})
+        self._sampled: list[SampledNote] = []
+        super().__init__(config=config)
+
+    # ---- requests
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """Open every door before the first token, and say what so few samples cannot show."""
+        self._sampled = []
+        super().build_all_requests(**kwargs)
+        n_pairs = len(self._instances or []) // 2
+        warning = too_few_to_separate(self.sampling.n_samples, n_pairs)
+        if warning is not None:
+            logger.warning("%s: %s", self.config.task, warning)
+
+    def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
+        """Two requests, each repeated once per sample; on the identical rung with other replicate numbers."""
+        first_replicates = (0, SECOND_SET if doc["rung"] == "identical" else 0)
+        gen_kwargs = {**self._decoding().as_gen_kwargs(), SEED: self.sampling.seed}
+        arguments = {
+            name: value for name, value in (self.config.metadata or {}).items() if name != SEED
+        }  # the seed of the samples names no other system
+        task, doc_id, _ = kwargs["metadata"]
+        return [
+            PairInstance(
+                request_type="generate_sampled",
+                doc=doc,
+                arguments=(context, gen_kwargs, first),
+                idx=index,
+                metadata=(task, doc_id, self.sampling.n_samples),
+                model_args=model_arguments(arguments),
+                chat_template_applied=bool(kwargs.get("apply_chat_template")),
+            )
+            for index, (context, first) in enumerate(zip(ctx, first_replicates, strict=True))
+        ]
+
+    def _decoding(self) -> SampledDecoding:
+        return parse_sampled_decoding(self.config.generation_kwargs or {})
+
+    # ---- results
+
+    def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
+        return [str(sample) for samples in filtered for sample in samples]
+
+    def process_results(self, doc: dict[str, Any], results: Any) -> dict[str, Any]:
+        """Measure one pair under one filter; the record of the pair goes into the samples file."""
+        base: list[FilteredText]
+        base, variant = results
+        if base[0].filter_name == "raw":
+            self._audited[variant[0].generation.audit.status] += 1
+        record = sampled_pair_record(base, variant)
+        if self._predict_only or self._distances is None:
+            return {"pair": self._with_system({**record, "missing": {}})}
+        measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
+        missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
+        test = measured.test_record
+        kind = None if measured.missing is None else kind_of(measured.missing)
+        self._sampled.append(SampledNote(doc["rung"], base[0].filter_name, test, kind))
+        return {
+            **measured.metrics,
+            "separated": test,
+            "verdict": base[0].filter_name,
+            "pair": self._with_system({**record, "missing": missing, "scores": measured.scores}),
+        }
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """Means over scored pairs, and in words how many were scored, how many separate, and what that means."""
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(SAMPLED_METRICS, mean_of_scored)
+        return {
+            **means,
+            "separated": separated_in_words,
+            "verdict": lambda names: response_in_words(SAMPLED_RUN.of_run(self, list), names[0]),
+            "pair": sampled_pairs_in_words,
+        }
+
+    def _enter_run(self) -> None:
+        SAMPLED_RUN.started(self, self.ladder.content_hash, self._sampled)
+
+    def _closing_words(self) -> list[str]:
+        return sampled_closing_words(SAMPLED_RUN.finished(self, self._sampled) or ())
+
+    def _run_summary(self) -> dict[str, Any]:
+        return {
+            **super()._run_summary(),
+            "sampling": {
+                "temperature": self._decoding().temperature,
+                "n_samples": self.sampling.n_samples,
+                "seed": self.sampling.seed,
+                "attainable_p": self.sampling.attainable_p,
+            },
+        }

@@ -1,0 +1,358 @@
+"""The lm_eval task: one rung of the ladder, every document one pair."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import datasets
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
+
+from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.embedder import TextDistances, find_embedder
+from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
+from lm_eval_sensitivity.harness.close.notes import RUN_LOG, PairNote, pair_note, tokens_of_pair, window_item
+from lm_eval_sensitivity.harness.close.table_rows import (
+    OfPrompt,
+    mean_of_scored,
+    mean_over_prompts,
+    noise_in_words,
+    pairs_in_words,
+    verdict_in_words,
+    windows_in_words,
+)
+from lm_eval_sensitivity.harness.close.whole_run import WholeRun, windows_below
+from lm_eval_sensitivity.harness.generate.decoding import Decoding, parse_decoding
+from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, SystemFacts
+from lm_eval_sensitivity.harness.generate.plan import PairInstance
+from lm_eval_sensitivity.harness.measure.pair import (
+    Measured,
+    measure_pair,
+    metric_names,
+    pair_record,
+    texts_to_embed,
+)
+from lm_eval_sensitivity.harness.tasks.filters import VIEWS
+from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
+from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_path
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
+from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.ladder.tasks import task_names
+from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+from lm_eval_sensitivity.statements.windows import OutputTokens
+from lm_eval_sensitivity.types import RUNGS
+
+logger = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=2)
+def _load_reference(folder: Path, stamps: tuple[tuple[str, float], ...]) -> ReferenceRun:
+    # The time stamps are the key: a folder with a newer run in it is read again.
+    return load_reference(folder)
+
+
+@lru_cache(maxsize=2)
+def _text_distances(name: str | None, revision: str | None) -> TextDistances:
+    return TextDistances(find_embedder(name, revision=revision).load)
+
+
+class PromptSensitivityTask(ConfigurableTask):
+    """How far outputs move on one rung of the ladder.
+
+    The YAML's `dataset_kwargs` name the `rung` and the ladder's `subset`; `--metadata` may name another
+    `ladder`, a `reference` run and another `embedder`.
+
+    Raises:
+        InputError: an unknown rung or option, a ladder that fails its checks.
+    """
+
+    options: Options
+    ladder: Ladder
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        # lm_eval leaves the key that named this class in the config, and its TaskConfig refuses it.
+        settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
+        self.options = parse_options(settings.get("metadata") or {})
+        self._facts: SystemFacts | None = None
+        self._audited: Counter[str] = Counter()
+        self._template: dict[str, Any] = {}
+        self._distances: TextDistances | None = None
+        self._reference: ReferenceRun | None = None
+        self._notes: list[PairNote] = []
+        self._measured_raw: dict[str, Measured] = {}
+        self._output_path: Path | None = None
+        super().__init__(config=settings)
+
+    # ---- data
+
+    def download(self, dataset_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Load this rung of the ladder; lm_eval calls it while the task is built."""
+        wanted = dataset_kwargs or {}
+        rung = wanted.get("rung")
+        if rung not in RUNGS:
+            raise InputError(
+                f"Task `{self.config.task}`: `rung: {rung}` in dataset_kwargs; accepted: {', '.join(RUNGS)}."
+                f"{did_you_mean(str(rung), RUNGS)}"
+            )
+        self.ladder = load_ladder(self.options.ladder, wanted.get("subset", "largest"))
+        rows = rows_from_pairs(self.ladder.rung(rung))
+        if not rows:
+            raise InputError(
+                f"Task `{self.config.task}`: the ladder `{self.ladder.name}` has no pairs on the rung `{rung}`. Run "
+                f"the rungs it has: `--tasks {task_names(self.ladder.rungs)}`."
+            )
+        self.dataset = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+
+    def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
+        """The base prompt; requests are built for both sides, see `fewshot_context`."""
+        return str(doc["base"])
+
+    def doc_to_target(self, doc: Mapping[str, Any], doc_to_target: Any = None) -> str:
+        """There is no right answer: a pair is compared with itself."""
+        return ""
+
+    # ---- requests
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """Open every door before the first token: settings, embedder, reference run, chat template."""
+        decoding = self._decoding()
+        check_output_folder()
+        self._output_path = output_path()
+        self._notes = []
+        if (self.config.num_fewshot or 0) > 0:
+            raise InputError(
+                f"`--num_fewshot {self.config.num_fewshot}`: prompt_sensitivity tasks have no examples, because "
+                "shared examples would hide the edit in a longer prompt. Leave it out or give 0."
+            )
+        if not self._predict_only:
+            self._distances = _text_distances(self.options.embedder, self.options.embedder_revision)
+        if self.options.reference is not None:
+            folder = Path(self.options.reference)
+            stamps = tuple(
+                sorted((str(path), path.stat().st_mtime) for path in folder.glob("**/results_*.json"))
+            )
+            self._reference = _load_reference(folder, stamps)
+            check_reference(
+                self._reference,
+                ladder_version=self.ladder.version,
+                ladder_hash=self.ladder.content_hash,
+                decoding=decoding.as_dict(),
+            )
+        if kwargs.get("cache_requests"):
+            # Its key knows neither the ladder nor the token limit: it would serve other prompts, silently.
+            logger.warning(
+                "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
+            )
+        if kwargs.get("world_size", 1) == 1 and not self._predict_only:
+            # A process of several sees only its own part of the pairs, and would count wrongly.
+            self._enter_run()
+        super().build_all_requests(**{**kwargs, "cache_requests": False})
+
+    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
+        """The rendered contexts of base and variant, system instruction and chat template included."""
+        self._describe_template(kwargs)
+        try:
+            contexts = [
+                super(PromptSensitivityTask, self).fewshot_context(
+                    {**doc, "base": doc[side]}, *args, **kwargs
+                )
+                for side in ("base", "variant")
+            ]
+        except ValueError as error:
+            if isinstance(error, InputError) or not kwargs.get("apply_chat_template"):
+                raise
+            raise InputError(
+                f"`--apply_chat_template`: this model's tokenizer could not apply a chat template ({error}). Leave "
+                "the flag out for a base model, or use a tokenizer that has a template."
+            ) from None
+        return contexts[0], contexts[1]
+
+    def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
+        """Two requests: the base, and the variant (a second run of the base on the identical rung)."""
+        replicates = (0, 1 if doc["rung"] == "identical" else 0)
+        gen_kwargs = self._decoding().as_gen_kwargs()
+        return [
+            PairInstance(
+                request_type="generate_traced",
+                doc=doc,
+                arguments=(context, gen_kwargs, replicate),
+                idx=index,
+                metadata=kwargs["metadata"],
+                model_args=model_arguments(self.config.metadata or {}),
+                chat_template_applied=bool(kwargs.get("apply_chat_template")),
+            )
+            for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
+        ]
+
+    def _decoding(self) -> Decoding:
+        return parse_decoding(self.config.generation_kwargs or {})
+
+    @property
+    def _predict_only(self) -> bool:
+        return "bypass" in self._metric_fn_list
+
+    def _describe_template(self, settings: Mapping[str, Any]) -> None:
+        """Remember how prompts are wrapped: another template or system instruction is another system."""
+        if self._template:
+            return
+        applied = bool(settings.get("apply_chat_template"))
+        self._template = {"chat_template_applied": applied}
+        template = settings.get("chat_template") if applied else None
+        # White space at its edges shows whether the template trims what it is given.
+        probe = [{"role": "user", "content": " probe\n"}]
+        instruction = settings.get("system_instruction")
+        if instruction:
+            probe.insert(0, {"role": "system", "content": instruction})
+        self._template["system_instruction"] = instruction
+        # The rendering of a fixed message shows template, switches, system text and any date in it. A
+        # tokenizer without a template is reported when the first prompt is rendered.
+        if template is not None:
+            try:
+                self._template["rendered_probe"] = template(probe)
+            except ValueError:
+                self._template["rendered_probe"] = None
+
+    # ---- results
+
+    def apply_filters(self) -> list[Instance] | None:
+        """Filter, then embed every text of the task in one batch."""
+        instances: list[Instance] | None = super().apply_filters()
+        for instance in self._instances or []:
+            self._facts = instance.resps[0].facts
+        if self._distances is not None:
+            filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
+            self._distances.prepare(self._texts_to_embed(filtered))
+        return instances
+
+    def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
+        return texts_to_embed(filtered)
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
+        """Measure one pair under one filter; the record of the pair goes into the samples file."""
+        base, variant = results
+        if base.filter_name == "raw":
+            self._audited[variant.generation.audit.status] += 1
+        if self._predict_only or self._distances is None:
+            return {"pair": self._with_system(pair_record(base, variant, {}))}
+        measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
+        tokens = tokens_of_pair(base, variant)
+        self._take_note(doc, base.filter_name, measured, tokens)
+        names = self._metric_names(base.filter_name)
+        return {
+            **_of_words(base.filter_name, tokens, measured),
+            **{name: self._of_prompt(doc, name, measured.metrics[name]) for name in names},
+            "pair": self._with_system(dict(measured.record)),
+        }
+
+    def _take_note(
+        self, doc: Mapping[str, Any], filter_name: str, measured: Measured, tokens: tuple[OutputTokens, ...]
+    ) -> None:
+        # lm_eval takes the filters in the order of the YAML, all pairs under one before the next.
+        if filter_name == "raw":
+            self._measured_raw[doc["pair_id"]] = measured
+        else:
+            self._notes.append(pair_note(doc, self._measured_raw.pop(doc["pair_id"]), measured, tokens))
+
+    def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
+        return OfPrompt(value, doc["prompt_id"]) if name == "baseline_drift" else value
+
+    def _metric_names(self, filter_name: str) -> tuple[str, ...]:
+        limit = self._decoding().max_gen_toks
+        return metric_names(filter_name, max_gen_toks=limit, with_reference=self._reference is not None)
+
+    def _with_system(self, record: dict[str, Any]) -> dict[str, Any]:
+        return {"system": self._system(), "ladder": self.ladder.content_hash[:16], **record}
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """Means over scored pairs, and the pairs themselves counted in words."""
+        names = sorted({name for view in VIEWS for name in self._metric_names(view)})
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
+        if "baseline_drift" in means:
+            means["baseline_drift"] = mean_over_prompts
+        return {**means, **self._words(), "pair": pairs_in_words}
+
+    def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
+        """Rows in words; the items of a whole run's row name the filter."""
+        rung = (self.config.dataset_kwargs or {})["rung"]
+        windows = windows_below(self._decoding().max_gen_toks)
+        return {
+            "noise": lambda names: noise_in_words(self._whole_run(), rung, names[0]),
+            "verdict": lambda names: verdict_in_words(self._whole_run(), names[0]),
+            "window": lambda pairs: windows_in_words(pairs, windows),
+        }
+
+    def _whole_run(self) -> WholeRun | None:
+        """The run that this task is of; None in one of several processes, which knows only its part."""
+        return RUN_LOG.of_run(self, self._as_run)
+
+    def _as_run(self, notes: Sequence[PairNote]) -> WholeRun:
+        return WholeRun(
+            notes,
+            self._decoding().max_gen_toks,
+            reference=self._reference,
+            system=self._system(),
+            embedder=None if self._distances is None else self._distances.identity(),
+        )
+
+    def higher_is_better(self) -> dict[str, None]:
+        """Nothing is better: stability is a property of a system, not a score."""
+        return dict.fromkeys(self.aggregation())
+
+    def dump_config(self) -> dict[str, Any]:
+        """The task's configuration with the facts of the run, as lm_eval writes it into the results."""
+        config: dict[str, Any] = super().dump_config()
+        config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
+        # lm_eval dumps the configuration of every task once, when all results are there.
+        for line in self._closing_words():
+            logger.info(line)
+        return config
+
+    def _enter_run(self) -> None:
+        RUN_LOG.started(self, self.ladder.content_hash, self._notes)
+
+    def _closing_words(self) -> list[str]:
+        notes = RUN_LOG.finished(self, self._notes)
+        return [] if notes is None else closing_words(self._as_run(pairs_once(notes)), self._output_path)
+
+    def _system(self) -> str | None:
+        if self._facts is None:
+            return None
+        return fingerprint({**self._facts.identity, "prompt": self._template})
+
+    def _run_summary(self) -> dict[str, Any]:
+        requested = self._decoding().as_dict()
+        facts = self._facts
+        return {
+            "package_version": __version__,
+            "system": self._system(),
+            "identity": None if facts is None else {**facts.identity, "prompt": self._template},
+            "notes": None if facts is None else dict(facts.notes),
+            "ladder": {
+                "name": self.ladder.name,
+                "subset": self.ladder.subset,
+                "version": self.ladder.version,
+                "hash": self.ladder.content_hash,
+            },
+            "audit": dict(sorted(self._audited.items())),
+            "decoding_requested": requested,
+            "decoding": (facts.identity.get("decoding") if facts is not None else None) or requested,
+            "embedder": None if self._distances is None else self._distances.identity(),
+            "reference": None
+            if self._reference is None
+            else {"folder": str(self._reference.folder), "system": self._reference.system},
+        }
+
+
+def _of_words(filter_name: str, tokens: Sequence[OutputTokens], measured: Measured) -> dict[str, Any]:
+    """What the rows in words are made from: of a pair its tokens; of a whole run only whose row it is."""
+    items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), filter_name)
+    if filter_name == "raw":
+        items["window"] = window_item(tokens, measured.record["missing"])
+    return items

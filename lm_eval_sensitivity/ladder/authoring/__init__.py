@@ -1,0 +1,1 @@
+"""What makes a ladder: sources, own prompts, checks, measurements, card, publication. No run imports this."""

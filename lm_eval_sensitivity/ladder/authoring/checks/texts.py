@@ -1,0 +1,132 @@
+"""The texts of a prompt, and the reasons beside them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from lm_eval_sensitivity.ladder.authoring.checks.prompts import first_rows
+from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation
+from lm_eval_sensitivity.ladder.edits import protected_spans
+from lm_eval_sensitivity.text.escape import quoted
+from lm_eval_sensitivity.types import Pair, Rung
+
+Pairs = Sequence[Pair]
+
+LENGTH_RATIOS: dict[Rung, tuple[float, float]] = {
+    "synonym": (0.8, 1.25),
+    "paraphrase": (0.55, 1.8),
+    "semantic_change": (0.6, 1.6),
+    "positive_control": (0.4, 2.2),
+}
+"""Accepted length of an authored variant in characters, divided by that of its base. Models answer longer
+prompts at greater length, so a variant of another length measures length. A synonym is one word; a paraphrase
+may need a clause more; a control is another request, but still one of the same kind."""
+
+_INNER_SPACES = re.compile(r"(?<=\S)[^\S\n]{2,}(?=\S)")
+_SPACE_BEFORE_BREAK = re.compile(r"[^\S\n]\n")
+
+
+def texts_differ(pairs: Pairs) -> Iterator[Violation]:
+    """No two variants of a prompt are equal: one of the rows would measure nothing of its own."""
+    first: dict[str, str] = {}
+    for pair in pairs:
+        known = first.setdefault(pair.variant, pair.pair_id)
+        if known != pair.pair_id:
+            problem = f"equals that of the row {quoted(known)}; accepted are texts that all differ."
+            yield Violation("texts", problem, pair.pair_id, "variant")
+
+
+def white_space_is_clean(pairs: Pairs) -> Iterator[Violation]:
+    """Bases and authored variants have no white space of the kind that only a no-op edit may add."""
+    texts = [(pairs[0].pair_id, "base", pairs[0].base)]
+    texts += [(pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored"]
+    for row, column, text in texts:
+        problem = _white_space_problem(text)
+        if problem:
+            yield Violation("white_space", f"{problem}; accepted are single spaces inside.", row, column)
+
+
+def _white_space_problem(text: str) -> str:
+    if text != text.strip():
+        return f"starts or ends with white space ({quoted(text)})"
+    characters = list(text)
+    for span in protected_spans(text):
+        if span.kind == "code":  # code keeps its indentation and its columns
+            characters[span.start : span.end] = "x" * (span.end - span.start)
+    text = "".join(characters)
+    # Spaces that open a line are the indentation of a list.
+    found = _INNER_SPACES.search(text) or _SPACE_BEFORE_BREAK.search(text)
+    if not found:
+        return ""
+    around = text[max(0, found.start() - 20) : found.end() + 20]
+    return f"has superfluous white space outside code ({quoted(around)})"
+
+
+def lengths_are_similar(pairs: Pairs) -> Iterator[Violation]:
+    """An authored variant is about as long as its base."""
+    for pair in pairs:
+        if pair.origin == "authored" and pair.rung in LENGTH_RATIOS:
+            lowest, highest = LENGTH_RATIOS[pair.rung]
+            ratio = len(pair.variant) / len(pair.base)
+            if not lowest <= ratio <= highest:
+                problem = (
+                    f"is {ratio:.2f} times as long as its base; accepted on the rung {pair.rung!r} is {lowest} to "
+                    f"{highest}."
+                )
+                yield Violation("length", problem, pair.pair_id, "variant")
+
+
+def authored_rows_have_a_reason(pairs: Pairs) -> Iterator[Violation]:
+    """In a published ladder an authored row says why it is on its rung; people's own may stay silent."""
+    for pair in pairs:
+        if pair.origin == "authored" and not pair.reason.strip():
+            problem = "is empty; accepted for an authored row is a sentence: why it is on its rung."
+            yield Violation("reason", problem, pair.pair_id, "reason")
+
+
+def rule_rows_have_no_reason(pairs: Pairs) -> Iterator[Violation]:
+    """A rule needs no reason: it is its own."""
+    for pair in pairs:
+        if pair.origin == "rule" and pair.reason:
+            problem = f"is {quoted(pair.reason)}; accepted for a row that a rule builds is none."
+            yield Violation("reason", problem, pair.pair_id, "reason")
+
+
+def reasons_are_not_repeated(pairs: Pairs) -> Iterator[Violation]:
+    """A reason that fits two rows says nothing about either."""
+    first: dict[str, str] = {}
+    for pair in pairs:
+        reason = plain(pair.reason)
+        if reason and pair.origin == "authored":
+            known = first.setdefault(reason, pair.pair_id)
+            if known != pair.pair_id:
+                problem = (
+                    f"repeats that of the row {quoted(known)}; accepted is a reason for exactly this row."
+                )
+                yield Violation("reason", problem, pair.pair_id, "reason")
+
+
+def bases_differ(pairs: Pairs) -> Iterator[Violation]:
+    """No two prompts are equal but for case, spaces and punctuation."""
+    first: dict[str, str] = {}
+    for pair in first_rows(pairs):
+        # Of `???` nothing is left, so it is compared as it stands.
+        known = first.setdefault(plain(pair.base) or pair.base.strip(), pair.pair_id)
+        if known != pair.pair_id:
+            problem = (
+                f"equals that of the row {quoted(known)} but for case, spaces and punctuation; accepted are "
+            )
+            yield Violation("near_duplicates", problem + "different prompts.", pair.pair_id, "base")
+
+
+def plain(text: str) -> str:
+    """Letters and digits of a text in lower case, nothing else.
+
+    Example:
+        >>> plain("Tea, or Café-au-lait?")
+        'teaorcaféaulait'
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(character for character in folded if unicodedata.category(character)[0] in "LMN")

@@ -1,0 +1,32 @@
+"""One broken promise of a ladder, with its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.text.escape import inert, quoted
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What one check found at one place; as a text one line that no terminal obeys, whatever file and row hold.
+
+    Example:
+        >>> print(Violation("length", "is empty; accepted is a text.", "tea/identical", "base", "a.jsonl"))
+        `a.jsonl`, row 'tea/identical': `base` is empty; accepted is a text. [length]
+    """
+
+    check: str
+    """Name of the check."""
+    problem: str
+    """What stands there and what is accepted: the rest of a sentence whose subject is the column, or a whole
+    sentence where no column is to blame."""
+    row: str = ""
+    """Pair id; empty where the whole table is meant."""
+    column: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        row = f", row {quoted(self.row)}" if self.row else ""
+        column = f"`{self.column}` " if self.column else ""
+        return inert(f"`{self.file}`{row}: {column}{self.problem} [{self.check}]")

@@ -1,0 +1,173 @@
+"""What may be said about one prompt's findings, and what stands against believing it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lm_eval_sensitivity.ladder.edits import EDITS
+from lm_eval_sensitivity.neighborhood.findings import Findings, Variant
+
+
+def verdict(findings: Findings) -> str:
+    """One sentence on how far the output moved. What the noise floor covers is never called sensitivity."""
+    counts = f"{len(findings.scored)} scored meaning-preserving variants"
+    floor, spread = findings.noise_floor, findings.spread
+    if spread is None:
+        return (
+            f"Nothing could be scored: of {len(findings.meaning_preserving)} meaning-preserving variants "
+            f"{len(findings.erased)} are erased and {findings.n_unscored} unscored. This says nothing about the "
+            "model, not that it is stable."
+        )
+    if spread.largest == 0:
+        return f"All distances are 0: no output to the {counts} measurably differs from the base's."
+    if floor is None:
+        return (
+            f"{len(findings.above(0))} of {counts} moved the output, but the noise floor could not be measured "
+            f"({findings.noise.missing}): how much of it is noise is not known."
+        )
+    if spread.largest <= floor:
+        return (
+            f"No distance is above the noise floor: {counts} move the output no further than the same prompt "
+            "does when it is run twice."
+        )
+    return f"{len(findings.above(floor))} of {counts} moved the output by more than the noise floor."
+
+
+def cautions(findings: Findings) -> list[str]:
+    """What could make the distances say something else than the model's sensitivity, as sentences."""
+    found = [*_about_inputs(findings), *_about_outputs(findings)]
+    if findings.spread is not None and findings.spread.largest <= (findings.noise_floor or 0):
+        found += _about_stillness(findings)
+    return found
+
+
+def _about_inputs(findings: Findings) -> list[str]:
+    found = []
+    erased = [each for each in findings.variants if each.reached == "erased"]
+    if erased:
+        found.append(
+            f"{len(erased)} of {len(findings.variants) - 1} edits never reached the model ({_names(erased)}): chat "
+            "template or tokenizer erases them, so they have no distance."
+        )
+    tried = {each.edit for each in findings.variants}
+    without_place = [edit for edit in EDITS if edit not in tried]
+    if without_place:
+        found.append(f"Edits that find no place in this prompt: {', '.join(without_place)}.")
+    if any(each.reached == "unknown" for each in findings.meaning_preserving):
+        found.append(
+            "This engine shows no token ids: whether an edit that is not marked as erased reached the model is "
+            "not known."
+        )
+    notes = findings.run.get("notes") or {}
+    applied = ((findings.run.get("identity") or {}).get("prompt") or {}).get("chat_template_applied")
+    if notes.get("chat_template_available") and not applied:
+        found.append(
+            "The model's tokenizer has a chat template and this run did not use it: a user of the model would "
+            "see other outputs. Add --apply_chat_template."
+        )
+    return found
+
+
+_OF_OUTPUTS = {
+    "empty": "are empty",
+    "loop": "are caught in a repetition",
+    "cut": "were cut at the token limit: what would have followed was not compared",
+    "unclosed": "never close their reasoning, so they have no answer",
+}
+
+
+def _about_outputs(findings: Findings) -> list[str]:
+    outputs = [findings.base_flags, *(each.flags for each in findings.variants)]
+    counts = {flag: sum(flag in flags for flags in outputs) for flag in _OF_OUTPUTS}
+    return [
+        f"{count} of {len(outputs)} outputs {_OF_OUTPUTS[flag]}." for flag, count in counts.items() if count
+    ]
+
+
+def _about_stillness(findings: Findings) -> list[str]:
+    """What could fake that nothing moved."""
+    found = []
+    unseen = [
+        each for each in findings.scored if each.distance == 0 and each.divergence.character is not None
+    ]
+    hidden = [each for each in findings.scored if each.raw_differs and each.divergence.character is None]
+    if unseen:
+        found.append(
+            f"{len(unseen)} outputs with distance 0 differ in their text ({_names(unseen)}): the sentence "
+            "embedder does not see the difference."
+        )
+    if hidden:
+        found.append(
+            f"{len(hidden)} whole outputs differ although their answers do not ({_names(hidden)}): see "
+            "--filter raw."
+        )
+    controls = [
+        each for each in findings.variants if each.rung == "positive_control" and each.distance is not None
+    ]
+    moved = [each for each in controls if (each.distance or 0) > (findings.noise_floor or 0)]
+    if not controls:
+        found.append(
+            "No positive control was scored: a model that answers everything alike would look the same. Give a "
+            "control_topic with --variants."
+        )
+    elif not moved:
+        found.append(
+            "The positive control did not move the output either: this model may answer everything alike, and "
+            "then a small distance says nothing."
+        )
+    return found
+
+
+def _names(variants: Sequence[Variant]) -> str:
+    return ", ".join(each.edit for each in variants)
+
+
+# ---- a limit
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `--fail-above` found."""
+
+    limit: float
+    status: str
+    """`passed`, `failed`, or `blind` if nothing could be scored: what saw nothing must not pass."""
+    above: tuple[str, ...]
+    """Edits whose distance is above the limit."""
+    message: str
+
+
+def check_limit(findings: Findings, limit: float) -> Check:
+    """Compare every scored meaning-preserving distance with a limit."""
+    above = findings.above(limit)
+    if above:
+        listed = ", ".join(f"{each.edit} ({shown_distance(each.distance)})" for each in above)
+        floor = "not known" if findings.noise_floor is None else shown_distance(findings.noise_floor)
+        edits = tuple(each.edit for each in above)
+        return Check(limit, "failed", edits, f"above {limit:g}: {listed}. The noise floor is {floor}.")
+    if not findings.scored:
+        return Check(
+            limit, "blind", (), f"nothing could be scored, so nothing is known to be within {limit:g}."
+        )
+    unseen = len(findings.meaning_preserving) - len(findings.scored)
+    return Check(
+        limit,
+        "passed",
+        (),
+        f"{len(findings.scored)} scored distances are at most {limit:g}; {unseen} variants have none.",
+    )
+
+
+def shown_distance(distance: float | None) -> str:
+    """A distance in four places; what is not exactly 0 is never shown as 0.
+
+    Example:
+        >>> shown_distance(0.0), shown_distance(0.00001), shown_distance(0.25), shown_distance(None)
+        ('0', '<0.0001', '0.2500', '-')
+    """
+    if distance is None:
+        return "-"
+    if distance == 0:
+        return "0"
+    return "<0.0001" if distance < 0.00005 else f"{distance:.4f}"

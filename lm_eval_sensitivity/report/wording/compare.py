@@ -1,0 +1,87 @@
+"""A comparison of two systems in whole sentences, the same wherever it is shown."""
+
+from __future__ import annotations
+
+import math
+
+from lm_eval_sensitivity.statements.compare import Comparison
+from lm_eval_sensitivity.stats import PairCounts, SignFlipTest
+from lm_eval_sensitivity.text.format import in_print
+
+
+def difference_in_words(found: Comparison) -> str:
+    """The mean difference, over what, and its interval."""
+    counts, interval = found.counts, found.difference
+    over = f"over {counts.n_prompts} prompts and {counts.n_pairs} pairs that are scored in both"
+    if math.isnan(interval.estimate):
+        return f"Difference: none can be given {over}. {interval.reason}"
+    side = "above" if interval.estimate > 0 else "below"
+    words = (
+        "The means are the same"
+        if interval.estimate == 0
+        else f"The second's mean is {in_print(abs(interval.estimate))} {side} the first's"
+    )
+    bounds = (
+        interval.reason
+        if interval.method == "none"
+        else f"{interval.level:.0%} interval {in_print(interval.lower)} to {in_print(interval.upper)}, "
+        f"{interval.method} over prompts."
+    )
+    sign = "+" if interval.estimate > 0 else ""
+    return f"Difference: {sign}{in_print(interval.estimate)}, {over}. {words}; {bounds}"
+
+
+def p_in_words(found: Comparison) -> str:
+    """The p of no difference, the smallest that could have come out, and what would have been found."""
+    test, detectable = found.test, found.detectable
+    if math.isnan(test.p_value):
+        tested = f"Test: none. {test.reason}"
+    else:
+        tested = (
+            f"Test of no difference: p = {test.p_value:.4g} ({_how(test)}; the smallest that {test.n} prompts can give "
+            f"is {test.attainable_p:.4g})."
+        )
+        if test.reason:
+            tested += f" {test.reason}"
+    if math.isnan(detectable.difference):
+        return f"{tested} Detectable difference: {detectable.reason}"
+    return (
+        f"{tested} With {detectable.n} prompts a difference of {in_print(detectable.difference)} would be found with "
+        f"{detectable.power:.0%} power."
+    )
+
+
+def _how(test: SignFlipTest) -> str:
+    if test.method == "exact":
+        return f"all sign flips of {test.n} prompts"
+    return f"{test.draws} random sign flips of {test.n} prompts"
+
+
+def equivalence_in_words(found: Comparison) -> str:
+    """The verdict; a difference of no size that matters is not hidden, nor is a lack of evidence sold as equality."""
+    equal = found.equivalence
+    if equal.word is None:
+        return f"Verdict: none. {equal.reason}"
+    margin = (
+        f"margin {in_print(equal.margin)}, {equal.margin_share:.4g} of the first system's mean "
+        f"{in_print(found.first.mean.estimate)}; two one-sided tests at {equal.alpha:g}"
+    )
+    if equal.word == "equal within the margin":
+        real = (
+            f" The difference is there (p = {equal.p_difference:.4g}), and smaller than what was declared to matter."
+            if equal.p_difference <= equal.alpha
+            else ""
+        )
+        return f"Verdict: equal within the margin ({margin}).{real}"
+    if equal.word == "different":
+        return f"Verdict: different (p at most {equal.alpha:g}); not shown to be equal within the margin ({margin})."
+    return f"Verdict: not distinguishable, which is not equal: nor are they shown to be equal ({margin})."
+
+
+def shared_in_words(counts: PairCounts) -> str:
+    """How many pairs both systems are scored on, and what became of the others."""
+    return (
+        f"Shared: {counts.n_pairs} pairs of {counts.n_prompts} prompts. Fell out: {counts.n_erased} pairs erased in "
+        f"one or both, {counts.n_unscored} unscored in one or both, {counts.n_not_shared} that only one was given; "
+        f"{counts.n_prompts_lost} prompts without a shared pair."
+    )

@@ -1,0 +1,149 @@
+"""What is said beside two axes, in whole sentences: the same on a terminal and on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lm_eval_sensitivity.statements.drift import Placement, Sweep
+from lm_eval_sensitivity.stats import AxisContrast, Constants
+from lm_eval_sensitivity.stats.verdicts import ALIVE
+from lm_eval_sensitivity.text.format import percent
+
+SIGNS = {"+": "above 0", "-": "below 0", "unclear": "unclear"}
+_LIFELESS = ("COLLAPSED", "INDISCRIMINATE")
+_DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
+
+
+def symbols_in_words(found: Sweep) -> str:
+    """What p, c, b and f are."""
+    drift = "" if found.reference is None else _DRIFT_SYMBOL
+    return (
+        f"p: distance under meaning-preserving edits; c: under the positive control;{drift} f: the identical rung, "
+        "which is the noise floor. All are means over prompts."
+    )
+
+
+def interval_cautions(found: Sweep) -> Iterator[str]:
+    """What must not be overlooked beside an interval of the tables."""
+    for each in found.placements:
+        for axis in (each.harmless, each.control, each.identical, each.drift):
+            if axis is not None and axis.caution is not None:
+                yield axis.caution
+
+
+def harmless_over_control(placement: Placement, found: Sweep) -> float | None:
+    """p/c of one system, as its verdict has it, and as the others' verdicts have it for the reference."""
+    judged = placement.verdict or placement.reduced
+    if judged is not None:
+        return judged.harmless_over_control
+    others = (each.verdict for each in found.placements if each.verdict is not None)
+    return next((verdict.harmless_over_control_reference for verdict in others), None)
+
+
+def verdicts_in_words(found: Sweep) -> Iterator[str]:
+    """What is said of every system but the reference, and of all where there is none."""
+    for placement in found.placements:
+        words = verdict_in_words(placement, found.constants)
+        if words is not None:
+            yield words
+    if found.reference is None:
+        yield (
+            "That is all that can be said without a reference: whether meaning moves the output more than "
+            f"{percent(found.constants.k_harmless)} further than harmless edits do. Drift is undefined; stable, "
+            "drifted and more sensitive cannot be told from each other, nor collapsed from indiscriminate. Give "
+            "`--reference RUN`."
+        )
+
+
+def verdict_in_words(placement: Placement, constants: Constants) -> str | None:
+    """What is said of one system; None for the reference."""
+    if placement.verdict is not None:
+        verdict = placement.verdict
+        words = f"{placement.system}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
+        if verdict.label in _LIFELESS and verdict.alive_alone:
+            more = percent(constants.k_harmless)
+            words += (
+                f" By the rule that needs no reference it is {ALIVE}: meaning moves it more than {more} further "
+                "than harmless edits do."
+            )
+        if len(verdict.possible) > 1:
+            words += f" Still possible: {', '.join(verdict.possible)}."
+        if placement.drift_source:
+            words += f" Drift: {placement.drift_source}."
+        return " ".join([words, *_silence(placement), *verdict.reasons, *_drift_reasons(placement)])
+    if placement.reduced is not None:
+        reduced = placement.reduced
+        return " ".join([f"{placement.system}: {reduced.label}.", *_silence(placement), *reduced.reasons])
+    return None
+
+
+def _silence(placement: Placement) -> Iterator[str]:
+    """The share of pairs that left no trace in the distances."""
+    if placement.silent_share > 0:
+        of = "its pairs" if placement.verdict is None else "the pairs that the reference has a number for"
+        yield f"Silent share: {percent(placement.silent_share)} of {of}."
+
+
+def _drift_reasons(placement: Placement) -> Iterator[str]:
+    if placement.drift_missing:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in placement.drift_missing.items())
+        yield f"Prompts without drift: {kinds}."
+    if placement.drift_message:
+        yield f"Why drift was not measured: {placement.drift_message}"
+
+
+def constants_in_words(found: Sweep) -> str:
+    """The declared constants of the rules."""
+    k = found.constants
+    if found.reference is None:
+        return (
+            f"Constants, declared beforehand: kP = {k.k_harmless:g}; one-sided {percent(k.level)} bounds. Alive: c - "
+            f"{1 + k.k_harmless:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent."
+        )
+    return (
+        f"Constants, declared beforehand: kC = {k.k_control:g}, kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}; "
+        f"one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, below 0 where its upper "
+        "bound is, else unclear."
+    )
+
+
+def contrast_in_words(contrast: AxisContrast, constants: Constants) -> str:
+    """What the sign of one contrast says."""
+    said = _words(constants).get((contrast.name, contrast.sign))
+    return _reduced_words(contrast, constants) if said is None else said
+
+
+def _words(k: Constants) -> dict[tuple[str, str], str]:
+    """What a sign says; the constants stand in the sentence."""
+    lost, more, factor = percent(k.k_control), percent(k.k_harmless), f"{k.drift_factor:g} times "
+    factor = "" if k.drift_factor == 1 else factor
+    gap = "the reference's gap between meaning and harmless edits"
+    return {
+        ("control", "+"): "meaning moves the reference more than harmless edits do",
+        ("control", "-"): "harmless edits move the reference more than meaning does",
+        ("control", "unclear"): "not shown that meaning moves the reference more",
+        ("noise", "+"): "repetition moves the reference more than harmless edits do",
+        ("noise", "-"): "the noise floor lies below harmless edits",
+        ("noise", "unclear"): "not shown that repetition moves it more than harmless edits",
+        ("L_C", "+"): f"keeps the reference's response to meaning, less at most {lost}",
+        ("L_C", "-"): f"has lost more than {lost} of the reference's response to meaning",
+        ("L_C", "unclear"): f"unclear whether {lost} of the reference's response to meaning is lost",
+        ("L_R", "+"): f"keeps {gap}, less at most {lost}",
+        ("L_R", "-"): f"has lost more than {lost} of {gap}",
+        ("L_R", "unclear"): f"unclear whether {lost} of {gap} is lost",
+        ("L_P", "+"): f"more than {more} more sensitive to harmless edits",
+        ("L_P", "-"): f"not more than {more} more sensitive to harmless edits",
+        ("L_P", "unclear"): f"unclear whether it is more than {more} more sensitive",
+        ("L_D", "+"): f"further from the reference than {factor}what a harmless edit moves that",
+        ("L_D", "-"): f"nearer to the reference than {factor}what a harmless edit moves that",
+        ("L_D", "unclear"): f"unclear whether drift exceeds {factor}what a harmless edit moves the reference",
+    }
+
+
+def _reduced_words(contrast: AxisContrast, k: Constants) -> str:
+    further = f"{percent(k.k_harmless)} further than harmless edits do"
+    return {
+        "+": f"meaning moves it more than {further}",
+        "-": f"meaning moves it not {further}",
+        "unclear": f"unclear whether meaning moves it {further}",
+    }[contrast.sign]

@@ -1,0 +1,54 @@
+"""Sentences without the folders of the machine that they were written on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lm_eval_sensitivity.results.systems import without_path
+from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.text.escape import shown_path
+
+
+def places_of(pairs: Pairs, folders: Sequence[Path], embedder: str | None) -> tuple[Path, ...]:
+    """Folders of this machine: the runs, and whatever else was named by a path."""
+    names = [embedder]
+    for system in pairs.systems:
+        names += [system.embedder.get("name"), system.ladder.name]
+    paths = sorted({name for name in names if isinstance(name, str) and without_path(name) != name})
+    return (*folders, *map(Path, paths))
+
+
+def without_folders(text: str, folders: Iterable[Path]) -> str:
+    """A sentence in which run folders stand with the last part of their names only.
+
+    Example:
+        >>> without_folders("/home/me/runs/a/results_1.json: broken", [Path("/home/me/runs/a")])
+        'a/results_1.json: broken'
+    """
+    for place, name in _forms(tuple(folders)):
+        text = text.replace(place, name)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _forms(folders: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
+    """How each folder may be written, and what stands for it. An export asks this for every one of its sentences."""
+    forms = {path for folder in folders for path in (folder, folder.absolute(), folder.resolve())}
+    # The longest first: one may stand inside another.
+    ordered = sorted(forms, key=lambda each: (-len(str(each)), str(each)))
+    return tuple((shown_path(path), shown_path(Path(path.name))) for path in ordered if len(path.parts) > 1)
+
+
+def without_folders_in(row: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
+    """A row whose sentences name no folder of this machine."""
+    return {
+        name: without_folders(value, folders)
+        if isinstance(value, str)
+        else tuple(without_folders(each, folders) for each in value)
+        if isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+        else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,54 @@
+"""The ladders that a run's rows can be compared with: the packaged subsets, or the one that was given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
+from lm_eval_sensitivity.ladder.load import LARGEST, SUBSETS
+from lm_eval_sensitivity.records.run_metadata import LadderStamp
+
+
+class KnownLadders:
+    """Finds the ladder that a run states, by its content hash; each is loaded once.
+
+    Args:
+        source: folder, file or Hub id of the ladder that was run; None for the packaged one.
+    """
+
+    def __init__(self, source: str | Path | None) -> None:
+        self._source = source
+        self._loaded: dict[str, Ladder] = {}
+
+    def find(self, stamp: LadderStamp, where: str) -> Ladder | None:
+        """The ladder of a run, None where it is not at hand.
+
+        Args:
+            stamp: what the run says about its ladder.
+            where: the results file; opens the message.
+
+        Raises:
+            InputError: a ladder was given, and the run asked another one.
+        """
+        # The name of a subset comes from the file: only known names are looked up.
+        subset = stamp.subset if stamp.subset in SUBSETS else LARGEST
+        ladder = self._load(subset)
+        if ladder is not None and ladder.content_hash == stamp.hash:
+            return ladder
+        if self._source is not None and ladder is not None:
+            raise InputError(
+                f"{where}: `ladder.hash` is {stamp.hash[:16]!r}, but the ladder given with `--ladder` has "
+                f"{ladder.content_hash[:16]!r}. Give the ladder that was run, or leave `--ladder` out."
+            )
+        return None
+
+    def _load(self, subset: str) -> Ladder | None:
+        if subset not in self._loaded:
+            try:
+                self._loaded[subset] = load_ladder(self._source, subset)
+            except InputError:
+                if self._source is not None:
+                    raise
+                return None
+        return self._loaded[subset]

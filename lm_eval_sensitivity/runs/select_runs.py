@@ -1,0 +1,250 @@
+"""Which runs are taken: per system and rung the newest complete one; everything else is named with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.fields import Field
+from lm_eval_sensitivity.records.run_metadata import Stamp, read_stamp, sampling_tasks, sensitivity_tasks
+from lm_eval_sensitivity.runs.find import RunFiles, read_results, scan_folder
+from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
+from lm_eval_sensitivity.runs.rung_samples import RungRun, read_rung
+from lm_eval_sensitivity.text.escape import inert, one_line, shown, shown_path
+
+_SAMPLED = (
+    "tasks whose pairs are sets of sampled outputs, which have no single distance to compare with that of two greedy "
+    "outputs; their numbers stand in this file and in their samples"
+)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something in a folder that is not in the table."""
+
+    what: str
+    """File, task or system."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One task of one run, not read yet."""
+
+    run: RunFiles
+    results: Field
+    stamp: Stamp
+    known: KnownLadders
+
+    @property
+    def samples(self) -> Path:
+        return self.run.samples[self.stamp.task]
+
+    def read(self) -> RungRun:
+        """Read the samples, with a progress bar for long ones."""
+        from tqdm import tqdm
+
+        ladder = self.known.find(self.stamp.ladder, shown_path(self.run.results))
+        total = self.samples.stat().st_size
+        with tqdm(
+            total=total, desc="Reading samples", unit="B", unit_scale=True, delay=2, disable=None
+        ) as bar:
+            paths = (self.run.results, self.samples)
+            return read_rung(self.results, self.stamp, paths, self.run.date, ladder, advance=bar.update)
+
+
+def choose_rungs(
+    folder: Path, known: KnownLadders, subset: str | None
+) -> tuple[list[RungRun], list[LeftOut]]:
+    """The rungs that a folder gives, one run of each per system, and what is left out.
+
+    Args:
+        folder: an `--output_path`.
+        known: ladders to compare rows with.
+        subset: take only tasks of this subset.
+
+    Raises:
+        InputError: the folder gives no rung; the reason of the first thing left out, or of the newest
+            broken file.
+    """
+    content = scan_folder(folder)
+    left_out = [
+        LeftOut(shown_path(path), "the results file of its run is missing, so its system is not known")
+        for path in content.orphans
+    ]
+    problems: list[InputError] = []
+    groups: dict[tuple[str, str], list[_Candidate]] = {}
+    for run in reversed(content.runs):
+        try:
+            candidates, others = _candidates(run, known, subset)
+        except InputError as error:
+            problems.append(error)
+            left_out.append(LeftOut(shown_path(run.results), one_line(error)))
+            continue
+        left_out += others
+        for each in candidates:
+            groups.setdefault((each.stamp.system, each.stamp.rung), []).append(each)
+    rungs = []
+    for group in groups.values():
+        rung, others = _newest_complete(group)
+        rungs.append(rung)
+        left_out += others
+    if not rungs:
+        raise problems[0] if problems else _nothing(folder, left_out)
+    return rungs, left_out
+
+
+def _candidates(
+    run: RunFiles, known: KnownLadders, subset: str | None
+) -> tuple[list[_Candidate], list[LeftOut]]:
+    """The tasks of one run that may be taken."""
+    name = shown_path(run.results)
+    results = Field(read_results(run), name)
+    ours, sampled = sensitivity_tasks(results), sampling_tasks(results)
+    left_out = []
+    if sampled:
+        tasks = ", ".join(shown(task) for task in sampled)
+        left_out.append(LeftOut(name, f"{_SAMPLED}: {tasks}"))
+    elif not ours:
+        tasks = ", ".join(shown(task) for task, _ in list(results["configs"].items())[:5])
+        left_out.append(LeftOut(name, f"`configs` holds no prompt_sensitivity task: {tasks or 'none'}"))
+    found = []
+    for task in ours:
+        if task not in run.samples:
+            reason = f"the samples of task {shown(task)} are missing: the run was made without --log_samples, or killed"
+            left_out.append(LeftOut(name, reason))
+            continue
+        stamp = read_stamp(results, task)
+        if subset is not None and stamp.ladder.subset != subset:
+            reason = f"its `ladder.subset` is {shown(stamp.ladder.subset)}, and {subset!r} was asked for"
+            left_out.append(LeftOut(shown_path(run.samples[task]), reason))
+            continue
+        found.append(_Candidate(run, results, stamp, known))
+    _check_one_task_per_rung(found)
+    foreign = [
+        LeftOut(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
+        for task, path in run.samples.items()
+        if task not in (*ours, *sampled)
+    ]
+    return found, [*left_out, *foreign]
+
+
+def _check_one_task_per_rung(candidates: Sequence[_Candidate]) -> None:
+    first: dict[tuple[str, str], Stamp] = {}
+    for each in candidates:
+        stamp = each.stamp
+        known = first.setdefault((stamp.system, stamp.rung), stamp)
+        if known is not stamp:
+            place = shown_path(each.run.results)
+            raise InputError(
+                f"{place}: `configs` holds two tasks of the rung {stamp.rung!r}, {shown(known.task)} "
+                f"(`ladder.subset` {shown(known.ladder.subset)}) and {shown(stamp.task)} (`ladder.subset` "
+                f"{shown(stamp.ladder.subset)}). One table holds one ladder: choose with `--subset`."
+            )
+
+
+def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungRun, list[LeftOut]]:
+    """The newest complete run of a rung, else the newest partial one.
+
+    Args:
+        group: runs of one rung of one system, newest first.
+
+    Raises:
+        InputError: none can be read; the sentence is about the newest.
+    """
+    partial: list[RungRun] = []
+    problems: list[tuple[_Candidate, InputError]] = []
+    for index, candidate in enumerate(group):
+        try:
+            rung = _read(candidate)
+        except InputError as error:
+            problems.append((candidate, error))
+            continue
+        if rung.complete:
+            older = [
+                (each.samples, "another run of the same system and rung, which is not newer")
+                for each in group[index + 1 :]
+            ]
+            others = [
+                (each.samples, f"a partial run ({each.n_pairs} of {each.n_expected} pairs)")
+                for each in partial
+            ]
+            return rung, _left_out(problems, [*others, *older], rung)
+        partial.append(rung)
+    if not partial:
+        raise problems[0][1]
+    rest = [(each.samples, "an older partial run of the same system and rung") for each in partial[1:]]
+    return partial[0], _left_out(problems, rest, partial[0])
+
+
+def _read(candidate: _Candidate) -> RungRun:
+    try:
+        return candidate.read()
+    except RecursionError:
+        raise InputError(f"{shown_path(candidate.samples)}: a `pair` is nested too deeply.") from None
+    except OSError as error:
+        raise InputError(f"{shown_path(candidate.samples)} cannot be read ({error.strerror}).") from None
+
+
+def _left_out(
+    problems: Sequence[tuple[_Candidate, InputError]], others: Sequence[tuple[Path, str]], taken: RungRun
+) -> list[LeftOut]:
+    broken = [LeftOut(shown_path(candidate.samples), one_line(error)) for candidate, error in problems]
+    return broken + [
+        LeftOut(shown_path(path), f"{reason}; {shown_path(taken.samples)} was taken")
+        for path, reason in others
+    ]
+
+
+def _nothing(folder: Path, left_out: Sequence[LeftOut]) -> InputError:
+    name = shown_path(folder)
+    if not left_out:
+        return InputError(
+            f"Run folder `{name}` holds no results file of lm_eval (`results_<date>.json`). Give the folder that was "
+            "`--output_path`."
+        )
+    first = left_out[0]
+    more = f" ({len(left_out) - 1} more were left out.)" if len(left_out) > 1 else ""
+    return InputError(
+        f"Run folder `{name}` holds nothing to load. {first.what}: {first.reason}.{more} Run lm_eval with "
+        "`--tasks prompt_sensitivity --output_path ... --log_samples`."
+    )
+
+
+def merge_folders(rungs: Sequence[RungRun]) -> tuple[list[RungRun], list[LeftOut]]:
+    """Rungs of all folders, each system and rung once.
+
+    Raises:
+        InputError: a system and rung stands in two folders with different rows, or one fingerprint stands
+            for two identities.
+    """
+    kept: dict[tuple[str, str], RungRun] = {}
+    identities: dict[str, RungRun] = {}
+    left_out = []
+    for rung in rungs:
+        stamp = rung.stamp
+        named = identities.setdefault(stamp.system, rung)
+        if named.stamp.identity != stamp.identity:
+            raise InputError(
+                f"{shown_path(rung.results)}: `configs.{inert(stamp.task)}.metadata.sensitivity.identity` is another "
+                f"one than in {shown_path(named.results)}, but both have the fingerprint {stamp.system!r}. One of them "
+                "was changed: take the files as lm_eval wrote them."
+            )
+        first = kept.setdefault((stamp.system, stamp.rung), rung)
+        if first is rung:
+            continue
+        if first.content != rung.content:
+            raise InputError(
+                f"{shown_path(rung.samples)}: the system {stamp.system!r} has its rung {stamp.rung!r} also in "
+                f"{shown_path(first.samples)}, with other `resps` or scores. One system with other outputs is "
+                "noise (of another batch size, say), which its identical rung measures. Give one of the two folders."
+            )
+        left_out.append(
+            LeftOut(
+                shown_path(rung.samples),
+                f"the same system and rung, with the same rows as {shown_path(first.samples)}",
+            )
+        )
+    return list(kept.values()), left_out

@@ -1,0 +1,102 @@
+"""Does a window of the output show the answer, or the scaffold before it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lm_eval_sensitivity.records.columns import SIDES
+from lm_eval_sensitivity.statements.selection import Selection
+
+WINDOW_SHARE = 0.5
+"""A scaffold dominates a window of one output where more than this share of its tokens stand before the answer:
+most of what is compared there is then no answer."""
+OUTPUT_SHARE = 0.5
+"""From this share of the outputs on, the window is said to be dominated: in the typical output it is."""
+
+NO_ANSWER = ("unclosed", "empty_answer")
+"""A scaffold that is never left: all of the output stands before an answer."""
+
+
+@dataclass(frozen=True)
+class OutputTokens:
+    """How much of one output stands before its answer."""
+
+    n_before: int
+    """Tokens before the answer's first one; all of them where there is no answer."""
+    n_tokens: int
+    """Without the end token."""
+
+    def dominated(self, window: int | None) -> bool:
+        """Whether the scaffold dominates the first `window` tokens; None is the whole output.
+
+        Example:
+            >>> output = OutputTokens(n_before=40, n_tokens=100)
+            >>> output.dominated(64), output.dominated(80), output.dominated(None)
+            (True, False, False)
+        """
+        shown = self.n_tokens if window is None else min(window, self.n_tokens)
+        return min(self.n_before, shown) > WINDOW_SHARE * shown
+
+
+def output_tokens(n_tokens: int | None, answer_start: int | None, status: str | None) -> OutputTokens | None:
+    """What is known about one output; None where it is not known where tokens end.
+
+    Args:
+        n_tokens: without the end token.
+        answer_start: tokens before the answer's first one.
+        status: of the scaffold.
+    """
+    before = n_tokens if answer_start is None and status in NO_ANSWER else answer_start
+    return None if n_tokens is None or before is None else OutputTokens(before, n_tokens)
+
+
+def dominated_windows(
+    outputs: Sequence[OutputTokens], windows: Sequence[int | None]
+) -> tuple[int | None, ...]:
+    """The windows that the scaffold dominates; none where there is no output.
+
+    Example:
+        >>> dominated_windows([OutputTokens(40, 100), OutputTokens(0, 100)], [64, None])
+        (64,)
+    """
+    if not outputs:
+        return ()
+    return tuple(
+        window
+        for window in windows
+        if sum(each.dominated(window) for each in outputs) >= OUTPUT_SHARE * len(outputs)
+    )
+
+
+def window_in_words(window: int | None) -> str:
+    """Its name.
+
+    Example:
+        >>> window_in_words(64), window_in_words(None)
+        ('64 tokens', 'whole output')
+    """
+    return "whole output" if window is None else f"{window} tokens"
+
+
+def outputs_of(table: pa.Table, selection: Selection, system: str) -> list[OutputTokens]:
+    """Both outputs of every pair of a system that has the selected number, under the filter raw.
+
+    Args:
+        table: from `load_pairs`.
+        selection: metric and rungs count.
+        system: display name.
+    """
+    mask = pc.and_(pc.equal(table["filter"], "raw"), pc.equal(table["name"], system))
+    mask = pc.and_(mask, pc.is_in(table["rung"], pa.array(selection.rungs, pa.string())))
+    rows = table.filter(pc.and_(mask, pc.is_valid(table[selection.metric])))
+    found = []
+    for side in SIDES:
+        columns = (
+            rows[f"{side}_{name}"].to_pylist() for name in ("n_tokens", "answer_start", "scaffold_status")
+        )
+        found += [output_tokens(*cells) for cells in zip(*columns, strict=True)]
+    return [each for each in found if each is not None]

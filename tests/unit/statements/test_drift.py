@@ -1,0 +1,511 @@
+"""Two axes from hand-made tables: every label, what must never be called alive, and where drift comes from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lm_eval_sensitivity.cli.analysis_options import add_statistics_options
+from lm_eval_sensitivity.cli.drift import _contrast_table, _sweep_table
+from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.figures.style import Picture
+from lm_eval_sensitivity.report.figures.two_axes import picture as two_axes_picture
+from lm_eval_sensitivity.report.wording.drift import interval_cautions, symbols_in_words, verdicts_in_words
+from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.statements import Selection, Signature, drift_distance
+from lm_eval_sensitivity.statements.cautions import zeros_caution
+from lm_eval_sensitivity.statements.drift import Placement, Sweep, sweep
+from lm_eval_sensitivity.statements.drift_distance import (
+    Drift,
+    check_drift_metric,
+    find_distances,
+    measure_drift,
+)
+from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES
+from tests.unit.runs.made_run import Rows, make_run
+from tests.unit.statements.small_tables import row, table_of
+
+N = 24
+HARMLESS_EDITS = (("noop", "nbsp"), ("noop", "tab"), ("synonym", "synonym_1"))
+CONTROL_EDITS = (("positive_control", "reversal"), ("positive_control", "topic"))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Mean distances of a made system; None is an output that cannot be scored."""
+
+    p: float | None = 0.1
+    c: float | None = 0.8
+    b: float = 0.02
+    f: float = 0.0
+    silent: float = 0.0
+    """Share of the pairs that have no number."""
+
+
+REFERENCE = Levels()
+LABELS = {
+    "STABLE": Levels(p=0.08),
+    "DRIFTED": Levels(p=0.1, b=0.5),
+    "RESPONSIVE": Levels(p=0.16, b=0.3),
+    "INDISCRIMINATE": Levels(p=0.75, c=0.8, b=0.8),
+    "COLLAPSED": Levels(p=0.02, c=0.05, b=0.01),
+    "UNDETERMINED": Levels(p=0.08, b=0.1),
+}
+
+
+def system(name: str, levels: Levels, n: int = N, seed: int = 0) -> list[dict[str, Any]]:
+    random = np.random.default_rng([seed, *name.encode()])
+    made = []
+    for prompt in (f"q{i:02d}" for i in range(n)):
+        for edits, level in ((HARMLESS_EDITS, levels.p), (CONTROL_EDITS, levels.c)):
+            for rung, edit in edits:
+                silent = level is None or random.uniform() < levels.silent
+                value = None if silent else (level or 0.0) * float(random.uniform(0.8, 1.2))
+                made.append(row(name, rung, prompt, edit, value))
+        made.append(row(name, "identical", prompt, "identical", levels.f))
+    return made
+
+
+def drift(name: str, levels: Levels, n: int = N, seed: int = 1) -> Drift:
+    random = np.random.default_rng([seed, *name.encode()])
+    values = {f"q{i:02d}": levels.b * float(random.uniform(0.5, 1.5)) for i in range(n)}
+    return Drift(name, values, {}, "by hand")
+
+
+def placed(
+    candidates: dict[str, Levels], reference: Levels = REFERENCE, n: int = N, seed: int = 0
+) -> tuple[Sweep, dict[str, Placement]]:
+    rows = system("ref", reference, n, seed)
+    for name, levels in candidates.items():
+        rows += system(name, levels, n, seed)
+    drifts = {name: drift(name, levels, n, seed) for name, levels in candidates.items()}
+    found = sweep(
+        table_of(rows), list(candidates), Selection(), reference="ref", drifts=drifts, resamples=999
+    )
+    return found, {each.system: each for each in found.placements}
+
+
+def test_every_label_and_the_order_given() -> None:
+    found, by_name = placed({f"a {label}": levels for label, levels in reversed(LABELS.items())})
+    assert {name.removeprefix("a "): each.label for name, each in by_name.items() if name != "ref"} == {
+        label: label for label in LABELS
+    }
+    # The reference first, the others as they were given: neither by name nor by number.
+    assert [each.system for each in found.placements] == [
+        "ref",
+        *(f"a {label}" for label in reversed(LABELS)),
+    ]
+    assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
+    assert by_name["a UNDETERMINED"].verdict is not None
+    assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
+    words = "\n".join(verdicts_in_words(found))
+    assert all(
+        f"a {label}: {label}, {found.constants.in_words(MEANINGS[label])}." in words for label in LABELS
+    )
+    assert "Still possible: STABLE, DRIFTED." in words
+
+
+def test_the_numbers_are_means_over_prompts() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    _, by_name = placed({"m": LABELS["STABLE"]})
+    for name in ("ref", "m"):
+        for rungs, axis in (
+            (("noop", "synonym"), by_name[name].harmless),
+            (("positive_control",), by_name[name].control),
+        ):
+            values = [r["cosine_distance"] for r in rows if r["name"] == name and r["rung"] in rungs]
+            assert axis.mean.estimate == pytest.approx(np.mean(values))
+            assert axis.counts.n_pairs == len(values) and axis.mean.n == N
+    own = by_name["m"].drift
+    assert own is not None and own.mean.estimate == pytest.approx(
+        np.mean(list(drift("m", LABELS["STABLE"], seed=0).values.values()))
+    )
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "levels",
+    [
+        Levels(p=0.0, c=0.0, b=0.0),
+        Levels(p=0.0, c=0.0, b=0.9),
+        Levels(p=0.001, c=0.01, b=0.01),
+        Levels(p=0.05, c=0.5, b=0.01),
+        Levels(p=None, c=None),
+        Levels(p=0.05, c=None),
+        Levels(p=0.05, silent=0.5),
+        Levels(p=0.9, c=0.9, b=0.9),
+    ],
+)
+def test_a_collapsed_system_is_never_called_alive(levels: Levels, seed: int) -> None:
+    _, by_name = placed({"m": levels}, seed=seed)
+    assert by_name["m"].label in {"COLLAPSED", "INDISCRIMINATE", "UNDETERMINED"}
+    verdict = by_name["m"].verdict
+    assert verdict is not None
+    if levels.p != levels.c or levels.p is None:
+        assert "COLLAPSED" in verdict.possible
+    if levels.c == 0.0:
+        assert verdict.label == "COLLAPSED"
+
+
+def test_silence_on_many_prompts_is_said() -> None:
+    found, by_name = placed({"m": Levels(p=0.05, silent=0.5), "n": Levels(p=0.05, silent=0.05)})
+    assert 0.3 < by_name["m"].silent_share < 0.7
+    verdict = by_name["m"].verdict
+    assert verdict is not None and verdict.label == "UNDETERMINED"
+    assert "gave nothing that could be scored" in verdict.reasons[0]
+    assert verdict.possible == tuple(label for _, label in RULES if label in {"COLLAPSED", "STABLE"})
+    assert by_name["n"].label == "STABLE"
+    assert any("gave nothing" in words for words in verdicts_in_words(found))
+
+
+def test_an_invalid_probe_is_the_references() -> None:
+    _, weak = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.4))
+    assert weak["m"].label == "INVALID PROBE"
+    _, unclear = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.8), seed=3)
+    assert unclear["m"].label == "UNDETERMINED"
+    _, noisy = placed({"m": Levels()}, reference=Levels(p=0.1, f=0.3))
+    assert noisy["m"].label == "INVALID PROBE"
+
+
+def test_too_few_prompts_are_undetermined_with_reasons() -> None:
+    found, by_name = placed({"m": Levels()}, n=4)
+    verdict = by_name["m"].verdict
+    assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 6
+    assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
+    assert math.isnan(by_name["m"].harmless.mean.estimate)
+    assert any("4 prompts have a number" in words for words in verdicts_in_words(found))
+
+
+def test_a_rung_that_was_not_run_leaves_it_open() -> None:
+    rows = [r for r in system("ref", REFERENCE) + system("m", Levels()) if r["rung"] != "positive_control"]
+    found = sweep(
+        table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": drift("m", Levels())}, resamples=999
+    )
+    assert found.placements[1].label == "UNDETERMINED"
+    rows += [r for r in system("ref", REFERENCE) if r["rung"] == "positive_control"]
+    found = sweep(
+        table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": drift("m", Levels())}, resamples=999
+    )
+    assert found.placements[1].label == "UNDETERMINED" and found.placements[1].control.mean.n == 0
+
+
+def test_a_candidate_that_lacks_a_rung_or_pairs_is_said_to() -> None:
+    """Levels beside each other are over other edits, or over other pairs, and only the words can say so."""
+    whole = system("ref", REFERENCE) + system("m", Levels())
+    (alike,) = sweep(table_of(whole), ["ref", "m"], Selection(), resamples=99).cautions
+    assert alike.startswith("No system was run on punctuation, paraphrase:")
+    rungs = {row["rung"] for row in whole} - {"identical", "positive_control", "semantic_change"}
+    assert len(rungs) > 1
+    lacking = [row for row in whole if (row["name"], row["rung"]) != ("m", min(rungs))]
+    (first, second) = sweep(table_of(lacking), ["ref", "m"], Selection(), resamples=99).cautions
+    assert first.startswith("THE SYSTEMS DO NOT COVER THE SAME RUNGS (") and "m: " in first
+    assert second.startswith("Coverage differs:") and "of m are erased" in second
+
+
+def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    unknown = Drift("m", {}, {f"q{i:02d}": "not measured" for i in range(N)}, "not measured", "no embedder.")
+    found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": unknown}, resamples=999)
+    verdict = found.placements[1].verdict
+    assert verdict is not None and verdict.possible == ("STABLE", "DRIFTED")
+    words = " ".join(verdicts_in_words(found))
+    assert "Prompts without drift: 24 not measured." in words and "no embedder." in words
+
+
+def test_without_a_reference_only_life_is_said() -> None:
+    rows = (
+        system("dead", Levels(p=0.0, c=0.0)) + system("m", LABELS["DRIFTED"]) + system("x", Levels(0.8, 0.8))
+    )
+    found = sweep(table_of(rows), ["x", "m", "dead"], Selection(), resamples=999)
+    assert [(each.system, each.label) for each in found.placements] == [
+        ("x", "collapsed or indiscriminate"),
+        ("m", "alive"),
+        ("dead", "collapsed or indiscriminate"),
+    ]
+    assert "That is all that can be said without a reference" in " ".join(verdicts_in_words(found))
+    # Nothing speaks of a reference, or of a drift from it.
+    shown = _sweep_table(found)
+    assert not any(column.name.startswith("b") for column in shown.columns)
+    assert all(len(line) == len(shown.columns) for line in shown.rows)
+    assert "reference" not in shown.note and "both" not in shown.note and " b:" not in symbols_in_words(found)
+    beside = _sweep_table(placed({"m": Levels()})[0])
+    assert "the reference first" in beside.note and "b zeros" in [column.name for column in beside.columns]
+    assert all(len(line) == len(beside.columns) for line in beside.rows)
+
+
+def test_without_a_reference_silence_is_guarded_and_shown() -> None:
+    rows = system("half", Levels(silent=0.5)) + system("few", Levels(silent=0.05)) + system("m", Levels())
+    found = sweep(table_of(rows), ["half", "few", "m"], Selection(), resamples=999)
+    assert [each.label for each in found.placements] == ["UNDETERMINED", "alive", "alive"]
+    half, few, none = list(verdicts_in_words(found))[:3]
+    assert "It gave nothing that could be scored" in half and "Silent share: " in half
+    assert "Silent share: " in few and "Silent share" not in none
+    # Erased pairs never reached the system: they are no silence.
+    erased = [
+        {**each, "cosine_distance": None, "audit_status": "erased"} if each["edit"] == "tab" else each
+        for each in system("m", Levels())
+    ]
+    found = sweep(table_of(erased), ["m"], Selection(), resamples=999)
+    assert found.placements[0].silent_share == 0 and found.placements[0].label == "alive"
+
+
+def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
+    found, by_name = placed(
+        {"half": Levels(p=0.05, c=0.4), "dead": Levels(p=0.0, c=0.0), "hush": Levels(0.05, 0.4, silent=0.5)}
+    )
+    assert by_name["half"].label == "COLLAPSED"
+    half, dead, hush = verdicts_in_words(found)
+    assert "By the rule" not in dead
+    assert (
+        "has lost more than 20 % of the reference's response to meaning. Over the pairs scored in both: c 0.4"
+        in half
+    )
+    assert "By the rule that needs no reference it is alive" in half
+    assert by_name["hush"].label == "COLLAPSED" and "it is alive" not in hush
+    assert by_name["dead"].label == "COLLAPSED"
+
+
+def test_many_zeros_beside_an_interval_are_said() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    values = {f"q{i:02d}": 0.0 if i < 20 else 0.1 * i for i in range(N)}
+    drifts = {"m": Drift("m", values, {}, "by hand")}
+    found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts=drifts, resamples=999)
+    own = found.placements[1].drift
+    assert own is not None and own.n_zero == 20
+    assert own.caution == "m, b: 20 of 24 prompts are exactly 0: the interval is unreliable."
+    # The identical rung is 0 everywhere: there is no interval, and the reason for that stands already.
+    assert list(interval_cautions(found)) == [own.caution]
+    table = _sweep_table(found)
+    place = [column.name for column in table.columns].index("b zeros")
+    assert [line[place] for line in table.rows] == [None, 20]
+    picture = two_axes_picture(found)
+    assert isinstance(picture, Picture)
+    assert own.caution in picture.caption.could_fake
+
+
+def test_zeros_caution_is_from_a_half_on() -> None:
+    assert zeros_caution("m", [0.0] * 4 + [0.1, 0.2, 0.3, 0.4]) is not None
+    assert zeros_caution("m", [0.0] * 4 + [0.1, 0.2, 0.3, 0.4, 0.5]) is None
+    assert (
+        zeros_caution("m", [0.0] * 3 + [math.nan] * 9 + [0.1, 0.2, 0.3]) is not None
+    )  # of those that have one
+    assert zeros_caution("m", [0.0, 0.0, 0.0, 0.1]) is None  # too few for an interval
+    assert "4 of 6 prompts have the same number, 0.25" in str(zeros_caution("m", [0.25] * 4 + [0.1, 0.2]))
+
+
+def test_words_without_a_test_of_signs() -> None:
+    made = Signature("1", "1", "0" * 64, "full", {"max_gen_toks": 8}, {}, {}, 0, 999, 0)
+    assert "sign draws" not in made.in_words() and "999 resamples, seed 0" in made.in_words()
+    assert "999 resamples, 77 sign draws, seed 0" in replace(made, draws=77).in_words()
+    parser = argparse.ArgumentParser()
+    add_statistics_options(parser, with_draws=False)
+    assert "sign" not in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    ("sign", "words"),
+    [
+        ("+", "moves it more than 25 % further"),
+        ("-", "moves it not 25 % further"),
+        ("unclear", "unclear whether"),
+    ],
+)
+def test_words_of_a_contrast_without_a_reference_carry_the_share(sign: Any, words: str) -> None:
+    levels = {"+": Levels(), "-": Levels(0.8, 0.8), "unclear": Levels(0.4, 0.5)}[sign]
+    found = sweep(table_of(system("m", levels)), ["m"], Selection(), resamples=999)
+    reduced = found.placements[0].reduced
+    assert reduced is not None
+    contrasts = (replace(reduced.contrasts[0], sign=sign),)
+    assert words in str(_contrast_table("x", "x", contrasts, found).rows[0][7])
+    if sign != "unclear":
+        assert reduced.contrasts[0].sign == sign
+
+
+def test_order_of_rows_and_of_systems_changes_no_number() -> None:
+    rows = system("ref", REFERENCE)
+    for label, levels in LABELS.items():
+        rows += system(label, levels)
+    drifts = {label: drift(label, levels) for label, levels in LABELS.items()}
+
+    def lines(made: list[dict[str, Any]], order: list[str]) -> set[str]:
+        found = sweep(table_of(made), order, Selection(), reference="ref", drifts=drifts, resamples=999)
+        return {str(each) for each in found.placements}
+
+    assert lines(rows, list(LABELS)) == lines(rows[::-1], list(LABELS)[::-1])
+
+
+def test_contrasts_are_shown_with_formula_bounds_sign_and_words() -> None:
+    found, by_name = placed({"m": LABELS["COLLAPSED"]})
+    verdict = by_name["m"].verdict
+    assert verdict is not None
+    table = _contrast_table("contrasts", "Contrasts", verdict.contrasts, found)
+    assert [each[0] for each in table.rows] == ["L_C", "L_R", "L_P", "L_D"]
+    first = table.rows[0]
+    assert first[1] == "c - 0.8 c_ref" and first[5:7] == (N, "below 0")
+    assert first[7] == "has lost more than 20 % of the reference's response to meaning"
+    assert isinstance(first[4], float) and first[4] < 0
+
+
+# ---- where drift comes from
+
+
+class Lengths(TextDistances):
+    """Texts are as far apart as their lengths; no embedder."""
+
+    def __init__(self) -> None:
+        pass
+
+    def prepare(self, texts: Any) -> None:
+        assert list(texts)
+
+    def distance(self, text: str, other: str) -> float:
+        return math.nan if not text.strip() else abs(len(text) - len(other)) / 10
+
+
+def no_distances() -> TextDistances:
+    raise AssertionError("the embedder is not needed")
+
+
+def longer(prompt: str, text: str) -> Any:
+    def change(rows: Rows) -> None:
+        for each in rows:
+            if each["doc"]["prompt_id"] == prompt:
+                each["resps"][0][0] = each["filtered_resps"][0] = text
+                each["pair"]["base"]["token_ends"] = None  # those of the former text
+
+    return change
+
+
+def test_drift_of_the_run_is_taken_where_it_was_measured_from_this_reference(tmp_path: Path) -> None:
+    reference = make_run(tmp_path / "ref")
+    fingerprint = load_pairs([reference.folder]).systems[0].fingerprint
+    candidate = make_run(tmp_path / "m", identity={"dtype": "float16"}, drift_from=fingerprint)
+    pairs = load_pairs([reference.folder, candidate.folder])
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), no_distances)
+    recorded = {}
+    for line in candidate.samples["synonym"].read_text(encoding="utf-8").splitlines():
+        each = json.loads(line)
+        recorded[each["doc"]["prompt_id"]] = each["baseline_drift"]
+    assert fingerprint in found.source
+    assert (
+        found.values == recorded
+        and found.source.startswith("measured in its run, against the run with")
+        and found.missing == {}
+    )
+
+
+def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:
+    reference = make_run(tmp_path / "ref")
+    candidate = make_run(tmp_path / "m", identity={"dtype": "float16"}, drift_from="0" * 16)
+    text = json.loads(candidate.samples["synonym"].read_text(encoding="utf-8").splitlines()[0])
+    prompt, output = text["doc"]["prompt_id"], text["filtered_resps"][0]
+    for rung in candidate.samples:
+        candidate.edit_rows(rung, longer(prompt, output + " and on"))
+        reference.edit_rows(rung, longer(prompt, output))
+    pairs = load_pairs([reference.folder, candidate.folder])
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), Lengths)
+    assert found.source.startswith("recomputed")
+    assert found.values[prompt] == pytest.approx(0.7)
+    prompts = {each["prompt_id"] for each in pairs.table.to_pylist()}
+    assert set(found.values) == prompts and len(prompts) > 5
+    # The first three characters are those of the window, and there the two are the same.
+    window = measure_drift(pairs.table, own, base, Selection("cosine_distance_64"), Lengths)
+    assert window.values[prompt] == 0.0
+
+
+def test_an_empty_output_has_no_drift(tmp_path: Path) -> None:
+    reference = make_run(tmp_path / "ref")
+    candidate = make_run(tmp_path / "m", identity={"dtype": "float16"})
+    prompt = json.loads(candidate.samples["identical"].read_text(encoding="utf-8").splitlines()[0])["doc"][
+        "prompt_id"
+    ]
+    for rung in candidate.samples:
+        candidate.edit_rows(rung, longer(prompt, " "))
+    pairs = load_pairs([reference.folder, candidate.folder])
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), Lengths)
+    assert list(found.missing) == [prompt] and found.reasons == {"empty": 1}
+
+
+def test_an_embedder_that_cannot_be_loaded_is_a_message(tmp_path: Path) -> None:
+    pairs = load_pairs(
+        [make_run(tmp_path / "ref").folder, make_run(tmp_path / "m", identity={"dtype": "float16"}).folder]
+    )
+    base, own = pairs.systems
+    found = measure_drift(pairs.table, own, base, Selection(), lambda: find_distances(base.embedder, None))
+    assert not found.values and "'an/embedder', which is not the default one" in found.message
+    assert set(found.reasons) == {"not measured"}
+
+
+def test_a_name_from_a_run_is_never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    @dataclass(frozen=True)
+    class Other:
+        name: str = "another"
+        weights_sha256: str = "f" * 64
+        max_tokens: int = 256
+
+    class Fake:
+        identity = Other()
+
+    def load(name: str | None) -> Any:
+        asked.append(name)
+        return Fake()
+
+    monkeypatch.setattr(drift_distance, "load_embedder", load)
+    default = {"name": "../../etc", "weights_sha256": DEFAULT_SHA256["model.safetensors"], "max_tokens": 256}
+    with pytest.raises(InputError, match=r"has weights_sha256 .*another scale"):
+        find_distances(default, None)
+    with pytest.raises(InputError, match="Give it with `--embedder`"):
+        find_distances({**default, "weights_sha256": "f" * 64}, None)
+    found = find_distances({**default, "weights_sha256": "f" * 64}, "mine")
+    assert asked == [None, "mine"] and isinstance(found, TextDistances)
+    with pytest.raises(InputError, match="has max_tokens 256, and that of the runs has 128"):
+        find_distances({"name": "x", "weights_sha256": "f" * 64, "max_tokens": 128}, "mine")
+
+
+def test_drift_is_a_distance_of_texts() -> None:
+    check_drift_metric(Selection("cosine_distance_256"))
+    with pytest.raises(InputError, match="drift compares texts"):
+        check_drift_metric(Selection("token_edit_distance"))
+
+
+def test_noise_is_not_called_more_sensitive_than_the_reference() -> None:
+    """Its harmless edits move it more than they move the reference, and so does repeating the prompt."""
+    noisy = replace(LABELS["RESPONSIVE"], f=LABELS["RESPONSIVE"].p)
+    _, by_name = placed({"noisy": noisy, "well": LABELS["RESPONSIVE"]})
+    assert by_name["well"].label == "RESPONSIVE"
+    verdict = by_name["noisy"].verdict
+    assert verdict is not None and verdict.label == "UNDETERMINED"
+    assert verdict.possible == ("RESPONSIVE", "DRIFTED"), "its drift is no noise"
+    assert "noise floor" in verdict.reasons[0] and "it may be noise" in verdict.reasons[0]
+
+
+def test_a_control_that_moves_no_more_than_repetition_is_no_sign_of_life() -> None:
+    rows = [
+        row("m", rung, f"q{i:02d}", edit, value * (1 + i % 3))
+        for i in range(N)
+        for rung, edit, value in (
+            ("noop", "nbsp", 0.0),
+            ("identical", "identical", 0.01),
+            *((*edit, 0.01) for edit in CONTROL_EDITS),
+        )
+    ]
+    (alone,) = sweep(table_of(rows), ["m"], Selection(), resamples=999).placements
+    assert alone.reduced is not None and alone.reduced.label == "UNDETERMINED"
+    assert alone.reduced.reasons[0].startswith("What the positive control moves is within the noise floor")
+    quiet = [each for each in rows if each["rung"] != "identical"]
+    (alone,) = sweep(table_of(quiet), ["m"], Selection(), resamples=999).placements
+    assert alone.label == "alive", "without an identical rung there is no noise to be seen"
