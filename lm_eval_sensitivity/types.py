@@ -117,3 +117,71 @@ class AnswerSpan:
     """First character of the answer (after white space that follows a scaffold)."""
     end: int
     """One past the last character of the answer; equal to `start` when there is none."""
+
+
+Channel = Literal[
+    "text",
+    "token ids",
+    "step log-probabilities",
+    "prompt-end log-probabilities",
+    "prompt-end distribution",
+    "hidden states",
+]
+"""What an engine can give of one output, and what a metric or a probe asks for by name.
+
+`step log-probabilities`: the most probable tokens of every generated step. `prompt-end log-probabilities`: the most
+probable first tokens. `prompt-end distribution`: all of them. What an engine lacks is missing with a reason.
+"""
+
+NoteKind = Literal["caution", "finding", "reason", "remark", "method", "left_out", "signature"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence to the user. The program asks for `kind` and `about`, and never reads `text`.
+
+    Example:
+        >>> str(Note("caution", "Only 3 prompts were measured.", about=("my_model", "noop")))
+        'Only 3 prompts were measured.'
+    """
+
+    kind: NoteKind
+    """`caution`: what could fake a number. `finding`: what the numbers say. `reason`: why something is missing.
+    `remark`: what a reader should know about the files that were read. `method`: how it was computed.
+    `left_out`: what was not used. `signature`: what the computation depends on, in one line."""
+    text: str
+    """Whole sentences, escaped by whoever shows them."""
+    about: tuple[str, ...] = ()
+    """What it is about, for example a system and a rung; empty for the whole."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why a number is not there.
+
+    Example:
+        >>> str(Missing("erased", "the edit does not reach the token ids"))
+        'erased: the edit does not reach the token ids'
+    """
+
+    kind: str
+    """In a word or two, what counts are made of: `erased`, `unclosed`, `not given`, ..."""
+    detail: str = ""
+    """The rest of the sentence."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+    @classmethod
+    def from_text(cls, text: str) -> Missing:
+        """The reason that a file holds as one text, `kind: detail`.
+
+        Example:
+            >>> Missing.from_text("unclosed: the scaffold of the base never ends")
+            Missing(kind='unclosed', detail='the scaffold of the base never ends')
+        """
+        kind, _, detail = text.partition(": ")
+        return cls(kind, detail)
