@@ -57,7 +57,7 @@ as equal; one system may be in several clusters. Letters and rows follow the nam
 EPILOG = """\
 examples:
   lm-eval-sensitivity clusters runs/qwen3-4b runs/qwen3-4b-int8 runs/qwen3-4b-int4
-  lm-eval-sensitivity clusters runs/* --metric cosine_distance_64 --metric js_distance --filter raw --pairwise
+  lm-eval-sensitivity clusters runs/* --metric cosine_distance_64 --metric js_divergence --filter raw --pairwise
   lm-eval-sensitivity clusters runs/* --rungs positive_control --format json -o clusters.json
 
 The prompt is the unit: a mean is over prompts, its interval a bootstrap-t over prompts, and all pairs of systems are

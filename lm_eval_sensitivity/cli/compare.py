@@ -39,7 +39,7 @@ Compare two systems by prompt, on the pairs that are scored in both. Every diffe
 EPILOG = """\
 examples:
   lm-eval-sensitivity compare runs/qwen3-4b runs/qwen3-4b-int4
-  lm-eval-sensitivity compare runs/a runs/b --metric js_distance --filter raw --rungs punctuation
+  lm-eval-sensitivity compare runs/a runs/b --metric js_divergence --filter raw --rungs punctuation
   lm-eval-sensitivity compare runs/a runs/b --margin 0.1 --format json -o compare.json
 
 The interval is a bootstrap-t over prompts, p is of sign flips of whole prompts (exact up to 14 prompts, else by random

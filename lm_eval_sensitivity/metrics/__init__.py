@@ -15,7 +15,7 @@ from lm_eval_sensitivity.metrics.logits import (
     PromptEnd,
     compare_prompt_ends,
     flip_floor_nats,
-    js_distance,
+    js_divergence,
     kl_divergence,
     top1,
 )
@@ -51,7 +51,7 @@ __all__ = [
     "flip_floor_nats",
     "has_loop",
     "hidden_distance",
-    "js_distance",
+    "js_divergence",
     "kl_divergence",
     "low_margin_density",
     "margin_at_divergence",

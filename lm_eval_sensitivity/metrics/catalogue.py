@@ -100,14 +100,14 @@ _TOKEN_CARDS = (
 
 _LOGIT_CARDS = (
     MetricCard(
-        name="js_distance",
+        name="js_divergence",
         what="Jensen-Shannon divergence of the next-token distributions at the prompt end.",
         range="[0, ln 2]",
         direction="larger = further apart",
         unit="nats",
         needs="logits",
         source="Lin 1991, section IV, equal weights",
-        computed_by="metrics.logits.js_distance",
+        computed_by="metrics.logits.js_divergence",
     ),
     MetricCard(
         name="kl_forward",

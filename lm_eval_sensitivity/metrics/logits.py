@@ -88,7 +88,7 @@ def kl_divergence(log_p: ArrayLike, log_q: ArrayLike) -> float:
     return _kl(both[0], both[1].log) if both else math.nan
 
 
-def js_distance(log_p: ArrayLike, log_q: ArrayLike) -> float:
+def js_divergence(log_p: ArrayLike, log_q: ArrayLike) -> float:
     """How far two next-token distributions are apart, counted the same both ways.
 
     Formula: (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2. This is the Jensen-Shannon divergence;
@@ -107,7 +107,7 @@ def js_distance(log_p: ArrayLike, log_q: ArrayLike) -> float:
 
     Example:
         >>> import numpy as np
-        >>> round(js_distance([0.0, -np.inf], [-np.inf, 0.0]), 4)
+        >>> round(js_divergence([0.0, -np.inf], [-np.inf, 0.0]), 4)
         0.6931
     """
     both = _distributions(log_p, log_q)
@@ -184,7 +184,7 @@ class PromptEnd:
     """KL(p || q) in nats; inf where q excludes a token that p allows."""
     kl_backward: float
     """KL(q || p) in nats."""
-    js_distance: float
+    js_divergence: float
     """Jensen-Shannon divergence in nats, [0, ln 2]."""
     top1_id_base: int
     """Most probable token after the base; -1 if undefined."""
@@ -201,7 +201,7 @@ class PromptEnd:
 def compare_prompt_ends(log_p: ArrayLike, log_q: ArrayLike) -> PromptEnd:
     """Everything that is compared at the end of two prompts, with each exponential taken once.
 
-    Formula: those of `kl_divergence`, `js_distance`, `top1` and `flip_floor_nats`.
+    Formula: those of `kl_divergence`, `js_divergence`, `top1` and `flip_floor_nats`.
     Range: see the fields of `PromptEnd`. Unit: nats, probabilities, token ids.
     Empty: all nan, -1 and None where a side is no distribution.
     Identical: all divergences exactly 0.0, not flipped.
@@ -217,7 +217,7 @@ def compare_prompt_ends(log_p: ArrayLike, log_q: ArrayLike) -> PromptEnd:
     Example:
         >>> import numpy as np
         >>> end = compare_prompt_ends(np.log([0.75, 0.25]), np.log([0.25, 0.75]))
-        >>> end.flipped, round(end.js_distance, 4), end.kl_forward >= end.flip_floor_nats
+        >>> end.flipped, round(end.js_divergence, 4), end.kl_forward >= end.flip_floor_nats
         (True, 0.1308, True)
     """
     both = _distributions(log_p, log_q)
@@ -230,7 +230,7 @@ def compare_prompt_ends(log_p: ArrayLike, log_q: ArrayLike) -> PromptEnd:
     return PromptEnd(
         kl_forward=_kl(p, q.log),
         kl_backward=_kl(q, p.log),
-        js_distance=0.0 if np.array_equal(p.log, q.log) else _js(p, q),
+        js_divergence=0.0 if np.array_equal(p.log, q.log) else _js(p, q),
         top1_id_base=id_p,
         top1_id_variant=id_q,
         top1_probability_base=p1,

@@ -24,11 +24,11 @@ VIEW_SCORES = (
     "token_edit_distance",
 )
 """Numbers in `pair.scores` of both filters."""
-RAW_SCORES = (*VIEW_SCORES, "js_distance", "hidden_distance")
+RAW_SCORES = (*VIEW_SCORES, "js_divergence", "hidden_distance")
 """Numbers in `pair.scores` of filter `raw`."""
 
 WHOLE_OUTPUT_METRICS = (
-    "js_distance",
+    "js_divergence",
     "hidden_distance",
     "kl_forward",
     "kl_backward",

@@ -64,7 +64,7 @@ def declared_selections() -> tuple[Selection, ...]:
     return (
         *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
         *(Selection(*each) for each in product(windows, FILTERS, CONTRASTED)),
-        *(Selection(*each) for each in product(("js_distance", "hidden_distance"), ("raw",), CONTRASTED)),
+        *(Selection(*each) for each in product(("js_divergence", "hidden_distance"), ("raw",), CONTRASTED)),
     )
 
 

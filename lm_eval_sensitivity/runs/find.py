@@ -26,6 +26,12 @@ MAX_SAMPLES_ROWS = 2 * MAX_ROWS
 MAX_RUNS = 1_000
 """Most results files below one folder."""
 
+_OLD_NAMES = {
+    f"js_distance{rest}": f"js_divergence{rest}"
+    for rest in ("", ",raw", ",answer", "_stderr,raw", "_stderr,answer")
+}
+"""Names of fields in files of earlier versions, and what they are called now."""
+
 _DATE = r"(?P<date>\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?)"
 _RESULTS_NAME = re.compile(rf".+_{_DATE}\.json", re.DOTALL)
 _SAMPLES_NAME = re.compile(rf"samples_(?P<task>.+)_{_DATE}\.jsonl", re.DOTALL)
@@ -193,9 +199,9 @@ def parse_json(text: str) -> Any:
 
 
 def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = dict(items)
+    names = {_OLD_NAMES.get(key, key): value for key, value in items}
     if len(names) < len(items):
-        keys = [key for key, _ in items]
+        keys = [_OLD_NAMES.get(key, key) for key, _ in items]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"the field {twice[:80]!r} stands there twice")
     return names

@@ -279,7 +279,7 @@ def _whole_output_metrics(
     }
     for name, field in found.items():
         distance = name not in ("top1_probability", "margin_min")
-        parent = "hidden_distance" if name == "prompt_end_hidden_distance" else "js_distance"
+        parent = "hidden_distance" if name == "prompt_end_hidden_distance" else "js_divergence"
         if field is None or field.is_null:
             undefined = "not finite: the value is infinite or undefined"
             reasons[name] = reasons.get(parent, "not recorded" if field is None else undefined)

@@ -40,8 +40,8 @@ def split_window(metric: str) -> tuple[str, str]:
     """A metric as metric and window of the address.
 
     Example:
-        >>> split_window("cosine_distance_64"), split_window("js_distance")
-        (('cosine_distance', '64'), ('js_distance', 'whole'))
+        >>> split_window("cosine_distance_64"), split_window("js_divergence")
+        (('cosine_distance', '64'), ('js_divergence', 'whole'))
     """
     window = Selection(metric, "raw").window
     return (metric, WHOLE) if window is None else (metric.removesuffix(f"_{window}"), str(window))

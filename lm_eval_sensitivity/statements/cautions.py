@@ -208,7 +208,7 @@ def prompt_end_cautions(
         if n_parted:
             yield (
                 f"{name}: prompt-end metrics: {n_parted} of {n_agreeing} pairs whose prompt-end distributions agree "
-                f"(js_distance below {SAME_PROMPT_END_NATS:g} nats) still part later."
+                f"(js_divergence below {SAME_PROMPT_END_NATS:g} nats) still part later."
             )
 
 

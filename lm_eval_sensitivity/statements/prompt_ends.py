@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 SAME_PROMPT_END_NATS = 1e-6
-"""js_distance below which two next-token distributions agree. In single precision the same prompt in another
+"""js_divergence below which two next-token distributions agree. In single precision the same prompt in another
 batch stays below it; a real difference of any weight lies far above."""
 
 PROMPT_END_METRICS = (
-    "js_distance",
+    "js_divergence",
     "kl_forward",
     "kl_backward",
     "top1_probability",
@@ -22,33 +22,33 @@ PROMPT_END_METRICS = (
 """Metrics that look at the end of the prompt, and at nothing that is generated."""
 
 
-def same_prompt_end(js_distance: float | None) -> bool:
+def same_prompt_end(js_divergence: float | None) -> bool:
     """Whether two prompt-end distributions agree; an unknown distance is no agreement.
 
     Example:
         >>> same_prompt_end(1e-9), same_prompt_end(0.01), same_prompt_end(float("nan"))
         (True, False, False)
     """
-    return js_distance is not None and not math.isnan(js_distance) and js_distance < SAME_PROMPT_END_NATS
+    return js_divergence is not None and not math.isnan(js_divergence) and js_divergence < SAME_PROMPT_END_NATS
 
 
-def parts_later(js_distance: float | None, step: float | None) -> bool:
+def parts_later(js_divergence: float | None, step: float | None) -> bool:
     """Whether outputs part although the prompt ends agree.
 
     Step 0 is the prompt end itself: there a tie was broken, and nothing parted later.
 
     Args:
-        js_distance: of the prompt-end distributions, in nats.
+        js_divergence: of the prompt-end distributions, in nats.
         step: 0-based, at which the outputs part; None where they do not.
     """
-    return same_prompt_end(js_distance) and step is not None and step > 0
+    return same_prompt_end(js_divergence) and step is not None and step > 0
 
 
 def parted_of_agreeing(pairs: Iterable[tuple[float | None, float | None]]) -> tuple[int, int]:
     """How many pairs part after their prompt ends agree, and how many agree.
 
     Args:
-        pairs: js_distance and 0-based step at which the outputs part, None where they do not.
+        pairs: js_divergence and 0-based step at which the outputs part, None where they do not.
 
     Example:
         >>> parted_of_agreeing([(0.0, 7), (0.0, None), (0.0, 0), (0.2, 3)])
@@ -68,5 +68,5 @@ def parted_in(table: pa.Table, rungs: Iterable[str], system: str) -> tuple[int, 
     """
     mask = pc.and_(pc.equal(table["filter"], "raw"), pc.equal(table["name"], system))
     rows = table.filter(pc.and_(mask, pc.is_in(table["rung"], pa.array(list(rungs), pa.string()))))
-    columns = (rows[name].to_pylist() for name in ("js_distance", "first_divergence"))
+    columns = (rows[name].to_pylist() for name in ("js_divergence", "first_divergence"))
     return parted_of_agreeing(zip(*columns, strict=True))

@@ -122,7 +122,7 @@ def parting(n: int, **cells: Any) -> list[PairNote]:
     """The first n edited pairs part at steps 4, 5, 6, ... with a margin of 0.5, unless said otherwise."""
     made = notes(LEVELS)
     for index in range(9, 9 + n):
-        changes = {"js_distance": 1e-9, "parts_at": index - 5, "margin": 0.5, **cells}
+        changes = {"js_divergence": 1e-9, "parts_at": index - 5, "margin": 0.5, **cells}
         made[index] = replace(made[index], **changes)
     return made
 
@@ -140,11 +140,11 @@ def test_outputs_that_part_after_prompts_that_end_alike_are_counted() -> None:
     "of",
     [
         parting(5),  # fewer than a tenth
-        parting(54, js_distance=1e-5),
-        parting(54, js_distance=math.nan),  # an engine without distributions
+        parting(54, js_divergence=1e-5),
+        parting(54, js_divergence=math.nan),  # an engine without distributions
         parting(54, parts_at=None),
         parting(54, parts_at=0),  # the prompt end itself
-        [replace(note, js_distance=0.0, parts_at=3) for note in notes(LEVELS)[:9]],  # nothing edited
+        [replace(note, js_divergence=0.0, parts_at=3) for note in notes(LEVELS)[:9]],  # nothing edited
     ],
 )
 def test_nothing_is_said_of_outputs_that_do_not_part_or_parted_at_once(of: list[PairNote]) -> None:

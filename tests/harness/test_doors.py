@@ -254,10 +254,10 @@ def test_non_finite_logits_leave_the_pair_unscored_and_the_run_goes_on(
         if row["doc"]["edit"] == "zero_width_space":
             assert sides["variant"] == "not_finite"
             assert row["pair"]["missing"]["cosine_distance"].startswith("not finite")
-            assert reason in row["pair"]["missing"]["js_distance"] or sides["base"] == "not_finite"
+            assert reason in row["pair"]["missing"]["js_divergence"] or sides["base"] == "not_finite"
         # A random model may also generate the poisoned token itself.
         unscored = "not_finite" in sides.values()
-        assert math.isnan(row["js_distance"]) == unscored
+        assert math.isnan(row["js_divergence"]) == unscored
         scored += not unscored
     assert scored > 30
     assert "not finite" in run.value(NOOP, "pair")
@@ -294,7 +294,7 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(
     assert max(sizes[2:]) == 2
     for one, other in zip(expected.rows(NOOP), run.rows(NOOP), strict=True):
         assert one["resps"] == other["resps"]
-        assert one["js_distance"] == pytest.approx(other["js_distance"], abs=1e-5)
+        assert one["js_divergence"] == pytest.approx(other["js_divergence"], abs=1e-5)
 
 
 def test_out_of_memory_at_batch_size_one_is_a_sentence(

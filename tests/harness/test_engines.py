@@ -137,7 +137,7 @@ def test_a_model_without_named_output_embeddings_has_no_hidden_distance(
     row = raw_rows(evaluate(lm, tasks=IDENTICAL, gen_kwargs={"max_gen_toks": 3}), IDENTICAL)[0]
     assert math.isnan(row["hidden_distance"])
     assert row["pair"]["missing"]["hidden_distance"] == "the model shows no final hidden states"
-    assert row["js_distance"] < 1e-6
+    assert row["js_divergence"] < 1e-6
 
 
 @pytest.mark.parametrize("travel", [copy.deepcopy, lambda text: pickle.loads(pickle.dumps(text))])

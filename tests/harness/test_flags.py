@@ -132,10 +132,10 @@ def test_an_engine_without_a_tracer_gives_text_metrics_and_reasons(lm_eval: Lmev
     for row in run.rows(SYNONYM):
         assert row["cosine_distance"] == 0, "the dummy engine always answers the same"
         assert row["pair"]["audit"]["status"] == "unknown"
-        for name in ("token_edit_distance", "js_distance", "hidden_distance", "cosine_distance_64"):
+        for name in ("token_edit_distance", "js_divergence", "hidden_distance", "cosine_distance_64"):
             assert row["pair"]["scores"][name] is None
             assert row["pair"]["missing"][name].startswith("text only: ")
-    assert math.isnan(run.value(SYNONYM, "js_distance"))
+    assert math.isnan(run.value(SYNONYM, "js_divergence"))
 
 
 def test_equal_prompts_are_generated_once(
@@ -174,7 +174,7 @@ def test_the_identical_rung_is_exactly_zero_at_batch_size_one(
     run = lm_eval(f"{model},dtype={dtype}", tasks=IDENTICAL, batch_size=1)
     for row in run.rows(IDENTICAL):
         assert row["cosine_distance"] == 0
-        assert row["js_distance"] == 0
+        assert row["js_divergence"] == 0
         assert row["token_edit_distance"] == 0
         assert row["hidden_distance"] == 0
 

@@ -94,7 +94,7 @@ def test_the_means_of_the_table_are_lm_evals(runs: TwoRuns) -> None:
                     for row in rows
                     if (row["system"], row["rung"], row["filter"]) == (system.fingerprint, rung, filter_name)
                 ]
-                for name in ("cosine_distance", "token_edit_distance", "js_distance", "hidden_distance"):
+                for name in ("cosine_distance", "token_edit_distance", "js_divergence", "hidden_distance"):
                     stated = run.results["results"][task].get(f"{name},{filter_name}")
                     if stated is None:
                         assert filter_name == "answer" and all(row[name] is None for row in chosen)

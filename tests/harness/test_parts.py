@@ -133,7 +133,7 @@ def test_pairs_are_counted_in_words() -> None:
         "erased: the edit does not reach the token ids",
         "unclosed: the scaffold of the base never ends: there is no answer",
     ]
-    records = [{"missing": {"cosine_distance": r} if r else {"js_distance": "text only"}} for r in reasons]
+    records = [{"missing": {"cosine_distance": r} if r else {"js_divergence": "text only"}} for r in reasons]
     assert (
         pairs_in_words([{**record, "scores": {}} for record in records])
         == "1 of 4 pairs scored, 2 of 4 pairs erased, 1 unclosed"

@@ -96,8 +96,8 @@ def test_a_torn_last_record_is_generated_again(
     assert [row["resps"] for row in measured(whole)] == [row["resps"] for row in measured(repaired)]
     for one, other in zip(measured(whole), measured(repaired), strict=True):
         if one["filter"] == "raw" and one["pair"]["prompt_end"] is not None:
-            assert one["pair"]["prompt_end"]["js_distance"] == pytest.approx(
-                other["pair"]["prompt_end"]["js_distance"], abs=1e-6
+            assert one["pair"]["prompt_end"]["js_divergence"] == pytest.approx(
+                other["pair"]["prompt_end"]["js_divergence"], abs=1e-6
             )
 
 

@@ -34,7 +34,7 @@ def test_the_identical_rung_is_within_float_noise(demo_run: Run) -> None:
     for row in demo_run.rows("prompt_sensitivity_mini_identical"):
         assert row["pair"]["audit"]["status"] == "identical"
         assert row["arguments"]["gen_args_1"]["arg_2"] == 1, "the second run must be a replicate"
-        assert row["js_distance"] < 1e-6
+        assert row["js_divergence"] < 1e-6
 
 
 def test_the_positive_control_is_far_above_the_identical_rung(demo_run: Run) -> None:

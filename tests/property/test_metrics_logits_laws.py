@@ -14,7 +14,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax
 from scipy.stats import entropy
 
-from lm_eval_sensitivity.metrics import compare_prompt_ends, flip_floor_nats, js_distance, kl_divergence
+from lm_eval_sensitivity.metrics import compare_prompt_ends, flip_floor_nats, js_divergence, kl_divergence
 
 Floats = NDArray[np.float64]
 LN2 = math.log(2.0)
@@ -40,17 +40,17 @@ def test_against_scipy(pair: tuple[Floats, Floats]) -> None:
     assert kl_divergence(log_p, log_q) == pytest.approx(float(entropy(p, q)), rel=1e-9, abs=1e-12)
     with np.errstate(invalid="ignore"):  # scipy takes the root of its own rounding error
         expected = float(jensenshannon(p, q)) ** 2
-    assert js_distance(log_p, log_q) == pytest.approx(0.0 if math.isnan(expected) else expected, abs=1e-12)
+    assert js_divergence(log_p, log_q) == pytest.approx(0.0 if math.isnan(expected) else expected, abs=1e-12)
 
 
 @given(pairs())
 @settings(deadline=None)
 def test_laws(pair: tuple[Floats, Floats]) -> None:
     log_p, log_q = pair
-    js = js_distance(log_p, log_q)
+    js = js_divergence(log_p, log_q)
     assert 0.0 <= js <= LN2
-    assert js == pytest.approx(js_distance(log_q, log_p), abs=1e-15)
-    assert js_distance(log_p, log_p) == 0.0
+    assert js == pytest.approx(js_divergence(log_q, log_p), abs=1e-15)
+    assert js_divergence(log_p, log_p) == 0.0
     assert kl_divergence(log_p, log_p) == 0.0
     assert kl_divergence(log_p, log_q) >= 0.0
     # The mixture gives q at least half its weight, and the other way round (Lin 1991, theorem 3).
@@ -61,7 +61,7 @@ def test_laws(pair: tuple[Floats, Floats]) -> None:
 @settings(deadline=None)
 def test_the_root_of_js_satisfies_the_triangle_inequality(triple: tuple[Floats, Floats, Floats]) -> None:
     a, b, c = triple
-    assert math.sqrt(js_distance(a, c)) <= math.sqrt(js_distance(a, b)) + math.sqrt(js_distance(b, c)) + 1e-7
+    assert math.sqrt(js_divergence(a, c)) <= math.sqrt(js_divergence(a, b)) + math.sqrt(js_divergence(b, c)) + 1e-7
 
 
 @given(pairs(), st.randoms(use_true_random=False))
@@ -70,7 +70,7 @@ def test_the_order_of_the_vocabulary_does_not_matter(pair: tuple[Floats, Floats]
     order = np.arange(len(pair[0]))
     random.shuffle(order)  # type: ignore[attr-defined]
     before, after = (compare_prompt_ends(p, q) for p, q in (pair, (pair[0][order], pair[1][order])))
-    assert after.js_distance == pytest.approx(before.js_distance, abs=1e-12)
+    assert after.js_divergence == pytest.approx(before.js_divergence, abs=1e-12)
     assert after.kl_forward == pytest.approx(before.kl_forward, rel=1e-9, abs=1e-12)
     assert after.top1_probability_base == pytest.approx(before.top1_probability_base, rel=1e-9)
 

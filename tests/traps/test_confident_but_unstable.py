@@ -53,7 +53,7 @@ def parting(run: Run) -> list[Row]:
 def test_the_naive_prompt_end_probe_calls_it_rock_solid(run: Run) -> None:
     """Its nearest rival is 60 nats behind at the prompt's end: all others together have 8 e^-60."""
     ends = [row["pair"]["prompt_end"] for row in run.rows(TASK)]
-    assert mean(end["js_distance"] for end in ends) < 1e-8
+    assert mean(end["js_divergence"] for end in ends) < 1e-8
     assert not any(end["flipped"] for end in ends)
     assert min(end[f"top1_probability_{side}"] for end in ends for side in ("base", "variant")) > 0.9999
 
@@ -67,7 +67,7 @@ def test_the_outputs_are_far_apart(run: Run, parting: list[Row]) -> None:
     still = [row for row in run.rows(TASK) if row not in parting]
     assert {row["cosine_distance"] for row in still} == {0.0}
     assert run.value(TASK, "token_edit_distance") == pytest.approx((N_VARIANT - STEP) / N_VARIANT / 2)
-    assert run.value(TASK, "js_distance") < 1e-8, "beside it in the same table"
+    assert run.value(TASK, "js_divergence") < 1e-8, "beside it in the same table"
 
 
 def test_the_step_is_where_it_was_put(run: Run, parting: list[Row]) -> None:
@@ -103,6 +103,6 @@ def test_the_closing_words_say_what_the_prompt_end_does_not_see(run: Run, suite:
     assert sentence, run.log
     assert float(sentence[1]) == STEP
     assert float(sentence[2]) == pytest.approx(MARGIN, abs=ROUNDING)
-    said = suite("clusters", run.folder, "--metric", "js_distance", "--filter", "raw", "--format", "json")
+    said = suite("clusters", run.folder, "--metric", "js_divergence", "--filter", "raw", "--format", "json")
     (caution,) = [each for each in json.loads(said)["text"] if "prompt-end metrics" in each]
     assert "9 of 18 pairs" in caution

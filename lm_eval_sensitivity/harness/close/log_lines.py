@@ -166,7 +166,7 @@ def _windows(run: WholeRun) -> Iterator[str]:
 def _parting(notes: Sequence[PairNote]) -> Iterator[str]:
     """Confident and yet unstable: nothing to see at the end of the prompt, and outputs that part."""
     edited = [note for note in notes if note.rung != NOISE_RUNG and note.raw.missing is None]
-    parted = [note for note in edited if parts_later(note.js_distance, note.parts_at)]
+    parted = [note for note in edited if parts_later(note.js_divergence, note.parts_at)]
     if not parted or len(parted) < MANY * len(edited):
         return
     steps = [note.parts_at for note in parted if note.parts_at is not None]
@@ -174,6 +174,6 @@ def _parting(notes: Sequence[PairNote]) -> Iterator[str]:
     margin = f", with a median margin of {in_print(median(margins))} nats there" if margins else ""
     yield (
         f"In {len(parted)} of {len(edited)} edited pairs the next-token distributions agree at the end of the prompt "
-        f"(js_distance below {SAME_PROMPT_END_NATS:g} nats), and yet the outputs part later, at step "
+        f"(js_divergence below {SAME_PROMPT_END_NATS:g} nats), and yet the outputs part later, at step "
         f"{median(steps):g} by the median{margin}: prompt-end metrics do not see this."
     )

@@ -49,7 +49,7 @@ class PairNote:
     """The answer begins after a preamble that unrelated prompts share."""
     outputs: tuple[OutputTokens, ...] = ()
     """Of base and variant, where it is known how many tokens they have."""
-    js_distance: float = math.nan
+    js_divergence: float = math.nan
     """Of the two prompt-end distributions, in nats."""
     parts_at: int | None = None
     """0-based step at which the outputs part; None where they do not."""
@@ -90,7 +90,7 @@ def pair_note(
         flags=tuple(name for name, raised in variant["collapse"].items() if raised is True),
         shared_preamble=(variant.get("answer") or {}).get("scaffold") == "shared_preamble",
         outputs=outputs,
-        js_distance=raw.metrics["js_distance"],
+        js_divergence=raw.metrics["js_divergence"],
         parts_at=(record["token_path"] or {}).get("first_divergence"),
         margin=math.nan if margin is None else margin,
     )

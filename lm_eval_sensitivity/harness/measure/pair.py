@@ -39,7 +39,7 @@ VIEW_METRICS = (
 )
 """Metrics of both filters: they read the text or the ids of a view."""
 
-RAW_METRICS = (*VIEW_METRICS, "js_distance", "hidden_distance")
+RAW_METRICS = (*VIEW_METRICS, "js_divergence", "hidden_distance")
 """Metrics of filter `raw`: prompt ends and hidden states belong to the whole output."""
 
 
@@ -207,9 +207,9 @@ def _state_scores(scores: Scores, base: Generation, variant: Generation, blocked
 
     def divergence() -> float:
         # The identical rung compares two runs of one prompt; equal items have no comparison.
-        return math.nan if prompt_end is None else prompt_end.js_distance
+        return math.nan if prompt_end is None else prompt_end.js_divergence
 
-    scores.put("js_distance", divergence, reason, undefined="the prompt-end distributions were not compared")
+    scores.put("js_divergence", divergence, reason, undefined="the prompt-end distributions were not compared")
 
     def hidden() -> float:
         assert base.trace is not None and variant.trace is not None  # a reason stands otherwise

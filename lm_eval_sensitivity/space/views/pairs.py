@@ -38,7 +38,7 @@ SHOWN_METRICS = (
     "cosine_distance",
     "token_edit_distance",
     "first_divergence",
-    "js_distance",
+    "js_divergence",
     "hidden_distance",
 )
 """Numbers of a pair; the whole table has more."""

@@ -44,9 +44,9 @@ def show(runs: TrapRuns) -> Shown:
         "pairs": len(rows),
         "pairs that part": sum(row["cosine_distance"] > 0 for row in rows),
         "nats at the prompt's end": PROMPT_END_MARGIN,
-        "prompt end, mean js_distance": mean(end["js_distance"] for end in ends),
+        "prompt end, mean js_divergence": mean(end["js_divergence"] for end in ends),
         "prompt end, flips": sum(end["flipped"] for end in ends),
-        "prompt end, js_distance": [end["js_distance"] for end in ends],
+        "prompt end, js_divergence": [end["js_divergence"] for end in ends],
         "cosine_distance of the outputs": [row["cosine_distance"] for row in rows],
         "mean cosine_distance": run.value(TASK, "cosine_distance"),
         "mean cosine_distance of those that part": mean(row["cosine_distance"] for row in parting),
@@ -65,7 +65,7 @@ def _picture(numbers: Numbers) -> Picture:
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=[1, 1.7])
         left.plot(
-            numbers["prompt end, js_distance"],
+            numbers["prompt end, js_divergence"],
             numbers["cosine_distance of the outputs"],
             color=INK,
             marker="o",
@@ -120,7 +120,7 @@ def _picture(numbers: Numbers) -> Picture:
 
 
 def _naive_words(numbers: Numbers) -> str:
-    flips, distance = numbers["prompt end, flips"], numbers["prompt end, mean js_distance"]
+    flips, distance = numbers["prompt end, flips"], numbers["prompt end, mean js_divergence"]
     return claim(
         f"{flips} flips, JS {distance:.3f}: rock solid", flips == 0 and distance < SAME_PROMPT_END_NATS
     )

@@ -25,7 +25,7 @@ EXPECTED_NAMES = {
     "cosine_distance_512",
     "token_edit_distance",
     "first_divergence",
-    "js_distance",
+    "js_divergence",
     "kl_forward",
     "kl_backward",
     "top1_probability",
@@ -72,8 +72,8 @@ def test_distances_are_named_as_distances_and_grow_apart() -> None:
 
 
 def test_two_cards_of_one_name_are_refused() -> None:
-    card = METRICS["js_distance"]
-    with pytest.raises(ValueError, match="js_distance"):
+    card = METRICS["js_divergence"]
+    with pytest.raises(ValueError, match="js_divergence"):
         _catalogue([card, card])
 
 

@@ -13,7 +13,7 @@ from lm_eval_sensitivity.metrics import (
     PromptEnd,
     compare_prompt_ends,
     flip_floor_nats,
-    js_distance,
+    js_divergence,
     kl_divergence,
     top1,
 )
@@ -39,24 +39,24 @@ def test_a_token_that_p_excludes_costs_nothing() -> None:
 
 def test_a_token_that_only_q_excludes_costs_everything() -> None:
     assert kl_divergence(logs(0.5, 0.5), logs(1.0, 0.0)) == math.inf
-    assert js_distance(logs(0.5, 0.5), logs(1.0, 0.0)) < math.log(2)
+    assert js_divergence(logs(0.5, 0.5), logs(1.0, 0.0)) < math.log(2)
 
 
 def test_a_token_that_both_exclude_is_ignored() -> None:
     with_token = kl_divergence(logs(0.25, 0.0, 0.75), logs(0.5, 0.0, 0.5))
     assert with_token == pytest.approx(kl_divergence(logs(0.25, 0.75), logs(0.5, 0.5)), abs=1e-15)
-    assert js_distance(logs(0.25, 0.0, 0.75), logs(0.25, 0.0, 0.75)) == 0.0
+    assert js_divergence(logs(0.25, 0.0, 0.75), logs(0.25, 0.0, 0.75)) == 0.0
 
 
 def test_distributions_with_nothing_in_common_are_ln2_apart() -> None:
-    assert js_distance(logs(1.0, 0.0), logs(0.0, 1.0)) == math.log(2)
+    assert js_divergence(logs(1.0, 0.0), logs(0.0, 1.0)) == math.log(2)
 
 
 def test_probabilities_below_the_smallest_float_do_not_turn_into_nan() -> None:
     certain = np.array([0.0, -2000.0, -3000.0])
     other = np.array([0.0, -3000.0, -2000.0])
     assert kl_divergence(certain, other) == 0.0
-    assert js_distance(certain, other) == 0.0
+    assert js_divergence(certain, other) == 0.0
 
 
 def test_float32_rounding_does_not_show_as_divergence() -> None:
@@ -64,7 +64,7 @@ def test_float32_rounding_does_not_show_as_divergence() -> None:
     log_p = log_softmax(np.random.default_rng(0).normal(size=50_000) * 3)
     shifted = (log_p.astype(np.float64) + 3e-6).tolist()
     assert kl_divergence(log_p, shifted) < 1e-14
-    assert js_distance(log_p, shifted) < 1e-14
+    assert js_divergence(log_p, shifted) < 1e-14
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_is_no_distribution_is_undefined(bad: list[float]) -> None:
     good = logs(0.5, 0.5) if bad else np.array([])
     for first, second in ((bad, good), (good, bad)):
         assert math.isnan(kl_divergence(first, second))
-        assert math.isnan(js_distance(first, second))
+        assert math.isnan(js_divergence(first, second))
         end = compare_prompt_ends(first, second)
         assert end.flipped is None
         assert end.top1_id_base == end.top1_id_variant == -1
@@ -128,7 +128,7 @@ def test_comparison_agrees_with_the_single_functions_at_a_real_vocabulary_size()
     end = compare_prompt_ends(log_p, log_q)
     assert end.kl_forward == kl_divergence(log_p, log_q)
     assert end.kl_backward == kl_divergence(log_q, log_p)
-    assert end.js_distance == js_distance(log_p, log_q)
+    assert end.js_divergence == js_divergence(log_p, log_q)
     assert (end.top1_id_base, end.top1_probability_base) == top1(log_p)
     assert (end.top1_id_variant, end.top1_probability_variant) == top1(log_q)
     second = np.sort(np.exp(log_p.astype(np.float64)))[-2]
@@ -138,7 +138,7 @@ def test_comparison_agrees_with_the_single_functions_at_a_real_vocabulary_size()
 def test_identical_prompt_ends_have_moved_by_exactly_nothing() -> None:
     log_p = log_softmax(np.random.default_rng(4).normal(size=152_064) * 4)
     end = compare_prompt_ends(log_p, log_p.copy())
-    assert (end.kl_forward, end.kl_backward, end.js_distance, end.flipped) == (0.0, 0.0, 0.0, False)
+    assert (end.kl_forward, end.kl_backward, end.js_divergence, end.flipped) == (0.0, 0.0, 0.0, False)
 
 
 def test_a_vocabulary_of_one_token() -> None:

@@ -764,7 +764,7 @@ def test_unknown_questions_are_refused_in_a_sentence(exported: Path) -> None:
     key = results.selections()[0]
     for ask in (
         lambda: results.clusters(type(key)("\x1b", "raw", "noop")),
-        lambda: results.axes("js_distance", "raw"),
+        lambda: results.axes("js_divergence", "raw"),
         lambda: results.heatmap("x", "raw"),
         lambda: results.windows("noop"),
         lambda: results.pairs(-1),

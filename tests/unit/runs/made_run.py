@@ -162,7 +162,7 @@ def _row(
     scores = dict.fromkeys(("cosine_distance", *(f"cosine_distance_{w}" for w in WINDOWS)), distance)
     scores["token_edit_distance"] = token_edit_distance(base, variant)
     if raw:
-        scores |= {"js_distance": distance / 10, "hidden_distance": distance / 5}
+        scores |= {"js_divergence": distance / 10, "hidden_distance": distance / 5}
     missing = dict.fromkeys(scores, reason) if reason else {}
     numbers: dict[str, float | None] = {name: None if reason else value for name, value in scores.items()}
     if drift_from is not None:
@@ -262,7 +262,7 @@ def _prompt_end_and_margins(distance: float) -> dict[str, Any]:
         "prompt_end": {
             "kl_forward": distance / 2,
             "kl_backward": None,
-            "js_distance": distance / 10,
+            "js_divergence": distance / 10,
             "top1_id_base": 5,
             "top1_id_variant": 5,
             "top1_probability_base": 0.6,

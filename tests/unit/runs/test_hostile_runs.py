@@ -245,8 +245,8 @@ CASES = [
     ),
     Case(
         "a negative divergence",
-        in_row(put(-1, "pair", "scores", "js_distance")),
-        (SAMPLES, LINE, "js_distance"),
+        in_row(put(-1, "pair", "scores", "js_divergence")),
+        (SAMPLES, LINE, "js_divergence"),
     ),
     Case(
         "NaN in the scores",
@@ -256,8 +256,8 @@ CASES = [
     Case("infinity in a row", in_row(put(math.inf, "cosine_distance")), (SAMPLES, LINE, "Infinity")),
     Case(
         "an overflowing number",
-        in_text(lambda t: t.replace('"js_distance": 0.', '"js_distance": 1e999', 1)),
-        (SAMPLES, "js_distance"),
+        in_text(lambda t: t.replace('"js_divergence": 0.', '"js_divergence": 1e999', 1)),
+        (SAMPLES, "js_divergence"),
     ),
     Case(
         "a score that is a text",
@@ -282,8 +282,8 @@ CASES = [
     ),
     Case(
         "missing without a reason",
-        in_row(put(None, "pair", "scores", "js_distance")),
-        (SAMPLES, LINE, "js_distance"),
+        in_row(put(None, "pair", "scores", "js_divergence")),
+        (SAMPLES, LINE, "js_divergence"),
     ),
     Case(
         "a reason beside a number",
@@ -386,8 +386,8 @@ CASES = [
     ),
     Case(
         "an endless reason",
-        in_row(put({"js_distance": "x" * 10**5}, "pair", "missing")),
-        (SAMPLES, LINE, "`pair.missing.js_distance`", "2000 characters"),
+        in_row(put({"js_divergence": "x" * 10**5}, "pair", "missing")),
+        (SAMPLES, LINE, "`pair.missing.js_divergence`", "2000 characters"),
     ),
     Case(
         "a row of another rung",

@@ -39,7 +39,7 @@ KEYS = (
     SelectionKey("cosine_distance", "answer", "meaning_preserving"),
     SelectionKey("cosine_distance_64", "raw", "meaning_preserving"),
     SelectionKey("cosine_distance", "answer", "noop"),
-    SelectionKey("js_distance", "raw", "meaning_preserving"),
+    SelectionKey("js_divergence", "raw", "meaning_preserving"),
 )
 EDITS: tuple[tuple[Rung, str], ...] = (
     ("identical", "replicate"),
@@ -217,7 +217,7 @@ def known_results(names: tuple[str, ...] = NAMES, *, reference: int | None = 0) 
     found = Summaries(
         clusters={key: cluster_page(key) for key in KEYS},
         axes={view: axes_page(*view) for view in views} if reference is not None else {},
-        heatmaps={view: heatmap_page(*view) for view in (*views, ("js_distance", "raw"))},
+        heatmaps={view: heatmap_page(*view) for view in (*views, ("js_divergence", "raw"))},
         windows={"meaning_preserving": window_rows()},
         ladder={pair.pair_id: pair},
     )

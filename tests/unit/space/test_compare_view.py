@@ -53,7 +53,7 @@ def twins(results: Results) -> Any:
     [
         Selection("cosine_distance", "answer", "meaning_preserving"),
         Selection("token_edit_distance", "raw", "noop"),
-        Selection("js_distance", "raw", "positive_control"),
+        Selection("js_divergence", "raw", "positive_control"),
     ],
 )
 def test_the_page_says_what_the_analysis_says(results: Results, selection: Selection) -> None:

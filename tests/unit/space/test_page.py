@@ -97,10 +97,10 @@ def test_a_right_address_is_not_complained_of(results: Results) -> None:
 
 
 def test_a_form_keeps_what_other_views_look_at(results: Results) -> None:
-    page = read_page(render(results, {"view": "length", "metric": "js_distance", "filter": "raw"}))
+    page = read_page(render(results, {"view": "length", "metric": "js_divergence", "filter": "raw"}))
     form = page.one("form", css="choices")
     hidden = {each.attributes["name"]: each.attributes["value"] for each in form.every("input")}
-    assert hidden == {"view": "length", "metric": "js_distance", "filter": "raw"}
+    assert hidden == {"view": "length", "metric": "js_divergence", "filter": "raw"}
 
 
 def test_no_address_sorts_and_no_page_offers_it(results: Results) -> None:

@@ -37,14 +37,14 @@ def test_a_link_changes_what_it_says_and_nothing_else(values: dict[str, str], ed
 
 
 def test_a_link_to_another_view_takes_along_which_numbers_are_looked_at() -> None:
-    query = Query({"view": "pairs", "system": "3", "pair": "x", "metric": "js_distance", "filter": "raw"})
+    query = Query({"view": "pairs", "system": "3", "pair": "x", "metric": "js_divergence", "filter": "raw"})
     assert dict(parse_qsl(query.link(view="heatmap")[1:])) == {
         "view": "heatmap",
-        "metric": "js_distance",
+        "metric": "js_divergence",
         "filter": "raw",
     }
     assert "metric" in CARRIED
-    assert query.link(view="clusters") == "?metric=js_distance&filter=raw"
+    assert query.link(view="clusters") == "?metric=js_divergence&filter=raw"
 
 
 def test_the_order_of_a_link_does_not_depend_on_the_order_of_the_address() -> None:
@@ -75,9 +75,9 @@ def test_an_index_is_taken_and_silence_is_no_mistake() -> None:
 
 def test_a_complaint_says_what_came_what_is_accepted_and_what_is_shown() -> None:
     query = Query({"metric": "cosine\x1b[31m"})
-    assert query.choice("metric", ("js_distance", "hidden_distance")) == "js_distance"
+    assert query.choice("metric", ("js_divergence", "hidden_distance")) == "js_divergence"
     (complaint,) = query.complaints
-    for piece in ("`metric`", "js_distance, hidden_distance", "Shown is 'js_distance'"):
+    for piece in ("`metric`", "js_divergence, hidden_distance", "Shown is 'js_divergence'"):
         assert piece in complaint
     assert complaint.isprintable()
 
@@ -116,7 +116,7 @@ def test_both_halves_of_a_surrogate_pair_are_one_character() -> None:
 
 def test_what_another_view_has_is_noted_and_kept_and_no_mistake() -> None:
     query = Query({"view": "heatmap", "metric": "token_edit_distance", "rungs": "noop"})
-    assert query.choice("metric", ("cosine_distance", "js_distance")) == "cosine_distance"
+    assert query.choice("metric", ("cosine_distance", "js_divergence")) == "cosine_distance"
     assert query.choice("rungs", ("meaning_preserving", "positive_control")) == "meaning_preserving"
     assert query.complaints == []
     assert [note.split(",")[0] for note in query.notes] == [

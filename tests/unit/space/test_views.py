@@ -103,8 +103,8 @@ def test_the_form_chooses_among_what_was_exported(results: Results) -> None:
 
 
 def test_a_metric_without_the_filter_shows_the_one_it_has(results: Results) -> None:
-    assert "js_distance, filter raw" in page_of(results, metric="js_distance").text()
-    page = page_of(results, metric="js_distance", filter="answer")
+    assert "js_divergence, filter raw" in page_of(results, metric="js_divergence").text()
+    page = page_of(results, metric="js_divergence", filter="answer")
     assert not page.every("div", css="complaints"), "a form sends the filter of the metric before"
     assert "js distance only with raw" in page.one("p", css="missing").text()
 
@@ -199,9 +199,9 @@ def test_erased_and_unscored_cells_say_so(results: Results) -> None:
 def test_every_cell_links_to_its_pairs(results: Results) -> None:
     link = parse(cells_of(results)["nbsp", 1].one("a").attributes["href"])
     assert link == {"view": "pairs", "system": "1", "edit": "nbsp"}
-    page = read_page(render(results, {"view": "heatmap", "metric": "js_distance"}))
+    page = read_page(render(results, {"view": "heatmap", "metric": "js_divergence"}))
     links = [parse(each.attributes["href"]) for each in page.one("table", css="heatmap").every("a")]
-    assert all(each["metric"] == "js_distance" for each in links)
+    assert all(each["metric"] == "js_divergence" for each in links)
 
 
 def test_shades_rise_with_the_number() -> None:

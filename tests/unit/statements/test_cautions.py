@@ -104,7 +104,7 @@ def test_a_system_that_is_silent_on_many_pairs_is_not_alive_for_the_others() -> 
 
 def scaffolded(name: str, before: int | None, n: int = N, **cells: Any) -> list[dict[str, Any]]:
     """Outputs of 200 tokens; those of the first n prompts open with a scaffold."""
-    made = rows(name, filter_name="raw", cosine_distance_64=0.1, token_edit_distance=0.1, js_distance=0.1)
+    made = rows(name, filter_name="raw", cosine_distance_64=0.1, token_edit_distance=0.1, js_divergence=0.1)
     for each in made:
         with_it = int(each["prompt_id"][1:]) < n
         for side in ("base", "variant"):
@@ -153,7 +153,7 @@ def test_an_output_that_never_leaves_its_scaffold_is_scaffold_throughout(status:
 
 def test_an_end_of_the_prompt_has_no_window_and_an_answer_no_scaffold() -> None:
     table = table_of(scaffolded("m", 190) + rows("m"))
-    assert not about(WINDOW, said(table, Selection("js_distance", "raw")))
+    assert not about(WINDOW, said(table, Selection("js_divergence", "raw")))
     assert not about(WINDOW, said(table))
 
 
@@ -198,19 +198,19 @@ def test_a_floor_of_other_prompts_says_nothing() -> None:
 
 def parting(name: str, js: float, step: float | None, n: int = N) -> list[dict[str, Any]]:
     """The first n prompts have this distance of the prompt ends, and part at this step."""
-    made = rows(name, filter_name="raw", js_distance=0.1, first_divergence=2.0)
+    made = rows(name, filter_name="raw", js_divergence=0.1, first_divergence=2.0)
     for each in made:
         if int(each["prompt_id"][1:]) < n:
-            each |= {"js_distance": js, "first_divergence": step}
+            each |= {"js_divergence": js, "first_divergence": step}
     return made
 
 
 def test_outputs_that_part_where_the_prompt_end_sees_nothing_are_counted() -> None:
     table = table_of(parting("m", 1e-9, 7.0, n=4) + parting("n", 1e-9, None))
-    selection = Selection("js_distance", "raw")
+    selection = Selection("js_divergence", "raw")
     (sentence,) = (each for each in said(table, selection) if END in each)
     assert sentence.startswith("m: prompt-end metrics: 4 of 4 pairs whose prompt-end distributions agree")
-    assert about(END, make_heatmap(table, "js_distance", "raw", resamples=99).cautions) == ["m"]
+    assert about(END, make_heatmap(table, "js_divergence", "raw", resamples=99).cautions) == ["m"]
     assert about(END, compare(table, "m", "n", selection, resamples=99, draws=99).cautions) == ["m"]
     assert not about(END, said(table, Selection("cosine_distance", "raw")))
 
@@ -221,13 +221,13 @@ def test_nothing_is_counted_where_outputs_do_not_part_or_prompt_ends_differ(
 ) -> None:
     table = table_of(parting("m", js, step))
     table = table.set_column(
-        table.column_names.index("js_distance"),
-        "js_distance",
+        table.column_names.index("js_divergence"),
+        "js_divergence",
         pa.array(
             [
                 None if value is None or math.isnan(value) else value
-                for value in table["js_distance"].to_pylist()
+                for value in table["js_divergence"].to_pylist()
             ]
         ),
     )
-    assert not about(END, make_heatmap(table, "js_distance", "raw", resamples=99).cautions)
+    assert not about(END, make_heatmap(table, "js_divergence", "raw", resamples=99).cautions)

@@ -338,9 +338,9 @@ def test_pairwise_is_for_the_terminal_the_other_forms_always_have_it(
 
 
 def test_metrics_repeat_and_each_is_a_family(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-    run_command(*runs, "--metric", "cosine_distance_64", "--metric", "js_distance", "--filter", "raw")
+    run_command(*runs, "--metric", "cosine_distance_64", "--metric", "js_divergence", "--filter", "raw")
     output = capsys.readouterr().out
-    assert "cosine_distance_64, filter raw" in output and "js_distance, filter raw" in output
+    assert "cosine_distance_64, filter raw" in output and "js_divergence, filter raw" in output
     assert "a family of its own" in output
 
 

@@ -71,7 +71,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
         (("cosine_distanse", "answer", "noop"), "Did you mean 'cosine_distance'"),
         (("cosine_distance", "answr", "noop"), "Did you mean 'answer'"),
         (("cosine_distance", "answer", "synonyms"), "Did you mean 'synonym'"),
-        (("js_distance", "answer", "noop"), "--filter raw"),
+        (("js_divergence", "answer", "noop"), "--filter raw"),
     ],
 )
 def test_mistakes_are_named_with_what_is_accepted(arguments: tuple[str, str, str], hint: str) -> None:
