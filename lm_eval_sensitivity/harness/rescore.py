@@ -43,9 +43,9 @@ from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SIDES
 from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.records.run_metadata import sampling_tasks, sensitivity_tasks
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples
-from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
+from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
-from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
 from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.text.format import to_json
@@ -72,7 +72,7 @@ class Settings:
 class RescoredRung:
     """What became of one rung."""
 
-    source: RungRun
+    source: RungSamples
     n_pairs: int
     words: Mapping[str, str]
     """Filter -> its pairs in words."""
@@ -122,7 +122,7 @@ def rescore_run(
     """
     check_rule(settings.rule)
     check_new_folder(folder, target)
-    rungs, left_out = choose_rungs(folder, KnownLadders(ladder), subset)
+    rungs, left_out = choose_rungs(folder, LadderLookup(ladder), subset)
     for rung in rungs:
         _check_reference(rung, settings)
     embedder = settings.distances.identity()  # loads it, before anything is written
@@ -158,11 +158,11 @@ def check_new_folder(folder: Path, target: Path) -> None:
         )
 
 
-def _check_reference(rung: RungRun, settings: Settings) -> None:
+def _check_reference(rung: RungSamples, settings: Settings) -> None:
     if settings.reference is None:
         return
-    stamp = rung.stamp
-    rule = settings.rule or stamp.answer_rule
+    metadata = rung.metadata
+    rule = settings.rule or metadata.answer_rule
     if settings.reference.answer_rule != rule:
         raise InputError(
             f"`--reference`: its answers were cut out by the rule {settings.reference.answer_rule[:40]!r}, those of "
@@ -170,20 +170,20 @@ def _check_reference(rung: RungRun, settings: Settings) -> None:
         )
     check_reference(
         settings.reference,
-        ladder_version=stamp.ladder.version,
-        ladder_hash=stamp.ladder.hash,
-        decoding=stamp.decoding_requested,
+        ladder_version=metadata.ladder.version,
+        ladder_hash=metadata.ladder.hash,
+        decoding=metadata.decoding_requested,
         answer_rule=rule,
     )
 
 
 def _write_run(
-    folder: Path, target: Path, rungs: Sequence[RungRun], settings: Settings
+    folder: Path, target: Path, rungs: Sequence[RungSamples], settings: Settings
 ) -> list[RescoredRung]:
     """Samples first: a folder without its results file is not taken for a run."""
     from tqdm import tqdm
 
-    by_results: dict[Path, list[RungRun]] = defaultdict(list)
+    by_results: dict[Path, list[RungSamples]] = defaultdict(list)
     for rung in rungs:
         by_results[rung.results].append(rung)
     done = []
@@ -199,7 +199,7 @@ def _write_run(
                 file.write_bytes(b"".join(_as_json(row) + b"\n" for row in rows))
                 done.append(changes.enter(rung, rows))
                 progress.update(rung.n_pairs)
-            changes.finish({rung.stamp.task for rung in group}, path)
+            changes.finish({rung.metadata.task for rung in group}, path)
             (target / path.relative_to(folder)).write_bytes(_as_json(results, indent=2))
     return done
 
@@ -215,7 +215,7 @@ def _as_json(value: Any, indent: int | None = None) -> bytes:
 # ---- samples
 
 
-def rescored_rows(rung: RungRun, settings: Settings) -> list[Row]:
+def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
     """The lines of a samples file with new scores, in their order.
 
     Args:
@@ -232,7 +232,7 @@ def rescored_rows(rung: RungRun, settings: Settings) -> list[Row]:
     ]
     by_key = {(line["doc_id"].integer(), line["filter"].one_of(FILTERS)): line for line in lines}
     pairs = {
-        doc_id: RecordedPair(raw, by_key[doc_id, "answer"]).generations(rung.stamp.decoding, settings.rule)
+        doc_id: RecordedPair(raw, by_key[doc_id, "answer"]).generations(rung.metadata.decoding, settings.rule)
         for (doc_id, name), raw in by_key.items()
         if name == "raw"
     }
@@ -332,9 +332,9 @@ class _Changes:
             task: dict(numbers) for task, numbers in results["results"].items() if isinstance(numbers, dict)
         }
 
-    def enter(self, rung: RungRun, rows: Sequence[Row]) -> RescoredRung:
+    def enter(self, rung: RungSamples, rows: Sequence[Row]) -> RescoredRung:
         """The new means of one task, and what they were made from."""
-        task = rung.stamp.task
+        task = rung.metadata.task
         table = self._results["results"][task]
         words = {}
         for filter_name in FILTERS:
@@ -354,18 +354,18 @@ class _Changes:
         return RescoredRung(rung, len(rows) // len(FILTERS), words)
 
     def _renew_words(
-        self, table: dict[str, Any], filter_name: str, rung: RungRun, rows: Sequence[Row]
+        self, table: dict[str, Any], filter_name: str, rung: RungSamples, rows: Sequence[Row]
     ) -> None:
         """The words of a whole run go: the commands that read runs judge the new numbers."""
         for name in ("noise", "verdict"):
             if f"{name},{filter_name}" in table:
                 table[f"{name},{filter_name}"] = RESCORED
         if f"window,{filter_name}" in table and self._settings.rule is not None:
-            windows = windows_below(rung.stamp.decoding_requested["max_gen_toks"])
+            windows = windows_below(rung.metadata.decoding_requested["max_gen_toks"])
             table[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in rows], windows)
 
-    def _summary(self, old: Mapping[str, Any], rung: RungRun) -> dict[str, Any]:
-        reference, stamp = self._settings.reference, rung.stamp
+    def _summary(self, old: Mapping[str, Any], rung: RungSamples) -> dict[str, Any]:
+        reference, metadata = self._settings.reference, rung.metadata
         new = {
             **old,
             "embedder": self._settings.distances.identity(),
@@ -374,11 +374,11 @@ class _Changes:
             else {"folder": reference.folder.resolve().name, "system": reference.system},
             "rescored_by": __version__,
             "rescored_from": {
-                "system": stamp.system,
-                "package_version": stamp.package_version,
-                "embedder": dict(stamp.embedder),
-                "answer_rule": stamp.answer_rule,
-                "reference": stamp.reference,
+                "system": metadata.system,
+                "package_version": metadata.package_version,
+                "embedder": dict(metadata.embedder),
+                "answer_rule": metadata.answer_rule,
+                "reference": metadata.reference,
                 **{name: old[name] for name in ("rescored_from",) if name in old},
             },
         }

@@ -17,7 +17,7 @@ from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.results.schema import DETAILS, LONGEST_OUTPUT, MOST_STEPS
 from lm_eval_sensitivity.runs import System, read_samples
 from lm_eval_sensitivity.runs.rows import row_digest
-from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.types import Pair
 
@@ -61,7 +61,7 @@ def read_details(system: System) -> SystemDetails:
     return SystemDetails(complete, tuple(pairs.values()))
 
 
-def _lines(rung: RungRun) -> Iterator[Field]:
+def _lines(rung: RungSamples) -> Iterator[Field]:
     """The lines of a samples file, as long as they are what was loaded."""
     digests = []
     place = shown_path(rung.samples)

@@ -130,7 +130,7 @@ def _furthest(table: pa.Table, name: str) -> tuple[str | None, float, int]:
 def _records(system: System) -> Iterator[tuple[Field, Field]]:
     """`doc` and `pair` of every row that counts here."""
     for rung in system.rungs:
-        if rung.stamp.rung not in MEANING_PRESERVING_RUNGS:
+        if rung.metadata.rung not in MEANING_PRESERVING_RUNGS:
             continue
         for number, line in enumerate(read_samples(rung.samples), start=1):
             row = Field(line, f"{shown_path(rung.samples)}, line {number}")
