@@ -108,7 +108,7 @@ def _summaries(results: Mapping[str, Any], place: str) -> list[tuple[str, Mappin
         raise absent(place, "configs")
     if not isinstance(configs, dict):
         raise refused(place, "configs", configs, "an object")
-    found = []
+    found: list[tuple[str, Mapping[str, Any]]] = []
     for task, config in configs.items():
         metadata = config.get("metadata") if isinstance(config, dict) else None
         if isinstance(metadata, dict) and "sensitivity" in metadata:

@@ -24,12 +24,14 @@ SCHEMA_VERSION = 1
 """Of `pair` in a row."""
 LONGEST_NAME = 2_000
 """Characters of a name, an id or a reason."""
+HALF = "\ufffd"
+"""What `decode` makes of half a surrogate pair; no name holds it."""
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("a text that is not blank")
-    if "\ufffd" in text:
+    if HALF in text:
         raise ValueError("a text without halves of surrogate pairs")
     return text
 

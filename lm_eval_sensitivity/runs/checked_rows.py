@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,6 @@ from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.codec import absent, contradiction, refused
 from lm_eval_sensitivity.records.columns import (
     DRIFT,
-    FLAGS,
     RAW_SCORES,
     SIDES,
     VIEW_SCORES,
@@ -23,20 +22,17 @@ from lm_eval_sensitivity.records.columns import (
 )
 from lm_eval_sensitivity.records.run_metadata import RunMetadata
 from lm_eval_sensitivity.records.sample import (
+    HALF,
     LONGEST_NAME,
     SCHEMA_VERSION,
     PairRecord,
     SampleRow,
-    SideRecord,
     TokenPath,
-    WholePairRecord,
     WholeRow,
     WholeSideRecord,
 )
-from lm_eval_sensitivity.types import Missing, Pair
-
-WHOLE_OUTPUT_ONLY = "whole output: this number stands in the row of filter raw"
-NO_REFERENCE = "no reference: the run had no reference to measure drift from"
+from lm_eval_sensitivity.runs.table import STATE_NUMBERS, cells_of
+from lm_eval_sensitivity.types import Pair
 
 _BOUNDS = {"ln 2": math.log(2), "inf": math.inf, "shorter length": math.inf}
 _ROUNDING = 1e-6
@@ -79,23 +75,19 @@ def check_row(row: SampleRow, line: Mapping[str, Any], place: str, metadata: Run
     """
     check_columns(list(row.doc), f"{place}: `doc`")
     pair = pair_from_row(dict(row.doc), f"{place}: `doc`")
-    record = row.pair
     _check_identity(row, pair, metadata, place)
-    _check_audit(record, pair, place)
-    scores = _scores(record, row.filter, metadata, place)
-    _check_texts(row, place)
-    cells = {
-        **{column: getattr(pair, column) for column in _PAIR_CELLS},
-        "row_hash": row.doc["row_hash"],
-        "filter": row.filter,
-        **{f"audit_{name}": value for name, value in asdict(record.audit).items()},
-        **_metric_cells(record, row.filter, scores, place),
-        **_state_cells(record, place),
-    }
-    for side, text in zip(SIDES, row.filtered_resps, strict=True):
-        one: SideRecord = getattr(record, side)
-        cells |= _side_cells(one, side, f"{place}: `pair.{side}`")
-        cells[f"{side}_n_characters"] = None if one.view is None else len(text)
+    _check_audit(row.pair, pair, place)
+    scores = _scores(row.pair, row.filter, metadata, place)
+    _check_whole(row, place)
+    if row.pair.token_path is not None:
+        _check_curve(row.pair.token_path, scores["token_edit_distance"], place)
+    cells = cells_of(row, pair)
+    for name in WHOLE_OUTPUT_METRICS:
+        if cells[name] is not None:
+            _in_range(name, cells[name], place, f"`pair`, {name}")
+    for name in STATE_NUMBERS:
+        if (value := cells[name]) is not None and value < -_ROUNDING:
+            raise refused(place, f"pair, {name}", value, "a finite number from 0")
     return CheckedRow(
         place=place,
         doc_id=row.doc_id,
@@ -105,19 +97,8 @@ def check_row(row: SampleRow, line: Mapping[str, Any], place: str, metadata: Run
         texts=(_digest(row.outputs[0]), _digest(row.outputs[1])),
         cells=cells,
         reported=_reported(line, scores, place),
-        unknown=frozenset(record.scores or {}) - set(METRICS),
+        unknown=frozenset(row.pair.scores or {}) - set(METRICS),
     )
-
-
-_PAIR_CELLS = (
-    "rung",
-    "rung_index",
-    "edit",
-    "category",
-    "prompt_id",
-    "pair_id",
-    "meaning_preserving",
-)
 
 
 def _check_identity(row: SampleRow, pair: Pair, metadata: RunMetadata, place: str) -> None:
@@ -142,14 +123,22 @@ def _check_audit(record: PairRecord, pair: Pair, place: str) -> None:
         raise contradiction(place, "pair.audit.status", status, f"the pair is of rung {pair.rung!r}")
 
 
-def _check_texts(row: SampleRow, place: str) -> None:
+def _check_whole(row: SampleRow, place: str) -> None:
+    """What only a row of filter raw says."""
     if not isinstance(row, WholeRow):
         return
     if row.filtered_resps != row.outputs:
         other = "filter raw shows the outputs of `resps`, and these are others"
         raise contradiction(place, "filtered_resps", row.filtered_resps, other)
-    for side, text in zip(SIDES, row.outputs, strict=True):
-        _check_token_ends(getattr(row.pair, side), text, place, f"pair.{side}.token_ends")
+    for name, text in zip(SIDES, row.outputs, strict=True):
+        side: WholeSideRecord = getattr(row.pair, name)
+        _check_token_ends(side, text, place, f"pair.{name}.token_ends")
+        scaffold = None if side.answer is None else side.answer.scaffold
+        if scaffold is not None and (
+            not scaffold.strip() or len(scaffold) > LONGEST_NAME or HALF in scaffold
+        ):
+            accepted = f"a name of 1 to {LONGEST_NAME} characters"
+            raise refused(place, f"pair.{name}.answer.scaffold", scaffold, accepted)
 
 
 # ---- numbers
@@ -161,6 +150,9 @@ def _scores(
     """The recorded scores; every one that is null has a reason."""
     names = RAW_SCORES if filter_name == "raw" else VIEW_SCORES
     names = (*names, DRIFT) if metadata.reference is not None else names
+    if metadata.reference is None and record.scores is not None and record.scores.get(DRIFT) is not None:
+        other = "the results file names no `reference`"
+        raise contradiction(place, f"pair.scores.{DRIFT}", record.scores[DRIFT], other)
     scores: dict[str, float | None] = {}
     for name in names:
         if record.scores is None or name not in record.scores:
@@ -214,49 +206,6 @@ def _reported(line: Mapping[str, Any], scores: Mapping[str, float | None], place
     return reported
 
 
-def _metric_cells(
-    record: PairRecord, filter_name: str, scores: Mapping[str, float | None], place: str
-) -> dict[str, Any]:
-    """A number or a reason for every metric of the catalogue."""
-    values: dict[str, float | None] = dict(scores)
-    reasons = dict(record.missing)
-    path, blocked = record.token_path, _blocked(record)
-    if path is not None:
-        _check_curve(path, scores["token_edit_distance"], place)
-    if blocked is not None or path is None:
-        # A null path stands where the distance has no ids to read, for the reason given there.
-        fallback = "no answer: one side has nothing to compare"
-        reasons["first_divergence"] = blocked or record.missing.get("token_edit_distance", fallback)
-    else:
-        step = path.first_divergence
-        values["first_divergence"] = None if step is None else float(step)
-        reasons["first_divergence"] = (
-            "censored: the outputs are equal up to a token limit"
-            if path.censored
-            else "equal: the outputs do not part"
-        )
-    if isinstance(record, WholePairRecord):
-        _whole_output_metrics(record, values, reasons, blocked, place)
-    else:
-        reasons |= dict.fromkeys(WHOLE_OUTPUT_METRICS, WHOLE_OUTPUT_ONLY)
-    if DRIFT not in scores:
-        reasons.setdefault(DRIFT, NO_REFERENCE)  # a rescored run says why it lost what it had
-    cells: dict[str, Any] = {}
-    for name in METRICS:
-        value = values.get(name)
-        cells[name] = value
-        cells[f"missing_{name}"] = reasons[name] if value is None else None
-    known = blocked is None and path is not None
-    cells["first_divergence_censored"] = path.censored if known and path is not None else None
-    return cells
-
-
-def _blocked(record: PairRecord) -> str | None:
-    """Why no distance of the pair may be taken, or None. These two kinds forbid every comparison."""
-    reason = record.missing.get("token_edit_distance", "")
-    return reason if Missing.from_text(reason).kind in ("erased", "not finite") else None
-
-
 def _check_curve(path: TokenPath, distance: float | None, place: str) -> None:
     field = "pair.token_path.curve"
     curve = path.curve.unpacked(place, field)
@@ -264,78 +213,6 @@ def _check_curve(path: TokenPath, distance: float | None, place: str) -> None:
     if distance is not None and not math.isclose(found, distance, abs_tol=_ROUNDING):
         other = f"its end gives a token_edit_distance of {found:.6f}, and `pair.scores` says {distance:.6f}"
         raise contradiction(place, field, {"n": path.curve.n}, other)
-
-
-def _whole_output_metrics(
-    record: WholePairRecord,
-    values: dict[str, float | None],
-    reasons: dict[str, str],
-    blocked: str | None,
-    place: str,
-) -> None:
-    """Numbers that stand beside `pair.scores`, in rows of filter raw."""
-    end, margins = record.prompt_end, record.margins
-    found = {
-        "kl_forward": (end, None if end is None else end.kl_forward),
-        "kl_backward": (end, None if end is None else end.kl_backward),
-        "prompt_end_hidden_distance": (record, record.prompt_end_hidden_distance),
-        "top1_probability": (end, None if end is None else end.top1_probability_base),
-        "margin_min": (margins, None if margins is None else margins.base.margin_min),
-    }
-    for name, (part, value) in found.items():
-        distance = name not in ("top1_probability", "margin_min")
-        parent = "hidden_distance" if name == "prompt_end_hidden_distance" else "js_divergence"
-        if part is None or value is None:
-            undefined = "not finite: the value is infinite or undefined"
-            reasons[name] = reasons.get(parent, "not recorded" if part is None else undefined)
-        elif distance and blocked is not None:
-            reasons[name] = blocked
-        else:
-            _in_range(name, value, place, f"`pair`, {name}")
-            values[name] = value
-
-
-def _state_cells(record: PairRecord, place: str) -> dict[str, Any]:
-    """What belongs to a prompt end or to margins and is no distance."""
-    whole = record if isinstance(record, WholePairRecord) else None
-    end, margins = (whole.prompt_end, whole.margins) if whole is not None else (None, None)
-    cells: dict[str, Any] = {
-        "flip_floor_nats": end and end.flip_floor_nats,
-        "top1_probability_variant": end and end.top1_probability_variant,
-        "margin_min_variant": margins and margins.variant.margin_min,
-        "margin_at_divergence": margins and margins.at_divergence.base,
-        "margin_at_divergence_variant": margins and margins.at_divergence.variant,
-    }
-    for name, value in cells.items():
-        if value is not None and value < -_ROUNDING:
-            raise refused(place, f"`pair`, {name}", value, "a finite number from 0")
-    return {"top1_flipped": end and end.flipped, **cells}
-
-
-# ---- both sides
-
-
-def _side_cells(side: SideRecord, name: str, place: str) -> dict[str, Any]:
-    cells: dict[str, Any] = {f"{name}_finite": side.finite}
-    if not isinstance(side, WholeSideRecord):
-        start = None if side.view is None else side.view.token_start
-        end = None if side.view is None else side.view.token_end
-        known = start is not None and end is not None
-        cells[f"{name}_n_tokens"] = end - start if start is not None and end is not None else None
-        return {**cells, f"{name}_answer_start": start if known else None}
-    answer, reason = side.answer, side.finish_reason
-    scaffold = None if answer is None else answer.scaffold
-    if scaffold is not None and (
-        not scaffold.strip() or len(scaffold) > LONGEST_NAME or "\ufffd" in scaffold
-    ):
-        raise refused(place, "answer.scaffold", scaffold, f"a name of 1 to {LONGEST_NAME} characters")
-    cells |= {f"{name}_{flag}": getattr(side.collapse, flag) for flag in FLAGS}
-    cells[f"{name}_scaffold_status"] = None if answer is None else answer.status
-    cells[f"{name}_scaffold"] = scaffold
-    cells[f"{name}_finish_reason"] = reason
-    # The end token is generated, and says nothing.
-    cells[f"{name}_n_tokens"] = None if side.n_tokens is None else side.n_tokens - (reason == "end_token")
-    return cells
 
 
 def _check_token_ends(side: WholeSideRecord, text: str, place: str, field: str) -> None:

@@ -16,20 +16,14 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
 from lm_eval_sensitivity.records.codec import contradiction, decode, refused
-from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, FLAGS, ROW_SCHEMA, SIDES
+from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, summary_name
 from lm_eval_sensitivity.records.sample import SampleRow, decode_row
 from lm_eval_sensitivity.runs.checked_rows import CheckedRow, check_row, row_digest
 from lm_eval_sensitivity.runs.find import read_samples
+from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.types import Pair
-
-_WHOLE_OUTPUT_CELLS = tuple(
-    f"{side}_{column}"
-    for side in SIDES
-    for column in (*FLAGS, "scaffold_status", "scaffold", "finish_reason")
-)
-_ANSWER_CELLS = tuple(f"{side}_answer_start" for side in SIDES)
 
 
 @dataclass(frozen=True)
@@ -133,7 +127,7 @@ def read_rung(
         n_pairs=len(raw),
         n_expected=metadata.n_original if expected is None else len(expected),
         against_ladder=expected is not None,
-        table=_table(rows, [row.doc_id for row in raw]),
+        table=table_of((row.cells, rows[row.doc_id, "answer"].cells) for row in raw),
         content=content_of(digests),
         pairs=() if expected is not None else tuple(row.pair for row in raw),
         remarks=_unknown_scores(rows.values(), where),
@@ -242,24 +236,6 @@ def _mean(rows: Iterable[CheckedRow], name: str) -> float:
         if not math.isnan(row.reported[name])
     }
     return math.fsum(values.values()) / len(values) if values else math.nan
-
-
-def _table(rows: Mapping[tuple[int, str], CheckedRow], doc_ids: Sequence[int]) -> pa.Table:
-    cells = []
-    for doc_id in doc_ids:
-        raw = rows[doc_id, "raw"].cells
-        # Each row says nothing about what belongs to the other filter, and the table has it in both.
-        shared = {column: raw[column] for column in _WHOLE_OUTPUT_CELLS}
-        answer = rows[doc_id, "answer"].cells
-        starts = {column: answer[column] for column in _ANSWER_CELLS}
-        cells += [{**raw, **starts}, {**answer, **shared}]
-    return pa.table(
-        {
-            name: pa.array([row[name] for row in cells], ROW_SCHEMA.field(name).type)
-            for name in ROW_SCHEMA.names
-        },
-        schema=ROW_SCHEMA,
-    )
 
 
 def _unknown_scores(rows: Iterable[CheckedRow], where: str) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.generate.generation import (
@@ -16,21 +15,11 @@ from lm_eval_sensitivity.harness.generate.generation import (
     TokenIds,
     View,
 )
-from lm_eval_sensitivity.harness.measure.records import (
-    generation_record,
-    margins_record,
-    prompt_end_hidden_distance,
-    view_record,
-)
 from lm_eval_sensitivity.metrics import (
-    edit_distance_curve,
-    first_divergence,
     hidden_distance,
     token_edit_distance,
 )
-from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
-from lm_eval_sensitivity.text.format import to_json
 
 VIEW_METRICS = (
     "cosine_distance",
@@ -74,22 +63,13 @@ class Scores:
             self.missing[name] = reason if reason is not None else undefined
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What is known about one pair under one filter."""
-
-    metrics: Mapping[str, float]
-    record: Mapping[str, Any]
-    """Everything a later analysis needs, ready for JSON."""
-
-
 def measure_pair(
     prompt_id: str,
     base: FilteredText,
     variant: FilteredText,
     distances: TextDistances,
     reference: ReferenceRun | None,
-) -> Measured:
+) -> Scores:
     """Measure a pair of filtered generations.
 
     Args:
@@ -107,8 +87,7 @@ def measure_pair(
         _state_scores(scores, base.generation, variant.generation, blocked)
     if reference is not None:
         _drift(scores, prompt_id, base, distances, reference)
-    record = pair_record(base, variant, scores.missing)
-    return Measured(scores.values, {**record, "scores": to_json(scores.values)})
+    return scores
 
 
 def text_scores(
@@ -132,27 +111,6 @@ def text_scores(
     if reference is not None:
         _drift(scores, prompt_id, base, distances, reference)
     return scores
-
-
-def pair_record(base: FilteredText, variant: FilteredText, missing: Mapping[str, str]) -> dict[str, Any]:
-    """The pair as it is kept in the samples file. What both filters share stands in the `raw` row only."""
-    record: dict[str, Any] = {
-        "schema_version": 1,
-        "audit": asdict(variant.generation.audit),
-        "missing": dict(missing),
-        "token_path": _token_path(base, variant),
-    }
-    for side, filtered in (("base", base), ("variant", variant)):
-        trace = filtered.generation.trace
-        record[side] = {"view": view_record(filtered), "finite": trace is None or trace.finite}
-        if filtered.filter_name == "raw":
-            record[side] |= generation_record(filtered.generation)
-    if base.filter_name == "raw":
-        prompt_end = variant.generation.prompt_end
-        record["prompt_end"] = None if prompt_end is None else asdict(prompt_end)
-        record["margins"] = margins_record(base.generation, variant.generation)
-        record["prompt_end_hidden_distance"] = prompt_end_hidden_distance(base.generation, variant.generation)
-    return dict(to_json(record))
 
 
 def _blocked(base: Generation, variant: Generation) -> str | None:
@@ -247,7 +205,8 @@ def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
         return _status(base, "base")
     decoding = None if facts is None else facts.identity.get("decoding")
     ours, limit = (
-        d.get("max_gen_toks") if isinstance(d, Mapping) else None for d in (decoding, reference.decoding)
+        d.get("max_gen_toks") if isinstance(d, Mapping) else None
+        for d in (decoding, reference.metadata.decoding)
     )
     if ours is not None and ours != limit:
         return f"other limit: {ours} tokens in effect here, {limit} in the reference run"
@@ -270,22 +229,6 @@ def _status(filtered: FilteredText, side: str) -> str:
     return reasons.get(
         "none" if answer is None else answer.span.status, f"no answer: none was found in the {side}"
     )
-
-
-def _token_path(base: FilteredText, variant: FilteredText) -> dict[str, Any] | None:
-    ids, other_ids = _ids(base.view), _ids(variant.view)
-    if ids is None or other_ids is None:
-        return None
-    # Each side by itself: a cut answer that is the beginning of a longer one is censored, not diverged.
-    traces = (base.generation.trace, variant.generation.trace)
-    cuts = tuple(trace is not None and trace.cut for trace in traces)
-    divergence = first_divergence(ids, other_ids, cut=(cuts[0], cuts[1]))
-    curve = edit_distance_curve(ids, other_ids)
-    return {
-        "first_divergence": divergence.step,
-        "censored": divergence.censored,
-        "curve": pack(curve, "<i4"),
-    }
 
 
 def _text(view: View | None) -> str:
