@@ -30,7 +30,7 @@ def test_a_folder_filled_in_two_calls_gives_the_rows_that_every_command_takes(tm
     loaded = load_pairs([first.folder])
     assert [rung.samples for rung in loaded.systems[0].rungs] == sorted(
         (rung.samples for rung in reference.rungs),
-        key=lambda path: "identical noop synonym".split().index(path.name.split("_")[4]),
+        key=lambda path: ["identical", "noop", "synonym"].index(path.name.split("_")[4]),
     )
     assert reference.dates == ("2026-08-01T10-00-00", "2026-08-02T10-00-00")
     assert [each.what for each in reference.left_out] == [each.what for each in loaded.left_out] != []
