@@ -38,9 +38,11 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     windows_in_words,
 )
 from lm_eval_sensitivity.harness.generate.generation import NO_TRACE, FilteredText, Generation
-from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, text_scores, texts_to_embed
+from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, output_spreads, texts_to_embed
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule, prompt_tails
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
 from lm_eval_sensitivity.records.run_metadata import sampling_tasks, sensitivity_tasks
@@ -57,6 +59,7 @@ from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
 from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
 from lm_eval_sensitivity.text.escape import shown_path
+from lm_eval_sensitivity.types import Missing
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
 RESCORED = "not judged: rescored"
@@ -244,7 +247,18 @@ def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
         if isinstance(row, WholeRow)
     }
     settings.distances.prepare(_texts(pairs.values()))
-    return [_rescored_row(line, row, pairs[row.doc_id], settings) for row, line, _ in rows]
+    prompts = {row.doc_id: row.doc["prompt_id"] for row, _, _ in rows}
+    spreads = {
+        name: output_spreads(
+            {prompts[doc_id]: FilteredText(base, name) for doc_id, (base, _) in pairs.items()},
+            settings.distances,
+        )
+        for name in FILTERS
+    }
+    return [
+        _rescored_row(line, row, pairs[row.doc_id], settings, spreads[row.filter][prompts[row.doc_id]])
+        for row, line, _ in rows
+    ]
 
 
 def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
@@ -253,11 +267,17 @@ def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
             yield from texts_to_embed(FilteredText(generation, name) for generation in pair)
 
 
-def _rescored_row(line: Row, row: SampleRow, pair: tuple[Generation, Generation], settings: Settings) -> Row:
+def _rescored_row(
+    line: Row,
+    row: SampleRow,
+    pair: tuple[Generation, Generation],
+    settings: Settings,
+    spread: float | Missing,
+) -> Row:
     base, variant = (FilteredText(generation, row.filter) for generation in pair)
     prompt_id, record, new_line = row.doc["prompt_id"], row.pair, dict(line)
     if settings.rule is not None and row.filter == "answer":
-        scores = measure_pair(prompt_id, base, variant, settings.distances, settings.reference)
+        scores = measure_pair(prompt_id, base, variant, settings.distances, settings.reference, spread)
         if all(generation.trace is not None for generation in pair):
             for metric, reason in scores.missing.items():
                 scores.missing[metric] = NO_BOUNDARIES if reason == NO_TRACE else reason
@@ -268,7 +288,9 @@ def _rescored_row(line: Row, row: SampleRow, pair: tuple[Generation, Generation]
         )
         new_line["filtered_resps"] = [str(base), str(variant)]
     else:
-        scores = text_scores(prompt_id, base, variant, settings.distances, settings.reference)
+        scores = measure_pair(
+            prompt_id, base, variant, settings.distances, settings.reference, spread, ("text",)
+        )
         if settings.rule is not None and isinstance(record, WholePairRecord):
             record = replace(
                 record, base=_with_span(record.base, pair[0]), variant=_with_span(record.variant, pair[1])
@@ -276,7 +298,7 @@ def _rescored_row(line: Row, row: SampleRow, pair: tuple[Generation, Generation]
     if settings.rule is not None and "window" in line:
         new_line["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
     if settings.reference is None and DRIFT in (record.scores or {}):
-        scores.put(DRIFT, lambda: math.nan, NOT_RESCORED, undefined=NOT_RESCORED)
+        scores.values[DRIFT], scores.missing[DRIFT] = math.nan, NOT_RESCORED
     record = _with_scores(record, scores)
     # What a later version may have written beside it stays.
     new_line["pair"] = {**line["pair"], **encode(record)}
@@ -306,9 +328,9 @@ def _enter_numbers(line: Row, scores: Scores) -> None:
     for name, value in scores.values.items():
         if name in line:
             line[name] = value
-        elif name == DRIFT:
+        elif belongs_to_prompt(name):
             _put(line, name, value, before="pair")
-            line["metrics"] = [*(each for each in line["metrics"] if each != "pair"), DRIFT, "pair"]
+            line["metrics"] = [*(each for each in line["metrics"] if each != "pair"), name, "pair"]
 
 
 def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
@@ -356,8 +378,9 @@ class _Changes:
             words[filter_name] = pairs_in_words([row["pair"] for row in chosen])
             table[f"pair,{filter_name}"] = words[filter_name]
         directions = self._results.get("higher_is_better")
-        if self._settings.reference is not None and isinstance(directions, dict) and task in directions:
-            _put(directions[task], DRIFT, None, before="pair")
+        if isinstance(directions, dict) and task in directions:
+            for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
+                _put(directions[task], name, None, before="pair")
         metadata = self._results["configs"][task]["metadata"]
         metadata["sensitivity"] = self._summary(metadata["sensitivity"], rung)
         return RescoredRung(rung, len(rows) // len(FILTERS), words)
@@ -471,14 +494,10 @@ def _numbers_of(row: Row) -> list[str]:
 
 def _is_rescored(name: str, filter_name: str) -> bool:
     """Whether a mean may have changed; the others keep what lm_eval wrote."""
-    return (
-        name.startswith("cosine_distance")
-        or name == DRIFT
-        or (name == "token_edit_distance" and filter_name == "answer")
-    )
+    return METRICS[name].family == "text" or (METRICS[name].family == "tokens" and filter_name == "answer")
 
 
 def _mean(rows: Sequence[Row], name: str) -> float:
-    if name == DRIFT:
+    if belongs_to_prompt(name):
         return mean_over_prompts([OfPrompt(row[name], row["doc"]["prompt_id"]) for row in rows])
     return mean_of_scored([row[name] for row in rows])

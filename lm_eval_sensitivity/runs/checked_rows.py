@@ -12,6 +12,7 @@ from typing import Any
 
 from lm_eval_sensitivity.ladder.schema import check_columns, pair_from_row
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import absent, contradiction, refused
 from lm_eval_sensitivity.records.columns import (
     DRIFT,
@@ -34,7 +35,6 @@ from lm_eval_sensitivity.records.sample import (
 from lm_eval_sensitivity.runs.table import STATE_NUMBERS, cells_of
 from lm_eval_sensitivity.types import Pair
 
-_BOUNDS = {"ln 2": math.log(2), "inf": math.inf, "shorter length": math.inf}
 _ROUNDING = 1e-6
 
 
@@ -77,7 +77,7 @@ def check_row(row: SampleRow, line: Mapping[str, Any], place: str, metadata: Run
     pair = pair_from_row(dict(row.doc), f"{place}: `doc`")
     _check_identity(row, pair, metadata, place)
     _check_audit(row.pair, pair, place)
-    scores = _scores(row.pair, row.filter, metadata, place)
+    scores = _scores(row.pair, line, metadata, place)
     _check_whole(row, place)
     if row.pair.token_path is not None:
         _check_curve(row.pair.token_path, scores["token_edit_distance"], place)
@@ -144,17 +144,24 @@ def _check_whole(row: SampleRow, place: str) -> None:
 # ---- numbers
 
 
+_IN_EVERY_VERSION = ("cosine_distance", "token_edit_distance", DRIFT)
+"""Other metrics may be newer than the run."""
+
+
 def _scores(
-    record: PairRecord, filter_name: str, metadata: RunMetadata, place: str
+    record: PairRecord, line: Mapping[str, Any], metadata: RunMetadata, place: str
 ) -> dict[str, float | None]:
     """The recorded scores; every one that is null has a reason."""
-    names = RAW_SCORES if filter_name == "raw" else VIEW_SCORES
+    names = RAW_SCORES if line["filter"] == "raw" else VIEW_SCORES
     names = (*names, DRIFT) if metadata.reference is not None else names
     if metadata.reference is None and record.scores is not None and record.scores.get(DRIFT) is not None:
         other = "the results file names no `reference`"
         raise contradiction(place, f"pair.scores.{DRIFT}", record.scores[DRIFT], other)
     scores: dict[str, float | None] = {}
     for name in names:
+        anywhere = any(name in each for each in (line, record.scores or {}, record.missing))
+        if not anywhere and name not in _IN_EVERY_VERSION:
+            continue
         if record.scores is None or name not in record.scores:
             raise absent(place, f"pair.scores.{name}")
         value, reason = record.scores[name], record.missing.get(name)
@@ -165,7 +172,7 @@ def _scores(
             raise contradiction(place, field, None, "`pair.missing` gives no reason for it")
         if value is not None and reason is not None:
             raise contradiction(place, f"pair.missing.{name}", reason, f"`{field}` is a number")
-        if value is not None and record.audit.status == "erased" and name != DRIFT:
+        if value is not None and record.audit.status == "erased" and not belongs_to_prompt(name):
             raise contradiction(place, field, value, "the edit was erased, so that there is nothing to score")
         scores[name] = value
     return scores
@@ -185,8 +192,7 @@ def metric_range(metric: str) -> tuple[float, float]:
         >>> metric_range("cosine_distance"), metric_range("first_divergence")
         ((0.0, 2.0), (0.0, inf))
     """
-    low, high = METRICS[metric].range.strip("[]()").split(", ")
-    return float(low), _BOUNDS[high] if high in _BOUNDS else float(high)
+    return float(METRICS[metric].low), float(METRICS[metric].high)
 
 
 def _reported(line: Mapping[str, Any], scores: Mapping[str, float | None], place: str) -> dict[str, float]:
@@ -194,7 +200,7 @@ def _reported(line: Mapping[str, Any], scores: Mapping[str, float | None], place
     reported: dict[str, float] = {}
     for name, score in scores.items():
         if name not in line:
-            if name != DRIFT and not name.startswith("cosine_distance_"):
+            if METRICS[name].in_table and METRICS[name].window is None:
                 raise absent(place, name)
             continue  # a window longer than the token limit is in the scores only
         value = line[name]

@@ -15,8 +15,9 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import contradiction, decode, refused
-from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, summary_name
 from lm_eval_sensitivity.records.sample import SampleRow, decode_row
 from lm_eval_sensitivity.runs.checked_rows import CheckedRow, check_row, row_digest
@@ -213,6 +214,11 @@ class _OfResults:
         table = decode(_Results, dict(self.results), self.place).results.get(task, {})
         for filter_name in FILTERS:
             chosen = [row for row in rows if row.filter_name == filter_name]
+            for row in chosen:
+                if row.reported.keys() != chosen[0].reported.keys():
+                    raise contradiction(
+                        row.place, "doc_id", row.doc_id, f"{chosen[0].place} has other metrics"
+                    )
             for name in chosen[0].reported:
                 mean, stated = _mean(chosen, name), table.get(f"{name},{filter_name}")
                 field = f"results.{task}.{name},{filter_name}"
@@ -229,9 +235,9 @@ class _Results:
 
 
 def _mean(rows: Iterable[CheckedRow], name: str) -> float:
-    """The mean of what was scored; drift belongs to a prompt and counts once for each."""
+    """The mean of what was scored; what belongs to a prompt counts once for each."""
     values = {
-        row.pair.prompt_id if name == DRIFT else row.pair.pair_id: row.reported[name]
+        row.pair.prompt_id if belongs_to_prompt(name) else row.pair.pair_id: row.reported[name]
         for row in rows
         if not math.isnan(row.reported[name])
     }

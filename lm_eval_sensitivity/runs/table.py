@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics import METRICS, measured_under
+from lm_eval_sensitivity.metrics.catalogue import is_distance
 from lm_eval_sensitivity.records.columns import DRIFT, FLAGS, ROW_SCHEMA, SIDES, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.records.sample import (
     PairRecord,
@@ -21,6 +22,7 @@ from lm_eval_sensitivity.types import Missing, Pair
 
 WHOLE_OUTPUT_ONLY = "whole output: this number stands in the row of filter raw"
 NO_REFERENCE = "no reference: the run had no reference to measure drift from"
+NOT_MEASURED = "not measured: this run was written by a version without it"
 
 STATE_NUMBERS = (
     "flip_floor_nats",
@@ -116,6 +118,9 @@ def _metric_cells(record: PairRecord, filter_name: str, scores: Mapping[str, flo
         _whole_output_metrics(record, values, reasons, blocked)
     else:
         reasons |= dict.fromkeys(WHOLE_OUTPUT_METRICS, WHOLE_OUTPUT_ONLY)
+    for card in measured_under(filter_name):
+        if card.name != DRIFT and card.name not in scores:
+            reasons.setdefault(card.name, NOT_MEASURED)
     reasons.setdefault(DRIFT, NO_REFERENCE)  # a rescored run says why it lost what it had
     cells: dict[str, Any] = {}
     for name in METRICS:
@@ -134,27 +139,23 @@ def _blocked(record: PairRecord) -> str | None:
 
 
 def _whole_output_metrics(
-    record: WholePairRecord,
-    values: dict[str, float | None],
-    reasons: dict[str, str],
-    blocked: str | None,
+    record: WholePairRecord, values: dict[str, float | None], reasons: dict[str, str], blocked: str | None
 ) -> None:
     """Numbers that stand beside `pair.scores`, in rows of filter raw."""
-    end, margins = record.prompt_end, record.margins
-    found = {
-        "kl_forward": (end, None if end is None else end.kl_forward),
-        "kl_backward": (end, None if end is None else end.kl_backward),
-        "prompt_end_hidden_distance": (record, record.prompt_end_hidden_distance),
-        "top1_probability": (end, None if end is None else end.top1_probability_base),
-        "margin_min": (margins, None if margins is None else margins.base.margin_min),
-    }
-    for name, (part, value) in found.items():
-        distance = name not in ("top1_probability", "margin_min")
-        parent = "hidden_distance" if name == "prompt_end_hidden_distance" else "js_divergence"
-        if part is None or value is None:
+    for name in WHOLE_OUTPUT_METRICS:
+        card = METRICS[name]
+        if not card.recorded_in:
+            continue
+        *parts, field = card.recorded_in.split(".")
+        holder: Any = record
+        for part in parts:
+            holder = None if holder is None else getattr(holder, part)
+        value = None if holder is None else getattr(holder, field)
+        if value is None:
             undefined = "not finite: the value is infinite or undefined"
-            reasons[name] = reasons.get(parent, "not recorded" if part is None else undefined)
-        elif distance and blocked is not None:
+            parent = "hidden_distance" if card.family == "states" else "js_divergence"
+            reasons[name] = reasons.get(parent, "not recorded" if holder is None else undefined)
+        elif is_distance(name) and blocked is not None:
             reasons[name] = blocked
         else:
             values[name] = value
