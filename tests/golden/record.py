@@ -1,14 +1,13 @@
 """Record the runs anew: `python -m tests.golden.record`. Needs PyTorch and about a minute.
 
 The recordings are what the real `lm_eval` command wrote, printed and logged; only what it says of the machine is
-taken out. They ask `ladder.jsonl`, eight edits of seven prompts of the packaged ladder, so that a new ladder leaves
+taken out. They ask `ladder.jsonl`, eight edits of six prompts of the packaged ladder, so that a new ladder leaves
 them as they are.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,16 +15,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-HERE = Path(__file__).parent
-RUNS = HERE / "runs"
+from tests.golden.doors import HERE, RUNS, inside
+from tests.golden.entries import demo_model_path
+from tests.running import arguments, execute_and_listen, tasks_indexed_once
+
 LADDER = "ladder.jsonl"
 ABOUT_THE_MACHINE = ("git_hash", "pretty_env_info", "upper_git_hash", "total_evaluation_time_seconds")
 
 GREEDY = {"gen_kwargs": "max_gen_toks=24", "batch_size": 16, "metadata": {"ladder": LADDER}}
 DRIFTED = {**GREEDY, "metadata": {"ladder": LADDER, "reference": "greedy/demo"}}
-FEW_RUNGS = ",".join(
-    f"prompt_sensitivity_mini_{rung}" for rung in ("identical", "noop", "synonym", "positive_control")
-)
+MINI = "prompt_sensitivity_mini"
+FEW_RUNGS = ",".join(f"{MINI}_{rung}" for rung in ("identical", "noop", "synonym", "positive_control"))
 TEXT = {**GREEDY, "model": "golden_text", "batch_size": 1, "tasks": FEW_RUNGS}
 RECORDINGS: Mapping[str, dict[str, Any]] = {
     "greedy/demo": GREEDY,
@@ -33,6 +33,7 @@ RECORDINGS: Mapping[str, dict[str, Any]] = {
     "greedy/coarse": {**DRIFTED, "model_args": "pretrained=models/coarse", "tasks": FEW_RUNGS},
     "text/steady": {**TEXT, "model_args": "model=steady"},
     "text/fickle": {**TEXT, "model_args": "model=fickle"},
+    "text/other_limit": {**TEXT, "tasks": f"{MINI}_identical", "gen_kwargs": "max_gen_toks=12"},
     "sampled/demo": {
         "tasks": "prompt_sensitivity_sampling_identical,prompt_sensitivity_sampling_synonym",
         "limit": 3,
@@ -51,9 +52,6 @@ def workplace() -> Iterator[Path]:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from tests.golden.entries import demo_model_path
-
-    before = Path.cwd()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         shutil.copytree(demo_model_path(), folder / "models" / "demo")
@@ -63,29 +61,24 @@ def workplace() -> Iterator[Path]:
             rounded = {key: torch.round(value * steps) / steps for key, value in load_file(weights).items()}
             save_file(rounded, weights, metadata={"format": "pt"})
         shutil.copy(HERE / LADDER, folder)
-        os.chdir(folder)
-        try:
-            yield folder
-        finally:
-            os.chdir(before)
+        yield folder
 
 
-def record(name: str) -> None:
-    """Run `lm_eval` below the working directory; what it printed and logged stands beside what it wrote."""
-    import tests.golden.text_engine  # noqa: F401 - registers the engine
-    from tests.running import arguments, execute_and_listen, tasks_indexed_once
+def record(name: str, folder: Path) -> None:
+    """Run `lm_eval` in a workplace; what it printed and logged stands beside what it wrote."""
+    import tests.golden.text_engine  # noqa: F401 - registers itself
 
-    with tasks_indexed_once():
+    with inside(folder), tasks_indexed_once():
         printed, logged = execute_and_listen(arguments("models/demo", Path(name), **RECORDINGS[name]))
-    (Path(name) / "printed.txt").write_text(printed, encoding="utf-8")
-    (Path(name) / "logged.txt").write_text(logged, encoding="utf-8")
+    (folder / name / "printed.txt").write_text(printed, encoding="utf-8")
+    (folder / name / "logged.txt").write_text(logged, encoding="utf-8")
 
 
 def main() -> None:
     """Replace all recordings."""
     with workplace() as folder:
         for name in RECORDINGS:
-            record(name)
+            record(name, folder)
         for results in folder.glob("*/*/**/results_*.json"):
             _take_out_the_machine(results)
         for kind in {Path(name).parts[0] for name in RECORDINGS}:
