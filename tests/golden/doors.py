@@ -49,7 +49,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 
 def settled(text: str) -> str:
-    """A text without version, temporary folder, checksums, sizes of files, and the last digits of long numbers.
+    """A text without version, temporary folder, progress, checksums and sizes of files, and digits beyond the ninth.
 
     Example:
         >>> settled("mean 0.12345678901234, 0.5"), settled('"sha256": "%s"' % ("a" * 64))
@@ -59,7 +59,8 @@ def settled(text: str) -> str:
     text = re.sub(rf"(?<![\d.]){re.escape(entries.__version__)}(?!\.?\d)", "<version>", text)
     text = re.sub(r'"sha256": "[0-9a-f]{64}"', '"sha256": "<sha256>"', text)
     text = re.sub(r'"bytes": \d+', '"bytes": "<bytes>"', text)
-    text = re.sub(r"\b\d+(\.\d+)? (bytes|kB|MB)\b", r"<size>", text)
+    text = re.sub(r" +[\d,]+(\.\d+)? (bytes|kB|MB)\b", " <size>", text)
+    text = re.sub(r".*\d(it|prompt|pair)/s\].*\n?", "", text)
     return re.sub(r"-?\d+\.\d{9,}(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", text)
 
 
@@ -214,7 +215,7 @@ NOT_COMPARED = (
 NEAR = {"rel_tol": 1e-4, "abs_tol": 1e-5}
 NEAR_IN_PRINT = {"rel_tol": 1e-4, "abs_tol": 1.01e-4}
 """The fourth decimal may be rounded the other way."""
-_NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")
 
 
 def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
@@ -243,7 +244,7 @@ def _unpacked(value: Any) -> Any:
 
 
 def same_in_print(expected: str, found: str) -> bool:
-    """Whether two texts are equal but for numbers with a point, which are near each other."""
+    """Whether two texts are equal but for numbers that are not whole, which are near each other."""
     numbers = [list(map(float, _NUMBER.findall(text))) for text in (expected, found)]
     near = all(math.isclose(one, other, **NEAR_IN_PRINT) for one, other in zip(*numbers, strict=False))
     return near and _NUMBER.sub("#", expected) == _NUMBER.sub("#", found)
