@@ -60,7 +60,7 @@ def settled(text: str) -> str:
     text = re.sub(r'"sha256": "[0-9a-f]{64}"', '"sha256": "<sha256>"', text)
     text = re.sub(r'"bytes": \d+', '"bytes": "<bytes>"', text)
     text = re.sub(r" +[\d,]+(\.\d+)? (bytes|kB|MB)\b", " <size>", text)
-    text = re.sub(r".*\d(it|prompt|pair)/s\].*\n?", "", text)
+    text = "\n".join(line for line in text.split("\n") if not re.search(r"\d(it|prompt|pair)/s\]", line))
     return re.sub(r"-?\d+\.\d{9,}(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", text)
 
 
