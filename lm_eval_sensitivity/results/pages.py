@@ -160,8 +160,8 @@ def axes_page(found: DriftStatement, indices: Indices) -> AxesPage:
         rows=tuple(_axes_row(each, found, indices) for each in placements),
         contrasts=tuple(contrasts),
         cautions=texts((*found.cautions, *interval_cautions(found))),
-        symbols=symbols_in_words(found),
-        constants=constants_in_words(found),
+        symbols=str(symbols_in_words(found)),
+        constants=str(constants_in_words(found)),
     )
 
 
@@ -170,7 +170,7 @@ def _axes_row(each: SystemDrift, found: DriftStatement, indices: Indices) -> Axe
         system=indices[each.system],
         is_reference=each.is_reference,
         verdict=each.label,
-        verdict_words=verdict_in_words(each, found.constants),
+        verdict_words=None if each.is_reference else str(verdict_in_words(each, found.constants)),
         possible=() if each.verdict is None else each.verdict.possible,
         **_axis("p", each.preserving),
         **_axis("c", each.control),

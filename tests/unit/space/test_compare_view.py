@@ -10,9 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lm_eval_sensitivity.report.wording.compare import (
-    difference_in_words,
-    equivalence_in_words,
-    p_in_words,
+    comparison_in_words,
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
@@ -71,13 +69,11 @@ def test_the_page_says_what_the_analysis_says(results: Results, selection: Selec
     page = assert_inert(render(results, {"view": "compare", "a": "2", "b": "0", **address}))
     text = page.text()
     for sentence in (
-        difference_in_words(found),
-        p_in_words(found),
-        equivalence_in_words(found),
+        *comparison_in_words(found),
         shared_in_words(found.counts),
-        *map(str, found.cautions),
+        *found.cautions,
     ):
-        assert shown_as(sentence) in text, sentence
+        assert shown_as(sentence.text) in text, sentence
     drivers = [table for table in page.every("table") if table.one("caption").text() == "Prompts"]
     names = [row.one("th").text() for table in drivers for row in table.one("tbody").every("tr")]
     assert names == [each.name for each in found.prompts]

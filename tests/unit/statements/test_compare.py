@@ -12,9 +12,7 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.compare import _edits_table, _rungs_table, _systems_table
 from lm_eval_sensitivity.report.wording.compare import (
-    difference_in_words,
-    equivalence_in_words,
-    p_in_words,
+    comparison_in_words,
     shared_in_words,
 )
 from lm_eval_sensitivity.statements import Selection
@@ -143,7 +141,7 @@ def test_what_fell_out_is_counted() -> None:
     comparison = found(made)
     counts = comparison.counts
     assert (counts.n_pairs, counts.n_erased, counts.n_unscored, counts.n_not_shared) == (8, 1, 1, 5)
-    assert "5 that only one was given" in shared_in_words(counts)
+    assert "5 that only one was given" in shared_in_words(counts).text
     synonym = next(each for each in comparison.rungs if each.rung == "synonym")
     assert synonym.counts.n_prompts == 0 and "0 prompts have a number" in (synonym.difference.reason or "")
     assert comparison.family == 2
@@ -153,7 +151,7 @@ def test_too_few_prompts_give_a_reason_and_no_number() -> None:
     comparison = found([each for each in ROWS if each["prompt_id"] in PROMPTS[:3]])
     assert math.isnan(comparison.difference.estimate) and math.isnan(comparison.test.p_value)
     assert comparison.equivalence.word is None
-    assert equivalence_in_words(comparison).startswith("Verdict: none. 3 prompts")
+    assert comparison_in_words(comparison)[2].text.startswith("Verdict: none. 3 prompts")
 
 
 def test_a_system_without_pairs_is_refused() -> None:
@@ -189,7 +187,7 @@ def test_the_verdict_in_words(shift: float, spread: float, begins: str) -> None:
         row("b", "noop", f"q{i:02d}", "nbsp", 0.3 + 0.01 * (i % 2) + shift + spread * steps[i])
         for i in range(12)
     ]
-    words = equivalence_in_words(found(made))
+    words = comparison_in_words(found(made))[2].text
     assert words.startswith(begins)
     assert ("The difference is there" in words) == (shift == 0.02)
 
@@ -222,7 +220,7 @@ def test_outputs_that_never_part_are_not_called_missing() -> None:
 def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
     tiny = [{**each, "cosine_distance": (each["cosine_distance"] or 1) * 1e-5} for each in rows(9)]
     comparison = found(tiny)
-    words = [part(comparison) for part in (difference_in_words, p_in_words, equivalence_in_words)]
+    words = [each.text for each in comparison_in_words(comparison)]
     assert "Difference: +<0.0001" in words[0] and "is <0.0001 above" in words[0]
     assert "0.0000" not in " ".join(words) and "margin <0.0001" in words[2]
 

@@ -91,6 +91,10 @@ def stated(
     return drift_statement(partition_of(rows), systems, Selection(), reference=reference, drifts=drifts)
 
 
+def words_on(found: DriftStatement) -> list[str]:
+    return [each.text for each in verdicts_in_words(found)]
+
+
 def placed(
     candidates: dict[str, Levels], reference: Levels = REFERENCE, n: int = N, seed: int = 0
 ) -> tuple[DriftStatement, dict[str, SystemDrift]]:
@@ -115,7 +119,7 @@ def test_every_label_and_the_order_given() -> None:
     assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
     assert by_name["a UNDETERMINED"].verdict is not None
     assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
-    words = "\n".join(verdicts_in_words(found))
+    words = "\n".join(words_on(found))
     assert all(
         f"a {label}: {label}, {found.constants.in_words(MEANINGS[label])}." in words for label in LABELS
     )
@@ -172,7 +176,7 @@ def test_silence_on_many_prompts_is_said() -> None:
     assert "gave nothing that could be scored" in verdict.reasons[0]
     assert verdict.possible == tuple(label for _, label in RULES if label in {"COLLAPSED", "STABLE"})
     assert by_name["n"].label == "STABLE"
-    assert any("gave nothing" in words for words in verdicts_in_words(found))
+    assert any("gave nothing" in words for words in words_on(found))
 
 
 def test_an_invalid_probe_is_the_references() -> None:
@@ -190,7 +194,7 @@ def test_too_few_prompts_are_undetermined_with_reasons() -> None:
     assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 6
     assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
     assert math.isnan(by_name["m"].preserving.mean.estimate)
-    assert any("4 prompts have a number" in words for words in verdicts_in_words(found))
+    assert any("4 prompts have a number" in words for words in words_on(found))
 
 
 def test_a_rung_that_was_not_run_leaves_it_open() -> None:
@@ -223,7 +227,7 @@ def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
     found = stated(rows, ["m"], {"m": unknown})
     verdict = found.systems[1].verdict
     assert verdict is not None and verdict.possible == ("STABLE", "DRIFTED")
-    words = " ".join(verdicts_in_words(found))
+    words = " ".join(words_on(found))
     assert "Prompts without drift: 24 not measured." in words and "no embedder." in words
 
 
@@ -237,12 +241,16 @@ def test_without_a_reference_only_life_is_said() -> None:
         ("m", "alive"),
         ("dead", "collapsed or indiscriminate"),
     ]
-    assert "That is all that can be said without a reference" in " ".join(verdicts_in_words(found))
+    assert "That is all that can be said without a reference" in " ".join(words_on(found))
     # Nothing speaks of a reference, or of a drift from it.
     shown = systems_table(found)
     assert not any(column.name.startswith("b") for column in shown.columns)
     assert all(len(line) == len(shown.columns) for line in shown.rows)
-    assert "reference" not in shown.note and "both" not in shown.note and " b:" not in symbols_in_words(found)
+    assert (
+        "reference" not in shown.note
+        and "both" not in shown.note
+        and " b:" not in symbols_in_words(found).text
+    )
     beside = systems_table(placed({"m": Levels()})[0])
     assert "the reference first" in beside.note and "b zeros" in [column.name for column in beside.columns]
     assert all(len(line) == len(beside.columns) for line in beside.rows)
@@ -252,7 +260,7 @@ def test_without_a_reference_silence_is_guarded_and_shown() -> None:
     rows = system("half", Levels(silent=0.5)) + system("few", Levels(silent=0.05)) + system("m", Levels())
     found = stated(rows, ["half", "few", "m"])
     assert [each.label for each in found.systems] == ["UNDETERMINED", "alive", "alive"]
-    half, few, none = list(verdicts_in_words(found))[:3]
+    half, few, none = words_on(found)[:3]
     assert "It gave nothing that could be scored" in half and "Silent share: " in half
     assert "Silent share: " in few and "Silent share" not in none
     # Erased pairs never reached the system: they are no silence.
@@ -269,7 +277,7 @@ def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
         {"half": Levels(p=0.05, c=0.4), "dead": Levels(p=0.0, c=0.0), "hush": Levels(0.05, 0.4, silent=0.5)}
     )
     assert by_name["half"].label == "COLLAPSED"
-    half, dead, hush = verdicts_in_words(found)
+    half, dead, hush = words_on(found)
     assert "By the rule" not in dead
     assert (
         "has lost more than 20 % of the reference's response to meaning. Over the pairs scored in both: c 0.4"
