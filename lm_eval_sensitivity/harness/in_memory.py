@@ -25,12 +25,14 @@ def save_results(results: Mapping[str, Any] | None, folder: Path) -> None:
     if results is None or not samples:
         given = "None" if results is None else "results without `samples`"
         raise InputError(
-            f"`from_results` was given {given}. Give what `lm_eval.simple_evaluate(..., log_samples=True)` returned; of "
-            "several processes only the first has results."
+            f"`from_results` was given {given}. Give what `lm_eval.simple_evaluate(..., log_samples=True)` returned; "
+            "of several processes only the first has results."
         )
     tracker = EvaluationTracker(output_path=str(folder))
     tracker.general_config_tracker.model_name_sanitized = "run"
     # The writer changes what it is given.
-    tracker.save_results_aggregated({name: value for name, value in results.items() if name != "samples"}, None)
+    tracker.save_results_aggregated(
+        {name: value for name, value in results.items() if name != "samples"}, None
+    )
     for task, rows in samples.items():
         tracker.save_results_samples(task, [dict(row) for row in rows])

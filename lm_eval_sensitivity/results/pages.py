@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import pyarrow as pa
 
 from lm_eval_sensitivity.report.wording.clusters import (
     clusters_in_words,
@@ -36,15 +34,19 @@ from lm_eval_sensitivity.results.records import (
     SelectionKey,
     WindowRow,
 )
-from lm_eval_sensitivity.statements.cautions import unknown_audits
-from lm_eval_sensitivity.statements.clusters import ClusterAnalysis, TestedContrast
-from lm_eval_sensitivity.statements.drift import Axis, Placement, Sweep
-from lm_eval_sensitivity.statements.heatmap import Heatmap, HeatmapCell
-from lm_eval_sensitivity.statements.means import SystemMean
-from lm_eval_sensitivity.statements.profiles import Profile
-from lm_eval_sensitivity.statements.responsiveness import alive_in_a_cell
-from lm_eval_sensitivity.statements.windows import dominated_windows, outputs_of
+from lm_eval_sensitivity.statements.records import (
+    ClustersStatement,
+    DriftStatement,
+    HeatmapCell,
+    HeatmapStatement,
+    ProfilesStatement,
+    SystemDrift,
+    SystemMean,
+    SystemRow,
+    TestedContrast,
+)
 from lm_eval_sensitivity.stats import AxisContrast, Constants
+from lm_eval_sensitivity.types import Note
 
 Indices = Mapping[str, int]
 """Index of a system by its display name."""
@@ -60,24 +62,28 @@ def number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
+def texts(notes: Iterable[Note]) -> tuple[str, ...]:
+    """Their sentences alone."""
+    return tuple(note.text for note in notes)
+
+
 # ---- clusters
 
 
-def cluster_page(found: ClusterAnalysis, indices: Indices) -> ClusterPage:
+def cluster_page(found: ClustersStatement, indices: Indices) -> ClusterPage:
     """Everything that is said of one selection."""
     selection = found.selection
-    tested = found.tests is not None
     return ClusterPage(
         key=SelectionKey(selection.metric, selection.filter_name, selection.rung_set),
         title=selection.in_words(),
         rows=tuple(sorted((_cluster_row(each, indices) for each in found.systems), key=_place)),
         contrasts=tuple(sorted((_contrast_row(each, indices) for each in found.contrasts), key=_places)),
-        cautions=found.cautions,
+        cautions=texts(found.cautions),
         words=ClusterWords(
-            reasons=tuple(reasons_in_words(found.systems)),
-            clusters=tuple(clusters_in_words(found)),
-            family=family_in_words(found) if tested else None,
-            detectable=detectable_in_words(found) if tested else None,
+            reasons=texts(reasons_in_words(found.systems)),
+            clusters=texts(clusters_in_words(found)),
+            family=next(iter(texts(family_in_words(found))), None),
+            detectable=next(iter(texts(detectable_in_words(found))), None),
         ),
     )
 
@@ -92,23 +98,23 @@ def _places(row: ContrastRow) -> tuple[int, ...]:
     return tuple(sorted((row.first, row.second)))
 
 
-def _cluster_row(each: SystemMean, indices: Indices) -> ClusterRow:
+def _cluster_row(each: SystemRow, indices: Indices) -> ClusterRow:
     return ClusterRow(
         system=indices[each.system],
-        mean=number(each.interval.estimate),
-        lower=number(each.interval.lower),
-        upper=number(each.interval.upper),
-        interval_method=each.interval.method,
-        reason=each.interval.reason,
+        mean=number(each.mean.estimate),
+        lower=number(each.mean.lower),
+        upper=number(each.mean.upper),
+        interval_method=each.mean.method,
+        reason=each.mean.reason,
         n_prompts=each.counts.n_prompts,
         n_pairs=each.counts.n_pairs,
         n_erased=each.counts.n_erased,
         n_unscored=each.counts.n_unscored,
-        noise_floor=number(each.noise.mean),
-        noise_prompts=each.noise.n_prompts,
-        noise_reason=each.noise.reason,
+        noise_floor=number(each.noise.estimate),
+        noise_prompts=each.noise.n,
+        noise_reason=each.noise.reason if math.isnan(each.noise.estimate) else None,
         letters=each.letters,
-        alive=alive_in_a_cell(each.life),
+        alive=each.responsiveness,
     )
 
 
@@ -116,33 +122,32 @@ def _contrast_row(each: TestedContrast, indices: Indices) -> ContrastRow:
     return ContrastRow(
         first=indices[each.first],
         second=indices[each.second],
-        difference=number(each.interval.estimate),
-        lower=number(each.interval.lower),
-        upper=number(each.interval.upper),
+        difference=number(each.difference.estimate),
+        lower=number(each.difference.lower),
+        upper=number(each.difference.upper),
         p_adjusted=number(each.p_adjusted),
         attainable_p=each.attainable_p,
         n_prompts=each.counts.n_prompts,
         n_pairs=each.counts.n_pairs,
         n_lost=each.n_pairs_lost,
         finding=each.finding,
-        reason=each.reason or each.interval.reason,
-        caution=each.caution,
+        reason=each.reason or each.difference.reason,
+        caution=str(each.caution) if each.caution else None,
     )
 
 
 # ---- axes
 
 
-def axes_page(found: Sweep, table: pa.Table, indices: Indices) -> AxesPage:
+def axes_page(found: DriftStatement, indices: Indices) -> AxesPage:
     """Two axes of all systems.
 
     Args:
         found: beside a reference.
-        table: from `load_pairs`.
         indices: of the systems.
     """
     assert found.reference is not None
-    placements = sorted(found.placements, key=lambda each: indices[each.system])
+    placements = sorted(found.systems, key=lambda each: indices[each.system])
     contrasts = [_axes_contrast(each, None, found.constants) for each in found.probe]
     for each in placements:
         judged = each.verdict.contrasts if each.verdict is not None else ()
@@ -154,27 +159,27 @@ def axes_page(found: Sweep, table: pa.Table, indices: Indices) -> AxesPage:
         title=f"{found.selection.metric}, filter {found.selection.filter_name}",
         rows=tuple(_axes_row(each, found, indices) for each in placements),
         contrasts=tuple(contrasts),
-        cautions=(*found.cautions, *interval_cautions(found), *unknown_audits(table, found.selection)),
-        symbols=symbols_in_words(found),
-        constants=constants_in_words(found),
+        cautions=texts((*found.cautions, *interval_cautions(found))),
+        symbols=str(symbols_in_words(found)),
+        constants=str(constants_in_words(found)),
     )
 
 
-def _axes_row(each: Placement, found: Sweep, indices: Indices) -> AxesRow:
+def _axes_row(each: SystemDrift, found: DriftStatement, indices: Indices) -> AxesRow:
     return AxesRow(
         system=indices[each.system],
         is_reference=each.is_reference,
         verdict=each.label,
-        verdict_words=verdict_in_words(each, found.constants),
+        verdict_words=None if each.is_reference else str(verdict_in_words(each, found.constants)),
         possible=() if each.verdict is None else each.verdict.possible,
-        **_axis("p", each.harmless),
+        **_axis("p", each.preserving),
         **_axis("c", each.control),
         **_axis("f", each.identical),
         **_axis("b", each.drift),
         b_zeros=0 if each.drift is None else each.drift.n_zero,
-        n_pairs=each.harmless.counts.n_pairs,
-        n_erased=each.harmless.counts.n_erased,
-        n_unscored=each.harmless.counts.n_unscored,
+        n_pairs=each.preserving.counts.n_pairs,
+        n_erased=each.preserving.counts.n_erased,
+        n_unscored=each.preserving.counts.n_unscored,
         ratio=number(harmless_over_control(each, found)),
         silent_share=number(each.silent_share),
         reasons=() if each.verdict is None else each.verdict.reasons,
@@ -182,7 +187,7 @@ def _axes_row(each: Placement, found: Sweep, indices: Indices) -> AxesRow:
     )
 
 
-def _axis(symbol: str, axis: Axis | None) -> dict[str, Any]:
+def _axis(symbol: str, axis: SystemMean | None) -> dict[str, Any]:
     if axis is None:
         absent = "The reference has no drift from itself."
         return {symbol: None, **_ends(symbol, None, None), f"{symbol}_n": 0, f"{symbol}_reason": absent}
@@ -218,7 +223,7 @@ def _axes_contrast(contrast: AxisContrast, system: int | None, constants: Consta
 # ---- heatmap and windows
 
 
-def heatmap_page(found: Heatmap, indices: Indices) -> HeatmapPage:
+def heatmap_page(found: HeatmapStatement, indices: Indices) -> HeatmapPage:
     """Edit by system."""
     edits = [edit for _, edit in found.edits]
     cells = sorted(
@@ -230,7 +235,7 @@ def heatmap_page(found: Heatmap, indices: Indices) -> HeatmapPage:
         filter_name=found.filter_name,
         edits=found.edits,
         cells={(each.edit, each.system): each for each in cells},
-        cautions=found.cautions,
+        cautions=texts(found.cautions),
     )
 
 
@@ -239,43 +244,36 @@ def _heatmap_cell(each: HeatmapCell, indices: Indices) -> HeatmapCellRow:
         rung=each.rung,
         edit=each.edit,
         system=indices[each.system],
-        mean=number(each.interval.estimate),
-        lower=number(each.interval.lower),
-        upper=number(each.interval.upper),
+        mean=number(each.mean.estimate),
+        lower=number(each.mean.lower),
+        upper=number(each.mean.upper),
         n_given=each.n_given,
         n_scored=each.counts.n_pairs,
         n_erased=each.counts.n_erased,
         n_unscored=each.counts.n_unscored,
-        reason=each.interval.reason,
+        reason=each.mean.reason,
     )
 
 
-def window_rows(profiles: Sequence[Profile], table: pa.Table, indices: Indices) -> Iterable[WindowRow]:
+def window_rows(found: ProfilesStatement, indices: Indices) -> Iterable[WindowRow]:
     """Means by window, of one filter and rung set.
 
     Args:
-        profiles: one per system.
-        table: from `load_pairs`.
+        found: of all systems.
         indices: of the systems.
     """
-    for profile in sorted(profiles, key=lambda each: indices[each.system]):
-        whole = profile.points[-1].selection
-        dominated: tuple[int | None, ...] = ()
-        if whole.filter_name == "raw":
-            windows = [point.selection.window for point in profile.points]
-            dominated = dominated_windows(outputs_of(table, whole, profile.system), windows)
-        for point in profile.points:
-            yield WindowRow(
-                system=indices[profile.system],
-                filter_name=point.selection.filter_name,
-                window=point.selection.window,
-                mean=number(point.interval.estimate),
-                lower=number(point.interval.lower),
-                upper=number(point.interval.upper),
-                n_prompts=point.counts.n_prompts,
-                n_pairs=point.counts.n_pairs,
-                n_erased=point.counts.n_erased,
-                n_unscored=point.counts.n_unscored,
-                reason=point.interval.reason,
-                scaffold_dominates=point.selection.window in dominated,
-            )
+    for point in sorted(found.points, key=lambda each: indices[each.system]):
+        yield WindowRow(
+            system=indices[point.system],
+            filter_name=point.selection.filter_name,
+            window=point.selection.window,
+            mean=number(point.mean.estimate),
+            lower=number(point.mean.lower),
+            upper=number(point.mean.upper),
+            n_prompts=point.counts.n_prompts,
+            n_pairs=point.counts.n_pairs,
+            n_erased=point.counts.n_erased,
+            n_unscored=point.counts.n_unscored,
+            reason=point.mean.reason,
+            scaffold_dominates=point.scaffold_dominates,
+        )

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lm_eval_sensitivity.report.blocks import csv_cell
+from lm_eval_sensitivity.report.render.csv import csv_cell
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.schema import (
     AXES,

@@ -17,11 +17,11 @@ from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.runs import Pairs, ReferenceOutput, System, base_outputs, missing_drift
-from lm_eval_sensitivity.statements.selection import Selection
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
 from lm_eval_sensitivity.text.escape import one_line, shown
+from lm_eval_sensitivity.types import Missing
 
-WHOLE_TEXT_METRIC = "cosine_distance"
-EMPTY = "empty: one of the texts has nothing to embed"
+EMPTY = Missing("empty", "one of the texts has nothing to embed")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Drift:
     system: str
     values: Mapping[str, float] = field(repr=False)
     """Distance by prompt id, for prompts that have one."""
-    missing: Mapping[str, str] = field(repr=False)
+    missing: Mapping[str, Missing] = field(repr=False)
     """Reason by prompt id, for the others."""
     source: str
     """Where the numbers are from, in words."""
@@ -41,7 +41,7 @@ class Drift:
     @property
     def reasons(self) -> dict[str, int]:
         """Prompts by the kind of reason, in its order of letters."""
-        return dict(sorted(Counter(reason.split(":", 1)[0] for reason in self.missing.values()).items()))
+        return dict(sorted(Counter(reason.kind for reason in self.missing.values()).items()))
 
 
 def measure_drift(
@@ -61,12 +61,12 @@ def measure_drift(
         distances: gives the embedder of the runs, when it is needed; an `InputError` of it becomes the
             reason of every prompt.
     """
-    if system.reference == reference.fingerprint and selection.metric == WHOLE_TEXT_METRIC:
+    if system.reference == reference.fingerprint and selection.metric == PRIMARY_METRIC:
         return recorded_drift(table, system.name, reference.fingerprint, selection.filter_name)
     try:
         return _recomputed(table, system, reference, selection, distances())
     except InputError as error:
-        missing = dict.fromkeys(_prompts(table, system.name), "not measured")
+        missing = dict.fromkeys(_prompts(table, system.name), Missing("not measured"))
         return Drift(system.name, {}, missing, "not measured", one_line(error))
 
 
@@ -99,7 +99,7 @@ def check_drift_metric(selection: Selection) -> None:
     Raises:
         InputError: which metrics are accepted.
     """
-    if not selection.metric.startswith(WHOLE_TEXT_METRIC):
+    if selection.metric not in TEXT_METRICS:
         raise InputError(
             f"`--metric {selection.metric}`: drift compares texts of two systems, which may have different tokens and "
             "states. Accepted are cosine_distance and its windows, as in cosine_distance_64."
@@ -148,14 +148,14 @@ def recorded_drift(table: pa.Table, name: str, reference: str, filter_name: str)
     """
     rows = table.filter(pc.and_(pc.equal(table["name"], name), pc.equal(table["filter"], filter_name)))
     values: dict[str, float] = {}
-    missing: dict[str, str] = {}
+    missing: dict[str, Missing] = {}
     columns = (rows[column].to_pylist() for column in ("prompt_id", DRIFT, f"missing_{DRIFT}"))
     for prompt, value, reason in zip(*columns, strict=True):
         # A prompt's base output is the same in every pair; the mildest rung that has it speaks.
         if value is not None:
             values.setdefault(prompt, value)
         else:
-            missing.setdefault(prompt, reason)
+            missing.setdefault(prompt, Missing.from_text(reason))
     lacking = {prompt: reason for prompt, reason in missing.items() if prompt not in values}
     source = f"measured in its run, against the run with the fingerprint {reference}"
     return Drift(name, values, lacking, source)
@@ -167,7 +167,7 @@ def _recomputed(
     ours = base_outputs((rung.samples for rung in system.rungs), whose="the run")
     theirs = base_outputs(rung.samples for rung in reference.rungs)
     texts: dict[str, tuple[str, str]] = {}
-    missing: dict[str, str] = {}
+    missing: dict[str, Missing] = {}
     for prompt in _prompts(table, system.name):
         key = (prompt, selection.filter_name)
         reason = missing_drift(theirs.get(key), ours[key].reason)
@@ -178,7 +178,7 @@ def _recomputed(
             else:
                 texts[prompt] = (both[0], both[1])
         if reason is not None:
-            missing[prompt] = reason
+            missing[prompt] = Missing.from_text(reason)
     distances.prepare(text for both in texts.values() for text in both)
     values = {prompt: distances.distance(*both) for prompt, both in texts.items()}
     missing |= {prompt: EMPTY for prompt, value in values.items() if math.isnan(value)}

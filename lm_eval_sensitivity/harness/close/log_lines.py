@@ -21,10 +21,11 @@ from lm_eval_sensitivity.harness.close.finished_run import (
     PairCells,
 )
 from lm_eval_sensitivity.harness.close.table_rows import kind_of, lost_pairs, silence_in_words
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG, not_above_in_words
+from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
+from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS, parts_later
-from lm_eval_sensitivity.statements.responsiveness import CONTROL, HARMLESS
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
+from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_METRIC
 from lm_eval_sensitivity.statements.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
 from lm_eval_sensitivity.stats import Verdict
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
@@ -94,7 +95,7 @@ def _coverage(answers: Sequence[Cells]) -> str:
 def _distances(run: FinishedRun) -> list[str]:
     """The three numbers that make sense of each other; one that was not measured is not there."""
     rung_sets = {
-        "harmless edits": HARMLESS,
+        "harmless edits": PRESERVING,
         "identical prompts (noise floor)": NOISE_RUNG,
         "the positive control": CONTROL,
     }
@@ -109,8 +110,8 @@ def _noise(run: FinishedRun) -> Iterator[str]:
         yield (
             f"Identical prompts already differ by {in_print(floor)}: a distance up to that is noise, not sensitivity."
         )
-    found = run.beside_the_floor("answer", HARMLESS)
-    if found.standing(NOISE_ALPHA) not in ("above", "not judged"):
+    found = run.beside_the_floor("answer", PRESERVING)
+    if may_be_noise(found):
         yield f"What harmless edits move is {not_above_in_words(found)}."
 
 
@@ -141,7 +142,7 @@ def _silence(answers: Sequence[Cells]) -> Iterator[str]:
 
 
 def _flags(raw: Sequence[Cells]) -> Iterator[str]:
-    for flag, words in _FLAGS.items():
+    for flag, words in FLAGS_IN_WORDS.items():
         count = sum(cells[f"variant_{flag}"] is True for cells in raw)
         if count >= MANY * len(raw):
             yield f"{count} of {len(raw)} outputs to an edited prompt {words}."
@@ -151,14 +152,6 @@ def _flags(raw: Sequence[Cells]) -> Iterator[str]:
             f"{preambles} of {len(raw)} outputs open with a preamble that unrelated prompts share: the filter raw "
             "measures it as well, the filter answer does not."
         )
-
-
-_FLAGS = {
-    "loop": "are caught in a repetition",
-    "empty": "are empty",
-    "cut": "were cut at the token limit: what would have followed was not compared",
-    "unclosed": "never close their reasoning and have no answer",
-}
 
 
 def _windows(run: FinishedRun) -> Iterator[str]:

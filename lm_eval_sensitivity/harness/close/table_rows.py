@@ -13,7 +13,8 @@ from typing import Any
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.records.columns import SIDES
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG
+from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.statements.windows import (
     OutputTokens,
     dominated_windows,

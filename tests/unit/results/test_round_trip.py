@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from lm_eval_sensitivity.cli.clusters import clusters_document
-from lm_eval_sensitivity.cli.drift import drift_document
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.packing import pack
+from lm_eval_sensitivity.report.blocks import ResultTable, in_words
+from lm_eval_sensitivity.report.documents.clusters import clusters_document
+from lm_eval_sensitivity.report.documents.drift import drift_document
 from lm_eval_sensitivity.results import Results, SelectionKey, open_results
 from lm_eval_sensitivity.results import records as kinds
 from lm_eval_sensitivity.results.details import read_details
@@ -36,13 +37,13 @@ from lm_eval_sensitivity.results.schema import (
 from lm_eval_sensitivity.results.tables import make_table
 from lm_eval_sensitivity.results.write import Request
 from lm_eval_sensitivity.runs import load_pairs
-from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.clusters import ClusterAnalysis, analyse_clusters
-from lm_eval_sensitivity.statements.drift import Axis, sweep
+from lm_eval_sensitivity.statements import Selection, TablePartition
+from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import measure_drifts
-from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import window_profiles
-from lm_eval_sensitivity.statements.responsiveness import alive_in_a_cell
+from lm_eval_sensitivity.statements.records import ClustersStatement, SystemMean
 from tests.unit.results.made_results import NASTY_NAMES, STATISTICS
 from tests.unit.runs.made_run import Rows, make_run
 
@@ -65,8 +66,12 @@ def same(found: float | None, expected: float) -> bool:
     return found is None if math.isnan(expected) else found == expected
 
 
-def analysed(request: Request, selection: Selection) -> ClusterAnalysis:
-    return analyse_clusters(request.pairs.table, selection, draws=STATISTICS.draws, **RESAMPLING)
+def partition(request: Request) -> TablePartition:
+    return TablePartition(request.pairs.table, **RESAMPLING)
+
+
+def analysed(request: Request, selection: Selection) -> ClustersStatement:
+    return clusters_statement(partition(request), selection, draws=STATISTICS.draws)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=Selection.in_words)
@@ -75,29 +80,29 @@ def test_clusters(selection: Selection, results: Results, request_made: Request)
     found = analysed(request_made, selection)
     assert [NASTY_NAMES[row.system] for row in page.rows] == [each.system for each in found.systems]
     for row, each in zip(page.rows, found.systems, strict=True):
-        assert same(row.mean, each.interval.estimate)
-        assert same(row.lower, each.interval.lower) and same(row.upper, each.interval.upper)
-        assert (row.interval_method, row.reason) == (each.interval.method, each.interval.reason)
+        assert same(row.mean, each.mean.estimate)
+        assert same(row.lower, each.mean.lower) and same(row.upper, each.mean.upper)
+        assert (row.interval_method, row.reason) == (each.mean.method, each.mean.reason)
         counts = each.counts
         assert (row.n_prompts, row.n_pairs) == (counts.n_prompts, counts.n_pairs)
         assert (row.n_erased, row.n_unscored) == (counts.n_erased, counts.n_unscored)
-        assert same(row.noise_floor, each.noise.mean) and row.noise_prompts == each.noise.n_prompts
-        assert row.noise_reason == each.noise.reason
-        assert row.letters == each.letters and row.alive == alive_in_a_cell(each.life)
+        assert same(row.noise_floor, each.noise.estimate) and row.noise_prompts == each.noise.n
+        assert row.noise_reason == (each.noise.reason if row.noise_floor is None else None)
+        assert row.letters == each.letters and row.alive == each.responsiveness
         assert (row.lower is None) == (row.reason is not None)
     assert len(page.contrasts) == len(found.contrasts) == 6
     for contrast, tested in zip(page.contrasts, found.contrasts, strict=True):
         pair = (NASTY_NAMES[contrast.first], NASTY_NAMES[contrast.second])
         assert pair == (tested.first, tested.second)
-        assert same(contrast.difference, tested.interval.estimate)
-        assert same(contrast.lower, tested.interval.lower) and same(contrast.upper, tested.interval.upper)
+        assert same(contrast.difference, tested.difference.estimate)
+        assert same(contrast.lower, tested.difference.lower) and same(contrast.upper, tested.difference.upper)
         assert same(contrast.p_adjusted, tested.p_adjusted)
         assert contrast.attainable_p == tested.attainable_p
         assert (contrast.n_prompts, contrast.n_pairs) == (tested.counts.n_prompts, tested.counts.n_pairs)
         assert (contrast.n_lost, contrast.finding) == (tested.n_pairs_lost, tested.finding)
-        assert contrast.reason == (tested.reason or tested.interval.reason)
-        assert contrast.caution == tested.caution
-    assert page.cautions == found.cautions
+        assert contrast.reason == (tested.reason or tested.difference.reason)
+        assert contrast.caution == (str(tested.caution) if tested.caution else None)
+    assert page.cautions == tuple(map(str, found.cautions))
 
 
 def test_the_sentences_are_those_of_the_command_line(results: Results, request_made: Request) -> None:
@@ -106,12 +111,16 @@ def test_the_sentences_are_those_of_the_command_line(results: Results, request_m
     document = clusters_document(
         [analysed(request_made, selection)], request_made.pairs, _signed(request_made), pairwise=False
     )
-    printed = [part for part in document.parts if isinstance(part, str)]
+    printed = said(document.parts)
     words = page.words
     assert words.clusters and words.family and words.detectable
     assert {*words.clusters, words.family, words.detectable} <= set(printed)
     assert {f"Caution: {each}" for each in page.cautions} <= set(printed)
-    assert all(reason in document.tables[0].note for reason in words.reasons)
+    assert all(reason in document.tables_in("csv")[0].note for reason in words.reasons)
+
+
+def said(parts: Any) -> list[str]:
+    return [in_words(part) for part in parts if not isinstance(part, ResultTable)]
 
 
 def _signed(request: Request) -> Any:
@@ -125,23 +134,20 @@ def test_axes(filter_name: str, results: Results, request_made: Request) -> None
     selection, pairs = Selection("cosine_distance", filter_name), request_made.pairs
     reference = request_made.reference
     assert reference is not None
-    found = sweep(
-        pairs.table,
+    found = drift_statement(
+        partition(request_made),
         NASTY_NAMES,
         selection,
         reference=reference.name,
         drifts=measure_drifts(pairs, reference, selection, None),
-        **RESAMPLING,
     )
     page = results.axes("cosine_distance", filter_name)
     assert page is not None and results.axes_missing is None
-    assert [NASTY_NAMES[row.system] for row in page.rows] == [each.system for each in found.placements]
-    printed = [
-        part for part in drift_document(found, pairs, _signed(request_made)).parts if isinstance(part, str)
-    ]
+    assert [NASTY_NAMES[row.system] for row in page.rows] == [each.system for each in found.systems]
+    printed = said(drift_document(found, pairs, _signed(request_made)).parts)
     assert {page.symbols, page.constants} <= set(printed)
-    for row, each in zip(page.rows, found.placements, strict=True):
-        axes = {"p": each.harmless, "c": each.control, "f": each.identical, "b": each.drift}
+    for row, each in zip(page.rows, found.systems, strict=True):
+        axes = {"p": each.preserving, "c": each.control, "f": each.identical, "b": each.drift}
         for symbol, axis in axes.items():
             check_axis(row, symbol, axis)
         assert row.is_reference == each.is_reference and row.verdict == each.label
@@ -155,7 +161,7 @@ def test_axes(filter_name: str, results: Results, request_made: Request) -> None
             assert row.b_zeros == (0 if each.drift is None else each.drift.n_zero)
     contrasts = [
         *found.probe,
-        *(c for each in found.placements if each.verdict for c in each.verdict.contrasts),
+        *(c for each in found.systems if each.verdict for c in each.verdict.contrasts),
     ]
     assert [row.name for row in page.contrasts] == [each.name for each in contrasts]
     for row, each in zip(page.contrasts, contrasts, strict=True):
@@ -165,7 +171,7 @@ def test_axes(filter_name: str, results: Results, request_made: Request) -> None
     assert [row.system for row in page.contrasts[:3]] == [None, None, 1]
 
 
-def check_axis(row: kinds.AxesRow, symbol: str, axis: Axis | None) -> None:
+def check_axis(row: kinds.AxesRow, symbol: str, axis: SystemMean | None) -> None:
     value, lower, upper, n, reason = (
         getattr(row, f"{symbol}{end}") for end in ("", "_lower", "_upper", "_n", "_reason")
     )
@@ -178,15 +184,15 @@ def check_axis(row: kinds.AxesRow, symbol: str, axis: Axis | None) -> None:
 
 def test_heatmaps(results: Results, request_made: Request) -> None:
     for metric, filter_name in results.heatmap_keys():
-        found = make_heatmap(request_made.pairs.table, metric, filter_name, **RESAMPLING)
+        found = heatmap_statement(partition(request_made), metric, filter_name)
         page = results.heatmap(metric, filter_name)
-        assert page.edits == found.edits and page.cautions == found.cautions
+        assert page.edits == found.edits and page.cautions == tuple(map(str, found.cautions))
         assert len(page.cells) == len(found.cells)
         for each in found.cells:
             cell = page.cells[each.edit, NASTY_NAMES.index(each.system)]
             assert (cell.rung, cell.edit) == (each.rung, each.edit)
-            assert same(cell.mean, each.interval.estimate) and cell.reason == each.interval.reason
-            assert same(cell.lower, each.interval.lower) and same(cell.upper, each.interval.upper)
+            assert same(cell.mean, each.mean.estimate) and cell.reason == each.mean.reason
+            assert same(cell.lower, each.mean.lower) and same(cell.upper, each.mean.upper)
             given = (cell.n_given, cell.n_scored, cell.n_erased, cell.n_unscored)
             counts = each.counts
             assert given == (each.n_given, counts.n_pairs, counts.n_erased, counts.n_unscored)
@@ -196,13 +202,13 @@ def test_windows(results: Results, request_made: Request) -> None:
     assert results.window_rung_sets() == ("meaning_preserving", "positive_control")
     rows = iter(results.windows("positive_control"))
     for filter_name in ("raw", "answer"):
-        found = window_profiles(request_made.pairs.table, filter_name, "positive_control", **RESAMPLING)
-        for system, profile in enumerate(found):
-            for window, point in zip((64, 128, 256, 512, None), profile.points, strict=True):
+        found = window_profiles(partition(request_made), filter_name, "positive_control")
+        for system, name in enumerate(found.systems):
+            for window, point in zip((64, 128, 256, 512, None), found.of(name), strict=True):
                 row = next(rows)
                 assert (row.system, row.filter_name, row.window) == (system, filter_name, window)
-                assert same(row.mean, point.interval.estimate) and row.n_pairs == point.counts.n_pairs
-                assert same(row.lower, point.interval.lower) and same(row.upper, point.interval.upper)
+                assert same(row.mean, point.mean.estimate) and row.n_pairs == point.counts.n_pairs
+                assert same(row.lower, point.mean.lower) and same(row.upper, point.mean.upper)
     assert next(rows, None) is None
 
 
