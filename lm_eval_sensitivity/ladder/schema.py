@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
@@ -50,7 +50,8 @@ def rows_from_pairs(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
     """Pairs as plain rows: a dictionary of `COLUMNS` each, replacements as a list of dictionaries."""
     rows = []
     for pair in pairs:
-        row = {**asdict(pair), "replacements": [asdict(each) for each in pair.replacements]}
+        # Not asdict, which copies every text and takes half of the time of loading.
+        row = {**vars(pair), "replacements": [dict(vars(each)) for each in pair.replacements]}
         rows.append({**row, ROW_HASH: row_hash(row)})
     return rows
 

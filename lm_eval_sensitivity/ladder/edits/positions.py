@@ -30,6 +30,10 @@ from lm_eval_sensitivity.ladder.edits.words import (
 PERIODS = ".。।۔"
 FINAL_MARKS = PERIODS + "?!？！؟"
 """Marks that end a sentence, in Latin, East Asian, Indic and Arabic writing."""
+MARKS = ",.;:?!"
+"""Marks that follow a word without a space, in Latin writing."""
+CLOSERS = "\"'”’»)]*_`"
+"""What may stand between a mark and the space after it."""
 
 TEXT_BLOCK = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 """A paragraph: the lines between two blank ones."""
@@ -80,7 +84,7 @@ def word_gaps(text: str) -> list[int]:
         for position in range(1, len(text) - 1)
         if text[position] == " "
         and is_word_character(text[position + 1])
-        and (is_word_character(text[position - 1]) or text[position - 1] in ".,;:?!")
+        and (is_word_character(text[position - 1]) or text[position - 1] in MARKS)
         and not ends_line_marker(text, position)
     ]
 

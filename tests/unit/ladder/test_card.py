@@ -24,7 +24,7 @@ from markdown_it import MarkdownIt
 
 from lm_eval_sensitivity.audit import load_encoder, survival_rows
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.authoring.audit_grid import (
     NEUTRAL_TOKENIZER,
     OWN_TEMPLATE,
@@ -36,23 +36,20 @@ from lm_eval_sensitivity.ladder.authoring.card import (
     MARKER,
     OWN_MARKER,
     check_own_card,
-    fill,
+    default_subset,
     is_generated,
     is_minimal,
     minimal_card,
     title_of,
 )
 from lm_eval_sensitivity.ladder.authoring.card_sections import SAMPLE_SEED, excerpts
-from lm_eval_sensitivity.ladder.authoring.distances import prompt_distances
+from lm_eval_sensitivity.ladder.authoring.distances import embed, prompt_distances
 from lm_eval_sensitivity.ladder.authoring.folder import (
-    FolderContent,
     build_folder,
     card_of_folder,
     read_folder,
     write_card,
 )
-from lm_eval_sensitivity.ladder.authoring.front_matter import default_subset
-from lm_eval_sensitivity.ladder.authoring.markdown import code, plain, visible
 from lm_eval_sensitivity.ladder.authoring.measured import (
     MEASURED_FILE,
     Audit,
@@ -64,10 +61,11 @@ from lm_eval_sensitivity.ladder.authoring.measured import (
 from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.text.markdown import code, plain, visible
 from lm_eval_sensitivity.types import RUNGS
 from tests.conftest import REPOSITORY
-from tests.unit.ladder import small_folder
-from tests.unit.ladder.small_folder import fake_encode, fake_measured, make_small_folder
+from tests.unit.ladder.small_ladder import SUBSETS as SMALL
+from tests.unit.ladder.small_ladder import fake_encode, fake_measured, small_folder
 
 FOLDER = packaged_folder()
 SUBSETS = list(subset_files(FOLDER))
@@ -75,7 +73,7 @@ SUBSETS = list(subset_files(FOLDER))
 
 # Read inside the tests: what fails here is a failing test, and does not keep the others from being collected.
 @cache
-def content() -> FolderContent:
+def ladders() -> tuple[Ladder, ...]:
     return read_folder(FOLDER)
 
 
@@ -96,14 +94,9 @@ def front_matter() -> dict[str, Any]:
     return dict(yaml.safe_load(card().split("---\n")[1]))
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_small_folder(tmp_path_factory.mktemp("built") / "ladder")
-
-
 @pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(built, tmp_path / "ladder")
+def folder(tmp_path: Path) -> Path:
+    return small_folder(tmp_path / "ladder")
 
 
 def parsed_tables(page: str) -> dict[tuple[str, ...], list[list[str]]]:
@@ -165,7 +158,7 @@ def test_the_default_configuration_is_the_one_that_is_meant(tmp_path: Path) -> N
         FOLDER, tmp_path / "ladder"
     )  # the name of a cached folder is part of its cache key
     builder = datasets.load_dataset_builder(str(copy), cache_dir=str(tmp_path / "cache"))
-    assert builder.config.name == default_subset(SUBSETS)
+    assert builder.config.name == default_subset(ladders())
     assert [config["config_name"] for config in front_matter()["configs"]] == SUBSETS
     assert sum("default" in config for config in front_matter()["configs"]) == 1
 
@@ -187,7 +180,7 @@ def test_the_committed_card_is_what_is_built_from_the_committed_data() -> None:
 
 def test_a_card_of_other_rows_is_another_card(folder: Path) -> None:
     before = card_of_folder(folder)
-    for subset in small_folder.SUBSETS:
+    for subset in SMALL:
         pairs = [replace(pair, ladder_version="9.9") for pair in load_ladder(folder, subset).pairs]
         write_parquet(pairs, folder / subset / "test.parquet")
     write_measured(fake_measured(folder), folder / MEASURED_FILE)
@@ -197,9 +190,7 @@ def test_a_card_of_other_rows_is_another_card(folder: Path) -> None:
 
 
 def test_no_slot_of_the_template_stays_open() -> None:
-    assert not re.search(r"\{\{\w+\}\}", card())
-    with pytest.raises(KeyError):
-        fill("{{unknown}}", {})
+    assert not re.search(r"\{[{%#]\s*\w+", card().replace("{{The lm-eval-sensitivity authors}}", ""))
 
 
 def test_the_counts_are_those_of_the_parquet_files() -> None:
@@ -225,13 +216,13 @@ def test_the_counts_are_those_of_the_parquet_files() -> None:
             for subset in SUBSETS
         ]
     hashes = {row[0]: row[1] for row in tables["subset", "content hash (SHA-256)", "prompts", "pairs"]}
-    assert hashes == {each.subset: each.content_hash for each in content().ladders}
+    assert hashes == {each.subset: each.content_hash for each in ladders()}
 
 
 def test_every_edit_has_an_example_that_is_a_row_and_shows_a_change() -> None:
     (rows,) = (table for headings, table in parsed_tables(card()).items() if headings[:2] == ("rung", "edit"))
-    assert [row[1] for row in rows] == list(content().ladders[0].edits)
-    found = {(pair.edit, *excerpts(pair)) for pair in content().ladders[0].pairs}
+    assert [row[1] for row in rows] == list(ladders()[0].edits)
+    found = {(pair.edit, *excerpts(pair)) for pair in ladders()[0].pairs}
     for _, edit, meaning, before, after, _ in rows:
         assert (edit, before, after) in found
         assert (before == after) == (edit == "identical")
@@ -239,7 +230,7 @@ def test_every_edit_has_an_example_that_is_a_row_and_shows_a_change() -> None:
 
 
 def test_every_change_in_the_ladder_can_be_seen() -> None:
-    for pair in content().ladders[0].pairs:
+    for pair in ladders()[0].pairs:
         before, after = excerpts(pair)
         assert (before != after) == (pair.rung != "identical"), pair.pair_id
         assert before.isprintable() and after.isprintable()
@@ -248,7 +239,7 @@ def test_every_change_in_the_ladder_can_be_seen() -> None:
 def test_the_drawn_rows_are_there_in_full() -> None:
     import random
 
-    authored = [pair for pair in content().ladders[0].pairs if pair.origin == "authored"]
+    authored = [pair for pair in ladders()[0].pairs if pair.origin == "authored"]
     drawn = random.Random(SAMPLE_SEED).sample(authored, 10)
     section = card().split("## Rows in full")[1].split("\n## ")[0]
     tokens = MarkdownIt("commonmark", {"html": True}).parse(section)
@@ -453,7 +444,7 @@ def test_pairs_without_a_distance_are_left_out_and_counted(tmp_path: Path) -> No
         return vectors
 
     measured = measure_distances(ladder, encode, {})
-    full = prompt_distances(ladder.pairs, fake_encode)
+    full = prompt_distances(ladder.pairs, embed(ladder.pairs, fake_encode))
     for each in measured.edits:
         pairs = [pair for pair in ladder.pairs if pair.edit == each.edit]
         read = [full[pair.pair_id] for pair in pairs if not {pair.base, pair.variant} & unread]
@@ -537,7 +528,7 @@ def test_subsets_of_two_versions_are_refused(folder: Path) -> None:
 def test_a_minimal_card_loads_and_claims_no_licence(tmp_path: Path) -> None:
     write_parquet(load_ladder(subset="mini").pairs, tmp_path / "own" / "test.parquet")
     own = read_folder(tmp_path / "own")
-    page = minimal_card("me/mine", own.ladders, own.facts)
+    page = minimal_card("me/mine", own)
     (tmp_path / "own" / "README.md").write_text(page, encoding="utf-8")
     loaded = datasets.load_dataset(str(tmp_path / "own"), split="test", cache_dir=str(tmp_path / "cache"))
     assert loaded.to_list() == rows_from_pairs(load_ladder(subset="mini").pairs)
@@ -571,7 +562,7 @@ def without_a_subset(folder: Path) -> None:
 def with_a_minimal_card(folder: Path) -> None:
     """All files of the published form, but the ladder says that it is somebody's own."""
     own = read_folder(folder)
-    page = minimal_card("me/mine", own.ladders, own.facts)
+    page = minimal_card("me/mine", own)
     (folder / "README.md").write_text(page, encoding="utf-8")
 
 
@@ -596,7 +587,7 @@ def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
     assert "\n# own\n" in (folder / "README.md").read_text(encoding="utf-8")
     own = read_folder(folder)
     for title in ("me/mine", "it's `x` | $y", "1"):
-        page = minimal_card(title, own.ladders, own.facts)
+        page = minimal_card(title, own)
         (folder / "README.md").write_text(page, encoding="utf-8")
         assert title_of(page, folder / "README.md") == title
         write_card(folder)
@@ -617,9 +608,7 @@ def test_a_minimal_card_names_the_tasks_of_its_rungs(
     pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung in rungs]
     write_parquet(pairs, tmp_path / "test.parquet")
     own = read_folder(tmp_path)
-    (line,) = (
-        line for line in minimal_card("it's/x", own.ladders, own.facts).splitlines() if "--tasks" in line
-    )
+    (line,) = (line for line in minimal_card("it's/x", own).splitlines() if "--tasks" in line)
     words = shlex.split(line)
     assert words[words.index("--tasks") + 1] == tasks
     assert json.loads(words[words.index("--metadata") + 1]) == {"ladder": "it's/x"}
@@ -638,13 +627,13 @@ def test_a_minimal_card_names_the_tasks_of_its_rungs(
 )
 def test_a_front_matter_that_contradicts_the_data_is_refused(page: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        check_own_card(page, content().facts, Path("README.md"))
+        check_own_card(page, ladders(), Path("README.md"))
 
 
 def test_a_hand_written_card_may_leave_the_data_to_the_hub() -> None:
-    check_own_card("# Only a title\n", content().facts, Path("README.md"))
-    check_own_card("---\nlicense: mit\n---\n# x\n", content().facts, Path("README.md"))
-    check_own_card(card(), content().facts, Path("README.md"))
+    check_own_card("# Only a title\n", ladders(), Path("README.md"))
+    check_own_card("---\nlicense: mit\n---\n# x\n", ladders(), Path("README.md"))
+    check_own_card(card(), ladders(), Path("README.md"))
     for marker in (MARKER, OWN_MARKER):
         assert not is_generated(f"---\nlicense: mit\n---\n# A title\n{marker}\n")
 

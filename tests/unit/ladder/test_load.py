@@ -15,10 +15,9 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, content_hash, load_ladder
-from lm_eval_sensitivity.ladder.authoring.checks.loading import load_subsets
 from lm_eval_sensitivity.ladder.authoring.folder import pairs_of_sources, read_folder
 from lm_eval_sensitivity.ladder.hub import HubSource, parse_hub_source
-from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
+from lm_eval_sensitivity.ladder.load import load_subsets, packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 
 MINI = packaged_folder() / "mini" / "test.parquet"
@@ -238,13 +237,11 @@ def test_everybody_finds_the_same_subsets(files: list[str], found: list[str], tm
         return
     assert list(subset_files(folder)) == found
     assert load_ladder(folder).subset == found[0]
-    assert [each.ladder.subset for each in load_subsets(folder).subsets] == found
-    assert [each.file for each in load_subsets(folder).subsets] == [
-        str(file) for file in subset_files(folder).values()
-    ]
+    assert [each.subset for each in load_subsets(folder)] == found
+    assert [each.file for each in load_subsets(folder)] == list(subset_files(folder).values())
     # Cards call the only subset as the Hub does.
     names = found if len(found) > 1 else ["default"]
-    assert [ladder.subset for ladder in read_folder(folder).ladders] == names
+    assert [ladder.subset for ladder in read_folder(folder)] == names
 
 
 def test_missing_hub_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,7 @@ from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
 from tests.unit.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
-from tests.unit.ladder.checked_ladder import clean_pairs
-from tests.unit.ladder.small_folder import make_small_folder
+from tests.unit.ladder.small_ladder import clean_pairs, small_folder
 
 FOLDER = packaged_folder()
 
@@ -42,19 +41,14 @@ def ladder_in(hub: FakeHub) -> Repository:
     return hub.repositories["dataset", "me/ladder"]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """A small folder in the published form, with everything in it that may be published and more."""
-    folder = make_small_folder(tmp_path_factory.mktemp("built") / "ladder")
+    folder = small_folder(tmp_path / "ladder")
     shutil.copy(FOLDER / "eval.yaml", folder / "eval.yaml")
     (folder / "notes.txt").write_text("not for publication")
     (folder / "sources" / "draft.txt").write_text("not for publication")
     return folder
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(built, tmp_path / "ladder")
 
 
 @pytest.fixture
@@ -77,7 +71,7 @@ def test_one_commit_with_exactly_these_files_and_a_tag(
     hub.repositories.clear()
     assert push(folder) == 0
     assert hub.calls.count("create_commit") == 1 and len(ladder_in(hub).commits) == 2
-    subsets = [ladder.subset for ladder in read_folder(folder).ladders]
+    subsets = [ladder.subset for ladder in read_folder(folder)]
     names = {f"{subset}/test.parquet" for subset in subsets}
     names |= {f"sources/{path.name}" for path in (FOLDER / "sources").glob("*.yaml")}
     assert set(ladder_in(hub).commits[-1]) == names | {"README.md", "eval.yaml", ".gitattributes"}

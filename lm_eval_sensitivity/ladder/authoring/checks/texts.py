@@ -6,9 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.ladder.authoring.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation
+from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
 from lm_eval_sensitivity.ladder.edits import protected_spans
+from lm_eval_sensitivity.ladder.edits.positions import is_word_character
+from lm_eval_sensitivity.ladder.edits.protected import blanked
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair, Rung
 
@@ -51,11 +52,8 @@ def white_space_is_clean(pairs: Pairs) -> Iterator[Violation]:
 def _white_space_problem(text: str) -> str:
     if text != text.strip():
         return f"starts or ends with white space ({quoted(text)})"
-    characters = list(text)
-    for span in protected_spans(text):
-        if span.kind == "code":  # code keeps its indentation and its columns
-            characters[span.start : span.end] = "x" * (span.end - span.start)
-    text = "".join(characters)
+    # Code keeps its indentation and its columns.
+    text = blanked(text, [span for span in protected_spans(text) if span.kind == "code"], "x")
     # Spaces that open a line are the indentation of a list.
     found = _INNER_SPACES.search(text) or _SPACE_BEFORE_BREAK.search(text)
     if not found:
@@ -98,7 +96,7 @@ def reasons_are_not_repeated(pairs: Pairs) -> Iterator[Violation]:
     """A reason that fits two rows says nothing about either."""
     first: dict[str, str] = {}
     for pair in pairs:
-        reason = plain(pair.reason)
+        reason = letters_of(pair.reason)
         if reason and pair.origin == "authored":
             known = first.setdefault(reason, pair.pair_id)
             if known != pair.pair_id:
@@ -113,7 +111,7 @@ def bases_differ(pairs: Pairs) -> Iterator[Violation]:
     first: dict[str, str] = {}
     for pair in first_rows(pairs):
         # Of `???` nothing is left, so it is compared as it stands.
-        known = first.setdefault(plain(pair.base) or pair.base.strip(), pair.pair_id)
+        known = first.setdefault(letters_of(pair.base) or pair.base.strip(), pair.pair_id)
         if known != pair.pair_id:
             problem = (
                 f"equals that of the row {quoted(known)} but for case, spaces and punctuation; accepted are "
@@ -121,12 +119,11 @@ def bases_differ(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("near_duplicates", problem + "different prompts.", pair.pair_id, "base")
 
 
-def plain(text: str) -> str:
+def letters_of(text: str) -> str:
     """Letters and digits of a text in lower case, nothing else.
 
     Example:
-        >>> plain("Tea, or Café-au-lait?")
+        >>> letters_of("Tea, or Café-au-lait?")
         'teaorcaféaulait'
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in folded if unicodedata.category(character)[0] in "LMN")
+    return "".join(filter(is_word_character, unicodedata.normalize("NFKC", text).casefold()))
