@@ -37,7 +37,9 @@ from lm_eval_sensitivity.ladder.sources import (
 )
 from lm_eval_sensitivity.types import CATEGORIES, Pair, Rung
 
-VERSION = load_ladder(subset="mini").version
+packaged = functools.cache(load_ladder)
+"""The packaged ladder, or another source, read once per test process."""
+VERSION = packaged(subset="mini").version
 SUBSETS = ("full", "core", "mini")
 PER_CATEGORY = 2
 """Prompts of each category in `full`; `core` and `mini` have one."""

@@ -65,7 +65,7 @@ from lm_eval_sensitivity.text.markdown import code, plain, visible
 from lm_eval_sensitivity.types import RUNGS
 from tests.conftest import REPOSITORY
 from tests.unit.ladder.small_ladder import SUBSETS as SMALL
-from tests.unit.ladder.small_ladder import fake_encode, fake_measured, small_folder
+from tests.unit.ladder.small_ladder import fake_encode, fake_measured, packaged, small_folder
 
 FOLDER = packaged_folder()
 SUBSETS = list(subset_files(FOLDER))
@@ -282,12 +282,12 @@ def test_eval_yaml_names_tasks_and_configurations_that_exist() -> None:
 
 def test_the_committed_measurements_are_of_the_committed_rows() -> None:
     assert {read_measured(FOLDER / MEASURED_FILE).distances.content_hash, audit().content_hash} == {
-        load_ladder().content_hash
+        packaged().content_hash
     }
     assert [each.edit for each in read_measured(FOLDER / MEASURED_FILE).distances.edits] == list(
-        load_ladder().edits
+        packaged().edits
     )
-    n_pairs = Counter(pair.edit for pair in load_ladder().pairs if pair.rung != "identical")
+    n_pairs = Counter(pair.edit for pair in packaged().pairs if pair.rung != "identical")
     assert audit().n_pairs == n_pairs
     for each in audit().systems:
         assert set(each.n_reached) == set(n_pairs)
@@ -367,7 +367,7 @@ def test_a_sample_of_the_grid_computed_again(tokenizer: str, template: str | Non
         for each in audit().systems
         if (each.system.tokenizer, each.system.template) == (tokenizer, template)
     )
-    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung != "identical"]
+    pairs = [pair for pair in packaged(subset="mini").pairs if pair.rung != "identical"]
     again = audit_system(recorded.system, pairs, shared / "tokenizers", shared / "templates")
     assert (again.tokenizer_sha256, again.template_sha256) == (
         recorded.tokenizer_sha256,
@@ -416,7 +416,7 @@ def test_measurements_come_back_as_they_were_written(folder: Path, tmp_path: Pat
 
 
 def test_medians_are_medians() -> None:
-    ladder = load_ladder(subset="mini")
+    ladder = packaged(subset="mini")
     measured = measure_distances(ladder, fake_encode, {})
     one, other = (np.array([1.0, 0.0]), np.array([0.0, 1.0]))
 
@@ -434,7 +434,7 @@ def test_medians_are_medians() -> None:
 
 def test_pairs_without_a_distance_are_left_out_and_counted(tmp_path: Path) -> None:
     """An embedder that reads nothing of some texts, and of every text of one edit."""
-    ladder = load_ladder(subset="mini")
+    ladder = packaged(subset="mini")
     unread = {pair.variant for pair in ladder.pairs if pair.edit == "control_topic"}
     unread |= {pair.variant for pair in ladder.pairs[::7]}
 
@@ -526,12 +526,12 @@ def test_subsets_of_two_versions_are_refused(folder: Path) -> None:
 
 
 def test_a_minimal_card_loads_and_claims_no_licence(tmp_path: Path) -> None:
-    write_parquet(load_ladder(subset="mini").pairs, tmp_path / "own" / "test.parquet")
+    write_parquet(packaged(subset="mini").pairs, tmp_path / "own" / "test.parquet")
     own = read_folder(tmp_path / "own")
     page = minimal_card("me/mine", own)
     (tmp_path / "own" / "README.md").write_text(page, encoding="utf-8")
     loaded = datasets.load_dataset(str(tmp_path / "own"), split="test", cache_dir=str(tmp_path / "cache"))
-    assert loaded.to_list() == rows_from_pairs(load_ladder(subset="mini").pairs)
+    assert loaded.to_list() == rows_from_pairs(packaged(subset="mini").pairs)
     assert not {"license", "language"} & set(yaml.safe_load(page.split("---\n")[1]))
 
 
@@ -582,7 +582,7 @@ def test_somebodys_own_ladder_never_gets_the_published_claims(
 
 def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
     folder = tmp_path / "own"
-    write_parquet(load_ladder(subset="mini").pairs, folder / "test.parquet")
+    write_parquet(packaged(subset="mini").pairs, folder / "test.parquet")
     write_card(folder)
     assert "\n# own\n" in (folder / "README.md").read_text(encoding="utf-8")
     own = read_folder(folder)
@@ -605,7 +605,7 @@ def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
 def test_a_minimal_card_names_the_tasks_of_its_rungs(
     rungs: tuple[str, ...], tasks: str, tmp_path: Path
 ) -> None:
-    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung in rungs]
+    pairs = [pair for pair in packaged(subset="mini").pairs if pair.rung in rungs]
     write_parquet(pairs, tmp_path / "test.parquet")
     own = read_folder(tmp_path)
     (line,) = (line for line in minimal_card("it's/x", own).splitlines() if "--tasks" in line)
@@ -676,6 +676,6 @@ def test_visible_texts_are_one_printable_line() -> None:
 
 
 def test_counts_behind_a_survival_are_whole(shared: Path) -> None:
-    pairs = load_ladder(subset="mini").pairs
+    pairs = packaged(subset="mini").pairs
     for row in survival_rows(load_encoder(str(shared / "tokenizers" / "qwen3")), pairs):
         assert row.n_reached == row.survival * row.n_pairs

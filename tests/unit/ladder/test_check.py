@@ -39,9 +39,17 @@ from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, Source
 from lm_eval_sensitivity.types import Rung
 from tests.unit.ladder.corruptions import corruptions
-from tests.unit.ladder.small_ladder import VERSION, clean_pairs, pair, prompt, small_folder, write_own
+from tests.unit.ladder.small_ladder import (
+    VERSION,
+    clean_pairs,
+    packaged,
+    pair,
+    prompt,
+    small_folder,
+    write_own,
+)
 
-PACKAGED = load_ladder().pairs
+PACKAGED = packaged().pairs
 
 
 def problems(found: Any) -> list[str]:
@@ -256,7 +264,7 @@ def test_which_subsets_are_compared(subsets: list[str], pairs: list[tuple[str, s
 
 
 def test_near_duplicates_against_every_pair_by_hand() -> None:
-    bases = list(load_ladder(subset="core").prompts.values())
+    bases = list(packaged(subset="core").prompts.values())
     bases += [bases[0] + " please", bases[1].upper(), " ".join(reversed(bases[2].split()))]
     rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
     bases.append(bases[0] + " now please")  # near two others, nearer to the one with `please`

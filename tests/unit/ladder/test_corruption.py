@@ -25,10 +25,10 @@ from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.types import Pair
 from tests.unit.ladder.corruptions import Corruption, corruptions
-from tests.unit.ladder.small_ladder import clean_pairs, shared_embedder, small_folder
+from tests.unit.ladder.small_ladder import clean_pairs, packaged, shared_embedder, small_folder
 
 MINI = packaged_folder() / "mini" / "test.parquet"
-MINI_PAIRS = load_ladder(subset="mini").pairs
+MINI_PAIRS = packaged(subset="mini").pairs
 CORRUPTIONS = corruptions()
 DIGESTS: dict[str, str] = {}
 """What each corruption made of the folder: no two are the same."""
@@ -133,7 +133,7 @@ def digest(folder: Path) -> str:
 
 
 def test_the_small_ladder_is_part_of_the_packaged_one() -> None:
-    assert set(clean_pairs()) <= set(load_ladder().pairs)
+    assert set(clean_pairs()) <= set(packaged().pairs)
     assert {pair.category for pair in clean_pairs("mini")} == {pair.category for pair in clean_pairs("full")}
 
 

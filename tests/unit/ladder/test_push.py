@@ -11,6 +11,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
+from lm_eval_sensitivity.cli import ladder_push
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, load_ladder
@@ -24,7 +25,7 @@ from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
 from tests.unit.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
-from tests.unit.ladder.small_ladder import clean_pairs, small_folder
+from tests.unit.ladder.small_ladder import clean_pairs, packaged, small_folder
 
 FOLDER = packaged_folder()
 
@@ -167,9 +168,12 @@ def test_eval_yaml_can_stay_behind(folder: Path, hub: FakeHub) -> None:
     assert "eval.yaml" not in ladder_in(hub).commits[-1]
 
 
-def test_the_packaged_ladder_is_the_default(hub: FakeHub) -> None:
+def test_the_packaged_ladder_is_the_default(
+    folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder_push, "packaged_folder", lambda: folder)
     assert push() == 0
-    assert ladder_in(hub).commits[-1]["README.md"] == (FOLDER / "README.md").read_bytes()
+    assert ladder_in(hub).commits[-1]["README.md"] == (folder / "README.md").read_bytes()
 
 
 def test_no_token_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -313,7 +317,7 @@ def test_a_folder_that_is_not_in_order_is_refused(
 
 @pytest.mark.parametrize("version", ["1 0", "a/b", "../x", "x..y", "v.lock", "1.", "é", "\x1b[31m"])
 def test_a_version_that_names_no_tag_is_refused(version: str, tmp_path: Path) -> None:
-    pairs = [replace(pair, ladder_version=version) for pair in load_ladder(subset="mini").pairs]
+    pairs = [replace(pair, ladder_version=version) for pair in packaged(subset="mini").pairs]
     write_parquet(pairs, tmp_path / "test.parquet")
     with pytest.raises(InputError, match="can name no tag"):
         prepare(tmp_path, "me/x")

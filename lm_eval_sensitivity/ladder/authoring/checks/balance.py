@@ -66,7 +66,8 @@ def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
     if smaller.version != larger.version:
         problem = f"is {quoted(smaller.version)}; accepted is {quoted(larger.version)}, which the subset "
         yield Violation("version", f"{problem}{larger.subset!r} has.", column="ladder_version")
-    known = {pair.pair_id: pair for pair in larger.pairs if pair.prompt_id in smaller.prompts}
+    prompts = smaller.prompts
+    known = {pair.pair_id: pair for pair in larger.pairs if pair.prompt_id in prompts}
     for pair_id, column in _unequal(known, smaller.pairs):
         if not column:
             problem = (
