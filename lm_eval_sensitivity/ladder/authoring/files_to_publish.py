@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.hub import can_be_tag
+from lm_eval_sensitivity.hub import Files, can_be_tag
 from lm_eval_sensitivity.ladder.authoring.card import (
     CARD_FILE,
     check_own_card,
@@ -29,27 +27,16 @@ from lm_eval_sensitivity.ladder.schema import content_hash
 EVAL_FILE = "eval.yaml"
 
 
-@dataclass(frozen=True)
-class Publication:
-    """The files of one version of a ladder."""
-
-    version: str
-    files: Mapping[str, bytes]
-    """By path inside the repository."""
-
-    @property
-    def tag(self) -> str:
-        """Name of the tag on the Hub."""
-        return f"v{self.version}"
-
-
-def prepare(folder: Path, title: str, *, with_eval_file: bool = True) -> Publication:
+def prepare(folder: Path, title: str, *, with_eval_file: bool = True) -> tuple[str, Files]:
     """Check a dataset folder and collect what is published of it: card, eval.yaml, parquet and sources.
 
     Args:
         folder: a published form with subsets, sources and card, or a single `test.parquet`.
         title: heading of the minimal card that an own ladder gets, where nobody wrote it one.
         with_eval_file: leave `eval.yaml` out if False.
+
+    Returns:
+        The tag of this version on the Hub, and the files by their path in the repository.
 
     Raises:
         InputError: rows that do not load, parquet files that the sources do not give, a card that is not
@@ -75,7 +62,7 @@ def prepare(folder: Path, title: str, *, with_eval_file: bool = True) -> Publica
     parquet = [folder / path_in_folder(ladder) for ladder in ladders]
     eval_files = [folder / EVAL_FILE] if with_eval_file and (folder / EVAL_FILE).exists() else []
     files = {path.relative_to(folder).as_posix(): _read(path) for path in [*eval_files, *parquet, *sources]}
-    return Publication(version, {CARD_FILE: _card(folder, title, ladders).encode("utf-8"), **files})
+    return f"v{version}", {CARD_FILE: _card(folder, title, ladders).encode("utf-8"), **files}
 
 
 def _check_sources(folder: Path, ladders: tuple[Ladder, ...]) -> None:
