@@ -167,6 +167,9 @@ def _look_up(source: str | Path) -> tuple[Path, Literal["folder", "file", "neith
 def packaged_folder() -> Path:
     """The folder of the packaged ladder: inside the installed package, else in the source checkout.
 
+    Returns:
+        An existing folder with `<subset>/test.parquet` for every subset.
+
     Raises:
         InputError: neither exists, so the installation is incomplete.
     """
@@ -185,6 +188,9 @@ def subset_files(folder: Path) -> dict[str, Path]:
 
     A folder holds `<subset>/test.parquet` for every subset, or a single subset: the one parquet file in it, whose
     name without its suffix names the subset. Where subsets stand, files beside them are no ladder.
+
+    Returns:
+        Subset name to parquet file.
 
     Raises:
         InputError: it has none, has several parquet files without subsets, or cannot be read.

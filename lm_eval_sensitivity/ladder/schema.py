@@ -47,7 +47,11 @@ def is_meaning_preserving(rung: Rung) -> bool:
 
 
 def rows_from_pairs(pairs: Iterable[Pair]) -> list[dict[str, Any]]:
-    """Pairs as plain rows: a dictionary of `COLUMNS` each, replacements as a list of dictionaries."""
+    """Pairs as plain rows: a dictionary of `COLUMNS` each, replacements as a list of dictionaries.
+
+    Returns:
+        One dictionary per pair, in order, its `row_hash` last.
+    """
     rows = []
     for pair in pairs:
         # Not asdict, which copies every text and takes half of the time of loading.
@@ -62,6 +66,9 @@ def row_hash(row: Row) -> str:
     It travels with the row, so an edited or mixed-up row is found wherever rows go: files, tables,
     the samples of a run. It guards against accidents, not against forgery.
 
+    Returns:
+        Sixteen lower-case hexadecimal digits.
+
     Example:
         >>> row_hash({"base": "a", "row_hash": "ignored"}) == row_hash({"base": "a"})
         True
@@ -74,6 +81,9 @@ def content_hash(pairs: Iterable[Pair]) -> str:
 
     Canonical: a list of rows in ladder order, keys sorted, no white space, UTF-8.
 
+    Returns:
+        64 lower-case hexadecimal digits; another order of the rows gives another hash.
+
     Example:
         >>> content_hash([])[:16]
         '4f53cda18c2baa0c'
@@ -82,7 +92,11 @@ def content_hash(pairs: Iterable[Pair]) -> str:
 
 
 def column_hashes(pairs: Iterable[Pair]) -> dict[str, str]:
-    """SHA-256 of each column alone: they tell which column of a changed file differs."""
+    """SHA-256 of each column alone: they tell which column of a changed file differs.
+
+    Returns:
+        64 hexadecimal digits by column, in the order of `COLUMNS`.
+    """
     rows = rows_from_pairs(pairs)
     return {column: _digest([row[column] for row in rows]) for column in COLUMNS}
 
@@ -116,6 +130,9 @@ def pairs_from_rows(rows: Sequence[Row], file: str) -> tuple[Pair, ...]:
         rows: one mapping per row with exactly the columns `COLUMNS`.
         file: named in every message.
 
+    Returns:
+        One pair per row, in order.
+
     Raises:
         InputError: a row or the table breaks a rule of the ladder.
     """
@@ -138,6 +155,9 @@ def pair_from_row(row: Row, where: str) -> Pair:
     Checked: types, lengths and known names; `rung_index` and `meaning_preserving` follow from the
     rung; `pair_id` is `<prompt_id>/<edit>`; the variant differs from the base, except on the rung
     `identical`, and is what the replacements make of it.
+
+    Returns:
+        The pair; its row hash has been compared and is not kept.
     """
     for column in COLUMNS:
         _check_cell(row[column], column, where)

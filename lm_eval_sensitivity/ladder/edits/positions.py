@@ -53,6 +53,9 @@ _SINGULARS_IN_S = ("ss", "us", "is", "ics")
 def middle_most(positions: Iterable[int], length: int) -> int | None:
     """The position nearest to the middle of a text of `length` characters; the earlier of two.
 
+    Returns:
+        A position, or None where there is none to choose.
+
     Example:
         >>> middle_most([1, 4, 6, 9], 10)
         4
@@ -74,6 +77,9 @@ def word_gaps(text: str) -> list[int]:
     """Positions of single spaces between two words of one line, in any script.
 
     A space after a list or heading marker is left out: there it is markup.
+
+    Returns:
+        Positions in characters, ascending.
 
     Example:
         >>> word_gaps("One, two  three\\n- four five")
@@ -98,6 +104,9 @@ def ends_line_marker(text: str, position: int) -> bool:
 
 def bracketed(text: str) -> bytearray:
     """One byte per character: 1 inside matched brackets, the brackets included.
+
+    Returns:
+        Shape [character], 0 or 1.
 
     Example:
         >>> list(bracketed("a (b) :("))
@@ -156,6 +165,9 @@ def plain_blocks(text: str) -> list[tuple[int, int]]:
 
     A list item can go on in the next line without a marker, so one marked line rules out its
     paragraph.
+
+    Returns:
+        (start, end) of each paragraph, half-open, in characters.
 
     Example:
         >>> plain_blocks("One\\ntwo\\n\\n- three\\nfour")

@@ -67,6 +67,9 @@ class ProtectedSpan:
 def protected_spans(text: str) -> tuple[ProtectedSpan, ...]:
     """All protected spans of a text, sorted by start. Spans of different kinds may overlap.
 
+    Returns:
+        Spans [start, end) in characters.
+
     Example:
         >>> for span in protected_spans('Run `f(x)` at 14:35, then say "go" to it@example.org.'):
         ...     print(span.kind, span.start, span.end)
