@@ -112,8 +112,13 @@ def read_measured(path: Path) -> Measured:
     """
     if not path.exists():
         raise InputError(f"`{path}` does not exist. {_how_to_measure(path)}")
-    from pydantic import TypeAdapter, ValidationError  # an extra: only who builds a card needs it
-
+    try:
+        from pydantic import TypeAdapter, ValidationError  # an extra: only who builds a card needs it
+    except ImportError:
+        raise InputError(
+            f"Reading `{path}` back needs the pydantic package, which is not installed. Install it with: pip "
+            'install "lm-eval-sensitivity[ladder]"'
+        ) from None
     try:
         return TypeAdapter(Measured).validate_json(read_limited(path))
     except ValidationError as error:

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -407,6 +408,12 @@ def test_a_folder_that_was_never_measured_is_refused(folder: Path) -> None:
     (folder / MEASURED_FILE).unlink()
     with pytest.raises(InputError, match=r"does not exist\. Run `lm-eval-sensitivity ladder describe"):
         card_of_folder(folder)
+
+
+def test_missing_pydantic_names_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    with pytest.raises(InputError, match=r'pip install "lm-eval-sensitivity\[ladder\]"'):
+        read_measured(folder / MEASURED_FILE)
 
 
 def test_measurements_come_back_as_they_were_written(folder: Path, tmp_path: Path) -> None:
