@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import InputError, unknown_name
 from lm_eval_sensitivity.ladder import hub
 from lm_eval_sensitivity.ladder.build import build_pairs
 from lm_eval_sensitivity.ladder.jsonl import read_jsonl
@@ -58,10 +58,7 @@ class Ladder:
             InputError: `name` is no rung.
         """
         if name not in RUNGS:
-            raise InputError(
-                f"`rung` is {name!r}; accepted: {', '.join(map(repr, RUNGS))}.{did_you_mean(name, RUNGS)} "
-                "Correct the name."
-            )
+            raise unknown_name("`rung`", name, RUNGS)
         return tuple(pair for pair in self.pairs if pair.rung == name)
 
     @property
@@ -237,10 +234,7 @@ def _choose_subset(subset: str, files: Mapping[str, Path], path: Path) -> str:
 def _check_subset_name(subset: str, accepted: Sequence[str]) -> None:
     names = list(dict.fromkeys([LARGEST, *accepted]))
     if subset not in names:
-        raise InputError(
-            f"`subset` is {subset!r}; accepted: {', '.join(map(repr, names))}.{did_you_mean(subset, names)} "
-            "Correct the name."
-        )
+        raise unknown_name("`subset`", subset, names)
 
 
 def _from_file(path: Path, name: str, subset: str) -> Ladder:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import InputError, did_you_mean, unknown_name
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, MAX_ROWS
 from lm_eval_sensitivity.ladder.replacements import apply_replacements
+from lm_eval_sensitivity.text.escape import shown
 from lm_eval_sensitivity.types import (
     CATEGORIES,
     MEANING_PRESERVING_RUNGS,
@@ -172,14 +173,14 @@ def pair_from_row(row: Row, where: str) -> Pair:
     for column, value in expected.items():
         if row[column] != value:
             raise InputError(
-                f"{where}: `{column}` is {_shown(row[column])}, but its rung {pair.rung!r} and ids ask for "
+                f"{where}: `{column}` is {shown(row[column])}, but its rung {pair.rung!r} and ids ask for "
                 f"{value!r}. Correct one of them."
             )
     _check_texts(pair, where)
     if row[ROW_HASH] != row_hash(row):
         # Last, so that a cell that breaks a rule of its own is named by that rule.
         raise InputError(
-            f"{where}: `{ROW_HASH}` is {_shown(row[ROW_HASH])}, but the row's cells give {row_hash(row)!r}. A cell "
+            f"{where}: `{ROW_HASH}` is {shown(row[ROW_HASH])}, but the row's cells give {row_hash(row)!r}. A cell "
             "was changed after the row was built. Download the file again, or build it from its sources."
         )
     return pair
@@ -189,17 +190,14 @@ def _check_cell(value: object, column: str, where: str) -> None:
     wanted = _TYPES.get(column, str)
     if type(value) is not wanted:  # not isinstance: a bool is an int in Python
         raise InputError(
-            f"{where}: `{column}` is {_shown(value)} of type {type(value).__name__}; accepted is "
+            f"{where}: `{column}` is {shown(value)} of type {type(value).__name__}; accepted is "
             f"{wanted.__name__}."
         )
     if isinstance(value, str):
         _check_string(value, column, where)
         accepted = _ACCEPTED.get(column)
         if accepted and value not in accepted:
-            raise InputError(
-                f"{where}: `{column}` is {_shown(value)}; accepted: "
-                f"{', '.join(map(repr, accepted))}.{did_you_mean(value[:100], accepted)} Correct the name."
-            )
+            raise unknown_name(f"{where}: `{column}`", value, accepted)
 
 
 def _check_string(value: str, column: str, where: str) -> None:
@@ -223,7 +221,7 @@ def _replacement(value: object, where: str) -> Replacement:
     wanted = {"start": int, "end": int, "replacement": str}
     if not isinstance(value, Mapping) or {key: type(each) for key, each in value.items()} != wanted:
         raise InputError(
-            f"{where}: `replacements` holds {_shown(value)}; accepted are objects with the integers `start` "
+            f"{where}: `replacements` holds {shown(value)}; accepted are objects with the integers `start` "
             "and `end` and the text `replacement`."
         )
     _check_string("." + value["replacement"], "replacements", where)  # the dot: a deletion may be blank
@@ -245,8 +243,8 @@ def _check_texts(pair: Pair, where: str) -> None:
         ) from None
     if edited != pair.variant:
         raise InputError(
-            f"{where}: `replacements` applied to `base` give {_shown(edited)}, but `variant` is "
-            f"{_shown(pair.variant)}. Build the row again."
+            f"{where}: `replacements` applied to `base` give {shown(edited)}, but `variant` is "
+            f"{shown(pair.variant)}. Build the row again."
         )
 
 
@@ -272,7 +270,7 @@ def _check_constant(
         known, known_row = first.setdefault(name, (value, pair.pair_id))
         if known != value:
             raise InputError(
-                f"`{file}`, row {pair.pair_id!r}: `{column}` is {_shown(value)}, but {_shown(known)} in row "
+                f"`{file}`, row {pair.pair_id!r}: `{column}` is {shown(value)}, but {shown(known)} in row "
                 f"{known_row!r}. One {key} has one {column}. Correct one of the rows."
             )
 
@@ -280,11 +278,6 @@ def _check_constant(
 def _row_name(row: Row, number: int) -> str:
     pair_id = row.get("pair_id")
     return repr(pair_id[:200]) if isinstance(pair_id, str) and pair_id.strip() else f"number {number + 1}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _digest(value: object) -> str:

@@ -32,7 +32,7 @@ from typing import Any
 
 import yaml
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import InputError, did_you_mean, unknown_name
 from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category, Rung
 
@@ -221,10 +221,7 @@ def check_category(category: str, where: str) -> Category:
     """The category as it is, or an InputError when there is no such category."""
     accepted = (*CATEGORIES, UNCATEGORIZED)
     if category not in accepted:
-        raise InputError(
-            f"{where}: `category` is {category[:80]!r}; accepted: "
-            f"{', '.join(map(repr, accepted))}.{did_you_mean(category[:80], accepted)} Correct the name."
-        )
+        raise unknown_name(f"{where}: `category`", category, accepted)
     return category
 
 

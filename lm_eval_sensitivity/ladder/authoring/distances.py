@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -112,7 +111,5 @@ def _without_nan(values: Iterable[float]) -> list[float]:
 def _quartiles(values: Sequence[float]) -> tuple[float, float, float] | tuple[None, None, None]:
     if not values:
         return None, None, None
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+    lower, median, upper = map(float, np.quantile(values, [0.25, 0.5, 0.75]))
     return lower, median, upper
