@@ -266,7 +266,6 @@ def test_which_subsets_are_compared(subsets: list[str], pairs: list[tuple[str, s
 def test_near_duplicates_against_every_pair_by_hand() -> None:
     bases = list(packaged(subset="core").prompts.values())
     bases += [bases[0] + " please", bases[1].upper(), " ".join(reversed(bases[2].split()))]
-    rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
     bases.append(bases[0] + " now please")  # near two others, nearer to the one with `please`
     rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
     expected = set()
