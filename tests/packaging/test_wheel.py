@@ -47,7 +47,8 @@ def test_the_wheel_carries_tasks_twice_the_ladder_and_the_demo_model(wheel: Path
         assert sources <= found
         assert not [name for name in found if name.endswith(".py")]
     assert "lm_eval_sensitivity/ladder/data/mini/test.parquet" in files
-    assert "lm_eval_sensitivity/ladder/authoring/card_template.md" in files
+    cards = ("card_template.md", "minimal_card_template.md", "card_tables.md")
+    assert {f"lm_eval_sensitivity/ladder/authoring/{name}" for name in cards} <= set(files)
     assert {"lm_eval_sensitivity/report/page.html", "lm_eval_sensitivity/report/page.css"} <= set(files)
     page = REPOSITORY / "lm_eval_sensitivity" / "space"
     pieces = [path for pattern in ("*.css", "*.js", "templates/*.html") for path in page.glob(pattern)]

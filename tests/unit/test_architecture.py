@@ -92,6 +92,16 @@ def test_imports_between_the_rooms_of_the_harness_go_one_way() -> None:
     assert checked > 50
 
 
+def test_no_run_imports_what_makes_a_ladder() -> None:
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for _, module, file in imports()
+        if module.startswith("lm_eval_sensitivity.ladder.authoring")
+    }
+    users = {user for user in users if not user.startswith(("ladder/authoring/", "cli/ladder_"))}
+    assert users == {"ladder/__main__.py"}, "the builder of the packaged folder, which no run starts"
+
+
 def test_there_is_no_circle() -> None:
     graph: dict[str, set[str]] = {}
     for file in PACKAGE.rglob("*.py"):
