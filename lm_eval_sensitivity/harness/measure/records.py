@@ -10,6 +10,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, Trace
 from lm_eval_sensitivity.metrics import (
     collapse_flags,
@@ -59,26 +61,38 @@ def _trace_record(trace: Trace, generation: Generation) -> dict[str, Any]:
         "n_tokens": len(trace.token_ids),
         # Kept only where special tokens make it differ: scaffolds are found on this text.
         "visible_text": None if trace.visible_text == text else trace.visible_text,
-        "prompt_token_ids": pack(trace.prompt_token_ids, "<i4"),
+        "prompt_token_ids": _packed(trace.prompt_token_ids, "<i4"),
         "token_ids": pack(trace.token_ids, "<i4"),
-        "token_ends": None if ends is None else pack(ends, "<i4"),
-        "margins": pack(trace.margins, "<f4"),
-        "top1_log_probabilities": pack(trace.top1_log_probabilities, "<f4"),
-        "entropies": pack(trace.entropies, "<f4"),
-        "prompt_end_top_ids": pack(trace.prompt_end_top_ids, "<i4"),
-        "prompt_end_top_log_probabilities": pack(trace.prompt_end_top_log_probabilities, "<f4"),
+        "token_ends": _packed(ends, "<i4"),
+        "margins": _packed(trace.margins, "<f4"),
+        "top1_log_probabilities": _packed(trace.top1_log_probabilities, "<f4"),
+        "entropies": _packed(trace.entropies, "<f4"),
+        "prompt_end_top_ids": _packed(trace.prompt_end_top_ids, "<i4"),
+        "prompt_end_top_log_probabilities": _packed(trace.prompt_end_top_log_probabilities, "<f4"),
     }
+
+
+def _packed(values: ArrayLike | None, dtype: str) -> dict[str, Any] | None:
+    return None if values is None else pack(values, dtype)
 
 
 def margins_record(base: Generation, variant: Generation) -> dict[str, Any] | None:
     """Margin statistics of both sides, and both margins at the step where the paths part."""
     if base.trace is None or variant.trace is None:
         return None
+    sides = {"base": base.trace.margins, "variant": variant.trace.margins}
+    if any(margins is None for margins in sides.values()):
+        return None
     step = first_divergence(base.trace.content_ids, variant.trace.content_ids).step
-    sides = {"base": base.trace, "variant": variant.trace}
     return {
-        **{side: asdict(margin_statistics(trace.margins)) for side, trace in sides.items()},
-        "at_divergence": {side: margin_at_divergence(trace.margins, step) for side, trace in sides.items()},
+        **{
+            side: asdict(margin_statistics(margins)) for side, margins in sides.items() if margins is not None
+        },
+        "at_divergence": {
+            side: margin_at_divergence(margins, step)
+            for side, margins in sides.items()
+            if margins is not None
+        },
     }
 
 
