@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lm_eval_sensitivity.types import Missing
+
 LN2 = math.log(2.0)
 
 Floats = NDArray[np.float64]
@@ -328,6 +330,15 @@ class BoundedPromptEnd(PromptEnd):
     """`js_divergence` is at least this (nats)."""
     js_upper: float
     """`js_divergence` is at most this (nats)."""
+
+
+def not_known(end: BoundedPromptEnd) -> Missing:
+    """Why a divergence is missing of which only the bounds are known."""
+    return Missing(
+        "not known",
+        "only the most probable tokens are given; the Jensen-Shannon divergence lies between "
+        f"{end.js_lower:.4f} and {end.js_upper:.4f} nats",
+    )
 
 
 def compare_top_prompt_ends(

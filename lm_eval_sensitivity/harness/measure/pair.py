@@ -15,6 +15,7 @@ from lm_eval_sensitivity.harness.generate.generation import (
     Generation,
     TokenIds,
     View,
+    not_given,
 )
 from lm_eval_sensitivity.harness.measure.records import (
     generation_record,
@@ -28,6 +29,7 @@ from lm_eval_sensitivity.metrics import (
     hidden_distance,
     token_edit_distance,
 )
+from lm_eval_sensitivity.metrics.logits import BoundedPromptEnd, not_known
 from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
 from lm_eval_sensitivity.text.format import to_json
@@ -209,13 +211,16 @@ def _state_scores(scores: Scores, base: Generation, variant: Generation, blocked
         # The identical rung compares two runs of one prompt; equal items have no comparison.
         return math.nan if prompt_end is None else prompt_end.js_divergence
 
-    scores.put("js_divergence", divergence, reason, undefined="the prompt-end distributions were not compared")
+    undefined = "the prompt-end distributions were not compared"
+    if isinstance(prompt_end, BoundedPromptEnd):
+        undefined = str(not_known(prompt_end))
+    scores.put("js_divergence", divergence, reason, undefined=undefined)
 
     def hidden() -> float:
         assert base.trace is not None and variant.trace is not None  # a reason stands otherwise
         return hidden_distance(base.trace.hidden_mean, variant.trace.hidden_mean)
 
-    scores.put("hidden_distance", hidden, reason, undefined="the model shows no final hidden states")
+    scores.put("hidden_distance", hidden, reason, undefined=str(not_given("hidden states")))
 
 
 def _drift(
