@@ -36,9 +36,17 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     windows_in_words,
 )
 from lm_eval_sensitivity.harness.close.whole_run import windows_below
-from lm_eval_sensitivity.harness.generate.generation import NO_TRACE, FilteredText, Generation
-from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, text_scores, texts_to_embed
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, given
+from lm_eval_sensitivity.harness.measure.pair import (
+    Scores,
+    measure_pair,
+    output_spreads,
+    pair_scores,
+    texts_to_embed,
+)
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SIDES
 from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.records.run_metadata import sampling_tasks, sensitivity_tasks
@@ -49,6 +57,7 @@ from lm_eval_sensitivity.runs.rung_samples import RungRun
 from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
 from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.text.format import to_json
+from lm_eval_sensitivity.types import Missing
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
 RESCORED = "not judged: rescored"
@@ -237,7 +246,20 @@ def rescored_rows(rung: RungRun, settings: Settings) -> list[Row]:
         if name == "raw"
     }
     settings.distances.prepare(_texts(pairs.values()))
-    return [_rescored_row(line.value, pairs[line["doc_id"].integer()], settings) for line in lines]
+    prompts = {doc_id: line["doc"]["prompt_id"].text() for (doc_id, _), line in by_key.items()}
+    spreads = {
+        name: output_spreads(
+            {prompts[doc_id]: FilteredText(base, name) for doc_id, (base, _) in pairs.items()},
+            settings.distances,
+        )
+        for name in FILTERS
+    }
+    return [
+        _rescored_row(
+            line.value, pairs[doc_id], settings, spreads[line["filter"].one_of(FILTERS)][prompts[doc_id]]
+        )
+        for (doc_id, _), line in by_key.items()
+    ]
 
 
 def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
@@ -246,29 +268,33 @@ def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
             yield from texts_to_embed(FilteredText(generation, name) for generation in pair)
 
 
-def _rescored_row(line: Row, pair: tuple[Generation, Generation], settings: Settings) -> Row:
+def _rescored_row(
+    line: Row, pair: tuple[Generation, Generation], settings: Settings, spread: float | Missing
+) -> Row:
     name, prompt_id = line["filter"], line["doc"]["prompt_id"]
     base, variant = (FilteredText(generation, name) for generation in pair)
     record = dict(line["pair"])
     row = {**line, "pair": record}
     if settings.rule is not None and name == "answer":
-        measured = measure_pair(prompt_id, base, variant, settings.distances, settings.reference)
+        measured = measure_pair(prompt_id, base, variant, settings.distances, settings.reference, spread)
         record |= {key: value for key, value in measured.record.items() if key not in ("scores", "missing")}
         has_trace = all(generation.trace is not None for generation in pair)
         missing = {
-            metric: NO_BOUNDARIES if has_trace and reason == NO_TRACE else reason
+            metric: NO_BOUNDARIES if has_trace and reason == str(given(None, "token ids")) else reason
             for metric, reason in measured.record["missing"].items()
         }
         scores = Scores(dict(measured.metrics), missing)
         row["filtered_resps"] = [str(base), str(variant)]
     else:
-        scores = text_scores(prompt_id, base, variant, settings.distances, settings.reference)
+        scores = pair_scores(
+            prompt_id, base, variant, settings.distances, settings.reference, spread, ("text",)
+        )
         if settings.rule is not None:
             record |= {side: _with_span(record[side], each) for side, each in zip(SIDES, pair, strict=True)}
     if settings.rule is not None and "window" in row:
         row["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
     if settings.reference is None and DRIFT in record["scores"]:
-        scores.put(DRIFT, lambda: math.nan, NOT_RESCORED, undefined=NOT_RESCORED)
+        scores.values[DRIFT], scores.missing[DRIFT] = math.nan, NOT_RESCORED
     _enter_scores(row, record, scores)
     return row
 
@@ -297,9 +323,9 @@ def _enter_scores(row: Row, record: Row, scores: Scores) -> None:
     for name, value in scores.values.items():
         if name in row:
             row[name] = value
-        elif name == DRIFT:
+        elif belongs_to_prompt(name):
             _put(row, name, value, before="pair")
-            row["metrics"] = [*(each for each in row["metrics"] if each != "pair"), DRIFT, "pair"]
+            row["metrics"] = [*(each for each in row["metrics"] if each != "pair"), name, "pair"]
 
 
 def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
@@ -347,8 +373,9 @@ class _Changes:
             words[filter_name] = pairs_in_words([row["pair"] for row in chosen])
             table[f"pair,{filter_name}"] = words[filter_name]
         directions = self._results.get("higher_is_better")
-        if self._settings.reference is not None and isinstance(directions, dict) and task in directions:
-            _put(directions[task], DRIFT, None, before="pair")
+        if isinstance(directions, dict) and task in directions:
+            for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
+                _put(directions[task], name, None, before="pair")
         metadata = self._results["configs"][task]["metadata"]
         metadata["sensitivity"] = self._summary(metadata["sensitivity"], rung)
         return RescoredRung(rung, len(rows) // len(FILTERS), words)
@@ -462,14 +489,10 @@ def _numbers_of(row: Row) -> list[str]:
 
 def _is_rescored(name: str, filter_name: str) -> bool:
     """Whether a mean may have changed; the others keep what lm_eval wrote."""
-    return (
-        name.startswith("cosine_distance")
-        or name == DRIFT
-        or (name == "token_edit_distance" and filter_name == "answer")
-    )
+    return METRICS[name].family == "text" or (METRICS[name].family == "tokens" and filter_name == "answer")
 
 
 def _mean(rows: Sequence[Row], name: str) -> float:
-    if name == DRIFT:
+    if belongs_to_prompt(name):
         return mean_over_prompts([OfPrompt(row[name], row["doc"]["prompt_id"]) for row in rows])
     return mean_of_scored([row[name] for row in rows])

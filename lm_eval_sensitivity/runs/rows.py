@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity.ladder.schema import check_columns, pair_from_row
-from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics import METRICS, measured_under
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.columns import (
     AUDIT_STATUSES,
     DRIFT,
@@ -32,8 +33,8 @@ RECORD_VERSION = 1
 
 WHOLE_OUTPUT_ONLY = "whole output: this number stands in the row of filter raw"
 NO_REFERENCE = "no reference: the run had no reference to measure drift from"
+NOT_MEASURED = "not measured: this run was written by a version without it"
 
-_BOUNDS = {"ln 2": math.log(2), "inf": math.inf, "shorter length": math.inf}
 _ROUNDING = 1e-6
 
 
@@ -73,7 +74,7 @@ def read_row(line: Field, stamp: Stamp) -> SampleRow:
     pair = pair_from_row(doc, f"{line.place}: `doc`")
     _check_stamp(line, pair, stamp)
     record = line["pair"]
-    scores, missing = _scores(record, filter_name, stamp)
+    scores, missing = _scores(line, filter_name, stamp)
     outputs = [each.list_of(1)[0].any_text() for each in line["resps"].list_of(2)]
     shown = [each.any_text() for each in line["filtered_resps"].list_of(2)]
     if filter_name == "raw" and shown != outputs:
@@ -100,7 +101,7 @@ def read_row(line: Field, stamp: Stamp) -> SampleRow:
         row_hash=doc["row_hash"],
         texts=(_digest(outputs[0]), _digest(outputs[1])),
         cells=cells,
-        reported=_reported(line, scores, filter_name),
+        reported=_reported(line, scores),
         unknown=frozenset(record["scores"].object()) - set(METRICS),
     )
 
@@ -158,12 +159,25 @@ def _audit_cells(audit: Field, pair: Pair) -> dict[str, Any]:
 # ---- numbers
 
 
-def _scores(record: Field, filter_name: str, stamp: Stamp) -> tuple[dict[str, float | None], dict[str, str]]:
+_IN_EVERY_VERSION = ("cosine_distance", "token_edit_distance", DRIFT)
+"""Other metrics may be newer than the run."""
+
+
+def _is_anywhere(name: str, line: Field) -> bool:
+    """Whether a line says anything of a metric."""
+    record = line["pair"]
+    return any(name in each.object() for each in (line, record["scores"], record["missing"]))
+
+
+def _scores(line: Field, filter_name: str, stamp: Stamp) -> tuple[dict[str, float | None], dict[str, str]]:
     """The recorded scores, and the reason of every score that is null."""
+    record = line["pair"]
     names = RAW_SCORES if filter_name == "raw" else VIEW_SCORES
     names = (*names, DRIFT) if stamp.reference is not None else names
     scores: dict[str, float | None] = {}
     for name in names:
+        if name not in _IN_EVERY_VERSION and not _is_anywhere(name, line):
+            continue
         field = record["scores"][name]
         scores[name] = None if field.is_null else field.number(*metric_range(name), _ROUNDING)
     missing = {name: reason.text() for name, reason in record["missing"].items()}
@@ -174,7 +188,7 @@ def _scores(record: Field, filter_name: str, stamp: Stamp) -> tuple[dict[str, fl
             record["missing"][name].contradict(f"`pair.scores.{name}` is a number")
     if record["audit"]["status"].value == "erased":
         for name, value in scores.items():
-            if value is not None and name != DRIFT:
+            if value is not None and not belongs_to_prompt(name):
                 record["scores"][name].contradict("the edit was erased, so that there is nothing to score")
     return scores, missing
 
@@ -186,11 +200,10 @@ def metric_range(metric: str) -> tuple[float, float]:
         >>> metric_range("cosine_distance"), metric_range("first_divergence")
         ((0.0, 2.0), (0.0, inf))
     """
-    low, high = METRICS[metric].range.strip("[]()").split(", ")
-    return float(low), _BOUNDS[high] if high in _BOUNDS else float(high)
+    return float(METRICS[metric].low), float(METRICS[metric].high)
 
 
-def _reported(line: Field, scores: Mapping[str, float | None], filter_name: str) -> dict[str, float]:
+def _reported(line: Field, scores: Mapping[str, float | None]) -> dict[str, float]:
     """Metrics at the top level; they are the scores, with NaN instead of null."""
     reported: dict[str, float] = {}
     for name, score in scores.items():
@@ -201,8 +214,8 @@ def _reported(line: Field, scores: Mapping[str, float | None], filter_name: str)
         if (None if is_nan else field.number()) != score:
             field.contradict(f"`pair.scores.{name}` is {'null' if score is None else score!r}")
         reported[name] = math.nan if score is None else score
-    for name in VIEW_SCORES if filter_name == "answer" else RAW_SCORES:
-        if name not in reported and not name.startswith("cosine_distance_"):
+    for name in scores:
+        if METRICS[name].in_table and name not in reported and METRICS[name].window is None:
             line[name]  # refuses: the column is missing
     return reported
 
@@ -234,6 +247,9 @@ def _metric_cells(
         reasons |= dict.fromkeys(WHOLE_OUTPUT_METRICS, WHOLE_OUTPUT_ONLY)
     if DRIFT not in scores:
         reasons.setdefault(DRIFT, NO_REFERENCE)  # a rescored run says why it lost what it had
+    for card in measured_under(filter_name):
+        if card.name not in scores:
+            reasons.setdefault(card.name, NOT_MEASURED)
     cells: dict[str, Any] = {}
     for name in METRICS:
         value = values.get(name)

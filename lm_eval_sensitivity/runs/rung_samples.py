@@ -15,7 +15,8 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
-from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, FLAGS, ROW_SCHEMA, SIDES
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
+from lm_eval_sensitivity.records.columns import FILTERS, FLAGS, ROW_SCHEMA, SIDES
 from lm_eval_sensitivity.records.fields import Field
 from lm_eval_sensitivity.records.run_metadata import Stamp
 from lm_eval_sensitivity.runs.find import read_samples
@@ -180,6 +181,9 @@ def _check_results(rows: Iterable[SampleRow], stamp: Stamp, results: Field) -> N
     table = results["results"][stamp.task]
     for filter_name in FILTERS:
         chosen = [row for row in rows if row.filter_name == filter_name]
+        for row in chosen:
+            if row.reported.keys() != chosen[0].reported.keys():
+                row.line["doc_id"].contradict(f"{chosen[0].line.place} has other metrics")
         for name in chosen[0].reported:
             mean = _mean(chosen, name)
             field = table[f"{name},{filter_name}"]
@@ -196,9 +200,9 @@ def _check_results(rows: Iterable[SampleRow], stamp: Stamp, results: Field) -> N
 
 
 def _mean(rows: Iterable[SampleRow], name: str) -> float:
-    """The mean of what was scored; drift belongs to a prompt and counts once for each."""
+    """The mean of what was scored; what belongs to a prompt counts once for each."""
     values = {
-        row.pair.prompt_id if name == DRIFT else row.pair.pair_id: row.reported[name]
+        row.pair.prompt_id if belongs_to_prompt(name) else row.pair.pair_id: row.reported[name]
         for row in rows
         if not math.isnan(row.reported[name])
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,22 +19,19 @@ from lm_eval_sensitivity.types import AnswerSpan, Channel, Missing
 
 Floats = NDArray[np.float32]
 TokenIds = NDArray[np.int32]
+Value = TypeVar("Value")
 
 CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
 
 
-def not_given(channel: Channel) -> Missing:
-    """Why a number that needs a channel is missing where the engine does not give it.
+def given(value: Value | None, channel: Channel) -> Value | Missing:
+    """What an engine gave of a channel, or why it is missing: it gives none.
 
     Example:
-        >>> str(not_given("hidden states"))
+        >>> str(given(None, "hidden states"))
         'not given: this engine gives no hidden states'
     """
-    return Missing("not given", f"this engine gives no {channel}")
-
-
-NO_TRACE = str(not_given("token ids"))
-"""Reason for every metric of a pair where the engine gives text only."""
+    return Missing("not given", f"this engine gives no {channel}") if value is None else value
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,12 @@ class Trace:
     """[rank] their log-probabilities (nats)."""
     prompt_end_log_probabilities: Floats | None = None
     """[vocabulary] next-token log-probabilities after the prompt; dropped once compared."""
+
+    @property
+    def prompt_end_top(self) -> tuple[TokenIds, Floats] | None:
+        """The most probable next tokens after the prompt, with their log-probabilities."""
+        ids, log_probabilities = self.prompt_end_top_ids, self.prompt_end_top_log_probabilities
+        return None if ids is None or log_probabilities is None else (ids, log_probabilities)
 
     @property
     def cut(self) -> bool:

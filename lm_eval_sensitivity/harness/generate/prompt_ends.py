@@ -16,7 +16,8 @@ from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import Plan
 from lm_eval_sensitivity.harness.generate.store import ResponseStore, record_key
 from lm_eval_sensitivity.harness.generate.trace_records import output_from_record, output_to_record
-from lm_eval_sensitivity.metrics.logits import PromptEnd, compare_prompt_ends, compare_top_prompt_ends
+from lm_eval_sensitivity.metrics import PromptEnd, compare_prompt_ends
+from lm_eval_sensitivity.metrics.logits import compare_top_prompt_ends
 from lm_eval_sensitivity.types import Channel
 
 
@@ -137,11 +138,5 @@ def _pair_key(pair: tuple[str, str]) -> str:
 
 
 def _compare_top(base: Output, variant: Output) -> PromptEnd | None:
-    tops = [
-        array
-        for trace in (base.trace, variant.trace)
-        if trace is not None
-        for array in (trace.prompt_end_top_ids, trace.prompt_end_top_log_probabilities)
-        if array is not None
-    ]
-    return compare_top_prompt_ends(*tops) if len(tops) == 4 else None
+    p, q = (None if each.trace is None else each.trace.prompt_end_top for each in (base, variant))
+    return None if p is None or q is None else compare_top_prompt_ends(*p, *q)

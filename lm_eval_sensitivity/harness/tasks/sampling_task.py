@@ -8,6 +8,7 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.close.notes import kind_of
 from lm_eval_sensitivity.harness.close.sampled_rows import (
     SAMPLED_RUN,
@@ -34,6 +35,7 @@ from lm_eval_sensitivity.harness.tasks.sampling_options import (
     too_few_to_separate,
 )
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
+from lm_eval_sensitivity.types import Missing
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +99,9 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
 
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return [str(sample) for samples in filtered for sample in samples]
+
+    def _measure_spreads(self, distances: TextDistances) -> dict[str, dict[str, float | Missing]]:
+        return {}  # what two samples of one prompt differ by is measured pair by pair
 
     def process_results(self, doc: dict[str, Any], results: Any) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file."""

@@ -33,9 +33,11 @@ from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, SystemFacts
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.pair import (
+    SEVERAL_PROCESSES,
     Measured,
     measure_pair,
     metric_names,
+    output_spreads,
     pair_record,
     texts_to_embed,
 )
@@ -45,9 +47,10 @@ from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder,
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.ladder.tasks import task_names
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
 from lm_eval_sensitivity.statements.windows import OutputTokens
-from lm_eval_sensitivity.types import RUNGS
+from lm_eval_sensitivity.types import RUNGS, Missing
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +89,8 @@ class PromptSensitivityTask(ConfigurableTask):
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
         self._notes: list[PairNote] = []
+        self._spreads: dict[str, dict[str, float | Missing]] = {}
+        self._is_alone = True
         self._measured_raw: dict[str, Measured] = {}
         self._output_path: Path | None = None
         super().__init__(config=settings)
@@ -150,7 +155,8 @@ class PromptSensitivityTask(ConfigurableTask):
             logger.warning(
                 "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
             )
-        if kwargs.get("world_size", 1) == 1 and not self._predict_only:
+        self._is_alone = kwargs.get("world_size", 1) == 1
+        if self._is_alone and not self._predict_only:
             # A process of several sees only its own part of the pairs, and would count wrongly.
             self._enter_run()
         super().build_all_requests(**{**kwargs, "cache_requests": False})
@@ -229,10 +235,19 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._distances is not None:
             filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
             self._distances.prepare(self._texts_to_embed(filtered))
+            self._spreads = self._measure_spreads(self._distances)
         return instances
 
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return texts_to_embed(filtered)
+
+    def _measure_spreads(self, distances: TextDistances) -> dict[str, dict[str, float | Missing]]:
+        """Filter -> prompt -> how far its base output is from those of the task's other prompts."""
+        bases = [instance for instance in self._instances or [] if instance.idx == 0]
+        return {
+            view: output_spreads({i.doc["prompt_id"]: i.filtered_resps[view] for i in bases}, distances)
+            for view in VIEWS
+        }
 
     def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file."""
@@ -241,7 +256,9 @@ class PromptSensitivityTask(ConfigurableTask):
             self._audited[variant.generation.audit.status] += 1
         if self._predict_only or self._distances is None:
             return {"pair": self._with_system(pair_record(base, variant, {}))}
-        measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
+        prompt_id = doc["prompt_id"]
+        spread = self._spreads[base.filter_name][prompt_id] if self._is_alone else SEVERAL_PROCESSES
+        measured = measure_pair(prompt_id, base, variant, self._distances, self._reference, spread)
         tokens = tokens_of_pair(base, variant)
         self._take_note(doc, base.filter_name, measured, tokens)
         names = self._metric_names(base.filter_name)
@@ -261,7 +278,7 @@ class PromptSensitivityTask(ConfigurableTask):
             self._notes.append(pair_note(doc, self._measured_raw.pop(doc["pair_id"]), measured, tokens))
 
     def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
-        return OfPrompt(value, doc["prompt_id"]) if name == "baseline_drift" else value
+        return OfPrompt(value, doc["prompt_id"]) if belongs_to_prompt(name) else value
 
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
@@ -273,9 +290,9 @@ class PromptSensitivityTask(ConfigurableTask):
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """Means over scored pairs, and the pairs themselves counted in words."""
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
-        if "baseline_drift" in means:
-            means["baseline_drift"] = mean_over_prompts
+        means: dict[str, Callable[[Sequence[Any]], Any]] = {
+            name: mean_over_prompts if belongs_to_prompt(name) else mean_of_scored for name in names
+        }
         return {**means, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:

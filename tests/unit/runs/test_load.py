@@ -26,6 +26,7 @@ from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.run_metadata import LadderStamp, Stamp
 from lm_eval_sensitivity.runs import Pairs, load_pairs, write_table
 from lm_eval_sensitivity.runs.names import display_names
+from lm_eval_sensitivity.runs.rows import NOT_MEASURED
 from tests.unit.runs.made_run import ERASED, UNCLOSED, make_run
 
 LADDER = load_ladder(subset="mini")
@@ -131,6 +132,35 @@ def test_drift_counts_once_per_prompt_in_the_mean(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", rungs=("noop",), drift_from="a" * 16)
     drift = {row["prompt_id"]: row["baseline_drift"] for row in rows(load_pairs([run.folder]))}
     assert len(drift) == len(numbers) and None not in drift.values()
+
+
+def test_a_run_of_a_version_without_a_metric_still_loads(tmp_path: Path) -> None:
+    run, newer = make_run(tmp_path / "a"), ("length_change", "output_spread")
+
+    def forget(found: list[dict[str, Any]]) -> None:
+        for row in found:
+            for name in newer:
+                row.pop(name, None)
+                row["pair"]["scores"].pop(name)
+                row["pair"]["missing"].pop(name, None)
+
+    for rung in run.samples:
+        run.edit_rows(rung, forget)
+    old = rows(load_pairs([run.folder]))
+    assert all(row[name] is None for row in old for name in newer)
+    assert {row["missing_output_spread"] for row in old} == {NOT_MEASURED}
+    assert {row["missing_length_change"] for row in old} == {NOT_MEASURED}
+    assert any(row["cosine_distance"] is not None for row in old)
+
+
+def test_rows_of_two_versions_in_one_file_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+
+    def forget(found: list[dict[str, Any]]) -> None:
+        del found[3]["output_spread"], found[3]["pair"]["scores"]["output_spread"]
+
+    run.edit_rows("synonym", forget)
+    assert "has other metrics" in refusal([run.folder])
 
 
 # ---- which runs are taken
