@@ -29,7 +29,9 @@ def same_prompt_end(js_divergence: float | None) -> bool:
         >>> same_prompt_end(1e-9), same_prompt_end(0.01), same_prompt_end(float("nan"))
         (True, False, False)
     """
-    return js_divergence is not None and not math.isnan(js_divergence) and js_divergence < SAME_PROMPT_END_NATS
+    return (
+        js_divergence is not None and not math.isnan(js_divergence) and js_divergence < SAME_PROMPT_END_NATS
+    )
 
 
 def parts_later(js_divergence: float | None, step: float | None) -> bool:

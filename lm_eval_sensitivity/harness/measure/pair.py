@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.generate.generation import (
     FilteredText,
     Generation,
-    TokenIds,
     View,
     given,
 )
-from lm_eval_sensitivity.harness.measure.records import (
-    generation_record,
-    margins_record,
-    prompt_end_hidden_distance,
-    view_record,
-)
-from lm_eval_sensitivity.metrics import (
-    METRICS,
-    edit_distance_curve,
-    first_divergence,
-    measured_under,
-    output_spread,
-)
+from lm_eval_sensitivity.metrics import METRICS, measured_under, output_spread
 from lm_eval_sensitivity.metrics.catalogue import FAMILIES, Family, scores_of
 from lm_eval_sensitivity.metrics.inputs import PairInputs, PromptEnd, Side
 from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
-from lm_eval_sensitivity.text.format import to_json
 from lm_eval_sensitivity.types import Missing
 
 TOO_FEW = "too few: no other prompt of the task has an output to compare with"
@@ -71,15 +55,6 @@ class Scores:
         )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What is known about one pair under one filter."""
-
-    metrics: Mapping[str, float]
-    record: Mapping[str, Any]
-    """Everything a later analysis needs, ready for JSON."""
-
-
 def measure_pair(
     prompt_id: str,
     base: FilteredText,
@@ -87,7 +62,8 @@ def measure_pair(
     distances: TextDistances,
     reference: ReferenceRun | None,
     spread: float | Missing,
-) -> Measured:
+    families: Sequence[Family] = FAMILIES,
+) -> Scores:
     """Measure a pair of filtered generations.
 
     Args:
@@ -97,22 +73,8 @@ def measure_pair(
         distances: embedding distances.
         reference: a run to take `baseline_drift` against, or None.
         spread: of the base prompt, from `output_spreads`.
+        families: of metrics; those of family `text` can be measured again in a finished run.
     """
-    scores = pair_scores(prompt_id, base, variant, distances, reference, spread)
-    record = pair_record(base, variant, scores.missing)
-    return Measured(scores.values, {**record, "scores": to_json(scores.values)})
-
-
-def pair_scores(
-    prompt_id: str,
-    base: FilteredText,
-    variant: FilteredText,
-    distances: TextDistances,
-    reference: ReferenceRun | None,
-    spread: float | Missing,
-    families: Sequence[Family] = FAMILIES,
-) -> Scores:
-    """The numbers of `measure_pair`; of family `text` are those that a finished run can be rescored in."""
     numbers = scores_of(pair_inputs(base, variant, distances), base.filter_name, families)
     if reference is not None:
         numbers[DRIFT] = _drift(prompt_id, base, distances, reference)
@@ -169,27 +131,6 @@ def _side(filtered: FilteredText) -> Side:
     )
 
 
-def pair_record(base: FilteredText, variant: FilteredText, missing: Mapping[str, str]) -> dict[str, Any]:
-    """The pair as it is kept in the samples file. What both filters share stands in the `raw` row only."""
-    record: dict[str, Any] = {
-        "schema_version": 1,
-        "audit": asdict(variant.generation.audit),
-        "missing": dict(missing),
-        "token_path": _token_path(base, variant),
-    }
-    for side, filtered in (("base", base), ("variant", variant)):
-        trace = filtered.generation.trace
-        record[side] = {"view": view_record(filtered), "finite": trace is None or trace.finite}
-        if filtered.filter_name == "raw":
-            record[side] |= generation_record(filtered.generation)
-    if base.filter_name == "raw":
-        prompt_end = variant.generation.prompt_end
-        record["prompt_end"] = None if prompt_end is None else asdict(prompt_end)
-        record["margins"] = margins_record(base.generation, variant.generation)
-        record["prompt_end_hidden_distance"] = prompt_end_hidden_distance(base.generation, variant.generation)
-    return dict(to_json(record))
-
-
 def _blocked(base: Generation, variant: Generation) -> str | None:
     """Why nothing about this pair may be scored, or None."""
     if variant.audit.status == "erased":
@@ -218,7 +159,8 @@ def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
         return reason
     decoding = None if facts is None else facts.identity.get("decoding")
     ours, limit = (
-        d.get("max_gen_toks") if isinstance(d, Mapping) else None for d in (decoding, reference.decoding)
+        d.get("max_gen_toks") if isinstance(d, Mapping) else None
+        for d in (decoding, reference.metadata.decoding)
     )
     if ours is not None and ours != limit:
         return f"other limit: {ours} tokens in effect here, {limit} in the reference run"
@@ -251,28 +193,8 @@ def _status(filtered: FilteredText, side: str) -> str:
     )
 
 
-def _token_path(base: FilteredText, variant: FilteredText) -> dict[str, Any] | None:
-    ids, other_ids = _ids(base.view), _ids(variant.view)
-    if ids is None or other_ids is None:
-        return None
-    # Each side by itself: a cut answer that is the beginning of a longer one is censored, not diverged.
-    traces = (base.generation.trace, variant.generation.trace)
-    cuts = tuple(trace is not None and trace.cut for trace in traces)
-    divergence = first_divergence(ids, other_ids, cut=(cuts[0], cuts[1]))
-    curve = edit_distance_curve(ids, other_ids)
-    return {
-        "first_divergence": divergence.step,
-        "censored": divergence.censored,
-        "curve": pack(curve, "<i4"),
-    }
-
-
 def _text(view: View | None) -> str:
     return "" if view is None else view.text
-
-
-def _ids(view: View | None) -> TokenIds | None:
-    return None if view is None else view.token_ids
 
 
 def texts_to_embed(filtered: Iterable[FilteredText]) -> list[str]:

@@ -13,7 +13,7 @@ from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.records import LadderPair, PairLine
-from lm_eval_sensitivity.runs.rows import WHOLE_OUTPUT_ONLY
+from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
 from lm_eval_sensitivity.space.choices import Choice, Option, choose_metric, options

@@ -235,7 +235,6 @@ def _whole_output(ids: list[int], *, unclosed: bool) -> dict[str, Any]:
         "collapse": {"empty": False, "loop": False, "cut": False, "unclosed": unclosed},
         "finish_reason": "end_token",
         "n_tokens": len(ids) + 1,
-        "visible_text": None,
         "prompt_token_ids": pack([1, 2, 3], "<i4"),
         "token_ids": pack([*ids, 2], "<i4"),
         "token_ends": pack([*_token_ends(ids), _token_ends(ids)[-1]], "<i4"),
