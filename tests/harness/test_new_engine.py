@@ -22,8 +22,11 @@ from lm_eval_sensitivity.harness.engines.registry import engine_of, register
 from lm_eval_sensitivity.harness.engines.text import TextEngine
 from lm_eval_sensitivity.harness.generate.decoding import Decoding
 from lm_eval_sensitivity.harness.generate.generation import Output, Trace, margins_of
+from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.metrics import first_divergence, js_divergence
 from lm_eval_sensitivity.records.packing import unpack
+from lm_eval_sensitivity.records.sample import decode_row
+from lm_eval_sensitivity.runs.table import cells_of
 from lm_eval_sensitivity.types import Channel
 from tests.harness.test_engines import EDGES, IDENTICAL, NOOP, evaluate, raw_rows
 
@@ -214,6 +217,17 @@ def test_what_the_engine_does_not_give_is_missing_with_its_reason(
         assert math.isnan(row["hidden_distance"])
         assert row["pair"]["missing"]["hidden_distance"] == "not given: this engine gives no hidden states"
         assert row["pair"]["base"].get("entropies") is None
+
+
+def test_the_readers_of_runs_take_its_rows(model: LetterModel, rows: list[dict[str, Any]]) -> None:
+    for line, _ in sides(model, rows):
+        cells = cells_of(decode_row(line, "row"), pair_from_row(line["doc"], "row"))
+        assert cells["audit_status"] == "survived"
+        assert min(cells["margin_min"], cells["margin_min_variant"]) > 0
+        assert 0 < cells["top1_probability"] < 1
+        assert cells["js_divergence"] is None
+        assert cells["missing_kl_forward"].startswith("not known: ")
+        assert cells["missing_prompt_end_hidden_distance"].startswith("not given: ")
 
 
 def test_the_store_serves_it_and_asks_again_once_more_can_be_given(

@@ -17,6 +17,9 @@ from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.views import Decode, decoder_of
 from lm_eval_sensitivity.types import Channel
 
+Prompt = tuple[int, ...] | str
+"""Token ids of a prompt; its text where the engine does not show them."""
+
 
 @dataclass(frozen=True)
 class Request:
