@@ -100,6 +100,9 @@ def test_engines_know_nothing_of_each_other() -> None:
     assert not [module for module, file in found if file == engines / "text.py" and f"{room}.hf" in module]
     others = {f"{room}.{name}" for name in ("text", "registry", "run", "contract")}
     assert not {module for module, file in found if file.parent == engines / "hf"} & others
+    code = f"import sys, {room}.run; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False", "an engine's libraries are loaded with its model, not before"
 
 
 def test_there_is_no_circle() -> None:
