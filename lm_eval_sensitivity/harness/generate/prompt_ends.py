@@ -59,7 +59,7 @@ class Neighborhoods:
         """Take in generated items, compare what can be compared, write both to the store; how many are new."""
         arrived = {self._keys[index]: output for index, output in outputs.items()}
         new = {key: output for key, output in arrived.items() if key not in self._outputs}
-        self._outputs.update(arrived)
+        self._outputs.update(new)
         compared = [pair for key in new for pair in sorted(self._open[key]) if self._compare(pair)]
         if self._store is not None:
             # Comparisons first: should the last line be torn, it is an answer and costs one generation, while
