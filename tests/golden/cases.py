@@ -26,7 +26,7 @@ IN_EVERY_FORM = {
 }
 FORMS = ("table", "markdown", "csv", "json")
 IN_ONE_FORM = {
-    "clusters_pairwise": f"clusters {GREEDY} {TESTED} --pairwise --alpha 0.2 --metric js_distance --filter raw",
+    "clusters_pairwise": f"clusters {GREEDY} {TESTED} --pairwise --alpha 0.2 --metric js_divergence --filter raw",
     "clusters_of_metrics": f"clusters greedy/demo greedy/rounded {TESTED} --metric token_edit_distance --metric "
     "hidden_distance --metric cosine_distance_64 --filter raw --rungs noop --rungs paraphrase",
     "heatmap_of_texts": f"heatmap {TEXT} {QUICK} --filter raw --filter answer --metric cosine_distance",
@@ -35,7 +35,7 @@ IN_ONE_FORM = {
     "audit": f"audit {{demo}} {LADDER}",
     "audit_without_template": f"audit {{demo}} {LADDER} --no-chat-template --format csv",
     "clusters_alone": "clusters greedy/demo --resamples 199 --draws 199",
-    "clusters_of_missing": f"clusters {TEXT} {TESTED} --metric js_distance --filter raw",
+    "clusters_of_missing": f"clusters {TEXT} {TESTED} --metric js_divergence --filter raw",
     "clusters_of_two_kinds": f"clusters greedy/demo text/steady {TESTED}",
     "mistake_no_folder": "clusters greedy/nothing",
     "mistake_sampled": f"pairs sampled/demo {LADDER}",
@@ -53,7 +53,7 @@ EXPORT = f'export {GREEDY} {REFERENCE} --series "Demo=greedy/demo,greedy/rounded
 EXPORT_OF_TEXTS = f"export {TEXT} {TESTED} -o {{tmp}}/results_text"
 ADDRESSES = {
     "clusters": "",
-    "clusters_other": "metric=js_distance&filter=raw&rungs=synonym",
+    "clusters_other": "metric=js_divergence&filter=raw&rungs=synonym",
     "axes": "view=axes",
     "axes_raw": "view=axes&filter=raw",
     "heatmap": "view=heatmap",
