@@ -90,7 +90,7 @@ class TopFiveEngine(Engine):
     )
 
     def identity(self, decoding: Decoding) -> dict[str, object]:
-        return {"engine": "LetterModel", "sharpness": self.lm.sharpness}
+        return {"engine": "LetterModel", "sharpness": self.lm.sharpness, "decoding": decoding.as_dict()}
 
     def encode(self, context: Any) -> list[int]:
         ids: list[int] = self.lm.tok_encode(context)

@@ -58,7 +58,7 @@ class Engine(ABC):
 
     @abstractmethod
     def identity(self, decoding: Decoding) -> dict[str, object]:
-        """What tells this system from another: all that outputs depend on beside `decoding`. Called inside `ready`."""
+        """What tells this system from another, `decoding` among it: all that outputs depend on. Called inside `ready`."""
 
     @abstractmethod
     def generate(

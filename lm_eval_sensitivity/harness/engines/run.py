@@ -95,9 +95,7 @@ def _generations(
             notes = engine.notes()
             if fitted != decoding:
                 notes["max_gen_toks_requested"] = decoding.max_gen_toks
-            identity = engine.identity(fitted)
-            identity.setdefault("decoding", fitted.as_dict())
-            facts = SystemFacts(type(engine.lm).__name__, identity, notes)
+            facts = SystemFacts(type(engine.lm).__name__, engine.identity(fitted), notes)
             work = _work_off(engine, plan, prompts, fitted, facts, store)
     finally:
         if store is not None:
@@ -172,7 +170,8 @@ def _work_off(
         )
         store = None
     channels = engine.gives & (CHANNELS if decoding.greedy else CHANNELS_OF_SAMPLES)
-    keys = _keys(engine, plan, prompts, decoding, (fingerprint(facts.identity), sorted(channels)))
+    system = fingerprint({**facts.identity, "decoding": decoding.as_dict(), "channels": sorted(channels)})
+    keys = _keys(engine, plan, prompts, decoding, system)
     work = Neighborhoods(plan, store, keys, channels)
 
     def request(index: int) -> Request:
@@ -203,14 +202,14 @@ def _work_off(
 
 
 def _keys(
-    engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding: Decoding, system: tuple[object, ...]
+    engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding: Decoding, system: str
 ) -> list[str]:
     # Greedy: resuming is the same command again, and the same model at another batch size is exactly what the
     # identical rung may want to compare. A sample does not change with the batch size, so that a run may go on with
     # another one.
     more = ("sample", decoding.seed) if isinstance(decoding, SampledDecoding) else (engine.batch_size,)
     return [
-        record_key(*system, *more, prompt, item.replicate)
+        record_key(system, *more, prompt, item.replicate)
         for item, prompt in zip(plan.items, prompts, strict=True)
     ]
 

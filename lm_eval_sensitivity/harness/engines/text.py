@@ -33,7 +33,10 @@ class TextEngine(Engine):
 
     def identity(self, decoding: Decoding) -> dict[str, object]:
         """What the user asked for, and the weights where they can be seen."""
-        return dict(self._from_outside)
+        # Greedy runs of such a model are one system, whatever their token limit, as they were in all versions.
+        return (
+            self._from_outside if decoding.greedy else {**self._from_outside, "decoding": decoding.as_dict()}
+        )
 
     @property
     def identified(self) -> bool:
