@@ -58,7 +58,7 @@ class Engine(ABC):
 
     @abstractmethod
     def identity(self, decoding: Decoding) -> dict[str, object]:
-        """What tells this system from another, `decoding` among it: all that outputs depend on. Called inside `ready`."""
+        """All that outputs depend on, `decoding` among it: what tells this system from another. Asked in `ready`."""
 
     @abstractmethod
     def generate(

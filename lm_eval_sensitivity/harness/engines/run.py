@@ -170,7 +170,7 @@ def _work_off(
         )
         store = None
     channels = engine.gives & (CHANNELS if decoding.greedy else CHANNELS_OF_SAMPLES)
-    system = fingerprint({**facts.identity, "decoding": decoding.as_dict(), "channels": sorted(channels)})
+    system = fingerprint({**facts.identity, "asked for": [decoding.as_dict(), sorted(channels)]})
     keys = _keys(engine, plan, prompts, decoding, system)
     work = Neighborhoods(plan, store, keys, channels)
 
