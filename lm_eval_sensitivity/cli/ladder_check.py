@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.authoring.checks import Report, Violation, check_ladder
-from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable, render
+from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
+from lm_eval_sensitivity.report.render import render
 from lm_eval_sensitivity.text.escape import inert
 
 EPILOG = """\
