@@ -14,7 +14,7 @@ from lm_eval_sensitivity.results.files_to_publish import prepare_results
 from lm_eval_sensitivity.results.output_folder import is_file_of_results
 from lm_eval_sensitivity.results.schema import MAX_SYSTEMS, table_specs
 from lm_eval_sensitivity.space.hub import ALLOWED
-from tests.unit.fake_hub import install
+from tests.unit.hub.fake_hub import install
 from tests.unit.results.made_results import declare, edit_manifest
 
 
