@@ -8,15 +8,78 @@ which would otherwise show up as a negative divergence of two nearly equal distr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lm_eval_sensitivity.metrics.catalogue import MetricCard, register
+from lm_eval_sensitivity.metrics.inputs import PromptEnd
+
 LN2 = math.log(2.0)
 
 Floats = NDArray[np.float64]
+
+_JS = MetricCard(
+    name="js_divergence",
+    what="Jensen-Shannon divergence of the next-token distributions at the prompt end.",
+    family="distributions",
+    low=0,
+    high=LN2,
+    direction="larger = further apart",
+    unit="nats",
+    needs=("prompt-end distribution",),
+    source="Lin 1991, section IV, equal weights",
+    formula="(KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2",
+    undefined="the prompt-end distributions were not compared",
+    filters=("raw",),
+    in_table=True,
+    computed_by="metrics.logits.js_divergence",
+)
+register(_JS, lambda pair: pair.both("prompt-end distribution")[0].js_divergence)
+_KL = replace(
+    _JS,
+    name="kl_forward",
+    what="KL divergence from the base's next-token distribution to the variant's.",
+    high=math.inf,
+    source="Kullback & Leibler 1951, section 2",
+    formula="KL(p || q) = sum_j p_j (log p_j - log q_j)",
+    in_table=False,
+    recorded_in="prompt_end.kl_forward",
+    computed_by="metrics.logits.kl_divergence",
+)
+register(_KL)
+register(
+    replace(
+        _KL,
+        name="kl_backward",
+        what="KL divergence from the variant's next-token distribution to the base's.",
+        source="Kullback & Leibler 1951, section 2, arguments exchanged",
+        formula="KL(q || p)",
+        recorded_in="prompt_end.kl_backward",
+    )
+)
+register(
+    replace(
+        _KL,
+        name="top1_probability",
+        what="Probability of the most probable first token after the base prompt.",
+        high=1,
+        direction="larger = more certain",
+        unit="none",
+        source="this project: maximum of the softmax",
+        formula="max_j p_j",
+        scope="prompt",
+        recorded_in="prompt_end.top1_probability_base",
+        beside=(
+            ("top1_flipped", bool, "Whether the most probable first token differs between the prompts."),
+            ("flip_floor_nats", float, "Smallest divergence at which the first token can flip."),
+            ("top1_probability_variant", float, "top1_probability after the variant prompt."),
+        ),
+        computed_by="metrics.logits.top1",
+    )
+)
 
 
 class _Distribution(NamedTuple):
@@ -76,6 +139,9 @@ def kl_divergence(log_p: ArrayLike, log_q: ArrayLike) -> float:
         log_p: [vocabulary] log-probabilities, -inf for probability 0.
         log_q: [vocabulary] the same of the other distribution.
 
+    Returns:
+        A float in [0, inf] (nats), or nan.
+
     Raises:
         ValueError: the shapes differ, or are not [vocabulary].
 
@@ -102,6 +168,9 @@ def js_divergence(log_p: ArrayLike, log_q: ArrayLike) -> float:
         log_p: [vocabulary] log-probabilities, -inf for probability 0.
         log_q: [vocabulary] the same of the other distribution.
 
+    Returns:
+        A float in [0, ln 2] (nats), or nan.
+
     Raises:
         ValueError: the shapes differ, or are not [vocabulary].
 
@@ -127,6 +196,9 @@ def top1(log_p: ArrayLike) -> tuple[int, float]:
 
     Args:
         log_p: [vocabulary] log-probabilities.
+
+    Returns:
+        (token id, probability).
 
     Raises:
         ValueError: the shape is not [vocabulary].
@@ -162,6 +234,9 @@ def flip_floor_nats(p1: float, p2: float) -> float:
         p1: largest probability of p.
         p2: second largest probability of p (0 where there is no second token).
 
+    Returns:
+        A float in [0, ln 2] (nats), or nan.
+
     Example:
         >>> round(flip_floor_nats(0.6, 0.2), 4)
         0.1046
@@ -171,31 +246,6 @@ def flip_floor_nats(p1: float, p2: float) -> float:
     if math.isnan(p1 + p2) or p1 + p2 <= 0:
         return math.nan
     return max(sum(p * math.log(2 * p / (p1 + p2)) for p in (p1, p2) if p > 0), 0.0)
-
-
-@dataclass(frozen=True)
-class PromptEnd:
-    """Comparison of the next-token distributions p (after the base) and q (after the variant).
-
-    All numbers are nan, the ids -1 and `flipped` None where one side is no distribution.
-    """
-
-    kl_forward: float
-    """KL(p || q) in nats; inf where q excludes a token that p allows."""
-    kl_backward: float
-    """KL(q || p) in nats."""
-    js_divergence: float
-    """Jensen-Shannon divergence in nats, [0, ln 2]."""
-    top1_id_base: int
-    """Most probable token after the base; -1 if undefined."""
-    top1_id_variant: int
-    """Most probable token after the variant; -1 if undefined."""
-    top1_probability_base: float
-    top1_probability_variant: float
-    flipped: bool | None
-    """Whether the most probable token changed."""
-    flip_floor_nats: float
-    """A `kl_forward` below this certifies that it could not have changed."""
 
 
 def compare_prompt_ends(log_p: ArrayLike, log_q: ArrayLike) -> PromptEnd:
@@ -210,6 +260,9 @@ def compare_prompt_ends(log_p: ArrayLike, log_q: ArrayLike) -> PromptEnd:
     Args:
         log_p: [vocabulary] log-probabilities after the base prompt.
         log_q: [vocabulary] log-probabilities after the variant.
+
+    Returns:
+        All comparisons; see `PromptEnd`.
 
     Raises:
         ValueError: the shapes differ, or are not [vocabulary].

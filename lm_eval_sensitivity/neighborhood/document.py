@@ -152,7 +152,7 @@ def _variant_record(prompt: str, variant: Variant) -> dict[str, Any]:
         "rung": variant.rung,
         "variant": variant.text,
         "change": shown_change(prompt, variant.replacements),
-        "audit": variant.audit,
+        "audit": asdict(variant.audit),
         METRIC: variant.distance,
         "missing": variant.missing,
         "first_divergence": asdict(variant.divergence),

@@ -26,7 +26,7 @@ from lm_eval_sensitivity.records.columns import (
     SPAN_STATUSES,
 )
 from lm_eval_sensitivity.records.fields import LONGEST_TEXT
-from lm_eval_sensitivity.runs.rows import metric_range
+from lm_eval_sensitivity.runs.checked_rows import metric_range
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from lm_eval_sensitivity.audit import PairAudit
 from lm_eval_sensitivity.cli.neighborhood import neighborhood_pairs
 from lm_eval_sensitivity.ladder import minimal_replacement
 from lm_eval_sensitivity.neighborhood.document import as_json, as_markdown, as_table
@@ -28,7 +29,7 @@ def variant(edit: str, rung: str, distance: float | None, output: str, base: str
         rung=rung,
         text=text,
         replacements=minimal_replacement(PROMPT, text),
-        audit={"status": "identical" if rung == "identical" else "survived"},
+        audit=PairAudit("identical" if rung == "identical" else "survived", None, None, None),
         distance=distance,
         missing=None,
         divergence=Divergence(at, at, False),

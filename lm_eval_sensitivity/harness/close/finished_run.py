@@ -1,4 +1,4 @@
-"""A whole run in numbers: its noise floor, its windows, and whether it is stable, collapsed or neither."""
+"""A finished run in numbers: its noise floor, its windows, and whether it is stable, collapsed or neither."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lm_eval_sensitivity.harness.close.notes import PairNote
+from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
-from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SCHEMA
-from lm_eval_sensitivity.runs.reference import PairDistance, PairKey, ReferenceRun
+from lm_eval_sensitivity.records.columns import SCHEMA, SIDES
+from lm_eval_sensitivity.runs.reference import ReferenceRun
+from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import recorded_drift
 from lm_eval_sensitivity.statements.noise import beside_noise
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
-from lm_eval_sensitivity.statements.windows import dominated_windows
+from lm_eval_sensitivity.statements.windows import dominated_windows, output_tokens
 from lm_eval_sensitivity.stats import MIN_PROMPTS, AxisContrast, ReducedVerdict, RepetitionTest, Verdict
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
 
 OWN, REFERENCE = "run", "reference"
 """What the two systems are called in the table; their names decide nothing."""
 
-NOT_MEASURED, OTHER_EMBEDDER = "reference not measured", "reference in another embedder"
+OTHER_EMBEDDER = "reference in another embedder"
 """Why a run is not judged beside the reference that was given."""
 
 
@@ -42,11 +44,31 @@ class Judgement:
     """In a few words, why it was not judged, or not beside the reference."""
 
 
-@dataclass(frozen=True, eq=False)
-class WholeRun:
-    """All pairs of a run on one ladder, with what they are judged beside."""
+Cells = Mapping[str, Any]
+"""Of one pair under one filter, by column of the pairs table."""
 
-    notes: Sequence[PairNote]
+
+@dataclass(frozen=True)
+class PairCells:
+    """A measured pair under both filters."""
+
+    raw: Cells
+    answer: Cells
+
+
+RUN_LOG: RunLog[PairCells] = RunLog()
+"""Of this process, as lm_eval's evaluator runs one evaluation at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """All pairs of a run on one ladder, with what they are judged beside.
+
+    lm_eval tells a task nothing about the others, but it collects the results of all tasks before it aggregates the
+    first one; so the pairs of a whole run are there when its table is made.
+    """
+
+    pairs: Sequence[PairCells]
     max_gen_toks: int
     reference: ReferenceRun | None = None
     system: str | None = None
@@ -61,16 +83,19 @@ class WholeRun:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The run, and the reference where it was measured in the same scale, as a small pairs table."""
+        """The run, and the reference where it was measured in the same scale, as a pairs table."""
         # A prompt's drift is that of its mildest rung, wherever the tasks were put on the command line.
-        ordered = sorted(self.notes, key=lambda note: RUNGS.index(note.rung))
-        rows = [_own_row(note, name) for note in ordered for name in FILTERS]
-        if self._beside_reference:
-            rows += [_reference_row(key, each) for key, each in self._distances.items()]
-        # The columns that nobody reads here are null.
-        return pa.table(
-            {each.name: pa.array([row.get(each.name) for row in rows], each.type) for each in SCHEMA}
-        )
+        ordered = sorted(self.pairs, key=lambda pair: RUNGS.index(pair.raw["rung"]))
+        parts = [(OWN, table_of((pair.raw, pair.answer) for pair in ordered))]
+        if self.reference is not None and self._beside_reference:
+            parts.append((REFERENCE, self.reference.table))
+        return pa.concat_tables([_named(rows, name) for name, rows in parts])
+
+    def rows(self, filter_name: str) -> list[dict[str, Any]]:
+        """Cells of the own pairs under a filter."""
+        own = pc.and_(pc.equal(self.table["name"], OWN), pc.equal(self.table["filter"], filter_name))
+        found: list[dict[str, Any]] = self.table.filter(own).to_pylist()
+        return found
 
     @cached_property
     def partition(self) -> TablePartition:
@@ -79,7 +104,7 @@ class WholeRun:
 
     def rungs(self) -> set[str]:
         """The rungs that were run."""
-        return {note.rung for note in self.notes}
+        return {str(pair.raw["rung"]) for pair in self.pairs}
 
     def mean(self, filter_name: str, rung_set: str) -> tuple[float, int]:
         """Mean distance over prompts, NaN where nothing is scored, and how many prompts that is."""
@@ -95,8 +120,15 @@ class WholeRun:
 
     def dominated_windows(self) -> tuple[int | None, ...]:
         """The windows of the filter raw that the scaffold dominates."""
-        outputs = [each for note in self.notes if note.raw.missing is None for each in note.outputs]
-        return dominated_windows(outputs, self.windows)
+        outputs = [
+            output_tokens(
+                *(row[f"{side}_{name}"] for name in ("n_tokens", "answer_start", "scaffold_status"))
+            )
+            for row in self.rows("raw")
+            if row[PRIMARY_METRIC] is not None
+            for side in SIDES
+        ]
+        return dominated_windows([each for each in outputs if each is not None], self.windows)
 
     def judged(self, filter_name: str) -> Judgement:
         """The verdict of `lm-eval-sensitivity drift` on these pairs."""
@@ -110,8 +142,8 @@ class WholeRun:
 
     def _judge(self, filter_name: str) -> Judgement:
         reason = lacking(self.rungs(), "this run")
-        if self._beside_reference:
-            reason = reason or lacking({rung for _, _, rung, _ in self._distances}, "the reference")
+        if self.reference is not None and self._beside_reference:
+            reason = reason or lacking({rung.metadata.rung for rung in self.reference.rungs}, "the reference")
         if self.reference is not None and self.reference.system == self.system:
             reason = "same system as the reference"
         if reason:
@@ -136,20 +168,27 @@ class WholeRun:
         return Judgement(verdict, reason)
 
     @property
-    def _distances(self) -> Mapping[PairKey, PairDistance]:
-        return {} if self.reference is None else self.reference.distances
-
-    @property
     def _beside_reference(self) -> bool:
-        return bool(self._distances) and not self._no_reference()
+        return self.reference is not None and not self._no_reference()
 
     def _no_reference(self) -> str:
         """Why a reference that was given cannot be judged beside; empty where it can or there is none."""
-        if self.reference is None:
+        if self.reference is None or self.reference.measured_like(self.embedder or {}):
             return ""
-        if not self._distances:
-            return NOT_MEASURED
-        return "" if self.reference.measured_like(self.embedder or {}) else OTHER_EMBEDDER
+        return OTHER_EMBEDDER
+
+
+def _named(rows: pa.Table, name: str) -> pa.Table:
+    """Rows of `ROW_SCHEMA` as those of a system; what nobody reads here is null."""
+    columns = [
+        pa.array([name] * rows.num_rows, pa.string())
+        if each.name == "name"
+        else rows[each.name]
+        if each.name in rows.column_names
+        else pa.nulls(rows.num_rows, each.type)
+        for each in SCHEMA
+    ]
+    return pa.table(columns, schema=SCHEMA)
 
 
 def windows_below(max_gen_toks: int) -> tuple[int | None, ...]:
@@ -172,35 +211,3 @@ def lacking(ran: set[str], whose: str) -> str:
     if CONTROL not in ran:
         return f"no positive control in {whose}"
     return "" if ran & set(MEANING_PRESERVING_RUNGS) else f"no harmless rung in {whose}"
-
-
-def _own_row(note: PairNote, filter_name: str) -> dict[str, Any]:
-    seen = note.seen(filter_name)
-    return {
-        "name": OWN,
-        "prompt_id": note.prompt_id,
-        "edit": note.edit,
-        "rung": note.rung,
-        "filter": filter_name,
-        "audit_status": note.audit_status,
-        PRIMARY_METRIC: _or_none(seen.distance),
-        DRIFT: _or_none(seen.drift),
-        f"missing_{DRIFT}": seen.drift_missing,
-    }
-
-
-def _reference_row(key: PairKey, pair: PairDistance) -> dict[str, Any]:
-    prompt_id, edit, rung, filter_name = key
-    return {
-        "name": REFERENCE,
-        "prompt_id": prompt_id,
-        "edit": edit,
-        "rung": rung,
-        "filter": filter_name,
-        "audit_status": pair.audit_status,
-        PRIMARY_METRIC: pair.cosine_distance,
-    }
-
-
-def _or_none(number: float) -> float | None:
-    return None if math.isnan(number) else number
