@@ -52,7 +52,10 @@ def headings(taken: Sequence[str], names: Sequence[str]) -> list[str]:
 def runs_in_words(pairs: Pairs) -> Iterator[Note]:
     """What a reader must know of the runs: remarks, and what was left out; in an order of their own."""
     yield from (Note("remark", remark) for remark in sorted(pairs.remarks))
-    yield from (Note("left_out", text) for text in sorted(f"{e.what}: {e.reason}." for e in pairs.left_out))
+    yield from (
+        Note("left_out", text)
+        for text in sorted(f"{e.what}: {e.reason.rstrip('.')}." for e in pairs.left_out)
+    )
 
 
 def closing(pairs: Pairs, signed: Signature) -> tuple[Note, ...]:
