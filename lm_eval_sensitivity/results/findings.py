@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lm_eval_sensitivity.metrics import METRICS, measured_under
+from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.pages import Indices, axes_page, cluster_page, heatmap_page, window_rows
 from lm_eval_sensitivity.results.records import (
@@ -30,7 +32,7 @@ from lm_eval_sensitivity.statements.drift_distance import measure_drifts
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import window_profiles
 from lm_eval_sensitivity.statements.records import ClustersStatement
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.types import Missing
 
 T = TypeVar("T")
@@ -61,10 +63,12 @@ def declared_selections() -> tuple[Selection, ...]:
         >>> len(declared_selections()), declared_selections()[0].in_words()
         (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
     """
+    windows = [card.name for card in METRICS.values() if card.window is not None]
+    of_whole_outputs = [card.name for card in measured_under("raw") if is_of_whole_output(card.name)]
     return (
         *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
-        *(Selection(*each) for each in product(TEXT_METRICS[:-1], FILTERS, CONTRASTED)),
-        *(Selection(*each) for each in product(("js_divergence", "hidden_distance"), ("raw",), CONTRASTED)),
+        *(Selection(*each) for each in product(windows, FILTERS, CONTRASTED)),
+        *(Selection(*each) for each in product(of_whole_outputs, ("raw",), CONTRASTED)),
     )
 
 

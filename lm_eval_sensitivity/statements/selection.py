@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
+from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
@@ -17,7 +17,7 @@ RUNG_SETS: dict[str, tuple[Rung, ...]] = {
 """Names of rung sets: the meaning-preserving rungs together, and every rung alone."""
 
 PRIMARY_METRIC = "cosine_distance"
-TEXT_METRICS = (*(f"{PRIMARY_METRIC}_{window}" for window in WINDOWS_TOKENS), PRIMARY_METRIC)
+TEXT_METRICS = (*(card.name for card in METRICS.values() if card.window is not None), PRIMARY_METRIC)
 """Distances of two texts: of their first 64 tokens, 128, ..., and of the whole."""
 PRIMARY_FILTER = "answer"
 PRIMARY_RUNGS = "meaning_preserving"
