@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.generate.generation import (
     WINDOWS,
@@ -143,24 +141,15 @@ def _place(span: AnswerSpan) -> tuple[str, int, int]:
 
 
 def _trace(side: WholeSideRecord, text: str, place: str, field: str) -> Trace | None:
-    """What is known of the trace; what no text metric reads is left empty."""
+    """What text metrics read of the trace."""
     if side.token_ids is None:
         return None
-    no_ids, no_numbers = np.empty(0, np.int32), np.empty(0, np.float32)
     if side.finish_reason is None:
         raise absent(place, f"{field}.finish_reason")
     return Trace(
-        prompt_token_ids=no_ids,
         token_ids=side.token_ids.unpacked(place, f"{field}.token_ids"),
-        margins=no_numbers,
-        top1_log_probabilities=no_numbers,
-        entropies=no_numbers,
         finish_reason=side.finish_reason if side.finite else "not_finite",
         visible_text=text if side.visible_text is None else side.visible_text,
-        hidden_mean=None,
-        prompt_end_hidden=None,
-        prompt_end_top_ids=no_ids,
-        prompt_end_top_log_probabilities=no_numbers,
     )
 
 

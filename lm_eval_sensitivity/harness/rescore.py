@@ -37,7 +37,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     window_item,
     windows_in_words,
 )
-from lm_eval_sensitivity.harness.generate.generation import NO_TRACE, FilteredText, Generation
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, given
 from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, output_spreads, texts_to_embed
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule, prompt_tails
@@ -280,7 +280,8 @@ def _rescored_row(
         scores = measure_pair(prompt_id, base, variant, settings.distances, settings.reference, spread)
         if all(generation.trace is not None for generation in pair):
             for metric, reason in scores.missing.items():
-                scores.missing[metric] = NO_BOUNDARIES if reason == NO_TRACE else reason
+                unknown = reason == str(given(None, "token ids"))
+                scores.missing[metric] = NO_BOUNDARIES if unknown else reason
         record = replace(
             make_record(base, variant, None, {}, system=record.system, ladder=record.ladder),
             scores=record.scores,

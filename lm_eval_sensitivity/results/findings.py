@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.metrics import METRICS, measured_under
+from lm_eval_sensitivity.metrics import measured_under
 from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.pages import Indices, axes_page, cluster_page, heatmap_page, window_rows
@@ -63,11 +63,10 @@ def declared_selections() -> tuple[Selection, ...]:
         >>> len(declared_selections()), declared_selections()[0].in_words()
         (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
     """
-    windows = [card.name for card in METRICS.values() if card.window is not None]
     of_whole_outputs = [card.name for card in measured_under("raw") if is_of_whole_output(card.name)]
     return (
         *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
-        *(Selection(*each) for each in product(windows, FILTERS, CONTRASTED)),
+        *(Selection(*each) for each in product(TEXT_METRICS[:-1], FILTERS, CONTRASTED)),
         *(Selection(*each) for each in product(of_whole_outputs, ("raw",), CONTRASTED)),
     )
 

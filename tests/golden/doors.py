@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import json
+import logging
 import math
 import os
 import re
@@ -32,6 +33,9 @@ RUNS = HERE / "runs"
 WIDTH = "100"
 FEW_ROWS = 12
 """A table that is longer is shown by its first row and a digest of every column."""
+
+# Who listens to a log is not the commands' matter: without this, lm_eval's warnings stand on stderr, but not in pytest.
+logging.getLogger().addHandler(logging.NullHandler())
 
 
 @contextmanager

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.generate.generation import (
-    NO_TRACE,
     FilteredText,
     Generation,
     View,
+    given,
 )
 from lm_eval_sensitivity.metrics import METRICS, measured_under, output_spread
 from lm_eval_sensitivity.metrics.catalogue import FAMILIES, Family, scores_of
-from lm_eval_sensitivity.metrics.inputs import PairInputs, Side
+from lm_eval_sensitivity.metrics.inputs import PairInputs, PromptEnd, Side
 from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
 from lm_eval_sensitivity.types import Missing
@@ -106,30 +106,29 @@ def pair_inputs(base: FilteredText, variant: FilteredText, distances: TextDistan
     reason = _blocked(base.generation, variant.generation) or _unanswered(base, variant)
     if reason is not None:
         return PairInputs.without(Missing.from_text(reason))
-    traced = base.generation.trace is not None and variant.generation.trace is not None
-    # The identical rung compares two runs of one prompt; equal items have no comparison.
-    not_compared = Missing.from_text(METRICS["js_divergence"].undefined if traced else NO_TRACE)
-    return PairInputs(
-        _side(base), _side(variant), variant.generation.prompt_end or not_compared, distances.distance
-    )
+    sides = _side(base), _side(variant)
+    compared: PromptEnd | Missing | None = variant.generation.prompt_end
+    if compared is None and not any(isinstance(side.prompt_end_top, Missing) for side in sides):
+        # The identical rung compares two runs of one prompt; equal items have no comparison.
+        compared = Missing.from_text(METRICS["js_divergence"].undefined)
+    return PairInputs(*sides, given(compared, "prompt-end distribution"), distances.distance)
 
 
 def _side(filtered: FilteredText) -> Side:
     view, trace, answer = filtered.view, filtered.generation.trace, filtered.generation.answer
     assert view is not None  # a reason stands where a view is missing
-    side = replace(Side.without(Missing.from_text(NO_TRACE)), text=view.text)
-    if trace is not None:
-        no_states = Missing.from_text(METRICS["hidden_distance"].undefined)
-        top = (trace.prompt_end_top_ids, trace.prompt_end_top_log_probabilities)
-        states = no_states if trace.hidden_mean is None else trace.hidden_mean
-        side = replace(side, prompt_end_top=top, hidden_mean=states)
-    if view.window_ends:
-        side = replace(side, windows={window: view.window(window) for window in view.window_ends})
-    if trace is not None and view.token_ids is not None:
+    margins = None
+    if trace is not None and trace.margins is not None and view.token_ids is not None:
         first = answer.token_start or 0 if answer is not None and filtered.filter_name == "answer" else 0
         margins = trace.margins[first : first + len(view.token_ids)]
-        side = replace(side, token_ids=view.token_ids, margins=margins)
-    return side
+    return Side(
+        text=view.text,
+        windows=given({window: view.window(window) for window in view.window_ends} or None, "token ids"),
+        token_ids=given(view.token_ids, "token ids"),
+        margins=given(margins, "step log-probabilities"),
+        prompt_end_top=given(None if trace is None else trace.prompt_end_top, "prompt-end log-probabilities"),
+        hidden_mean=given(None if trace is None else trace.hidden_mean, "hidden states"),
+    )
 
 
 def _blocked(base: Generation, variant: Generation) -> str | None:

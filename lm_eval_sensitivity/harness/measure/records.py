@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
+from numpy.typing import NDArray
+
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, TokenIds
 from lm_eval_sensitivity.metrics import (
     collapse_flags,
@@ -20,6 +22,7 @@ from lm_eval_sensitivity.metrics import (
     margin_at_divergence,
     margin_statistics,
 )
+from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.records.sample import (
     SCHEMA_VERSION,
     BothMargins,
@@ -114,15 +117,19 @@ def _whole_side(filtered: FilteredText) -> WholeSideRecord:
         finish_reason=cast(FinishReason, trace.finish_reason),
         n_tokens=len(trace.token_ids),
         visible_text=None if trace.visible_text == str(generation) else trace.visible_text,
-        prompt_token_ids=Packed.of(trace.prompt_token_ids, "<i4"),
+        prompt_token_ids=_packed(trace.prompt_token_ids, "<i4"),
         token_ids=Packed.of(trace.token_ids, "<i4"),
-        token_ends=None if ends is None else Packed.of(ends, "<i4"),
-        margins=Packed.of(trace.margins, "<f4"),
-        top1_log_probabilities=Packed.of(trace.top1_log_probabilities, "<f4"),
-        entropies=Packed.of(trace.entropies, "<f4"),
-        prompt_end_top_ids=Packed.of(trace.prompt_end_top_ids, "<i4"),
-        prompt_end_top_log_probabilities=Packed.of(trace.prompt_end_top_log_probabilities, "<f4"),
+        token_ends=_packed(ends, "<i4"),
+        margins=_packed(trace.margins, "<f4"),
+        top1_log_probabilities=_packed(trace.top1_log_probabilities, "<f4"),
+        entropies=_packed(trace.entropies, "<f4"),
+        prompt_end_top_ids=_packed(trace.prompt_end_top_ids, "<i4"),
+        prompt_end_top_log_probabilities=_packed(trace.prompt_end_top_log_probabilities, "<f4"),
     )
+
+
+def _packed(values: NDArray[Any] | None, dtype: str) -> Packed | None:
+    return None if values is None else Packed.of(values, dtype)
 
 
 def _token_path(base: FilteredText, variant: FilteredText) -> TokenPath | None:
@@ -144,13 +151,13 @@ def _ids(filtered: FilteredText) -> TokenIds | None:
 
 def _margins(base: Generation, variant: Generation) -> MarginsRecord | None:
     """Margin statistics of both sides, and both margins at the step where the paths part."""
-    if base.trace is None or variant.trace is None:
+    traces = [each.trace for each in (base, variant) if each.trace is not None]
+    margins = [trace.margins for trace in traces if trace.margins is not None]
+    if len(margins) < len(SIDES):
         return None
-    step = first_divergence(base.trace.content_ids, variant.trace.content_ids).step
-    of_base, of_variant = (
-        MarginsOfSide(**asdict(margin_statistics(trace.margins))) for trace in (base.trace, variant.trace)
-    )
-    at_divergence = (margin_at_divergence(trace.margins, step) for trace in (base.trace, variant.trace))
+    step = first_divergence(traces[0].content_ids, traces[1].content_ids).step
+    of_base, of_variant = (MarginsOfSide(**asdict(margin_statistics(each))) for each in margins)
+    at_divergence = (margin_at_divergence(each, step) for each in margins)
     return MarginsRecord(of_base, of_variant, BothMargins(*at_divergence))
 
 

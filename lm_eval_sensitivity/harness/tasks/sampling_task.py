@@ -18,8 +18,7 @@ from lm_eval_sensitivity.harness.close.sampled_rows import (
     separated_in_words,
 )
 from lm_eval_sensitivity.harness.close.table_rows import kind_of, mean_of_scored
-from lm_eval_sensitivity.harness.engines.sampling import SEED
-from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse_sampled_decoding
+from lm_eval_sensitivity.harness.generate.decoding import SEED, SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.sampled_pair import (

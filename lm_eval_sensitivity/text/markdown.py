@@ -1,4 +1,4 @@
-"""Texts of a ladder inside Markdown: white space made visible, and nothing in them read as markup."""
+"""Strangers' texts inside Markdown: white space made visible, and nothing in them read as markup."""
 
 from __future__ import annotations
 

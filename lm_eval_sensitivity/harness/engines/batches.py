@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Protocol
 
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from tqdm import tqdm
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.engines.contract import BatchTooLargeError, Engine
 from lm_eval_sensitivity.harness.generate.generation import Output
 
 logger = logging.getLogger(__name__)
@@ -44,20 +44,38 @@ def first_of_each(order: Sequence[int], keys: Sequence[str]) -> list[int]:
     return list(first.values())
 
 
+def distinct(candidates: list[int], prompts: Sequence[Hashable]) -> list[int]:
+    """The candidates up to the first whose prompt is already among them.
+
+    That one is a replicate, and in the batch of its first run it would not measure what another batch,
+    with other neighbours and other padding, does to the same prompt.
+
+    Example:
+        >>> distinct([0, 1, 2], ["a", "b", "a"])
+        [0, 1]
+    """
+    seen: set[Hashable] = set()
+    for position, index in enumerate(candidates):
+        if prompts[index] in seen:
+            return candidates[:position]
+        seen.add(prompts[index])
+    return candidates
+
+
 def work_off(
-    lm: Any,
+    engine: Engine,
     generate: Callable[[list[int]], list[Output]],
     work: Work,
     order: list[int],
     *,
     names: Sequence[str],
     label: str,
-    window: Callable[[list[int]], list[int]] = lambda candidates: candidates,
+    window: Callable[[list[int]], list[int]],
 ) -> None:
     """Generate items in order; a batch that does not fit into memory is halved.
 
     Args:
-        lm: the engine, for its batch size.
+        engine: for its batch size.
         generate: makes the outputs of the items of one batch, in order.
         work: takes the outputs in.
         order: items in the order in which batches are cut, each output once (see `first_of_each`).
@@ -71,36 +89,25 @@ def work_off(
     todo = sum(work.missing(index) for index in order)
     if todo < len(order):
         logger.info("Response store: %d of %d generations are there.", len(order) - todo, len(order))
-    batch_size = int(lm.max_batch_size if lm.batch_size == "auto" else lm.batch_size)
+    batch_size = len(order) if engine.batch_size is None else engine.batch_size
     if batch_size < 1:
         raise InputError(f"`--batch_size {batch_size}`: accepted are whole numbers from 1, and `auto`.")
-    with tqdm(total=todo, desc=label, unit="prompt", disable=lm.rank != 0) as progress:
+    # An engine that cuts its own batches shows its own progress.
+    silent = engine.batch_size is None or engine.lm.rank != 0
+    with tqdm(total=todo, desc=label, unit="prompt", disable=silent) as progress:
         start = 0
         while start < len(order):
             # Windows are cut from the full order, stored items included: a run that was killed between two
             # batches meets the same batches again, and with them the same floating-point noise.
             candidates = window(order[start : start + batch_size])
             batch = [index for index in candidates if work.missing(index)]
-            outputs = _unless_out_of_memory(generate, batch) if batch else []
-            if outputs is None:
+            try:
+                outputs = generate(batch) if batch else []
+            except BatchTooLargeError:
                 batch_size = _smaller(len(batch), names[batch[0]])
                 continue
             progress.update(work.add(dict(zip(batch, outputs, strict=True))))
             start += len(candidates)
-
-
-def _unless_out_of_memory(
-    generate: Callable[[list[int]], list[Output]], batch: list[int]
-) -> list[Output] | None:
-    """The batch's outputs, or None when it did not fit into memory."""
-    try:
-        return generate(batch)
-    except RuntimeError as error:
-        if not should_reduce_batch_size(error):
-            raise
-    # Outside the except block: the error's frames hold the tensors of the failed batch.
-    clear_device_cache(garbage_collection=True)
-    return None
 
 
 def _smaller(batch_size: int, name: str) -> int:
