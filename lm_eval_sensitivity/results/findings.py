@@ -32,7 +32,7 @@ from lm_eval_sensitivity.statements.drift_distance import measure_drifts
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import window_profiles
 from lm_eval_sensitivity.statements.records import ClustersStatement
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
 from lm_eval_sensitivity.types import Missing
 
 T = TypeVar("T")
