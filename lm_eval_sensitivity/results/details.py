@@ -14,7 +14,8 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.columns import FILTERS, FINISH_REASONS, SIDES, SPAN_STATUSES
 from lm_eval_sensitivity.records.fields import Field
-from lm_eval_sensitivity.results.schema import DETAILS, LONGEST_OUTPUT, MOST_STEPS
+from lm_eval_sensitivity.results.columns import DETAILS
+from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT, MOST_STEPS
 from lm_eval_sensitivity.runs import System, read_samples
 from lm_eval_sensitivity.runs.rows import row_digest
 from lm_eval_sensitivity.runs.rung_samples import RungRun
@@ -29,7 +30,7 @@ class SystemDetails:
     """The details of every pair of one system."""
 
     rows: tuple[dict[str, Any], ...]
-    """By pair id; keys are the columns of `schema.DETAILS`."""
+    """By pair id; keys are the columns of `columns.DETAILS`."""
     pairs: tuple[Pair, ...]
     """Of the ladder, in the order of the files."""
 

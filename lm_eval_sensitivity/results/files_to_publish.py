@@ -9,8 +9,8 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import Files, Kind
 from lm_eval_sensitivity.results.card import CARD_FILE, results_card
 from lm_eval_sensitivity.results.output_folder import FOLDERS, is_file_of_results
-from lm_eval_sensitivity.results.read import check_results
-from lm_eval_sensitivity.results.schema import MANIFEST
+from lm_eval_sensitivity.results.manifest import MANIFEST
+from lm_eval_sensitivity.results.read import open_results
 from lm_eval_sensitivity.text.escape import shown, shown_path
 
 RESULTS = Kind(
@@ -43,7 +43,7 @@ def prepare_results(
             f"`--license` is {shown(license_id)}; accepted is the id of a licence as the Hub writes it, such as "
             "'cc-by-4.0', or 'other'. Correct the id."
         )
-    manifest = check_results(folder).manifest
+    manifest = open_results(folder, everything=True).manifest
     names = [MANIFEST, *sorted(manifest.files)]
     _refuse_foreign(folder, names)
     card = results_card(manifest, repo_id, license_id=license_id, tag=tag)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.records import HubOrigin
+from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.downloads import make_download
 from lm_eval_sensitivity.space.hub import fetch_chosen
 from lm_eval_sensitivity.space.page import render, render_message

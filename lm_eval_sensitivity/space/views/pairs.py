@@ -12,7 +12,7 @@ from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import LadderPair, PairLine
+from lm_eval_sensitivity.results.system_files import PairLine
 from lm_eval_sensitivity.runs.rows import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
@@ -23,6 +23,7 @@ from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
+from lm_eval_sensitivity.types import Pair
 
 IN_THE_TABLE = tuple(
     (metric, name)
@@ -54,7 +55,7 @@ FINISHED = {
 class Line:
     """One pair of the list."""
 
-    pair: LadderPair
+    pair: Pair
     value: float | None
     status: str
     """`scored`, `erased`, or `unscored` with the reason."""
@@ -133,7 +134,7 @@ def system_choice(results: Results, chosen: int, name: str = "system", label: st
     return Choice(name, label, every, str(chosen))
 
 
-def line_of(pair: LadderPair, found: PairLine, system: int, query: Query) -> Line:
+def line_of(pair: Pair, found: PairLine, system: int, query: Query) -> Line:
     """A line, with its link."""
     if found.value is not None:
         status = "scored"
@@ -148,7 +149,7 @@ def line_of(pair: LadderPair, found: PairLine, system: int, query: Query) -> Lin
 # ---- one pair
 
 
-def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
+def show_pair(results: Results, query: Query, pair: Pair) -> View:
     """Prompts, numbers, outputs and their parting. InputError where the system was not given the pair."""
     system = query.index("system", len(results.systems)) or 0
     filter_name = query.choice("filter", FILTERS)
@@ -189,7 +190,7 @@ def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
 Row = Mapping[str, object]
 
 
-def rows_of_pair(results: Results, system: int, pair: LadderPair) -> dict[str, Row]:
+def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
     """Filter -> the row of the pairs table; without cells where the system was not given the pair."""
     table = results.pairs(system)
     rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
@@ -197,7 +198,7 @@ def rows_of_pair(results: Results, system: int, pair: LadderPair) -> dict[str, R
 
 
 def number_lines(
-    results: Results, system: int, pair: LadderPair, rows: Mapping[str, Row]
+    results: Results, system: int, pair: Pair, rows: Mapping[str, Row]
 ) -> tuple[NumberLine, ...]:
     """The numbers of a pair, with what mere repetition of the same prompt gives beside them."""
     sources = [rows]
@@ -218,7 +219,7 @@ def number_lines(
     )
 
 
-def has_noise_floor(pair: LadderPair) -> bool:
+def has_noise_floor(pair: Pair) -> bool:
     """Whether its distance can be compared with that of mere repetition: a repetition is the noise itself."""
     return pair.edit != IDENTICAL_EDIT
 

@@ -1,0 +1,123 @@
+"""A stranger's folder is read in a child process first, with limits on its memory and its time.
+
+The child reads with the same code. Only what it could read is then read here, and only the same bytes: the manifest,
+which has the checksums of everything else, is known by its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.files import refuse
+from lm_eval_sensitivity.results.limits import READER_BYTES, READER_SECONDS
+from lm_eval_sensitivity.results.manifest import MANIFEST
+from lm_eval_sensitivity.text.escape import shown_path
+
+EVERYTHING, STATEMENTS = "everything", "statements"
+"""Parts of a folder; a system's index stands for its pairs and details."""
+_START = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from lm_eval_sensitivity.results.decode import main
+main(*sys.argv[2:])"""
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Each thread of a numerical library would reserve memory."""
+_accepted: set[tuple[str, str]] = set()
+"""Manifests by their sha256, and parts, that this process had read."""
+
+
+def try_to_read(
+    folder: Path, part: str, sha256: str, *, memory: int = READER_BYTES, seconds: float = READER_SECONDS
+) -> None:
+    """Have a part of a folder read by a child process, unless that was done before.
+
+    Args:
+        folder: the results folder.
+        part: `EVERYTHING`, `STATEMENTS`, or the index of a system.
+        sha256: of its manifest.
+        memory: bytes that the child may have; not enforced on Windows.
+        seconds: of processor time that it may take, and twice as many by the clock.
+
+    Raises:
+        InputError: the child refused the folder, or needed more; the sentence names the file.
+    """
+    if {(sha256, part), (sha256, EVERYTHING)} & _accepted:
+        return
+    # Isolated: neither the working directory nor the environment says what is imported.
+    line = [sys.executable, "-I", "-c", _START, json.dumps([each for each in sys.path if each])]
+    line += [str(folder), part, sha256, str(memory), str(int(seconds))]
+    try:
+        done = subprocess.run(  # noqa: S603 - this program itself
+            line,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=2 * seconds,
+            env={**os.environ, **_ONE_THREAD},
+            check=False,
+        )
+        said, failed = done.stdout, done.returncode > 0 and b"Traceback" in done.stderr
+    except subprocess.TimeoutExpired as error:
+        said, failed = error.stdout or b"", False
+    if failed:
+        raise RuntimeError(f"the reader of results failed: {done.stderr.decode(errors='replace')[-2000:]}")
+    *before, (kind, last) = [("reading", MANIFEST), *map(json.loads, said.splitlines())]
+    if kind == "refused":
+        raise InputError(last)
+    if kind != "accepted":
+        limits = f"{memory // 2**20} MiB of memory or {seconds:g} seconds"
+        refuse(shown_path(folder / last), f"takes more than {limits} to read, or ends the program that reads it")
+    _accepted.add((sha256, part))
+
+
+def main(folder: str, part: str, sha256: str, memory: str, seconds: str) -> None:
+    """The child: announce every file, read, and say how it went; one JSON list on each line."""
+    _limit(int(memory), int(seconds))
+    _announce(folder)
+    try:
+        _read(Path(folder), part, sha256)
+        _say("accepted", "")
+    except InputError as error:
+        _say("refused", str(error))
+    except MemoryError:
+        sys.exit(1)
+
+
+def _read(folder: Path, part: str, sha256: str) -> None:
+    from lm_eval_sensitivity.results.read import read_everything, read_results
+
+    if part == EVERYTHING:
+        read_everything(folder, sha256)
+        return
+    results = read_results(folder, sha256)
+    if part != STATEMENTS:
+        results.check(int(part))
+
+
+def _limit(memory: int, seconds: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows, where the parent's clock is the only limit
+        return
+    for what, limit in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+        with suppress(OSError, ValueError):  # macOS has no limit of the address space
+            resource.setrlimit(what, (limit, limit))
+
+
+def _announce(folder: str) -> None:
+    """Name every file of the folder when it is opened, so that the last one is known if that ends this process."""
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).startswith(folder):
+            _say("reading", os.path.relpath(str(arguments[0]), folder))
+
+    sys.addaudithook(hear)
+
+
+def _say(kind: str, what: str) -> None:
+    print(json.dumps([kind, what]), flush=True)
