@@ -24,13 +24,15 @@ from lm_eval_sensitivity.results.records import (
 )
 from lm_eval_sensitivity.results.schema import MOST_CLUSTERS
 from lm_eval_sensitivity.runs import Pairs, System
-from lm_eval_sensitivity.statements import RUNG_SETS, Selection
-from lm_eval_sensitivity.statements.clusters import ClusterAnalysis, analyse_clusters
-from lm_eval_sensitivity.statements.drift import sweep
+from lm_eval_sensitivity.statements import RUNG_SETS, Selection, TablePartition
+from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import measure_drifts
-from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import window_profiles
+from lm_eval_sensitivity.statements.records import ClustersStatement
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
+from lm_eval_sensitivity.types import Missing
 
 T = TypeVar("T")
 
@@ -86,8 +88,8 @@ def compute(
     """
     from tqdm import tqdm
 
-    table, resampling = pairs.table, {"resamples": statistics.resamples, "seed": statistics.seed}
-    selections, left_out = _with_data(table)
+    partition = TablePartition(pairs.table, statistics.resamples, statistics.seed)
+    selections, left_out = _with_data(pairs.table)
     judged = FILTERS if reference is not None else ()
     maps, profiled = list(product(MAIN_METRICS, FILTERS)), list(product(CONTRASTED, FILTERS))
     total = len(selections) + len(judged) + len(maps) + len(profiled)
@@ -95,25 +97,22 @@ def compute(
     windows: dict[str, tuple[WindowRow, ...]] = dict.fromkeys(CONTRASTED, ())
     with tqdm(total=total, desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:
         for each in _counted(selections, bar):
-            found = analyse_clusters(
-                table, each, alpha=statistics.alpha, draws=statistics.draws, **resampling
-            )
+            found = clusters_statement(partition, each, alpha=statistics.alpha, draws=statistics.draws)
             reason = _too_many(found)
             if reason is None:
                 clusters.append(cluster_page(found, indices))
             else:
                 left_out.append(LeftOutRecord(_clusters_of(each), reason))
         axes = tuple(
-            _axes(pairs, indices, reference, Selection(PRIMARY_METRIC, name), statistics, embedder)
+            _axes(partition, pairs, indices, reference, Selection(PRIMARY_METRIC, name), embedder)
             for name in _counted(judged, bar)
         )
         heatmaps = tuple(
-            heatmap_page(make_heatmap(table, metric, name, **resampling), indices)
+            heatmap_page(heatmap_statement(partition, metric, name), indices)
             for metric, name in _counted(maps, bar)
         )
         for rung_set, name in _counted(profiled, bar):
-            profiles = window_profiles(table, name, rung_set, **resampling)
-            windows[rung_set] += tuple(window_rows(profiles, table, indices))
+            windows[rung_set] += tuple(window_rows(window_profiles(partition, name, rung_set), indices))
     return Findings(tuple(clusters), tuple(left_out), axes, heatmaps, windows)
 
 
@@ -125,24 +124,22 @@ def _counted(items: Iterable[T], bar: Any) -> Iterator[T]:
 
 
 def _axes(
+    partition: TablePartition,
     pairs: Pairs,
     indices: Indices,
     reference: System | None,
     selection: Selection,
-    statistics: StatisticsRecord,
     embedder: str | None,
 ) -> AxesPage:
     assert reference is not None
-    found = sweep(
-        pairs.table,
-        sorted(system.name for system in pairs.systems),
+    found = drift_statement(
+        partition,
+        partition.systems,
         selection,
         reference=reference.name,
         drifts=measure_drifts(pairs, reference, selection, embedder),
-        resamples=statistics.resamples,
-        seed=statistics.seed,
     )
-    return axes_page(found, pairs.table, indices)
+    return axes_page(found, indices)
 
 
 def _with_data(table: pa.Table) -> tuple[list[Selection], list[LeftOutRecord]]:
@@ -161,9 +158,9 @@ def _clusters_of(selection: Selection) -> str:
     return f"clusters of {selection.metric}, filter {selection.filter_name}, rungs {selection.rung_set}"
 
 
-def _too_many(found: ClusterAnalysis) -> str | None:
+def _too_many(found: ClustersStatement) -> str | None:
     """Why a page cannot show clusters that overlap too much, or None."""
-    n = 0 if found.clusters is None else len(found.clusters.clusters)
+    n = len(found.clusters)
     if n <= MOST_CLUSTERS:
         return None
     return f"its systems are in {n} clusters that overlap, and at most {MOST_CLUSTERS} are shown"
@@ -184,5 +181,4 @@ def _nothing(table: pa.Table, selection: Selection) -> str | None:
 
 
 def _kinds(reasons: Sequence[str | None]) -> Iterator[str]:
-    """A reason starts with its kind."""
-    return (reason.split(":", 1)[0] for reason in sorted({each for each in reasons if each}))
+    return (Missing.from_text(reason).kind for reason in sorted({each for each in reasons if each}))

@@ -1,19 +1,22 @@
-"""From a pairs table to statements about systems: which numbers, what was computed, in records.
+"""From a pairs table to statements about systems: which numbers, what was computed, in records of plain values.
 
-    selection.py       one metric, filter and rung set of a pairs table, as a partition by prompt
+    selection.py       one metric, filter and rung set
+    partition.py       the table by prompt, edit and system, partitioned once
+    records.py         what statements are made of
+    clusters.py, compare.py, drift.py, heatmap.py, profiles.py   one statement each
+    means.py, noise.py, responsiveness.py, windows.py, prompt_ends.py   what they share
+    cautions.py        what could fake the numbers, in sentences
+    drift_distance.py  drift from the run, or computed
+    traces.py          the arrays of samples files, step by step
     signature.py       what every number carries
-    clusters.py        means, intervals and clusters of systems; cautions.py: what could fake them
-    heatmap.py         edit by system
-    compare.py         two systems, paired by prompt
-    drift.py           verdicts beside a reference; drift_distance.py: drift from the run, or computed
-    every_system.py, plain.py   small pieces that these share
 
 No torch, no lm_eval, nothing printed here.
 """
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection, partition
+from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 from lm_eval_sensitivity.statements.signature import Signature, signature
 
-__all__ = ["RUNG_SETS", "Selection", "Signature", "partition", "signature"]
+__all__ = ["RUNG_SETS", "Selection", "Signature", "TablePartition", "signature"]

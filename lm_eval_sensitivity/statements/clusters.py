@@ -6,131 +6,51 @@ Systems stand in the order of letters, never of scores.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-
-import pyarrow as pa
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.statements.cautions import cautions, zeros_caution
-from lm_eval_sensitivity.statements.means import SystemMean, noise_floors
-from lm_eval_sensitivity.statements.responsiveness import life_signs
-from lm_eval_sensitivity.statements.selection import Selection, partition
+from lm_eval_sensitivity.statements.cautions import (
+    absent_cautions,
+    audit_cautions,
+    collapse_cautions,
+    coverage_cautions,
+    few_prompts_cautions,
+    noise_cautions,
+    parting_cautions,
+    prompt_end_cautions,
+    rung_cautions,
+    window_cautions,
+)
+from lm_eval_sensitivity.statements.means import system_row, zeros_caution
+from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.records import ClustersStatement, Detectable, Family, TestedContrast
+from lm_eval_sensitivity.statements.selection import Selection
 from lm_eval_sensitivity.stats import (
     DRAWS,
-    RESAMPLES,
-    Clusters,
     ContrastTable,
-    Interval,
     MaxT,
-    PairCounts,
     contrast_table,
     detectable_difference,
     difference_interval,
     find_clusters,
     max_t_test,
-    mean_interval,
 )
+from lm_eval_sensitivity.types import Note
 
 ALPHA = 0.05
 POWER = 0.8
 
 
-@dataclass(frozen=True)
-class TestedContrast:
-    """Two systems on the pairs that are scored in both."""
-
-    first: str
-    second: str
-    interval: Interval
-    """Of first minus second; of this contrast alone, not adjusted for the family."""
-    p_adjusted: float
-    """Family-wise, step-down max-|t|; NaN with a reason."""
-    attainable_p: float
-    """The smallest p that any data of the shared prompts could have given."""
-    counts: PairCounts
-    distinguishable: bool
-    reason: str | None
-    """Why it was not tested."""
-    caution: str | None
-    """What makes its interval unreliable, or None."""
-
-    @property
-    def n_pairs_lost(self) -> int:
-        """Pairs of one of the two that cannot be used in both."""
-        return self.counts.n_erased + self.counts.n_unscored + self.counts.n_not_shared
-
-    @property
-    def finding(self) -> str:
-        """In words; an order only where there is one."""
-        if self.reason:
-            return "not tested"
-        if not self.distinguishable:
-            return "not told apart"
-        return "first lower" if self.interval.estimate < 0 else "first higher"
-
-
-@dataclass(frozen=True)
-class Detectable:
-    """Smallest differences that these contrasts would find, from the least to the most variable one."""
-
-    smallest: float
-    """NaN with a reason."""
-    largest: float
-    level: float
-    """At which each contrast is taken to be tested: the smallest that the family can demand of it, or the smallest
-    p of its own prompts where that is larger."""
-    power: float
-    n_contrasts: int
-    """With such a number."""
-    n_without: int
-    """Contrasts without such a number, those that were not tested included."""
-    reasons: tuple[str, ...]
-    """Why those have none; each reason once, in the order of the contrasts."""
-    reason: str | None
-    """Why no contrast has one, or None."""
-
-
-@dataclass(frozen=True)
-class ClusterAnalysis:
-    """Everything that is said of one selection."""
-
-    selection: Selection
-    systems: tuple[SystemMean, ...]
-    """In the order of letters."""
-    absent: tuple[str, ...]
-    """Systems of the runs without a pair in the selection."""
-    contrasts: tuple[TestedContrast, ...]
-    tests: MaxT | None
-    """None for a system alone."""
-    clusters: Clusters | None
-    detectable: Detectable | None
-    cautions: tuple[str, ...]
-    """Sentences that a reader must not miss."""
-    alpha: float
-    resamples: int
-    draws: int
-    seed: int
-
-
-def analyse_clusters(
-    table: pa.Table,
-    selection: Selection,
-    *,
-    alpha: float = ALPHA,
-    resamples: int = RESAMPLES,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> ClusterAnalysis:
+def clusters_statement(
+    partition: TablePartition, selection: Selection, *, alpha: float = ALPHA, draws: int = DRAWS
+) -> ClustersStatement:
     """Means, contrasts and clusters of all systems of a pairs table in one selection.
 
     Args:
-        table: from `load_pairs`; the order of its rows changes nothing.
+        partition: of the table.
         selection: which numbers.
         alpha: family-wise error of the clusters.
-        resamples: of each interval.
         draws: sign vectors, where there are too many prompts to try all.
-        seed: of both.
 
     Raises:
         InputError: no system has a pair in the selection, or the metric compares systems instead of prompts.
@@ -139,46 +59,47 @@ def analyse_clusters(
         See `tests/unit/statements/test_clusters.py`; a table takes a run.
     """
     check_metric(selection.metric)
-    pairs = partition(table, selection)
-    contrasted = contrast_table(pairs)
-    tests = max_t_test(contrasted, alpha=alpha, draws=draws, seed=seed) if contrasted.contrasts else None
+    names = partition.given(selection)
+    absent = tuple(name for name in partition.systems if name not in names)
+    table = contrast_table(partition.pairs(selection, names))
+    tests = max_t_test(table, alpha=alpha, draws=draws, seed=partition.seed) if table.contrasts else None
     clusters = find_clusters(tests, alpha=alpha) if tests else None
-    floors = noise_floors(table, selection, resamples=resamples, seed=seed)
-    life = life_signs(table, selection.filter_name, pairs.systems, resamples=resamples, seed=seed)
-    systems = tuple(
-        SystemMean(
-            system=name,
-            interval=mean_interval(pairs.system(name), resamples=resamples, seed=seed),
-            counts=pairs.counts(name),
-            noise=floors[name],
-            letters=clusters.letters.get(name, ()) if clusters else (),
-            life=life[name],
-        )
-        for name in pairs.systems
-    )
-    absent = tuple(name for name in sorted(floors) if name not in pairs.systems)
-    return ClusterAnalysis(
+    letters = clusters.letters if clusters else {}
+    rows = tuple(system_row(partition, selection, name, letters.get(name, ())) for name in names)
+    contrasts = _contrasts(partition, table, tests, alpha) if tests else ()
+    family = _family(tests) if tests else None
+    return ClustersStatement(
         selection=selection,
-        systems=systems,
+        systems=rows,
         absent=absent,
-        contrasts=_contrasts(contrasted, tests, alpha, resamples=resamples, seed=seed) if tests else (),
-        tests=tests,
-        clusters=clusters,
-        detectable=_detectable(contrasted, tests, alpha) if tests else None,
-        cautions=cautions(
-            table,
-            selection,
-            systems,
-            pairs,
-            tests,
-            absent=absent,
-            alpha=alpha,
-            seed=seed,
+        contrasts=contrasts,
+        clusters=clusters.clusters if clusters else (),
+        ordered=clusters.ordered if clusters else (),
+        untested=clusters.untested if clusters else (),
+        left_out=tuple(
+            Note("left_out", reason, (name,))
+            for name, reason in (clusters.left_out if clusters else {}).items()
+        ),
+        family=family,
+        detectable=_detectable(table, tests, alpha) if tests else None,
+        # What makes means incomparable first.
+        cautions=(
+            *absent_cautions(absent),
+            *rung_cautions(partition, selection, names),
+            *coverage_cautions(partition, selection, names),
+            *collapse_cautions(partition, selection.filter_name, names),
+            *few_prompts_cautions(rows, contrasts, family, alpha),
+            *noise_cautions(partition, selection, rows),
+            *window_cautions(partition, selection, names),
+            *prompt_end_cautions(partition, selection.metric, selection.rungs, names),
+            *(row.caution for row in rows if row.caution),
+            *audit_cautions(partition, selection),
+            *parting_cautions(selection.metric),
         ),
         alpha=alpha,
-        resamples=resamples,
+        seed=partition.seed,
+        resamples=partition.resamples,
         draws=draws,
-        seed=seed,
     )
 
 
@@ -196,21 +117,29 @@ def check_metric(metric: str) -> None:
 
 
 def _contrasts(
-    table: ContrastTable, tests: MaxT, alpha: float, *, resamples: int, seed: int
+    partition: TablePartition, table: ContrastTable, tests: MaxT, alpha: float
 ) -> tuple[TestedContrast, ...]:
     return tuple(
         TestedContrast(
             first=first,
             second=second,
-            interval=difference_interval(table.differences[:, index], resamples=resamples, seed=seed),
+            difference=difference_interval(values, resamples=partition.resamples, seed=partition.seed),
             p_adjusted=float(tests.p_adjusted[index]),
             attainable_p=tests.attainable_ps[index],
             counts=table.counts[index],
             distinguishable=bool(tests.p_adjusted[index] <= alpha),
             reason=tests.reasons[index],
-            caution=zeros_caution(f"{first} and {second}, difference", table.differences[:, index]),
+            caution=zeros_caution(f"{first} and {second}, difference", values, first, second),
         )
-        for index, (first, second) in enumerate(table.contrasts)
+        for index, ((first, second), values) in enumerate(
+            zip(table.contrasts, table.differences.T, strict=True)
+        )
+    )
+
+
+def _family(tests: MaxT) -> Family:
+    return Family(
+        tests.family, tests.n_prompts, tests.method, tests.draws, tests.attainable_p, tests.n_hopeless
     )
 
 

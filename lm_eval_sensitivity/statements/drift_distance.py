@@ -19,9 +19,10 @@ from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.runs import Pairs, ReferenceOutput, System, base_outputs, missing_drift
 from lm_eval_sensitivity.statements.selection import Selection
 from lm_eval_sensitivity.text.escape import one_line, shown
+from lm_eval_sensitivity.types import Missing
 
 WHOLE_TEXT_METRIC = "cosine_distance"
-EMPTY = "empty: one of the texts has nothing to embed"
+EMPTY = Missing("empty", "one of the texts has nothing to embed")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Drift:
     system: str
     values: Mapping[str, float] = field(repr=False)
     """Distance by prompt id, for prompts that have one."""
-    missing: Mapping[str, str] = field(repr=False)
+    missing: Mapping[str, Missing] = field(repr=False)
     """Reason by prompt id, for the others."""
     source: str
     """Where the numbers are from, in words."""
@@ -41,7 +42,7 @@ class Drift:
     @property
     def reasons(self) -> dict[str, int]:
         """Prompts by the kind of reason, in its order of letters."""
-        return dict(sorted(Counter(reason.split(":", 1)[0] for reason in self.missing.values()).items()))
+        return dict(sorted(Counter(reason.kind for reason in self.missing.values()).items()))
 
 
 def measure_drift(
@@ -66,7 +67,7 @@ def measure_drift(
     try:
         return _recomputed(table, system, reference, selection, distances())
     except InputError as error:
-        missing = dict.fromkeys(_prompts(table, system.name), "not measured")
+        missing = dict.fromkeys(_prompts(table, system.name), Missing("not measured"))
         return Drift(system.name, {}, missing, "not measured", one_line(error))
 
 
@@ -148,14 +149,14 @@ def recorded_drift(table: pa.Table, name: str, reference: str, filter_name: str)
     """
     rows = table.filter(pc.and_(pc.equal(table["name"], name), pc.equal(table["filter"], filter_name)))
     values: dict[str, float] = {}
-    missing: dict[str, str] = {}
+    missing: dict[str, Missing] = {}
     columns = (rows[column].to_pylist() for column in ("prompt_id", DRIFT, f"missing_{DRIFT}"))
     for prompt, value, reason in zip(*columns, strict=True):
         # A prompt's base output is the same in every pair; the mildest rung that has it speaks.
         if value is not None:
             values.setdefault(prompt, value)
         else:
-            missing.setdefault(prompt, reason)
+            missing.setdefault(prompt, Missing.from_text(reason))
     lacking = {prompt: reason for prompt, reason in missing.items() if prompt not in values}
     source = f"measured in its run, against the run with the fingerprint {reference}"
     return Drift(name, values, lacking, source)
@@ -167,7 +168,7 @@ def _recomputed(
     ours = base_outputs((rung.samples for rung in system.rungs), whose="the run")
     theirs = base_outputs(rung.samples for rung in reference.rungs)
     texts: dict[str, tuple[str, str]] = {}
-    missing: dict[str, str] = {}
+    missing: dict[str, Missing] = {}
     for prompt in _prompts(table, system.name):
         key = (prompt, selection.filter_name)
         reason = missing_drift(theirs.get(key), ours[key].reason)
@@ -178,7 +179,7 @@ def _recomputed(
             else:
                 texts[prompt] = (both[0], both[1])
         if reason is not None:
-            missing[prompt] = reason
+            missing[prompt] = Missing.from_text(reason)
     distances.prepare(text for both in texts.values() for text in both)
     values = {prompt: distances.distance(*both) for prompt, both in texts.items()}
     missing |= {prompt: EMPTY for prompt, value in values.items() if math.isnan(value)}

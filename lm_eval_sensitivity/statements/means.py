@@ -1,80 +1,84 @@
-"""One system in one selection: its mean, and what repetition alone moves."""
+"""One system in one selection, as a record."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+from numpy.typing import ArrayLike
 
-from lm_eval_sensitivity.metrics.catalogue import is_distance
-from lm_eval_sensitivity.statements.noise import NOISE_RUNG
-from lm_eval_sensitivity.statements.selection import Selection, partition
-from lm_eval_sensitivity.stats import (
-    RESAMPLES,
-    Interval,
-    PairCounts,
-    Partition,
-    ReducedVerdict,
-    mean_interval,
-)
+from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.records import SystemMean, SystemRow
+from lm_eval_sensitivity.statements.responsiveness import responsiveness
+from lm_eval_sensitivity.statements.selection import Selection
+from lm_eval_sensitivity.stats import MIN_PROMPTS
+from lm_eval_sensitivity.stats.sample import has_spread
+from lm_eval_sensitivity.types import Note
 
 
-@dataclass(frozen=True)
-class NoiseFloor:
-    """What repetition alone moves: the identical rung in the same metric and filter."""
-
-    mean: float
-    """NaN with a reason."""
-    n_prompts: int
-    interval: Interval | None
-    """None where the rung was not run, or the metric is no distance."""
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class SystemMean:
-    """One system in one selection."""
-
-    system: str
-    interval: Interval
-    """Of the mean over prompts."""
-    counts: PairCounts
-    noise: NoiseFloor
-    letters: tuple[str, ...]
-    """Its clusters; empty for a system alone, or one that could not be tested."""
-    life: ReducedVerdict | None = None
-    """Whether it responds to meaning, in the primary metric under the same filter; None where that was not
-    measured."""
-
-
-def noise_floors(
-    table: pa.Table, selection: Selection, *, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, NoiseFloor]:
-    """The noise floor of every system of a table, by name; sorted.
+def system_mean(
+    partition: TablePartition, selection: Selection, system: str, called: str = "mean"
+) -> SystemMean:
+    """The mean of one system.
 
     Args:
-        table: from `load_pairs`.
-        selection: metric and filter count, its rungs do not.
-        resamples: of each interval.
-        seed: of the resamples.
+        partition: of a pairs table.
+        selection: which numbers.
+        system: display name.
+        called: what the number is, in a caution about it.
     """
-    names = sorted(pc.unique(table["name"]).to_pylist())
-    if not is_distance(selection.metric):
-        reason = f"{selection.metric} is no distance of a pair, so that repetition has no floor in it."
-        return {name: NoiseFloor(math.nan, 0, None, reason) for name in names}
-    identical = table.filter(pc.equal(table["rung"], NOISE_RUNG))
-    ran = set(pc.unique(identical["name"]).to_pylist())
-    found: Partition | None = None
-    if ran:
-        found = partition(identical, Selection(selection.metric, selection.filter_name, NOISE_RUNG))
-    floors = {}
-    for name in names:
-        if found is None or name not in ran:
-            floors[name] = NoiseFloor(math.nan, 0, None, "The identical rung was not run.")
-            continue
-        interval = mean_interval(found.system(name), resamples=resamples, seed=seed)
-        missing = interval.reason if math.isnan(interval.estimate) else None
-        floors[name] = NoiseFloor(interval.estimate, interval.n, interval, missing)
-    return floors
+    values = partition.pairs(selection).system(system)
+    return SystemMean(
+        system,
+        partition.mean(selection, system),
+        partition.counts(selection, system),
+        n_zero=int((values == 0).sum()),
+        caution=zeros_caution(f"{system}, {called}", values, system),
+    )
+
+
+def system_row(
+    partition: TablePartition, selection: Selection, system: str, letters: Sequence[str] = ()
+) -> SystemRow:
+    """The same, with what it has to be read beside."""
+    found = system_mean(partition, selection, system)
+    return SystemRow(
+        **vars(found),
+        noise=partition.noise(selection, system),
+        responsiveness=responsiveness(partition, selection.filter_name, system),
+        letters=tuple(letters),
+    )
+
+
+def zeros_caution(name: str, values: ArrayLike, *about: str) -> Note | None:
+    """A sentence where at least half of the prompts have one and the same number.
+
+    Resamples of such prompts often consist of one repeated value, so that the bootstrap-t is nearly degenerate
+    and its interval may be far too wide or too narrow.
+
+    Args:
+        name: what the numbers are, as in `8-bit, b drift`.
+        values: [prompt] prompt-level numbers; NaN for prompts without one.
+        *about: the systems.
+
+    Returns:
+        The caution; None where the numbers vary, and where there is no interval anyway (too few prompts, or
+        all alike), which the interval's own reason says.
+
+    Example:
+        >>> print(zeros_caution("m, b", [0.0, 0.0, 0.0, 0.2, 0.3]))
+        m, b: 3 of 5 prompts are exactly 0: the interval is unreliable.
+        >>> zeros_caution("m, b", [0.1, 0.2, 0.3, 0.4, 0.5]), zeros_caution("m, b", [0.0] * 9)
+        (None, None)
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    finite = sample[np.isfinite(sample)]
+    if len(finite) < MIN_PROMPTS or not has_spread(finite):
+        return None
+    numbers, counts = np.unique(finite, return_counts=True)
+    most = int(counts.argmax())
+    if 2 * counts[most] < len(finite):
+        return None
+    shared = "are exactly 0" if numbers[most] == 0 else f"have the same number, {numbers[most]:.4g}"
+    words = f"{name}: {counts[most]} of {len(finite)} prompts {shared}: the interval is unreliable."
+    return Note("caution", words, about)

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 
-from lm_eval_sensitivity.statements.every_system import partition_of_all
-from lm_eval_sensitivity.statements.selection import Selection
+from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
 from lm_eval_sensitivity.stats import Constants, Partition, RepetitionTest, repetition_test
 from lm_eval_sensitivity.text.format import in_print
 
-NOISE_RUNG = "identical"
 NOISE_ALPHA = 1 - Constants().level
 
 
-def noise_tests(
-    table: pa.Table, selection: Selection, systems: Sequence[str], *, seed: int = 0
-) -> dict[str, RepetitionTest]:
-    """Each system's distances under the selected edits beside those of the identical rung, in the same metric.
+def beside_noise(partition: TablePartition, selection: Selection, system: str) -> RepetitionTest:
+    """A system's distances under the selected edits beside those of the identical rung, in the same metric.
 
     Nothing but `above` may be called sensitivity. Compared within prompts, because a mean over other
     prompts than those of the floor could lie above it by their choice.
 
     Args:
-        table: from `load_pairs`.
+        partition: of a pairs table.
         selection: which numbers; not of the identical rung itself.
-        systems: display names.
-        seed: of the draws.
+        system: display name.
     """
-    edited = partition_of_all(table, selection, systems)
-    floor = partition_of_all(table, replace(selection, rung_set=NOISE_RUNG), systems)
-    return {name: noise_test(edited, floor, name, seed=seed) for name in systems}
+    floor = replace(selection, rung_set=NOISE_RUNG)
+    return partition.once(
+        ("noise", selection, system),
+        lambda: _test(partition.pairs(selection), partition.pairs(floor), system, partition.seed),
+    )
 
 
-def noise_test(edited: Partition, floor: Partition, name: str, *, seed: int = 0) -> RepetitionTest:
-    """The same of one system, from its pairs on the edited rungs and on the identical one.
-
-    Args:
-        edited: pairs of the edits.
-        floor: pairs of the identical rung.
-        name: the system, which both tables have.
-        seed: of the draws.
-    """
-    repeated = dict(zip(floor.prompts, floor.system(name).tolist(), strict=True))
+def _test(edited: Partition, floor: Partition, system: str, seed: int) -> RepetitionTest:
+    repeated = dict(zip(floor.prompts, floor.system(system).tolist(), strict=True))
     floors = np.array([repeated.get(prompt, np.nan) for prompt in edited.prompts])
-    return repetition_test(edited.values[:, :, edited.systems.index(name)], floors, seed=seed)
+    return repetition_test(edited.values[:, :, edited.systems.index(system)], floors, seed=seed)
+
+
+def may_be_noise(found: RepetitionTest) -> bool:
+    """Whether a distance was held against its noise floor and is not reliably above it."""
+    return found.standing(NOISE_ALPHA) not in ("above", "not judged")
 
 
 def not_above_in_words(found: RepetitionTest) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.windows import rows_of
 
 SAME_PROMPT_END_NATS = 1e-6
 """js_divergence below which two next-token distributions agree. In single precision the same prompt in another
@@ -29,7 +29,9 @@ def same_prompt_end(js_divergence: float | None) -> bool:
         >>> same_prompt_end(1e-9), same_prompt_end(0.01), same_prompt_end(float("nan"))
         (True, False, False)
     """
-    return js_divergence is not None and not math.isnan(js_divergence) and js_divergence < SAME_PROMPT_END_NATS
+    return (
+        js_divergence is not None and not math.isnan(js_divergence) and js_divergence < SAME_PROMPT_END_NATS
+    )
 
 
 def parts_later(js_divergence: float | None, step: float | None) -> bool:
@@ -58,15 +60,14 @@ def parted_of_agreeing(pairs: Iterable[tuple[float | None, float | None]]) -> tu
     return sum(parts_later(*each) for each in agreeing), len(agreeing)
 
 
-def parted_in(table: pa.Table, rungs: Iterable[str], system: str) -> tuple[int, int]:
+def parted_in(partition: TablePartition, rungs: Iterable[str], system: str) -> tuple[int, int]:
     """The same counts for one system of a pairs table.
 
     Args:
-        table: from `load_pairs`.
+        partition: of the table.
         rungs: which pairs.
         system: display name.
     """
-    mask = pc.and_(pc.equal(table["filter"], "raw"), pc.equal(table["name"], system))
-    rows = table.filter(pc.and_(mask, pc.is_in(table["rung"], pa.array(list(rungs), pa.string()))))
+    rows = rows_of(partition, rungs, system)
     columns = (rows[name].to_pylist() for name in ("js_divergence", "first_divergence"))
     return parted_of_agreeing(zip(*columns, strict=True))

@@ -3,114 +3,115 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
-import pyarrow as pa
+import numpy as np
 
-from lm_eval_sensitivity.statements.every_system import on_the_same_prompts, partition_of_all
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG, noise_test, not_above_in_words
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
-from lm_eval_sensitivity.stats import (
-    RESAMPLES,
-    Constants,
-    Partition,
-    ReducedVerdict,
-    judge_without_reference,
-)
+from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, not_above_in_words
+from lm_eval_sensitivity.statements.partition import TablePartition, on_the_same_prompts
+from lm_eval_sensitivity.statements.records import Responsiveness
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS, Selection
+from lm_eval_sensitivity.stats import Constants, ReducedVerdict, judge_without_reference
 from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
+from lm_eval_sensitivity.stats.sample import Floats
 from lm_eval_sensitivity.stats.verdicts import ALIVE, LIFELESS, UNDETERMINED
 
-HARMLESS, CONTROL = "meaning_preserving", "positive_control"
+PRESERVING, CONTROL = PRIMARY_RUNGS, "positive_control"
+OUTPUT_SPREAD = "output_spread"
+"""Column of the pairs table: how far the output to a prompt is from those to the other prompts."""
 
-_IN_A_CELL = {ALIVE: "yes", LIFELESS: "no"}
-
-
-def life_signs(
-    table: pa.Table,
-    filter_name: str,
-    systems: Sequence[str],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, ReducedVerdict | None]:
-    """Each system judged by itself, in the primary metric; None where too few prompts have both numbers.
-
-    Args:
-        table: from `load_pairs`.
-        filter_name: `raw` or `answer`.
-        systems: display names.
-        resamples: of each bound.
-        seed: of the resamples.
-    """
-    harmless, control, identical = (
-        partition_of_all(table, Selection(PRIMARY_METRIC, filter_name, rungs), systems)
-        for rungs in (HARMLESS, CONTROL, NOISE_RUNG)
-    )
-    found = {
-        name: signs_of_life(harmless, control, identical, name, resamples=resamples, seed=seed)
-        for name in systems
-    }
-    return {
-        name: None if math.isnan(verdict.contrasts[0].bounds.estimate) else verdict
-        for name, verdict in found.items()
-    }
+_WORDS: dict[str, Responsiveness] = {ALIVE: "yes", LIFELESS: "no"}
 
 
-def alive_in_a_cell(verdict: ReducedVerdict | None) -> str | None:
-    """The verdict for a table: yes, no or unclear; None where nothing was judged."""
-    return None if verdict is None else _IN_A_CELL.get(verdict.label, "unclear")
+def responds(partition: TablePartition, filter_name: str, system: str) -> ReducedVerdict | None:
+    """One system judged by itself in the primary metric; None where too few prompts have both numbers."""
+    found = judged_alone(partition, Selection(PRIMARY_METRIC, filter_name), system)
+    return None if math.isnan(found.contrasts[0].bounds.estimate) else found
 
 
-def signs_of_life(
-    harmless: Partition,
-    control: Partition,
-    identical: Partition,
-    name: str,
-    *,
-    constants: Constants | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+def responsiveness(partition: TablePartition, filter_name: str, system: str) -> Responsiveness | None:
+    """The same in a word."""
+    found = responds(partition, filter_name, system)
+    return None if found is None else _WORDS.get(found.label, "unclear")
+
+
+def judged_alone(
+    partition: TablePartition, selection: Selection, system: str, constants: Constants | None = None
 ) -> ReducedVerdict:
     """One system judged by itself. Where the identical rung was run, life must also be more than noise.
 
     Args:
-        harmless: pairs of the meaning-preserving rungs.
-        control: pairs of the positive control.
-        identical: pairs of the identical rung.
-        name: the system, which all tables have.
+        partition: of a pairs table.
+        selection: metric and filter count.
+        system: display name.
         constants: of the rules.
-        resamples: of each bound.
-        seed: of the resamples.
     """
-    found = judge_without_reference(
-        *on_the_same_prompts(control, harmless, name),
-        silent_share=silent_share((harmless, control), name),
-        constants=constants,
-        resamples=resamples,
-        seed=seed,
+    return partition.once(
+        ("alone", selection.metric, selection.filter_name, system, constants),
+        lambda: _judged_alone(partition, selection, system, constants),
     )
-    noise = noise_test(control, identical, name, seed=seed)
-    if found.label != ALIVE or noise.standing(NOISE_ALPHA) in ("above", "not judged"):
+
+
+def _judged_alone(
+    partition: TablePartition, selection: Selection, system: str, constants: Constants | None
+) -> ReducedVerdict:
+    preserving, control = replace(selection, rung_set=PRESERVING), replace(selection, rung_set=CONTROL)
+    c, p = on_the_same_prompts(partition.pairs(control), partition.pairs(preserving), system)
+    found = judge_without_reference(
+        c,
+        p,
+        output_spread=_output_spread(partition, selection, system),
+        silent_share=silent_share(partition, selection, system),
+        constants=constants,
+        resamples=partition.resamples,
+        seed=partition.seed,
+    )
+    noise = beside_noise(partition, control, system)
+    if found.label != ALIVE or not may_be_noise(noise):
         return found
     reason = f"What the positive control moves is {not_above_in_words(noise)}: it may be noise."
     return replace(found, label=UNDETERMINED, reasons=(reason, *found.reasons))
 
 
-def silent_share(tables: Sequence[Partition], name: str, reference: str | None = None) -> float:
-    """Share of the pairs for which a system gave nothing that could be scored; the largest of the tables.
+def _output_spread(partition: TablePartition, selection: Selection, system: str) -> Floats | None:
+    """[prompt] of the prompts that `judged_alone` lines up; None where the run did not measure it."""
+    if OUTPUT_SPREAD not in partition.table.column_names:
+        return None
+    prompts = sorted(
+        {
+            prompt
+            for rungs in (PRESERVING, CONTROL)
+            for prompt in partition.pairs(replace(selection, rung_set=rungs)).prompts
+        }
+    )
+    columns = (partition.column(name) for name in ("name", "filter", "prompt_id", OUTPUT_SPREAD))
+    spread = {
+        prompt: value
+        for name, filter_name, prompt, value in zip(*columns, strict=True)
+        if (name, filter_name) == (system, selection.filter_name) and value is not None
+    }
+    return np.array([spread.get(prompt, math.nan) for prompt in prompts]) if spread else None
+
+
+def silent_share(
+    partition: TablePartition, selection: Selection, system: str, reference: str | None = None
+) -> float:
+    """Share of the pairs for which a system gave nothing that could be scored; the larger of harmless edits
+    and the positive control.
 
     Args:
-        tables: on harmless edits and on the positive control.
-        name: the system.
+        partition: of a pairs table.
+        selection: metric and filter count.
+        system: display name.
         reference: only pairs that this one has a number for; None takes all that were not erased.
     """
     shares = []
-    for table in tables:
-        ours = table.status[:, :, table.systems.index(name)]
+    for rungs in (PRESERVING, CONTROL):
+        pairs = partition.pairs(replace(selection, rung_set=rungs))
+        ours = pairs.status[:, :, pairs.systems.index(system)]
         comparable = (ours == SCORED) | (ours == UNSCORED)
         if reference is not None:
-            comparable &= table.status[:, :, table.systems.index(reference)] == SCORED
+            comparable &= pairs.status[:, :, pairs.systems.index(reference)] == SCORED
         if comparable.any():
             shares.append(float((comparable & (ours == UNSCORED)).sum() / comparable.sum()))
     return max(shares, default=math.nan)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.records.columns import SIDES
+from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.selection import Selection
 
 WINDOW_SHARE = 0.5
@@ -82,17 +83,16 @@ def window_in_words(window: int | None) -> str:
     return "whole output" if window is None else f"{window} tokens"
 
 
-def outputs_of(table: pa.Table, selection: Selection, system: str) -> list[OutputTokens]:
+def outputs_of(partition: TablePartition, selection: Selection, system: str) -> list[OutputTokens]:
     """Both outputs of every pair of a system that has the selected number, under the filter raw.
 
     Args:
-        table: from `load_pairs`.
+        partition: of a pairs table.
         selection: metric and rungs count.
         system: display name.
     """
-    mask = pc.and_(pc.equal(table["filter"], "raw"), pc.equal(table["name"], system))
-    mask = pc.and_(mask, pc.is_in(table["rung"], pa.array(selection.rungs, pa.string())))
-    rows = table.filter(pc.and_(mask, pc.is_valid(table[selection.metric])))
+    rows = rows_of(partition, selection.rungs, system)
+    rows = rows.filter(pc.is_valid(rows[selection.metric]))
     found = []
     for side in SIDES:
         columns = (
@@ -100,3 +100,17 @@ def outputs_of(table: pa.Table, selection: Selection, system: str) -> list[Outpu
         )
         found += [output_tokens(*cells) for cells in zip(*columns, strict=True)]
     return [each for each in found if each is not None]
+
+
+def rows_of(partition: TablePartition, rungs: Iterable[str], system: str) -> pa.Table:
+    """The rows of one system on some rungs, under the filter raw."""
+    table = partition.table
+    mask = pc.and_(pc.equal(table["filter"], "raw"), pc.equal(table["name"], system))
+    return table.filter(pc.and_(mask, pc.is_in(table["rung"], pa.array(list(rungs), pa.string()))))
+
+
+def shows_the_scaffold(partition: TablePartition, selection: Selection, system: str) -> bool:
+    """Whether the selected window is dominated by the scaffold; only the filter raw shows one."""
+    return selection.filter_name == "raw" and bool(
+        dominated_windows(outputs_of(partition, selection, system), [selection.window])
+    )

@@ -25,9 +25,7 @@ from lm_eval_sensitivity.stats.intervals import (
     one_sided_bounds,
 )
 from lm_eval_sensitivity.stats.multiplicity import (
-    AdjustedPValues,
     MaxT,
-    benjamini_hochberg,
     holm,
     max_t_test,
 )
@@ -66,7 +64,6 @@ __all__ = [
     "REPETITION_DRAWS",
     "RESAMPLES",
     "TWO_SAMPLE_DRAWS",
-    "AdjustedPValues",
     "AxisContrast",
     "Cluster",
     "Clusters",
@@ -86,7 +83,6 @@ __all__ = [
     "TwoSampleTest",
     "Verdict",
     "attainable_p",
-    "benjamini_hochberg",
     "contrast_table",
     "detectable_difference",
     "difference_interval",

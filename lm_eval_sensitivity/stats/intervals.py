@@ -7,7 +7,7 @@ which resamples the estimate divided by its own standard error, covers 0.93 to 0
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-from lm_eval_sensitivity.stats.sample import Floats, has_spread, read_only, sorted_sample, too_few_prompts
+from lm_eval_sensitivity.stats.sample import Floats, has_spread, sorted_sample, too_few_prompts
 
 RESAMPLES = 9_999
 """So that (resamples + 1) times 0.025 and 0.05 are whole numbers: quantiles are order statistics."""
@@ -52,8 +52,6 @@ class Interval:
     seed: int
     reason: str | None
     """Why there are no bounds, or None."""
-    distribution: Floats = field(repr=False, compare=False)
-    """[resample] studentised resampled means, sorted, infinite where a resample had no spread."""
 
 
 def mean_interval(
@@ -171,8 +169,7 @@ def _interval(
     if reason is None and not has_spread(sample):
         reason = f"All {n} prompts have the same number, {estimate:.4g}: without spread there is no interval."
     if reason:
-        nothing = read_only(np.zeros(0))
-        return Interval(estimate, math.nan, math.nan, level, sides, n, "none", 0, seed, reason, nothing)
+        return Interval(estimate, math.nan, math.nan, level, sides, n, "none", 0, seed, reason)
     distribution = np.sort(studentised_means(sample, resample_indices(n, resamples, seed)))
     low, high = _quantiles(distribution, k, shape)
     method: Method = "bootstrap-t" if math.isfinite(low) and math.isfinite(high) else "student-t"
@@ -181,9 +178,7 @@ def _interval(
         low = -high
     error = float(sample.std(ddof=1)) / math.sqrt(n)
     bounds = estimate - high * error, estimate - low * error
-    return Interval(
-        estimate, *bounds, level, sides, n, method, resamples, seed, None, read_only(distribution)
-    )
+    return Interval(estimate, *bounds, level, sides, n, method, resamples, seed, None)
 
 
 def _quantiles(distribution: Floats, k: int, shape: Literal["equal", "symmetric"]) -> tuple[float, float]:

@@ -79,19 +79,6 @@ class MaxT:
         raise KeyError(f"{first!r} and {second!r} were not compared")
 
 
-@dataclass(frozen=True, eq=False)
-class AdjustedPValues:
-    """p-values adjusted by a procedure that knows nothing but the p-values."""
-
-    p_adjusted: Floats = field(repr=False)
-    """In the order received; NaN stays NaN and does not count."""
-    family: int
-    """p-values that are numbers."""
-    method: Literal["holm", "benjamini-hochberg"]
-    controls: Literal["family-wise error", "false discovery rate (exploratory)"]
-    """What is bounded. The false discovery rate is for finding what to look at, not for claims."""
-
-
 def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS, seed: int = 0) -> MaxT:
     """Test all contrasts of a table with family-wise error control (Westfall & Young, step-down max-|t|).
 
@@ -151,38 +138,21 @@ def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS
     )
 
 
-def holm(p_values: ArrayLike) -> AdjustedPValues:
+def holm(p_values: ArrayLike) -> Floats:
     """Holm's step-down adjustment: family-wise error, valid under any dependence, blunter than max-|t|.
 
     Over all pairs it can never reject at nine prompts and six or more systems.
 
+    Returns:
+        [p] in the order received; NaN stays NaN and does not count.
+
     Example:
-        >>> holm([0.01, 0.04, float("nan")]).p_adjusted.tolist()
+        >>> holm([0.01, 0.04, float("nan")]).tolist()
         [0.02, 0.04, nan]
     """
     p = np.asarray(p_values, dtype=np.float64)
     there = ~np.isnan(p)
-    return AdjustedPValues(_spread_out(_holm(p[there]), there), int(there.sum()), "holm", "family-wise error")
-
-
-def benjamini_hochberg(p_values: ArrayLike) -> AdjustedPValues:
-    """Benjamini & Hochberg's adjustment, for exploration only: it bounds the share of false findings.
-
-    Example:
-        >>> benjamini_hochberg([0.01, 0.04]).controls
-        'false discovery rate (exploratory)'
-    """
-    from statsmodels.stats.multitest import multipletests
-
-    p = np.asarray(p_values, dtype=np.float64)
-    there = ~np.isnan(p)
-    adjusted = multipletests(p[there], method="fdr_bh")[1] if there.any() else p[there]
-    return AdjustedPValues(
-        _spread_out(adjusted, there),
-        int(there.sum()),
-        "benjamini-hochberg",
-        "false discovery rate (exploratory)",
-    )
+    return _spread_out(_holm(p[there]), there)
 
 
 def _attainable(differences: Floats, n: NDArray[np.intp], alpha: float, draws: int) -> Floats:

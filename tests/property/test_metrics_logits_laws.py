@@ -61,7 +61,10 @@ def test_laws(pair: tuple[Floats, Floats]) -> None:
 @settings(deadline=None)
 def test_the_root_of_js_satisfies_the_triangle_inequality(triple: tuple[Floats, Floats, Floats]) -> None:
     a, b, c = triple
-    assert math.sqrt(js_divergence(a, c)) <= math.sqrt(js_divergence(a, b)) + math.sqrt(js_divergence(b, c)) + 1e-7
+    assert (
+        math.sqrt(js_divergence(a, c))
+        <= math.sqrt(js_divergence(a, b)) + math.sqrt(js_divergence(b, c)) + 1e-7
+    )
 
 
 @given(pairs(), st.randoms(use_true_random=False))

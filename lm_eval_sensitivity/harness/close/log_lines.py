@@ -16,9 +16,10 @@ from statistics import median
 from lm_eval_sensitivity.harness.close.notes import PairNote
 from lm_eval_sensitivity.harness.close.table_rows import lost_pairs, silence_in_words
 from lm_eval_sensitivity.harness.close.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG, not_above_in_words
+from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS, parts_later
-from lm_eval_sensitivity.statements.responsiveness import CONTROL, HARMLESS
+from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.statements.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
 from lm_eval_sensitivity.stats import Verdict
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
@@ -82,7 +83,7 @@ def _coverage(notes: Sequence[PairNote]) -> str:
 def _distances(run: WholeRun) -> list[str]:
     """The three numbers that make sense of each other; one that was not measured is not there."""
     rung_sets = {
-        "harmless edits": HARMLESS,
+        "harmless edits": PRESERVING,
         "identical prompts (noise floor)": NOISE_RUNG,
         "the positive control": CONTROL,
     }
@@ -97,8 +98,8 @@ def _noise(run: WholeRun) -> Iterator[str]:
         yield (
             f"Identical prompts already differ by {in_print(floor)}: a distance up to that is noise, not sensitivity."
         )
-    found = run.beside_the_floor("answer", HARMLESS)
-    if found.standing(NOISE_ALPHA) not in ("above", "not judged"):
+    found = run.beside_the_floor("answer", PRESERVING)
+    if may_be_noise(found):
         yield f"What harmless edits move is {not_above_in_words(found)}."
 
 

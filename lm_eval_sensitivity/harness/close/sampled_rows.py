@@ -13,8 +13,8 @@ from lm_eval_sensitivity.harness.close.notes import kind_of
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.harness.close.table_rows import SEVERAL_PROCESSES, lost_pairs, silence_in_words
 from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
-from lm_eval_sensitivity.statements.noise import NOISE_RUNG
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.stats import holm
 from lm_eval_sensitivity.stats.multiplicity import ALPHA
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
@@ -104,7 +104,7 @@ def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
         Separation(n_pairs=3, n_separate=1, n_unadjusted=2, attainable_p=0.0001)
     """
     tested = [test for test in tests if test["p_value"] is not None]
-    adjusted = holm([test["p_value"] for test in tested]).p_adjusted
+    adjusted = holm([test["p_value"] for test in tested])
     return Separation(
         n_pairs=len(tested),
         n_separate=int(np.count_nonzero(adjusted <= ALPHA)),

@@ -12,7 +12,8 @@ from typing import Any
 
 from lm_eval_sensitivity.harness.close.notes import kind_of
 from lm_eval_sensitivity.harness.close.whole_run import WholeRun
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, NOISE_RUNG
+from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.statements.windows import OutputTokens, dominated_windows, window_in_words
 from lm_eval_sensitivity.stats import Constants
 from lm_eval_sensitivity.stats.verdicts import too_silent

@@ -15,10 +15,10 @@ from lm_eval_sensitivity.harness.close.notes import PairNote
 from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SCHEMA
 from lm_eval_sensitivity.runs.reference import PairDistance, PairKey, ReferenceRun
-from lm_eval_sensitivity.statements.drift import sweep
+from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import recorded_drift
-from lm_eval_sensitivity.statements.every_system import partition_of_all
-from lm_eval_sensitivity.statements.noise import noise_tests
+from lm_eval_sensitivity.statements.noise import beside_noise
+from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
 from lm_eval_sensitivity.statements.windows import dominated_windows
@@ -72,6 +72,11 @@ class WholeRun:
             {each.name: pa.array([row.get(each.name) for row in rows], each.type) for each in SCHEMA}
         )
 
+    @cached_property
+    def partition(self) -> TablePartition:
+        """The same, partitioned."""
+        return TablePartition(self.table)
+
     def rungs(self) -> set[str]:
         """The rungs that were run."""
         return {note.rung for note in self.notes}
@@ -79,14 +84,14 @@ class WholeRun:
     def mean(self, filter_name: str, rung_set: str) -> tuple[float, int]:
         """Mean distance over prompts, NaN where nothing is scored, and how many prompts that is."""
         selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
-        values = partition_of_all(self.table, selection, [OWN]).system(OWN)
+        values = self.partition.pairs(selection, [OWN]).system(OWN)
         there = values[~np.isnan(values)]
         return (float(there.mean()) if len(there) else math.nan), len(there)
 
     def beside_the_floor(self, filter_name: str, rung_set: str) -> RepetitionTest:
         """How a rung, or all harmless ones, stand to the noise floor."""
         selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
-        return noise_tests(self.table, selection, [OWN])[OWN]
+        return beside_noise(self.partition, selection, OWN)
 
     def dominated_windows(self) -> tuple[int | None, ...]:
         """The windows of the filter raw that the scaffold dominates."""
@@ -113,13 +118,13 @@ class WholeRun:
             return Judgement(None, reason)
         selection = Selection(PRIMARY_METRIC, filter_name)
         if not self._beside_reference:
-            alone = sweep(self.table, [OWN], selection).placements[0].reduced
+            alone = drift_statement(self.partition, [OWN], selection).systems[0].reduced
             assert alone is not None  # a system without a reference is judged by itself
             return self._enough(alone, alone.contrasts[0], self._no_reference())
         assert self.reference is not None
         drift = recorded_drift(self.table, OWN, self.reference.system, filter_name)
-        found = sweep(self.table, [OWN], selection, reference=REFERENCE, drifts={OWN: drift})
-        beside = found.placements[1].verdict
+        found = drift_statement(self.partition, [OWN], selection, reference=REFERENCE, drifts={OWN: drift})
+        beside = found.systems[1].verdict
         assert beside is not None  # the reference stands first, and the run second
         return self._enough(beside, beside.contrasts[0], "")
 

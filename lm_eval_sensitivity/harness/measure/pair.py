@@ -209,7 +209,9 @@ def _state_scores(scores: Scores, base: Generation, variant: Generation, blocked
         # The identical rung compares two runs of one prompt; equal items have no comparison.
         return math.nan if prompt_end is None else prompt_end.js_divergence
 
-    scores.put("js_divergence", divergence, reason, undefined="the prompt-end distributions were not compared")
+    scores.put(
+        "js_divergence", divergence, reason, undefined="the prompt-end distributions were not compared"
+    )
 
     def hidden() -> float:
         assert base.trace is not None and variant.trace is not None  # a reason stands otherwise

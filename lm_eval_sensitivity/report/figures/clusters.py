@@ -18,8 +18,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
-from lm_eval_sensitivity.statements.clusters import ClusterAnalysis
-from lm_eval_sensitivity.statements.means import SystemMean
+from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,65 +29,63 @@ _MOST_COLUMNS = 10
 """Clusters with a column of their own; more stand as a list of letters."""
 
 
-def picture(analysis: ClusterAnalysis) -> Picture | Missing:
+def picture(found: ClustersStatement) -> Picture | Missing:
     """The cluster plot of one selection.
 
     Args:
-        analysis: systems in the order of letters.
+        found: systems in the order of letters.
     """
-    if all(math.isnan(each.interval.estimate) for each in analysis.systems):
+    if all(math.isnan(each.mean.estimate) for each in found.systems):
         return Missing(
             NAME, TITLE, "No system has enough scored prompts for a mean, so there is nothing to draw."
         )
-    lines = [_label(each).count("\n") + 1 for each in analysis.systems]
+    lines = [_label(each).count("\n") + 1 for each in found.systems]
     height = sum(max(0.42, (n + 0.6) * LINE) for n in lines) + 0.95
-    return Picture(
-        NAME, TITLE, _caption(analysis), (FULL_WIDTH, height), lambda figure: _draw(figure, analysis)
-    )
+    return Picture(NAME, TITLE, _caption(found), (FULL_WIDTH, height), lambda figure: _draw(figure, found))
 
 
-def _caption(analysis: ClusterAnalysis) -> Caption:
-    selection = analysis.selection
+def _caption(found: ClustersStatement) -> Caption:
+    selection = found.selection
     apart = (
         "."
-        if analysis.clusters is None
+        if found.family is None
         else (
-            f" Systems that share a letter were not told apart at a family-wise alpha of {analysis.alpha:g}, which "
+            f" Systems that share a letter were not told apart at a family-wise alpha of {found.alpha:g}, which "
             "does not say that they are equal; systems without a common letter were told apart."
         )
     )
     return Caption(
         f"Mean {selection.in_words()}, over prompts, with its 95 % bootstrap-t interval. Systems stand in the order "
         f"of letters, not of distance. The tick is the noise floor, the identical rung in the same metric.{apart}",
-        f"{prompts_and_pairs([each.counts for each in analysis.systems])}; counts of each system beside it.",
+        f"{prompts_and_pairs([each.counts for each in found.systems])}; counts of each system beside it.",
         "A system that always says the same has the smallest distance: look at the positive control (rung figure) "
         "before calling a short bar stable. Overlapping intervals are no test: the letters are, because prompts are "
         "paired.",
     )
 
 
-def _label(each: SystemMean) -> str:
+def _label(each: SystemRow) -> str:
     counts = each.counts
     lost = f"{counts.n_erased} erased, {counts.n_unscored} unscored"
     return f"{wrapped(each.system, 30)}\n{counts.n_prompts} prompts, {counts.n_pairs} pairs,\n{lost}"
 
 
-def _draw(figure: Figure, analysis: ClusterAnalysis) -> None:
+def _draw(figure: Figure, found: ClustersStatement) -> None:
     axes = figure.subplots()
-    weights = [max(0.42, (_label(each).count("\n") + 1.6) * LINE) for each in analysis.systems]
+    weights = [max(0.42, (_label(each).count("\n") + 1.6) * LINE) for each in found.systems]
     places, top = [], 0.0
     for weight in weights:
         places.append(top + weight / 2)
         top += weight
-    for y, each in zip(places, analysis.systems, strict=True):
+    for y, each in zip(places, found.systems, strict=True):
         _row(axes, y, each)
     axes.set_ylim(top, 0)
-    axes.set_yticks(places, [_label(each) for each in analysis.systems])
+    axes.set_yticks(places, [_label(each) for each in found.systems])
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
-    axes.set_xlabel(f"{analysis.selection.metric}, filter {analysis.selection.filter_name}")
-    _letters(axes, places, analysis)
+    axes.set_xlabel(f"{found.selection.metric}, filter {found.selection.filter_name}")
+    _letters(axes, places, found)
     legend_below(
         figure,
         [
@@ -105,8 +102,8 @@ def _draw(figure: Figure, analysis: ClusterAnalysis) -> None:
     )
 
 
-def _row(axes: Axes, y: float, each: SystemMean) -> None:
-    interval, noise = each.interval, each.noise.mean
+def _row(axes: Axes, y: float, each: SystemRow) -> None:
+    interval, noise = each.mean, each.noise.estimate
     if not math.isnan(noise):
         axes.plot([noise], [y], marker="|", markersize=12, markeredgewidth=2, color=MUTED, clip_on=False)
     if math.isnan(interval.estimate):
@@ -134,13 +131,13 @@ def _row(axes: Axes, y: float, each: SystemMean) -> None:
     )
 
 
-def _letters(axes: Axes, places: list[float], analysis: ClusterAnalysis) -> None:
+def _letters(axes: Axes, places: list[float], found: ClustersStatement) -> None:
     """Each cluster in a column of its own, so that a column is a cluster."""
-    if analysis.clusters is None:
+    if found.family is None:
         return
-    columns = [cluster.letter for cluster in analysis.clusters.clusters]
+    columns = [cluster.letter for cluster in found.clusters]
     at = axes.get_yaxis_transform()
-    for y, each in zip(places, analysis.systems, strict=True):
+    for y, each in zip(places, found.systems, strict=True):
         if len(columns) > _MOST_COLUMNS:
             words = wrapped(", ".join(each.letters) or "-", 24)
             axes.text(1.02, y, words, transform=at, va="center", fontsize=8)

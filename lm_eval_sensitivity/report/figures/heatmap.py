@@ -19,7 +19,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
-from lm_eval_sensitivity.statements.heatmap import Heatmap, HeatmapCell
+from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ _LETTERS = 20
 """Of a system's name in one line, upright above its column."""
 
 
-def picture(heatmap: Heatmap) -> Picture | Missing:
+def picture(heatmap: HeatmapStatement) -> Picture | Missing:
     """The heatmap of one metric and filter.
 
     Args:
@@ -47,7 +47,7 @@ def picture(heatmap: Heatmap) -> Picture | Missing:
     return Picture(NAME, TITLE, _caption(heatmap), (width, height), lambda figure: _draw(figure, heatmap))
 
 
-def _caption(heatmap: Heatmap) -> Caption:
+def _caption(heatmap: HeatmapStatement) -> Caption:
     counts = [cell.counts for cell in heatmap.cells if cell.n_given]
     return Caption(
         f"Mean {heatmap.metric}, filter {heatmap.filter_name}, of every edit; edits in the order of the ladder, from "
@@ -60,15 +60,13 @@ def _caption(heatmap: Heatmap) -> Caption:
     )
 
 
-def _rung_gaps(heatmap: Heatmap) -> float:
+def _rung_gaps(heatmap: HeatmapStatement) -> float:
     return 0.35 * sum(first[0] != second[0] for first, second in pairwise(heatmap.edits))
 
 
-def _draw(figure: Figure, heatmap: Heatmap) -> None:
+def _draw(figure: Figure, heatmap: HeatmapStatement) -> None:
     axes = figure.subplots()
-    largest = max(
-        (c.interval.estimate for c in heatmap.cells if not math.isnan(c.interval.estimate)), default=1.0
-    )
+    largest = max((c.mean.estimate for c in heatmap.cells if not math.isnan(c.mean.estimate)), default=1.0)
     cells = {(cell.edit, cell.rung, cell.system): cell for cell in heatmap.cells}
     y, places, previous = 0.0, [], heatmap.edits[0][0]
     for rung, edit in heatmap.edits:
@@ -104,7 +102,7 @@ def _draw(figure: Figure, heatmap: Heatmap) -> None:
     )
 
 
-def _rung_names(axes: Axes, places: list[float], heatmap: Heatmap) -> None:
+def _rung_names(axes: Axes, places: list[float], heatmap: HeatmapStatement) -> None:
     edge = len(heatmap.systems)
     for rung in dict.fromkeys(rung for rung, _ in heatmap.edits):
         own = [y for y, (other, _) in zip(places, heatmap.edits, strict=True) if other == rung]
@@ -138,7 +136,7 @@ def _cell(axes: Axes, x: int, y: float, cell: HeatmapCell, largest: float) -> No
         box(x + 0.02, 0.96, facecolor=PAPER, edgecolor=MUTED)
         words("×", x + 0.5, INK)
         return
-    counts, mean = cell.counts, cell.interval.estimate
+    counts, mean = cell.counts, cell.mean.estimate
     left = x + 0.02
     for n, hatch, word in ((counts.n_erased, "////", "erased"), (counts.n_unscored, "....", "unscored")):
         if n == 0:

@@ -20,7 +20,7 @@ from lm_eval_sensitivity.report.figures.style import (
     panels_size,
     prompts_and_pairs,
 )
-from lm_eval_sensitivity.statements.profiles import Profile
+from lm_eval_sensitivity.statements.records import ProfilePoint, ProfilesStatement
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,19 +29,18 @@ WINDOWS, WINDOWS_TITLE = "windows", "Distance by how much of the output is read"
 RUNGS, RUNGS_TITLE = "rungs", "Distance along the ladder"
 
 
-def windows_picture(raw: Sequence[Profile], answer: Sequence[Profile]) -> Picture | Missing:
+def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Picture | Missing:
     """Distance by output length, whole outputs and answers.
 
     Args:
         raw: from `window_profiles`, filter raw.
         answer: filter answer, the same systems.
     """
-    if not any(_drawable(each) for each in (*raw, *answer)):
+    if not _drawable((*raw.points, *answer.points)):
         return Missing(
             WINDOWS, WINDOWS_TITLE, "No system has enough scored prompts in any window of its output."
         )
-    names = [each.system for each in raw]
-    counts = [point.counts for each in (*raw, *answer) for point in each.points]
+    counts = [point.counts for point in (*raw.points, *answer.points)]
     caption = Caption(
         "Mean cosine_distance of the first 64, 128, 256 and 512 tokens, and of the whole, over the meaning-preserving "
         "rungs, with 95 % bootstrap-t intervals; the whole output (raw) and the answer after a reasoning scaffold "
@@ -53,21 +52,20 @@ def windows_picture(raw: Sequence[Profile], answer: Sequence[Profile]) -> Pictur
         "length itself: longer texts have more room to part.",
     )
     return Picture(
-        WINDOWS, WINDOWS_TITLE, caption, panels_size(names), lambda f: _draw_windows(f, raw, answer)
+        WINDOWS, WINDOWS_TITLE, caption, panels_size(raw.systems), lambda f: _draw_windows(f, raw, answer)
     )
 
 
-def rungs_picture(profiles: Sequence[Profile]) -> Picture | Missing:
+def rungs_picture(profiles: ProfilesStatement) -> Picture | Missing:
     """Distance by rung.
 
     Args:
         profiles: from `rung_profiles`.
     """
-    if not any(_drawable(each) for each in profiles):
+    if not _drawable(profiles.points):
         return Missing(RUNGS, RUNGS_TITLE, "No system has enough scored prompts on any rung.")
-    names = [each.system for each in profiles]
-    counts = [point.counts for each in profiles for point in each.points if point.counts.n_pairs]
-    selection = profiles[0].points[0].selection
+    counts = [point.counts for point in profiles.points if point.counts.n_pairs]
+    selection = profiles.points[0].selection
     caption = Caption(
         f"Mean {selection.metric}, filter {selection.filter_name}, of every rung, mildest first, with 95 % bootstrap-t "
         "intervals. Squares are edits that change the meaning; they should move the output more. The dashed line is "
@@ -76,30 +74,27 @@ def rungs_picture(profiles: Sequence[Profile]) -> Picture | Missing:
         "Rungs hold different edits, and some of them are erased in some systems. Outputs cut at the token limit, or "
         "that loop, can be far apart on every rung: a high positive control alone is no sign of understanding.",
     )
-    size = panels_size(names, row=1.75, foot=1.15)
+    size = panels_size(profiles.systems, row=1.75, foot=1.15)
     return Picture(RUNGS, RUNGS_TITLE, caption, size, lambda figure: _draw_rungs(figure, profiles))
 
 
-def _drawable(profile: Profile) -> bool:
-    return any(not math.isnan(point.interval.estimate) for point in profile.points)
+def _drawable(points: Sequence[ProfilePoint]) -> bool:
+    return any(not math.isnan(point.mean.estimate) for point in points)
 
 
-def _draw_windows(figure: Figure, raw: Sequence[Profile], answer: Sequence[Profile]) -> None:
-    ticks = [str(point.selection.window or "whole") for point in raw[0].points]
-    grid = panels(figure, [each.system for each in raw], across="tokens that are read", up="cosine_distance")
-    for axes, first, second in zip(grid, raw, answer, strict=True):
-        for profile, shift, color, line, marker in (
+def _draw_windows(figure: Figure, raw: ProfilesStatement, answer: ProfilesStatement) -> None:
+    ticks = [str(point.selection.window or "whole") for point in raw.of(raw.systems[0])]
+    grid = panels(figure, raw.systems, across="tokens that are read", up="cosine_distance")
+    for axes, system in zip(grid, raw.systems, strict=True):
+        first, second = raw.of(system), answer.of(system)
+        for points, shift, color, line, marker in (
             (first, -0.08, INK, "-", "o"),
             (second, 0.08, ACCENT, "--", "s"),
         ):
             xs = [x + shift for x in range(len(ticks))]
-            axes.plot(
-                xs, [p.interval.estimate for p in profile.points], color=color, linestyle=line, linewidth=1
-            )
-            for x, point in zip(xs, profile.points, strict=True):
-                interval_bar(
-                    axes, x, point.interval, color=color, marker=marker, hollow=marker == "s", size=4
-                )
+            axes.plot(xs, [p.mean.estimate for p in points], color=color, linestyle=line, linewidth=1)
+            for x, point in zip(xs, points, strict=True):
+                interval_bar(axes, x, point.mean, color=color, marker=marker, hollow=marker == "s", size=4)
         if not _drawable(first) and not _drawable(second):
             axes.text(0.5, 0.5, "too few scored prompts", ha="center", transform=axes.transAxes, fontsize=7)
         axes.set_xticks(range(len(ticks)), ticks)
@@ -114,28 +109,27 @@ def _draw_windows(figure: Figure, raw: Sequence[Profile], answer: Sequence[Profi
     )
 
 
-def _draw_rungs(figure: Figure, profiles: Sequence[Profile]) -> None:
-    selection = profiles[0].points[0].selection
-    names = [each.system for each in profiles]
-    grid = panels(figure, names, up=f"{selection.metric}, {selection.filter_name}")
-    rungs = [point.selection.rung_set for point in profiles[0].points]
-    for axes, profile in zip(grid, profiles, strict=True):
-        xs = range(len(rungs))
-        floor = profile.points[0].interval.estimate
+def _draw_rungs(figure: Figure, profiles: ProfilesStatement) -> None:
+    selection = profiles.points[0].selection
+    grid = panels(figure, profiles.systems, up=f"{selection.metric}, {selection.filter_name}")
+    rungs = [point.selection.rung_set for point in profiles.of(profiles.systems[0])]
+    for axes, system in zip(grid, profiles.systems, strict=True):
+        points, xs = profiles.of(system), range(len(rungs))
+        floor = points[0].mean.estimate
         if not math.isnan(floor):
             axes.axhline(floor, color=MUTED, linestyle="--", linewidth=1)
-        axes.plot(xs, [p.interval.estimate for p in profile.points], color=MUTED, linewidth=0.8)
-        for x, point in zip(xs, profile.points, strict=True):
+        axes.plot(xs, [p.mean.estimate for p in points], color=MUTED, linewidth=0.8)
+        for x, point in zip(xs, points, strict=True):
             changes = rungs[x] in ("semantic_change", "positive_control")
             interval_bar(
                 axes,
                 x,
-                point.interval,
+                point.mean,
                 color=ACCENT if changes else INK,
                 marker="s" if changes else "o",
                 size=5,
             )
-            if math.isnan(point.interval.estimate):
+            if math.isnan(point.mean.estimate):
                 axes.text(x, 0.02, "×", ha="center", color=MUTED, transform=axes.get_xaxis_transform())
         axes.set_xticks(xs, [rung.replace("_", " ") for rung in rungs], rotation=90)
     grid[0].set_ylim(bottom=-0.03 * grid[0].get_ylim()[1])

@@ -21,7 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
-from lm_eval_sensitivity.statements.drift import Placement, Sweep
+from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,57 +46,57 @@ _BITS = re.compile(
 )
 
 
-def picture(sweep: Sweep | None) -> Picture | Missing:
+def picture(found: DriftStatement | None) -> Picture | Missing:
     """The two axes.
 
     Args:
-        sweep: of all systems; None, or one without a reference, gives a sentence.
+        found: of all systems; None, or one without a reference, gives a sentence.
     """
-    if sweep is None or sweep.reference is None:
+    if found is None or found.reference is None:
         return Missing(
             NAME,
             TITLE,
             "Drift is a distance from a reference, and none was given. Give `--reference RUN` to see it.",
         )
-    placed = [each for each in sweep.placements if _place(each) is not None]
+    placed = [each for each in found.systems if _place(each) is not None]
     if all(each.is_reference for each in placed):
-        messages = sorted({each.drift_message for each in sweep.placements if each.drift_message})
+        messages = sorted({each.drift_message for each in found.systems if each.drift_message})
         return Missing(NAME, TITLE, " ".join(["No system has both a distance and a drift.", *messages]))
     lines = sum(_words(each).count("\n") + 2 for each in placed)
     height = max(4.2, lines * LINE * 0.95 + 1.2)
     return Picture(
-        NAME, TITLE, _caption(sweep), (FULL_WIDTH, height), lambda figure: _draw(figure, sweep, placed)
+        NAME, TITLE, _caption(found), (FULL_WIDTH, height), lambda figure: _draw(figure, found, placed)
     )
 
 
-def _caption(sweep: Sweep) -> Caption:
-    k, selection = sweep.constants, sweep.selection
-    absent = [each.system for each in sweep.placements if _place(each) is None]
+def _caption(found: DriftStatement) -> Caption:
+    k, selection = found.constants, found.selection
+    absent = [each.system for each in found.systems if _place(each) is None]
     without = f" Without a place here, for want of a number: {', '.join(absent)}." if absent else ""
-    drifted = [each.drift.mean.n for each in sweep.placements if each.drift is not None]
+    drifted = [each.drift.mean.n for each in found.systems if each.drift is not None]
     span = f"{min(drifted)}" if min(drifted) == max(drifted) else f"{min(drifted)} to {max(drifted)}"
-    axes = [axis for each in sweep.placements for axis in (each.harmless, each.drift) if axis is not None]
+    axes = [axis for each in found.systems for axis in (each.preserving, each.drift) if axis is not None]
     cautions = "".join(f" {axis.caution}" for axis in axes if axis.caution is not None)
     return Caption(
         f"Across: mean {selection.metric} (filter {selection.filter_name}) under meaning-preserving edits; up: "
-        f"distance from the outputs of {sweep.reference} on the identical prompt. Crosses are 95 % intervals over "
+        f"distance from the outputs of {found.reference} on the identical prompt. Crosses are 95 % intervals over "
         f"prompts. The shape and the word are the verdict, which also needs the positive control (table below). Dotted "
         f"lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} times as drift. A thin "
         f"line joins systems whose names differ in bits only.{without}",
-        f"{prompts_and_pairs([each.harmless.counts for each in sweep.placements])}; drift over {span} prompts.",
+        f"{prompts_and_pairs([each.preserving.counts for each in found.systems])}; drift over {span} prompts.",
         "Both axes are small for a system that always says the same: the verdict reads the positive control, the place "
         "does not. Drift alone does not say worse: another, equally good wording drifts, too. Verdicts are each by "
         f"itself, not adjusted for the number of systems.{cautions}",
     )
 
 
-def _place(each: Placement) -> tuple[float, float] | None:
+def _place(each: SystemDrift) -> tuple[float, float] | None:
     up = 0.0 if each.is_reference else math.nan if each.drift is None else each.drift.mean.estimate
-    across = each.harmless.mean.estimate
+    across = each.preserving.mean.estimate
     return None if math.isnan(up) or math.isnan(across) else (across, up)
 
 
-def _words(each: Placement) -> str:
+def _words(each: SystemDrift) -> str:
     return f"{wrapped(each.system, 24)}\n{each.label}"
 
 
@@ -155,7 +155,7 @@ def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: fl
     return found
 
 
-def _draw(figure: Figure, sweep: Sweep, placed: Sequence[Placement]) -> None:
+def _draw(figure: Figure, found: DriftStatement, placed: Sequence[SystemDrift]) -> None:
     # The right part of the figure belongs to the labels.
     axes, beside = figure.subplots(1, 2, width_ratios=[3, 1.15], sharey=True)
     beside.set_axis_off()
@@ -165,9 +165,9 @@ def _draw(figure: Figure, sweep: Sweep, placed: Sequence[Placement]) -> None:
         axes.plot([x for x, _ in points], [y for _, y in points], color=MUTED, linewidth=0.8)
     for each in placed:
         _point(axes, each)
-    reference = by_name.get(sweep.reference or "")
+    reference = by_name.get(found.reference or "")
     if reference is not None:
-        k = sweep.constants
+        k = found.constants
         across, up = reference[0] * (1 + k.k_harmless), reference[0] * k.drift_factor
         axes.axvline(across, color=ACCENT, linestyle=":", linewidth=1)
         axes.axhline(up, color=ACCENT, linestyle=":", linewidth=1)
@@ -204,11 +204,11 @@ def _draw(figure: Figure, sweep: Sweep, placed: Sequence[Placement]) -> None:
     )
 
 
-def _point(axes: Axes, each: Placement) -> None:
+def _point(axes: Axes, each: SystemDrift) -> None:
     place = _place(each)
     assert place is not None
     x, y = place
-    p, b = each.harmless.mean, None if each.drift is None else each.drift.mean
+    p, b = each.preserving.mean, None if each.drift is None else each.drift.mean
     if not math.isnan(p.lower):
         axes.plot([p.lower, p.upper], [y, y], color=MUTED, linewidth=0.9)
     if b is not None and not math.isnan(b.lower):
@@ -225,7 +225,7 @@ def _point(axes: Axes, each: Placement) -> None:
     )
 
 
-def _labels(axes: Axes, beside: Axes, placed: Sequence[Placement], inches: float) -> None:
+def _labels(axes: Axes, beside: Axes, placed: Sequence[SystemDrift], inches: float) -> None:
     """Names at the right, each with a thin line to its point."""
     from matplotlib.patches import ConnectionPatch
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from lm_eval_sensitivity.statements.compare import Comparison
+from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.stats import PairCounts, SignFlipTest
 from lm_eval_sensitivity.text.format import in_print
 
 
-def difference_in_words(found: Comparison) -> str:
+def difference_in_words(found: ComparisonStatement) -> str:
     """The mean difference, over what, and its interval."""
     counts, interval = found.counts, found.difference
     over = f"over {counts.n_prompts} prompts and {counts.n_pairs} pairs that are scored in both"
@@ -31,7 +31,7 @@ def difference_in_words(found: Comparison) -> str:
     return f"Difference: {sign}{in_print(interval.estimate)}, {over}. {words}; {bounds}"
 
 
-def p_in_words(found: Comparison) -> str:
+def p_in_words(found: ComparisonStatement) -> str:
     """The p of no difference, the smallest that could have come out, and what would have been found."""
     test, detectable = found.test, found.detectable
     if math.isnan(test.p_value):
@@ -57,7 +57,7 @@ def _how(test: SignFlipTest) -> str:
     return f"{test.draws} random sign flips of {test.n} prompts"
 
 
-def equivalence_in_words(found: Comparison) -> str:
+def equivalence_in_words(found: ComparisonStatement) -> str:
     """The verdict; a difference of no size that matters is not hidden, nor is a lack of evidence sold as equality."""
     equal = found.equivalence
     if equal.word is None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lm_eval_sensitivity.statements.drift import Placement, Sweep
+from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
 from lm_eval_sensitivity.stats import AxisContrast, Constants
 from lm_eval_sensitivity.stats.verdicts import ALIVE
 from lm_eval_sensitivity.text.format import percent
+from lm_eval_sensitivity.types import Note
 
 SIGNS = {"+": "above 0", "-": "below 0", "unclear": "unclear"}
 _LIFELESS = ("COLLAPSED", "INDISCRIMINATE")
 _DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
 
 
-def symbols_in_words(found: Sweep) -> str:
+def symbols_in_words(found: DriftStatement) -> str:
     """What p, c, b and f are."""
     drift = "" if found.reference is None else _DRIFT_SYMBOL
     return (
@@ -23,27 +24,27 @@ def symbols_in_words(found: Sweep) -> str:
     )
 
 
-def interval_cautions(found: Sweep) -> Iterator[str]:
+def interval_cautions(found: DriftStatement) -> Iterator[Note]:
     """What must not be overlooked beside an interval of the tables."""
-    for each in found.placements:
-        for axis in (each.harmless, each.control, each.identical, each.drift):
+    for each in found.systems:
+        for axis in (each.preserving, each.control, each.identical, each.drift):
             if axis is not None and axis.caution is not None:
                 yield axis.caution
 
 
-def harmless_over_control(placement: Placement, found: Sweep) -> float | None:
+def harmless_over_control(system: SystemDrift, found: DriftStatement) -> float | None:
     """p/c of one system, as its verdict has it, and as the others' verdicts have it for the reference."""
-    judged = placement.verdict or placement.reduced
+    judged = system.verdict or system.reduced
     if judged is not None:
         return judged.harmless_over_control
-    others = (each.verdict for each in found.placements if each.verdict is not None)
+    others = (each.verdict for each in found.systems if each.verdict is not None)
     return next((verdict.harmless_over_control_reference for verdict in others), None)
 
 
-def verdicts_in_words(found: Sweep) -> Iterator[str]:
+def verdicts_in_words(found: DriftStatement) -> Iterator[str]:
     """What is said of every system but the reference, and of all where there is none."""
-    for placement in found.placements:
-        words = verdict_in_words(placement, found.constants)
+    for system in found.systems:
+        words = verdict_in_words(system, found.constants)
         if words is not None:
             yield words
     if found.reference is None:
@@ -55,11 +56,11 @@ def verdicts_in_words(found: Sweep) -> Iterator[str]:
         )
 
 
-def verdict_in_words(placement: Placement, constants: Constants) -> str | None:
+def verdict_in_words(system: SystemDrift, constants: Constants) -> str | None:
     """What is said of one system; None for the reference."""
-    if placement.verdict is not None:
-        verdict = placement.verdict
-        words = f"{placement.system}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
+    if system.verdict is not None:
+        verdict = system.verdict
+        words = f"{system.system}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
         if verdict.label in _LIFELESS and verdict.alive_alone:
             more = percent(constants.k_harmless)
             words += (
@@ -68,31 +69,31 @@ def verdict_in_words(placement: Placement, constants: Constants) -> str | None:
             )
         if len(verdict.possible) > 1:
             words += f" Still possible: {', '.join(verdict.possible)}."
-        if placement.drift_source:
-            words += f" Drift: {placement.drift_source}."
-        return " ".join([words, *_silence(placement), *verdict.reasons, *_drift_reasons(placement)])
-    if placement.reduced is not None:
-        reduced = placement.reduced
-        return " ".join([f"{placement.system}: {reduced.label}.", *_silence(placement), *reduced.reasons])
+        if system.drift_source:
+            words += f" Drift: {system.drift_source}."
+        return " ".join([words, *_silence(system), *verdict.reasons, *_drift_reasons(system)])
+    if system.reduced is not None:
+        reduced = system.reduced
+        return " ".join([f"{system.system}: {reduced.label}.", *_silence(system), *reduced.reasons])
     return None
 
 
-def _silence(placement: Placement) -> Iterator[str]:
+def _silence(system: SystemDrift) -> Iterator[str]:
     """The share of pairs that left no trace in the distances."""
-    if placement.silent_share > 0:
-        of = "its pairs" if placement.verdict is None else "the pairs that the reference has a number for"
-        yield f"Silent share: {percent(placement.silent_share)} of {of}."
+    if system.silent_share > 0:
+        of = "its pairs" if system.verdict is None else "the pairs that the reference has a number for"
+        yield f"Silent share: {percent(system.silent_share)} of {of}."
 
 
-def _drift_reasons(placement: Placement) -> Iterator[str]:
-    if placement.drift_missing:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in placement.drift_missing.items())
+def _drift_reasons(system: SystemDrift) -> Iterator[str]:
+    if system.drift_missing:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in system.drift_missing)
         yield f"Prompts without drift: {kinds}."
-    if placement.drift_message:
-        yield f"Why drift was not measured: {placement.drift_message}"
+    if system.drift_message:
+        yield f"Why drift was not measured: {system.drift_message}"
 
 
-def constants_in_words(found: Sweep) -> str:
+def constants_in_words(found: DriftStatement) -> str:
     """The declared constants of the rules."""
     k = found.constants
     if found.reference is None:

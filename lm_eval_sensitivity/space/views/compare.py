@@ -24,8 +24,9 @@ from lm_eval_sensitivity.space.svg import SMALLEST, Scale, Tick
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.views.pairs import IN_THE_TABLE, system_choice
 from lm_eval_sensitivity.space.words import words_of
-from lm_eval_sensitivity.statements.compare import Comparison, compare
-from lm_eval_sensitivity.statements.every_system import partition_of_all
+from lm_eval_sensitivity.statements import TablePartition
+from lm_eval_sensitivity.statements.compare import comparison_statement
+from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 
 WIDTH, LEFT, RIGHT = 420, 152, 408
@@ -92,7 +93,9 @@ def show(results: Results, query: Query) -> View:
         "sentences": (difference_in_words(found), p_in_words(found), equivalence_in_words(found)),
         "shared": shared_in_words(found.counts),
         "noise_reasons": [
-            f"{side.system}: {side.noise.reason}" for side in (found.first, found.second) if side.noise.reason
+            f"{side.system}: {side.noise.reason}"
+            for side in (found.first, found.second)
+            if math.isnan(side.noise.estimate)
         ],
         "lines": lines,
         "plot": plot_of(lines),
@@ -112,21 +115,19 @@ def edit_link(query: Query, system: int, edit: str) -> str:
 
 
 @lru_cache(maxsize=CACHED)
-def comparison(results: Results, first: int, second: int, selection: Selection) -> Comparison:
+def comparison(results: Results, first: int, second: int, selection: Selection) -> ComparisonStatement:
     """What `lm-eval-sensitivity compare` says of these runs, with the settings of the export.
 
     Raises:
         InputError: a system has no pair in the selection.
     """
     settings = results.manifest.statistics
-    return compare(
-        both_tables(results, first, second),
+    return comparison_statement(
+        TablePartition(both_tables(results, first, second), settings.resamples, settings.seed),
         results.systems[first].name,
         results.systems[second].name,
         selection,
-        resamples=settings.resamples,
         draws=settings.draws,
-        seed=settings.seed,
     )
 
 
@@ -140,7 +141,7 @@ def prompt_lines(
 ) -> tuple[PromptLine, ...]:
     """Every prompt with a shared pair, in the order of the ladder."""
     names = (results.systems[first].name, results.systems[second].name)
-    pairs = partition_of_all(both_tables(results, first, second), selection, names)
+    pairs = TablePartition(both_tables(results, first, second)).pairs(selection, names)
     contrast = pairs.contrast(names[1], names[0])
     means = {
         prompt: (ours, theirs, difference)

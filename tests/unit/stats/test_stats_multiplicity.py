@@ -13,7 +13,6 @@ from lm_eval_sensitivity.stats import (
     ContrastTable,
     MaxT,
     PairCounts,
-    benjamini_hochberg,
     contrast_table,
     holm,
     max_t_test,
@@ -174,7 +173,7 @@ def test_power_of_the_shared_signs() -> None:
     rows = [(f"q{i}", "x", m, effect[m] + noise[i, s]) for i in range(9) for s, m in enumerate(effect)]
     found = max_t_test(contrast_table(partition_by_prompt(*zip(*rows, strict=True))))
     assert found.p("m5", "m0") == found.p("m0", "m5") <= 0.05
-    assert holm(found.p_unadjusted).p_adjusted.min() > 0.05
+    assert holm(found.p_unadjusted).min() > 0.05
     with pytest.raises(KeyError, match="were not compared"):
         found.p("m0", "other")
 
@@ -208,13 +207,10 @@ def test_holm_is_that_of_statsmodels() -> None:
     for n in (1, 2, 5, 40):
         p = random.uniform(0, 0.3, n).round(2)  # with ties
         expected = multipletests(p, method="holm")[1]
-        assert holm(p).p_adjusted == pytest.approx(expected, abs=1e-12)
+        assert holm(p) == pytest.approx(expected, abs=1e-12)
 
 
-def test_holm_and_benjamini_hochberg_by_hand() -> None:
+def test_holm_by_hand() -> None:
     p = [0.04, 0.01, math.nan, 0.03]
-    assert holm(p).p_adjusted == pytest.approx([0.06, 0.03, math.nan, 0.06], nan_ok=True)
-    assert benjamini_hochberg(p).p_adjusted == pytest.approx([0.04, 0.03, math.nan, 0.04], nan_ok=True)
-    assert holm(p).family == 3
-    assert holm([math.nan]).family == 0 and holm([]).p_adjusted.shape == (0,)
-    assert "exploratory" in benjamini_hochberg(p).controls and "exploratory" not in holm(p).controls
+    assert holm(p) == pytest.approx([0.06, 0.03, math.nan, 0.06], nan_ok=True)
+    assert holm([]).shape == (0,)
