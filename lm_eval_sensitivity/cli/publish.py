@@ -17,8 +17,8 @@ examples:
   lm-eval-sensitivity publish results/ ORG/NAME --tag v1.0.0 --dry-run
   lm-eval-sensitivity publish results/ ORG/NAME --tag v1.0.0 --space ORG/SPACE
 
-Published are manifest.json, the parquet files and a generated README.md, as one commit of a dataset, with the tag if
-one is given. They hold prompts and outputs: look through them first. Files of the same name are replaced. Files of
+Published are manifest.json, statements.json, the parquet files and a generated README.md, as one commit of a dataset,
+with the tag if one is given. Before that, a statement of each kind is computed again from the pairs and compared. They hold prompts and outputs: look through them first. Files of the same name are replaced. Files of
 results that only a former version has are in the way until --delete-former deletes them in the same commit; former
 versions keep theirs under their tags. Everything else in the repository is left alone.
 

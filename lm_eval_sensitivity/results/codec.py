@@ -81,7 +81,7 @@ class Codec(Generic[Record]):
         except ValidationError as error:
             _refuse(error, place)
         for path, texts in walk(found):
-            if isinstance(texts, tuple) and not _fit([_length(each) for each in texts]):
+            if _are_texts(texts) and not _fit([_length(each) for each in texts]):
                 refuse(
                     f"{place}: `{path}`",
                     f"has {len(texts)} texts; accepted are {MOST_SENTENCES} of {LONGEST_SENTENCES} characters together",
@@ -149,17 +149,23 @@ def _fit(lengths: Sequence[int]) -> bool:
     return len(lengths) <= MOST_SENTENCES and sum(lengths) <= LONGEST_SENTENCES
 
 
-def _length(item: Any) -> int:
-    """Characters of a text, or of a note, as a record or as JSON; other items are no texts of a list."""
-    if isinstance(item, str):
-        return len(item)
-    if isinstance(item, Note):
-        return len(item.text) + sum(map(len, item.about))
-    return len(item["text"]) + sum(map(len, item["about"])) if _is_note(item) else 0
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(each, str | Note) or _is_note(each) for each in value
+    )
 
 
 def _is_note(item: Any) -> bool:
+    """Whether a JSON value is a note."""
     return isinstance(item, dict) and item.keys() == {"kind", "text", "about"}
+
+
+def _length(item: Any) -> int:
+    """Characters of a text, or of a note, as a record or as JSON."""
+    if isinstance(item, str):
+        return len(item)
+    text, about = (item["text"], item["about"]) if isinstance(item, dict) else (item.text, item.about)
+    return len(text) + sum(map(len, about))
 
 
 def cut(value: Any, clean: Callable[[str], str] = str) -> Any:
@@ -173,8 +179,8 @@ def cut(value: Any, clean: Callable[[str], str] = str) -> Any:
     if not isinstance(value, list):
         return value
     whole = [cut(each, clean) for each in value]
-    lengths = [_length(each) for each in whole]
-    if not all(isinstance(each, str) or _is_note(each) for each in whole) or _fit(lengths):
+    lengths = [_length(each) for each in whole] if _are_texts(whole) else []
+    if _fit(lengths):
         return whole
     most = LONGEST_SENTENCES - LONGEST_SENTENCE
     kept = sum(total <= most for total in accumulate(lengths[: MOST_SENTENCES - 1]))

@@ -24,10 +24,18 @@ EVERYTHING, STATEMENTS = "everything", "statements"
 _START = """\
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
+class WithoutPandas:  # pyarrow would load it, to ask whether a list is one of its frames
+    def find_spec(name, path=None, target=None):
+        if name == "pandas":
+            raise ImportError(name)
+sys.meta_path.insert(0, WithoutPandas)
 from lm_eval_sensitivity.results.decode import main
 main(*sys.argv[2:])"""
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""Each thread of a numerical library would reserve memory."""
+_LEAN = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS", "MALLOC_ARENA_MAX"), "1"),
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""Threads of numerical libraries and pools of pyarrow would reserve memory that they do not use."""
 _accepted: set[tuple[str, str]] = set()
 """Manifests by their sha256, and parts, that this process had read."""
 
@@ -58,7 +66,7 @@ def try_to_read(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=2 * seconds,
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **_LEAN},
             check=False,
         )
         said, failed = done.stdout, done.returncode > 0 and b"Traceback" in done.stderr
@@ -66,12 +74,14 @@ def try_to_read(
         said, failed = error.stdout or b"", False
     if failed:
         raise RuntimeError(f"the reader of results failed: {done.stderr.decode(errors='replace')[-2000:]}")
-    *before, (kind, last) = [("reading", MANIFEST), *map(json.loads, said.splitlines())]
+    kind, last = json.loads(said.splitlines()[-1]) if said else ("reading", MANIFEST)
     if kind == "refused":
         raise InputError(last)
     if kind != "accepted":
         limits = f"{memory // 2**20} MiB of memory or {seconds:g} seconds"
-        refuse(shown_path(folder / last), f"takes more than {limits} to read, or ends the program that reads it")
+        refuse(
+            shown_path(folder / last), f"takes more than {limits} to read, or ends the program that reads it"
+        )
     _accepted.add((sha256, part))
 
 

@@ -95,7 +95,7 @@ class _Check:
     def all(self, found: Statements) -> None:
         """Every statement, and that none stands there twice."""
         keys: set[object] = set()
-        for path, statement in _each(found):
+        for path, statement in each_statement(found):
             if isinstance(statement, ProfilesStatement) and not statement.points:
                 self.refuse(f"{path}.points", "are none")
             key = _key(statement)
@@ -103,9 +103,14 @@ class _Check:
                 self.refuse(path, f"is of {shown(str(key[1:]))}, which stands there twice")
             keys.add(key)
             metric, filter_name = key[1:3]
-            for field, received, accepted in (("metric", metric, METRICS), ("filter_name", filter_name, FILTERS)):
+            for field, received, accepted in (
+                ("metric", metric, METRICS),
+                ("filter_name", filter_name, FILTERS),
+            ):
                 if received not in accepted:
-                    self.refuse(f"{path}.{field}", f"is {shown(received)}; accepted are {', '.join(accepted)}")
+                    self.refuse(
+                        f"{path}.{field}", f"is {shown(received)}; accepted are {', '.join(accepted)}"
+                    )
             for inner, record in walk(statement, path):
                 self.record(inner, record, metric)
             if isinstance(statement, ClustersStatement):
@@ -183,7 +188,9 @@ class _Check:
             self.refuse(f"{path}.systems", "are none, or hold one twice")
         self.known(f"{path}.absent", statement.absent)
         pairs = [frozenset((each.first, each.second)) for each in statement.contrasts]
-        self.once(f"{path}.contrasts", pairs, map(frozenset, combinations(names, 2)) if statement.contrasts else ())
+        self.once(
+            f"{path}.contrasts", pairs, map(frozenset, combinations(names, 2)) if statement.contrasts else ()
+        )
         for field in ("ordered", "untested"):
             self.known(f"{path}.{field}", (name for pair in getattr(statement, field) for name in pair))
         if [each.letter for each in statement.clusters] != self.letters[: len(statement.clusters)]:
@@ -196,7 +203,9 @@ class _Check:
             if ours <= theirs or theirs <= ours:
                 self.refuse(f"{path}.clusters[{at}].members", "are inside another cluster, or hold it")
         for at, row in enumerate(statement.systems):
-            own = tuple(c.letter for c, each in zip(statement.clusters, members, strict=True) if row.system in each)
+            own = tuple(
+                c.letter for c, each in zip(statement.clusters, members, strict=True) if row.system in each
+            )
             if row.letters != own:
                 self.refuse(f"{path}.systems[{at}].letters", "are not those of the clusters that it is in")
 
@@ -214,7 +223,9 @@ class _Check:
             if (each.verdict is None) != each.is_reference or each.reduced is not None:
                 self.refuse(f"{where}.verdict", "is missing, or is one of the reference")
             if not (math.isnan(each.silent_share) or 0 <= each.silent_share <= 1):
-                self.refuse(f"{where}.silent_share", f"is {each.silent_share}; accepted is a number from 0 to 1")
+                self.refuse(
+                    f"{where}.silent_share", f"is {each.silent_share}; accepted is a number from 0 to 1"
+                )
             if each.verdict is not None:
                 self.verdict(f"{where}.verdict", each.verdict, each.system)
 
@@ -244,7 +255,8 @@ class _Check:
             self.refuse(f"{path}.points", "are of several filters or rung sets")
 
 
-def _each(found: Statements) -> Iterator[tuple[str, Any]]:
+def each_statement(found: Statements) -> Iterator[tuple[str, Any]]:
+    """All statements, with their paths."""
     for field in ("clusters", "drift", "heatmaps", "windows"):
         for at, statement in enumerate(getattr(found, field)):
             yield f"{field}[{at}]", statement

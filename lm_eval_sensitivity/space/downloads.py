@@ -182,7 +182,9 @@ TABLES: Mapping[str, DownloadTable] = {
     "axes": DownloadTable(
         (Selection, SystemDrift),
         lambda results: (
-            (each.selection, row) for each in results.statements.drift for row in results.in_order(each.systems)
+            (each.selection, row)
+            for each in results.statements.drift
+            for row in results.in_order(each.systems)
         ),
         {"label": str},
     ),

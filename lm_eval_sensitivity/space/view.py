@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from lm_eval_sensitivity.results.codec import cut
+from lm_eval_sensitivity.types import Note
 
 VIEWS = {
     "clusters": "Who can be told apart",
@@ -29,3 +32,9 @@ class View:
     """File name in `space/templates`, such as `clusters.html`."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the template. `query` and `title` are there in any case."""
+
+
+def texts(notes: Iterable[Note]) -> list[str]:
+    """Their sentences, as many as a page shows: a folder may hold records of which many can be made."""
+    found: list[str] = cut([note.text for note in notes])
+    return found

@@ -11,6 +11,7 @@ from lm_eval_sensitivity.report.wording.drift import (
     constants_in_words,
     contrast_in_words,
     harmless_over_control,
+    interval_cautions,
     symbols_in_words,
     verdict_in_words,
 )
@@ -19,7 +20,7 @@ from lm_eval_sensitivity.results.manifest import SeriesRecord
 from lm_eval_sensitivity.space.choices import Chosen, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean, SystemRow
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS
@@ -83,7 +84,7 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
         {
             "page": page,
             "about": f"{page.selection.metric}, filter {page.selection.filter_name}",
-            "cautions": [each.text for each in page.cautions],
+            "cautions": texts((*page.cautions, *interval_cautions(page))),
             "symbols": symbols_in_words(page),
             "constants": constants_in_words(page),
             "choices": chosen.choices,

@@ -12,11 +12,10 @@ from lm_eval_sensitivity.report.wording.clusters import (
     reasons_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.codec import cut
 from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.records import SystemRow
 
@@ -60,11 +59,10 @@ def show(results: Results, query: Query) -> View:
                 page.contrasts,
                 key=lambda each: sorted((results.places[each.first], results.places[each.second])),
             ),
-            "cautions": [each.text for each in page.cautions],
-            "sentences": cut(list(clusters_in_words(page))),
-            "reasons": cut(list(reasons_in_words(page.systems))),
-            "family": family_in_words(page) if page.family else None,
-            "detectable": detectable_in_words(page) if page.detectable else None,
+            "cautions": texts(page.cautions),
+            "sentences": texts(clusters_in_words(page)),
+            "reasons": texts(reasons_in_words(page.systems)),
+            "tests": texts((*family_in_words(page), *detectable_in_words(page))),
             "choices": choices,
             "scale": bar_scale(rows),
             "bar_width": BAR_WIDTH,
@@ -113,5 +111,9 @@ def also_in(letters: Sequence[str], own: str) -> str:
 
 def bar_scale(rows: Sequence[SystemRow]) -> Scale:
     """One scale for the bars of all rows."""
-    means = (each for row in rows for each in (row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate))
+    means = (
+        each
+        for row in rows
+        for each in (row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate)
+    )
     return scale_of(means, 6, BAR_WIDTH - 6)

@@ -12,7 +12,7 @@ from operator import itemgetter
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import choose_metric
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import HeatmapCell
 
 SHADES = 6
@@ -56,7 +56,7 @@ def show(results: Results, query: Query) -> View:
         "heatmap.html",
         {
             "page": page,
-            "cautions": [each.text for each in page.cautions],
+            "cautions": texts(page.cautions),
             "choices": chosen.choices,
             "rows": rows,
             "rungs": [(rung, list(lines)) for rung, lines in groupby(rows, key=itemgetter(0))],
