@@ -62,16 +62,15 @@ def made_table(n_systems: int, n_prompts: int, n_edits: int) -> Any:
 
 def run_size(times: int) -> None:
     """In the child process: analyse one table and print its figures as JSON."""
-    from lm_eval_sensitivity.statements import Selection
-    from lm_eval_sensitivity.statements.clusters import analyse_clusters
+    from lm_eval_sensitivity.statements import Selection, TablePartition
+    from lm_eval_sensitivity.statements.clusters import clusters_statement
 
-    analyse_clusters(
-        made_table(2, 20, 2), Selection(), resamples=99, draws=99
-    )  # imports what is imported late
+    small = TablePartition(made_table(2, 20, 2), resamples=99)
+    clusters_statement(small, Selection(), draws=99)  # imports what is imported late
     table = made_table(N_SYSTEMS, times * N_PROMPTS, N_EDITS)
     before = _peak_resident_bytes()
     start = time.perf_counter()
-    found = analyse_clusters(table, Selection())
+    found = clusters_statement(TablePartition(table), Selection())
     seconds = time.perf_counter() - start
     assert len(found.contrasts) == N_SYSTEMS * (N_SYSTEMS - 1) // 2
     figures = {

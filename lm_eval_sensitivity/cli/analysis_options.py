@@ -8,14 +8,50 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS
-from lm_eval_sensitivity.report.blocks import FORMATS, Document, render
+from lm_eval_sensitivity.report import FORMATS, Document, render
 from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.statements import Signature, TablePartition, signature
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
+
+
+def add_command(
+    subparsers: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    words: str,
+    description: str,
+    epilog: str,
+) -> argparse.ArgumentParser:
+    """Register a command over runs."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=words,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """One run folder or more."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that was --output_path")
+
+
+def add_embedder_option(parser: argparse.ArgumentParser) -> None:
+    """With what drift is computed again."""
+    parser.add_argument(
+        "--embedder",
+        metavar="NAME",
+        help="folder or Hub id of the embedder of the runs, where drift is recomputed and it is not the default one",
+    )
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +75,17 @@ def load_runs(folders: Sequence[Path], options: argparse.Namespace) -> Pairs:
         ladder=options.ladder,
         exclude_mismatched=options.exclude_mismatched,
     )
+
+
+def partitioned(pairs: Pairs, options: argparse.Namespace) -> TablePartition:
+    """The table of the runs, partitioned once for all statements."""
+    return TablePartition(pairs.table, options.resamples, options.seed)
+
+
+def signed(pairs: Pairs, options: argparse.Namespace) -> Signature:
+    """What the numbers of a command are computed from; one without a test draws no signs."""
+    draws = getattr(options, "draws", 0)
+    return signature(pairs, seed=options.seed, resamples=options.resamples, draws=draws)
 
 
 def add_selection_options(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import add_run_options, add_statistics_options, load_runs
-from lm_eval_sensitivity.cli.chosen_runs import system_of
+from lm_eval_sensitivity.cli.analysis_options import add_run_options, add_statistics_options
+from lm_eval_sensitivity.cli.chosen_runs import folders_beside, load_beside, system_of
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.output_folder import check_target
@@ -78,11 +78,11 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"`--alpha {options.alpha:g}` must lie between 0 and 1, as in `--alpha 0.05`.")
     check_target(options.output, overwrite=options.overwrite)
     series = None if options.series is None else _parse_series(options.series)
-    folders = _folders(options)
-    pairs = load_runs(folders, options)
+    folders = folders_beside(options)
+    pairs, reference = load_beside(options)
     request = Request(
         pairs,
-        reference=_reference(pairs, options.reference),
+        reference=reference,
         series=None if series is None else _systems_of(pairs, series, folders),
         statistics=StatisticsRecord(options.alpha, options.resamples, options.draws, options.seed),
         embedder=options.embedder,
@@ -96,23 +96,6 @@ def run(options: argparse.Namespace) -> int:
         + (f"; {left_out} selections without data were left out" if left_out else "")
     )
     return 0
-
-
-def _folders(options: argparse.Namespace) -> list[Path]:
-    """The reference may stand among the runs, too; it is loaded once."""
-    first = options.reference
-    others = [each for each in options.runs if first is None or each.resolve() != first.resolve()]
-    return [*([] if first is None else [first]), *others]
-
-
-def _reference(pairs: Pairs, folder: Path | None) -> System | None:
-    if folder is None:
-        return None
-    if len(pairs.systems) == 1:
-        raise InputError(
-            "The reference is the only system. Give a run of at least one other to compare with it."
-        )
-    return system_of(pairs, folder)
 
 
 def _parse_series(given: Sequence[str]) -> dict[str, list[Path]]:

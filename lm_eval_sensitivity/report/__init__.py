@@ -1,13 +1,15 @@
-"""Showing results: documents in four forms, figures, and the self-contained page.
+"""Showing results: statements as documents of typed blocks, documents in every form, figures, the page.
 
-document.py   tables and paragraphs as records; terminal, Markdown, CSV, JSON
-cluster_words.py, drift_words.py   the sentences beside clusters and axes
+blocks.py     tables, sentences and documents as records
+documents/    one per statement, and the page of a report
+wording/      the sentences about statements
 figures/      one file per figure, and how all of them look
-page.py       the HTML page around figures and tables; page.html, page.css
+render/       terminal, Markdown, CSV, JSON, HTML (with page.html and page.css)
 """
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.report.blocks import FORMATS, Column, Document, Format, ResultTable, render
+from lm_eval_sensitivity.report.blocks import FORMATS, Column, Document, Format, ResultTable, table_of
+from lm_eval_sensitivity.report.render import render
 
-__all__ = ["FORMATS", "Column", "Document", "Format", "ResultTable", "render"]
+__all__ = ["FORMATS", "Column", "Document", "Format", "ResultTable", "render", "table_of"]

@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lm_eval_sensitivity.report.blocks import csv_cell
+from lm_eval_sensitivity.report.render.csv import csv_cell
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.manifest import SystemRecord
 from lm_eval_sensitivity.statements import Selection

@@ -103,7 +103,7 @@ class TablePartition:
         wanted = [index for index, (_, rung) in enumerate(edits) if rung in selection.rungs]
         rows = places[np.ix_(range(len(prompts)), wanted, [self.systems.index(name) for name in names])]
         of_prompts, of_edits = (np.flatnonzero((rows >= 0).any(axis=axes)) for axes in ((1, 2), (0, 2)))
-        rows = rows[of_prompts][:, of_edits]
+        rows = np.ascontiguousarray(rows[of_prompts][:, of_edits])  # sums depend on the order in memory
         numbers = self.once(
             ("numbers", selection.metric),
             lambda: np.array(

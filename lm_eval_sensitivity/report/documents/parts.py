@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from lm_eval_sensitivity.runs import Pairs
-from lm_eval_sensitivity.stats import Interval
+from lm_eval_sensitivity.statements import Signature
+from lm_eval_sensitivity.types import Note
 
 SYSTEMS_PER_TABLE = 6
 """Columns of systems that a terminal of 100 columns holds beside a name."""
@@ -49,27 +49,17 @@ def headings(taken: Sequence[str], names: Sequence[str]) -> list[str]:
     return found
 
 
-def runs_in_words(pairs: Pairs) -> Iterator[str]:
+def runs_in_words(pairs: Pairs) -> Iterator[Note]:
     """What a reader must know of the runs: remarks, and what was left out; in an order of their own."""
-    yield from (f"Remark: {remark}" for remark in sorted(pairs.remarks))
-    yield from sorted(f"Left out: {each.what}: {each.reason}." for each in pairs.left_out)
+    yield from (Note("remark", remark) for remark in sorted(pairs.remarks))
+    yield from (Note("left_out", text) for text in sorted(f"{e.what}: {e.reason}." for e in pairs.left_out))
 
 
-def interval_data(interval: Interval) -> dict[str, Any]:
-    """An interval for JSON, without its resamples."""
-    return {
-        "estimate": interval.estimate,
-        "lower": interval.lower,
-        "upper": interval.upper,
-        "level": interval.level,
-        "n_prompts": interval.n,
-        "method": interval.method,
-        "resamples": interval.resamples,
-        "seed": interval.seed,
-        "reason": interval.reason,
-    }
+def closing(pairs: Pairs, signed: Signature) -> tuple[Note, ...]:
+    """What stands at the end of every document."""
+    return (*runs_in_words(pairs), Note("signature", f"{signed.in_words()}."))
 
 
-def as_data(record: Any) -> dict[str, Any]:
-    """A flat record for JSON."""
-    return asdict(record)
+def run_data(pairs: Pairs, signed: Signature) -> dict[str, Any]:
+    """The same for JSON."""
+    return {"signature": signed, "left_out": pairs.left_out, "remarks": sorted(pairs.remarks)}

@@ -10,10 +10,10 @@ from __future__ import annotations
 from lm_eval_sensitivity.report.figures.style import (
     Caption,
     Drawn,
-    Missing,
+    NotDrawn,
     Picture,
     check_matplotlib,
     render,
 )
 
-__all__ = ["Caption", "Drawn", "Missing", "Picture", "check_matplotlib", "render"]
+__all__ = ["Caption", "Drawn", "NotDrawn", "Picture", "check_matplotlib", "render"]

@@ -12,7 +12,7 @@ from lm_eval_sensitivity.report.figures.style import (
     MUTED,
     PAPER,
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     legend_below,
     prompts_and_pairs,
@@ -29,14 +29,14 @@ _MOST_COLUMNS = 10
 """Clusters with a column of their own; more stand as a list of letters."""
 
 
-def picture(found: ClustersStatement) -> Picture | Missing:
+def picture(found: ClustersStatement) -> Picture | NotDrawn:
     """The cluster plot of one selection.
 
     Args:
         found: systems in the order of letters.
     """
     if all(math.isnan(each.mean.estimate) for each in found.systems):
-        return Missing(
+        return NotDrawn(
             NAME, TITLE, "No system has enough scored prompts for a mean, so there is nothing to draw."
         )
     lines = [_label(each).count("\n") + 1 for each in found.systems]

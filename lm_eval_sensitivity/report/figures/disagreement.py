@@ -11,7 +11,7 @@ from lm_eval_sensitivity.report.figures.style import (
     ACCENT,
     INK,
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     legend_below,
     panels,
@@ -35,7 +35,7 @@ class _Points:
     n_without: int = 0
 
 
-def picture(table: pa.Table) -> Picture | Missing:
+def picture(table: pa.Table) -> Picture | NotDrawn:
     """Both distances of every pair of the meaning-preserving rungs and the positive control.
 
     Args:
@@ -43,7 +43,7 @@ def picture(table: pa.Table) -> Picture | Missing:
     """
     by_system = _points(table)
     if not any(each.kept or each.control for each in by_system.values()):
-        return Missing(NAME, TITLE, f"No pair has both {_ACROSS} and {_UP}: the engines return text only.")
+        return NotDrawn(NAME, TITLE, f"No pair has both {_ACROSS} and {_UP}: the engines return text only.")
     n_points = sum(len(each.kept) + len(each.control) for each in by_system.values())
     n_without = sum(each.n_without for each in by_system.values())
     caption = Caption(

@@ -13,7 +13,7 @@ from lm_eval_sensitivity.report.figures.style import (
     MUTED,
     PAPER,
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     legend_below,
     prompts_and_pairs,
@@ -32,14 +32,14 @@ _LETTERS = 20
 """Of a system's name in one line, upright above its column."""
 
 
-def picture(heatmap: HeatmapStatement) -> Picture | Missing:
+def picture(heatmap: HeatmapStatement) -> Picture | NotDrawn:
     """The heatmap of one metric and filter.
 
     Args:
         heatmap: edits in the order of the ladder, systems in the order of letters.
     """
     if not heatmap.edits:
-        return Missing(NAME, TITLE, "The runs hold no edit of the ladder, so there is nothing to draw.")
+        return NotDrawn(NAME, TITLE, "The runs hold no edit of the ladder, so there is nothing to draw.")
     lines = max(wrapped(name, _LETTERS).count("\n") + 1 for name in heatmap.systems)
     width = max(FULL_WIDTH, _LABELS + max(_CELL_WIDTH, lines * LINE + 0.1) * len(heatmap.systems))
     longest = max(len(line) for name in heatmap.systems for line in wrapped(name, _LETTERS).split("\n"))

@@ -12,7 +12,7 @@ from lm_eval_sensitivity.report.figures.style import (
     MUTED,
     PAPER,
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     interval_bar,
     legend_below,
@@ -29,7 +29,7 @@ WINDOWS, WINDOWS_TITLE = "windows", "Distance by how much of the output is read"
 RUNGS, RUNGS_TITLE = "rungs", "Distance along the ladder"
 
 
-def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Picture | Missing:
+def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Picture | NotDrawn:
     """Distance by output length, whole outputs and answers.
 
     Args:
@@ -37,7 +37,7 @@ def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Pictur
         answer: filter answer, the same systems.
     """
     if not _drawable((*raw.points, *answer.points)):
-        return Missing(
+        return NotDrawn(
             WINDOWS, WINDOWS_TITLE, "No system has enough scored prompts in any window of its output."
         )
     counts = [point.counts for point in (*raw.points, *answer.points)]
@@ -56,14 +56,14 @@ def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Pictur
     )
 
 
-def rungs_picture(profiles: ProfilesStatement) -> Picture | Missing:
+def rungs_picture(profiles: ProfilesStatement) -> Picture | NotDrawn:
     """Distance by rung.
 
     Args:
         profiles: from `rung_profiles`.
     """
     if not _drawable(profiles.points):
-        return Missing(RUNGS, RUNGS_TITLE, "No system has enough scored prompts on any rung.")
+        return NotDrawn(RUNGS, RUNGS_TITLE, "No system has enough scored prompts on any rung.")
     counts = [point.counts for point in profiles.points if point.counts.n_pairs]
     selection = profiles.points[0].selection
     caption = Caption(

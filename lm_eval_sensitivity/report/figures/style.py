@@ -99,7 +99,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Missing:
+class NotDrawn:
     """A figure that these runs cannot have."""
 
     name: str

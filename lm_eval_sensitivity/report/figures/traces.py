@@ -15,7 +15,7 @@ from lm_eval_sensitivity.report.figures.style import (
     MUTED,
     PAPER,
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     legend_below,
     panels,
@@ -31,7 +31,7 @@ PATHS, PATHS_TITLE = "token_paths", "How two outputs part, token by token"
 MARGINS, MARGINS_TITLE = "margins", "How sure a system was where its outputs part"
 
 
-def paths_picture(traces: Sequence[Traces]) -> Picture | Missing:
+def paths_picture(traces: Sequence[Traces]) -> Picture | NotDrawn:
     """Edit distance of the first t tokens.
 
     Args:
@@ -39,7 +39,7 @@ def paths_picture(traces: Sequence[Traces]) -> Picture | Missing:
     """
     found = [(each.system, each.path) for each in traces if each.path is not None]
     if not found:
-        return Missing(
+        return NotDrawn(
             PATHS,
             PATHS_TITLE,
             "No run holds token paths: its engine returns text only, or every edit was erased.",
@@ -65,7 +65,7 @@ def paths_picture(traces: Sequence[Traces]) -> Picture | Missing:
     return Picture(PATHS, PATHS_TITLE, caption, panels_size(names), lambda figure: _draw_paths(figure, found))
 
 
-def margins_picture(traces: Sequence[Traces]) -> Picture | Missing:
+def margins_picture(traces: Sequence[Traces]) -> Picture | NotDrawn:
     """Margins around the first divergence, for the furthest pair of each system.
 
     Args:
@@ -74,7 +74,7 @@ def margins_picture(traces: Sequence[Traces]) -> Picture | Missing:
     found = [(each.system, each.margins) for each in traces if each.margins is not None]
     reasons = [f"{each.system}: {each.margins_reason}" for each in traces if each.margins is None]
     if not found:
-        return Missing(MARGINS, MARGINS_TITLE, " ".join(["No run holds margins to draw.", *reasons]))
+        return NotDrawn(MARGINS, MARGINS_TITLE, " ".join(["No run holds margins to draw.", *reasons]))
     pairs = "; ".join(
         f"{name}: {trace.pair_id}, distance {trace.distance:.3f}, the largest of {trace.n_candidates} pairs"
         for name, trace in found

@@ -15,7 +15,7 @@ from lm_eval_sensitivity.report.figures.style import (
     MUTED,
     PAPER,
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     legend_below,
     prompts_and_pairs,
@@ -46,14 +46,14 @@ _BITS = re.compile(
 )
 
 
-def picture(found: DriftStatement | None) -> Picture | Missing:
+def picture(found: DriftStatement | None) -> Picture | NotDrawn:
     """The two axes.
 
     Args:
         found: of all systems; None, or one without a reference, gives a sentence.
     """
     if found is None or found.reference is None:
-        return Missing(
+        return NotDrawn(
             NAME,
             TITLE,
             "Drift is a distance from a reference, and none was given. Give `--reference RUN` to see it.",
@@ -61,7 +61,7 @@ def picture(found: DriftStatement | None) -> Picture | Missing:
     placed = [each for each in found.systems if _place(each) is not None]
     if all(each.is_reference for each in placed):
         messages = sorted({each.drift_message for each in found.systems if each.drift_message})
-        return Missing(NAME, TITLE, " ".join(["No system has both a distance and a drift.", *messages]))
+        return NotDrawn(NAME, TITLE, " ".join(["No system has both a distance and a drift.", *messages]))
     lines = sum(_words(each).count("\n") + 2 for each in placed)
     height = max(4.2, lines * LINE * 0.95 + 1.2)
     return Picture(

@@ -1,4 +1,30 @@
 """Sentences about statements, each with one author: the same on a terminal, in a report and on a page."""
 
+from __future__ import annotations
+
+from lm_eval_sensitivity.metrics.catalogue import is_distance
+
 NOT_EQUAL = "which does not say that they are equal"
 """What `not distinguishable` does not say."""
+
+NOT_TO_CONCLUDE = (
+    "A small distance is no merit. A system that always says the same has the smallest there is; read every distance "
+    "beside the positive control, where the output should move. Nothing here says that an output is right or good.",
+    "No order is stated between systems that share a cluster, and none is to be read from the figures, which stand in "
+    "the order of letters. Not told apart is not equal: a difference smaller than the detectable one may be there.",
+    "Erased edits are not edits that a system withstood: they never reached it. Unscored pairs are not distances of 0. "
+    "Where coverage differs, means beside each other are over different pairs; contrasts are over shared pairs.",
+    "All numbers are of this ladder, in its language, under greedy decoding, up to this token limit, in the scale of "
+    "this embedder. They say nothing of other prompts or of sampled outputs, and compare with no other report unless "
+    "the signatures agree.",
+)
+
+
+def bounds_note(metric: str) -> str:
+    """What a bound below 0 is to be read as; empty where a metric is no distance.
+
+    Example:
+        >>> bounds_note("cosine_distance"), bounds_note("first_divergence")
+        ('A lower bound of a mean distance that is below 0 means 0.', '')
+    """
+    return "A lower bound of a mean distance that is below 0 means 0." if is_distance(metric) else ""

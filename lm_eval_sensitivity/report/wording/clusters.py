@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from lm_eval_sensitivity.report.wording import NOT_EQUAL
-from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
+from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow, TestedContrast
 from lm_eval_sensitivity.stats import Cluster
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note
@@ -118,3 +118,25 @@ def detectable_in_words(found: ClustersStatement) -> Iterator[Note]:
         f"power, if each contrast is tested at the level {detectable.level:.4g}, its share of alpha, or at the "
         f"smallest p of its own prompts where that is larger; a smaller one may well be missed.{without}",
     )
+
+
+def contrast_notes(contrasts: Sequence[TestedContrast]) -> Iterator[Note | str]:
+    """What the columns of a table of contrasts are, and which intervals are missing or unreliable."""
+    yield (
+        "difference: first minus second, over the pairs that are scored in both; lower, upper: 95 % symmetric "
+        "bootstrap-t interval of this contrast alone; pairs lost: erased, unscored or not given in at least one of "
+        "the two; finding: not told apart does not say equal."
+    )
+    without: dict[str, list[str]] = {}
+    students = []
+    for each in contrasts:
+        name = f"{each.first} and {each.second}"
+        if each.difference.reason:
+            without.setdefault(each.difference.reason, []).append(name)
+        if each.difference.method == "student-t":
+            students.append(name)
+    for reason, names in without.items():
+        yield Note("reason", f"No interval ({'; '.join(names)}): {reason}")
+    if students:
+        yield f"Student's t instead of the bootstrap-t, which has no bound there: {'; '.join(students)}."
+    yield from (each.caution for each in contrasts if each.caution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.report.page import NOT_TO_CONCLUDE
+from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.citation import bibtex
 from lm_eval_sensitivity.space.downloads import MEDIA_TYPES, TABLES

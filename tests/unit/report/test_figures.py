@@ -17,7 +17,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.report.figures import (
     Caption,
-    Missing,
+    NotDrawn,
     Picture,
     check_matplotlib,
     clusters,
@@ -43,7 +43,7 @@ from tests.unit.runs.made_run import make_run
 QUICK = {"resamples": 99}
 
 
-def drawn(picture: Picture | Missing) -> Figure:
+def drawn(picture: Picture | NotDrawn) -> Figure:
     assert isinstance(picture, Picture)
     figure = Figure(figsize=picture.size, layout="constrained")
     FigureCanvasAgg(figure)
@@ -201,7 +201,7 @@ def test_what_has_no_mean_gets_a_sentence(tmp_path: Path) -> None:
     along = rung_profiles(table, "cosine_distance", "raw", **QUICK)
     windows = window_profiles(table, "raw", "meaning_preserving", **QUICK)
     for picture in (profiles.rungs_picture(along), profiles.windows_picture(windows, windows)):
-        assert isinstance(picture, Missing) and picture.reason.endswith(".")
+        assert isinstance(picture, NotDrawn) and picture.reason.endswith(".")
 
 
 # ---- traces
@@ -274,7 +274,7 @@ def test_engines_without_arrays_give_sentences(tmp_path: Path) -> None:
         traces.margins_picture(found),
         disagreement.picture(pairs.table),
     ):
-        assert isinstance(picture, Missing)
+        assert isinstance(picture, NotDrawn)
         assert "text only" in picture.reason or "holds margins" in picture.reason
 
 
@@ -283,7 +283,7 @@ def test_engines_without_arrays_give_sentences(tmp_path: Path) -> None:
 
 def test_without_a_reference_there_are_no_two_axes() -> None:
     picture = two_axes.picture(None)
-    assert isinstance(picture, Missing) and "--reference" in picture.reason
+    assert isinstance(picture, NotDrawn) and "--reference" in picture.reason
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lm_eval_sensitivity.report.page import NOT_TO_CONCLUDE, Folded, Section, make_page
 
 from lm_eval_sensitivity.cli.report import FIGURES, PAGE
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, ResultTable
-from lm_eval_sensitivity.report.figures import Missing
-from lm_eval_sensitivity.report.page import NOT_TO_CONCLUDE, Folded, Section, make_page
+from lm_eval_sensitivity.report.figures import NotDrawn
 from tests.unit.report.made_report import HOSTILE, PLAIN, Reported, make_report
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -158,7 +158,7 @@ def test_tables_escape_every_cell_and_mark_missing_numbers() -> None:
     table = ResultTable(
         "t", "<i>", (Column("<u>"), Column("mean", 2)), (("<s>", None), ("$title", 0.5)), "<a>"
     )
-    missing = Missing("m", "<h1>", "<p>.")
+    missing = NotDrawn("m", "<h1>", "<p>.")
     page = make_page(
         "$style", ["<q>"], [Section("<em>", (table, missing, Folded("<b>", ("<tt>",))))], "<sub>"
     )

@@ -7,47 +7,16 @@ strangers' files.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from string import Template
 
-from lm_eval_sensitivity.report.blocks import ResultTable, shown
-from lm_eval_sensitivity.report.figures.style import Drawn, Missing, page_rules
-
-NOT_TO_CONCLUDE = (
-    "A small distance is no merit. A system that always says the same has the smallest there is; read every distance "
-    "beside the positive control, where the output should move. Nothing here says that an output is right or good.",
-    "No order is stated between systems that share a cluster, and none is to be read from the figures, which stand in "
-    "the order of letters. Not told apart is not equal: a difference smaller than the detectable one may be there.",
-    "Erased edits are not edits that a system withstood: they never reached it. Unscored pairs are not distances of 0. "
-    "Where coverage differs, means beside each other are over different pairs; contrasts are over shared pairs.",
-    "All numbers are of this ladder, in its language, under greedy decoding, up to this token limit, in the scale of "
-    "this embedder. They say nothing of other prompts or of sampled outputs, and compare with no other report unless "
-    "the signatures agree.",
-)
+from lm_eval_sensitivity.report.blocks import Document, Folded, Part, ResultTable, Section, in_words, shown
+from lm_eval_sensitivity.report.figures.style import Drawn, NotDrawn, page_rules
+from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 
 
-@dataclass(frozen=True)
-class Folded:
-    """What only some readers want to see."""
-
-    title: str
-    parts: tuple[ResultTable | str, ...]
-
-
-Part = Drawn | Missing | ResultTable | Folded | str
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page under a heading."""
-
-    title: str
-    parts: tuple[Part, ...]
-
-
-def make_page(title: str, introduction: Iterable[str], sections: Iterable[Section], signature: str) -> str:
+def as_page(title: str, introduction: Iterable[str], sections: Iterable[Section], signature: str) -> str:
     """The whole page.
 
     Args:
@@ -57,7 +26,8 @@ def make_page(title: str, introduction: Iterable[str], sections: Iterable[Sectio
         signature: what all numbers were computed from, in words.
 
     Example:
-        >>> page = make_page("A report", ["Of <m>."], [Section("Means", ("None.",))], "made by hand")
+        >>> from lm_eval_sensitivity.report.blocks import Section
+        >>> page = as_page("A report", ["Of <m>."], [Section("Means", ("None.",))], "made by hand")
         >>> "<p>Of &lt;m&gt;.</p>" in page, "<script" in page
         (True, False)
     """
@@ -92,14 +62,20 @@ def _section(name: str, section: Section, signature: str) -> str:
 def _part(part: Part, signature: str) -> str:
     if isinstance(part, Drawn):
         return _figure(part, signature)
-    if isinstance(part, Missing):
+    if isinstance(part, NotDrawn):
         return f'<p class="missing">No figure “{escape(part.title)}”. {escape(part.reason)}</p>'
     if isinstance(part, ResultTable):
         return _table(part)
     if isinstance(part, Folded):
         inner = "\n".join(_part(each, signature) for each in part.parts)
         return f"<details>\n<summary>{escape(part.title)}</summary>\n{inner}\n</details>"
-    return f"<p>{escape(part)}</p>"
+    return f"<p>{escape(in_words(part))}</p>"
+
+
+def as_html(document: Document) -> str:
+    """A document as a piece of a page: its title, tables that scroll by themselves, and sentences."""
+    parts = "\n".join(_part(part, "") for part in document.parts_in("markdown"))
+    return f"<h2>{escape(document.title)}</h2>\n{parts}\n"
 
 
 def _wide(label: str, content: str) -> str:

@@ -1,0 +1,153 @@
+"""The document of `lm-eval-sensitivity drift`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, ResultTable, table_of
+from lm_eval_sensitivity.report.documents.parts import closing, run_data
+from lm_eval_sensitivity.report.wording.drift import (
+    SIGNS,
+    constants_in_words,
+    contrast_in_words,
+    harmless_over_control,
+    interval_cautions,
+    symbols_in_words,
+    verdicts_in_words,
+)
+from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.statements import Signature
+from lm_eval_sensitivity.statements.records import DriftStatement
+from lm_eval_sensitivity.stats import AxisContrast
+from lm_eval_sensitivity.types import Note
+
+_SYSTEMS = (
+    Column("system"),
+    Column("verdict", path="label"),
+    Column("p", 4, "preserving.mean.estimate"),
+    Column("p low", 4, "preserving.mean.lower"),
+    Column("p high", 4, "preserving.mean.upper"),
+    Column("p n", 0, "preserving.mean.n"),
+)
+_DRIFT = (
+    Column("b", 4, "drift.mean.estimate"),
+    Column("b low", 4, "drift.mean.lower"),
+    Column("b high", 4, "drift.mean.upper"),
+    Column("b n", 0, "drift.mean.n"),
+    Column("b zeros", 0, "drift.n_zero"),
+)
+_NUMBERS = (
+    Column("system"),
+    *MEAN,
+    Column("prompts", 0, "mean.n"),
+    *COUNTS[1:],
+    Column("zeros", 0, "n_zero"),
+)
+_OUTPUTS = (
+    Column("system"),
+    Column("prompts", 0, "outputs.n_prompts"),
+    Column("empty", 0, "outputs.n_empty"),
+    Column("loops", 0, "outputs.n_loop"),
+    Column("cut at the limit", 0, "outputs.n_cut"),
+    Column("unclosed scaffold", 0, "outputs.n_unclosed"),
+)
+_CONTRASTS = (
+    Column("contrast", path="name"),
+    Column("formula"),
+    Column("estimate", 4, "bounds.estimate"),
+    Column("lower", 4, "bounds.lower"),
+    Column("upper", 4, "bounds.upper"),
+    Column("n", 0, "bounds.n"),
+)
+
+
+def drift_document(found: DriftStatement, pairs: Pairs, signed: Signature) -> Document:
+    """The document of two axes.
+
+    Args:
+        found: all systems on them.
+        pairs: the runs.
+        signed: what the numbers were computed from.
+    """
+    about = f"{found.selection.metric}, filter {found.selection.filter_name}"
+    alone = found.reference is None
+    title = f"Life signs without a reference: {about}" if alone else f"Drift from {found.reference}: {about}"
+    probe = f"Is the ladder a valid probe of {found.reference}?"
+    parts: tuple[ResultTable | Note | str, ...] = (
+        symbols_in_words(found),
+        systems_table(found),
+        *found.cautions,
+        *verdicts_in_words(found),
+        *interval_cautions(found),
+        constants_in_words(found),
+        _numbers_table(found),
+        table_of("outputs", "Outputs to the base prompts", _OUTPUTS, found.systems),
+        *([contrast_table("probe", probe, found.probe, found)] if found.probe else []),
+        *(
+            contrast_table(
+                f"contrasts of {each.system}", f"Contrasts of {each.system}", each.contrasts, found
+            )
+            for each in found.systems
+            if each.contrasts
+        ),
+        *closing(pairs, signed),
+    )
+    return Document(title, parts, {"drift": found, **run_data(pairs, signed)})
+
+
+def systems_table(found: DriftStatement) -> ResultTable:
+    """Both axes and the verdict, a row per system."""
+    alone = found.reference is None
+    columns = (*_SYSTEMS, *(() if alone else _DRIFT), Column("f", 4, "identical.mean.estimate"))
+    pairs = "scored pairs" if alone else "pairs that are scored in both systems"
+    note = (
+        f"In the order given{'' if alone else ', the reference first'}; low and high are 95 % intervals, n is prompts"
+        f"{'' if alone else ', b zeros those of them where b is exactly 0'}. Verdicts are each by itself, not adjusted "
+        f"for the number of systems, and rest on the {pairs}. Erased and unscored counts stand below."
+    )
+    rows = tuple(
+        (*(column.cell(each) for column in columns), harmless_over_control(each, found))
+        for each in found.systems
+    )
+    return ResultTable("sweep", "Two axes", (*columns, Column("p/c", 2)), rows, note)
+
+
+def _numbers_table(found: DriftStatement) -> ResultTable:
+    rows = []
+    reasons: dict[str, list[str]] = {}
+    for each in found.systems:
+        for name, axis in (
+            ("p harmless edits", each.preserving),
+            ("c positive control", each.control),
+            ("f identical", each.identical),
+            ("b drift", each.drift),
+        ):
+            if axis is not None:
+                system, *cells = (column.cell(axis) for column in _NUMBERS)
+                rows.append((system, name, *cells))
+                if axis.mean.reason:
+                    reasons.setdefault(f"{name}: {axis.mean.reason}", []).append(each.system)
+    note = (
+        "Lower and upper: 95 % bootstrap-t intervals over prompts, Student t where that is degenerate; zeros: prompts "
+        "whose number is exactly 0."
+    )
+    note = " ".join([note, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())])
+    columns = (_NUMBERS[0], Column("number"), *_NUMBERS[1:])
+    return ResultTable("numbers", "What the axes are made of", columns, tuple(rows), note)
+
+
+def contrast_table(
+    name: str, title: str, contrasts: Sequence[AxisContrast], found: DriftStatement
+) -> ResultTable:
+    """Contrasts with their bounds, signs and what the signs say."""
+    rows = tuple(
+        (
+            *(column.cell(each) for column in _CONTRASTS),
+            SIGNS[each.sign],
+            contrast_in_words(each, found.constants),
+        )
+        for each in contrasts
+    )
+    reasons = [f"{each.name}: {each.bounds.reason}" for each in contrasts if each.bounds.reason]
+    columns = (*_CONTRASTS, Column("sign"), Column("in words"))
+    return ResultTable(name, title, columns, rows, " ".join(reasons), is_detail=True)

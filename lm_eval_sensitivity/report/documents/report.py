@@ -1,0 +1,205 @@
+"""The page of a report: every statement about some runs, with its figures, in one file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.blocks import Column, Document, Folded, Part, ResultTable, Section, table_of
+from lm_eval_sensitivity.report.documents.clusters import clusters_document
+from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.parts import runs_in_words
+from lm_eval_sensitivity.report.figures import (
+    Drawn,
+    NotDrawn,
+    Picture,
+    clusters,
+    disagreement,
+    heatmap,
+    profiles,
+    render,
+    traces,
+    two_axes,
+)
+from lm_eval_sensitivity.report.render.html import as_page
+from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
+from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.drift import drift_statement
+from lm_eval_sensitivity.statements.drift_distance import measure_drifts
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
+from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
+from lm_eval_sensitivity.statements.records import ClustersStatement, DriftStatement
+from lm_eval_sensitivity.statements.traces import read_traces
+from lm_eval_sensitivity.types import NoteKind
+
+PAGE = "index.html"
+FIGURES = (
+    clusters.NAME,
+    two_axes.NAME,
+    profiles.RUNGS,
+    heatmap.NAME,
+    profiles.WINDOWS,
+    disagreement.NAME,
+    traces.PATHS,
+    traces.MARGINS,
+)
+"""File names without endings, in the order of the page."""
+
+_ELSEWHERE: tuple[NoteKind, ...] = ("remark", "left_out", "signature")
+"""Sentences of a document that have their own place on the page."""
+
+
+def report_files(
+    pairs: Pairs, reference: System | None, signed: Signature, embedder: str | None
+) -> dict[str, bytes]:
+    """The page and its figures as files, by name.
+
+    Args:
+        pairs: the runs.
+        reference: one of their systems, for the two axes.
+        signed: seed, resamples and draws are taken from it.
+        embedder: of the runs, where drift is recomputed and it is not the default one.
+    """
+    from tqdm import tqdm
+
+    partition, selection = TablePartition(pairs.table, signed.resamples, signed.seed), Selection()
+    # By name, so that the order in which folders were given changes nothing.
+    systems = sorted(pairs.systems, key=lambda system: system.name)
+    with tqdm(total=5 + len(systems), desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:
+        apart = _clusters(partition, selection, signed.draws)
+        bar.update()
+        axes = None if reference is None else _drift(pairs, partition, reference, embedder)
+        bar.update()
+        along = rung_profiles(partition, selection.metric, selection.filter_name)
+        bar.update()
+        windows = (window_profiles(partition, name, selection.rung_set) for name in ("raw", "answer"))
+        by_window = profiles.windows_picture(*windows)
+        bar.update()
+        edits = heatmap_statement(partition, selection.metric, selection.filter_name)
+        bar.update()
+        read = []
+        for system in systems:
+            read.append(read_traces(pairs.table, system))
+            bar.update()
+    pictures = (
+        NotDrawn(clusters.NAME, clusters.TITLE, apart) if isinstance(apart, str) else clusters.picture(apart),
+        two_axes.picture(axes),
+        profiles.rungs_picture(along),
+        heatmap.picture(edits),
+        by_window,
+        disagreement.picture(pairs.table),
+        traces.paths_picture(read),
+        traces.margins_picture(read),
+    )
+    drawn = _draw({picture.name: picture for picture in pictures}, signed)
+    files = {PAGE: _page(pairs, apart, axes, drawn, signed).encode()}
+    for each in drawn.values():
+        if isinstance(each, Drawn):
+            files |= {f"{each.picture.name}.svg": each.svg, f"{each.picture.name}.png": each.png}
+    return files
+
+
+def _clusters(partition: TablePartition, selection: Selection, draws: int) -> ClustersStatement | str:
+    try:
+        return clusters_statement(partition, selection, draws=draws)
+    except InputError as error:
+        # Runs of other rungs only still have figures of these rungs.
+        return str(error)
+
+
+def _drift(
+    pairs: Pairs, partition: TablePartition, reference: System, embedder: str | None
+) -> DriftStatement:
+    drifts = measure_drifts(pairs, reference, Selection(), embedder)
+    return drift_statement(partition, partition.systems, Selection(), reference=reference.name, drifts=drifts)
+
+
+def _draw(pictures: dict[str, Picture | NotDrawn], signed: Signature) -> dict[str, Drawn | NotDrawn]:
+    from tqdm import tqdm
+
+    drawn: dict[str, Drawn | NotDrawn] = {}
+    for name in tqdm(FIGURES, desc="Drawing", delay=2, disable=None, file=sys.stderr):
+        picture = pictures[name]
+        drawn[name] = picture if isinstance(picture, NotDrawn) else render(picture, signed.in_words())
+    return drawn
+
+
+def _page(
+    pairs: Pairs,
+    apart: ClustersStatement | str,
+    axes: DriftStatement | None,
+    drawn: dict[str, Drawn | NotDrawn],
+    signed: Signature,
+) -> str:
+    n_systems = len(pairs.systems)
+    n_prompts = len(set(pairs.table["prompt_id"].to_pylist()))
+    introduction = [
+        "How far the output of a language model moves when its prompt barely does: "
+        f"{n_systems} system{'s' if n_systems > 1 else ''}, {n_prompts} prompts, ladder "
+        f"{signed.ladder_version} {signed.subset}.",
+        "The prompt is the unit: every mean is over prompts, and every interval is a 95 % bootstrap-t over prompts, or "
+        "Student's t where so many prompts have one number that the bootstrap-t has no bound. "
+        "Systems stand in the order of letters.",
+    ]
+    titles = {
+        profiles.RUNGS: "Along the ladder",
+        heatmap.NAME: "Every edit",
+        profiles.WINDOWS: "By length of the output",
+        disagreement.NAME: "Do the metrics agree?",
+        traces.PATHS: "Token by token",
+        traces.MARGINS: "Where outputs part",
+    }
+    found = [] if isinstance(apart, str) else [apart]
+    sections = [
+        Section(
+            "Who can be told apart",
+            (
+                drawn[clusters.NAME],
+                *_own_parts(
+                    clusters_document(each, pairs, signed, pairwise=False) for each in [found] if each
+                ),
+            ),
+        ),
+        Section(
+            "Two axes beside a reference",
+            (
+                drawn[two_axes.NAME],
+                *_own_parts(drift_document(each, pairs, signed) for each in [axes] if each),
+            ),
+        ),
+        *(Section(title, (drawn[name],)) for name, title in titles.items()),
+        Section("What was left out, and remarks", tuple(runs_in_words(pairs)) or ("Nothing was left out.",)),
+        Section("Systems", (_systems(pairs),)),
+    ]
+    return as_page("Prompt sensitivity report", introduction, sections, f"{signed.in_words()}.")
+
+
+def _own_parts(documents: Iterable[Document]) -> Iterator[Part]:
+    """The parts of a document; what stands on the page anyway is left out, and details are folded."""
+    for document in documents:
+        shown = [
+            part
+            for part in document.parts
+            if isinstance(part, str)
+            or ("markdown" in part.only if isinstance(part, ResultTable) else part.kind not in _ELSEWHERE)
+        ]
+        details = [part for part in shown if isinstance(part, ResultTable) and part.is_detail]
+        yield from (part for part in shown if part not in details)
+        if details:
+            yield Folded("Every contrast behind these statements", tuple(details))
+
+
+def _systems(pairs: Pairs) -> ResultTable:
+    columns = (
+        Column("system", path="name"),
+        Column("fingerprint"),
+        Column("pairs run", 0, "n_pairs"),
+        Column("pairs of the ladder", 0, "n_expected"),
+    )
+    note = (
+        "Equal fingerprints, equal systems: weights, precision, template, decoding, whatever changes outputs."
+    )
+    systems = sorted(pairs.systems, key=lambda system: system.name)
+    return table_of("systems", "Systems of this report", columns, systems, [note])

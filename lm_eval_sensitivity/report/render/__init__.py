@@ -1,0 +1,38 @@
+"""Documents in their forms: one file each for terminal, Markdown, CSV, JSON and HTML."""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.report.blocks import Document, Format
+from lm_eval_sensitivity.report.render.csv import as_csv
+from lm_eval_sensitivity.report.render.json import as_json
+from lm_eval_sensitivity.report.render.markdown import as_markdown
+from lm_eval_sensitivity.report.render.terminal import as_terminal
+
+
+def render(document: Document, form: Format, *, width: int | None = None) -> str:
+    """A document in one of its forms, with a final newline.
+
+    Args:
+        document: what to show. Its texts may come from strangers' files and must be inert already.
+        form: `table` for a terminal, `markdown`, `csv` (every table, each with its name in the first
+            column, and last a table `text` of paragraphs and notes), or `json`.
+        width: columns of the terminal; None where nothing may wrap, as in a file.
+
+    Example:
+        >>> from lm_eval_sensitivity.report import Column, ResultTable
+        >>> table = ResultTable("means", "Means", (Column("system"), Column("mean", 3)), (("m", 0.12345),))
+        >>> print(render(Document("Example", (table, "A note.")), "markdown"))
+        # Example
+        <BLANKLINE>
+        ## Means
+        <BLANKLINE>
+        | system | mean |
+        |---|---:|
+        | m | 0.123 |
+        <BLANKLINE>
+        A note.
+        <BLANKLINE>
+    """
+    if form == "table":
+        return as_terminal(document, width)
+    return {"markdown": as_markdown, "csv": as_csv, "json": as_json}[form](document)

@@ -1,0 +1,31 @@
+"""A document as comma-separated values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+from lm_eval_sensitivity.report.blocks import Cell, Document
+
+
+def as_csv(document: Document) -> str:
+    """All tables below each other, each with its name in the first column, and last the sentences."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for table in document.tables_in("csv"):
+        writer.writerow(["table", *(csv_cell(column.name) for column in table.columns)])
+        writer.writerows([csv_cell(table.name), *(csv_cell(cell) for cell in row)] for row in table.rows)
+        stream.write("\n")
+    writer.writerow(["table", "text"])
+    writer.writerows(["text", csv_cell(text)] for text in (document.title, *document.text_in("csv")))
+    return stream.getvalue()
+
+
+def csv_cell(cell: Cell) -> Cell:
+    """A cell as it is; a missing number is empty, and a text that a spreadsheet would run gets a quote."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return ""
+    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{cell}"
+    return cell

@@ -1,0 +1,21 @@
+"""A document as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from lm_eval_sensitivity.report.blocks import Document
+from lm_eval_sensitivity.text.format import to_json
+
+
+def as_json(document: Document) -> str:
+    """The tables, the sentences, and all data without rounding."""
+    tables = {
+        table.name: [
+            {column.name: cell for column, cell in zip(table.columns, row, strict=True)} for row in table.rows
+        ]
+        for table in document.tables_in("json")
+    }
+    text = document.text_in("json")
+    content = {"title": document.title, "tables": tables, "text": text, **document.data}
+    return json.dumps(to_json(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,80 @@
+"""A document on a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from lm_eval_sensitivity.report.blocks import Document, shown
+
+MIN_WIDTH = 6
+"""Of a column on a terminal too narrow for its words; narrower still, the terminal breaks the lines."""
+
+
+def as_terminal(document: Document, width: int | None) -> str:
+    """The document for a terminal of some columns; None where nothing may wrap."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    stream = io.StringIO()
+    # Tables choose their own width below; a console that is narrower would cut them off.
+    console = Console(file=stream, width=100_000, highlight=False, markup=False, emoji=False)
+
+    def paragraph(text: str) -> None:
+        console.print(Text(text), soft_wrap=width is None, width=width)
+
+    paragraph(document.title)
+    for part in document.parts_in("table"):
+        console.print()
+        if isinstance(part, str):
+            paragraph(part)
+            continue
+        paragraph(part.title)
+        cells = [tuple(map(shown, row, part.columns)) for row in part.rows]
+        widths = column_widths([tuple(column.name for column in part.columns), *cells], width)
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for column, chosen in zip(part.columns, widths, strict=True):
+            # Folded, never cut: two names may differ in their last letter.
+            justify: Literal["left", "right"] = "right" if column.is_number else "left"
+            table.add_column(Text(column.name), justify=justify, overflow="fold", width=chosen)
+        for cell_texts in cells:
+            table.add_row(*map(Text, cell_texts))
+        console.print(table)
+        if part.note:
+            paragraph(part.note)
+    lines = "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines) + "\n"
+
+
+def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    """Widths of columns that fit side by side: lines break between words first, and inside words if they must.
+
+    Args:
+        rows: heading and cells, as they are shown.
+        width: of the terminal; None where nothing may wrap.
+
+    Example:
+        >>> rows = [("name", "p adjusted"), ("m", "0.001")]
+        >>> column_widths(rows, None), column_widths(rows, 18), column_widths(rows, 14)
+        ([4, 10], [4, 9], [4, 6])
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(*rows, strict=True))
+    widths = [max(1, *map(cell_len, column)) for column in columns]
+    words = [max(cell_len(word) for text in column for word in [*text.split(), " "]) for column in columns]
+    if width is None:
+        return widths
+    available = width - 2 * len(columns) - 1
+    for least in (words, [MIN_WIDTH] * len(columns)):
+        while sum(widths) > available:
+            slack = [own - low for own, low in zip(widths, least, strict=True)]
+            if max(slack) <= 0:
+                break
+            widest = max(range(len(widths)), key=lambda index: (slack[index] > 0, widths[index]))
+            widths[widest] -= 1
+    return widths
