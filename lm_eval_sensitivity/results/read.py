@@ -20,7 +20,12 @@ from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.decode import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
-from lm_eval_sensitivity.results.limits import LONGEST_ID, MAX_MANIFEST_BYTES, MAX_TABLE_BYTES
+from lm_eval_sensitivity.results.limits import (
+    LONGEST_ID,
+    MAX_DETAILS_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_TABLE_BYTES,
+)
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
 from lm_eval_sensitivity.results.statements import Statements, read_statements
 from lm_eval_sensitivity.results.system_files import Details, PairDetail, PairLine, read_pairs
@@ -89,7 +94,12 @@ def open_results(folder: Path, origin: HubOrigin | None = None, *, everything: b
     try:
         sha256 = hashlib.sha256(read_file(folder, MANIFEST, MAX_MANIFEST_BYTES)).hexdigest()
         try_to_read(folder, EVERYTHING if everything else STATEMENTS, sha256)
-        return read_results(folder, sha256, origin, before=partial(try_to_read, folder, sha256=sha256))
+        results = read_results(folder, sha256, origin, before=partial(try_to_read, folder, sha256=sha256))
+        if everything:  # a folder may have changed since a child read all of it
+            for name, declared in results.manifest.files.items():
+                with open_checked(folder, name, MAX_DETAILS_BYTES, declared):
+                    pass
+        return results
     except InputError as error:
         raise InputError(one_line(error)) from None
 

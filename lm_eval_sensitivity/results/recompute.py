@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -48,20 +49,37 @@ def check_some(results: Results, folder: Path) -> None:
         InputError: a difference; the sentence names statement and field.
     """
     draw = Random(results.manifest.signature + results.manifest.files[STATEMENTS].sha256)  # noqa: S311 - no secret
-    tables = [results.pairs(system.index) for system in results.systems]
-    statistics = results.manifest.statistics
-    partition = TablePartition(pa.concat_tables(tables), statistics.resamples, statistics.seed)
     for kind in fields(Statements):
-        stored: tuple[Statement, ...] = getattr(results.statements, kind.name)
+        stored = getattr(results.statements, kind.name)
         if stored:
-            at = draw.randrange(len(stored))
-            path = f"{kind.name}[{at}]"
-            again = _as_read(kind.name, _computed(stored[at], partition, results))
-            for field, ours, theirs in differences(stored[at], again, path):
+            path = f"{kind.name}[{draw.randrange(len(stored))}]"
+            for field, ours, theirs in recomputed_differences(results, path):
                 refuse(
                     f"{shown_path(folder / STATEMENTS)}: `{field}`",
                     f"is {shown(ours)}, and the pairs of the folder give {shown(theirs)}",
                 )
+
+
+def recomputed_differences(results: Results, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """What differs in one statement after it was computed again.
+
+    Args:
+        results: the folder, opened.
+        path: of the statement, as in `clusters[0]`.
+
+    Returns:
+        The path of every field that differs, what the folder says, and what its pairs give.
+    """
+    kind, _, at = path.removesuffix("]").partition("[")
+    stored: Statement = getattr(results.statements, kind)[int(at)]
+    return differences(stored, _as_read(kind, _computed(stored, _partition(results), results)), path)
+
+
+@lru_cache(maxsize=1)
+def _partition(results: Results) -> TablePartition:
+    statistics = results.manifest.statistics
+    tables = [results.pairs(system.index) for system in results.systems]
+    return TablePartition(pa.concat_tables(tables), statistics.resamples, statistics.seed)
 
 
 def _as_read(kind: str, statement: Statement) -> Any:

@@ -76,12 +76,18 @@ def read_statements(folder: Path, manifest: Manifest, ladder: Mapping[str, Pair]
     with open_checked(folder, STATEMENTS, MAX_STATEMENTS_BYTES, declared) as stream:
         content = stream.read(declared.bytes)
     found = CODEC.load(content, place)
-    _Check(manifest, {pair.edit for pair in ladder.values()}, place).all(found)
+    Agreement(manifest, {pair.edit for pair in ladder.values()}, place).all(found)
     return found
 
 
-class _Check:
-    """Refuses statements that do not agree with themselves or with the rest of the folder."""
+class Agreement:
+    """Refuses statements that do not agree with themselves or with the rest of the folder.
+
+    Args:
+        manifest: of the folder.
+        edits: of its ladder.
+        place: the file's name, for messages.
+    """
 
     def __init__(self, manifest: Manifest, edits: Collection[str], place: str) -> None:
         self.names = [each.name for each in manifest.systems]

@@ -567,7 +567,7 @@ def test_declared_sizes_are_checked_before_a_column_is_read(
     results = read_results(copied)
     monkeypatch.setattr(tables, "read_table", never)
     monkeypatch.setattr(tables, "MAX_GROUP_BYTES", 10)
-    with pytest.raises(InputError, match="declares .* at most 10"):
+    with pytest.raises(InputError, match=r"declares .* at most 10"):
         results.pairs(0)
 
 
