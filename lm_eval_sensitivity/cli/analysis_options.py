@@ -166,15 +166,23 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def write(document: Document, options: argparse.Namespace) -> None:
     """Print a document, or write it to `--output`."""
-    # Lines are broken for a terminal, or where COLUMNS asks for it; in a file or a pipe they stay whole.
-    to_terminal = options.output is None and (sys.stdout.isatty() or "COLUMNS" in os.environ)
-    text = render(document, options.format, width=shutil.get_terminal_size().columns if to_terminal else None)
+    text = render(document, options.format, width=None if options.output else terminal_width())
     if options.output is None:
-        # A terminal that cannot show a character gets its number instead of an error.
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        print_text(text)
         return
     try:
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"`--output {options.output}` cannot be written ({error.strerror}).") from None
+
+
+def terminal_width() -> int | None:
+    """Lines are broken for a terminal, or where COLUMNS asks for it; in a file or a pipe they stay whole."""
+    to_terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if to_terminal else None
+
+
+def print_text(text: str) -> None:
+    """A terminal that cannot show a character gets its number instead of an error."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -34,6 +34,38 @@ def caution(text: str, *about: str) -> Note:
     return Note("caution", text, about)
 
 
+def cautions_of(
+    partition: TablePartition,
+    selection: Selection,
+    rows: Sequence[SystemRow],
+    *,
+    few: Iterable[Note] = (),
+    zeros: Iterable[Note] = (),
+) -> tuple[Note, ...]:
+    """All that apply to systems in one selection, what makes their means incomparable first.
+
+    Args:
+        partition: of a pairs table.
+        selection: which numbers.
+        rows: the systems.
+        few: what too few prompts left open.
+        zeros: intervals that are unreliable.
+    """
+    names = [row.system for row in rows]
+    return (
+        *rung_cautions(partition, selection, names),
+        *coverage_cautions(partition, selection, names),
+        *collapse_cautions(partition, selection.filter_name, names),
+        *few,
+        *noise_cautions(partition, selection, rows),
+        *window_cautions(partition, selection, names),
+        *prompt_end_cautions(partition, selection.metric, selection.rungs, names),
+        *zeros,
+        *audit_cautions(partition, selection),
+        *parting_cautions(selection.metric),
+    )
+
+
 def absent_cautions(names: Iterable[str]) -> Iterator[Note]:
     """For every system of the runs that has no pair in a selection."""
     return (caution(f"{name} has no pair on these rungs and is left out.", name) for name in names)

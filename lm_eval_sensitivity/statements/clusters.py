@@ -9,18 +9,7 @@ import math
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.statements.cautions import (
-    absent_cautions,
-    audit_cautions,
-    collapse_cautions,
-    coverage_cautions,
-    few_prompts_cautions,
-    noise_cautions,
-    parting_cautions,
-    prompt_end_cautions,
-    rung_cautions,
-    window_cautions,
-)
+from lm_eval_sensitivity.statements.cautions import absent_cautions, cautions_of, few_prompts_cautions
 from lm_eval_sensitivity.statements.means import system_row, zeros_caution
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import ClustersStatement, Detectable, Family, TestedContrast
@@ -82,19 +71,15 @@ def clusters_statement(
         ),
         family=family,
         detectable=_detectable(table, tests, alpha) if tests else None,
-        # What makes means incomparable first.
         cautions=(
             *absent_cautions(absent),
-            *rung_cautions(partition, selection, names),
-            *coverage_cautions(partition, selection, names),
-            *collapse_cautions(partition, selection.filter_name, names),
-            *few_prompts_cautions(rows, contrasts, family, alpha),
-            *noise_cautions(partition, selection, rows),
-            *window_cautions(partition, selection, names),
-            *prompt_end_cautions(partition, selection.metric, selection.rungs, names),
-            *(row.caution for row in rows if row.caution),
-            *audit_cautions(partition, selection),
-            *parting_cautions(selection.metric),
+            *cautions_of(
+                partition,
+                selection,
+                rows,
+                few=few_prompts_cautions(rows, contrasts, family, alpha),
+                zeros=(row.caution for row in rows if row.caution),
+            ),
         ),
         alpha=alpha,
         seed=partition.seed,

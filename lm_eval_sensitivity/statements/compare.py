@@ -9,16 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.statements.cautions import (
-    audit_cautions,
-    collapse_cautions,
-    coverage_cautions,
-    noise_cautions,
-    parting_cautions,
-    prompt_end_cautions,
-    rung_cautions,
-    window_cautions,
-)
+from lm_eval_sensitivity.statements.cautions import cautions_of
 from lm_eval_sensitivity.statements.means import system_row, zeros_caution
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import ComparisonStatement, Driver, RungDifference, SystemRow
@@ -103,17 +94,7 @@ def comparison_statement(
         edits=_largest(_edit_drivers(partition, pairs, first, second)),
         rungs=rungs,
         family=sum(not math.isnan(rung.p_adjusted) for rung in rungs),
-        cautions=(
-            *rung_cautions(partition, selection, names),
-            *coverage_cautions(partition, selection, names),
-            *collapse_cautions(partition, selection.filter_name, names),
-            *noise_cautions(partition, selection, sides),
-            *window_cautions(partition, selection, names),
-            *prompt_end_cautions(partition, selection.metric, selection.rungs, names),
-            *_zeros("", contrast),
-            *audit_cautions(partition, selection),
-            *parting_cautions(selection.metric),
-        ),
+        cautions=cautions_of(partition, selection, sides, zeros=_zeros("", contrast)),
         seed=seed,
         resamples=partition.resamples,
         draws=draws,

@@ -35,15 +35,6 @@ class Clusters:
     """Pairs that share a cluster because they could not be compared, not because they were."""
     left_out: dict[str, str]
     """Systems without any test, with the reason; they are in no cluster."""
-    alpha: float
-    """Family-wise."""
-    family: int
-    n_prompts: int
-    attainable_p: float
-    """Of a contrast that has all prompts; others are in `MaxT.attainable_ps`."""
-    method: str
-    draws: int
-    seed: int
 
     def order(self, first: str, second: str) -> str | None:
         """`lower` or `higher`: what the first is beside the second; None where they share a cluster.
@@ -103,13 +94,6 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
         ordered=_ordered(tests, neighbours),
         untested=tuple(pair for pair in pairs if math.isnan(p[frozenset(pair)])),
         left_out=left_out,
-        alpha=alpha,
-        family=tests.family,
-        n_prompts=tests.n_prompts,
-        attainable_p=tests.attainable_p,
-        method=tests.method,
-        draws=tests.draws,
-        seed=tests.seed,
     )
 
 

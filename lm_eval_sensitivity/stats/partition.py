@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -184,32 +184,15 @@ def partition_by_prompt(
     return Partition(prompt_names, edit_names, system_names, read_only(table), status)
 
 
-def contrast_table(
-    partition: Partition,
-    *,
-    systems: Iterable[str] | None = None,
-    reference: str | None = None,
-) -> ContrastTable:
-    """Prompt-level differences of all pairs of systems, or of all systems against one.
-
-    Args:
-        partition: a table of pairs.
-        systems: the systems to compare; by default all.
-        reference: compare only with this one, which then stands second in each contrast.
-
-    Raises:
-        ValueError: there is no such system.
+def contrast_table(partition: Partition) -> ContrastTable:
+    """Prompt-level differences of all pairs of systems.
 
     Example:
         >>> rows = [("a", "x", "m", 0.1), ("a", "x", "n", 0.4), ("a", "x", "o", 0.5)]
         >>> contrast_table(partition_by_prompt(*zip(*rows))).contrasts
         (('m', 'n'), ('m', 'o'), ('n', 'o'))
     """
-    names = sorted(set(partition.systems if systems is None else systems))
-    if reference is None:
-        wanted = list(combinations(names, 2))
-    else:
-        wanted = [(name, reference) for name in names if name != reference]
+    wanted = list(combinations(partition.systems, 2))
     contrasts = [partition.contrast(first, second) for first, second in wanted]
     columns = [contrast.differences for contrast in contrasts]
     table = np.stack(columns, axis=1) if columns else np.zeros((len(partition.prompts), 0))

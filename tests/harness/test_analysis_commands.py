@@ -90,7 +90,7 @@ def test_compare_says_the_same_in_every_form(runs: dict[str, Path], command: Any
 
 def test_drift_recomputed_is_the_drift_of_the_run(runs: dict[str, Path], command: Any) -> None:
     text = command("drift", runs["candidate"], "--reference", runs["reference"], "--format", "json")
-    reference, candidate = json.loads(text)["drift"]["placements"]
+    reference, candidate = json.loads(text)["drift"]["systems"]
     assert reference["is_reference"] and reference["verdict"] is None
     assert (
         candidate["drift_source"].startswith("measured in its run, against")
@@ -120,8 +120,8 @@ def test_the_order_of_runs_and_the_missing_reference(runs: dict[str, Path], comm
     one, other = (
         json.loads(command("drift", *order, "--format", "json")) for order in (folders, folders[::-1])
     )
-    assert one["drift"]["placements"] == other["drift"]["placements"][::-1]
-    assert {each["reduced"]["label"] for each in one["drift"]["placements"]} <= {
+    assert one["drift"]["systems"] == other["drift"]["systems"][::-1]
+    assert {each["reduced"]["label"] for each in one["drift"]["systems"]} <= {
         "alive",
         "collapsed or indiscriminate",
         "UNDETERMINED",
@@ -137,7 +137,7 @@ def test_mistakes_are_sentences(runs: dict[str, Path], command: Any) -> None:
         (("compare", candidate, reference.parent), "holds 2 systems"),
         (("compare", reference, candidate, "--margin", "0"), "share above 0"),
         (("compare", reference, candidate, "--rungs", "noop"), "has no pair of"),
-        (("drift", reference, "--reference", reference), "only run"),
+        (("drift", reference, "--reference", reference), "only system"),
         (("drift", reference, "--metric", "token_edit_distance"), "drift compares texts"),
     ):
         with pytest.raises(InputError, match=message):

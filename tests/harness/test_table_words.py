@@ -74,8 +74,8 @@ def drift_says(capsys: pytest.CaptureFixture[str], *line: object) -> dict[str, A
     drift.add_parser(parser.add_subparsers())
     options = parser.parse_args(["drift", *map(str, line), "--format", "json"])
     assert options.run(options) == 0
-    placements: dict[str, Any] = json.loads(capsys.readouterr().out)["drift"]["placements"][-1]
-    return placements
+    last: dict[str, Any] = json.loads(capsys.readouterr().out)["drift"]["systems"][-1]
+    return last
 
 
 @pytest.mark.parametrize("filter_name", FILTERS)

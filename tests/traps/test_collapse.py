@@ -77,7 +77,7 @@ def judged(suite: Suite, reference: Run, *runs: Run) -> list[dict[str, Any]]:
     """What `drift` says of each run, in their order."""
     folders = [run.folder for run in runs]
     text = suite("drift", *folders, "--reference", reference.folder, "--format", "json")
-    first, *others = json.loads(text)["drift"]["placements"]
+    first, *others = json.loads(text)["drift"]["systems"]
     assert first["is_reference"]
     return others
 
@@ -176,7 +176,7 @@ def test_silence_on_some_prompts_is_no_life_on_the_others(
     share = "33.3 %"
     assert f"It gave nothing that could be scored in {share} of the pairs that reached it" in run.log
     assert run.value(CONTROL, "verdict") == "undetermined"
-    (alone,) = json.loads(suite("drift", run.folder, "--format", "json"))["drift"]["placements"]
+    (alone,) = json.loads(suite("drift", run.folder, "--format", "json"))["drift"]["systems"]
     assert alone["reduced"]["label"] == "UNDETERMINED"
     (beside,) = judged(suite, reference, run)
     assert beside["silent_share"] == pytest.approx(1 / 3)

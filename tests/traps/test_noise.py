@@ -116,8 +116,8 @@ def test_a_distance_within_the_floor_is_not_called_sensitivity(batched: Run, sui
     (analysis,) = data["selections"]
     (system,) = analysis["systems"]
     assert system["mean"]["estimate"] == pytest.approx(np.mean(list(distances.values())), abs=1e-6)
-    assert system["noise_floor"]["mean"] == pytest.approx(np.mean(list(floors.values())), abs=1e-6)
-    (caution,) = [words for words in analysis["cautions"] if "noise floor" in words]
+    assert system["noise"]["estimate"] == pytest.approx(np.mean(list(floors.values())), abs=1e-6)
+    (caution,) = [each["text"] for each in analysis["cautions"] if "noise floor" in each["text"]]
     assert "is within the noise floor" in caution and "It is no sensitivity." in caution
     assert "within the noise floor" in " ".join(suite(*line).split())
     assert batched.value(SYNONYM, "noise").startswith("within the noise floor")

@@ -90,9 +90,9 @@ def test_the_rungs_are_kept_apart(
     assert run.value(CONTROL, "cosine_distance", "answer") == pytest.approx(
         control * mean_distance, abs=EMBEDDING_NOISE
     )
-    (system,) = json.loads(suite("drift", run.folder, "--format", "json"))["drift"]["placements"]
-    found = {axis: system[axis]["mean"]["estimate"] for axis in ("harmless", "control", "identical")}
-    expected = {"harmless": harmless * mean_distance, "control": control * mean_distance, "identical": 0}
+    (system,) = json.loads(suite("drift", run.folder, "--format", "json"))["drift"]["systems"]
+    found = {axis: system[axis]["mean"]["estimate"] for axis in ("preserving", "control", "identical")}
+    expected = {"preserving": harmless * mean_distance, "control": control * mean_distance, "identical": 0}
     assert found == pytest.approx(expected, abs=EMBEDDING_NOISE)
 
 
@@ -130,7 +130,7 @@ def test_beside_a_reference_the_verdicts_differ(
     data = json.loads(suite("drift", *line, "--format", "json"))
     labels = {row["system"].split("-")[0]: row["verdict"] for row in data["tables"]["sweep"]}
     assert labels == {"reference": "reference", "responsive": "STABLE", "fragile": "INDISCRIMINATE"}
-    for system in data["drift"]["placements"][1:]:
+    for system in data["drift"]["systems"][1:]:
         found = {each["name"]: each["bounds"]["estimate"] for each in system["verdict"]["contrasts"]}
         expected = CONTRASTS[system["system"].split("-")[0]]
         assert found == pytest.approx(

@@ -10,9 +10,7 @@ from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, Re
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.wording import bounds_note
 from lm_eval_sensitivity.report.wording.compare import (
-    difference_in_words,
-    equivalence_in_words,
-    p_in_words,
+    comparison_in_words,
     shared_in_words,
 )
 from lm_eval_sensitivity.runs import Pairs
@@ -68,9 +66,7 @@ def compare_document(found: ComparisonStatement, pairs: Pairs, signed: Signature
         f"First: {found.first.system}. Second: {found.second.system}. Differences are second minus first; "
         f"{METRICS[found.selection.metric].direction}.",
         *found.cautions,
-        difference_in_words(found),
-        p_in_words(found),
-        equivalence_in_words(found),
+        *comparison_in_words(found),
         _systems_table(found),
         shared_in_words(found.counts),
         _rungs_table(found),

@@ -62,4 +62,8 @@ def closing(pairs: Pairs, signed: Signature) -> tuple[Note, ...]:
 
 def run_data(pairs: Pairs, signed: Signature) -> dict[str, Any]:
     """The same for JSON."""
-    return {"signature": signed, "left_out": pairs.left_out, "remarks": sorted(pairs.remarks)}
+    return {
+        "signature": signed,
+        "left_out": sorted(pairs.left_out, key=lambda each: (each.what, each.reason)),
+        "remarks": sorted(pairs.remarks),
+    }

@@ -7,9 +7,15 @@ import math
 from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.stats import PairCounts, SignFlipTest
 from lm_eval_sensitivity.text.format import in_print
+from lm_eval_sensitivity.types import Note
 
 
-def difference_in_words(found: ComparisonStatement) -> str:
+def comparison_in_words(found: ComparisonStatement) -> tuple[Note, Note, Note]:
+    """The difference, its test, and the verdict."""
+    return Note("finding", _difference(found)), Note("method", _test(found)), Note("finding", _verdict(found))
+
+
+def _difference(found: ComparisonStatement) -> str:
     """The mean difference, over what, and its interval."""
     counts, interval = found.counts, found.difference
     over = f"over {counts.n_prompts} prompts and {counts.n_pairs} pairs that are scored in both"
@@ -31,7 +37,7 @@ def difference_in_words(found: ComparisonStatement) -> str:
     return f"Difference: {sign}{in_print(interval.estimate)}, {over}. {words}; {bounds}"
 
 
-def p_in_words(found: ComparisonStatement) -> str:
+def _test(found: ComparisonStatement) -> str:
     """The p of no difference, the smallest that could have come out, and what would have been found."""
     test, detectable = found.test, found.detectable
     if math.isnan(test.p_value):
@@ -57,7 +63,7 @@ def _how(test: SignFlipTest) -> str:
     return f"{test.draws} random sign flips of {test.n} prompts"
 
 
-def equivalence_in_words(found: ComparisonStatement) -> str:
+def _verdict(found: ComparisonStatement) -> str:
     """The verdict; a difference of no size that matters is not hidden, nor is a lack of evidence sold as equality."""
     equal = found.equivalence
     if equal.word is None:
@@ -78,10 +84,11 @@ def equivalence_in_words(found: ComparisonStatement) -> str:
     return f"Verdict: not distinguishable, which is not equal: nor are they shown to be equal ({margin})."
 
 
-def shared_in_words(counts: PairCounts) -> str:
+def shared_in_words(counts: PairCounts) -> Note:
     """How many pairs both systems are scored on, and what became of the others."""
-    return (
+    return Note(
+        "method",
         f"Shared: {counts.n_pairs} pairs of {counts.n_prompts} prompts. Fell out: {counts.n_erased} pairs erased in "
         f"one or both, {counts.n_unscored} unscored in one or both, {counts.n_not_shared} that only one was given; "
-        f"{counts.n_prompts_lost} prompts without a shared pair."
+        f"{counts.n_prompts_lost} prompts without a shared pair.",
     )

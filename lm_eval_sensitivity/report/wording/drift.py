@@ -15,12 +15,13 @@ _LIFELESS = ("COLLAPSED", "INDISCRIMINATE")
 _DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
 
 
-def symbols_in_words(found: DriftStatement) -> str:
+def symbols_in_words(found: DriftStatement) -> Note:
     """What p, c, b and f are."""
     drift = "" if found.reference is None else _DRIFT_SYMBOL
-    return (
+    return Note(
+        "method",
         f"p: distance under meaning-preserving edits; c: under the positive control;{drift} f: the identical rung, "
-        "which is the noise floor. All are means over prompts."
+        "which is the noise floor. All are means over prompts.",
     )
 
 
@@ -41,26 +42,28 @@ def harmless_over_control(system: SystemDrift, found: DriftStatement) -> float |
     return next((verdict.harmless_over_control_reference for verdict in others), None)
 
 
-def verdicts_in_words(found: DriftStatement) -> Iterator[str]:
+def verdicts_in_words(found: DriftStatement) -> Iterator[Note]:
     """What is said of every system but the reference, and of all where there is none."""
     for system in found.systems:
         words = verdict_in_words(system, found.constants)
         if words is not None:
             yield words
     if found.reference is None:
-        yield (
+        yield Note(
+            "method",
             "That is all that can be said without a reference: whether meaning moves the output more than "
             f"{percent(found.constants.k_harmless)} further than harmless edits do. Drift is undefined; stable, "
             "drifted and more sensitive cannot be told from each other, nor collapsed from indiscriminate. Give "
-            "`--reference RUN`."
+            "`--reference RUN`.",
         )
 
 
-def verdict_in_words(system: SystemDrift, constants: Constants) -> str | None:
-    """What is said of one system; None for the reference."""
+def verdict_in_words(system: SystemDrift, constants: Constants) -> Note | None:
+    """What is said of one system, its reasons included; None for the reference."""
+    name = system.system
     if system.verdict is not None:
         verdict = system.verdict
-        words = f"{system.system}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
+        words = f"{name}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
         if verdict.label in _LIFELESS and verdict.alive_alone:
             more = percent(constants.k_harmless)
             words += (
@@ -71,10 +74,12 @@ def verdict_in_words(system: SystemDrift, constants: Constants) -> str | None:
             words += f" Still possible: {', '.join(verdict.possible)}."
         if system.drift_source:
             words += f" Drift: {system.drift_source}."
-        return " ".join([words, *_silence(system), *verdict.reasons, *_drift_reasons(system)])
+        said = [words, *_silence(system), *verdict.reasons, *_drift_reasons(system)]
+        return Note("finding", " ".join(said), (name,))
     if system.reduced is not None:
         reduced = system.reduced
-        return " ".join([f"{system.system}: {reduced.label}.", *_silence(system), *reduced.reasons])
+        said = [f"{name}: {reduced.label}.", *_silence(system), *reduced.reasons]
+        return Note("finding", " ".join(said), (name,))
     return None
 
 
@@ -93,18 +98,20 @@ def _drift_reasons(system: SystemDrift) -> Iterator[str]:
         yield f"Why drift was not measured: {system.drift_message}"
 
 
-def constants_in_words(found: DriftStatement) -> str:
+def constants_in_words(found: DriftStatement) -> Note:
     """The declared constants of the rules."""
     k = found.constants
     if found.reference is None:
-        return (
+        return Note(
+            "method",
             f"Constants, declared beforehand: kP = {k.k_harmless:g}; one-sided {percent(k.level)} bounds. Alive: c - "
-            f"{1 + k.k_harmless:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent."
+            f"{1 + k.k_harmless:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent.",
         )
-    return (
+    return Note(
+        "method",
         f"Constants, declared beforehand: kC = {k.k_control:g}, kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}; "
         f"one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, below 0 where its upper "
-        "bound is, else unclear."
+        "bound is, else unclear.",
     )
 
 

@@ -12,9 +12,7 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.wording.compare import (
-    difference_in_words,
-    equivalence_in_words,
-    p_in_words,
+    comparison_in_words,
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
@@ -90,7 +88,7 @@ def show(results: Results, query: Query) -> View:
     lines = prompt_lines(results, first, second, found.selection, query)
     context |= {
         "found": found,
-        "sentences": (difference_in_words(found), p_in_words(found), equivalence_in_words(found)),
+        "sentences": comparison_in_words(found),
         "shared": shared_in_words(found.counts),
         "noise_reasons": [
             f"{side.system}: {side.noise.reason}"

@@ -9,9 +9,10 @@ from lm_eval_sensitivity.cli.chosen_runs import system_of
 from lm_eval_sensitivity.report.figures import two_axes
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.runs import load_pairs
-from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.drift import Sweep, sweep
+from lm_eval_sensitivity.statements import Selection, TablePartition
+from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import measure_drifts
+from lm_eval_sensitivity.statements.records import DriftStatement
 from tests.running import Run
 from tests.traps.naive import naive_mean
 from tests.traps.pictures.runs import TrapRuns
@@ -31,10 +32,10 @@ CLOSING_WORDS = {
 
 def show(runs: TrapRuns) -> Shown:
     """Measure and draw."""
-    found = _sweep(runs.collapse)
+    found = _axes(runs.collapse)
     numbers: Numbers = {
         "naive": {name: naive_mean(run) for name, run in runs.collapse.items()},
-        "suite": {each.system: _placed(each) for each in found.placements},
+        "suite": {each.system: _placed(each) for each in found.systems},
         "table, 2-bit_attention": runs.collapse["2-bit_attention"].value(
             "prompt_sensitivity_mini_positive_control", "verdict", "answer"
         ),
@@ -45,13 +46,14 @@ def show(runs: TrapRuns) -> Shown:
     return Shown(numbers, _picture(found, numbers["naive"]))
 
 
-def _sweep(runs: Mapping[str, Run]) -> Sweep:
+def _axes(runs: Mapping[str, Run]) -> DriftStatement:
     """As `report --reference` has it."""
     pairs, selection = load_pairs([run.folder for run in runs.values()]), Selection()
     reference = system_of(pairs, runs["reference"].folder)
-    return sweep(
-        pairs.table,
-        sorted(system.name for system in pairs.systems),
+    partition = TablePartition(pairs.table)
+    return drift_statement(
+        partition,
+        partition.systems,
         selection,
         reference=reference.name,
         drifts=measure_drifts(pairs, reference, selection, None),
@@ -61,14 +63,14 @@ def _sweep(runs: Mapping[str, Run]) -> Sweep:
 def _placed(each: object) -> Numbers:
     return {
         "verdict": each.label,
-        "p": each.harmless.mean.estimate,
+        "p": each.preserving.mean.estimate,
         "c": each.control.mean.estimate,
         "b": None if each.drift is None else each.drift.mean.estimate,
         "silent share": each.silent_share,
     }
 
 
-def _picture(found: Sweep, naive: Mapping[str, float]) -> Picture:
+def _picture(found: DriftStatement, naive: Mapping[str, float]) -> Picture:
     plane = two_axes.picture(found)
     assert isinstance(plane, Picture)
 
@@ -79,7 +81,7 @@ def _picture(found: Sweep, naive: Mapping[str, float]) -> Picture:
         axes.barh(places, list(naive.values()), height=0.6, linewidth=0.9, **NAIVE)
         for place, value in zip(places, naive.values(), strict=True):
             axes.annotate(f"{value:.3f}", (value, place), (3, -3), textcoords="offset points", fontsize=8)
-        silent = {each.system for each in found.placements if each.silent_share == 1}
+        silent = {each.system for each in found.systems if each.silent_share == 1}
         said = dict.fromkeys(silent, "\n(silent)")
         names = [name.replace("_", " ") + said.get(name, "") for name in naive]
         axes.set_yticks(places, names)
@@ -97,15 +99,15 @@ def _picture(found: Sweep, naive: Mapping[str, float]) -> Picture:
         legend.remove()
 
     height = plane.size[1]
-    (silent,) = (each.system for each in found.placements if each.silent_share == 1)
+    (silent,) = (each.system for each in found.systems if each.silent_share == 1)
     n = f"{plane.caption.n} {silent} gives nothing that could be scored, and has no place on the right."
     return picture(NAME, "A system that looks stable because it has stopped responding", n, height, draw)
 
 
-def _naive_words(found: Sweep, naive: Mapping[str, float]) -> str:
+def _naive_words(found: DriftStatement, naive: Mapping[str, float]) -> str:
     still = {name for name, distance in naive.items() if distance == min(naive.values())}
     return claim("the collapsed look\nmost stable", still >= _collapsed(found) != set())
 
 
-def _collapsed(found: Sweep) -> set[str]:
-    return {each.system for each in found.placements if each.label == "COLLAPSED"}
+def _collapsed(found: DriftStatement) -> set[str]:
+    return {each.system for each in found.systems if each.label == "COLLAPSED"}

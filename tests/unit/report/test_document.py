@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from lm_eval_sensitivity.report import FORMATS, Column, Document, ResultTable, render
-from lm_eval_sensitivity.report.blocks import Cell, column_widths, shown
+from lm_eval_sensitivity.report.blocks import Cell, shown
+from lm_eval_sensitivity.report.render.terminal import column_widths
 from lm_eval_sensitivity.text.escape import inert
 
 HOSTILE = (

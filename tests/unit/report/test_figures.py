@@ -31,16 +31,21 @@ from lm_eval_sensitivity.report.figures import (
 from lm_eval_sensitivity.report.figures.style import VARIABLES, page_rules, wrapped
 from lm_eval_sensitivity.report.figures.two_axes import bit_series, spread
 from lm_eval_sensitivity.runs import Pairs, load_pairs, read_samples
-from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.clusters import analyse_clusters
-from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.statements import Selection, TablePartition
+from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
+from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
 from lm_eval_sensitivity.statements.traces import read_traces
+from lm_eval_sensitivity.stats import PairCounts, mean_interval
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
-from tests.unit.report.made_report import HOSTILE, PLAIN
+from tests.unit.report.conftest import HOSTILE, PLAIN
 from tests.unit.runs.made_run import make_run
 
-QUICK = {"resamples": 99}
+
+@pytest.fixture(scope="module")
+def partition(pairs: Pairs) -> TablePartition:
+    return TablePartition(pairs.table, resamples=99)
 
 
 def drawn(picture: Picture | NotDrawn) -> Figure:
@@ -88,14 +93,14 @@ def test_the_files_carry_n_and_signature() -> None:
     assert "seed 7" not in found.inline  # it stands in the caption there
 
 
-def test_every_colour_of_lines_follows_the_page(pairs: Pairs) -> None:
+def test_every_colour_of_lines_follows_the_page(partition: TablePartition) -> None:
     """Fills of heatmap cells and the letters on them are data, and stay."""
     rules = page_rules()
     assert all(f"fill: {colour}" in rules and f"stroke: {colour}" in rules for colour in VARIABLES)
     # Markers are clones below `<use>`: a rule that names an ancestor leaves them dark on a dark page.
     selectors = [each.strip() for line in rules.splitlines() for each in line.split("{")[0].split(",")]
     assert selectors and all(re.fullmatch(r"\[[^\]]+\]", each) for each in selectors)
-    picture = clusters.picture(analyse_clusters(pairs.table, Selection(), draws=99, **QUICK))
+    picture = clusters.picture(clusters_statement(partition, Selection(), draws=99))
     assert isinstance(picture, Picture)
     assert set(re.findall(r"#[0-9a-f]{6}\b", render(picture, "").inline)) <= set(VARIABLES)
 
@@ -116,41 +121,38 @@ def test_wrapping_loses_no_letter(name: str) -> None:
 # ---- clusters
 
 
-def test_systems_stand_in_the_order_of_letters_with_their_counts(pairs: Pairs) -> None:
-    analysis = analyse_clusters(pairs.table, Selection(), draws=99, **QUICK)
-    axes = drawn(clusters.picture(analysis)).axes[0]
+def test_systems_stand_in_the_order_of_letters_with_their_counts(partition: TablePartition) -> None:
+    found = clusters_statement(partition, Selection(), draws=99)
+    axes = drawn(clusters.picture(found)).axes[0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert [label.split("\n24 ")[0].split("\n9 ")[0].replace("\n", " ") for label in labels] == sorted(
         [HOSTILE, *PLAIN]
     )
-    for label, each in zip(labels, analysis.systems, strict=True):
+    for label, each in zip(labels, found.systems, strict=True):
         assert f"{each.counts.n_erased} erased, {each.counts.n_unscored} unscored" in label
     letters = [text.get_text() for text in axes.texts]
-    assert letters == [letter for each in analysis.systems for letter in each.letters]
+    assert letters == [letter for each in found.systems for letter in each.letters]
 
 
 # ---- heatmap
 
 
-def test_an_erased_cell_is_hatched_and_never_shaded(pairs: Pairs) -> None:
+def test_an_erased_cell_is_hatched_and_never_shaded(partition: TablePartition) -> None:
     """Of every edited rung one pair is erased and one, in answers, unscored."""
-    found = make_heatmap(pairs.table, "cosine_distance", "answer", **QUICK)
+    found = heatmap_statement(partition, "cosine_distance", "answer")
     axes = drawn(heatmap.picture(found)).axes[0]
     hatches = [patch for patch in axes.patches if patch.get_hatch()]
     lost = sum((c.counts.n_erased > 0) + (c.counts.n_unscored > 0) for c in found.cells)
     assert len(hatches) == lost > 0
     assert all(patch.get_facecolor()[:3] == pytest.approx((1, 1, 1), abs=0.01) for patch in hatches)
     numbers = sum(re.fullmatch(r"\d\.\d\d|<\.01", text.get_text()) is not None for text in axes.texts)
-    means = sum(not math.isnan(cell.interval.estimate) for cell in found.cells)
+    means = sum(not math.isnan(cell.mean.estimate) for cell in found.cells)
     assert 0 < numbers <= means
 
 
 def test_a_wholly_erased_cell_says_so_instead_of_a_number() -> None:
-    from lm_eval_sensitivity.statements.heatmap import Heatmap, HeatmapCell
-    from lm_eval_sensitivity.stats import PairCounts, mean_interval
-
     def cell(system: str, values: list[float], counts: PairCounts) -> HeatmapCell:
-        return HeatmapCell("noop", "nbsp", system, mean_interval(values, resamples=99), counts)
+        return HeatmapCell(system, mean_interval(values, resamples=99), counts, 0, None, "noop", "nbsp")
 
     cells = (
         cell("erased", [], PairCounts(0, 9, 0, 9, 0, 0)),
@@ -159,7 +161,7 @@ def test_a_wholly_erased_cell_says_so_instead_of_a_number() -> None:
         cell("zero", [], PairCounts(0, 0, 0, 0, 0, 0)),
     )
     names = tuple(each.system for each in cells)
-    found = Heatmap("cosine_distance", "raw", names, (("noop", "nbsp"),), cells, (), 99, 0)
+    found = HeatmapStatement("cosine_distance", "raw", names, (("noop", "nbsp"),), cells, (), 0, 99)
     axes = drawn(heatmap.picture(found)).axes[0]
     assert [text.get_text() for text in axes.texts] == ["erased", "0.40", "unscored", "×", "noop"]
     assert [patch.get_hatch() for patch in axes.patches] == ["////", None, "....", None]
@@ -168,38 +170,36 @@ def test_a_wholly_erased_cell_says_so_instead_of_a_number() -> None:
 # ---- profiles
 
 
-def test_profiles_are_means_over_prompts_by_brute_force(pairs: Pairs) -> None:
+def test_profiles_are_means_over_prompts_by_brute_force(pairs: Pairs, partition: TablePartition) -> None:
     rows = pairs.table.to_pylist()
-    for profile in rung_profiles(pairs.table, "token_edit_distance", "raw", **QUICK):
-        for point in profile.points:
-            by_prompt: dict[str, list[float]] = {}
-            for row in rows:
-                wanted = (profile.system, point.selection.rung_set, "raw")
-                if (row["name"], row["rung"], row["filter"]) == wanted and row[
-                    "token_edit_distance"
-                ] is not None:
-                    by_prompt.setdefault(row["prompt_id"], []).append(row["token_edit_distance"])
-            expected = np.mean([np.mean(values) for values in by_prompt.values()])
-            assert point.interval.estimate == pytest.approx(expected, abs=1e-12)
-            assert point.counts.n_prompts == len(by_prompt)
+    for point in rung_profiles(partition, "token_edit_distance", "raw").points:
+        by_prompt: dict[str, list[float]] = {}
+        wanted = (point.system, point.selection.rung_set, "raw")
+        for row in rows:
+            value = row["token_edit_distance"]
+            if (row["name"], row["rung"], row["filter"]) == wanted and value is not None:
+                by_prompt.setdefault(row["prompt_id"], []).append(value)
+        expected = np.mean([np.mean(values) for values in by_prompt.values()])
+        assert point.mean.estimate == pytest.approx(expected, abs=1e-12)
+        assert point.counts.n_prompts == len(by_prompt)
 
 
-def test_profile_figures_have_a_panel_per_system(pairs: Pairs) -> None:
-    both = [window_profiles(pairs.table, each, "meaning_preserving", **QUICK) for each in ("raw", "answer")]
-    along = rung_profiles(pairs.table, "cosine_distance", "answer", **QUICK)
+def test_profile_figures_have_a_panel_per_system(partition: TablePartition) -> None:
+    both = [window_profiles(partition, each, "meaning_preserving") for each in ("raw", "answer")]
+    along = rung_profiles(partition, "cosine_distance", "answer")
     for picture in (profiles.windows_picture(*both), profiles.rungs_picture(along)):
         shown = [axes for axes in drawn(picture).axes if axes.get_visible()]
         titles = [axes.get_title(loc="left").replace("\n", " ") for axes in shown]
         assert titles == sorted([HOSTILE, *PLAIN])
-    assert [point.selection.window for point in both[0][0].points] == [64, 128, 256, 512, None]
+    assert [point.selection.window for point in both[0].of(PLAIN[0])] == [64, 128, 256, 512, None]
 
 
 def test_what_has_no_mean_gets_a_sentence(tmp_path: Path) -> None:
     """Two prompts are too few for any mean."""
     run = make_run(tmp_path / "few", rungs=("identical",), limit=2)
-    table = load_pairs([run.folder]).table
-    along = rung_profiles(table, "cosine_distance", "raw", **QUICK)
-    windows = window_profiles(table, "raw", "meaning_preserving", **QUICK)
+    few = TablePartition(load_pairs([run.folder]).table, resamples=99)
+    along = rung_profiles(few, "cosine_distance", "raw")
+    windows = window_profiles(few, "raw", "meaning_preserving")
     for picture in (profiles.rungs_picture(along), profiles.windows_picture(windows, windows)):
         assert isinstance(picture, NotDrawn) and picture.reason.endswith(".")
 
@@ -311,8 +311,8 @@ def test_labels_do_not_overlap_and_keep_their_order(seed: int) -> None:
     assert all(high <= low + 1e-6 for (_, high), (low, _) in pairwise(edges))
 
 
-def test_captions_say_that_long_texts_are_averaged_not_cut(pairs: Pairs) -> None:
-    along = [window_profiles(pairs.table, name, "meaning_preserving", **QUICK) for name in ("raw", "answer")]
+def test_captions_say_that_long_texts_are_averaged_not_cut(pairs: Pairs, partition: TablePartition) -> None:
+    along = [window_profiles(partition, name, "meaning_preserving") for name in ("raw", "answer")]
     for picture in (profiles.windows_picture(*along), disagreement.picture(pairs.table)):
         assert isinstance(picture, Picture)
         words = " ".join(vars(picture.caption).values())

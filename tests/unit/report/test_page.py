@@ -6,13 +6,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from lm_eval_sensitivity.report.page import NOT_TO_CONCLUDE, Folded, Section, make_page
 
-from lm_eval_sensitivity.cli.report import FIGURES, PAGE
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.report import Column, ResultTable
+from lm_eval_sensitivity.report import Column, Document, ResultTable
+from lm_eval_sensitivity.report.blocks import Folded, Section
+from lm_eval_sensitivity.report.documents.report import FIGURES, PAGE
 from lm_eval_sensitivity.report.figures import NotDrawn
-from tests.unit.report.made_report import HOSTILE, PLAIN, Reported, make_report
+from lm_eval_sensitivity.report.render.html import as_html, as_page
+from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
+from lm_eval_sensitivity.types import Note
+from tests.unit.report.conftest import HOSTILE, PLAIN, Reported, make_report
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -159,11 +162,17 @@ def test_tables_escape_every_cell_and_mark_missing_numbers() -> None:
         "t", "<i>", (Column("<u>"), Column("mean", 2)), (("<s>", None), ("$title", 0.5)), "<a>"
     )
     missing = NotDrawn("m", "<h1>", "<p>.")
-    page = make_page(
-        "$style", ["<q>"], [Section("<em>", (table, missing, Folded("<b>", ("<tt>",))))], "<sub>"
-    )
+    page = as_page("$style", ["<q>"], [Section("<em>", (table, missing, Folded("<b>", ("<tt>",))))], "<sub>")
     read = Read(page)
     assert not {tag for tag, _ in read.elements} & {"i", "u", "s", "em", "b", "tt", "sub", "q"}
     for text in ("<i>", "<u>", "<s>", "$title", "$style", "<h1>", "<em>", "<b>", "<tt>", "<sub>", "<q>"):
         assert text in read.text
     assert '<td class="number">-</td>' in page and '<td class="number">0.50</td>' in page
+
+
+def test_any_document_can_be_part_of_a_page() -> None:
+    table = ResultTable("t", "<i>", (Column("mean", 2),), ((None,),), only=("markdown",))
+    hidden = ResultTable("h", "hidden", (Column("mean", 2),), ((1.0,),), only=("csv", "json"))
+    found = as_html(Document("<u>", (table, hidden, Note("caution", "<s>."))))
+    assert found.startswith("<h2>&lt;u&gt;</h2>") and "hidden" not in found
+    assert "<p>Caution: &lt;s&gt;.</p>" in found and "<td" not in found.split("</thead>")[0]

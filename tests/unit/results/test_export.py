@@ -29,8 +29,8 @@ from lm_eval_sensitivity.results.systems import found_series
 from lm_eval_sensitivity.results.tables import make_table, open_parquet, read_table, rows_of, write_parquet
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import load_pairs
-from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.clusters import analyse_clusters
+from lm_eval_sensitivity.statements import Selection, TablePartition
+from lm_eval_sensitivity.statements.clusters import clusters_statement
 from tests.unit.results.made_results import make_runs, renamed
 from tests.unit.runs.made_run import IDENTITY, make_run
 
@@ -216,8 +216,9 @@ def test_systems_stand_in_the_order_that_a_reader_expects(tmp_path: Path) -> Non
     assert names == ["gemma", "Llama", "Qwen"] != sorted(names)
     key = SelectionKey("cosine_distance", "raw", "meaning_preserving")
     page = results.clusters(key)
-    found = analyse_clusters(pairs.table, Selection("cosine_distance", "raw"), **settings)
-    means = {each.system: each.interval.estimate for each in found.systems}
+    partition = TablePartition(pairs.table, resamples=settings["resamples"])
+    found = clusters_statement(partition, Selection("cosine_distance", "raw"), draws=settings["draws"])
+    means = {each.system: each.mean.estimate for each in found.systems}
     assert [row.system for row in page.rows] == [0, 1, 2]
     assert [row.mean for row in page.rows] == [means[name] for name in names]
     assert [{names[row.first], names[row.second]} for row in page.contrasts] == [
@@ -225,7 +226,7 @@ def test_systems_stand_in_the_order_that_a_reader_expects(tmp_path: Path) -> Non
     ]
     tested = {(each.first, each.second): each for each in found.contrasts}
     for row in page.contrasts:
-        assert row.difference == tested[names[row.first], names[row.second]].interval.estimate
+        assert row.difference == tested[names[row.first], names[row.second]].difference.estimate
     cells = list(results.heatmap("cosine_distance", "raw").cells)
     assert [system for _, system in cells] == [0, 1, 2] * (len(cells) // 3)
     windows = [row.system for row in results.windows("meaning_preserving") if row.filter_name == "raw"]

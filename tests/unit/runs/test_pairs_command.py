@@ -60,7 +60,7 @@ def test_left_out_and_partial_are_printed(tmp_path: Path, capsys: pytest.Capture
     assert call(whole.folder, part.folder, other.folder, "--exclude-mismatched") == 0
     output = capsys.readouterr().out
     assert "4 of " in output and "--limit 4" in output
-    assert "Left out:" in output and "max_gen_toks" in output and str(other.results) in output
+    assert "Left out: " in output and "max_gen_toks" in output and str(other.results) in output
 
 
 def test_output_is_inert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

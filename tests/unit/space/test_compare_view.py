@@ -10,9 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lm_eval_sensitivity.report.wording.compare import (
-    difference_in_words,
-    equivalence_in_words,
-    p_in_words,
+    comparison_in_words,
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
@@ -20,7 +18,8 @@ from lm_eval_sensitivity.space.page import render
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import visible
 from lm_eval_sensitivity.space.views.compare import comparison, plot_of, prompt_lines, show
-from lm_eval_sensitivity.statements.compare import compare
+from lm_eval_sensitivity.statements import TablePartition
+from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 from tests.unit.results.made_results import made_results
 from tests.unit.space.reading import Stand, assert_inert, read_page
@@ -58,26 +57,23 @@ def twins(results: Results) -> Any:
 )
 def test_the_page_says_what_the_analysis_says(results: Results, selection: Selection) -> None:
     settings = results.manifest.statistics
-    found = compare(
-        pa.concat_tables([results.pairs(2), results.pairs(0)]),
+    table = pa.concat_tables([results.pairs(2), results.pairs(0)])
+    found = comparison_statement(
+        TablePartition(table, settings.resamples, settings.seed),
         results.systems[2].name,
         results.systems[0].name,
         selection,
-        resamples=settings.resamples,
         draws=settings.draws,
-        seed=settings.seed,
     )
     address = {"metric": selection.metric, "filter": selection.filter_name, "rungs": selection.rung_set}
     page = assert_inert(render(results, {"view": "compare", "a": "2", "b": "0", **address}))
     text = page.text()
     for sentence in (
-        difference_in_words(found),
-        p_in_words(found),
-        equivalence_in_words(found),
+        *comparison_in_words(found),
         shared_in_words(found.counts),
         *found.cautions,
     ):
-        assert shown_as(sentence) in text, sentence
+        assert shown_as(sentence.text) in text, sentence
     drivers = [table for table in page.every("table") if table.one("caption").text() == "Prompts"]
     names = [row.one("th").text() for table in drivers for row in table.one("tbody").every("tr")]
     assert names == [each.name for each in found.prompts]
@@ -132,7 +128,7 @@ def test_turned_round_the_difference_has_the_other_sign(results: Results) -> Non
 def test_a_comparison_is_computed_once(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     address = {"view": "compare", "a": "1", "b": "3"}
     first = render(results, address)
-    monkeypatch.setattr("lm_eval_sensitivity.space.views.compare.compare", None)
+    monkeypatch.setattr("lm_eval_sensitivity.space.views.compare.comparison_statement", None)
     assert render(results, address) == first
 
 

@@ -1,47 +1,68 @@
-"""Small pairs tables made by hand, with the columns that an analysis reads."""
+"""Pairs tables made by hand, with the columns that a statement reads; the others are null."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Iterable
+from typing import Any
 
 import pyarrow as pa
 
 from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.statements import TablePartition
 
 Row = tuple[str, str, str, str, float | None]
 """System, prompt, rung, edit, number; None is unscored, NaN erased."""
+
+
+def row(
+    name: str,
+    rung: str,
+    prompt: str,
+    edit: str,
+    value: float | None,
+    *,
+    metric: str = "cosine_distance",
+    **cells: Any,
+) -> dict[str, Any]:
+    """One row, of filter `answer` where nothing else is said; None is unscored, NaN erased."""
+    erased = value is not None and math.isnan(value)
+    return {
+        "name": name,
+        "system": name,
+        "rung": rung,
+        "prompt_id": prompt,
+        "edit": edit,
+        "filter": "answer",
+        metric: None if erased else value,
+        "audit_status": "erased" if erased else "identical" if rung == "identical" else "survived",
+        **cells,
+    }
+
+
+def table_of(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """Rows as a pairs table."""
+    made = list(rows)
+    return pa.table({field.name: pa.array([r.get(field.name) for r in made], field.type) for field in SCHEMA})
 
 
 def made_table(
     rows: Iterable[Row], *, metric: str = "cosine_distance", filter_name: str = "answer", shuffle: int = 0
 ) -> pa.Table:
     """A pairs table of one metric under one filter; `shuffle` gives another order of the same rows."""
-    ordered = list(rows)
+    ordered = [
+        row(name, rung, prompt, edit, number, metric=metric, filter=filter_name)
+        for name, prompt, rung, edit, number in rows
+    ]
     if shuffle:
         random.Random(shuffle).shuffle(ordered)
-    erased = [number is not None and math.isnan(number) for *_, number in ordered]
-    made = pa.table(
-        {
-            "name": [row[0] for row in ordered],
-            "prompt_id": [row[1] for row in ordered],
-            "rung": [row[2] for row in ordered],
-            "edit": [row[3] for row in ordered],
-            "filter": [filter_name] * len(ordered),
-            "audit_status": [
-                "erased" if gone else "identical" if row[2] == "identical" else "survived"
-                for gone, row in zip(erased, ordered, strict=True)
-            ],
-            metric: pa.array(
-                [None if gone else row[4] for gone, row in zip(erased, ordered, strict=True)], pa.float64()
-            ),
-        }
-    )
-    for field in SCHEMA:  # the columns that nobody gave are null
-        if field.name not in made.column_names:
-            made = made.append_column(field, pa.nulls(len(ordered), field.type))
-    return made
+    return table_of(ordered)
+
+
+def partition_of(rows: Iterable[dict[str, Any]] | pa.Table, resamples: int = 999) -> TablePartition:
+    """A table, or rows, partitioned."""
+    return TablePartition(rows if isinstance(rows, pa.Table) else table_of(rows), resamples)
 
 
 def panel(levels: dict[str, float], *, n_prompts: int = 9, noise: float = 0.0, seed: int = 1) -> list[Row]:

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.cli import clusters as command
 from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.clusters import analyse_clusters
-from lm_eval_sensitivity.statements.compare import compare
-from lm_eval_sensitivity.statements.drift import sweep
-from lm_eval_sensitivity.statements.heatmap import make_heatmap
-from tests.unit.statements.small_tables import row, table_of
+from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.compare import comparison_statement
+from lm_eval_sensitivity.statements.drift import drift_statement
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
+from lm_eval_sensitivity.types import Note
+from tests.unit.statements.made_table import partition_of, row, table_of
 
 N = 9
 COLLAPSED, WINDOW, FLOOR, END = (
@@ -47,13 +47,22 @@ def rows(
     return made
 
 
-def said(table: pa.Table, selection: Selection | None = None) -> list[str]:
-    return list(analyse_clusters(table, selection or Selection(), resamples=999, draws=99).cautions)
+def cautions(table: pa.Table, selection: Selection | None = None) -> tuple[Note, ...]:
+    return clusters_statement(partition_of(table), selection or Selection(), draws=99).cautions
 
 
-def about(words: str, sentences: Iterable[str]) -> list[str]:
-    """Who the sentences with these words are about."""
-    return [sentence.split(":")[0] for sentence in sentences if words in sentence]
+def said(table: pa.Table, selection: Selection | None = None) -> str:
+    return "\n".join(each.text for each in cautions(table, selection))
+
+
+def responsive(table: pa.Table) -> dict[str, str | None]:
+    found = clusters_statement(partition_of(table), Selection(), draws=99)
+    return {each.system: each.responsiveness for each in found.systems}
+
+
+def about(words: str, notes: Iterable[Note]) -> list[str]:
+    """Who the cautions with these words are about; each is about one system."""
+    return [system for each in notes if words in each.text for (system,) in [each.about]]
 
 
 # ---- collapse
@@ -62,41 +71,32 @@ def about(words: str, sentences: Iterable[str]) -> list[str]:
 def test_a_system_that_another_request_does_not_move_is_called_collapsed() -> None:
     dead = rows("dead", harmless=0.01, control=0.01, floor=0.0)
     table = table_of(dead + rows("well"))
-    assert about(COLLAPSED, said(table)) == ["dead"]
-    assert "Another request moves its output not 25 % further" in "".join(said(table))
-    assert about(
-        COLLAPSED, compare(table, "well", "dead", Selection(), resamples=999, draws=99).cautions
-    ) == ["dead"]
-    found = analyse_clusters(table, Selection(), resamples=999, draws=99)
-    cells = dict(
-        zip(("dead", "well"), [each[-2] for each in command._systems_table(found).rows], strict=True)
-    )
-    assert cells == {"dead": "no", "well": "yes"}
-    assert [each["alive"] for each in command._data(found)["systems"]] == ["no", "yes"]
+    assert about(COLLAPSED, cautions(table)) == ["dead"]
+    assert "Another request moves its output not 25 % further" in said(table)
+    compared = comparison_statement(partition_of(table), "well", "dead", Selection(), draws=99)
+    assert about(COLLAPSED, compared.cautions) == ["dead"]
+    assert responsive(table) == {"dead": "no", "well": "yes"}
 
 
 def test_collapse_is_judged_in_the_primary_metric_under_the_same_filter() -> None:
     dead = rows("m", harmless=0.01, control=0.01, filter_name="raw", token_edit_distance=0.5)
     alive = rows("m", token_edit_distance=0.5)
     table = table_of([*dead, *alive])
-    assert about(COLLAPSED, said(table, Selection("token_edit_distance", "raw"))) == ["m"]
-    assert not about(COLLAPSED, said(table, Selection("token_edit_distance", "answer")))
+    assert about(COLLAPSED, cautions(table, Selection("token_edit_distance", "raw"))) == ["m"]
+    assert COLLAPSED not in said(table, Selection("token_edit_distance", "answer"))
 
 
 def test_without_a_positive_control_nothing_is_said_of_life() -> None:
     table = table_of(rows("m", control=None) + rows("few", n=4) + rows("close", control=0.126, harmless=0.1))
-    found = analyse_clusters(table, Selection(), resamples=999, draws=99)
-    assert not about(COLLAPSED, found.cautions)
-    cells = {each[0]: each[-2] for each in command._systems_table(found).rows}
-    assert cells["m"] is None and cells["few"] is None
+    assert COLLAPSED not in said(table)
+    assert responsive(table)["m"] is None and responsive(table)["few"] is None
 
 
 def test_a_system_that_is_silent_on_many_pairs_is_not_alive_for_the_others() -> None:
     silent = rows("m")
     for each in silent[N : N + 3]:
         each["cosine_distance"] = None
-    found = analyse_clusters(table_of(silent), Selection(), resamples=999)
-    assert command._systems_table(found).rows[0][-2] == "unclear"
+    assert responsive(table_of(silent)) == {"m": "unclear"}
 
 
 # ---- windows
@@ -118,20 +118,18 @@ def scaffolded(name: str, before: int | None, n: int = N, **cells: Any) -> list[
 def test_a_window_full_of_scaffold_is_named_for_its_system_alone() -> None:
     table = table_of(scaffolded("thinks", 40) + scaffolded("answers", 0))
     short, whole = Selection("cosine_distance_64", "raw"), Selection("cosine_distance", "raw")
-    assert about(WINDOW, said(table, short)) == ["thinks"]
-    assert "this window (64 tokens)" in "".join(said(table, short))
-    assert not about(WINDOW, said(table, whole)), "40 of 200 tokens"
+    assert about(WINDOW, cautions(table, short)) == ["thinks"]
+    assert "this window (64 tokens)" in said(table, short)
+    assert WINDOW not in said(table, whole), "40 of 200 tokens"
     longer = table_of(scaffolded("thinks", 101))
-    assert about(WINDOW, said(longer, whole)) == ["thinks"] and "(whole output)" in "".join(
-        said(longer, whole)
-    )
-    assert about(WINDOW, compare(table, "answers", "thinks", short, resamples=99, draws=99).cautions) == [
-        "thinks"
-    ]
-    assert about(WINDOW, make_heatmap(table, "cosine_distance_64", "raw", resamples=99).cautions) == [
-        "thinks"
-    ]
-    assert about(WINDOW, sweep(table, ["thinks", "answers"], short, resamples=99).cautions) == ["thinks"]
+    assert about(WINDOW, cautions(longer, whole)) == ["thinks"] and "(whole output)" in said(longer, whole)
+    partition = partition_of(table, 99)
+    for found in (
+        comparison_statement(partition, "answers", "thinks", short, draws=99),
+        heatmap_statement(partition, "cosine_distance_64", "raw"),
+        drift_statement(partition, ["thinks", "answers"], short),
+    ):
+        assert about(WINDOW, found.cautions) == ["thinks"]
 
 
 @pytest.mark.parametrize(
@@ -142,19 +140,19 @@ def test_from_more_than_half_of_the_tokens_in_half_of_the_outputs(
     before: int | None, n: int, dominates: bool
 ) -> None:
     table = table_of(scaffolded("m", before, n))
-    assert bool(about(WINDOW, said(table, Selection("cosine_distance_64", "raw")))) == dominates
+    assert (WINDOW in said(table, Selection("cosine_distance_64", "raw"))) == dominates
 
 
 @pytest.mark.parametrize("status", ["unclosed", "empty_answer"])
 def test_an_output_that_never_leaves_its_scaffold_is_scaffold_throughout(status: str) -> None:
     table = table_of(scaffolded("m", None, base_scaffold_status=status, variant_scaffold_status=status))
-    assert about(WINDOW, said(table, Selection("cosine_distance", "raw"))) == ["m"]
+    assert about(WINDOW, cautions(table, Selection("cosine_distance", "raw"))) == ["m"]
 
 
 def test_an_end_of_the_prompt_has_no_window_and_an_answer_no_scaffold() -> None:
     table = table_of(scaffolded("m", 190) + rows("m"))
-    assert not about(WINDOW, said(table, Selection("js_divergence", "raw")))
-    assert not about(WINDOW, said(table))
+    assert WINDOW not in said(table, Selection("js_divergence", "raw"))
+    assert WINDOW not in said(table)
 
 
 # ---- noise
@@ -164,12 +162,12 @@ def test_a_mean_above_the_floor_by_one_prompt_is_not_reliably_above_it() -> None
     made = rows("m", harmless=0.02, floor=0.02)
     made[N] |= {"cosine_distance": 0.9}
     table = table_of(made + rows("clear", harmless=0.1, floor=0.02))
-    sentences = said(table)
-    assert about(FLOOR, sentences) == ["m"]
+    assert about(FLOOR, cautions(table)) == ["m"]
     words = "is not reliably above the noise floor 0.0240: 0.1218 over the 9 prompts that have both, p"
-    assert f"m: its mean distance {words}" in "".join(sentences) and "It may be noise." in "".join(sentences)
-    assert about(FLOOR, compare(table, "m", "clear", Selection(), resamples=999, draws=99).cautions) == ["m"]
-    assert not about(FLOOR, said(table, Selection(rung_set="identical")))
+    assert f"m: its mean distance {words}" in said(table) and "It may be noise." in said(table)
+    compared = comparison_statement(partition_of(table), "m", "clear", Selection(), draws=99)
+    assert about(FLOOR, compared.cautions) == ["m"]
+    assert FLOOR not in said(table, Selection(rung_set="identical"))
 
 
 def test_pairing_by_prompt_sees_what_the_means_hide() -> None:
@@ -179,7 +177,7 @@ def test_pairing_by_prompt_sees_what_the_means_hide() -> None:
         for prompt in range(N)
         for rung, step in (("identical", 0.0), ("synonym", 0.01))
     ]
-    assert not about(FLOOR, said(table_of(made)))
+    assert FLOOR not in said(table_of(made))
 
 
 def test_a_floor_of_other_prompts_says_nothing() -> None:
@@ -188,9 +186,9 @@ def test_a_floor_of_other_prompts_says_nothing() -> None:
         for rung, prompts in (("identical", range(0, 6)), ("synonym", range(4, 12)))
         for prompt in prompts
     ]
-    sentences = "".join(said(table_of(made)))
-    assert "cannot be held against its noise floor 0.1000: only 2 prompts have both" in sentences
-    assert "cannot be held" not in "".join(said(table_of(rows("m", floor=None))))
+    sentence = "cannot be held against its noise floor 0.1000: only 2 prompts have both"
+    assert sentence in said(table_of(made))
+    assert "cannot be held" not in said(table_of(rows("m", floor=None)))
 
 
 # ---- prompt ends
@@ -208,11 +206,17 @@ def parting(name: str, js: float, step: float | None, n: int = N) -> list[dict[s
 def test_outputs_that_part_where_the_prompt_end_sees_nothing_are_counted() -> None:
     table = table_of(parting("m", 1e-9, 7.0, n=4) + parting("n", 1e-9, None))
     selection = Selection("js_divergence", "raw")
-    (sentence,) = (each for each in said(table, selection) if END in each)
-    assert sentence.startswith("m: prompt-end metrics: 4 of 4 pairs whose prompt-end distributions agree")
-    assert about(END, make_heatmap(table, "js_divergence", "raw", resamples=99).cautions) == ["m"]
-    assert about(END, compare(table, "m", "n", selection, resamples=99, draws=99).cautions) == ["m"]
-    assert not about(END, said(table, Selection("cosine_distance", "raw")))
+    assert "m: prompt-end metrics: 4 of 4 pairs whose prompt-end distributions agree" in said(
+        table, selection
+    )
+    partition = partition_of(table, 99)
+    for found in (
+        clusters_statement(partition, selection, draws=99),
+        heatmap_statement(partition, "js_divergence", "raw"),
+        comparison_statement(partition, "m", "n", selection, draws=99),
+    ):
+        assert about(END, found.cautions) == ["m"]
+    assert END not in said(table, Selection("cosine_distance", "raw"))
 
 
 @pytest.mark.parametrize(("js", "step"), [(1e-9, None), (1e-9, 0.0), (1e-5, 7.0), (math.nan, 7.0)])
@@ -230,4 +234,4 @@ def test_nothing_is_counted_where_outputs_do_not_part_or_prompt_ends_differ(
             ]
         ),
     )
-    assert not about(END, make_heatmap(table, "js_divergence", "raw", resamples=99).cautions)
+    assert not about(END, heatmap_statement(partition_of(table, 99), "js_divergence", "raw").cautions)

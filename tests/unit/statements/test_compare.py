@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.cli.compare import _edits_table, _rungs_table, _systems_table
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.documents.compare import _edits_table, _rungs_table, _systems_table
 from lm_eval_sensitivity.report.wording.compare import (
-    difference_in_words,
-    equivalence_in_words,
-    p_in_words,
+    comparison_in_words,
     shared_in_words,
 )
 from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.compare import Comparison, compare
+from lm_eval_sensitivity.statements.compare import comparison_statement
+from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.stats import sign_flip_test
-from lm_eval_sensitivity.text.format import to_json
-from tests.unit.statements.small_tables import row, table_of
+from tests.unit.statements.made_table import partition_of, row
 
 EDITS = {
     "identical": ("identical",),
@@ -56,8 +54,8 @@ ROWS = rows()
 
 def found(
     made: list[dict[str, Any]] = ROWS, first: str = "a", second: str = "b", **options: Any
-) -> Comparison:
-    return compare(table_of(made), first, second, Selection(), resamples=999, draws=999, **options)
+) -> ComparisonStatement:
+    return comparison_statement(partition_of(made), first, second, Selection(), draws=999, **options)
 
 
 def by_hand(edits: tuple[str, ...], made: list[dict[str, Any]] = ROWS) -> dict[str, float]:
@@ -96,7 +94,7 @@ def test_swapping_the_systems_turns_the_sign_and_nothing_else() -> None:
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
-    assert str(to_json(found(ROWS[::-1]))) == str(to_json(found()))
+    assert repr(found(ROWS[::-1])) == repr(found())
 
 
 def test_contributions_add_up_to_the_difference() -> None:
@@ -105,7 +103,7 @@ def test_contributions_add_up_to_the_difference() -> None:
         assert sum(each.contribution for each in drivers) == pytest.approx(comparison.difference.estimate)
         sizes = [abs(each.difference) for each in drivers]
         assert sizes == sorted(sizes, reverse=True)
-    edits = {each.name: (each.rung, each.n_prompts) for each in comparison.edits}
+    edits = {each.name: (each.rung, each.n) for each in comparison.edits}
     assert edits == {"nbsp": ("noop", 4), "tab": ("noop", 4), "synonym_1": ("synonym", 5)}
 
 
@@ -143,7 +141,7 @@ def test_what_fell_out_is_counted() -> None:
     comparison = found(made)
     counts = comparison.counts
     assert (counts.n_pairs, counts.n_erased, counts.n_unscored, counts.n_not_shared) == (8, 1, 1, 5)
-    assert "5 that only one was given" in shared_in_words(counts)
+    assert "5 that only one was given" in shared_in_words(counts).text
     synonym = next(each for each in comparison.rungs if each.rung == "synonym")
     assert synonym.counts.n_prompts == 0 and "0 prompts have a number" in (synonym.difference.reason or "")
     assert comparison.family == 2
@@ -153,7 +151,7 @@ def test_too_few_prompts_give_a_reason_and_no_number() -> None:
     comparison = found([each for each in ROWS if each["prompt_id"] in PROMPTS[:3]])
     assert math.isnan(comparison.difference.estimate) and math.isnan(comparison.test.p_value)
     assert comparison.equivalence.word is None
-    assert equivalence_in_words(comparison).startswith("Verdict: none. 3 prompts")
+    assert comparison_in_words(comparison)[2].text.startswith("Verdict: none. 3 prompts")
 
 
 def test_a_system_without_pairs_is_refused() -> None:
@@ -168,7 +166,7 @@ def test_the_noise_floors_are_of_the_identical_rung() -> None:
         for each in ROWS
     ]
     comparison = found(noisy)
-    assert (comparison.first.noise.mean, comparison.second.noise.mean) == (0.0, 0.04)
+    assert (comparison.first.noise.estimate, comparison.second.noise.estimate) == (0.0, 0.04)
     without = found([each for each in ROWS if each["rung"] != "identical"])
     assert without.first.noise.reason == "The identical rung was not run."
 
@@ -189,7 +187,7 @@ def test_the_verdict_in_words(shift: float, spread: float, begins: str) -> None:
         row("b", "noop", f"q{i:02d}", "nbsp", 0.3 + 0.01 * (i % 2) + shift + spread * steps[i])
         for i in range(12)
     ]
-    words = equivalence_in_words(found(made))
+    words = comparison_in_words(found(made))[2].text
     assert words.startswith(begins)
     assert ("The difference is there" in words) == (shift == 0.02)
 
@@ -203,26 +201,26 @@ def test_the_margin_can_be_declared() -> None:
 def test_a_rung_that_one_system_lacks_is_said_first_and_its_pairs_count_as_not_covered() -> None:
     made = [each for each in ROWS if (each["name"], each["rung"]) != ("a", "synonym")]
     cautions = found(made).cautions
-    assert "DO NOT COVER THE SAME RUNGS (a: noop; b: noop, synonym)" in cautions[0]
-    assert cautions[1].startswith("Coverage differs: 33% of the pairs of a are")
-    assert not [each for each in found().cautions if "DO NOT COVER" in each]
-    assert not [each for each in found(rows(30)).cautions if each.startswith("Coverage")]
+    assert "DO NOT COVER THE SAME RUNGS (a: noop; b: noop, synonym)" in cautions[0].text
+    assert cautions[1].text.startswith("Coverage differs: 33% of the pairs of a are")
+    assert not [each for each in found().cautions if "DO NOT COVER" in each.text]
+    assert not [each for each in found(rows(30)).cautions if each.text.startswith("Coverage")]
 
 
 def test_outputs_that_never_part_are_not_called_missing() -> None:
     made = [{**each, "first_divergence": each["cosine_distance"]} for each in ROWS]
-    comparison = compare(table_of(made), "a", "b", Selection("first_divergence"), resamples=999)
-    assert comparison.cautions[-1].startswith("first_divergence: outputs that never part have no step.")
+    comparison = comparison_statement(partition_of(made), "a", "b", Selection("first_divergence"))
+    assert comparison.cautions[-1].text.startswith("first_divergence: outputs that never part have no step.")
     assert "no distance of a pair" in str(comparison.first.noise.reason)
     assert "below 0 means 0" not in _systems_table(comparison).note
     assert "below 0 means 0" in _systems_table(found()).note
-    assert not [each for each in found().cautions if "never part" in each]
+    assert not [each for each in found().cautions if "never part" in each.text]
 
 
 def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
     tiny = [{**each, "cosine_distance": (each["cosine_distance"] or 1) * 1e-5} for each in rows(9)]
     comparison = found(tiny)
-    words = [part(comparison) for part in (difference_in_words, p_in_words, equivalence_in_words)]
+    words = [each.text for each in comparison_in_words(comparison)]
     assert "Difference: +<0.0001" in words[0] and "is <0.0001 above" in words[0]
     assert "0.0000" not in " ".join(words) and "margin <0.0001" in words[2]
 
@@ -234,8 +232,9 @@ def test_mostly_equal_numbers_make_an_interval_unreliable() -> None:
         for i in range(9)
     ]
     comparison = found(made)
-    assert "b, mean: 7 of 9 prompts are exactly 0: the interval is unreliable." in comparison.cautions
-    assert "difference: 7 of 9 prompts are exactly 0: the interval is unreliable." in comparison.cautions
+    unreliable = "7 of 9 prompts are exactly 0: the interval is unreliable."
+    said = [each.text for each in comparison.cautions]
+    assert f"b, mean: {unreliable}" in said and f"difference: {unreliable}" in said
     assert "noop: b, mean: 7 of 9" in _rungs_table(comparison).note
     assert "nbsp, difference: 7 of 9" in _edits_table(comparison).note
-    assert not [each for each in found(rows(9)).cautions if "unreliable" in each]
+    assert not [each for each in found(rows(9)).cautions if "unreliable" in each.text]

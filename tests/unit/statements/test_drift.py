@@ -13,26 +13,28 @@ import numpy as np
 import pytest
 
 from lm_eval_sensitivity.cli.analysis_options import add_statistics_options
-from lm_eval_sensitivity.cli.drift import _contrast_table, _sweep_table
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.documents.drift import contrast_table, systems_table
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.report.figures.two_axes import picture as two_axes_picture
 from lm_eval_sensitivity.report.wording.drift import interval_cautions, symbols_in_words, verdicts_in_words
 from lm_eval_sensitivity.runs import load_pairs
 from lm_eval_sensitivity.statements import Selection, Signature, drift_distance
-from lm_eval_sensitivity.statements.cautions import zeros_caution
-from lm_eval_sensitivity.statements.drift import Placement, Sweep, sweep
+from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import (
     Drift,
     check_drift_metric,
     find_distances,
     measure_drift,
 )
+from lm_eval_sensitivity.statements.means import zeros_caution
+from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES
+from lm_eval_sensitivity.types import Missing
 from tests.unit.runs.made_run import Rows, make_run
-from tests.unit.statements.small_tables import row, table_of
+from tests.unit.statements.made_table import partition_of, row
 
 N = 24
 HARMLESS_EDITS = (("noop", "nbsp"), ("noop", "tab"), ("synonym", "synonym_1"))
@@ -81,17 +83,27 @@ def drift(name: str, levels: Levels, n: int = N, seed: int = 1) -> Drift:
     return Drift(name, values, {}, "by hand")
 
 
+def stated(
+    rows: list[dict[str, Any]], systems: list[str], drifts: dict[str, Drift] | None = None
+) -> DriftStatement:
+    """Beside `ref` where there are drifts, else alone."""
+    reference = None if drifts is None else "ref"
+    return drift_statement(partition_of(rows), systems, Selection(), reference=reference, drifts=drifts)
+
+
+def words_on(found: DriftStatement) -> list[str]:
+    return [each.text for each in verdicts_in_words(found)]
+
+
 def placed(
     candidates: dict[str, Levels], reference: Levels = REFERENCE, n: int = N, seed: int = 0
-) -> tuple[Sweep, dict[str, Placement]]:
+) -> tuple[DriftStatement, dict[str, SystemDrift]]:
     rows = system("ref", reference, n, seed)
     for name, levels in candidates.items():
         rows += system(name, levels, n, seed)
     drifts = {name: drift(name, levels, n, seed) for name, levels in candidates.items()}
-    found = sweep(
-        table_of(rows), list(candidates), Selection(), reference="ref", drifts=drifts, resamples=999
-    )
-    return found, {each.system: each for each in found.placements}
+    found = stated(rows, list(candidates), drifts)
+    return found, {each.system: each for each in found.systems}
 
 
 def test_every_label_and_the_order_given() -> None:
@@ -100,14 +112,14 @@ def test_every_label_and_the_order_given() -> None:
         label: label for label in LABELS
     }
     # The reference first, the others as they were given: neither by name nor by number.
-    assert [each.system for each in found.placements] == [
+    assert [each.system for each in found.systems] == [
         "ref",
         *(f"a {label}" for label in reversed(LABELS)),
     ]
     assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
     assert by_name["a UNDETERMINED"].verdict is not None
     assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
-    words = "\n".join(verdicts_in_words(found))
+    words = "\n".join(words_on(found))
     assert all(
         f"a {label}: {label}, {found.constants.in_words(MEANINGS[label])}." in words for label in LABELS
     )
@@ -119,7 +131,7 @@ def test_the_numbers_are_means_over_prompts() -> None:
     _, by_name = placed({"m": LABELS["STABLE"]})
     for name in ("ref", "m"):
         for rungs, axis in (
-            (("noop", "synonym"), by_name[name].harmless),
+            (("noop", "synonym"), by_name[name].preserving),
             (("positive_control",), by_name[name].control),
         ):
             values = [r["cosine_distance"] for r in rows if r["name"] == name and r["rung"] in rungs]
@@ -164,7 +176,7 @@ def test_silence_on_many_prompts_is_said() -> None:
     assert "gave nothing that could be scored" in verdict.reasons[0]
     assert verdict.possible == tuple(label for _, label in RULES if label in {"COLLAPSED", "STABLE"})
     assert by_name["n"].label == "STABLE"
-    assert any("gave nothing" in words for words in verdicts_in_words(found))
+    assert any("gave nothing" in words for words in words_on(found))
 
 
 def test_an_invalid_probe_is_the_references() -> None:
@@ -181,43 +193,41 @@ def test_too_few_prompts_are_undetermined_with_reasons() -> None:
     verdict = by_name["m"].verdict
     assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 6
     assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
-    assert math.isnan(by_name["m"].harmless.mean.estimate)
-    assert any("4 prompts have a number" in words for words in verdicts_in_words(found))
+    assert math.isnan(by_name["m"].preserving.mean.estimate)
+    assert any("4 prompts have a number" in words for words in words_on(found))
 
 
 def test_a_rung_that_was_not_run_leaves_it_open() -> None:
     rows = [r for r in system("ref", REFERENCE) + system("m", Levels()) if r["rung"] != "positive_control"]
-    found = sweep(
-        table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": drift("m", Levels())}, resamples=999
-    )
-    assert found.placements[1].label == "UNDETERMINED"
+    found = stated(rows, ["m"], {"m": drift("m", Levels())})
+    assert found.systems[1].label == "UNDETERMINED"
     rows += [r for r in system("ref", REFERENCE) if r["rung"] == "positive_control"]
-    found = sweep(
-        table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": drift("m", Levels())}, resamples=999
-    )
-    assert found.placements[1].label == "UNDETERMINED" and found.placements[1].control.mean.n == 0
+    found = stated(rows, ["m"], {"m": drift("m", Levels())})
+    assert found.systems[1].label == "UNDETERMINED" and found.systems[1].control.mean.n == 0
 
 
 def test_a_candidate_that_lacks_a_rung_or_pairs_is_said_to() -> None:
     """Levels beside each other are over other edits, or over other pairs, and only the words can say so."""
     whole = system("ref", REFERENCE) + system("m", Levels())
-    (alike,) = sweep(table_of(whole), ["ref", "m"], Selection(), resamples=99).cautions
-    assert alike.startswith("No system was run on punctuation, paraphrase:")
+    (alike,) = stated(whole, ["ref", "m"]).cautions
+    assert alike.text.startswith("No system was run on punctuation, paraphrase:")
     rungs = {row["rung"] for row in whole} - {"identical", "positive_control", "semantic_change"}
     assert len(rungs) > 1
     lacking = [row for row in whole if (row["name"], row["rung"]) != ("m", min(rungs))]
-    (first, second) = sweep(table_of(lacking), ["ref", "m"], Selection(), resamples=99).cautions
+    first, second = (each.text for each in stated(lacking, ["ref", "m"]).cautions)
     assert first.startswith("THE SYSTEMS DO NOT COVER THE SAME RUNGS (") and "m: " in first
     assert second.startswith("Coverage differs:") and "of m are erased" in second
 
 
 def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
     rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
-    unknown = Drift("m", {}, {f"q{i:02d}": "not measured" for i in range(N)}, "not measured", "no embedder.")
-    found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts={"m": unknown}, resamples=999)
-    verdict = found.placements[1].verdict
+    unknown = Drift(
+        "m", {}, {f"q{i:02d}": Missing("not measured") for i in range(N)}, "not measured", "no embedder."
+    )
+    found = stated(rows, ["m"], {"m": unknown})
+    verdict = found.systems[1].verdict
     assert verdict is not None and verdict.possible == ("STABLE", "DRIFTED")
-    words = " ".join(verdicts_in_words(found))
+    words = " ".join(words_on(found))
     assert "Prompts without drift: 24 not measured." in words and "no embedder." in words
 
 
@@ -225,28 +235,32 @@ def test_without_a_reference_only_life_is_said() -> None:
     rows = (
         system("dead", Levels(p=0.0, c=0.0)) + system("m", LABELS["DRIFTED"]) + system("x", Levels(0.8, 0.8))
     )
-    found = sweep(table_of(rows), ["x", "m", "dead"], Selection(), resamples=999)
-    assert [(each.system, each.label) for each in found.placements] == [
+    found = stated(rows, ["x", "m", "dead"])
+    assert [(each.system, each.label) for each in found.systems] == [
         ("x", "collapsed or indiscriminate"),
         ("m", "alive"),
         ("dead", "collapsed or indiscriminate"),
     ]
-    assert "That is all that can be said without a reference" in " ".join(verdicts_in_words(found))
+    assert "That is all that can be said without a reference" in " ".join(words_on(found))
     # Nothing speaks of a reference, or of a drift from it.
-    shown = _sweep_table(found)
+    shown = systems_table(found)
     assert not any(column.name.startswith("b") for column in shown.columns)
     assert all(len(line) == len(shown.columns) for line in shown.rows)
-    assert "reference" not in shown.note and "both" not in shown.note and " b:" not in symbols_in_words(found)
-    beside = _sweep_table(placed({"m": Levels()})[0])
+    assert (
+        "reference" not in shown.note
+        and "both" not in shown.note
+        and " b:" not in symbols_in_words(found).text
+    )
+    beside = systems_table(placed({"m": Levels()})[0])
     assert "the reference first" in beside.note and "b zeros" in [column.name for column in beside.columns]
     assert all(len(line) == len(beside.columns) for line in beside.rows)
 
 
 def test_without_a_reference_silence_is_guarded_and_shown() -> None:
     rows = system("half", Levels(silent=0.5)) + system("few", Levels(silent=0.05)) + system("m", Levels())
-    found = sweep(table_of(rows), ["half", "few", "m"], Selection(), resamples=999)
-    assert [each.label for each in found.placements] == ["UNDETERMINED", "alive", "alive"]
-    half, few, none = list(verdicts_in_words(found))[:3]
+    found = stated(rows, ["half", "few", "m"])
+    assert [each.label for each in found.systems] == ["UNDETERMINED", "alive", "alive"]
+    half, few, none = words_on(found)[:3]
     assert "It gave nothing that could be scored" in half and "Silent share: " in half
     assert "Silent share: " in few and "Silent share" not in none
     # Erased pairs never reached the system: they are no silence.
@@ -254,8 +268,8 @@ def test_without_a_reference_silence_is_guarded_and_shown() -> None:
         {**each, "cosine_distance": None, "audit_status": "erased"} if each["edit"] == "tab" else each
         for each in system("m", Levels())
     ]
-    found = sweep(table_of(erased), ["m"], Selection(), resamples=999)
-    assert found.placements[0].silent_share == 0 and found.placements[0].label == "alive"
+    found = stated(erased, ["m"])
+    assert found.systems[0].silent_share == 0 and found.systems[0].label == "alive"
 
 
 def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
@@ -263,7 +277,7 @@ def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
         {"half": Levels(p=0.05, c=0.4), "dead": Levels(p=0.0, c=0.0), "hush": Levels(0.05, 0.4, silent=0.5)}
     )
     assert by_name["half"].label == "COLLAPSED"
-    half, dead, hush = verdicts_in_words(found)
+    half, dead, hush = words_on(found)
     assert "By the rule" not in dead
     assert (
         "has lost more than 20 % of the reference's response to meaning. Over the pairs scored in both: c 0.4"
@@ -278,18 +292,18 @@ def test_many_zeros_beside_an_interval_are_said() -> None:
     rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
     values = {f"q{i:02d}": 0.0 if i < 20 else 0.1 * i for i in range(N)}
     drifts = {"m": Drift("m", values, {}, "by hand")}
-    found = sweep(table_of(rows), ["m"], Selection(), reference="ref", drifts=drifts, resamples=999)
-    own = found.placements[1].drift
+    found = stated(rows, ["m"], drifts)
+    own = found.systems[1].drift
     assert own is not None and own.n_zero == 20
-    assert own.caution == "m, b: 20 of 24 prompts are exactly 0: the interval is unreliable."
+    assert str(own.caution) == "m, b: 20 of 24 prompts are exactly 0: the interval is unreliable."
     # The identical rung is 0 everywhere: there is no interval, and the reason for that stands already.
     assert list(interval_cautions(found)) == [own.caution]
-    table = _sweep_table(found)
+    table = systems_table(found)
     place = [column.name for column in table.columns].index("b zeros")
     assert [line[place] for line in table.rows] == [None, 20]
     picture = two_axes_picture(found)
     assert isinstance(picture, Picture)
-    assert own.caution in picture.caption.could_fake
+    assert str(own.caution) in picture.caption.could_fake
 
 
 def test_zeros_caution_is_from_a_half_on() -> None:
@@ -321,11 +335,11 @@ def test_words_without_a_test_of_signs() -> None:
 )
 def test_words_of_a_contrast_without_a_reference_carry_the_share(sign: Any, words: str) -> None:
     levels = {"+": Levels(), "-": Levels(0.8, 0.8), "unclear": Levels(0.4, 0.5)}[sign]
-    found = sweep(table_of(system("m", levels)), ["m"], Selection(), resamples=999)
-    reduced = found.placements[0].reduced
+    found = stated(system("m", levels), ["m"])
+    reduced = found.systems[0].reduced
     assert reduced is not None
     contrasts = (replace(reduced.contrasts[0], sign=sign),)
-    assert words in str(_contrast_table("x", "x", contrasts, found).rows[0][7])
+    assert words in str(contrast_table("x", "x", contrasts, found).rows[0][7])
     if sign != "unclear":
         assert reduced.contrasts[0].sign == sign
 
@@ -337,8 +351,8 @@ def test_order_of_rows_and_of_systems_changes_no_number() -> None:
     drifts = {label: drift(label, levels) for label, levels in LABELS.items()}
 
     def lines(made: list[dict[str, Any]], order: list[str]) -> set[str]:
-        found = sweep(table_of(made), order, Selection(), reference="ref", drifts=drifts, resamples=999)
-        return {str(each) for each in found.placements}
+        found = stated(made, order, drifts)
+        return {str(each) for each in found.systems}
 
     assert lines(rows, list(LABELS)) == lines(rows[::-1], list(LABELS)[::-1])
 
@@ -347,7 +361,7 @@ def test_contrasts_are_shown_with_formula_bounds_sign_and_words() -> None:
     found, by_name = placed({"m": LABELS["COLLAPSED"]})
     verdict = by_name["m"].verdict
     assert verdict is not None
-    table = _contrast_table("contrasts", "Contrasts", verdict.contrasts, found)
+    table = contrast_table("contrasts", "Contrasts", verdict.contrasts, found)
     assert [each[0] for each in table.rows] == ["L_C", "L_R", "L_P", "L_D"]
     first = table.rows[0]
     assert first[1] == "c - 0.8 c_ref" and first[5:7] == (N, "below 0")
@@ -503,9 +517,9 @@ def test_a_control_that_moves_no_more_than_repetition_is_no_sign_of_life() -> No
             *((*edit, 0.01) for edit in CONTROL_EDITS),
         )
     ]
-    (alone,) = sweep(table_of(rows), ["m"], Selection(), resamples=999).placements
+    (alone,) = stated(rows, ["m"]).systems
     assert alone.reduced is not None and alone.reduced.label == "UNDETERMINED"
     assert alone.reduced.reasons[0].startswith("What the positive control moves is within the noise floor")
     quiet = [each for each in rows if each["rung"] != "identical"]
-    (alone,) = sweep(table_of(quiet), ["m"], Selection(), resamples=999).placements
+    (alone,) = stated(quiet, ["m"]).systems
     assert alone.label == "alive", "without an identical rung there is no noise to be seen"

@@ -16,10 +16,11 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.metrics.catalogue import PER_PROMPT
-from lm_eval_sensitivity.statements.heatmap import make_heatmap
+from lm_eval_sensitivity.report.documents.heatmap import _long, cell_in_words
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.runs.made_run import make_run
-from tests.unit.statements.made_table import Row, made_table, panel
+from tests.unit.statements.made_table import Row, made_table, panel, partition_of
 
 
 def cell_text(numbers: list[float | None], *, other: int | None = None) -> str:
@@ -27,9 +28,9 @@ def cell_text(numbers: list[float | None], *, other: int | None = None) -> str:
     rows: list[Row] = [("m", f"q{i}", "noop", "nfd", number) for i, number in enumerate(numbers)]
     n_other = len(numbers) if other is None else other
     rows += [("n", f"q{i}", "noop", "nfd", 0.5) for i in range(n_other)]
-    found = make_heatmap(made_table(rows), "cosine_distance", "answer", resamples=199)
+    found = heatmap_statement(partition_of(made_table(rows)), "cosine_distance", "answer")
     cells = {cell.system: cell for cell in found.cells}
-    return command.cell_in_words(cells["m"], max(len(numbers), n_other))
+    return cell_in_words(cells["m"], max(len(numbers), n_other))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_cells_say_what_became_of_the_pairs(
 def test_edits_stand_in_the_order_of_the_ladder_and_systems_by_name() -> None:
     edits = [(rung, edit) for rung in RUNGS for edit in edits_of_rung(rung)]
     rows: list[Row] = [(s, "q", rung, edit, 0.5) for rung, edit in reversed(edits) for s in ("z", "b")]
-    found = make_heatmap(made_table(rows, shuffle=4), "cosine_distance", "answer", resamples=199)
+    found = heatmap_statement(partition_of(made_table(rows, shuffle=4)), "cosine_distance", "answer")
     assert list(found.edits) == edits
     assert found.systems == ("b", "z")
     assert len(found.cells) == 2 * len(edits)
@@ -65,17 +66,17 @@ def test_edits_stand_in_the_order_of_the_ladder_and_systems_by_name() -> None:
 
 def test_a_mean_is_that_of_its_own_edit() -> None:
     rows = panel({"m": 0.1, "n": 0.7})
-    found = make_heatmap(made_table(rows), "cosine_distance", "answer", resamples=199)
+    found = heatmap_statement(partition_of(made_table(rows)), "cosine_distance", "answer")
     for cell in found.cells:
         own = [row[4] for row in rows if (row[0], row[3]) == (cell.system, cell.edit)]
-        assert cell.interval.estimate == pytest.approx(sum(filter(None, own)) / len(own))
+        assert cell.mean.estimate == pytest.approx(sum(filter(None, own)) / len(own))
         assert cell.counts.n_pairs == 9
 
 
 def test_a_rung_that_one_system_was_not_given() -> None:
     rows = [row for row in panel({"m": 0.1, "n": 0.7}) if (row[0], row[2]) != ("n", "noop")]
-    found = make_heatmap(made_table(rows), "cosine_distance", "answer", resamples=199)
-    cells = {cell.system: command.cell_in_words(cell, 9) for cell in found.row("leading_space")}
+    found = heatmap_statement(partition_of(made_table(rows)), "cosine_distance", "answer")
+    cells = {cell.system: cell_in_words(cell, 9) for cell in found.row("leading_space")}
     assert cells["n"] == "not run"
     assert cells["m"] not in ("not run", "-")
 
@@ -111,7 +112,7 @@ def test_a_metric_that_is_one_number_per_prompt_is_refused(metric: str) -> None:
     assert metric in METRICS
     table = made_table(panel({"m": 0.1}), metric=metric, filter_name="raw")
     with pytest.raises(InputError, match=f"{metric}` is one number per prompt"):
-        make_heatmap(table, metric, "raw")
+        heatmap_statement(partition_of(table), metric, "raw")
     parser = ArgumentParser()
     command.add_parser(parser.add_subparsers())
     options = parser.parse_args(["heatmap", "no_such_folder", "--metric", metric, "--filter", "raw"])
@@ -121,8 +122,8 @@ def test_a_metric_that_is_one_number_per_prompt_is_refused(metric: str) -> None:
 
 def test_outputs_that_never_part_are_not_called_missing() -> None:
     table = made_table(panel({"m": 3.0}), metric="first_divergence")
-    found = make_heatmap(table, "first_divergence", "answer", resamples=199)
-    assert "outputs that never part have no step" in found.cautions[0]
-    assert command._long(found).note == ""
-    distances = make_heatmap(made_table(panel({"m": 0.1})), "cosine_distance", "answer", resamples=199)
-    assert not distances.cautions and "below 0 means 0" in command._long(distances).note
+    found = heatmap_statement(partition_of(table), "first_divergence", "answer")
+    assert "outputs that never part have no step" in found.cautions[0].text
+    assert _long(found).note == ""
+    distances = heatmap_statement(partition_of(made_table(panel({"m": 0.1}))), "cosine_distance", "answer")
+    assert not distances.cautions and "below 0 means 0" in _long(distances).note
