@@ -61,7 +61,7 @@ class Codec(Generic[Record]):
             clean: is applied to every text, before it is cut.
             indent: spaces of a level; None writes one line.
         """
-        value = cut(json.loads(self._adapter.dump_json(record)), clean)
+        value = _cut(json.loads(self._adapter.dump_json(record)), clean)
         separators = (",", ":") if indent is None else (",", ": ")
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
         return f"{text}\n".encode("utf-8", "replace")
@@ -168,17 +168,17 @@ def _length(item: Any) -> int:
     return len(text) + sum(map(len, about))
 
 
-def cut(value: Any, clean: Callable[[str], str] = str) -> Any:
+def _cut(value: Any, clean: Callable[[str], str]) -> Any:
     """JSON values whose texts are clean and short enough; where something had to go, the text says so."""
     if isinstance(value, str):
         text = clean(value)
         end = f" [... cut: {len(text)} characters]"
         return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - len(end)] + end
     if isinstance(value, dict):
-        return {name: cut(each, clean) for name, each in value.items()}
+        return {name: _cut(each, clean) for name, each in value.items()}
     if not isinstance(value, list):
         return value
-    whole = [cut(each, clean) for each in value]
+    whole = [_cut(each, clean) for each in value]
     lengths = [_length(each) for each in whole] if _are_texts(whole) else []
     if _fit(lengths):
         return whole

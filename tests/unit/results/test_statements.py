@@ -59,7 +59,16 @@ def statement(groups: list[set[int]], n: int) -> ClustersStatement:
     )
     nothing, counts = mean_interval([]), PairCounts(0, 0, 0, 0, 0, 0)
     rows = tuple(
-        SystemRow(name, nothing, counts, 0, None, nothing, None, tuple(c.letter for c in clusters if name in c.members))
+        SystemRow(
+            name,
+            nothing,
+            counts,
+            0,
+            None,
+            nothing,
+            None,
+            tuple(c.letter for c in clusters if name in c.members),
+        )
         for name in NAMES[:n]
     )
     return ClustersStatement(Selection(), rows, (), (), clusters, (), (), (), None, None, (), 0.05, 0, 99, 99)
