@@ -24,8 +24,8 @@ examples:
       -o results/
 
 The folder holds statements.json with clusters, drift, heatmaps and windows, every pair with its outputs in parquet, and
-a manifest.json with the checksums of all files. The same runs give the same bytes. It names no path of this machine, but it holds prompts
-and outputs: look through them before you publish it."""
+a manifest.json with the checksums of all files. The same runs give the same bytes. It names no path of this machine,
+but it holds prompts and outputs: look through them before you publish it."""
 
 
 def add_parser(subparsers: Any) -> None:

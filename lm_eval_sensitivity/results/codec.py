@@ -184,8 +184,9 @@ def _cut(value: Any, clean: Callable[[str], str]) -> Any:
         return whole
     most = LONGEST_SENTENCES - LONGEST_SENTENCE
     kept = sum(total <= most for total in accumulate(lengths[: MOST_SENTENCES - 1]))
-    rest = f"{len(whole) - kept} more are left out here."
-    return [*whole[:kept], {**whole[0], "text": rest, "about": []} if _is_note(whole[0]) else rest]
+    left_out = f"{len(whole) - kept} more sentences are left out here."
+    rest = {**whole[0], "text": left_out, "about": []} if _is_note(whole[0]) else left_out
+    return [*whole[:kept], rest]
 
 
 def _refuse(error: ValidationError, place: str) -> NoReturn:

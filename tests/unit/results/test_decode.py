@@ -48,9 +48,9 @@ def test_pairs_and_details_are_read_by_a_child_when_they_are_asked_for(copied: P
     of_bytes("details/001.parquet", lambda _: b"PAR1 nothing PAR1")(copied)
     results = open_results(copied)
     assert results.pairs(0).num_rows
-    with pytest.raises(InputError, match="details/001.parquet is no parquet file"):
+    with pytest.raises(InputError, match=r"details/001.parquet is no parquet file"):
         results.pairs(1)
-    with pytest.raises(InputError, match="details/001.parquet is no parquet file"):
+    with pytest.raises(InputError, match=r"details/001.parquet is no parquet file"):
         open_results(copied, everything=True)
 
 
@@ -76,7 +76,7 @@ def repeated_text(table: pa.Table) -> pa.Table:
 def test_a_table_that_grows_in_memory(copied: Path) -> None:
     changed("pairs/001.parquet", repeated_text, store_schema=False, row_group_size=65_536)(copied)
     assert (copied / "pairs/001.parquet").stat().st_size < MIB
-    with pytest.raises(InputError, match="pairs/001.parquet"):
+    with pytest.raises(InputError, match=r"pairs/001.parquet"):
         try_to_read(copied, "1", digest(copied), memory=700 * MIB)
 
 
@@ -86,13 +86,13 @@ def test_records_that_grow_in_memory(copied: Path) -> None:
         heatmap["cells"] = (heatmap["cells"] * 2_000)[:MOST_ITEMS]
     (copied / "statements.json").write_text(json.dumps(content), encoding="utf-8")
     declare(copied, "statements.json")
-    with pytest.raises(InputError, match="statements.json takes more than 900 MiB of memory"):
+    with pytest.raises(InputError, match=r"statements.json takes more than 900 MiB of memory"):
         try_to_read(copied, STATEMENTS, digest(copied), memory=900 * MIB)
 
 
 @pytest.mark.parametrize("seconds", [0.01, 1e-6])
 def test_a_folder_that_takes_too_long(seconds: float, exported: Path) -> None:
-    with pytest.raises(InputError, match="takes more than .* seconds to read"):
+    with pytest.raises(InputError, match=r"takes more than .* seconds to read"):
         try_to_read(exported, EVERYTHING, digest(exported), seconds=seconds)
 
 

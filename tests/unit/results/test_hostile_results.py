@@ -433,7 +433,7 @@ OF_STATEMENTS = [
             ("n_prompts", "n_prompts_lost", "n_pairs", "n_erased", "n_unscored", "n_not_shared"), 0
         ),
         f"{CELL}.mean.estimate",
-    ),  # fmt: skip
+    ),
     stated(f"{POINT}.mean.upper", None),
     stated(f"{POINT}.mean.upper", 1.7e308),
     stated(f"{POINT}.counts.n_prompts", 0, f"{POINT}.mean.estimate"),
@@ -486,7 +486,7 @@ OF_TABLES = [
         ),
         OF_DETAILS,
         "`base_text` is encoded as",
-    ),  # fmt: skip
+    ),
     Case("row groups", changed(OF_PAIRS, lambda t: t, row_group_size=7), OF_PAIRS, "row groups"),
     Case("one large group", changed(OF_DETAILS, lambda t: t, row_group_size=1_000), OF_DETAILS, "row groups"),
     cell(OF_PAIRS, "missing_margin_min", "x" * 10_000_000),

@@ -17,8 +17,8 @@ import yaml
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, details_name, pairs_name
+from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
 from lm_eval_sensitivity.space.hub import HubResults, chosen_results, fetch
 from tests.unit.fake_hub import FakeHub, Repository, install, oid
