@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.neighborhood.findings import Findings, Variant
+from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 
 
 def verdict(findings: Findings) -> str:
@@ -69,19 +70,13 @@ def _about_inputs(findings: Findings) -> list[str]:
     return found
 
 
-_OF_OUTPUTS = {
-    "empty": "are empty",
-    "loop": "are caught in a repetition",
-    "cut": "were cut at the token limit: what would have followed was not compared",
-    "unclosed": "never close their reasoning, so they have no answer",
-}
-
-
 def _about_outputs(findings: Findings) -> list[str]:
     outputs = [findings.base_flags, *(each.flags for each in findings.variants)]
-    counts = {flag: sum(flag in flags for flags in outputs) for flag in _OF_OUTPUTS}
+    counts = {flag: sum(flag in flags for flags in outputs) for flag in FLAGS_IN_WORDS}
     return [
-        f"{count} of {len(outputs)} outputs {_OF_OUTPUTS[flag]}." for flag, count in counts.items() if count
+        f"{count} of {len(outputs)} outputs {FLAGS_IN_WORDS[flag]}."
+        for flag, count in counts.items()
+        if count
     ]
 
 

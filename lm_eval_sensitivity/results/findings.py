@@ -10,7 +10,6 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.manifest import StatisticsRecord
@@ -23,7 +22,7 @@ from lm_eval_sensitivity.statements.drift_distance import measure_drifts
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import window_profiles
 from lm_eval_sensitivity.statements.records import DriftStatement
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
 from lm_eval_sensitivity.types import Missing, Note
 
 T = TypeVar("T")
@@ -40,10 +39,9 @@ def declared_selections() -> tuple[Selection, ...]:
         >>> len(declared_selections()), declared_selections()[0].in_words()
         (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
     """
-    windows = [f"{PRIMARY_METRIC}_{window}" for window in WINDOWS_TOKENS]
     return (
         *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
-        *(Selection(*each) for each in product(windows, FILTERS, CONTRASTED)),
+        *(Selection(*each) for each in product(TEXT_METRICS[:-1], FILTERS, CONTRASTED)),
         *(Selection(*each) for each in product(("js_divergence", "hidden_distance"), ("raw",), CONTRASTED)),
     )
 

@@ -41,6 +41,9 @@ def clusters_statement(
         alpha: family-wise error of the clusters.
         draws: sign vectors, where there are too many prompts to try all.
 
+    Returns:
+        Systems, contrasts and clusters by name; no order but where two systems share no cluster.
+
     Raises:
         InputError: no system has a pair in the selection, or the metric compares systems instead of prompts.
 

@@ -53,6 +53,9 @@ def comparison_statement(
         margin_share: of the first system's mean, declared before looking.
         draws: sign vectors, where there are too many prompts to try all.
 
+    Returns:
+        Differences in the unit of the metric, second minus first; p-values unadjusted but for those of the rungs.
+
     Raises:
         InputError: a system has no pair in the selection.
 

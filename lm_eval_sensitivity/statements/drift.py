@@ -64,6 +64,12 @@ def drift_statement(
         drifts: by system, for all but the reference.
         constants: of the rules.
 
+    Returns:
+        The reference first, then the systems in the order given; without a reference, each judged by itself.
+
+    Raises:
+        InputError: a system is unknown.
+
     Example:
         See `tests/unit/statements/test_drift.py`; a table takes a run.
     """

@@ -17,11 +17,10 @@ from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.runs import Pairs, ReferenceOutput, System, base_outputs, missing_drift
-from lm_eval_sensitivity.statements.selection import Selection
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import Missing
 
-WHOLE_TEXT_METRIC = "cosine_distance"
 EMPTY = Missing("empty", "one of the texts has nothing to embed")
 
 
@@ -62,7 +61,7 @@ def measure_drift(
         distances: gives the embedder of the runs, when it is needed; an `InputError` of it becomes the
             reason of every prompt.
     """
-    if system.reference == reference.fingerprint and selection.metric == WHOLE_TEXT_METRIC:
+    if system.reference == reference.fingerprint and selection.metric == PRIMARY_METRIC:
         return recorded_drift(table, system.name, reference.fingerprint, selection.filter_name)
     try:
         return _recomputed(table, system, reference, selection, distances())
@@ -100,7 +99,7 @@ def check_drift_metric(selection: Selection) -> None:
     Raises:
         InputError: which metrics are accepted.
     """
-    if not selection.metric.startswith(WHOLE_TEXT_METRIC):
+    if selection.metric not in TEXT_METRICS:
         raise InputError(
             f"`--metric {selection.metric}`: drift compares texts of two systems, which may have different tokens and "
             "states. Accepted are cosine_distance and its windows, as in cosine_distance_64."

@@ -29,6 +29,9 @@ def heatmap_statement(partition: TablePartition, metric: str, filter_name: str) 
         metric: a column of it, window included.
         filter_name: `raw` or `answer`.
 
+    Returns:
+        A cell for every edit that any system was given, in the order of the ladder, and every system.
+
     Raises:
         InputError: the metric or filter is unknown, or the metric knows nothing of edits.
 

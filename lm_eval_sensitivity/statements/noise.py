@@ -24,6 +24,9 @@ def beside_noise(partition: TablePartition, selection: Selection, system: str) -
         partition: of a pairs table.
         selection: which numbers; not of the identical rung itself.
         system: display name.
+
+    Returns:
+        Both means over the prompts that have both, and a one-sided p; a reason instead of it below 5 prompts.
     """
     floor = replace(selection, rung_set=NOISE_RUNG)
     return partition.once(

@@ -30,7 +30,12 @@ class TablePartition:
     Systems stand in the order of letters, so that the order of the rows changes nothing.
 
     Example:
-        See `tests/unit/statements/test_partition.py`; a table takes a run.
+        >>> rows = {"prompt_id": ["a", "b"], "edit": ["tab", "tab"], "cosine_distance": [0.1, None]}
+        >>> same = {"name": "m", "rung": "noop", "filter": "raw", "audit_status": "survived"}
+        >>> table = pa.table(rows | {name: [value] * 2 for name, value in same.items()})
+        >>> partition, selection = TablePartition(table), Selection("cosine_distance", "raw", "noop")
+        >>> partition.pairs(selection).system("m").tolist(), partition.counts(selection, "m").n_unscored
+        ([0.1, nan], 1)
     """
 
     table: pa.Table

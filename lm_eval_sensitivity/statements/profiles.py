@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
 from lm_eval_sensitivity.statements.means import system_mean
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import ProfilePoint, ProfilesStatement
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
+from lm_eval_sensitivity.statements.selection import TEXT_METRICS, Selection
 from lm_eval_sensitivity.statements.windows import shows_the_scaffold
 from lm_eval_sensitivity.types import RUNGS
 
@@ -38,8 +37,7 @@ def window_profiles(partition: TablePartition, filter_name: str, rung_set: str) 
     Example:
         See `tests/unit/report/test_figures.py`; a table takes a run.
     """
-    metrics = (*(f"{PRIMARY_METRIC}_{window}" for window in WINDOWS_TOKENS), PRIMARY_METRIC)
-    return _profiles(partition, [Selection(metric, filter_name, rung_set) for metric in metrics])
+    return _profiles(partition, [Selection(metric, filter_name, rung_set) for metric in TEXT_METRICS])
 
 
 def _profiles(partition: TablePartition, selections: Sequence[Selection]) -> ProfilesStatement:

@@ -45,6 +45,9 @@ def judged_alone(
         selection: metric and filter count.
         system: display name.
         constants: of the rules.
+
+    Returns:
+        `alive`, `collapsed or indiscriminate`, or `UNDETERMINED` with the reasons.
     """
     return partition.once(
         ("alone", selection.metric, selection.filter_name, system, constants),
@@ -104,6 +107,9 @@ def silent_share(
         selection: metric and filter count.
         system: display name.
         reference: only pairs that this one has a number for; None takes all that were not erased.
+
+    Returns:
+        In [0, 1]; NaN without such a pair.
     """
     shares = []
     for rungs in (PRESERVING, CONTROL):

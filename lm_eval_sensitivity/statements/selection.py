@@ -16,6 +16,8 @@ RUNG_SETS: dict[str, tuple[Rung, ...]] = {
 """Names of rung sets: the meaning-preserving rungs together, and every rung alone."""
 
 PRIMARY_METRIC = "cosine_distance"
+TEXT_METRICS = (*(f"{PRIMARY_METRIC}_{window}" for window in WINDOWS_TOKENS), PRIMARY_METRIC)
+"""Distances of two texts: of their first 64 tokens, 128, ..., and of the whole."""
 PRIMARY_FILTER = "answer"
 PRIMARY_RUNGS = "meaning_preserving"
 NOISE_RUNG: Rung = "identical"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity import __version__
@@ -24,10 +24,6 @@ class Signature:
     seed: int
     resamples: int
     draws: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
     def in_words(self) -> str:
         """One line for the foot of a table."""

@@ -16,6 +16,7 @@ from statistics import median
 from lm_eval_sensitivity.harness.close.notes import PairNote
 from lm_eval_sensitivity.harness.close.table_rows import lost_pairs, silence_in_words
 from lm_eval_sensitivity.harness.close.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
+from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS, parts_later
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING
@@ -135,7 +136,7 @@ def _silence(notes: Sequence[PairNote]) -> Iterator[str]:
 
 def _flags(notes: Sequence[PairNote]) -> Iterator[str]:
     counts = Counter(flag for note in notes for flag in note.flags)
-    for flag, words in _FLAGS.items():
+    for flag, words in FLAGS_IN_WORDS.items():
         if counts[flag] >= MANY * len(notes):
             yield f"{counts[flag]} of {len(notes)} outputs to an edited prompt {words}."
     preambles = sum(note.shared_preamble for note in notes)
@@ -144,14 +145,6 @@ def _flags(notes: Sequence[PairNote]) -> Iterator[str]:
             f"{preambles} of {len(notes)} outputs open with a preamble that unrelated prompts share: the filter raw "
             "measures it as well, the filter answer does not."
         )
-
-
-_FLAGS = {
-    "loop": "are caught in a repetition",
-    "empty": "are empty",
-    "cut": "were cut at the token limit: what would have followed was not compared",
-    "unclosed": "never close their reasoning and have no answer",
-}
 
 
 def _windows(run: WholeRun) -> Iterator[str]:

@@ -18,6 +18,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
+from lm_eval_sensitivity.report.wording import NOT_EQUAL
 from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def _caption(found: ClustersStatement) -> Caption:
         "."
         if found.family is None
         else (
-            f" Systems that share a letter were not told apart at a family-wise alpha of {found.alpha:g}, which "
-            "does not say that they are equal; systems without a common letter were told apart."
+            f" Systems that share a letter were not told apart at a family-wise alpha of {found.alpha:g}, "
+            f"{NOT_EQUAL}; systems without a common letter were told apart."
         )
     )
     return Caption(

@@ -20,6 +20,15 @@ NOT_TO_CONCLUDE = (
 )
 
 
+FLAGS_IN_WORDS = {
+    "empty": "are empty",
+    "loop": "are caught in a repetition",
+    "cut": "were cut at the token limit: what would have followed was not compared",
+    "unclosed": "never close their reasoning and have no answer",
+}
+"""What is wrong with some outputs, after their number."""
+
+
 def bounds_note(metric: str) -> str:
     """What a bound below 0 is to be read as; empty where a metric is no distance.
 

@@ -150,8 +150,9 @@ def _words(k: Constants) -> dict[tuple[str, str], str]:
 
 def _reduced_words(contrast: AxisContrast, k: Constants) -> str:
     further = f"{percent(k.k_harmless)} further than harmless edits do"
+    what = "another prompt" if contrast.formula.startswith("spread") else "meaning"
     return {
-        "+": f"meaning moves it more than {further}",
-        "-": f"meaning moves it not {further}",
-        "unclear": f"unclear whether meaning moves it {further}",
+        "+": f"{what} moves it more than {further}",
+        "-": f"{what} moves it not {further}",
+        "unclear": f"unclear whether {what} moves it {further}",
     }[contrast.sign]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from lm_eval_sensitivity.cli.analysis_options import add_statistics_options
@@ -523,3 +524,15 @@ def test_a_control_that_moves_no_more_than_repetition_is_no_sign_of_life() -> No
     quiet = [each for each in rows if each["rung"] != "identical"]
     (alone,) = stated(quiet, ["m"]).systems
     assert alone.label == "alive", "without an identical rung there is no noise to be seen"
+
+
+@pytest.mark.parametrize(("spread", "label"), [(0.6, "alive"), (0.01, "collapsed or indiscriminate")])
+def test_one_answer_to_every_prompt_is_no_life(spread: float, label: str) -> None:
+    """Where the run measured how far the outputs to its prompts are apart, that must be more than an edit moves."""
+    table = partition_of(system("m", Levels())).table
+    for values, expected in (([spread] * table.num_rows, label), ([None] * table.num_rows, "alive")):
+        beside = table.drop_columns([name for name in table.column_names if name == "output_spread"])
+        beside = beside.append_column("output_spread", pa.array(values, pa.float64()))
+        (alone,) = drift_statement(partition_of(beside), ["m"], Selection()).systems
+        assert alone.label == expected
+        assert len(alone.contrasts) == (1 if values[0] is None else 2)
