@@ -7,7 +7,7 @@
     write.py           the folder; output_folder.py: what is replaced; redact_paths.py: no paths
     files.py           files opened as strangers' data; columns.py, tables.py: parquet
     system_files.py    pairs and details of one system
-    read.py            a folder, opened; decode.py: by a child process first, with limits
+    read.py            a folder, opened; sandbox.py: by a child process first, decode.py, with limits
     files_to_publish.py, recompute.py   what of it is published, after it was computed again; card.py: its page
 
 No gradio, torch, lm_eval or matplotlib here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -55,7 +56,7 @@ def results_card(
 
 def _front_matter(manifest: Manifest, license_id: str | None) -> str:
     """No text of a stranger is in it."""
-    configs = [
+    configs: list[dict[str, Any]] = [
         {"config_name": name, "data_files": [{"split": SPLIT, "path": path}]}
         for name, path in _TABLES.items()
     ]

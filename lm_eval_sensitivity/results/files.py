@@ -7,17 +7,31 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import Annotated, BinaryIO, NoReturn
+
+from annotated_types import Le
+from pydantic import StringConstraints
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.limits import MAX_DETAILS_BYTES
 from lm_eval_sensitivity.text.escape import shown_path
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.results.manifest import FileRecord
 
 ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
 _CHUNK = 2**20
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What the manifest says of one file."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Le(MAX_DETAILS_BYTES)]
+    rows: int
+    """Of a table; statements of `statements.json`."""
 
 
 def refuse(place: str, problem: str) -> NoReturn:

@@ -17,11 +17,10 @@ from pydantic_core import from_json
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.codec import Codec
-from lm_eval_sensitivity.results.files import read_file, refuse
+from lm_eval_sensitivity.results.files import FileRecord, Sha256, read_file, refuse
 from lm_eval_sensitivity.results.limits import (
     LONGEST_NAME,
     LONGEST_SENTENCE,
-    MAX_DETAILS_BYTES,
     MAX_MANIFEST_BYTES,
     MAX_SYSTEMS,
 )
@@ -36,7 +35,6 @@ Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=r"\S")]
 Sentence = Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE, pattern=r"\S")]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.+!_-]{0,59}$")]
 Index = Annotated[int, Interval(ge=0, lt=MAX_SYSTEMS)]
 Drawn = Annotated[int, Interval(ge=FEWEST_RESAMPLES, le=MOST_RESAMPLES)]
@@ -113,16 +111,6 @@ class SeriesRecord:
     name: Name
     systems: Annotated[tuple[Index, ...], Len(2, MAX_SYSTEMS)]
     """In the order of the levels; each system in one series at most."""
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One file of the folder, as `open_checked` finds it."""
-
-    sha256: Sha256
-    bytes: Annotated[int, Le(MAX_DETAILS_BYTES)]
-    rows: int
-    """Of a table; statements of `statements.json`."""
 
 
 @dataclass(frozen=True)

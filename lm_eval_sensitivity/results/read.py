@@ -18,7 +18,6 @@ from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
-from lm_eval_sensitivity.results.decode import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
 from lm_eval_sensitivity.results.limits import (
     LONGEST_ID,
@@ -27,6 +26,7 @@ from lm_eval_sensitivity.results.limits import (
     MAX_TABLE_BYTES,
 )
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
+from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.statements import Statements, read_statements
 from lm_eval_sensitivity.results.system_files import Details, PairDetail, PairLine, read_pairs
 from lm_eval_sensitivity.statements import Selection

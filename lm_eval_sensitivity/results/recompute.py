@@ -84,8 +84,8 @@ def _partition(results: Results) -> TablePartition:
 
 def _as_read(kind: str, statement: Statement) -> Any:
     """As a reader finds it: long texts are cut."""
-    nothing = Statements((), (), (), ())
-    return getattr(CODEC.load(CODEC.dump(replace(nothing, **{kind: (statement,)})), STATEMENTS), kind)[0]
+    alone: dict[str, Any] = {each.name: () for each in fields(Statements)} | {kind: (statement,)}
+    return getattr(CODEC.load(CODEC.dump(Statements(**alone)), STATEMENTS), kind)[0]
 
 
 def _computed(stored: Statement, partition: TablePartition, results: Results) -> Statement:

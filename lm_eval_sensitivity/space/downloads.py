@@ -98,7 +98,7 @@ def columns_of(kind: type) -> dict[str, pa.DataType]:
     for name, inner in _fields(kind):
         if inner is Note:
             found[name] = pa.string()
-        elif is_dataclass(inner):
+        elif isinstance(inner, type) and is_dataclass(inner):
             found |= {_joined(name, other): column for other, column in columns_of(inner).items()}
         elif _is_texts(inner):
             found[name] = pa.list_(pa.string())
@@ -114,7 +114,7 @@ def cells_of(kind: type, record: Any) -> dict[str, Any]:
         value = getattr(record, name, None)
         if inner is Note:
             found[name] = value and value.text
-        elif is_dataclass(inner):
+        elif isinstance(inner, type) and is_dataclass(inner):
             found |= {_joined(name, other): cell for other, cell in cells_of(inner, value).items()}
         elif _is_texts(inner) or inner in _PLAIN:
             found[name] = value

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results import decode, open_results
-from lm_eval_sensitivity.results.decode import EVERYTHING, STATEMENTS, try_to_read
+from lm_eval_sensitivity.results import open_results, sandbox
 from lm_eval_sensitivity.results.limits import MOST_ITEMS
+from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from tests.unit.results.made_results import declare
 from tests.unit.results.test_hostile_results import changed, in_json, of_bytes
 
@@ -25,7 +25,7 @@ MIB = 2**20
 
 @pytest.fixture(autouse=True)
 def _nothing_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "_accepted", set())
+    monkeypatch.setattr(sandbox, "_accepted", set())
 
 
 def digest(folder: Path) -> str:
