@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import RLock
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows
-from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
 from lm_eval_sensitivity.results.limits import (
     LONGEST_ID,
@@ -28,21 +25,10 @@ from lm_eval_sensitivity.results.limits import (
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
 from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.statements import Statements, read_statements
-from lm_eval_sensitivity.results.system_files import Details, PairDetail, PairLine, read_pairs
-from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.records import (
-    ClustersStatement,
-    DriftStatement,
-    HeatmapStatement,
-    ProfilePoint,
-)
-from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
+from lm_eval_sensitivity.results.system_files import Details, PairDetail, read_pairs
+from lm_eval_sensitivity.statements.records import ProfilePoint
+from lm_eval_sensitivity.text.escape import one_line, shown_path
 from lm_eval_sensitivity.types import Pair
-
-NO_REFERENCE = "No reference was given when these results were exported, so that drift is not defined."
-
-Key = TypeVar("Key")
-Page = TypeVar("Page")
 
 
 class _Named(Protocol):
@@ -164,15 +150,19 @@ class Results:
     ) -> None:
         self.manifest = manifest
         self.statements = statements
+        self.clusters = {each.selection: each for each in statements.clusters}
+        """Clusters of every selection that was exported."""
+        self.drift = {(each.selection.metric, each.selection.filter_name): each for each in statements.drift}
+        """Two axes by metric and filter; none without a reference."""
+        self.heatmaps = {(each.metric, each.filter_name): each for each in statements.heatmaps}
+        """Edit by system, by metric and filter."""
+        self.ladder = ladder
+        """Every pair that was asked by its id; by rung (mildest first), edit and prompt."""
         self.origin = origin
         """The dataset and the commit that the folder was fetched from; None for a folder of this machine."""
-        self.drift_missing = NO_REFERENCE if manifest.reference is None else None
-        """Why there is no drift; None where there is."""
         self.places = {each.name: each.index for each in manifest.systems}
         """Index of a system by its name."""
-        self._folder = folder
-        self._ladder = ladder
-        self._before = before
+        self._folder, self._before = folder, before
         self._pairs: dict[int, pa.Table] = {}
         self._details: dict[int, Details] = {}
         self._lock = RLock()
@@ -186,77 +176,12 @@ class Results:
         """Records that name a system, in the alphabetical order of the manifest."""
         return sorted(rows, key=lambda row: self.places[row.system])
 
-    def selections(self) -> tuple[Selection, ...]:
-        """The selections that have clusters."""
-        return tuple(each.selection for each in self.statements.clusters)
-
-    def clusters(self, selection: Selection) -> ClustersStatement:
-        """Clusters of one selection.
-
-        Raises:
-            InputError: it was not exported.
-        """
-        return _exported({each.selection: each for each in self.statements.clusters}, selection, "clusters")
-
-    def drift_keys(self) -> tuple[tuple[str, str], ...]:
-        """(metric, filter) of the drift statements that were exported."""
-        return tuple((each.selection.metric, each.selection.filter_name) for each in self.statements.drift)
-
-    def drift(self, metric: str, filter_name: str) -> DriftStatement | None:
-        """Two axes beside the reference; None where there is none, as `drift_missing` says.
-
-        Raises:
-            InputError: other drift was exported, and not this.
-        """
-        if self.manifest.reference is None:
-            return None
-        found = dict(zip(self.drift_keys(), self.statements.drift, strict=True))
-        return _exported(found, (metric, filter_name), "drift")
-
-    def heatmap_keys(self) -> tuple[tuple[str, str], ...]:
-        """(metric, filter) of the heatmaps that were exported."""
-        return tuple((each.metric, each.filter_name) for each in self.statements.heatmaps)
-
-    def heatmap(self, metric: str, filter_name: str) -> HeatmapStatement:
-        """Edit by system.
-
-        Raises:
-            InputError: it was not exported.
-        """
-        found = dict(zip(self.heatmap_keys(), self.statements.heatmaps, strict=True))
-        return _exported(found, (metric, filter_name), "a heatmap")
-
-    def window_rung_sets(self) -> tuple[str, ...]:
-        """Rung sets that `windows` has."""
-        points = (point for each in self.statements.windows for point in each.points)
-        return tuple(dict.fromkeys(point.selection.rung_set for point in points))
-
-    def windows(self, rung_set: str) -> tuple[ProfilePoint, ...]:
-        """Means by length of the output that is read; by filter, system and window, the whole text last.
-
-        Raises:
-            InputError: they were not exported.
-        """
+    @cached_property
+    def windows(self) -> dict[str, list[ProfilePoint]]:
+        """Means by length of the output that is read, by rung set; in each by filter, system and window."""
         found: dict[str, list[ProfilePoint]] = {}
         for each in self.statements.windows:
             found.setdefault(each.points[0].selection.rung_set, []).extend(self.in_order(each.points))
-        return tuple(_exported(found, rung_set, "windows"))
-
-    def ladder_pairs(self) -> tuple[Pair, ...]:
-        """Every pair that was asked, by rung (mildest first), edit and prompt."""
-        return tuple(self._ladder.values())
-
-    def ladder_pair(self, pair_id: str) -> Pair:
-        """One pair of the ladder.
-
-        Raises:
-            InputError: there is no such pair.
-        """
-        found = self._ladder.get(pair_id)
-        if found is None:
-            raise InputError(
-                f"There is no pair {shown(pair_id)} in these results. Choose one of their pairs."
-            )
         return found
 
     def pairs(self, system: int) -> pa.Table:
@@ -269,39 +194,8 @@ class Results:
         with self._lock:
             if system not in self._pairs:
                 self._before(str(system))
-                self._pairs[system] = read_pairs(self._folder, self.manifest, record, self._ladder)
+                self._pairs[system] = read_pairs(self._folder, self.manifest, record, self.ladder)
             return self._pairs[system]
-
-    def pairs_of_cell(self, system: int, edit: str, metric: str, filter_name: str) -> tuple[PairLine, ...]:
-        """The pairs of one edit and system, by prompt; none where the system was not run on the edit.
-
-        Raises:
-            InputError: no such system, metric or filter.
-        """
-        for what, received, accepted in (
-            ("metric", metric, tuple(METRICS)),
-            ("filter", filter_name, FILTERS),
-        ):
-            if received not in accepted:
-                raise InputError(
-                    f"There is no {what} {shown(received)}; there are {', '.join(accepted)}."
-                    f"{did_you_mean(received[:80], accepted)}"
-                )
-        table = self.pairs(system)
-        rows = table.filter(pc.and_(pc.equal(table["edit"], edit), pc.equal(table["filter"], filter_name)))
-        names = (
-            *("pair_id", "prompt_id", "category", metric, f"missing_{metric}", "audit_status"),
-            "first_divergence",
-        )
-        lines = (
-            PairLine(
-                pair_id, prompt_id, category, value, missing, status, None if step is None else int(step)
-            )
-            for pair_id, prompt_id, category, value, missing, status, step in zip(
-                *(rows[name].to_pylist() for name in names), strict=True
-            )
-        )
-        return tuple(sorted(lines, key=lambda line: (line.prompt_id, line.pair_id)))
 
     def detail(self, system: int, pair_id: str) -> PairDetail:
         """Outputs, spans, margins and curves of one pair; one row group is read for it.
@@ -332,11 +226,3 @@ class Results:
         if not 0 <= system < len(self.systems):
             raise InputError(f"There is no system {system}; there are systems 0 to {len(self.systems) - 1}.")
         return self.systems[system]
-
-
-def _exported(pages: Mapping[Key, Page], key: Key, what: str) -> Page:
-    if key not in pages:
-        raise InputError(
-            f"These results hold no {what.removeprefix('a ')} of {shown(str(key))}. Choose another."
-        )
-    return pages[key]

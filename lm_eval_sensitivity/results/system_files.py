@@ -28,22 +28,6 @@ _OF_THE_LADDER = ("prompt_id", "rung", "edit", "category", "meaning_preserving")
 
 
 @dataclass(frozen=True)
-class PairLine:
-    """One pair of one cell of the heatmap."""
-
-    pair_id: str
-    prompt_id: str
-    category: str
-    value: float | None
-    missing: str | None
-    """Why there is no value; starts with the kind of reason."""
-    audit_status: str
-    """`survived`, `erased`, `identical`, `unknown`."""
-    first_divergence: int | None
-    """0-based step at which the outputs part; None where they do not, or where it is not known."""
-
-
-@dataclass(frozen=True)
 class SideDetail:
     """One output of a pair."""
 

@@ -201,9 +201,7 @@ TABLES: Mapping[str, DownloadTable] = {
     ),
     "windows": DownloadTable(
         (ProfilePoint,),
-        lambda results: (
-            (row,) for rung_set in results.window_rung_sets() for row in results.windows(rung_set)
-        ),
+        lambda results: ((row,) for points in results.windows.values() for row in points),
     ),
 }
 """Every table, by its name."""

@@ -32,6 +32,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 20, 16, 52
 INSET = 14
 """Pixels between the axis and 0, where the reference's mark stands."""
 REFERENCE = "reference"
+NO_REFERENCE = "No reference was given when these results were exported, so that drift is not defined."
 
 _ROUND = "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0Z"
 SHAPES = {
@@ -62,12 +63,10 @@ class Mark:
 
 def show(results: Results, query: Query) -> View:
     """The view: beside the reference, or what can be said without one."""
-    keys = results.drift_keys()
-    if not keys:
+    if not results.drift:
         return _without_reference(results, query)
-    chosen = choose_metric(query, keys)
-    page = results.drift(chosen.metric, chosen.filter_name)
-    return _without_reference(results, query) if page is None else _beside(results, page, chosen)
+    chosen = choose_metric(query, tuple(results.drift))
+    return _beside(results, results.drift[chosen.metric, chosen.filter_name], chosen)
 
 
 def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
@@ -147,7 +146,7 @@ def meanings() -> dict[str, str]:
 def _without_reference(results: Results, query: Query) -> View:
     filters = [
         (key.metric, key.filter_name)
-        for key in results.selections()
+        for key in results.clusters
         if (key.metric, key.rung_set) == (PRIMARY_METRIC, PRIMARY_RUNGS)
     ]
     chosen = choose_metric(query, filters) if filters else None
@@ -155,7 +154,7 @@ def _without_reference(results: Results, query: Query) -> View:
         "Two axes beside a reference",
         "axes_missing.html",
         {
-            "reason": results.drift_missing,
+            "reason": NO_REFERENCE if results.manifest.reference is None else None,
             "choices": chosen.choices if chosen else (),
             "rows": _life_rows(results, chosen) if chosen else (),
             "constants": Constants(),
@@ -165,4 +164,4 @@ def _without_reference(results: Results, query: Query) -> View:
 
 def _life_rows(results: Results, chosen: Chosen) -> list[SystemRow]:
     selection = Selection(chosen.metric, chosen.filter_name, PRIMARY_RUNGS)
-    return results.in_order(results.clusters(selection).systems)
+    return results.in_order(results.clusters[selection].systems)

@@ -44,10 +44,10 @@ class Group:
 
 def show(results: Results, query: Query) -> View:
     """The view."""
-    if not results.selections():
+    if not results.clusters:
         return View("Who can be told apart", "nothing.html", {"what": "clusters"})
     selection, choices = choose_selection(results, query)
-    page = results.clusters(selection)
+    page = results.clusters[selection]
     rows = results.in_order(page.systems)
     return View(
         "Who can be told apart",
@@ -77,10 +77,11 @@ def show(results: Results, query: Query) -> View:
 
 def choose_selection(results: Results, query: Query) -> tuple[Selection, tuple[Choice, ...]]:
     """The selection of an address, among those that were exported, and the selects of the form."""
-    keys = results.selections()
-    rung_sets = tuple(dict.fromkeys(key.rung_set for key in keys))
+    rung_sets = tuple(dict.fromkeys(key.rung_set for key in results.clusters))
     rung_set = query.choice("rungs", rung_sets)
-    chosen = choose_metric(query, [(key.metric, key.filter_name) for key in keys if key.rung_set == rung_set])
+    chosen = choose_metric(
+        query, [(key.metric, key.filter_name) for key in results.clusters if key.rung_set == rung_set]
+    )
     rungs = Choice("rungs", "Edits that count", options(rung_sets), rung_set)
     return Selection(chosen.metric, chosen.filter_name, rung_set), (*chosen.choices, rungs)
 

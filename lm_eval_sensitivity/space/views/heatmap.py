@@ -37,10 +37,10 @@ class Shown:
 
 def show(results: Results, query: Query) -> View:
     """The view."""
-    if not results.heatmap_keys():
+    if not results.heatmaps:
         return View("Every edit", "nothing.html", {"what": "distances by edit"})
-    chosen = choose_metric(query, results.heatmap_keys())
-    page = results.heatmap(chosen.metric, chosen.filter_name)
+    chosen = choose_metric(query, tuple(results.heatmaps))
+    page = results.heatmaps[chosen.metric, chosen.filter_name]
     means = (cell.mean.estimate for cell in page.cells)
     most = max((mean for mean in means if not math.isnan(mean)), default=0.0)
     link = partial(query.link, view="pairs", **chosen.address)

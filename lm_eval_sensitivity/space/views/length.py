@@ -67,11 +67,10 @@ class Panel:
 
 def show(results: Results, query: Query) -> View:
     """The view."""
-    rung_sets = results.window_rung_sets()
-    if not rung_sets:
+    if not results.windows:
         return View("By length of the output", "nothing.html", {"what": "distances by length"})
-    rung_set = query.choice("rungs", rung_sets)
-    lines = with_floors(results, results.windows(rung_set))
+    rung_set = query.choice("rungs", tuple(results.windows))
+    lines = with_floors(results, results.windows[rung_set])
     windows = windows_of(lines)
     drawn = [
         each
@@ -88,7 +87,7 @@ def show(results: Results, query: Query) -> View:
                 for system in results.systems
                 if (own := [line for line in lines if line.row.system == system.name])
             ],
-            "choices": (Choice("rungs", "Edits that count", options(rung_sets), rung_set),),
+            "choices": (Choice("rungs", "Edits that count", options(results.windows), rung_set),),
             "panels": panels_of(lines, windows, upwards),
             "columns": [(window, column(windows, window)) for window in windows],
             "upwards": upwards,
@@ -105,7 +104,7 @@ def with_floors(results: Results, rows: Iterable[ProfilePoint]) -> tuple[Line, .
     rung and the same for all of them."""
     floors = {
         (row.system, each.selection.metric, each.selection.filter_name): row.noise
-        for each in results.statements.clusters
+        for each in results.clusters.values()
         for row in each.systems
     }
     return tuple(

@@ -26,6 +26,7 @@ from lm_eval_sensitivity.results.tables import make_table
 from lm_eval_sensitivity.results.write import Request
 from lm_eval_sensitivity.runs import load_pairs
 from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.types import Missing
 from tests.unit.results.made_results import NASTY_NAMES, STATISTICS
 from tests.unit.runs.made_run import Rows, make_run
 
@@ -43,18 +44,9 @@ def test_the_statements_are_those_of_the_commands(results: Results, request_made
     assert [len(found.clusters), len(found.drift), len(found.heatmaps), len(found.windows)] == [40, 2, 4, 4]
 
 
-def test_a_statement_is_found_by_what_it_is_of(results: Results) -> None:
-    for selection in results.selections():
-        assert results.clusters(selection).selection == selection
-    for metric, filter_name in results.heatmap_keys():
-        found = results.heatmap(metric, filter_name)
-        assert (found.metric, found.filter_name) == (metric, filter_name)
-    for metric, filter_name in results.drift_keys():
-        drift = results.drift(metric, filter_name)
-        assert drift is not None and drift.selection == Selection(metric, filter_name)
-    assert results.drift_missing is None
-    assert results.window_rung_sets() == ("meaning_preserving", "positive_control")
-    points = results.windows("positive_control")
+def test_means_by_length_stand_in_the_order_of_the_page(results: Results) -> None:
+    assert list(results.windows) == ["meaning_preserving", "positive_control"]
+    points = results.windows["positive_control"]
     keys = [(each.selection.filter_name, each.system, each.selection.window) for each in points]
     lengths = (64, 128, 256, 512, None)
     assert keys == [
@@ -67,18 +59,6 @@ def test_pairs_are_those_of_the_runs(results: Results, request_made: Request) ->
     for system, name in enumerate(NASTY_NAMES):
         own = table.filter(pc.equal(table["name"], name))
         assert results.pairs(system).to_pylist() == own.select(SCHEMA.names).to_pylist()
-    lines = results.pairs_of_cell(2, "synonym_1", "cosine_distance", "answer")
-    rows = [
-        row
-        for row in table.filter(pc.equal(table["name"], NASTY_NAMES[2])).to_pylist()
-        if row["edit"] == "synonym_1" and row["filter"] == "answer"
-    ]
-    assert [line.prompt_id for line in lines] == sorted(row["prompt_id"] for row in rows)
-    for row in rows:
-        line = next(line for line in lines if line.pair_id == row["pair_id"])
-        assert (line.value, line.missing) == (row["cosine_distance"], row["missing_cosine_distance"])
-        assert (line.value is None) != (line.missing is None)
-        assert line.first_divergence == row["first_divergence"]
 
 
 def test_details_and_ladder_are_those_of_the_samples(results: Results, request_made: Request) -> None:
@@ -95,7 +75,7 @@ def test_details_and_ladder_are_those_of_the_samples(results: Results, request_m
                 assert (detail.base.answer_start, detail.base.answer_end) == (0, n)
                 assert detail.variant.status == row["pair"]["variant"]["answer"]["status"]
                 assert detail.first_divergence["raw"] == row["pair"]["token_path"]["first_divergence"]
-                asked = results.ladder_pair(row["doc"]["pair_id"])
+                asked = results.ladder[row["doc"]["pair_id"]]
                 assert (asked.base, asked.variant) == (row["doc"]["base"], row["doc"]["variant"])
                 assert (asked.rung, asked.edit) == (row["doc"]["rung"], row["doc"]["edit"])
     unclosed = [
@@ -123,7 +103,7 @@ def test_one_pair_takes_one_row_group(results: Results, monkeypatch: pytest.Monk
 
 def test_details_that_change_are_refused(copied: Path) -> None:
     results = open_results(copied)
-    pair_id = results.ladder_pairs()[0].pair_id
+    pair_id = next(iter(results.ladder))
     results.detail(0, pair_id)
     path = copied / details_name(0)
     path.write_bytes(path.read_bytes() + b"?")
@@ -139,14 +119,13 @@ def test_missing_has_a_reason(results: Results) -> None:
         left["clusters of cosine_distance, filter raw, rungs paraphrase"]
         == "no system was run on these rungs"
     )
-    assert len(left) + len(results.selections()) == 52
-    noise = results.clusters(Selection("cosine_distance", "raw", "identical"))
+    assert len(left) + len(results.clusters) == 52
+    noise = results.clusters[Selection("cosine_distance", "raw", "identical")]
     means = [row.mean for row in noise.systems]
     assert all(mean.estimate == 0 and math.isnan(mean.lower) and mean.reason for mean in means)
-    edits = [edit for _, edit in results.heatmap("cosine_distance", "answer").edits]
-    lines = [line for edit in edits for line in results.pairs_of_cell(0, edit, "cosine_distance", "answer")]
-    missing = [line for line in lines if line.value is None]
-    assert {(line.missing or "").split(":")[0] for line in missing} == {"erased", "unclosed"}
+    rows = [row for row in results.pairs(0).to_pylist() if row["filter"] == "answer"]
+    missing = [row["missing_cosine_distance"] for row in rows if row["cosine_distance"] is None]
+    assert {Missing.from_text(each).kind for each in missing} == {"erased", "unclosed"}
 
 
 def test_the_manifest(results: Results, exported: Path) -> None:
@@ -162,7 +141,7 @@ def test_the_manifest(results: Results, exported: Path) -> None:
     assert manifest.series[0].systems == (1, 2)
     assert ("Model", "org/Model-1") in manifest.systems[1].facts
     assert ("Precision", "bf16") in manifest.systems[1].facts
-    assert manifest.ladder.n_pairs == len(results.ladder_pairs())
+    assert manifest.ladder.n_pairs == len(results.ladder)
     assert manifest.embedder.name == "an/embedder" and manifest.decoding.max_gen_toks == 12
     assert manifest.statistics == STATISTICS
     written = {path.relative_to(exported).as_posix() for path in exported.rglob("*.*")}
@@ -175,7 +154,7 @@ def test_every_column_is_described() -> None:
 
 
 def test_the_ladder_is_a_ladder(results: Results, exported: Path) -> None:
-    assert load_ladder(exported / "ladder.parquet").pairs == results.ladder_pairs()
+    assert load_ladder(exported / "ladder.parquet").pairs == tuple(results.ladder.values())
 
 
 def test_long_texts_token_ends_and_odd_margins(tmp_path: Path) -> None:

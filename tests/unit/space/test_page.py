@@ -121,11 +121,11 @@ def test_a_file_that_is_damaged_is_found_when_it_is_asked_for(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(*arguments: object) -> object:
-        raise InputError("`heatmap.parquet` has 3 bytes.")
+        raise InputError("`pairs/000.parquet` has 3 bytes.")
 
-    monkeypatch.setattr(Results, "heatmap", damaged)
-    page = assert_inert(render(results, {"view": "heatmap"}))
-    assert "`heatmap.parquet` has 3 bytes." in page.text()
+    monkeypatch.setattr(Results, "pairs", damaged)
+    page = assert_inert(render(results, {"view": "pairs"}))
+    assert "`pairs/000.parquet` has 3 bytes." in page.text()
     assert page.every("nav")
 
 

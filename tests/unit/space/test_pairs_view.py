@@ -44,7 +44,7 @@ def pair(results: Results) -> Pair:
     known = {
         line["pair_id"] for line in lines if line["audit_status"] == "survived" and line["edit"] == "nbsp"
     }
-    return next(each for each in results.ladder_pairs() if each.pair_id in known)
+    return next(each for each in results.ladder.values() if each.pair_id in known)
 
 
 # ---- made outputs, and the truth about them
@@ -165,12 +165,12 @@ def test_what_of_an_edit_is_shown_and_what_is_counted_is_all_of_it(
 
 def test_an_edit_that_is_cut_says_so(results: Results, pair: Pair) -> None:
     long = replace(pair, base="a b", replacements=(Replacement(1, 2, "x" * 9000),), variant=f"a{'x' * 9000}b")
-    found = page(Stand(results, ladder_pair=lambda pair_id: long), pair)
+    found = page(Stand(results, ladder={pair.pair_id: long}), pair)
     assert [each.text() for each in found.every("p", css="cut")] == [
         "5000 more characters of the variant are not shown."
     ]
     whole = replace(long, base="y" * 5000, replacements=(Replacement(0, 5000, "z"),), variant="z")
-    found = page(Stand(results, ladder_pair=lambda pair_id: whole), pair)
+    found = page(Stand(results, ladder={pair.pair_id: whole}), pair)
     assert [each.text() for each in found.every("p", css="cut")] == [
         "1000 more characters of the base are not shown."
     ]
@@ -178,7 +178,7 @@ def test_an_edit_that_is_cut_says_so(results: Results, pair: Pair) -> None:
 
 
 def test_a_repetition_is_compared_with_no_noise_floor(results: Results, pair: Pair) -> None:
-    same = next(each for each in results.ladder_pairs() if each.rung == "identical")
+    same = next(each for each in results.ladder.values() if each.rung == "identical")
     table = page(results, same).every("table")[0]
     assert "noise floor" not in table.text()
     assert {len(row.every("td")) for row in table.every("tr") if row.every("td")} == {2}
@@ -432,7 +432,7 @@ def test_the_edit_is_shown_in_both_prompts(results: Results, pair: Pair) -> None
         variant="Is\u00a0a fine book good",
         replacements=(Replacement(2, 3, "\u00a0"), Replacement(4, 4, " fine"), Replacement(14, 15, "")),
     )
-    shown = Stand(results, ladder_pair=lambda pair_id: edit)
+    shown = Stand(results, ladder={pair.pair_id: edit})
     found = page(shown, pair)
     before, after = (each for each in found.one("dl", css="prompts").every("bdi"))
     assert [each.text() for each in before.every("del")] == ["·", "?"]
@@ -480,7 +480,7 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
         read.append((system, pair_id))
         return results.detail(system, pair_id)
 
-    page(Stand(results, pairs=pairs, detail=one, pairs_of_cell=None), pair, system="2")
+    page(Stand(results, pairs=pairs, detail=one), pair, system="2")
     assert set(read) == {2, (2, pair.pair_id)}
     assert read.count((2, pair.pair_id)) == 1
 
@@ -491,7 +491,7 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
 def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: Results) -> None:
     found = read_page(render(results, {"view": "pairs", "system": "1", "filter": "raw"}))
     rows = found.one("table", id="pairs").one("tbody").every("tr")
-    asked = [pair for pair in results.ladder_pairs() if pair.rung in RUNG_SETS["meaning_preserving"]]
+    asked = [pair for pair in results.ladder.values() if pair.rung in RUNG_SETS["meaning_preserving"]]
     assert [row.one("th").text() for row in rows] == [pair.pair_id for pair in asked]
     table = {row["pair_id"]: row for row in results.pairs(1).to_pylist() if row["filter"] == "raw"}
     statuses = set()
@@ -516,7 +516,7 @@ def test_an_edit_or_a_prompt_narrows_the_list(results: Results, pair: Pair) -> N
         shown = {row.one("th").text() for row in found.one("table", id="pairs").one("tbody").every("tr")}
         assert shown == {
             each.pair_id
-            for each in results.ladder_pairs()
+            for each in results.ladder.values()
             if getattr(each, of) == getattr(pair, of) and each.rung in RUNG_SETS["meaning_preserving"]
         }
 
@@ -555,7 +555,7 @@ def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: Pair, te
         prompt_id=text,
         replacements=(Replacement(0, len(text), "x"),),
     )
-    shown = Stand(results, ladder_pair=lambda pair_id: nasty, ladder_pairs=lambda: (nasty,))
+    shown = Stand(results, ladder={pair.pair_id: nasty})
     for filter_name in ("raw", "answer"):
         found = page(shown, pair, made, filter=filter_name, step="1")
         if text.isprintable():

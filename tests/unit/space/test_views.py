@@ -178,7 +178,7 @@ def cells_of(results: Results) -> dict[tuple[str, int], Element]:
 def test_only_numbers_are_coloured(results: Results) -> None:
     cells = cells_of(results)
     assert len(cells) == len(EDITS) * len(NAMES)
-    found = {(each.edit, each.system): each for each in results.heatmap("cosine_distance", "answer").cells}
+    found = {(each.edit, each.system): each for each in results.heatmaps["cosine_distance", "answer"].cells}
     for (edit, system), cell in cells.items():
         mean = found[edit, NAMES[system]].mean.estimate
         assert bool(re.search("shade-", cell.attributes["class"])) == (not math.isnan(mean))

@@ -152,7 +152,7 @@ class Spoiled(Results):
         self.honest, self.change = open_results(folder), change
         statements, ladder = (
             spoil(self.honest.statements, change),
-            spoil(self.honest._ladder, change, "pair_id"),
+            spoil(self.honest.ladder, change, "pair_id"),
         )
         super().__init__(folder, spoil(self.honest.manifest, change), statements, ladder)
 
@@ -160,14 +160,14 @@ class Spoiled(Results):
         return spoil_table(self.honest.pairs(system), self.change)
 
     def detail(self, system: int, pair_id: str) -> PairDetail:
-        own = {self.change("pair_id", pair): pair for pair in self.honest._ladder}
+        own = {self.change("pair_id", pair): pair for pair in self.honest.ladder}
         found: PairDetail = spoil(self.honest.detail(system, own[pair_id]), self.change)
         return found
 
     def queries(self) -> Iterator[dict[str, str]]:
         """Every view, and a pair that reached its system."""
         yield from ({"view": view} for view in VIEWS)
-        line = next(each for each in self.honest.ladder_pairs() if each.rung == "synonym")
+        line = next(each for each in self.honest.ladder.values() if each.rung == "synonym")
         yield {"view": "pairs", "pair": self.change("pair_id", line.pair_id)}
 
 
