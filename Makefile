@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUTPUT ?= runs/demo
 
-.PHONY: help demo test lint ladder demo-model benchmark clean
+.PHONY: help demo test lint docs ladder demo-model benchmark clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +31,9 @@ lint: $(STAMP)  ## format check, linter and type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(STAMP)  ## write the page of the metrics from their cards
+	$(BIN)/python -m lm_eval_sensitivity.metrics > docs/metrics.md
 
 ladder: $(STAMP)  ## rebuild the ladder's parquet from its sources
 	$(BIN)/python -m lm_eval_sensitivity.ladder

@@ -8,7 +8,9 @@ message of an uncaught `SystemExit` to stderr and exits with status 1.
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.text.escape import inert
+from collections.abc import Sequence
+
+from lm_eval_sensitivity.text.escape import inert, shown
 
 
 class InputError(ValueError, SystemExit):
@@ -56,3 +58,21 @@ def did_you_mean(received: str, accepted: list[str] | tuple[str, ...]) -> str:
 
     close = difflib.get_close_matches(received, accepted, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def unknown_name(what: str, received: str, accepted: Sequence[str]) -> InputError:
+    """The error for a name that is none of the accepted ones.
+
+    Args:
+        what: what has this name, and where: the subject of the sentence.
+        received: the name.
+        accepted: all names that would do.
+
+    Example:
+        >>> print(unknown_name("`rung`", "synonyms", ["noop", "synonym"]))
+        `rung` is 'synonyms'; accepted: 'noop', 'synonym'. Did you mean 'synonym'? Correct the name.
+    """
+    suggestion = did_you_mean(received[:80], tuple(accepted))
+    return InputError(
+        f"{what} is {shown(received)}; accepted: {', '.join(map(repr, accepted))}.{suggestion} Correct the name."
+    )

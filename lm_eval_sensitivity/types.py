@@ -123,14 +123,16 @@ Channel = Literal[
     "text",
     "token ids",
     "step log-probabilities",
+    "step entropies",
     "prompt-end log-probabilities",
     "prompt-end distribution",
     "hidden states",
 ]
 """What an engine can give of one output, and what a metric or a probe asks for by name.
 
-`step log-probabilities`: the most probable tokens of every generated step. `prompt-end log-probabilities`: the most
-probable first tokens. `prompt-end distribution`: all of them. What an engine lacks is missing with a reason.
+`step log-probabilities`: the most probable tokens of every generated step. `step entropies`: of the distribution over
+all tokens there. `prompt-end log-probabilities`: the most probable first tokens. `prompt-end distribution`: all of
+them. What an engine lacks is missing with a reason.
 """
 
 NoteKind = Literal["caution", "finding", "reason", "remark", "method", "left_out", "signature"]

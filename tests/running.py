@@ -101,19 +101,17 @@ def read_run(folder: Path, output: str = "", log: str = "") -> Run:
 
 
 @contextmanager
-def tasks_indexed_once() -> Iterator[None]:
-    """Reading lm_eval's twelve thousand YAML files takes longer than most of these runs; they do not change."""
+def only_our_tasks() -> Iterator[None]:
+    """Reading lm_eval's other twelve thousand YAML files takes longer than most of these runs."""
+    from lm_eval import tasks
     from lm_eval.tasks._index import TaskIndex
 
-    build = TaskIndex.build
-    found: dict[tuple[Any, ...], Any] = {}
+    find = TaskIndex._iter_yaml_files
+    every = Path(tasks.__file__).parent
 
-    def build_once(paths: Any, **options: Any) -> Any:
-        key = (*map(str, paths), *sorted(options.items()))
-        if key not in found:
-            found[key] = build(paths, **options)
-        return dict(found[key])
+    def find_ours(root: Path) -> Iterator[Path]:
+        return find(root / "prompt_sensitivity" if root == every else root)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TaskIndex, "build", staticmethod(build_once))
+        patch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(find_ours))
         yield

@@ -17,6 +17,7 @@ from lm_eval_sensitivity.ladder.authoring.user_prompts import (
     FILE_SUFFIXES,
     PROMPT_FIELD,
     OwnPrompts,
+    Reading,
     read_own_file,
 )
 from lm_eval_sensitivity.ladder.build import edits_of_rung
@@ -116,12 +117,12 @@ def _check_target(folder: Path, target: Path, overwrite: bool) -> None:
 
 def _read(options: argparse.Namespace) -> OwnPrompts:
     path = Path(options.source).expanduser()
-    shared = {
-        "prompt_field": options.prompt_field,
-        "version": options.ladder_version,
-        "limit": options.limit,
-        "skip_repeated": options.skip_repeated,
-    }
+    shared = Reading(
+        prompt_field=options.prompt_field,
+        version=options.ladder_version,
+        limit=options.limit,
+        skip_repeated=options.skip_repeated,
+    )
     on_hub = (
         None if path.exists() or path.suffix.lower() in FILE_SUFFIXES else parse_hub_source(options.source)
     )
@@ -143,17 +144,16 @@ def _report(ladder: Ladder, own: OwnPrompts, folder: Path) -> str:
     absent = [edit for rung in ("noop", "punctuation") for edit in edits_of_rung(rung) if not per_edit[edit]]
     if absent:
         lines += ["", f"Edits that apply to none of these prompts: {', '.join(absent)}."]
-    if own.unused_fields:
-        lines += [
-            "",
-            f"Fields that were not used: {', '.join(repr(name[:80]) for name in own.unused_fields)}.",
-        ]
+    notes = list(own.notes)
     if own.repeated:
-        lines += [
-            "",
-            f"Repeated prompts that were left out: {len(own.repeated)}, the first is {own.repeated[0]}.",
-        ]
-    lines += [line for note in own.notes for line in ("", note)]
+        notes.insert(
+            0, f"Repeated prompts that were left out: {len(own.repeated)}, the first is {own.repeated[0]}."
+        )
+    if own.unused_fields:
+        notes.insert(
+            0, f"Fields that were not used: {', '.join(repr(name[:80]) for name in own.unused_fields)}."
+        )
+    lines += [line for note in notes for line in ("", note)]
     metadata = shlex.quote(json.dumps({"ladder": str(folder)}))
     lines += [
         "",

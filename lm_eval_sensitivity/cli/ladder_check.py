@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.authoring.checks import Report, Violation, check_ladder
+from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
+from lm_eval_sensitivity.report.render import render
 from lm_eval_sensitivity.text.escape import inert
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 EPILOG = """\
 examples:
@@ -88,9 +87,10 @@ def _json(report: Report) -> str:
 
 def _text(report: Report) -> str:
     notes = [f"Note: {sentence}" for sentence in report.left_out]
-    tables = _drawn(_subsets_table(report), _rungs_table(report)) if report.passed else ""
+    tables = _tables(report) if report.passed else ""
     remarks = [f"Remark, no violation in an own ladder: {line}" for line in _capped(report.remarks)]
-    return tables + _lines([*_capped(report.violations), *remarks, *notes, _counts(report)])
+    lines = [*_capped(report.violations), *remarks, *notes, _counts(report)]
+    return tables + "".join(f"{inert(line)}\n" for line in lines)
 
 
 def _capped(found: Sequence[Violation]) -> list[str]:
@@ -114,60 +114,32 @@ def _counts(report: Report) -> str:
     return violations + (f", {n_remarks} remark{'s'[: n_remarks > 1]}." if n_remarks else ".")
 
 
-def _lines(lines: Sequence[str]) -> str:
-    return "".join(f"{inert(line)}\n" for line in lines)
-
-
-def _subsets_table(report: Report) -> Table:
-    table = _table(f"Ladder {inert(report.source)}", "subset", "prompts", "pairs", "version", "content hash")
-    for each in report.subsets:
-        cells = (each.subset, str(each.n_prompts), str(each.n_pairs), each.version, each.content_hash[:16])
-        _add_row(table, cells)
-    return table
-
-
-def _rungs_table(report: Report) -> Table:
-    headings = [
-        f"{each.subset} {column}"
+def _tables(report: Report) -> str:
+    counted = [
+        (inert(each.subset), each.n_prompts, each.n_pairs, inert(each.version), each.content_hash[:16])
         for each in report.subsets
-        for column in ("pairs", "median distance")[: 1 + bool(each.median_distances)]
     ]
-    table = _table("Pairs and median prompt distance by rung (controls by edit)", "rung", *headings)
-    for rung in dict.fromkeys(rung for each in report.subsets for rung in each.pairs_by_rung):
-        cells = [rung]
-        for each in report.subsets:
-            cells.append(str(each.pairs_by_rung.get(rung, 0)))
-            if each.median_distances:
-                median = each.median_distances.get(rung)
-                cells.append("-" if median is None else f"{median:.4f}")
-        _add_row(table, cells)
-    return table
-
-
-def _table(title: str, *headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), box=box.SIMPLE_HEAD)
-    for heading in headings:
-        is_text = heading in ("subset", "rung", "version", "content hash")
-        table.add_column(Text(inert(heading)), justify="left" if is_text else "right", overflow="fold")
-    return table
-
-
-def _add_row(table: Table, cells: Sequence[str]) -> None:
-    from rich.text import Text
-
-    table.add_row(*(Text(inert(cell)) for cell in cells))  # Text: markup in a name stays text
-
-
-def _drawn(*tables: Table) -> str:
-    from rich.console import Console
-
-    text = io.StringIO()
+    numbers = Column("prompts", 0), Column("pairs", 0)
+    columns = (Column("subset"), *numbers, Column("version"), Column("content hash"))
+    subsets = ResultTable("subsets", "Subsets", columns, tuple(counted))
     # In a file or a pipe nothing may wrap; a terminal has its own width.
-    console = Console(file=text, width=None if sys.stdout.isatty() else 200, highlight=False)
-    for table in tables:
-        console.print(table)
-    return text.getvalue()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    document = Document(f"Ladder {inert(report.source)}", (subsets, _rungs(report)))
+    return render(document, "table", width=width)
+
+
+def _rungs(report: Report) -> ResultTable:
+    columns = [Column("rung")]
+    for each in report.subsets:
+        columns.append(Column(f"{inert(each.subset)} pairs", 0))
+        if each.median_distances:
+            columns.append(Column(f"{inert(each.subset)} median distance", 4))
+    rows = []
+    for rung in dict.fromkeys(rung for each in report.subsets for rung in each.pairs_by_rung):
+        cells: list[Cell] = [inert(rung)]
+        for each in report.subsets:
+            cells.append(each.pairs_by_rung.get(rung, 0))
+            cells += [each.median_distances.get(rung)] if each.median_distances else []
+        rows.append(tuple(cells))
+    title = "Pairs and median prompt distance by rung (controls by edit)"
+    return ResultTable("rungs", title, tuple(columns), tuple(rows))

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if not folder.is_dir():
         raise InputError(f"`{folder}` is no folder. Give the dataset folder that holds the parquet files.")
-    ladder = read_folder(folder).ladders[0]
+    ladder = read_folder(folder)[0]
     path = folder / MEASURED_FILE
     former = None if options.tokenizers is not None else _former_audit(path)
     audit = former if options.tokenizers is None else _audit(ladder, options.tokenizers, options.templates)

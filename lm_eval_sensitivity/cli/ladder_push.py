@@ -59,21 +59,21 @@ def run(options: argparse.Namespace) -> int:
     repo_id = options.name.removeprefix(HUB_PREFIX)
     check_repo_id(repo_id)
     folder = options.folder or packaged_folder()
-    publication = prepare(folder, repo_id, with_eval_file=not options.without_eval_yaml)
+    tag, files = prepare(folder, repo_id, with_eval_file=not options.without_eval_yaml)
     _refuse_violations(folder)
     if options.dry_run:
-        print(f"Would publish {repo_id} as {publication.tag}:\n{listing(publication.files)}")
+        print(f"Would publish {repo_id} as {tag}:\n{listing(files)}")
         return 0
     done = publish(
         repo_id,
-        publication.files,
-        publication.tag,
+        files,
+        tag,
         private=options.private,
         delete_former=options.delete_former,
     )
     what = "Published" if done.changed else "Nothing to do: the same files stand there already as"
     seen = "private" if done.private else "public"
-    print(f"{what} hf://datasets/{done.repo_id}@{done.tag} ({seen}, {len(publication.files)} files)")
+    print(f"{what} hf://datasets/{done.repo_id}@{done.tag} ({seen}, {len(files)} files)")
     return 0
 
 

@@ -94,11 +94,11 @@ def run(options: argparse.Namespace) -> int:
 def as_text(done: RescoredRun) -> str:
     """What was written, from which embedder to which, and what was not taken."""
     lines = [
-        f"{rung.source.stamp.rung} of system {rung.source.stamp.system}: raw {inert(rung.words['raw'])}; answer "
+        f"{rung.source.metadata.rung} of system {rung.source.metadata.system}: raw {inert(rung.words['raw'])}; answer "
         f"{inert(rung.words['answer'])}"
         for rung in done.rungs
     ]
-    before = sorted({_named(rung.source.stamp.embedder) for rung in done.rungs})
+    before = sorted({_named(rung.source.metadata.embedder) for rung in done.rungs})
     lines.append(f"Embedder: {_named(done.embedder)}; before: {', '.join(before)}")
     lines += [f"Left out: {each.what}: {each.reason}" for each in done.left_out]
     lines.append(

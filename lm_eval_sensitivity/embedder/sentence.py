@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,14 +30,8 @@ _NO_LIMIT = 1_000_000
 """Tokenizers without a known limit report an astronomically large one."""
 
 
-@dataclass(frozen=True)
-class _Window:
-    """Part of a text that the encoder reads at once."""
-
-    text: int
-    """Index of the text among those being encoded."""
-    token_ids: tuple[int, ...]
-    """Special tokens not included."""
+_Window = tuple[int, ...]
+"""Token ids of the part of a text that the encoder reads at once, special tokens not included."""
 
 
 class SentenceEmbedder:
@@ -48,7 +42,7 @@ class SentenceEmbedder:
     with their token counts as weights and normalised: nothing past the window is ignored.
 
     Windows of equal length only are put into one batch, so that no window is padded and a vector does
-    not depend on the texts it was encoded with; every distinct text is encoded once and kept.
+    not depend on the texts it was encoded with; every distinct window is encoded once, and every text's vector kept.
 
     Args:
         model: a loaded model whose tokenizer is a fast one.
@@ -116,28 +110,32 @@ class SentenceEmbedder:
             self._cache.popitem(last=False)
 
     def _encode_distinct(self, texts: list[str]) -> list[Vector]:
-        """Vectors of texts that are all different, in order."""
-        windows = self._windows(texts)
-        vectors = self._encode_windows(windows)
-        by_text: defaultdict[int, list[int]] = defaultdict(list)
-        for index, window in enumerate(windows):
-            by_text[window.text].append(index)
-        return [self._pool(windows, vectors, by_text[text]) for text in range(len(texts))]
+        """Vectors of texts that are all different, in order.
 
-    def _pool(self, windows: list[_Window], vectors: Vector, own: list[int]) -> Vector:
+        Different texts share windows: the beginnings of one output, and edits that the tokenizer levels.
+        """
+        windows = self._windows(texts)
+        distinct = list(dict.fromkeys(chain.from_iterable(windows)))
+        vectors = dict(zip(distinct, self._encode_windows(distinct), strict=True))
+        return [self._pool(own, vectors) for own in windows]
+
+    def _pool(self, own: list[_Window], vectors: dict[_Window, Vector]) -> Vector:
         if not own:
             return np.full(self.identity.dimension, np.nan, dtype=np.float32)
         if len(own) == 1:
-            vector: Vector = vectors[own[0]].copy()  # the encoder's own, not rounded once more
-            return vector
-        n_tokens = [len(windows[index].token_ids) for index in own]
-        return pool_windows(vectors[own], n_tokens).astype(np.float32)
+            return vectors[own[0]]  # the encoder's own, not rounded once more
+        pooled: Vector = pool_windows(
+            [vectors[window] for window in own], [len(window) for window in own]
+        ).astype(np.float32)
+        return pooled
 
-    def _windows(self, texts: list[str]) -> list[_Window]:
+    def _windows(self, texts: list[str]) -> list[list[_Window]]:
+        """By text."""
+        windows: list[list[_Window]] = [[] for _ in texts]
         # White space is dropped before and not left to the tokenizer: some make a token of it.
         readable = [index for index, text in enumerate(texts) if text.strip()]
         if not readable:
-            return []
+            return windows
         token_ids = self._tokenizer(
             [_as_unicode(texts[index]) for index in readable],
             add_special_tokens=False,
@@ -145,11 +143,10 @@ class SentenceEmbedder:
             verbose=False,  # it would warn about every text longer than a window
         )["input_ids"]
         capacity = self.identity.max_tokens - len(self._before) - len(self._after)
-        return [
-            _Window(text=index, token_ids=tuple(ids[start:end]))
-            for index, ids in zip(readable, token_ids, strict=True)
-            for start, end in split_into_windows(len(ids), capacity=capacity)
-        ]
+        for index, ids in zip(readable, token_ids, strict=True):
+            cuts = split_into_windows(len(ids), capacity=capacity)
+            windows[index] = [tuple(ids[start:end]) for start, end in cuts]
+        return windows
 
     def _encode_windows(self, windows: list[_Window]) -> Vector:
         from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
@@ -157,7 +154,7 @@ class SentenceEmbedder:
         vectors = np.empty((len(windows), self.identity.dimension), dtype=np.float32)
         with tqdm(total=len(windows), desc="Embedding", unit="window", delay=PROGRESS_AFTER_S) as progress:
             for batch in self._batches(windows):
-                vectors[batch] = self._forward([windows[index].token_ids for index in batch])
+                vectors[batch] = self._forward([windows[index] for index in batch])
                 progress.update(len(batch))
         return vectors
 
@@ -165,7 +162,7 @@ class SentenceEmbedder:
         """Indices of windows of one length, longest first, at most a batch's worth of tokens each."""
         by_length: defaultdict[int, list[int]] = defaultdict(list)
         for index, window in enumerate(windows):
-            by_length[len(window.token_ids)].append(index)
+            by_length[len(window)].append(index)
         # On a CPU larger batches of long windows are slower, they leave the processor's cache.
         batch_tokens = 2_048 if self._model.device.type == "cpu" else 32_768
         for length in sorted(by_length, reverse=True):
@@ -173,7 +170,7 @@ class SentenceEmbedder:
             indices = by_length[length]
             yield from (indices[start : start + size] for start in range(0, len(indices), size))
 
-    def _forward(self, token_ids: list[tuple[int, ...]]) -> Vector:
+    def _forward(self, token_ids: list[_Window]) -> Vector:
         """Normalised vectors [window, dim] of windows of one length."""
         import torch
 

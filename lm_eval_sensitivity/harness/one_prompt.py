@@ -15,6 +15,7 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.parquet import write_parquet
+from lm_eval_sensitivity.records.sample import SampleRow, decode_row
 from lm_eval_sensitivity.types import RUNGS, Pair
 
 LADDER_NAME = "one_prompt"
@@ -42,8 +43,8 @@ class RunSettings:
 class OnePromptResults:
     """What one run left behind, as lm_eval's samples file would have it."""
 
-    rows: tuple[Mapping[str, Any], ...]
-    """Sample rows of both filters, mildest rung first (see docs/samples.md)."""
+    rows: tuple[SampleRow, ...]
+    """Of both filters, mildest rung first."""
     summary: Mapping[str, Any]
     """What was measured and how: `configs.<task>.metadata.sensitivity` of the results."""
 
@@ -92,7 +93,7 @@ def run_one_prompt(pairs: Sequence[Pair], settings: RunSettings, tasks_folder: P
             "Only the first of several processes has results. Start the command by itself, without "
             "`accelerate launch` or `torchrun`; one prompt is too little work to share."
         )
-    rows = tuple(row for task in tasks for row in results["samples"][task])
+    rows = tuple(decode_row(row, f"Task `{task}`") for task in tasks for row in results["samples"][task])
     return OnePromptResults(rows, results["configs"][tasks[0]]["metadata"]["sensitivity"])
 
 

@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from lm_eval_sensitivity.audit import PairAudit
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.generate.generation import (
     WINDOWS,
@@ -25,8 +22,9 @@ from lm_eval_sensitivity.harness.generate.generation import (
     View,
 )
 from lm_eval_sensitivity.harness.generate.plan import PROMPT_TAIL_CHARACTERS
-from lm_eval_sensitivity.records.columns import AUDIT_STATUSES, FINISH_REASONS, SIDES, SPAN_STATUSES
-from lm_eval_sensitivity.records.fields import Field
+from lm_eval_sensitivity.records.codec import absent, refused
+from lm_eval_sensitivity.records.columns import SIDES
+from lm_eval_sensitivity.records.sample import SampleRow, ViewRecord, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, AnswerSpan, find_answer
 
 WHOLE_OUTPUT = "none"
@@ -50,10 +48,14 @@ def check_rule(rule: str | None) -> None:
 
 @dataclass(frozen=True)
 class RecordedPair:
-    """The lines of one pair in a samples file, under both filters."""
+    """The rows of one pair in a samples file, under both filters."""
 
-    raw: Field
-    answer: Field
+    raw: WholeRow
+    answer: SampleRow
+    prompt_tails: tuple[str, str]
+    """Ends of the rendered prompts; empty where the engine rendered them."""
+    place: str
+    """File and line of `raw`; opens every message."""
 
     def generations(self, decoding: Mapping[str, Any], rule: str | None) -> tuple[Generation, Generation]:
         """Base and variant.
@@ -65,49 +67,57 @@ class RecordedPair:
         Raises:
             InputError: naming file, line and field.
         """
-        audit = _audit(self.raw["pair"]["audit"])
         facts = SystemFacts("", {"decoding": dict(decoding)})
-        base, variant = (self._generation(index, audit, facts, rule) for index in range(len(SIDES)))
+        base, variant = (self._generation(index, facts, rule) for index in range(len(SIDES)))
         return base, variant
 
-    def _generation(self, index: int, audit: PairAudit, facts: SystemFacts, rule: str | None) -> Generation:
-        side = self.raw["pair"][SIDES[index]]
-        text = self.raw["resps"].list_of(2)[index].list_of(1)[0].any_text()
-        trace = _trace(side, text)
+    def _generation(self, index: int, facts: SystemFacts, rule: str | None) -> Generation:
+        side: WholeSideRecord = getattr(self.raw.pair, SIDES[index])
+        text, field = self.raw.outputs[index], f"pair.{SIDES[index]}"
+        trace = _trace(side, text, self.place, field)
         ids = None if trace is None else trace.content_ids
-        ends = _window_ends(side["view"], text)
+        ends = _window_ends(side.view, text, self.place, f"{field}.view.window_ends")
         raw = View(text, ids if ends else None, ends)
         visible = text if trace is None else trace.visible_text
         answer = self._answer(index, visible, ids)
         if rule is not None:
-            answer = _cut_anew(visible, self._prompt_tail(index), raw, answer, rule)
+            answer = _cut_anew(visible, self.prompt_tails[index], raw, answer, rule)
+        audit = self.raw.pair.audit
         return Generation(text, raw=raw, answer=answer, trace=trace, audit=audit, facts=facts)
 
     def _answer(self, index: int, visible: str, ids: TokenIds | None) -> Answer | None:
         """The recorded answer of one side."""
-        recorded = self.raw["pair"][SIDES[index]]["answer"]
-        if recorded.is_null:
+        span = getattr(self.raw.pair, SIDES[index]).answer
+        if span is None:
             return None
-        span = _span(recorded, len(visible))
-        view = self.answer["pair"][SIDES[index]]["view"]
-        if view.is_null:
+        field = f"pair.{SIDES[index]}"
+        if not span.start <= span.end <= len(visible):
+            accepted = f"a whole number from {span.start} to {len(visible)}, the characters of the output"
+            raise refused(self.place, f"{field}.answer.end", span.end, accepted)
+        view: ViewRecord | None = getattr(self.answer.pair, SIDES[index]).view
+        if view is None:
             return Answer(span, None, None, None)
-        text = self.answer["filtered_resps"].list_of(2)[index].any_text()
-        ends = _window_ends(view, text)
-        start, end = view.get("token_start"), view.get("token_end")
-        if ids is None or start is None or end is None or start.is_null or end.is_null:
+        text = self.answer.filtered_resps[index]
+        ends = _window_ends(view, text, self.place, f"{field}.view.window_ends")
+        first, last = view.token_start, view.token_end
+        if ids is None or first is None or last is None:
             return Answer(span, View(text, None, ends), None, None)
-        first, last = start.integer(), end.integer()
         if not first <= last <= len(ids):
-            end.refuse(f"a whole number from {first} to {len(ids)}, the tokens of the output")
+            accepted = f"a whole number from {first} to {len(ids)}, the tokens of the output"
+            raise refused(self.place, f"{field}.view.token_end", last, accepted)
         return Answer(span, View(text, ids[first:last], ends), first, last)
 
-    def _prompt_tail(self, index: int) -> str:
-        """The end of the rendered prompt; empty where the engine rendered it."""
-        value: Any = self.raw.value.get("arguments")
-        for name in (f"gen_args_{index}", "arg_0"):
-            value = value.get(name) if isinstance(value, dict) else None
-        return value[-PROMPT_TAIL_CHARACTERS:] if isinstance(value, str) else ""
+
+def prompt_tails(line: Mapping[str, Any]) -> tuple[str, str]:
+    """The ends of both rendered prompts, from a line as lm_eval wrote it."""
+    return _prompt_tail(line, 0), _prompt_tail(line, 1)
+
+
+def _prompt_tail(line: Mapping[str, Any], index: int) -> str:
+    value: Any = line.get("arguments")
+    for name in (f"gen_args_{index}", "arg_0"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value[-PROMPT_TAIL_CHARACTERS:] if isinstance(value, str) else ""
 
 
 def _cut_anew(visible: str, tail: str, raw: View, recorded: Answer | None, rule: str) -> Answer:
@@ -130,57 +140,28 @@ def _place(span: AnswerSpan) -> tuple[str, int, int]:
     return span.status, span.start, span.end
 
 
-def _trace(side: Field, text: str) -> Trace | None:
-    """What is known of the trace; what no text metric reads is left empty."""
-    ids = side.get("token_ids")
-    if ids is None:
+def _trace(side: WholeSideRecord, text: str, place: str, field: str) -> Trace | None:
+    """What text metrics read of the trace."""
+    if side.token_ids is None:
         return None
-    shown = side["visible_text"]
-    no_ids, no_numbers = np.empty(0, np.int32), np.empty(0, np.float32)
-    finish_reason = side["finish_reason"].one_of(FINISH_REASONS)
+    if side.finish_reason is None:
+        raise absent(place, f"{field}.finish_reason")
     return Trace(
-        prompt_token_ids=no_ids,
-        token_ids=np.asarray(ids.packed(), np.int32),
-        margins=no_numbers,
-        top1_log_probabilities=no_numbers,
-        entropies=no_numbers,
-        finish_reason=finish_reason if side["finite"].flag() else "not_finite",
-        visible_text=text if shown.is_null else shown.any_text(),
-        hidden_mean=None,
-        prompt_end_hidden=None,
-        prompt_end_top_ids=no_ids,
-        prompt_end_top_log_probabilities=no_numbers,
+        token_ids=side.token_ids.unpacked(place, f"{field}.token_ids"),
+        finish_reason=side.finish_reason if side.finite else "not_finite",
+        visible_text=text if side.visible_text is None else side.visible_text,
     )
 
 
-def _window_ends(view: Field, text: str) -> dict[int, int]:
-    if view.is_null or not view["window_ends"].object():
+def _window_ends(view: ViewRecord | None, text: str, place: str, field: str) -> dict[int, int]:
+    if view is None or not view.window_ends:
         return {}
     ends = {}
     for window in WINDOWS:
-        end = view["window_ends"][str(window)]
-        ends[window] = end.integer()
+        if str(window) not in view.window_ends:
+            raise absent(place, f"{field}.{window}")
+        ends[window] = view.window_ends[str(window)]
         if ends[window] > len(text):
-            end.refuse(f"a whole number from 0 to {len(text)}, the characters of the text")
+            accepted = f"a whole number from 0 to {len(text)}, the characters of the text"
+            raise refused(place, f"{field}.{window}", ends[window], accepted)
     return ends
-
-
-def _span(field: Field, length: int) -> AnswerSpan:
-    start, end = field["start"].integer(), field["end"].integer()
-    if not start <= end <= length:
-        field["end"].refuse(f"a whole number from {start} to {length}, the characters of the output")
-    status: Any = field["status"].one_of(SPAN_STATUSES)
-    return AnswerSpan(status, None if field["scaffold"].is_null else field["scaffold"].text(), start, end)
-
-
-def _audit(field: Field) -> PairAudit:
-    status: Any = field["status"].one_of(AUDIT_STATUSES)
-    position, change, inside = (
-        field[name] for name in ("first_difference", "length_change", "inside_user_text")
-    )
-    return PairAudit(
-        status,
-        None if position.is_null else position.integer(),
-        None if change.is_null else change.integer(lowest=-(2**31)),
-        None if inside.is_null else inside.flag(),
-    )

@@ -18,7 +18,7 @@ import math
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +27,39 @@ from lm_eval.api.metrics import aggregate_subtask_metrics
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.close.notes import tokens_of_pair, window_item
+from lm_eval_sensitivity.harness.close.finished_run import windows_below
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
     mean_of_scored,
     mean_over_prompts,
     pairs_in_words,
+    tokens_of_pair,
+    window_item,
     windows_in_words,
 )
-from lm_eval_sensitivity.harness.close.whole_run import windows_below
-from lm_eval_sensitivity.harness.generate.generation import NO_TRACE, FilteredText, Generation
-from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, text_scores, texts_to_embed
-from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule
-from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, SIDES
-from lm_eval_sensitivity.records.fields import Field
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, given
+from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, output_spreads, texts_to_embed
+from lm_eval_sensitivity.harness.measure.records import make_record
+from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule, prompt_tails
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
+from lm_eval_sensitivity.records.codec import encode
+from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
 from lm_eval_sensitivity.records.run_metadata import sampling_tasks, sensitivity_tasks
-from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples
-from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
+from lm_eval_sensitivity.records.sample import (
+    PairRecord,
+    SampleRow,
+    WholePairRecord,
+    WholeRow,
+    WholeSideRecord,
+)
+from lm_eval_sensitivity.runs.find import RunFiles, read_results
+from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
-from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
 from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
 from lm_eval_sensitivity.text.escape import shown_path
-from lm_eval_sensitivity.text.format import to_json
+from lm_eval_sensitivity.types import Missing
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
 RESCORED = "not judged: rescored"
@@ -72,7 +83,7 @@ class Settings:
 class RescoredRung:
     """What became of one rung."""
 
-    source: RungRun
+    source: RungSamples
     n_pairs: int
     words: Mapping[str, str]
     """Filter -> its pairs in words."""
@@ -122,7 +133,7 @@ def rescore_run(
     """
     check_rule(settings.rule)
     check_new_folder(folder, target)
-    rungs, left_out = choose_rungs(folder, KnownLadders(ladder), subset)
+    rungs, left_out = choose_rungs(folder, LadderLookup(ladder), subset)
     for rung in rungs:
         _check_reference(rung, settings)
     embedder = settings.distances.identity()  # loads it, before anything is written
@@ -158,32 +169,33 @@ def check_new_folder(folder: Path, target: Path) -> None:
         )
 
 
-def _check_reference(rung: RungRun, settings: Settings) -> None:
+def _check_reference(rung: RungSamples, settings: Settings) -> None:
     if settings.reference is None:
         return
-    stamp = rung.stamp
-    rule = settings.rule or stamp.answer_rule
-    if settings.reference.answer_rule != rule:
+    metadata = rung.metadata
+    rule = settings.rule or metadata.answer_rule
+    theirs = settings.reference.metadata.answer_rule
+    if theirs != rule:
         raise InputError(
-            f"`--reference`: its answers were cut out by the rule {settings.reference.answer_rule[:40]!r}, those of "
-            f"this run by {rule[:40]!r}. Rescore the reference first, with the same `--scaffold`."
+            f"`--reference`: its answers were cut out by the rule {theirs[:40]!r}, those of this run by {rule[:40]!r}. "
+            "Rescore the reference first, with the same `--scaffold`."
         )
     check_reference(
         settings.reference,
-        ladder_version=stamp.ladder.version,
-        ladder_hash=stamp.ladder.hash,
-        decoding=stamp.decoding_requested,
+        ladder_version=metadata.ladder.version,
+        ladder_hash=metadata.ladder.hash,
+        decoding=metadata.decoding_requested,
         answer_rule=rule,
     )
 
 
 def _write_run(
-    folder: Path, target: Path, rungs: Sequence[RungRun], settings: Settings
+    folder: Path, target: Path, rungs: Sequence[RungSamples], settings: Settings
 ) -> list[RescoredRung]:
     """Samples first: a folder without its results file is not taken for a run."""
     from tqdm import tqdm
 
-    by_results: dict[Path, list[RungRun]] = defaultdict(list)
+    by_results: dict[Path, list[RungSamples]] = defaultdict(list)
     for rung in rungs:
         by_results[rung.results].append(rung)
     done = []
@@ -199,7 +211,7 @@ def _write_run(
                 file.write_bytes(b"".join(_as_json(row) + b"\n" for row in rows))
                 done.append(changes.enter(rung, rows))
                 progress.update(rung.n_pairs)
-            changes.finish({rung.stamp.task for rung in group}, path)
+            changes.finish({rung.metadata.task for rung in group}, path)
             (target / path.relative_to(folder)).write_bytes(_as_json(results, indent=2))
     return done
 
@@ -215,7 +227,7 @@ def _as_json(value: Any, indent: int | None = None) -> bytes:
 # ---- samples
 
 
-def rescored_rows(rung: RungRun, settings: Settings) -> list[Row]:
+def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
     """The lines of a samples file with new scores, in their order.
 
     Args:
@@ -225,19 +237,28 @@ def rescored_rows(rung: RungRun, settings: Settings) -> list[Row]:
     Raises:
         InputError: a field that the pairs table does not need breaks a rule.
     """
-    where = shown_path(rung.samples)
-    lines = [
-        Field(line, f"{where}, line {number}")
-        for number, line in enumerate(read_samples(rung.samples), start=1)
-    ]
-    by_key = {(line["doc_id"].integer(), line["filter"].one_of(FILTERS)): line for line in lines}
+    rows = list(sample_rows(rung.samples))
+    answers = {row.doc_id: row for row, _, _ in rows if row.filter == "answer"}
     pairs = {
-        doc_id: RecordedPair(raw, by_key[doc_id, "answer"]).generations(rung.stamp.decoding, settings.rule)
-        for (doc_id, name), raw in by_key.items()
-        if name == "raw"
+        row.doc_id: RecordedPair(row, answers[row.doc_id], prompt_tails(line), place).generations(
+            rung.metadata.decoding, settings.rule
+        )
+        for row, line, place in rows
+        if isinstance(row, WholeRow)
     }
     settings.distances.prepare(_texts(pairs.values()))
-    return [_rescored_row(line.value, pairs[line["doc_id"].integer()], settings) for line in lines]
+    prompts = {row.doc_id: row.doc["prompt_id"] for row, _, _ in rows}
+    spreads = {
+        name: output_spreads(
+            {prompts[doc_id]: FilteredText(base, name) for doc_id, (base, _) in pairs.items()},
+            settings.distances,
+        )
+        for name in FILTERS
+    }
+    return [
+        _rescored_row(line, row, pairs[row.doc_id], settings, spreads[row.filter][prompts[row.doc_id]])
+        for row, line, _ in rows
+    ]
 
 
 def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
@@ -246,60 +267,71 @@ def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
             yield from texts_to_embed(FilteredText(generation, name) for generation in pair)
 
 
-def _rescored_row(line: Row, pair: tuple[Generation, Generation], settings: Settings) -> Row:
-    name, prompt_id = line["filter"], line["doc"]["prompt_id"]
-    base, variant = (FilteredText(generation, name) for generation in pair)
-    record = dict(line["pair"])
-    row = {**line, "pair": record}
-    if settings.rule is not None and name == "answer":
-        measured = measure_pair(prompt_id, base, variant, settings.distances, settings.reference)
-        record |= {key: value for key, value in measured.record.items() if key not in ("scores", "missing")}
-        has_trace = all(generation.trace is not None for generation in pair)
-        missing = {
-            metric: NO_BOUNDARIES if has_trace and reason == NO_TRACE else reason
-            for metric, reason in measured.record["missing"].items()
-        }
-        scores = Scores(dict(measured.metrics), missing)
-        row["filtered_resps"] = [str(base), str(variant)]
+def _rescored_row(
+    line: Row,
+    row: SampleRow,
+    pair: tuple[Generation, Generation],
+    settings: Settings,
+    spread: float | Missing,
+) -> Row:
+    base, variant = (FilteredText(generation, row.filter) for generation in pair)
+    prompt_id, record, new_line = row.doc["prompt_id"], row.pair, dict(line)
+    if settings.rule is not None and row.filter == "answer":
+        scores = measure_pair(prompt_id, base, variant, settings.distances, settings.reference, spread)
+        if all(generation.trace is not None for generation in pair):
+            for metric, reason in scores.missing.items():
+                unknown = reason == str(given(None, "token ids"))
+                scores.missing[metric] = NO_BOUNDARIES if unknown else reason
+        record = replace(
+            make_record(base, variant, None, {}, system=record.system, ladder=record.ladder),
+            scores=record.scores,
+            missing=record.missing,
+        )
+        new_line["filtered_resps"] = [str(base), str(variant)]
     else:
-        scores = text_scores(prompt_id, base, variant, settings.distances, settings.reference)
-        if settings.rule is not None:
-            record |= {side: _with_span(record[side], each) for side, each in zip(SIDES, pair, strict=True)}
-    if settings.rule is not None and "window" in row:
-        row["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
-    if settings.reference is None and DRIFT in record["scores"]:
-        scores.put(DRIFT, lambda: math.nan, NOT_RESCORED, undefined=NOT_RESCORED)
-    _enter_scores(row, record, scores)
-    return row
+        scores = measure_pair(
+            prompt_id, base, variant, settings.distances, settings.reference, spread, ("text",)
+        )
+        if settings.rule is not None and isinstance(record, WholePairRecord):
+            record = replace(
+                record, base=_with_span(record.base, pair[0]), variant=_with_span(record.variant, pair[1])
+            )
+    if settings.rule is not None and "window" in line:
+        new_line["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
+    if settings.reference is None and DRIFT in (record.scores or {}):
+        scores.values[DRIFT], scores.missing[DRIFT] = math.nan, NOT_RESCORED
+    record = _with_scores(record, scores)
+    # What a later version may have written beside it stays.
+    new_line["pair"] = {**line["pair"], **encode(record)}
+    _enter_numbers(new_line, scores)
+    return new_line
 
 
-def _with_span(side: Mapping[str, Any], generation: Generation) -> Row:
-    """One side of a record with its new answer span, and the flag that follows from it."""
+def _with_span(side: WholeSideRecord, generation: Generation) -> WholeSideRecord:
+    """One side with its new answer span, and the flag that follows from it."""
     if generation.answer is None:
-        return dict(side)
+        return side
     span = generation.answer.span
-    collapse = {**side["collapse"], "unclosed": span.status == "unclosed"}
-    return {**side, "answer": asdict(span), "collapse": collapse}
+    return replace(side, answer=span, collapse=replace(side.collapse, unclosed=span.status == "unclosed"))
 
 
-def _enter_scores(row: Row, record: Row, scores: Scores) -> None:
-    """Put new numbers and reasons in the places of the old ones."""
-    numbers = {**record["scores"], **to_json(scores.values)}
-    reasons = {
-        name: reason for name, reason in record["missing"].items() if name not in scores.values
-    } | scores.missing
-    record["scores"] = numbers
-    # In the order of the numbers, as a run writes them.
-    record["missing"] = {
-        **{name: reasons[name] for name in numbers if name in reasons},
-        **{name: reason for name, reason in reasons.items() if name not in numbers},
-    }
+def _with_scores(record: PairRecord, scores: Scores) -> PairRecord:
+    """New numbers and reasons in the places of the old ones; reasons in the order of the numbers."""
+    numbers = {**(record.scores or {}), **scores.values}
+    kept = {name: reason for name, reason in record.missing.items() if name not in scores.values}
+    reasons = {**kept, **scores.missing}
+    first = {name: reasons[name] for name in numbers if name in reasons}
+    return replace(record, scores=numbers, missing={**first, **reasons})
+
+
+def _enter_numbers(line: Row, scores: Scores) -> None:
+    """The numbers at the top level, which lm_eval averaged."""
     for name, value in scores.values.items():
-        if name in row:
-            row[name] = value
-        elif name == DRIFT:
-            _put(row, name, value, before="pair")
-            row["metrics"] = [*(each for each in row["metrics"] if each != "pair"), DRIFT, "pair"]
+        if name in line:
+            line[name] = value
+        elif belongs_to_prompt(name):
+            _put(line, name, value, before="pair")
+            line["metrics"] = [*(each for each in line["metrics"] if each != "pair"), name, "pair"]
 
 
 def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
@@ -332,9 +364,9 @@ class _Changes:
             task: dict(numbers) for task, numbers in results["results"].items() if isinstance(numbers, dict)
         }
 
-    def enter(self, rung: RungRun, rows: Sequence[Row]) -> RescoredRung:
+    def enter(self, rung: RungSamples, rows: Sequence[Row]) -> RescoredRung:
         """The new means of one task, and what they were made from."""
-        task = rung.stamp.task
+        task = rung.metadata.task
         table = self._results["results"][task]
         words = {}
         for filter_name in FILTERS:
@@ -347,25 +379,26 @@ class _Changes:
             words[filter_name] = pairs_in_words([row["pair"] for row in chosen])
             table[f"pair,{filter_name}"] = words[filter_name]
         directions = self._results.get("higher_is_better")
-        if self._settings.reference is not None and isinstance(directions, dict) and task in directions:
-            _put(directions[task], DRIFT, None, before="pair")
+        if isinstance(directions, dict) and task in directions:
+            for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
+                _put(directions[task], name, None, before="pair")
         metadata = self._results["configs"][task]["metadata"]
         metadata["sensitivity"] = self._summary(metadata["sensitivity"], rung)
         return RescoredRung(rung, len(rows) // len(FILTERS), words)
 
     def _renew_words(
-        self, table: dict[str, Any], filter_name: str, rung: RungRun, rows: Sequence[Row]
+        self, table: dict[str, Any], filter_name: str, rung: RungSamples, rows: Sequence[Row]
     ) -> None:
         """The words of a whole run go: the commands that read runs judge the new numbers."""
         for name in ("noise", "verdict"):
             if f"{name},{filter_name}" in table:
                 table[f"{name},{filter_name}"] = RESCORED
         if f"window,{filter_name}" in table and self._settings.rule is not None:
-            windows = windows_below(rung.stamp.decoding_requested["max_gen_toks"])
+            windows = windows_below(rung.metadata.decoding_requested["max_gen_toks"])
             table[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in rows], windows)
 
-    def _summary(self, old: Mapping[str, Any], rung: RungRun) -> dict[str, Any]:
-        reference, stamp = self._settings.reference, rung.stamp
+    def _summary(self, old: Mapping[str, Any], rung: RungSamples) -> dict[str, Any]:
+        reference, metadata = self._settings.reference, rung.metadata
         new = {
             **old,
             "embedder": self._settings.distances.identity(),
@@ -374,11 +407,11 @@ class _Changes:
             else {"folder": reference.folder.resolve().name, "system": reference.system},
             "rescored_by": __version__,
             "rescored_from": {
-                "system": stamp.system,
-                "package_version": stamp.package_version,
-                "embedder": dict(stamp.embedder),
-                "answer_rule": stamp.answer_rule,
-                "reference": stamp.reference,
+                "system": metadata.system,
+                "package_version": metadata.package_version,
+                "embedder": dict(metadata.embedder),
+                "answer_rule": metadata.answer_rule,
+                "reference": metadata.reference_system,
                 **{name: old[name] for name in ("rescored_from",) if name in old},
             },
         }
@@ -386,8 +419,8 @@ class _Changes:
 
     def finish(self, taken: set[str], path: Path) -> None:
         """Drop our tasks that were not scored again, and renew the means of groups."""
-        results = Field(self._results, shown_path(path))
-        lost = {*sensitivity_tasks(results), *sampling_tasks(results)} - taken
+        place = shown_path(path)
+        lost = {*sensitivity_tasks(self._results, place), *sampling_tasks(self._results, place)} - taken
         for name in (
             "results",
             "configs",
@@ -462,14 +495,10 @@ def _numbers_of(row: Row) -> list[str]:
 
 def _is_rescored(name: str, filter_name: str) -> bool:
     """Whether a mean may have changed; the others keep what lm_eval wrote."""
-    return (
-        name.startswith("cosine_distance")
-        or name == DRIFT
-        or (name == "token_edit_distance" and filter_name == "answer")
-    )
+    return METRICS[name].family == "text" or (METRICS[name].family == "tokens" and filter_name == "answer")
 
 
 def _mean(rows: Sequence[Row], name: str) -> float:
-    if name == DRIFT:
+    if belongs_to_prompt(name):
         return mean_over_prompts([OfPrompt(row[name], row["doc"]["prompt_id"]) for row in rows])
     return mean_of_scored([row[name] for row in rows])

@@ -3,6 +3,7 @@
 What is published (a ladder, results, a Space) says in a `Kind` which files belong to it and what its user can do.
 
 files_to_publish.py   kinds of publications, their files and sizes
+card.py               front matter and body of a dataset card
 session.py            the client of the Hub, and what to do about its errors
 commit.py             the commit, the tag, and the variables of a Space
 """

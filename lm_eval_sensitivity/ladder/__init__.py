@@ -2,17 +2,13 @@
 
     edits/          rule-based edits, protected spans, their registry
     sources.py      authored YAML files: base prompts and hand-written variants
-    own.py          people's own prompts: text, CSV, JSON lines; own_hub.py: a Hub dataset
-    build.py        sources and edits -> pairs; folder.py: a whole dataset folder
+    build.py        sources and edits -> pairs; replacements.py: the spans in which they differ
     schema.py       what rows must look like; row and content hashes
     parquet.py      ladder files in parquet; jsonl.py: in JSON lines; files.py: size limits
     load.py         the packaged ladder, a folder, a file or a Hub dataset -> Ladder
-    checks/         what a valid table can still get wrong
-    distances.py    how far apart the two prompts of a pair are
-    measured.py     measurements for the card; audit_grid.py: the audit over many tokenizers
-    card.py         the dataset card; card_sections.py, front_matter.py, markdown.py: its parts
-    publication.py  what may be published; hub.py: fetching and uploading
+    hub.py          fetching from the Hub, and publishing on it
     tasks.py        which lm_eval tasks can run a ladder
+    authoring/      what makes a ladder, and what no run imports
     __main__.py     `python -m lm_eval_sensitivity.ladder` builds a dataset folder
 
 pyarrow, PyYAML and NumPy are enough to load, build and run ladders; checks and measurements need more and say so.

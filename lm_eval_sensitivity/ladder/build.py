@@ -19,6 +19,9 @@ def build_pairs(source: Source) -> list[Pair]:
     rows of a rung span many prompts. Rule edits that are not applicable to a base, and authored
     variants that nobody wrote, have no row.
 
+    Returns:
+        One pair per prompt and applicable edit, each with the replacements that give its variant.
+
     Example:
         >>> prompt = AuthoredPrompt("greeting", "creative_writing", "Write a greeting.", {})
         >>> [pair.pair_id for pair in build_pairs(Source("0.1.0", (prompt,)))][:3]
@@ -35,6 +38,9 @@ def build_pairs(source: Source) -> list[Pair]:
 
 def edits_of_rung(rung: Rung) -> list[str]:
     """The edit ids that stand on a rung, in the order of the ladder.
+
+    Returns:
+        Edit ids: those of rules first, then the authored ones.
 
     Example:
         >>> edits_of_rung("positive_control")

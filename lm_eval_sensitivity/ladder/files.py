@@ -21,6 +21,9 @@ def read_limited(path: Path, kind: str = "ladder file") -> bytes:
         path: what to read.
         kind: what messages call it.
 
+    Returns:
+        At least one byte and at most `MAX_FILE_BYTES`.
+
     Raises:
         InputError: the file is missing, a directory, unreadable, empty or too large.
     """
@@ -48,6 +51,9 @@ def read_limited(path: Path, kind: str = "ladder file") -> bytes:
 
 def decode_utf8(content: bytes, path: Path) -> str:
     """The text of a file; a byte order mark at its start is dropped.
+
+    Returns:
+        Unicode text, its line ends as they are.
 
     Raises:
         InputError: the bytes are not valid UTF-8; the message names the line.

@@ -33,6 +33,9 @@ class HubSource:
 def parse_hub_source(source: str) -> HubSource | None:
     """`ORG/NAME[@REVISION]`, with or without `hf://datasets/` before it; None for anything else.
 
+    Returns:
+        Repository and revision, or None.
+
     Raises:
         InputError: the prefix is there, but what follows is no dataset id.
 
@@ -55,6 +58,9 @@ def parse_hub_source(source: str) -> HubSource | None:
 
 def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
     """A local folder with the parquet files of the given subsets.
+
+    Returns:
+        The folder in the local cache of the Hub's client.
 
     Raises:
         InputError: huggingface_hub is not installed, or the files cannot be fetched.
@@ -98,6 +104,9 @@ def publish(
     repo_id: str, files: Files, tag: str, *, private: bool = False, delete_former: bool = False
 ) -> Published:
     """Publish a version of a ladder as one commit with a tag; see `hub.publish`.
+
+    Returns:
+        Where the version stands now, and whether anything was changed for it.
 
     Raises:
         InputError: the tag exists with other content, the repository is public and must not be, former

@@ -15,6 +15,9 @@ from lm_eval_sensitivity.ladder.schema import check_columns
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Rows of a ladder file. Fields are checked by name only.
 
+    Returns:
+        One dictionary per line that is not blank, in the order of the file.
+
     Raises:
         InputError: not UTF-8, or a line is no JSON object with exactly the ladder's columns.
     """
@@ -27,6 +30,9 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 def json_objects(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The place and the content of every line that is not blank.
+
+    Returns:
+        (place, content) in the order of the file; the place opens messages.
 
     Raises:
         InputError: a line is no JSON object, or names a field twice.

@@ -7,12 +7,12 @@ from them: a stale or edited copy is refused instead of measured.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import InputError, unknown_name
 from lm_eval_sensitivity.ladder import hub
 from lm_eval_sensitivity.ladder.build import build_pairs
 from lm_eval_sensitivity.ladder.jsonl import read_jsonl
@@ -48,6 +48,8 @@ class Ladder:
     """SHA-256 of all rows, recomputed while loading. Results of different hashes are not comparable."""
     pairs: tuple[Pair, ...]
     """In file order: mildest rung first, edit by edit, prompt by prompt."""
+    file: Path = field(default=Path(), compare=False)
+    """Where the rows were read."""
 
     def rung(self, name: str) -> tuple[Pair, ...]:
         """The pairs of one rung, in order.
@@ -56,10 +58,7 @@ class Ladder:
             InputError: `name` is no rung.
         """
         if name not in RUNGS:
-            raise InputError(
-                f"`rung` is {name!r}; accepted: {', '.join(map(repr, RUNGS))}.{did_you_mean(name, RUNGS)} "
-                "Correct the name."
-            )
+            raise unknown_name("`rung`", name, RUNGS)
         return tuple(pair for pair in self.pairs if pair.rung == name)
 
     @property
@@ -89,6 +88,9 @@ def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladd
         subset: 'full', 'core', 'mini', another subset folder of the source, or 'largest'. A single
             file is one subset, so there is nothing to choose in it.
 
+    Returns:
+        The ladder, its rows in file order.
+
     Raises:
         InputError: the source or the subset does not exist, or the rows break a rule; the message
             names the file, the row and the column.
@@ -102,20 +104,44 @@ def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladd
             ...
         lm_eval_sensitivity.errors.InputError: `subset` is 'minni'; ... Did you mean 'mini'?...
     """
+    path, name = _locate(source, subset)
+    files = _files(path)
+    chosen = _choose_subset(subset, files, path)
+    return _from_file(files[chosen], name, chosen)
+
+
+def load_subsets(source: str | Path | None = None) -> tuple[Ladder, ...]:
+    """Load and validate every subset of a ladder.
+
+    Args:
+        source: as for `load_ladder`.
+
+    Returns:
+        The subsets, largest first.
+
+    Raises:
+        InputError: as `load_ladder`, for any of the subsets.
+
+    Example:
+        >>> [ladder.subset for ladder in load_subsets()][-1]
+        'mini'
+    """
+    path, name = _locate(source, LARGEST)
+    return tuple(_from_file(file, name, subset) for subset, file in _files(path).items())
+
+
+def _locate(source: str | Path | None, subset: str) -> tuple[Path, str]:
+    """The folder or file of a source, fetched where it is on the Hub, and the ladder's name."""
     if source is None:
-        return _from_folder(packaged_folder(), LADDER_NAME, subset)
+        return packaged_folder(), LADDER_NAME
     path, kind = _look_up(source)
-    if kind == "folder":
-        return _from_folder(path, path.resolve().name, subset)
-    if kind == "file":
-        _check_subset_name(subset, [*SUBSETS, path.stem])
-        return _from_file(path, path.name, path.stem)
+    if kind != "neither":
+        return path, path.resolve().name if kind == "folder" else path.name
     on_hub = hub.parse_hub_source(str(source))
     if on_hub is None:
         raise InputError(f"`source` is {str(source)!r}: there is no such folder or file. {_ACCEPTED_SOURCES}")
     _check_subset_name(subset, SUBSETS)
-    wanted = SUBSETS if subset == LARGEST else (subset,)
-    return _from_folder(hub.download(on_hub, wanted), on_hub.name, subset)
+    return hub.download(on_hub, SUBSETS if subset == LARGEST else (subset,)), on_hub.name
 
 
 def _look_up(source: str | Path) -> tuple[Path, Literal["folder", "file", "neither"]]:
@@ -138,6 +164,9 @@ def _look_up(source: str | Path) -> tuple[Path, Literal["folder", "file", "neith
 def packaged_folder() -> Path:
     """The folder of the packaged ladder: inside the installed package, else in the source checkout.
 
+    Returns:
+        An existing folder with `<subset>/test.parquet` for every subset.
+
     Raises:
         InputError: neither exists, so the installation is incomplete.
     """
@@ -156,6 +185,9 @@ def subset_files(folder: Path) -> dict[str, Path]:
 
     A folder holds `<subset>/test.parquet` for every subset, or a single subset: the one parquet file in it, whose
     name without its suffix names the subset. Where subsets stand, files beside them are no ladder.
+
+    Returns:
+        Subset name to parquet file.
 
     Raises:
         InputError: it has none, has several parquet files without subsets, or cannot be read.
@@ -182,24 +214,19 @@ def subset_files(folder: Path) -> dict[str, Path]:
     return {name: found[name] for name in [*order, *(name for name in found if name not in order)]}
 
 
-def _from_folder(folder: Path, name: str, subset: str) -> Ladder:
-    files = subset_files(folder)
-    only = next(iter(files.values()))
-    if only.parent == folder:
-        _check_subset_name(subset, [*SUBSETS, only.stem])
-        return _from_file(only, name, only.stem)
-    chosen = _choose_subset(subset, tuple(files), folder)
-    return _from_file(files[chosen], name, chosen)
+def _files(path: Path) -> dict[str, Path]:
+    return subset_files(path) if path.is_dir() else {path.stem: path}
 
 
-def _choose_subset(subset: str, available: tuple[str, ...], folder: Path) -> str:
-    _check_subset_name(subset, [*SUBSETS, *available])
-    if subset == LARGEST:
-        return available[0]
-    if subset not in available:
+def _choose_subset(subset: str, files: Mapping[str, Path], path: Path) -> str:
+    _check_subset_name(subset, [*SUBSETS, *files])
+    largest, file = next(iter(files.items()))
+    if subset == LARGEST or file in (path, path / file.name):
+        return largest  # a single file is one subset: a task of another one takes it as well
+    if subset not in files:
         raise InputError(
-            f"`subset` is {subset!r}, which `{folder}` does not have; available: "
-            f"{', '.join(map(repr, available))} and {LARGEST!r}. Choose one of them."
+            f"`subset` is {subset!r}, which `{path}` does not have; available: "
+            f"{', '.join(map(repr, files))} and {LARGEST!r}. Choose one of them."
         )
     return subset
 
@@ -207,46 +234,47 @@ def _choose_subset(subset: str, available: tuple[str, ...], folder: Path) -> str
 def _check_subset_name(subset: str, accepted: Sequence[str]) -> None:
     names = list(dict.fromkeys([LARGEST, *accepted]))
     if subset not in names:
-        raise InputError(
-            f"`subset` is {subset!r}; accepted: {', '.join(map(repr, names))}.{did_you_mean(subset, names)} "
-            "Correct the name."
-        )
+        raise unknown_name("`subset`", subset, names)
 
 
 def _from_file(path: Path, name: str, subset: str) -> Ladder:
     suffix = path.suffix.lower()
+    stored: dict[str, str] | None = None
     if suffix == ".parquet":
-        rows, metadata = read_parquet(path)
-        pairs = pairs_from_rows(rows, str(path))
-        _check_stored(pairs, metadata, path)
+        rows, stored = read_parquet(path)
     elif suffix == ".jsonl":
-        pairs = pairs_from_rows(read_jsonl(path), str(path))
+        rows = read_jsonl(path)
     elif suffix in _FILE_SUFFIXES:
         # Through the same checks as any other rows: an authored variant can equal its base.
-        pairs = pairs_from_rows(rows_from_pairs(build_pairs(read_source(path))), str(path))
+        rows = rows_from_pairs(build_pairs(read_source(path)))
     else:
         raise InputError(
             f"`source` is the file `{path}`; accepted are files ending in {', '.join(_FILE_SUFFIXES)}."
         )
-    return Ladder(name, subset, pairs[0].ladder_version, content_hash(pairs), pairs)
+    pairs = pairs_from_rows(rows, str(path))
+    ladder = Ladder(name, subset, pairs[0].ladder_version, content_hash(pairs), pairs, path)
+    if stored is not None:
+        _check_stored(ladder, stored)
+    return ladder
 
 
-def _check_stored(pairs: tuple[Pair, ...], metadata: dict[str, str], path: Path) -> None:
+def _check_stored(ladder: Ladder, metadata: dict[str, str]) -> None:
     """Compare the rows with the version and hashes that the file itself carries."""
+    path = ladder.file
     if "content_hash" not in metadata or "ladder_version" not in metadata:
         raise InputError(
             f"`{path}` carries no content hash in its metadata, so nobody can tell whether it is complete. "
             "Build it with this package."
         )
-    if metadata["ladder_version"] != pairs[0].ladder_version:
+    if metadata["ladder_version"] != ladder.version:
         raise InputError(
             f"`{path}`: the metadata says ladder version {metadata['ladder_version']!r}, but "
-            f"`ladder_version` in the rows is {pairs[0].ladder_version!r}. Download or build the file again."
+            f"`ladder_version` in the rows is {ladder.version!r}. Download or build the file again."
         )
-    if metadata["content_hash"] != content_hash(pairs):
+    if metadata["content_hash"] != ladder.content_hash:
         raise InputError(
             f"`{path}`: the rows do not have the content hash that the metadata "
-            f"states{_difference(pairs, metadata)}. The file was changed after it was built. Download or "
+            f"states{_difference(ladder.pairs, metadata)}. The file was changed after it was built. Download or "
             "build it again."
         )
 

@@ -43,6 +43,21 @@ def write_parquet(pairs: Iterable[Pair], path: Path) -> None:
 
     The file metadata carries the ladder version, the content hash and the hash of each column. The
     file appears under its name only when it is complete.
+
+    Args:
+        pairs: at least one, in ladder order.
+        path: the file; missing folders above it are made.
+
+    Raises:
+        OSError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from lm_eval_sensitivity.ladder import load_ladder
+        >>> path = Path(tempfile.mkdtemp()) / "mine" / "test.parquet"
+        >>> write_parquet(load_ladder(subset="mini").pairs, path)
+        >>> load_ladder(path).content_hash == load_ladder(subset="mini").content_hash
+        True
     """
     pairs = list(pairs)
     metadata = {

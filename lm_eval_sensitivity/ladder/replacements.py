@@ -14,6 +14,9 @@ def apply_replacements(base: str, replacements: Iterable[Replacement]) -> str:
         base: the text that the offsets refer to.
         replacements: sorted by `start`, not overlapping, inside `base`.
 
+    Returns:
+        The edited text; the base itself where there is nothing to replace.
+
     Raises:
         ValueError: they are not sorted, overlap, or leave the text.
 
@@ -49,6 +52,9 @@ def minimal_replacement(base: str, variant: str) -> tuple[Replacement, ...]:
 
     The start is trimmed first, so a doubled character is recorded as an insertion after the first
     one. Equal texts need no replacement.
+
+    Returns:
+        One replacement, or none for equal texts.
 
     Example:
         >>> minimal_replacement("a small step", "a tiny step")

@@ -32,7 +32,7 @@ from typing import Any
 
 import yaml
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import InputError, did_you_mean, unknown_name
 from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category, Rung
 
@@ -87,9 +87,19 @@ class Source:
 def read_source(path: Path) -> Source:
     """Read one authored YAML file that stands alone.
 
+    Returns:
+        Version and prompts, in the order of the file.
+
     Raises:
         InputError: the file is missing, too large, no YAML, or a field is missing, unknown or of
             another type; the message names the prompt and the field.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mine.yaml"
+        >>> _ = path.write_text('{ladder_version: "1", prompts: [{id: tea, base: Which tea}]}')
+        >>> read_source(path).prompts[0].base
+        'Which tea'
     """
     where = f"`{path}`"
     top = _mapping(_parse(path), where, required=("ladder_version", "prompts"))
@@ -104,6 +114,9 @@ def read_sources(folder: Path) -> dict[str, Source]:
 
     The subset `full` has all prompts, in the order of `CATEGORIES` and then of the files. The others
     are named in `ladder.yaml`; each is part of the one named before it.
+
+    Returns:
+        `full` first, then `core` and `mini` where `ladder.yaml` lists them.
 
     Raises:
         InputError: as `read_source`; or `ladder.yaml` is missing, a subset names a prompt that does not
@@ -132,6 +145,9 @@ def read_sources(folder: Path) -> dict[str, Source]:
 
 def read_variants(path: Path) -> dict[str, str]:
     """Variants of one prompt from a YAML file: a mapping of authored edits to texts.
+
+    Returns:
+        Text by edit, in the order of the file.
 
     Raises:
         InputError: the file is missing or no YAML, an edit is unknown, or a text is none.
@@ -205,10 +221,7 @@ def check_category(category: str, where: str) -> Category:
     """The category as it is, or an InputError when there is no such category."""
     accepted = (*CATEGORIES, UNCATEGORIZED)
     if category not in accepted:
-        raise InputError(
-            f"{where}: `category` is {category[:80]!r}; accepted: "
-            f"{', '.join(map(repr, accepted))}.{did_you_mean(category[:80], accepted)} Correct the name."
-        )
+        raise unknown_name(f"{where}: `category`", category, accepted)
     return category
 
 

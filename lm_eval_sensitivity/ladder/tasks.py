@@ -14,6 +14,9 @@ RULE_RUNGS = "prompt_sensitivity_rules"
 def task_names(rungs: Iterable[Rung]) -> str:
     """What to give `--tasks` for a ladder that has these rungs: a group where one fits, else the tasks.
 
+    Returns:
+        One group's name, or the tasks' names with commas between them.
+
     Example:
         >>> task_names(["identical", "noop", "punctuation"])
         'prompt_sensitivity_rules'

@@ -1,18 +1,27 @@
 """Arrays in, numbers out. No torch here: the harness and the embedder hand over what was recorded.
 
 `embedding` texts as vectors, `token_path` token sequences, `logits` next-token distributions,
-`hidden` hidden states, `margins` how narrowly each token won, `collapse` outputs and systems that
-stopped answering, `catalogue` one card per number. Undefined is nan, never 0.
+`hidden` hidden states, `margins` how narrowly each token won, `collapse` outputs that stopped being
+answers, `catalogue` one card per number, `inputs` what they are made from. Every file of this folder is
+imported, so that a file with a registered function is a new metric. Undefined is nan, never 0.
 """
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.metrics.catalogue import METRICS, WINDOWS_TOKENS, MetricCard
-from lm_eval_sensitivity.metrics.collapse import CollapseFlags, collapse_flags, has_loop, output_spread
-from lm_eval_sensitivity.metrics.embedding import cosine_distance, pool_windows, split_into_windows
+from importlib import import_module
+from pkgutil import iter_modules
+
+from lm_eval_sensitivity.metrics.catalogue import METRICS, WINDOWS_TOKENS, MetricCard, measured_under
+from lm_eval_sensitivity.metrics.collapse import CollapseFlags, collapse_flags, has_loop
+from lm_eval_sensitivity.metrics.embedding import (
+    cosine_distance,
+    output_spread,
+    pool_windows,
+    split_into_windows,
+)
 from lm_eval_sensitivity.metrics.hidden import hidden_distance
+from lm_eval_sensitivity.metrics.inputs import PromptEnd
 from lm_eval_sensitivity.metrics.logits import (
-    PromptEnd,
     compare_prompt_ends,
     flip_floor_nats,
     js_divergence,
@@ -33,6 +42,10 @@ from lm_eval_sensitivity.metrics.token_path import (
     token_edit_distance,
     trivial_shift_reference,
 )
+
+for _file in iter_modules(__path__):
+    if _file.name != "__main__":  # that one prints the catalogue
+        import_module(f"{__name__}.{_file.name}")
 
 __all__ = [
     "LOW_MARGIN_THRESHOLDS_NATS",
@@ -56,6 +69,7 @@ __all__ = [
     "low_margin_density",
     "margin_at_divergence",
     "margin_statistics",
+    "measured_under",
     "output_spread",
     "pool_windows",
     "split_into_windows",

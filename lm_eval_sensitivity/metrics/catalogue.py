@@ -1,16 +1,26 @@
-"""What every number in the pairs table means: one card per metric, printed by reports and cards."""
+"""What every number of a pair means, what it needs and how it is computed: one card per metric.
+
+`@metric(card)` registers a function; the pairs table's columns, the harness, the reader and docs/metrics.md follow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, get_args
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
-Needs = Literal["text", "token ids", "logits", "hidden states"]
-"""The least an engine must give for a metric. Text is what every engine gives."""
+from lm_eval_sensitivity.metrics.inputs import PairInputs
+from lm_eval_sensitivity.types import Channel, Missing
 
 Direction = Literal["larger = further apart", "larger = parted later", "larger = more certain"]
+Family = Literal["text", "tokens", "distributions", "states"]
+FilterName = Literal["raw", "answer"]
+Measure = Callable[[PairInputs], float | Missing]
+Function = TypeVar("Function", bound=Callable[..., float])
 
+FAMILIES: tuple[Family, ...] = ("text", "tokens", "distributions", "states")
+"""In the order of the pairs table."""
 WINDOWS_TOKENS = (64, 128, 256, 512)
 """Windows of the cosine distance: the first w generated tokens of the same generation."""
 
@@ -23,174 +33,146 @@ class MetricCard:
     """Column name in the pairs table."""
     what: str
     """What it measures, in one sentence."""
-    range: str
-    """Interval of its values; nan, for undefined, is outside it."""
+    family: Family
+    """What it looks at; metrics of a family stand together."""
+    low: float
+    """Smallest value; nan, for undefined, is outside the range."""
+    high: float
+    """Largest value; `math.inf` where there is none."""
     direction: Direction
     unit: str
     """`none`, `nats` or `tokens`."""
-    needs: Needs
+    needs: tuple[Channel, ...]
+    """What an engine must give of both outputs."""
     source: str
     """Paper that defines it, or the definition where it is this project's own."""
-    computed_by: str
+    formula: str
+    undefined: str = "undefined"
+    """The reason where the function gives nan; starts with its kind."""
+    scope: Literal["pair", "prompt"] = "pair"
+    """`prompt`: it belongs to the base prompt alone, and every pair of a prompt repeats the same number."""
+    filters: tuple[FilterName, ...] = ("raw", "answer")
+    """`raw` alone: it belongs to the whole output."""
+    window: int | None = None
+    """Tokens that it reads; None for the whole text."""
+    in_table: bool = False
+    """Whether it is a row of the table that lm_eval prints, and so stands at the top level of a sample."""
+    recorded_in: str = ""
+    """Field of a sample's `pair` that holds it, with dots; empty for `scores`."""
+    beside: tuple[tuple[str, type[bool] | type[float], str], ...] = ()
+    """(name, type, description) of further columns that it brings."""
+    computed_by: str = ""
     """Dotted name of the function inside the package whose docstring has formula and edge cases."""
 
+    @property
+    def range(self) -> str:
+        """Interval of its values.
 
-_COSINE_SOURCE = "Reimers & Gurevych 2019, section 3 (cosine similarity of sentence vectors), one minus it"
-
-
-def _cosine_window(w: int) -> MetricCard:
-    return MetricCard(
-        name=f"cosine_distance_{w}",
-        what=f"Cosine distance of the sentence vectors of the first {w} generated tokens.",
-        range="[0, 2]",
-        direction="larger = further apart",
-        unit="none",
-        needs="token ids",
-        source=_COSINE_SOURCE,
-        computed_by="metrics.embedding.cosine_distance",
-    )
+        Example:
+            >>> METRICS["js_divergence"].range
+            '[0, ln 2]'
+        """
+        high = "ln 2" if self.high == math.log(2) else f"{self.high:g}"
+        return f"[{self.low:g}, {high}]"
 
 
-_TEXT_CARDS = (
-    MetricCard(
-        name="cosine_distance",
-        what="Cosine distance of the sentence vectors of the two outputs.",
-        range="[0, 2]",
-        direction="larger = further apart",
-        unit="none",
-        needs="text",
-        source=_COSINE_SOURCE,
-        computed_by="metrics.embedding.cosine_distance",
-    ),
-    *(_cosine_window(w) for w in WINDOWS_TOKENS),
-    MetricCard(
-        name="baseline_drift",
-        what="Cosine distance of a reference's and this system's output on the identical prompt.",
-        range="[0, 2]",
-        direction="larger = further apart",
-        unit="none",
-        needs="text",
-        source="this project: the cosine distance between two systems instead of two prompts",
-        computed_by="metrics.embedding.cosine_distance",
-    ),
-)
-
-_TOKEN_CARDS = (
-    MetricCard(
-        name="token_edit_distance",
-        what="Share of the longer output's tokens that must be edited to get the other.",
-        range="[0, 1]",
-        direction="larger = further apart",
-        unit="none",
-        needs="token ids",
-        source="Levenshtein 1966, divided by the longer length",
-        computed_by="metrics.token_path.token_edit_distance",
-    ),
-    MetricCard(
-        name="first_divergence",
-        what="0-based step of the first token that differs; nan where none was seen.",
-        range="[0, shorter length]",
-        direction="larger = parted later",
-        unit="tokens",
-        needs="token ids",
-        source="this project: length of the common prefix, right-censored at the token limit",
-        computed_by="metrics.token_path.first_divergence",
-    ),
-)
-
-_LOGIT_CARDS = (
-    MetricCard(
-        name="js_divergence",
-        what="Jensen-Shannon divergence of the next-token distributions at the prompt end.",
-        range="[0, ln 2]",
-        direction="larger = further apart",
-        unit="nats",
-        needs="logits",
-        source="Lin 1991, section IV, equal weights",
-        computed_by="metrics.logits.js_divergence",
-    ),
-    MetricCard(
-        name="kl_forward",
-        what="KL divergence from the base's next-token distribution to the variant's.",
-        range="[0, inf]",
-        direction="larger = further apart",
-        unit="nats",
-        needs="logits",
-        source="Kullback & Leibler 1951, section 2",
-        computed_by="metrics.logits.kl_divergence",
-    ),
-    MetricCard(
-        name="kl_backward",
-        what="KL divergence from the variant's next-token distribution to the base's.",
-        range="[0, inf]",
-        direction="larger = further apart",
-        unit="nats",
-        needs="logits",
-        source="Kullback & Leibler 1951, section 2, arguments exchanged",
-        computed_by="metrics.logits.kl_divergence",
-    ),
-    MetricCard(
-        name="top1_probability",
-        what="Probability of the most probable first token after the base prompt.",
-        range="(0, 1]",
-        direction="larger = more certain",
-        unit="none",
-        needs="logits",
-        source="this project: maximum of the softmax",
-        computed_by="metrics.logits.top1",
-    ),
-    MetricCard(
-        name="margin_min",
-        what="Smallest margin of the largest over the second largest logit in one output.",
-        range="[0, inf]",
-        direction="larger = more certain",
-        unit="nats",
-        needs="logits",
-        source="this project: minimum over steps of log p_(1) - log p_(2)",
-        computed_by="metrics.margins.margin_statistics",
-    ),
-)
-
-_HIDDEN_CARDS = (
-    MetricCard(
-        name="hidden_distance",
-        what="Cosine distance of the final hidden states, averaged over the generated tokens.",
-        range="[0, 2]",
-        direction="larger = further apart",
-        unit="none",
-        needs="hidden states",
-        source="this project: cosine distance of states after the final norm",
-        computed_by="metrics.hidden.hidden_distance",
-    ),
-    MetricCard(
-        name="prompt_end_hidden_distance",
-        what="Cosine distance of the final hidden states at the last prompt position.",
-        range="[0, 2]",
-        direction="larger = further apart",
-        unit="none",
-        needs="hidden states",
-        source="this project: cosine distance of states after the final norm",
-        computed_by="metrics.hidden.hidden_distance",
-    ),
-)
-
-
-def _catalogue(cards: Iterable[MetricCard]) -> dict[str, MetricCard]:
-    catalogue: dict[str, MetricCard] = {}
-    for card in cards:
-        if card.name in catalogue:
-            raise ValueError(f"two metric cards are named {card.name!r}")
-        if card.needs not in get_args(Needs):
-            raise ValueError(f"metric card {card.name!r} needs {card.needs!r}")
-        catalogue[card.name] = card
-    return catalogue
-
-
-METRICS: dict[str, MetricCard] = _catalogue((*_TEXT_CARDS, *_TOKEN_CARDS, *_LOGIT_CARDS, *_HIDDEN_CARDS))
+METRICS: dict[str, MetricCard] = {}
 """Every per-pair metric by column name, in the order of the pairs table."""
 
-PER_PROMPT = ("baseline_drift", "top1_probability", "margin_min")
-"""Metrics that belong to the base prompt alone: every pair of a prompt repeats the same number."""
+_MEASURES: dict[str, Measure] = {}
+
+
+def register(card: MetricCard, measure: Measure | None = None) -> None:
+    """Enter a metric into the catalogue.
+
+    Args:
+        card: its description.
+        measure: computes it from a pair; None where it is not made from the two outputs of one pair alone, as
+            with a reference run, or where the harness records it in another field than `scores`.
+
+    Raises:
+        ValueError: there is a metric of this name.
+    """
+    if card.name in METRICS:
+        raise ValueError(f"two metric cards are named {card.name!r}")
+    cards = sorted([*METRICS.values(), card], key=lambda each: FAMILIES.index(each.family))
+    METRICS.clear()
+    METRICS.update((each.name, each) for each in cards)
+    if measure is not None:
+        _MEASURES[card.name] = measure
+
+
+def metric(card: MetricCard) -> Callable[[Function], Function]:
+    """Register a pure function of what base and variant give of each channel that the card needs.
+
+    Args:
+        card: its description; `computed_by` is filled in.
+
+    Example:
+        `token_edit_distance` needs token ids, and is called with those of the base and those of the variant.
+    """
+
+    def enter(function: Function) -> Function:
+        name = f"{function.__module__.partition('.')[2]}.{function.__name__}"
+
+        def measure(pair: PairInputs) -> float:
+            return function(*(value for channel in card.needs for value in pair.both(channel)))
+
+        register(replace(card, computed_by=name), measure)
+        return function
+
+    return enter
+
+
+def computed(card: MetricCard, pair: PairInputs) -> float | Missing:
+    """The number of a pair, or why there is none: what a channel lacks is said by the channel.
+
+    Args:
+        card: of a metric in `measured_under`.
+        pair: both outputs under one filter.
+
+    Returns:
+        A float that is not nan, or the reason.
+    """
+    for channel in card.needs:
+        for value in pair.both(channel):
+            if isinstance(value, Missing):
+                return value
+    number = _MEASURES[card.name](pair)
+    if isinstance(number, Missing):
+        return number
+    return Missing.from_text(card.undefined) if math.isnan(number) else float(number)
+
+
+def scores_of(
+    pair: PairInputs, filter_name: str, families: Sequence[Family] = FAMILIES
+) -> dict[str, float | Missing]:
+    """All numbers that are made from the two outputs of a pair, in the order of the catalogue.
+
+    Args:
+        pair: both outputs under the filter.
+        filter_name: `raw` or `answer`.
+        families: which of them.
+
+    Returns:
+        By column name a float that is not nan, or the reason why there is none.
+    """
+    return {
+        card.name: computed(card, pair)
+        for card in measured_under(filter_name)
+        if card.name in _MEASURES and card.family in families
+    }
+
+
+def measured_under(filter_name: str) -> tuple[MetricCard, ...]:
+    """Metrics in `pair.scores` of a sample under a filter; those of a prompt stand last.
+
+    Example:
+        >>> [card.name for card in measured_under("answer") if card.scope == "prompt"]
+        ['baseline_drift', 'output_spread']
+    """
+    cards = [card for card in METRICS.values() if filter_name in card.filters and not card.recorded_in]
+    return tuple(sorted(cards, key=lambda card: card.scope == "prompt"))
 
 
 def is_distance(name: str) -> bool:
@@ -203,4 +185,30 @@ def is_distance(name: str) -> bool:
         >>> is_distance("cosine_distance"), is_distance("baseline_drift"), is_distance("first_divergence")
         (True, False, False)
     """
-    return METRICS[name].direction == "larger = further apart" and name not in PER_PROMPT
+    return METRICS[name].direction == "larger = further apart" and not belongs_to_prompt(name)
+
+
+def belongs_to_prompt(name: str) -> bool:
+    """Whether a metric belongs to the base prompt alone: every pair of a prompt repeats the same number.
+
+    Args:
+        name: in `METRICS`.
+
+    Example:
+        >>> belongs_to_prompt("margin_min"), belongs_to_prompt("cosine_distance")
+        (True, False)
+    """
+    return METRICS[name].scope == "prompt"
+
+
+def is_of_whole_output(name: str) -> bool:
+    """Whether a metric belongs to the whole output, so that it stands in rows of filter `raw` only.
+
+    Args:
+        name: in `METRICS`.
+
+    Example:
+        >>> is_of_whole_output("hidden_distance"), is_of_whole_output("cosine_distance")
+        (True, False)
+    """
+    return METRICS[name].filters == ("raw",)

@@ -1,13 +1,9 @@
-"""Outputs that stopped being answers: empty, looping, cut; and systems that answer everything alike."""
+"""Outputs that stopped being answers: empty, looping, cut."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike
 
 from lm_eval_sensitivity.metrics._symbols import Symbols, as_list
 
@@ -63,6 +59,9 @@ def has_loop(
         repeats: occurrences that make an n-gram frequent.
         coverage: share of the last half that frequent n-grams must cover.
         min_half: shortest last half that is examined for a period.
+
+    Returns:
+        True where it ends in a loop.
 
     Raises:
         TypeError: a string; its characters are no tokens.
@@ -124,44 +123,12 @@ def collapse_flags(sequence: Symbols, *, cut: bool, unclosed: bool) -> CollapseF
         cut: the token limit ended the output.
         unclosed: its reasoning scaffold never closed.
 
+    Returns:
+        The four flags; see `CollapseFlags`.
+
     Example:
         >>> collapse_flags([], cut=False, unclosed=False)
         CollapseFlags(empty=True, loop=False, cut=False, unclosed=False)
     """
     loop = has_loop(sequence)
     return CollapseFlags(empty=len(sequence) == 0, loop=loop, cut=cut, unclosed=unclosed)
-
-
-def output_spread(vectors: ArrayLike) -> float:
-    """How different a system's outputs to different prompts are.
-
-    Formula: mean of 1 - cos over all pairs of rows, from the length of the sum of the n unit rows:
-        1 - (||sum_i u_i||^2 - n) / (n (n - 1)).
-    Range: [0, 2], in practice below 1; near 0 = the system answers everything alike. No unit.
-    Empty: nan below two rows with a direction. Rows of nan or zeros (empty outputs) are left out.
-    Identical: exactly 0.0 where all rows are the same.
-    Source: this project; the cosine distance of `cosine_distance`.
-
-    Args:
-        vectors: [prompt, dim] one output vector per prompt.
-
-    Raises:
-        ValueError: the shape is not [prompt, dim].
-
-    Example:
-        >>> output_spread([[1.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
-        0.6666666666666667
-    """
-    rows = np.asarray(vectors, dtype=np.float64)
-    if rows.ndim != 2:
-        raise ValueError(f"output_spread needs [prompt, dim], got {rows.shape}")
-    rows = rows[np.isfinite(rows).all(axis=1) & rows.any(axis=1)]
-    n_rows = len(rows)
-    if n_rows < 2:
-        return math.nan
-    if (rows == rows[0]).all():
-        return 0.0
-    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    total = units.sum(axis=0)
-    spread = 1.0 - (float(total @ total) - n_rows) / (n_rows * (n_rows - 1))
-    return min(max(spread, 0.0), 2.0)

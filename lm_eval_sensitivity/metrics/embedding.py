@@ -3,9 +3,75 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lm_eval_sensitivity.metrics.catalogue import WINDOWS_TOKENS, MetricCard, register
+from lm_eval_sensitivity.metrics.inputs import PairInputs
+from lm_eval_sensitivity.types import Missing
+
+COSINE = MetricCard(
+    name="cosine_distance",
+    what="Cosine distance of the sentence vectors of the two outputs.",
+    family="text",
+    low=0,
+    high=2,
+    direction="larger = further apart",
+    unit="none",
+    needs=("text",),
+    source="Reimers & Gurevych 2019, section 3 (cosine similarity of sentence vectors), one minus it",
+    formula="1 - u.v / (||u|| ||v||)",
+    undefined="empty: one of the texts has nothing to embed",
+    in_table=True,
+    computed_by="metrics.embedding.cosine_distance",
+)
+
+
+def _in_window(pair: PairInputs, window: int) -> float | Missing:
+    base, variant = pair.base.windows, pair.variant.windows
+    if isinstance(base, Missing):
+        return base
+    if isinstance(variant, Missing):
+        return variant
+    return pair.distance(base[window], variant[window])
+
+
+register(COSINE, lambda pair: pair.distance(*pair.both("text")))
+for _window in WINDOWS_TOKENS:
+    register(
+        replace(
+            COSINE,
+            name=f"cosine_distance_{_window}",
+            what=f"Cosine distance of the sentence vectors of the first {_window} generated tokens.",
+            needs=("text", "token ids"),
+            window=_window,
+        ),
+        partial(_in_window, window=_window),
+    )
+register(
+    replace(
+        COSINE,
+        name="baseline_drift",
+        what="Cosine distance of a reference's and this system's output on the identical prompt.",
+        source="this project: the cosine distance between two systems instead of two prompts",
+        scope="prompt",
+    )
+)
+
+register(
+    replace(
+        COSINE,
+        name="output_spread",
+        what="Mean cosine distance of the output to the base prompt from the outputs to all other base prompts.",
+        formula="mean over j != i of 1 - u_i.u_j",
+        source="this project: the cosine distance between two prompts of one system",
+        scope="prompt",
+        computed_by="metrics.embedding.output_spread",
+    )
+)
 
 
 def cosine_distance(u: ArrayLike | None, v: ArrayLike | None) -> float:
@@ -19,8 +85,11 @@ def cosine_distance(u: ArrayLike | None, v: ArrayLike | None) -> float:
         vectors; this is one minus it, clipped to its range.
 
     Args:
-        u: vector of shape [dim], or None where there is nothing to compare.
-        v: vector of shape [dim], or None.
+        u: [dim] vector, or None where there is nothing to compare.
+        v: [dim] vector, or None.
+
+    Returns:
+        A float in [0, 2], or nan.
 
     Raises:
         ValueError: the shapes differ, or are not [dim].
@@ -50,6 +119,45 @@ def _has_direction(vector: NDArray[np.float64]) -> bool:
     return bool(vector.size and np.isfinite(vector).all() and vector.any())
 
 
+def output_spread(vectors: ArrayLike) -> NDArray[np.float64]:
+    """How different a system's outputs to different prompts are, prompt by prompt.
+
+    Formula: s_i = mean over j != i of 1 - u_i.u_j with unit rows u, from the sum S of all n of them:
+        1 - (u_i.S - 1) / (n - 1). The mean of all s_i is the mean over all pairs of rows.
+    Range: [0, 2], in practice below 1; near 0 = the system answers everything alike. No unit.
+    Empty: nan below two rows with a direction. Rows of nan or zeros (empty outputs) are left out and get nan.
+    Identical: exactly 0.0 where all rows are the same.
+    Source: this project; the cosine distance of `cosine_distance`.
+
+    Args:
+        vectors: [prompt, dim] one output vector per prompt.
+
+    Returns:
+        float64 array [prompt].
+
+    Raises:
+        ValueError: the shape is not [prompt, dim].
+
+    Example:
+        >>> output_spread([[1.0, 0.0], [0.0, 1.0], [0.0, 3.0]]).tolist()
+        [1.0, 0.5, 0.5]
+    """
+    rows = np.asarray(vectors, dtype=np.float64)
+    if rows.ndim != 2:
+        raise ValueError(f"output_spread needs [prompt, dim], got {rows.shape}")
+    there = np.array([_has_direction(row) for row in rows], dtype=bool)
+    spread = np.full(len(rows), np.nan)
+    rows = rows[there]
+    if len(rows) < 2:
+        return spread
+    if (rows == rows[0]).all():
+        spread[there] = 0.0
+        return spread
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    spread[there] = np.clip(1.0 - (units @ units.sum(axis=0) - 1.0) / (len(rows) - 1), 0.0, 2.0)
+    return spread
+
+
 def split_into_windows(n_tokens: int, *, capacity: int) -> list[tuple[int, int]]:
     """Where an encoder that reads `capacity` tokens cuts a text of `n_tokens`.
 
@@ -64,6 +172,9 @@ def split_into_windows(n_tokens: int, *, capacity: int) -> list[tuple[int, int]]
     Args:
         n_tokens: tokens of the text, special tokens not counted.
         capacity: tokens that one window can hold, special tokens not counted.
+
+    Returns:
+        (first token, one past the last) of every window, in order.
 
     Raises:
         ValueError: `capacity` is below 1.
@@ -92,7 +203,7 @@ def pool_windows(vectors: ArrayLike, n_tokens: ArrayLike) -> NDArray[np.float64]
         n_tokens: [window] number of tokens read in each window, special tokens not counted.
 
     Returns:
-        Vector of shape [dim].
+        float64 array [dim].
 
     Raises:
         ValueError: the shapes do not match.

@@ -14,6 +14,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lm_eval_sensitivity.metrics.catalogue import MetricCard, register
+
+register(
+    MetricCard(
+        name="margin_min",
+        what="Smallest margin of the largest over the second largest logit in one output.",
+        family="distributions",
+        low=0,
+        high=math.inf,
+        direction="larger = more certain",
+        unit="nats",
+        needs=("step log-probabilities",),
+        source="this project: minimum over steps of log p_(1) - log p_(2)",
+        formula="min_t log p_(1) - log p_(2)",
+        scope="prompt",
+        filters=("raw",),
+        recorded_in="margins.base.margin_min",
+        beside=(
+            ("margin_min_variant", float, "margin_min of the variant; margin_min is the base's."),
+            (
+                "margin_at_divergence",
+                float,
+                "Margin of the base at the step where the outputs part, in nats.",
+            ),
+            ("margin_at_divergence_variant", float, "Margin of the variant at that step, in nats."),
+        ),
+        computed_by="metrics.margins.margin_statistics",
+    )
+)
+
 LOW_MARGIN_THRESHOLDS_NATS = (0.125, 0.25, 0.5, 1.0, 2.0)
 """Grid of tau: the bfloat16 step of a typical logit, doubled up to a probability ratio of e^2."""
 
@@ -55,6 +85,9 @@ def margin_statistics(margins: ArrayLike) -> MarginStatistics:
 
     Args:
         margins: [step] largest minus second largest logit.
+
+    Returns:
+        All numbers; see `MarginStatistics`.
 
     Raises:
         ValueError: the shape is not [step].
@@ -124,6 +157,9 @@ def margin_at_divergence(margins: ArrayLike, first_divergence_step: int | None) 
     Args:
         margins: [step] margins of one side.
         first_divergence_step: 0-based step, counted from the first of `margins`, or None.
+
+    Returns:
+        A float in [0, inf] (nats), or nan.
 
     Raises:
         ValueError: the shape of `margins` is not [step].

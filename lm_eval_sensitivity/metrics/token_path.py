@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.metrics._symbols import Symbols, as_codes
+from lm_eval_sensitivity.metrics.catalogue import MetricCard, metric, register
 
 Codes = NDArray[np.int32]
 
@@ -98,6 +99,22 @@ def trivial_shift_reference(n_steps: int, *, shift: int = 1) -> NDArray[np.int32
     return steps.clip(max=2 * shift)
 
 
+@metric(
+    MetricCard(
+        name="token_edit_distance",
+        what="Share of the longer output's tokens that must be edited to get the other.",
+        family="tokens",
+        low=0,
+        high=1,
+        direction="larger = further apart",
+        unit="none",
+        needs=("token ids",),
+        source="Levenshtein 1966, divided by the longer length",
+        formula="Levenshtein(y, y') / max(T, T')",
+        undefined="empty: no tokens were generated",
+        in_table=True,
+    )
+)
 def token_edit_distance(y: Symbols, y_prime: Symbols) -> float:
     """Share of the longer output that must be edited to get the other.
 
@@ -112,12 +129,40 @@ def token_edit_distance(y: Symbols, y_prime: Symbols) -> float:
         y: [step] token ids of one output (any hashable symbols).
         y_prime: [step] token ids of the other.
 
+    Returns:
+        A float in [0, 1].
+
     Example:
         >>> token_edit_distance([5, 6, 7, 8], [5, 7, 8, 9])
         0.5
     """
     curve = edit_distance_curve(y, y_prime)
     return float(curve[-1]) / len(curve) if len(curve) else 0.0
+
+
+register(
+    MetricCard(
+        name="first_divergence",
+        what="0-based step of the first token that differs; nan where none was seen.",
+        family="tokens",
+        low=0,
+        high=math.inf,
+        direction="larger = parted later",
+        unit="tokens",
+        needs=("token ids",),
+        source="this project: length of the common prefix, right-censored at the token limit",
+        formula="min {t : y[t] != y'[t]}, at most the shorter length",
+        recorded_in="token_path.first_divergence",
+        beside=(
+            (
+                "first_divergence_censored",
+                bool,
+                "The outputs are equal up to a token limit and may part later.",
+            ),
+        ),
+        computed_by="metrics.token_path.first_divergence",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -128,11 +173,6 @@ class FirstDivergence:
     """0-based index of the first differing step = number of tokens both share; None if none was seen."""
     censored: bool
     """True when none was seen because the token limit ended an output: it may have come later."""
-
-    @property
-    def as_float(self) -> float:
-        """The step as a number for a table: nan where there is none, censored or not."""
-        return math.nan if self.step is None else float(self.step)
 
 
 def first_divergence(
@@ -154,6 +194,9 @@ def first_divergence(
             with one limit, and matters only where they are equal. A pair, one bool per side, is for
             spans that start at different steps (answers): there the shorter one may be cut and a
             prefix of the longer, which shows no divergence yet.
+
+    Returns:
+        The step, or that none was seen and whether it may have come later.
 
     Example:
         >>> first_divergence([5, 6, 7], [5, 6, 9])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lm_eval_sensitivity.audit import PairAudit
+from lm_eval_sensitivity.records.columns import FLAGS
+from lm_eval_sensitivity.records.sample import SampleRow, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Replacement
 
 METRIC = "cosine_distance"
@@ -35,8 +37,7 @@ class Variant:
     """The variant itself."""
     replacements: tuple[Replacement, ...]
     """What was changed in the base."""
-    audit: Mapping[str, Any]
-    """As in the record of the pair: `status`, `first_difference`, ..."""
+    audit: PairAudit
     distance: float | None
     missing: str | None
     """Why there is no distance; a reason starts with its kind, as in `erased: ...`."""
@@ -52,7 +53,7 @@ class Variant:
         """Whether the edit reached the model's input: `reached`, `erased`, `unknown`, or `-` without an edit."""
         if self.rung == "identical":
             return "-"
-        return "reached" if self.audit["status"] == "survived" else str(self.audit["status"])
+        return "reached" if self.audit.status == "survived" else self.audit.status
 
 
 @dataclass(frozen=True)
@@ -123,52 +124,53 @@ class Spread:
     largest: float
 
 
-def findings_from_rows(
-    rows: Iterable[Mapping[str, Any]], run: Mapping[str, Any], filter_name: str
-) -> Findings:
+def findings_from_rows(rows: Iterable[SampleRow], run: Mapping[str, Any], filter_name: str) -> Findings:
     """The findings of a one-prompt run.
 
     Args:
-        rows: sample rows of one prompt, both filters, mildest rung first.
+        rows: of one prompt, both filters, mildest rung first.
         run: the run's summary.
         filter_name: `raw` or `answer`.
     """
-    by_filter: dict[str, dict[str, Mapping[str, Any]]] = {}
+    raw: dict[str, WholeRow] = {}
+    chosen: dict[str, SampleRow] = {}
     for row in rows:
-        by_filter.setdefault(row["filter"], {})[row["doc"]["edit"]] = row
-    raw = by_filter["raw"]
-    chosen = by_filter[filter_name]
+        if isinstance(row, WholeRow):
+            raw[row.doc["edit"]] = row
+        if row.filter == filter_name:
+            chosen[row.doc["edit"]] = row
     first, first_raw = next(iter(chosen.values())), next(iter(raw.values()))
     return Findings(
-        prompt=first["doc"]["base"],
+        prompt=first.doc["base"],
         filter_name=filter_name,
-        base_output=str(first["filtered_resps"][0]),
-        base_flags=_flags(first_raw, "base"),
+        base_output=first.filtered_resps[0],
+        base_flags=_flags(first_raw.pair.base),
         variants=tuple(_variant(row, raw[edit]) for edit, row in chosen.items()),
         run=run,
     )
 
 
-def _variant(row: Mapping[str, Any], raw: Mapping[str, Any]) -> Variant:
+def _variant(row: SampleRow, raw: WholeRow) -> Variant:
     """One variant from its row, and the whole outputs from the row of filter `raw`."""
-    doc, pair = row["doc"], row["pair"]
-    base, output = (str(text) for text in row["filtered_resps"])
-    distance = float(row[METRIC])
-    path = pair["token_path"] or {"first_divergence": None, "censored": False}
+    doc, record = row.doc, row.pair
+    base, output = row.filtered_resps
+    path = record.token_path
     return Variant(
         edit=doc["edit"],
         rung=doc["rung"],
         text=doc["variant"],
         replacements=tuple(Replacement(**each) for each in doc["replacements"]),
-        audit=pair["audit"],
-        distance=None if math.isnan(distance) else distance,
-        missing=pair["missing"].get(METRIC),
+        audit=record.audit,
+        distance=(record.scores or {}).get(METRIC),
+        missing=record.missing.get(METRIC),
         divergence=Divergence(
-            path["first_divergence"], first_difference(base, output), bool(path["censored"])
+            None if path is None else path.first_divergence,
+            first_difference(base, output),
+            path is not None and path.censored,
         ),
         output=output,
-        flags=_flags(raw, "variant"),
-        raw_differs=str(raw["filtered_resps"][0]) != str(raw["filtered_resps"][1]),
+        flags=_flags(raw.pair.variant),
+        raw_differs=raw.outputs[0] != raw.outputs[1],
     )
 
 
@@ -185,5 +187,5 @@ def first_difference(text: str, other: str) -> int | None:
     return next((index for index, (a, b) in pairs if a != b), min(len(text), len(other)))
 
 
-def _flags(raw: Mapping[str, Any], side: str) -> tuple[str, ...]:
-    return tuple(name for name, is_set in raw["pair"][side]["collapse"].items() if is_set)
+def _flags(side: WholeSideRecord) -> tuple[str, ...]:
+    return tuple(name for name in FLAGS if getattr(side.collapse, name))

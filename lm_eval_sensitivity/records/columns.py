@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
+from lm_eval_sensitivity.metrics import METRICS, measured_under
+from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 
 TABLE_VERSION = 2
 
@@ -18,24 +19,12 @@ SPAN_STATUSES = ("none", "closed", "unclosed", "empty_answer")
 FINISH_REASONS = ("end_token", "stop_string", "length", "not_finite")
 
 DRIFT = "baseline_drift"
-VIEW_SCORES = (
-    "cosine_distance",
-    *(f"cosine_distance_{window}" for window in WINDOWS_TOKENS),
-    "token_edit_distance",
+"""The one metric that only a run with a reference has."""
+RAW_SCORES, VIEW_SCORES = (
+    tuple(card.name for card in measured_under(name) if card.name != DRIFT) for name in FILTERS
 )
-"""Numbers in `pair.scores` of both filters."""
-RAW_SCORES = (*VIEW_SCORES, "js_divergence", "hidden_distance")
-"""Numbers in `pair.scores` of filter `raw`."""
-
-WHOLE_OUTPUT_METRICS = (
-    "js_divergence",
-    "hidden_distance",
-    "kl_forward",
-    "kl_backward",
-    "top1_probability",
-    "margin_min",
-    "prompt_end_hidden_distance",
-)
+"""Numbers in `pair.scores` of filter `raw`, and of both filters."""
+WHOLE_OUTPUT_METRICS = tuple(filter(is_of_whole_output, METRICS))
 """Metrics of the whole output, which stand in `raw` rows only."""
 
 _TEXT, _FLAG, _NUMBER, _COUNT = pa.string(), pa.bool_(), pa.float64(), pa.int32()
@@ -77,18 +66,10 @@ _METRICS = tuple(
         _field(f"missing_{name}", _TEXT, f"Why {name} is missing; starts with the kind of reason."),
     )
 )
-_BESIDE_METRICS = (
-    _field(
-        "first_divergence_censored", _FLAG, "The outputs are equal up to a token limit and may part later."
-    ),
-    _field("top1_flipped", _FLAG, "Whether the most probable first token differs between the prompts."),
-    _field("flip_floor_nats", _NUMBER, "Smallest divergence at which the first token can flip."),
-    _field("top1_probability_variant", _NUMBER, "top1_probability after the variant prompt."),
-    _field("margin_min_variant", _NUMBER, "margin_min of the variant; margin_min is the base's."),
-    _field(
-        "margin_at_divergence", _NUMBER, "Margin of the base at the step where the outputs part, in nats."
-    ),
-    _field("margin_at_divergence_variant", _NUMBER, "Margin of the variant at that step, in nats."),
+_BESIDE_METRICS = tuple(
+    _field(name, _FLAG if kind is bool else _NUMBER, description)
+    for card in METRICS.values()
+    for name, kind, description in card.beside
 )
 _OF_A_SIDE = (
     ("empty", _FLAG, "The whole output has no token"),

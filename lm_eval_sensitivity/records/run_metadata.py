@@ -2,144 +2,218 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, StringConstraints
+
+from lm_eval_sensitivity.audit.pair import AuditStatus
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.columns import AUDIT_STATUSES
-from lm_eval_sensitivity.records.fields import Field
-from lm_eval_sensitivity.types import RUNGS
+from lm_eval_sensitivity.records.codec import absent, contradiction, decode, refused
+from lm_eval_sensitivity.records.sample import Count, Name
+from lm_eval_sensitivity.types import Rung
 
 DETECTED = "detected"
 """How answers were found where a results file says nothing else: by the tables of `scaffold`."""
 
-_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _MOST_LEVELS = 8
 """Objects inside objects in an identity; lm_eval writes three."""
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_AtLeastOne = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 @dataclass(frozen=True)
-class LadderStamp:
+class LadderIdentity:
     """Which ladder a run asked."""
 
-    name: str
-    subset: str
-    version: str
-    hash: str
+    name: Name
+    subset: Name
+    version: Name
+    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
     """Content hash, 64 hexadecimal digits."""
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """What one task of one run was, as its results file says."""
+class ReferenceOfRun:
+    """The run that `baseline_drift` is measured from."""
 
-    task: str
-    rung: str
-    system: str
+    folder: str
+    system: Name
+    """Fingerprint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """`metadata.sensitivity` of a task, as the harness writes it."""
+
+    package_version: Name
+    system: Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
     """Fingerprint."""
     identity: Mapping[str, Any]
     """What the fingerprint is made of; see docs/samples.md."""
     notes: Mapping[str, Any]
-    model_args: Mapping[str, Any]
-    """As given to lm_eval; empty where the results file does not hold them as an object."""
-    ladder: LadderStamp
-    audit: Mapping[str, int]
+    ladder: LadderIdentity
+    audit: Mapping[AuditStatus, Count]
     decoding_requested: Mapping[str, Any]
     decoding: Mapping[str, Any]
     embedder: Mapping[str, Any]
-    reference: str | None
-    """Fingerprint of the system that `baseline_drift` is measured from."""
-    package_version: str
+    reference: ReferenceOfRun | None
+    answer_rule: Name = DETECTED
+    """How the answers were cut out of the outputs; a rescored run may have another rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunMetadata(RunSummary):
+    """What one task of one run was, as its results file says."""
+
+    task: str
+    rung: Rung
+    model_args: Mapping[str, Any]
+    """As given to lm_eval; empty where the results file does not hold them as an object."""
     n_original: int
     """Pairs of the rung, as lm_eval counted them."""
     n_effective: int
     """Pairs of the rung that were run."""
     limited_by: str
     """`--limit 5`, `--samples`, or empty where the whole rung was run."""
-    answer_rule: str = DETECTED
-    """How the answers were cut out of the outputs; a rescored run may have another rule."""
+
+    @property
+    def reference_system(self) -> str | None:
+        """Fingerprint of the system that `baseline_drift` is measured from."""
+        return None if self.reference is None else self.reference.system
 
 
-def sensitivity_tasks(results: Field) -> tuple[str, ...]:
-    """The tasks of this package whose pairs are two greedy outputs, among those of a results file, in its order."""
-    return tuple(task for task, summary in _summaries(results) if "sampling" not in summary)
+def sensitivity_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    """The tasks of this package whose pairs are two greedy outputs, among those of a results file, in its order.
+
+    Raises:
+        InputError: there is no `configs`.
+    """
+    return tuple(task for task, summary in _summaries(results, place) if "sampling" not in summary)
 
 
-def sampling_tasks(results: Field) -> tuple[str, ...]:
-    """The tasks of this package whose pairs are two sets of sampled outputs, in the same order."""
-    return tuple(task for task, summary in _summaries(results) if "sampling" in summary)
+def sampling_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    """The tasks of this package whose pairs are two sets of sampled outputs, in the same order.
+
+    Raises:
+        InputError: there is no `configs`.
+    """
+    return tuple(task for task, summary in _summaries(results, place) if "sampling" in summary)
 
 
-def _summaries(results: Field) -> list[tuple[str, Collection[str]]]:
-    """Our tasks, each with the names in its `metadata.sensitivity`."""
-    found: list[tuple[str, Collection[str]]] = []
-    for task, config in results["configs"].items():
-        metadata = config.value.get("metadata") if isinstance(config.value, dict) else None
+def _summaries(results: Mapping[str, Any], place: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Our tasks, each with its `metadata.sensitivity`."""
+    configs = results.get("configs")
+    if configs is None:
+        raise absent(place, "configs")
+    if not isinstance(configs, dict):
+        raise refused(place, "configs", configs, "an object")
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for task, config in configs.items():
+        metadata = config.get("metadata") if isinstance(config, dict) else None
         if isinstance(metadata, dict) and "sensitivity" in metadata:
             summary = metadata["sensitivity"]
-            found.append((task, summary if isinstance(summary, dict) else ()))
+            found.append((task, summary if isinstance(summary, dict) else {}))
     return found
 
 
-def read_stamp(results: Field, task: str) -> Stamp:
+@dataclass(frozen=True)
+class _Config:
+    dataset_kwargs: _RungOfTask
+    metadata: _Metadata
+
+
+@dataclass(frozen=True)
+class _RungOfTask:
+    rung: Rung
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    sensitivity: RunSummary
+
+
+@dataclass(frozen=True)
+class _Counts:
+    original: _AtLeastOne
+    effective: _AtLeastOne
+
+
+@dataclass(frozen=True)
+class _Greedy:
+    """Only greedy outputs are compared."""
+
+    max_gen_toks: _AtLeastOne
+    greedy: Literal[True]
+
+
+@dataclass(frozen=True)
+class _Embedder:
+    name: Name
+    weights_sha256: Name
+
+
+def summary_name(task: str) -> str:
+    """Where a results file holds the summary of a task."""
+    return f"configs.{task}.metadata.sensitivity"
+
+
+def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetadata:
     """What a results file says about one task.
+
+    Args:
+        results: the parsed file.
+        task: one of `sensitivity_tasks`.
+        place: the file; opens every message.
 
     Raises:
         InputError: a field is missing or of another kind, or the run measured nothing.
     """
-    config = results["configs"][task]
-    summary = config["metadata"]["sensitivity"]
-    if summary["embedder"].is_null:
+    name, config = summary_name(task), results["configs"][task]
+    if isinstance(written := config["metadata"]["sensitivity"], dict) and written.get("embedder", 0) is None:
         raise InputError(
-            f"{results.place}: `{summary.name}.embedder` is null: task {task!r} was run with --predict_only, so its "
+            f"{place}: `{name}.embedder` is null: task {task!r} was run with --predict_only, so its "
             "pairs were not measured. Repeat the run without it."
         )
-    counts = results["n-samples"][task]
-    n_original, n_effective = counts["original"].integer(1), counts["effective"].integer(1)
-    if n_effective > n_original:
-        counts["effective"].contradict(f"only {n_original} documents are there to run")
-    embedder = summary["embedder"]
-    for name in ("name", "weights_sha256"):
-        embedder[name].text()
-    return Stamp(
+    for part in ("identity", "notes"):
+        if isinstance(written, dict) and isinstance(written.get(part), dict):
+            _shallow(written[part], place, f"{name}.{part}")
+    read = decode(_Config, config, place, f"configs.{task}")
+    summary = read.metadata.sensitivity
+    for part in ("decoding_requested", "decoding"):
+        decode(_Greedy, getattr(summary, part), place, f"{name}.{part}")
+    decode(_Embedder, summary.embedder, place, f"{name}.embedder")
+    every_count = results.get("n-samples", {})
+    if not isinstance(every_count, dict) or task not in every_count:
+        raise absent(place, f"n-samples.{task}")
+    counts = decode(_Counts, every_count[task], place, f"n-samples.{task}")
+    if counts.effective > counts.original:
+        raise contradiction(
+            place,
+            f"n-samples.{task}.effective",
+            counts.effective,
+            f"only {counts.original} documents are there to run",
+        )
+    return RunMetadata(
+        **vars(summary),
         task=task,
-        rung=config["dataset_kwargs"]["rung"].one_of(RUNGS),
-        system=_matching(summary["system"], _FINGERPRINT, "16 hexadecimal digits"),
-        identity=_shallow(summary["identity"]),
-        notes=_shallow(summary["notes"]),
+        rung=read.dataset_kwargs.rung,
         model_args=_model_args(results),
-        ladder=_ladder(summary["ladder"]),
-        audit={status: count.integer() for status, count in _audit(summary["audit"]).items()},
-        decoding_requested=_decoding(summary["decoding_requested"]),
-        decoding=_decoding(summary["decoding"]),
-        embedder=embedder.object(),
-        reference=None if summary["reference"].is_null else summary["reference"]["system"].text(),
-        package_version=summary["package_version"].text(),
-        n_original=n_original,
-        n_effective=n_effective,
-        limited_by="" if n_effective == n_original else _limited_by(results),
-        answer_rule=_answer_rule(summary),
+        n_original=counts.original,
+        n_effective=counts.effective,
+        limited_by="" if counts.effective == counts.original else _limited_by(results),
     )
 
 
-def _answer_rule(summary: Field) -> str:
-    rule = summary.get("answer_rule")
-    return DETECTED if rule is None else rule.text()
-
-
-def _shallow(field: Field, depth: int = _MOST_LEVELS) -> dict[str, Any]:
-    """An object as it is; later steps walk through it, and a hostile one could be too deep for that."""
-    for _, inner in field.items():
-        if isinstance(inner.value, dict):
+def _shallow(value: Mapping[str, Any], place: str, name: str, depth: int = _MOST_LEVELS) -> None:
+    """Later steps walk through an object, and a hostile one could be too deep for that."""
+    for key, inner in value.items():
+        if isinstance(inner, dict):
             if depth == 0:
-                inner.refuse("no further object at this depth")
-            _shallow(inner, depth - 1)
-        elif isinstance(inner.value, list) and any(_nested(each) for each in inner.value):
-            inner.refuse("a list of values or of plain lists and objects")
-    return field.object()
+                raise refused(place, f"{name}.{key}", inner, "no further object at this depth")
+            _shallow(inner, place, f"{name}.{key}", depth - 1)
+        elif isinstance(inner, list) and any(_nested(each) for each in inner):
+            raise refused(place, f"{name}.{key}", inner, "a list of values or of plain lists and objects")
 
 
 def _nested(value: Any) -> bool:
@@ -147,44 +221,15 @@ def _nested(value: Any) -> bool:
     return any(isinstance(each, (list, dict)) for each in inner)
 
 
-def _ladder(field: Field) -> LadderStamp:
-    return LadderStamp(
-        name=field["name"].text(),
-        subset=field["subset"].text(),
-        version=field["version"].text(),
-        hash=_matching(field["hash"], _SHA256, "64 hexadecimal digits"),
-    )
+def _model_args(results: Mapping[str, Any]) -> dict[str, Any]:
+    config = results.get("config")
+    arguments = config.get("model_args") if isinstance(config, dict) else None
+    return dict(arguments) if isinstance(arguments, dict) else {}
 
 
-def _decoding(field: Field) -> dict[str, Any]:
-    field["max_gen_toks"].integer(1)
-    if not field["greedy"].flag():
-        field["greedy"].refuse("true: only greedy outputs are compared")
-    return field.object()
-
-
-def _audit(field: Field) -> dict[str, Field]:
-    found = dict(field.items())
-    for status in found:
-        if status not in AUDIT_STATUSES:
-            field.refuse(f"an object with counts of {', '.join(AUDIT_STATUSES)}")
-    return found
-
-
-def _matching(field: Field, pattern: re.Pattern[str], accepted: str) -> str:
-    if not isinstance(field.value, str) or not pattern.fullmatch(field.value):
-        field.refuse(accepted)
-    return str(field.value)
-
-
-def _model_args(results: Field) -> dict[str, Any]:
-    arguments = results["config"].get("model_args")
-    return dict(arguments.value) if arguments is not None and isinstance(arguments.value, dict) else {}
-
-
-def _limited_by(results: Field) -> str:
-    limit = results["config"].get("limit")
-    if limit is None or limit.is_null:
-        # lm_eval does not record --samples; it is the only other way to run a part of a task.
-        return "--samples"
-    return f"--limit {limit.number(0):g}"
+def _limited_by(results: Mapping[str, Any]) -> str:
+    config = results.get("config")
+    limit = config.get("limit") if isinstance(config, dict) else None
+    if isinstance(limit, (int, float)) and limit >= 0:
+        return f"--limit {limit:g}"
+    return "--samples"  # lm_eval does not record it; it is the only other way to run a part of a task

@@ -6,12 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from lm_eval_sensitivity.ladder.authoring.card import TAGS, fill
-from lm_eval_sensitivity.ladder.authoring.front_matter import FENCE, SPLIT, size_category
-from lm_eval_sensitivity.ladder.authoring.markdown import code, plain, table, visible
+from lm_eval_sensitivity.hub.card import SPLIT, TAGS, fill, front_matter, size_category
 from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, Manifest, SystemRecord
+from lm_eval_sensitivity.text.markdown import code, plain, table, visible
 
 CARD_FILE = "README.md"
 _TABLES = {"pairs": "pairs/*.parquet", "ladder": LADDER}
@@ -37,21 +34,21 @@ def results_card(
         tag: that it is published under, checked.
     """
     ladder = manifest.ladder
-    values = {
-        "front_matter": _front_matter(manifest, license_id).rstrip("\n"),
-        "title": plain(repo_id),
-        "repo_id": repo_id,
-        "split": SPLIT,
-        "revision": "" if tag is None else f', revision="{tag}"',
-        "download_revision": "" if tag is None else f" --revision {tag}",
-        "n_systems": "one system" if len(manifest.systems) == 1 else f"{len(manifest.systems)} systems",
-        "n_prompts": str(ladder.n_prompts),
-        "n_pairs": str(ladder.n_pairs),
-        "measured": _block(_measured(manifest)),
-        "systems": _block(line for system in manifest.systems for line in _system(system)),
-        "files": _files(manifest),
-    }
-    return fill(_TEMPLATE.read_text(encoding="utf-8"), values)
+    return fill(
+        _TEMPLATE,
+        front_matter=_front_matter(manifest, license_id),
+        title=plain(repo_id),
+        repo_id=repo_id,
+        split=SPLIT,
+        revision="" if tag is None else f', revision="{tag}"',
+        download_revision="" if tag is None else f" --revision {tag}",
+        n_systems="one system" if len(manifest.systems) == 1 else f"{len(manifest.systems)} systems",
+        n_prompts=ladder.n_prompts,
+        n_pairs=ladder.n_pairs,
+        measured=_block(_measured(manifest)),
+        systems=_block(line for system in manifest.systems for line in _system(system)),
+        files=_files(manifest),
+    )
 
 
 def _front_matter(manifest: Manifest, license_id: str | None) -> str:
@@ -61,14 +58,13 @@ def _front_matter(manifest: Manifest, license_id: str | None) -> str:
         for name, path in _TABLES.items()
     ]
     configs[0]["default"] = True
-    content = {
-        **({} if license_id is None else {"license": license_id}),
-        "pretty_name": "Prompt sensitivity results",
-        "tags": TAGS,
-        "size_categories": [size_category(_n_rows(manifest, "pairs"))],
-        "configs": configs,
-    }
-    return FENCE + yaml.safe_dump(content, sort_keys=False) + FENCE
+    return front_matter(
+        license=license_id,
+        pretty_name="Prompt sensitivity results",
+        tags=TAGS,
+        size_categories=[size_category(_n_rows(manifest, "pairs"))],
+        configs=configs,
+    )
 
 
 def _measured(manifest: Manifest) -> list[tuple[str, str]]:

@@ -10,19 +10,20 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import accumulate
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
-from lm_eval_sensitivity.results.files import refuse
+from lm_eval_sensitivity.records.codec import first_mistake
+from lm_eval_sensitivity.results.files import ADVICE, refuse
 from lm_eval_sensitivity.results.limits import (
     LONGEST_SENTENCE,
     LONGEST_SENTENCES,
     MOST_ITEMS,
     MOST_SENTENCES,
 )
-from lm_eval_sensitivity.text.escape import inert, shown
+from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.types import Note
 
 Record = TypeVar("Record")
@@ -44,7 +45,7 @@ class Codec(Generic[Record]):
         ...     codec.load(b'{"kind": 1}', "`x.json`")
         ... except ValueError as error:
         ...     print(error)
-        `x.json`: `kind` is 1: input should be a valid string. ...
+        `x.json`: `kind` is 1; accepted is a valid string. ...
     """
 
     def __init__(self, kind: type[Record]) -> None:
@@ -79,7 +80,9 @@ class Codec(Generic[Record]):
         try:
             found: Record = self._reader.validate_json(content, strict=True)
         except ValidationError as error:
-            _refuse(error, place)
+            if error.errors(include_url=False)[0]["type"] == "json_invalid":
+                refuse(place, f"cannot be read as JSON ({inert(error.errors()[0]['msg'])[:300]})")
+            raise first_mistake(error, place, advice=ADVICE) from None
         for path, texts in walk(found):
             if _are_texts(texts) and not _fit([_length(each) for each in texts]):
                 refuse(
@@ -187,18 +190,3 @@ def _cut(value: Any, clean: Callable[[str], str]) -> Any:
     left_out = f"{len(whole) - kept} more sentences are left out here."
     rest = {**whole[0], "text": left_out, "about": []} if _is_note(whole[0]) else left_out
     return [*whole[:kept], rest]
-
-
-def _refuse(error: ValidationError, place: str) -> NoReturn:
-    """The first mistake as an InputError."""
-    first = error.errors(include_url=False)[0]
-    kind, message = first["type"], first["msg"][:300]
-    if kind == "json_invalid":
-        refuse(place, f"cannot be read as JSON ({inert(message)})")
-    path = "".join(f"[{each}]" if isinstance(each, int) else f".{inert(each)[:100]}" for each in first["loc"])
-    field = f"{place}: `{path.lstrip('.')}`" if path else place
-    if kind == "missing":
-        refuse(field, "is missing")
-    if kind == "unexpected_keyword_argument":
-        refuse(field, "is no field that belongs there")
-    refuse(field, f"is {shown(first['input'])}: {inert(message[:1].lower() + message[1:])}")

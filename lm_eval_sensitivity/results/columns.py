@@ -31,7 +31,7 @@ from lm_eval_sensitivity.results.limits import (
     MAX_TABLE_BYTES,
     MOST_STEPS,
 )
-from lm_eval_sensitivity.runs.rows import metric_range
+from lm_eval_sensitivity.runs.checked_rows import metric_range
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 
 _ROUNDING, _LARGEST = 1e-6, 2.0**31

@@ -10,6 +10,8 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lm_eval_sensitivity.metrics import measured_under
+from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.manifest import StatisticsRecord
@@ -39,10 +41,11 @@ def declared_selections() -> tuple[Selection, ...]:
         >>> len(declared_selections()), declared_selections()[0].in_words()
         (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
     """
+    of_whole_outputs = [card.name for card in measured_under("raw") if is_of_whole_output(card.name)]
     return (
         *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
         *(Selection(*each) for each in product(TEXT_METRICS[:-1], FILTERS, CONTRASTED)),
-        *(Selection(*each) for each in product(("js_divergence", "hidden_distance"), ("raw",), CONTRASTED)),
+        *(Selection(*each) for each in product(of_whole_outputs, ("raw",), CONTRASTED)),
     )
 
 

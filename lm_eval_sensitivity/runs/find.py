@@ -43,7 +43,7 @@ class RunFiles:
 
     results: Path
     date: str
-    """lm_eval's time stamp, common to all files of a run."""
+    """lm_eval's time metadata, common to all files of a run."""
     samples: Mapping[str, Path]
     """Task name -> samples file."""
 

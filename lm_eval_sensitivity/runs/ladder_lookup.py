@@ -7,10 +7,10 @@ from pathlib import Path
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.load import LARGEST, SUBSETS
-from lm_eval_sensitivity.records.run_metadata import LadderStamp
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 
 
-class KnownLadders:
+class LadderLookup:
     """Finds the ladder that a run states, by its content hash; each is loaded once.
 
     Args:
@@ -21,24 +21,24 @@ class KnownLadders:
         self._source = source
         self._loaded: dict[str, Ladder] = {}
 
-    def find(self, stamp: LadderStamp, where: str) -> Ladder | None:
+    def find(self, metadata: LadderIdentity, where: str) -> Ladder | None:
         """The ladder of a run, None where it is not at hand.
 
         Args:
-            stamp: what the run says about its ladder.
+            metadata: what the run says about its ladder.
             where: the results file; opens the message.
 
         Raises:
             InputError: a ladder was given, and the run asked another one.
         """
         # The name of a subset comes from the file: only known names are looked up.
-        subset = stamp.subset if stamp.subset in SUBSETS else LARGEST
+        subset = metadata.subset if metadata.subset in SUBSETS else LARGEST
         ladder = self._load(subset)
-        if ladder is not None and ladder.content_hash == stamp.hash:
+        if ladder is not None and ladder.content_hash == metadata.hash:
             return ladder
         if self._source is not None and ladder is not None:
             raise InputError(
-                f"{where}: `ladder.hash` is {stamp.hash[:16]!r}, but the ladder given with `--ladder` has "
+                f"{where}: `ladder.hash` is {metadata.hash[:16]!r}, but the ladder given with `--ladder` has "
                 f"{ladder.content_hash[:16]!r}. Give the ladder that was run, or leave `--ladder` out."
             )
         return None

@@ -1,6 +1,6 @@
 """Load lm_eval output folders as systems and one pairs table, or say in one sentence why not.
 
-files.py     which files are there        stamp.py   what a results file says about a task
+files.py     which files are there        metadata.py   what a results file says about a task
 rows.py      one line of a samples file   rung_run.py   one rung: rows, counts, means, ladder
 choose.py    which of several runs of one rung is taken
 check.py     what systems must share      names.py   labels that tell systems apart
@@ -23,9 +23,9 @@ from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
 from lm_eval_sensitivity.records.run_metadata import DETECTED
 from lm_eval_sensitivity.runs.comparability import Mismatch, mismatches
-from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
+from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.names import display_names
-from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs, merge_folders
 from lm_eval_sensitivity.runs.system import LadderCheck, System
 from lm_eval_sensitivity.text.escape import inert, one_line, shown_path
@@ -79,14 +79,14 @@ def load_pairs(
     if not folders:
         raise InputError("No run folder was given. Give at least one `--output_path` of lm_eval.")
     try:
-        return _load(folders, KnownLadders(ladder), subset, exclude=exclude_mismatched)
+        return _load(folders, LadderLookup(ladder), subset, exclude=exclude_mismatched)
     except InputError as error:
         # Some checks quote what stands in a file; what they quote must not reach a terminal as it is.
         raise InputError(one_line(error)) from None
 
 
-def _load(folders: Sequence[str | Path], known: KnownLadders, subset: str | None, *, exclude: bool) -> Pairs:
-    chosen: list[RungRun] = []
+def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None, *, exclude: bool) -> Pairs:
+    chosen: list[RungSamples] = []
     left_out: list[LeftOut] = []
     seen: set[Path] = set()
     for folder in map(Path, folders):
@@ -107,7 +107,7 @@ def _load(folders: Sequence[str | Path], known: KnownLadders, subset: str | None
     return Pairs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
 
 
-def _comparable(rungs: Sequence[RungRun], *, exclude: bool) -> tuple[list[RungRun], list[LeftOut]]:
+def _comparable(rungs: Sequence[RungSamples], *, exclude: bool) -> tuple[list[RungSamples], list[LeftOut]]:
     found = mismatches(rungs)
     if found and not exclude:
         more = f" ({len(found) - 1} more rungs differ.)" if len(found) > 1 else ""
@@ -119,7 +119,7 @@ def _comparable(rungs: Sequence[RungRun], *, exclude: bool) -> tuple[list[RungRu
     kept = [rung for rung in rungs if id(rung) not in excluded]
     groups: dict[tuple[Path, str, str], list[Mismatch]] = {}
     for each in found:
-        groups.setdefault((each.rung.results, each.rung.stamp.system, each.field), []).append(each)
+        groups.setdefault((each.rung.results, each.rung.metadata.system, each.field), []).append(each)
     return kept, [
         LeftOut(f"system {system}, {_count(group)}", group[0].sentence)
         for (_, system, _), group in groups.items()
@@ -127,17 +127,17 @@ def _comparable(rungs: Sequence[RungRun], *, exclude: bool) -> tuple[list[RungRu
 
 
 def _count(group: Sequence[Mismatch]) -> str:
-    rungs = [each.rung.stamp.rung for each in group]
+    rungs = [each.rung.metadata.rung for each in group]
     return f"{'rungs' if len(rungs) > 1 else 'rung'} {', '.join(rungs)}"
 
 
-def _systems(rungs: Sequence[RungRun]) -> tuple[System, ...]:
-    by_system: dict[str, list[RungRun]] = {}
+def _systems(rungs: Sequence[RungSamples]) -> tuple[System, ...]:
+    by_system: dict[str, list[RungSamples]] = {}
     for rung in rungs:
-        by_system.setdefault(rung.stamp.system, []).append(rung)
+        by_system.setdefault(rung.metadata.system, []).append(rung)
     for group in by_system.values():
-        group.sort(key=lambda rung: RUNGS.index(rung.stamp.rung))
-    names = display_names([_newest(group).stamp for group in by_system.values()])
+        group.sort(key=lambda rung: RUNGS.index(rung.metadata.rung))
+    names = display_names([_newest(group).metadata for group in by_system.values()])
     systems = (
         _system(fingerprint, name, group)
         for (fingerprint, group), name in zip(by_system.items(), names, strict=True)
@@ -145,33 +145,33 @@ def _systems(rungs: Sequence[RungRun]) -> tuple[System, ...]:
     return tuple(systems)
 
 
-def _system(fingerprint: str, name: str, rungs: list[RungRun]) -> System:
-    stamp = _newest(rungs).stamp
+def _system(fingerprint: str, name: str, rungs: list[RungSamples]) -> System:
+    metadata = _newest(rungs).metadata
     return System(
         fingerprint=fingerprint,
         name=name,
-        identity=stamp.identity,
-        notes=stamp.notes,
-        ladder=stamp.ladder,
-        decoding=stamp.decoding,
-        embedder=stamp.embedder,
-        reference=stamp.reference,
-        package_version=stamp.package_version,
+        identity=metadata.identity,
+        notes=metadata.notes,
+        ladder=metadata.ladder,
+        decoding=metadata.decoding,
+        embedder=metadata.embedder,
+        reference=metadata.reference_system,
+        package_version=metadata.package_version,
         rungs=tuple(rungs),
         ladder_check=_ladder_check(rungs),
     )
 
 
-def _newest(rungs: Sequence[RungRun]) -> RungRun:
-    return max(rungs, key=lambda rung: (rung.date, rung.stamp.task))
+def _newest(rungs: Sequence[RungSamples]) -> RungSamples:
+    return max(rungs, key=lambda rung: (rung.date, rung.metadata.task))
 
 
-def _ladder_check(rungs: Sequence[RungRun]) -> LadderCheck:
+def _ladder_check(rungs: Sequence[RungSamples]) -> LadderCheck:
     if all(rung.against_ladder for rung in rungs):
         return "rows"
     # A whole ladder proves itself: its rows in ladder order give the hash that the run states.
     pairs = [pair for rung in rungs for pair in rung.pairs]
-    return "hash" if content_hash(pairs) == rungs[0].stamp.ladder.hash else "counts"
+    return "hash" if content_hash(pairs) == rungs[0].metadata.ladder.hash else "counts"
 
 
 def _table(systems: Sequence[System]) -> pa.Table:
@@ -181,9 +181,9 @@ def _table(systems: Sequence[System]) -> pa.Table:
             constants = {
                 "system": system.fingerprint,
                 "name": system.name,
-                "ladder_version": rung.stamp.ladder.version,
-                "ladder_hash": rung.stamp.ladder.hash,
-                "task": rung.stamp.task,
+                "ladder_version": rung.metadata.ladder.version,
+                "ladder_hash": rung.metadata.ladder.hash,
+                "task": rung.metadata.task,
             }
             columns = [
                 pa.array([constants[name]] * rung.table.num_rows, pa.string())
@@ -221,7 +221,7 @@ def _description(systems: Sequence[System]) -> dict[str, Any]:
 
 def _remarks(systems: Sequence[System]) -> tuple[str, ...]:
     remarks = []
-    every_rung = [rung.stamp.rung for system in systems for rung in system.rungs]
+    every_rung = [rung.metadata.rung for system in systems for rung in system.rungs]
     for system in systems:
         if system.partial:
             remarks.append(f"{system.name} was run in part: {'; '.join(system.partial)}.")
@@ -238,7 +238,7 @@ def _remarks(systems: Sequence[System]) -> tuple[str, ...]:
                 f"{system.name} was measured with lm-eval-sensitivity {inert(system.package_version)[:40]}, which "
                 f"is not this version, {__version__}."
             )
-        rule = _newest(system.rungs).stamp.answer_rule
+        rule = _newest(system.rungs).metadata.answer_rule
         if rule != DETECTED:
             remarks.append(
                 f"{system.name} was rescored: its answers were cut out of its outputs by the rule "
@@ -249,4 +249,4 @@ def _remarks(systems: Sequence[System]) -> tuple[str, ...]:
 
 
 def _names(system: System) -> set[str]:
-    return {rung.stamp.rung for rung in system.rungs}
+    return {rung.metadata.rung for rung in system.rungs}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from lm_eval_sensitivity.records.run_metadata import Stamp
+from lm_eval_sensitivity.records.run_metadata import RunMetadata
 from lm_eval_sensitivity.text.escape import inert
 
 _LONGEST_NAME = 80
@@ -21,24 +21,24 @@ _QUIET = ("decoding", "prompt")
 """Parts of an identity that facets with words of their own stand for."""
 
 
-def display_names(stamps: Sequence[Stamp]) -> list[str]:
+def display_names(all_metadata: Sequence[RunMetadata]) -> list[str]:
     """One label per system, all different, whatever the order of the systems.
 
     Args:
-        stamps: one per system; fingerprints are all different.
+        all_metadata: one per system; fingerprints are all different.
     """
-    short = [model_name(stamp.identity, stamp.notes).rsplit("/", 1)[-1] for stamp in stamps]
+    short = [model_name(metadata.identity, metadata.notes).rsplit("/", 1)[-1] for metadata in all_metadata]
     labels = list(short)
     for name in dict.fromkeys(short):
         group = [index for index, other in enumerate(short) if other == name]
         if len(group) > 1:
-            chosen = _differences([_facets(stamps[index]) for index in group])
+            chosen = _differences([_facets(all_metadata[index]) for index in group])
             for index, words in zip(group, chosen, strict=True):
                 labels[index] = " ".join([name, words]) if words else name
     # Two groups may meet in one label, and facets may run out.
     return [
-        label if labels.count(label) == 1 else f"{label} {stamp.system}"
-        for label, stamp in zip(labels, stamps, strict=True)
+        label if labels.count(label) == 1 else f"{label} {metadata.system}"
+        for label, metadata in zip(labels, all_metadata, strict=True)
     ]
 
 
@@ -76,21 +76,21 @@ _SPOKEN = (
 """Facets with words of their own, most telling first; the rest of an identity follows by name."""
 
 
-def _facets(stamp: Stamp) -> dict[str, str]:
+def _facets(metadata: RunMetadata) -> dict[str, str]:
     """What may tell this system from another of the same name, in words."""
-    identity, notes = stamp.identity, stamp.notes
+    identity, notes = metadata.identity, metadata.notes
     prompt = identity.get("prompt") if isinstance(identity.get("prompt"), Mapping) else {}
     assert isinstance(prompt, Mapping)
-    name = model_name(stamp.identity, stamp.notes)
+    name = model_name(metadata.identity, metadata.notes)
     adapters = [f"{kind} {_value(notes[kind])}" for kind in ("peft", "delta") if notes.get(kind)]
     spoken = {
         "precision": precision(identity),
-        "thinking": _thinking(stamp, prompt),
+        "thinking": _thinking(metadata, prompt),
         "template": _template(prompt),
         "instruction": f"system text {_value(prompt['system_instruction'])}"
         if prompt.get("system_instruction")
         else "",
-        "limit": f"{stamp.decoding['max_gen_toks']} tokens",
+        "limit": f"{metadata.decoding['max_gen_toks']} tokens",
         "owner": f"of {_value(name.rsplit('/', 1)[0])}" if "/" in name else "",
         "revision": f"revision {_value(notes['revision'])}" if notes.get("revision") else "",
         "adapter": ", ".join(adapters),
@@ -138,9 +138,9 @@ def precision(identity: Mapping[str, Any]) -> str:
     return f"{_value(method)} {_value(bits)}bit".strip() if bits else _value(method) or "quantized"
 
 
-def _thinking(stamp: Stamp, prompt: Mapping[str, Any]) -> str:
-    arguments = stamp.model_args.get("chat_template_args")
-    switch = stamp.model_args.get("enable_thinking")
+def _thinking(metadata: RunMetadata, prompt: Mapping[str, Any]) -> str:
+    arguments = metadata.model_args.get("chat_template_args")
+    switch = metadata.model_args.get("enable_thinking")
     if switch is None and isinstance(arguments, Mapping):
         switch = arguments.get("enable_thinking", arguments.get("thinking"))
     if switch is None:

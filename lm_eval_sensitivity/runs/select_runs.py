@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.fields import Field
-from lm_eval_sensitivity.records.run_metadata import Stamp, read_stamp, sampling_tasks, sensitivity_tasks
+from lm_eval_sensitivity.records.run_metadata import (
+    RunMetadata,
+    read_metadata,
+    sampling_tasks,
+    sensitivity_tasks,
+    summary_name,
+)
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, scan_folder
-from lm_eval_sensitivity.runs.ladder_lookup import KnownLadders
-from lm_eval_sensitivity.runs.rung_samples import RungRun, read_rung
+from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
+from lm_eval_sensitivity.runs.rung_samples import RungSamples, read_rung
 from lm_eval_sensitivity.text.escape import inert, one_line, shown, shown_path
 
 _SAMPLED = (
@@ -34,30 +40,30 @@ class _Candidate:
     """One task of one run, not read yet."""
 
     run: RunFiles
-    results: Field
-    stamp: Stamp
-    known: KnownLadders
+    results: Mapping[str, Any]
+    metadata: RunMetadata
+    known: LadderLookup
 
     @property
     def samples(self) -> Path:
-        return self.run.samples[self.stamp.task]
+        return self.run.samples[self.metadata.task]
 
-    def read(self) -> RungRun:
+    def read(self) -> RungSamples:
         """Read the samples, with a progress bar for long ones."""
         from tqdm import tqdm
 
-        ladder = self.known.find(self.stamp.ladder, shown_path(self.run.results))
+        ladder = self.known.find(self.metadata.ladder, shown_path(self.run.results))
         total = self.samples.stat().st_size
         with tqdm(
             total=total, desc="Reading samples", unit="B", unit_scale=True, delay=2, disable=None
         ) as bar:
             paths = (self.run.results, self.samples)
-            return read_rung(self.results, self.stamp, paths, self.run.date, ladder, advance=bar.update)
+            return read_rung(self.results, self.metadata, paths, self.run.date, ladder, advance=bar.update)
 
 
 def choose_rungs(
-    folder: Path, known: KnownLadders, subset: str | None
-) -> tuple[list[RungRun], list[LeftOut]]:
+    folder: Path, known: LadderLookup, subset: str | None
+) -> tuple[list[RungSamples], list[LeftOut]]:
     """The rungs that a folder gives, one run of each per system, and what is left out.
 
     Args:
@@ -85,7 +91,7 @@ def choose_rungs(
             continue
         left_out += others
         for each in candidates:
-            groups.setdefault((each.stamp.system, each.stamp.rung), []).append(each)
+            groups.setdefault((each.metadata.system, each.metadata.rung), []).append(each)
     rungs = []
     for group in groups.values():
         rung, others = _newest_complete(group)
@@ -97,18 +103,18 @@ def choose_rungs(
 
 
 def _candidates(
-    run: RunFiles, known: KnownLadders, subset: str | None
+    run: RunFiles, known: LadderLookup, subset: str | None
 ) -> tuple[list[_Candidate], list[LeftOut]]:
     """The tasks of one run that may be taken."""
     name = shown_path(run.results)
-    results = Field(read_results(run), name)
-    ours, sampled = sensitivity_tasks(results), sampling_tasks(results)
+    results = read_results(run)
+    ours, sampled = sensitivity_tasks(results, name), sampling_tasks(results, name)
     left_out = []
     if sampled:
         tasks = ", ".join(shown(task) for task in sampled)
         left_out.append(LeftOut(name, f"{_SAMPLED}: {tasks}"))
     elif not ours:
-        tasks = ", ".join(shown(task) for task, _ in list(results["configs"].items())[:5])
+        tasks = ", ".join(shown(task) for task in list(results["configs"])[:5])
         left_out.append(LeftOut(name, f"`configs` holds no prompt_sensitivity task: {tasks or 'none'}"))
     found = []
     for task in ours:
@@ -116,12 +122,12 @@ def _candidates(
             reason = f"the samples of task {shown(task)} are missing: the run was made without --log_samples, or killed"
             left_out.append(LeftOut(name, reason))
             continue
-        stamp = read_stamp(results, task)
-        if subset is not None and stamp.ladder.subset != subset:
-            reason = f"its `ladder.subset` is {shown(stamp.ladder.subset)}, and {subset!r} was asked for"
+        metadata = read_metadata(results, task, name)
+        if subset is not None and metadata.ladder.subset != subset:
+            reason = f"its `ladder.subset` is {shown(metadata.ladder.subset)}, and {subset!r} was asked for"
             left_out.append(LeftOut(shown_path(run.samples[task]), reason))
             continue
-        found.append(_Candidate(run, results, stamp, known))
+        found.append(_Candidate(run, results, metadata, known))
     _check_one_task_per_rung(found)
     foreign = [
         LeftOut(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
@@ -132,20 +138,20 @@ def _candidates(
 
 
 def _check_one_task_per_rung(candidates: Sequence[_Candidate]) -> None:
-    first: dict[tuple[str, str], Stamp] = {}
+    first: dict[tuple[str, str], RunMetadata] = {}
     for each in candidates:
-        stamp = each.stamp
-        known = first.setdefault((stamp.system, stamp.rung), stamp)
-        if known is not stamp:
+        metadata = each.metadata
+        known = first.setdefault((metadata.system, metadata.rung), metadata)
+        if known is not metadata:
             place = shown_path(each.run.results)
             raise InputError(
-                f"{place}: `configs` holds two tasks of the rung {stamp.rung!r}, {shown(known.task)} "
-                f"(`ladder.subset` {shown(known.ladder.subset)}) and {shown(stamp.task)} (`ladder.subset` "
-                f"{shown(stamp.ladder.subset)}). One table holds one ladder: choose with `--subset`."
+                f"{place}: `configs` holds two tasks of the rung {metadata.rung!r}, {shown(known.task)} "
+                f"(`ladder.subset` {shown(known.ladder.subset)}) and {shown(metadata.task)} (`ladder.subset` "
+                f"{shown(metadata.ladder.subset)}). One table holds one ladder: choose with `--subset`."
             )
 
 
-def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungRun, list[LeftOut]]:
+def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungSamples, list[LeftOut]]:
     """The newest complete run of a rung, else the newest partial one.
 
     Args:
@@ -154,7 +160,7 @@ def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungRun, list[LeftOut
     Raises:
         InputError: none can be read; the sentence is about the newest.
     """
-    partial: list[RungRun] = []
+    partial: list[RungSamples] = []
     problems: list[tuple[_Candidate, InputError]] = []
     for index, candidate in enumerate(group):
         try:
@@ -179,7 +185,7 @@ def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungRun, list[LeftOut
     return partial[0], _left_out(problems, rest, partial[0])
 
 
-def _read(candidate: _Candidate) -> RungRun:
+def _read(candidate: _Candidate) -> RungSamples:
     try:
         return candidate.read()
     except RecursionError:
@@ -189,7 +195,7 @@ def _read(candidate: _Candidate) -> RungRun:
 
 
 def _left_out(
-    problems: Sequence[tuple[_Candidate, InputError]], others: Sequence[tuple[Path, str]], taken: RungRun
+    problems: Sequence[tuple[_Candidate, InputError]], others: Sequence[tuple[Path, str]], taken: RungSamples
 ) -> list[LeftOut]:
     broken = [LeftOut(shown_path(candidate.samples), one_line(error)) for candidate, error in problems]
     return broken + [
@@ -213,31 +219,31 @@ def _nothing(folder: Path, left_out: Sequence[LeftOut]) -> InputError:
     )
 
 
-def merge_folders(rungs: Sequence[RungRun]) -> tuple[list[RungRun], list[LeftOut]]:
+def merge_folders(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list[LeftOut]]:
     """Rungs of all folders, each system and rung once.
 
     Raises:
         InputError: a system and rung stands in two folders with different rows, or one fingerprint stands
             for two identities.
     """
-    kept: dict[tuple[str, str], RungRun] = {}
-    identities: dict[str, RungRun] = {}
+    kept: dict[tuple[str, str], RungSamples] = {}
+    identities: dict[str, RungSamples] = {}
     left_out = []
     for rung in rungs:
-        stamp = rung.stamp
-        named = identities.setdefault(stamp.system, rung)
-        if named.stamp.identity != stamp.identity:
+        metadata = rung.metadata
+        named = identities.setdefault(metadata.system, rung)
+        if named.metadata.identity != metadata.identity:
             raise InputError(
-                f"{shown_path(rung.results)}: `configs.{inert(stamp.task)}.metadata.sensitivity.identity` is another "
-                f"one than in {shown_path(named.results)}, but both have the fingerprint {stamp.system!r}. One of them "
+                f"{shown_path(rung.results)}: `{inert(summary_name(metadata.task))}.identity` is another one "
+                f"than in {shown_path(named.results)}, but both have the fingerprint {metadata.system!r}. One of them "
                 "was changed: take the files as lm_eval wrote them."
             )
-        first = kept.setdefault((stamp.system, stamp.rung), rung)
+        first = kept.setdefault((metadata.system, metadata.rung), rung)
         if first is rung:
             continue
         if first.content != rung.content:
             raise InputError(
-                f"{shown_path(rung.samples)}: the system {stamp.system!r} has its rung {stamp.rung!r} also in "
+                f"{shown_path(rung.samples)}: the system {metadata.system!r} has its rung {metadata.rung!r} also in "
                 f"{shown_path(first.samples)}, with other `resps` or scores. One system with other outputs is "
                 "noise (of another batch size, say), which its identical rung measures. Give one of the two folders."
             )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lm_eval_sensitivity.records.run_metadata import LadderStamp
-from lm_eval_sensitivity.runs.rung_samples import RungRun
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.runs.rung_samples import RungSamples
 
 LadderCheck = Literal["rows", "hash", "counts"]
 
@@ -23,12 +23,12 @@ class System:
     """What the fingerprint is made of."""
     notes: Mapping[str, Any]
     """What a reader should know and outputs do not depend on; from the newest rung."""
-    ladder: LadderStamp
+    ladder: LadderIdentity
     decoding: Mapping[str, Any]
     embedder: Mapping[str, Any]
     reference: str | None
     package_version: str
-    rungs: tuple[RungRun, ...]
+    rungs: tuple[RungSamples, ...]
     """Mildest first."""
     ladder_check: LadderCheck
     """`rows`: every row was compared with the ladder. `hash`: the rows give the content hash that the run
@@ -48,7 +48,7 @@ class System:
     def partial(self) -> tuple[str, ...]:
         """One phrase per rung that was run in part, as in `noop: 5 of 74 pairs (--limit 5)`."""
         return tuple(
-            f"{rung.stamp.rung}: {rung.n_pairs} of {rung.n_expected} pairs ({rung.stamp.limited_by or 'incomplete'})"
-            for rung in self.rungs
+            f"{run.rung}: {rung.n_pairs} of {rung.n_expected} pairs ({run.limited_by or 'incomplete'})"
+            for rung, run in ((rung, rung.metadata) for rung in self.rungs)
             if not rung.complete
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
-from lm_eval_sensitivity.metrics.catalogue import PER_PROMPT
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.statements.cautions import (
     audit_cautions,
@@ -69,7 +69,7 @@ def check_metric(metric: str) -> None:
     Raises:
         InputError: the metric belongs to the base prompt alone.
     """
-    if metric in PER_PROMPT:
+    if belongs_to_prompt(metric):
         instead = "drift" if metric == DRIFT else "clusters"
         raise InputError(
             f"`--metric {metric}` is one number per prompt, the same for every edit, so that edits "

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
-from lm_eval_sensitivity.records.columns import FILTERS, WHOLE_OUTPUT_METRICS
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
 
 RUNG_SETS: dict[str, tuple[Rung, ...]] = {
@@ -16,7 +17,7 @@ RUNG_SETS: dict[str, tuple[Rung, ...]] = {
 """Names of rung sets: the meaning-preserving rungs together, and every rung alone."""
 
 PRIMARY_METRIC = "cosine_distance"
-TEXT_METRICS = (*(f"{PRIMARY_METRIC}_{window}" for window in WINDOWS_TOKENS), PRIMARY_METRIC)
+TEXT_METRICS = (*(card.name for card in METRICS.values() if card.window is not None), PRIMARY_METRIC)
 """Distances of two texts: of their first 64 tokens, 128, ..., and of the whole."""
 PRIMARY_FILTER = "answer"
 PRIMARY_RUNGS = "meaning_preserving"
@@ -43,7 +44,7 @@ class Selection:
                     f"`--{option} {received[:80]}`: accepted are {', '.join(accepted)}."
                     f"{did_you_mean(received[:80], accepted)}"
                 )
-        if self.metric in WHOLE_OUTPUT_METRICS and self.filter_name != "raw":
+        if is_of_whole_output(self.metric) and self.filter_name != "raw":
             raise InputError(
                 f"`--metric {self.metric}` belongs to the whole output, so it stands under the filter raw only. Give "
                 "`--filter raw`."
@@ -57,8 +58,7 @@ class Selection:
     @property
     def window(self) -> int | None:
         """Tokens that a windowed metric reads; None for the whole text."""
-        last = self.metric.rpartition("_")[2]
-        return int(last) if last.isdigit() and int(last) in WINDOWS_TOKENS else None
+        return METRICS[self.metric].window
 
     def in_words(self) -> str:
         """What the numbers are, for a title.

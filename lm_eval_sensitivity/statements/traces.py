@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.fields import Field
-from lm_eval_sensitivity.runs import System, read_samples
+from lm_eval_sensitivity.records.sample import WholePairRecord, WholeRow
+from lm_eval_sensitivity.runs import System
+from lm_eval_sensitivity.runs.rung_samples import sample_rows
 from lm_eval_sensitivity.stats.sample import Floats, read_only
-from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
 
 STEPS_AROUND = 24
@@ -94,17 +94,18 @@ def read_traces(table: pa.Table, system: System) -> Traces:
     without = 0
     trace: MarginTrace | None = None
     reason = "" if pair_id else "no pair has both a distance and a step where its outputs part."
-    for doc, record in _records(system):
-        if record["audit"]["status"].value == "erased":
+    for row, place in _rows(system):
+        record = row.pair
+        if record.audit.status == "erased":
             continue
-        curve = _curve(record)
+        curve = _curve(record, place)
         if curve is None:
             without += 1
         else:
             curves.append(curve)
-            prompts.add(doc["prompt_id"].text())
-        if pair_id is not None and doc["pair_id"].value == pair_id:
-            trace = _trace(record, pair_id, distance, n_candidates)
+            prompts.add(row.doc["prompt_id"])
+        if pair_id is not None and row.doc["pair_id"] == pair_id:
+            trace = _trace(record, place, pair_id, distance, n_candidates)
             reason = "" if trace else "the run has no margins: its engine returns text only."
     path = TokenPath(quartile_curves(curves), len(curves), len(prompts), without) if curves else None
     return Traces(system.name, path, trace, reason)
@@ -127,23 +128,20 @@ def _furthest(table: pa.Table, name: str) -> tuple[str | None, float, int]:
     return pair, -negative, len(found)
 
 
-def _records(system: System) -> Iterator[tuple[Field, Field]]:
-    """`doc` and `pair` of every row that counts here."""
+def _rows(system: System) -> Iterator[tuple[WholeRow, str]]:
+    """Every row that counts here, and its place."""
     for rung in system.rungs:
-        if rung.stamp.rung not in MEANING_PRESERVING_RUNGS:
-            continue
-        for number, line in enumerate(read_samples(rung.samples), start=1):
-            row = Field(line, f"{shown_path(rung.samples)}, line {number}")
-            if row["filter"].value == _FILTER:
-                yield row["doc"], row["pair"]
+        if rung.metadata.rung in MEANING_PRESERVING_RUNGS:
+            for row, _, place in sample_rows(rung.samples):
+                if isinstance(row, WholeRow):
+                    yield row, place
 
 
-def _curve(record: Field) -> Floats | None:
-    path = record["token_path"]
-    if path.is_null:
+def _curve(record: WholePairRecord, place: str) -> Floats | None:
+    if record.token_path is None:
         return None
-    values = path["curve"].packed()
-    return np.asarray(values[:MOST_STEPS], dtype=np.float64) if values else None
+    values = record.token_path.curve.unpacked(place, "pair.token_path.curve")
+    return np.asarray(values[:MOST_STEPS], dtype=np.float64) if len(values) else None
 
 
 def quartile_curves(curves: Sequence[ArrayLike]) -> Floats:
@@ -161,17 +159,22 @@ def quartile_curves(curves: Sequence[ArrayLike]) -> Floats:
     return read_only(np.quantile(table, (0.25, 0.5, 0.75), axis=0))
 
 
-def _trace(record: Field, pair_id: str, distance: float, n_candidates: int) -> MarginTrace | None:
-    step = record["token_path"]["first_divergence"].integer()
+def _trace(
+    record: WholePairRecord, place: str, pair_id: str, distance: float, n_candidates: int
+) -> MarginTrace | None:
+    step = None if record.token_path is None else record.token_path.first_divergence
+    if step is None:
+        return None
     first = max(0, step - STEPS_AROUND)
     both = []
-    for side in ("base", "variant"):
-        margins = record[side].get("margins")
-        if margins is None or margins.is_null:
+    for name, side in (("base", record.base), ("variant", record.variant)):
+        if side.margins is None:
             return None
-        values = np.asarray(margins.packed()[first : step + STEPS_AROUND + 1], dtype=np.float64)
+        field = f"pair.{name}.margins"
+        found = side.margins.unpacked(place, field)[first : step + STEPS_AROUND + 1]
+        values = np.asarray(found, dtype=np.float64)
         if np.isnan(values).any() or (values < 0).any():
-            raise InputError(f"{record.place}: `pair.{side}.margins` holds a number below 0, or none.")
+            raise InputError(f"{place}: `{field}` holds a number below 0, or none.")
         # An infinite margin is a second token that cannot be chosen at all.
         both.append(read_only(np.where(np.isinf(values), np.nan, values)))
     return MarginTrace(pair_id, distance, step, first, both[0], both[1], n_candidates)

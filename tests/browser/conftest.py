@@ -24,7 +24,7 @@ from tests.running import Run
 from tests.traps.conftest import (  # noqa: F401 - fixtures
     BuiltModel,
     TrapRun,
-    _index_lm_evals_tasks_once,
+    _read_only_our_tasks,
     built_model,
     once,
     shared_home,

@@ -10,7 +10,7 @@ import pytest
 
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.records.packing import unpack
-from tests.running import Run, arguments, execute, read_run, tasks_indexed_once
+from tests.running import Run, arguments, execute, only_our_tasks, read_run
 
 __all__ = ["Lmeval", "Run", "arguments", "ids", "read_run"]
 
@@ -18,8 +18,8 @@ Lmeval = Callable[..., Run]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _index_lm_evals_tasks_once() -> Iterator[None]:
-    with tasks_indexed_once():
+def _read_only_our_tasks() -> Iterator[None]:
+    with only_our_tasks():
         yield
 
 

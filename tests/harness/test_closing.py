@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
-from lm_eval_sensitivity.harness.close.notes import PairNote, Seen
 from lm_eval_sensitivity.harness.close.run_log import RunLog
-from lm_eval_sensitivity.statements.windows import OutputTokens
 from lm_eval_sensitivity.text.format import percent
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
-from tests.harness.made_notes import LEVELS, notes, reference, run
+from tests.harness.made_pairs import LEVELS, missing, pairs, raw, reference, run, with_tokens
 
 
 class Task:
     """Stands for one of lm_eval's."""
 
 
-def said(of: list[PairNote], **settings: Any) -> str:
+def said(of: list[PairCells], **settings: Any) -> str:
     return " ".join(closing_words(run(of, **settings), None))
 
 
@@ -33,7 +30,7 @@ def test_nothing_measured_says_nothing() -> None:
 
 
 def test_a_clean_run_has_numbers_and_no_warning() -> None:
-    words = closing_words(run(notes(LEVELS)), Path("runs/x"))
+    words = closing_words(run(pairs(LEVELS)), Path("runs/x"))
     assert words[0] == "63 of 63 pairs of 9 prompts scored."
     assert (
         "harmless edits 0.1000, identical prompts (noise floor) 0.0000, the positive control 0.8000"
@@ -45,10 +42,10 @@ def test_a_clean_run_has_numbers_and_no_warning() -> None:
 
 def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() -> None:
     gone = [
-        replace(note, answer=Seen(math.nan, "erased"), audit_status="erased") if note.rung == "noop" else note
-        for note in notes(LEVELS)
+        missing(pair, "erased", status="erased") if pair.raw["rung"] == "noop" else pair
+        for pair in pairs(LEVELS)
     ]
-    gone[0] = replace(gone[0], answer=Seen(math.nan, "no_answer"))
+    gone[0] = missing(gone[0], "no_answer")
     words = said(gone)
     assert "53 of 63 pairs of 9 prompts scored; 9 of 63 pairs erased, 1 no answer" in words
     assert "Erased pairs (noop_edit 9 of 9) never reached the model" in words
@@ -56,13 +53,15 @@ def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() 
 
 
 def test_a_rung_that_was_not_run_has_no_number() -> None:
-    words = said([note for note in notes(LEVELS) if note.rung not in ("identical", "positive_control")])
+    words = said(
+        [pair for pair in pairs(LEVELS) if pair.raw["rung"] not in ("identical", "positive_control")]
+    )
     assert "noise floor" not in words
     assert "positive control" not in words
 
 
 def test_a_number_that_is_not_zero_never_reads_as_zero() -> None:
-    words = said(notes({**LEVELS, "identical": 1e-9}))
+    words = said(pairs({**LEVELS, "identical": 1e-9}))
     assert "(noise floor) <0.0001" in words
     assert "differ by <0.0001" in words
 
@@ -70,37 +69,35 @@ def test_a_number_that_is_not_zero_never_reads_as_zero() -> None:
 @pytest.mark.parametrize(("n_silent", "said"), [(2, False), (9, True)])
 def test_a_system_that_gives_nothing_is_not_passed_over(n_silent: int, said: bool) -> None:
     """Of 27 pairs that reached the model at least a fifth is too much; erased ones are no silence."""
-    of = notes(LEVELS)[9:45]
-    erased = [replace(note, answer=Seen(math.nan, "erased")) for note in of[:9]]
-    silent = [replace(note, answer=Seen(math.nan, "empty")) for note in of[9 : 9 + n_silent]]
+    of = pairs(LEVELS)[9:45]
+    erased = [missing(pair, "erased") for pair in of[:9]]
+    silent = [missing(pair, "empty") for pair in of[9 : 9 + n_silent]]
     words = closing_words(run([*erased, *silent, *of[9 + n_silent :]]), None)
     assert any(f"in {percent(n_silent / 27)} of the pairs that reached it" in each for each in words) == said
 
 
 def test_noise_is_named() -> None:
-    assert "Identical prompts already differ by 0.0500" in said(notes({**LEVELS, "identical": 0.05}))
+    assert "Identical prompts already differ by 0.0500" in said(pairs({**LEVELS, "identical": 0.05}))
 
 
 @pytest.mark.parametrize("control", [0.0, 0.05, 0.1])
 def test_a_control_no_larger_than_harmless_edits_is_collapsed_or_indiscriminate(control: float) -> None:
-    assert "collapsed or indiscriminate" in said(notes({**LEVELS, "positive_control": control}))
-    assert "collapsed" not in said(notes(LEVELS))
+    assert "collapsed or indiscriminate" in said(pairs({**LEVELS, "positive_control": control}))
+    assert "collapsed" not in said(pairs(LEVELS))
 
 
 def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
-    looping = [replace(note, flags=("loop",)) for note in notes(LEVELS)[:6]] + notes(LEVELS)[6:]
+    looping = [raw(pair, variant_loop=True) for pair in pairs(LEVELS)[:6]] + pairs(LEVELS)[6:]
     assert "repetition" not in said(looping)
-    looping[6] = replace(looping[6], flags=("loop", "cut"))
+    looping[6] = raw(looping[6], variant_loop=True, variant_cut=True)
     assert "7 of 63 outputs to an edited prompt are caught in a repetition." in said(looping)
     assert "token limit" not in said(looping)
 
 
-def scaffolded(n_before: int, n_tokens: int, n: int = 63) -> list[PairNote]:
+def scaffolded(n_before: int, n_tokens: int, n: int = 63) -> list[PairCells]:
     """Of all 63 pairs the first n have this scaffold in both outputs, the others none."""
-    with_it, without = OutputTokens(n_before, n_tokens), OutputTokens(0, n_tokens)
     return [
-        replace(note, outputs=(with_it if index < n else without,) * 2)
-        for index, note in enumerate(notes(LEVELS))
+        with_tokens(pair, n_before if index < n else 0, n_tokens) for index, pair in enumerate(pairs(LEVELS))
     ]
 
 
@@ -114,16 +111,16 @@ def test_windows_that_show_a_scaffold_are_named() -> None:
     # A window as long as the limit is the whole output, and stands there once.
     assert "filter raw: 64 tokens, whole output." in said(scaffolded(90, 128), max_gen_toks=128)
     # An erased pair has outputs that nobody compares.
-    erased = [replace(note, raw=Seen(math.nan, "erased")) for note in scaffolded(70, 200, n=63)]
+    erased = [missing(pair, "erased", raw) for pair in scaffolded(70, 200, n=63)]
     assert "dominates" not in said(erased, max_gen_toks=512)
 
 
-def parting(n: int, **cells: Any) -> list[PairNote]:
+def parting(n: int, **cells: Any) -> list[PairCells]:
     """The first n edited pairs part at steps 4, 5, 6, ... with a margin of 0.5, unless said otherwise."""
-    made = notes(LEVELS)
+    made = pairs(LEVELS)
     for index in range(9, 9 + n):
-        changes = {"js_divergence": 1e-9, "parts_at": index - 5, "margin": 0.5, **cells}
-        made[index] = replace(made[index], **changes)
+        changes = {"js_divergence": 1e-9, "first_divergence": index - 5, "margin_at_divergence": 0.5, **cells}
+        made[index] = raw(made[index], **changes)
     return made
 
 
@@ -131,8 +128,8 @@ def test_outputs_that_part_after_prompts_that_end_alike_are_counted() -> None:
     words = said(parting(7))
     assert "In 7 of 54 edited pairs the next-token distributions agree at the end of the prompt" in words
     assert "at step 7 by the median, with a median margin of 0.5000 nats there: prompt-end metrics" in words
-    assert "margin" not in said(parting(7, margin=math.nan)) and "part later" in said(
-        parting(7, margin=math.nan)
+    assert "margin" not in said(parting(7, margin_at_divergence=None)) and "part later" in said(
+        parting(7, margin_at_divergence=None)
     )
 
 
@@ -141,23 +138,25 @@ def test_outputs_that_part_after_prompts_that_end_alike_are_counted() -> None:
     [
         parting(5),  # fewer than a tenth
         parting(54, js_divergence=1e-5),
-        parting(54, js_divergence=math.nan),  # an engine without distributions
-        parting(54, parts_at=None),
-        parting(54, parts_at=0),  # the prompt end itself
-        [replace(note, js_divergence=0.0, parts_at=3) for note in notes(LEVELS)[:9]],  # nothing edited
+        parting(54, js_divergence=None),  # an engine without distributions
+        parting(54, first_divergence=None),
+        parting(54, first_divergence=0),  # the prompt end itself
+        [raw(pair, js_divergence=0.0, first_divergence=3) for pair in pairs(LEVELS)[:9]],  # nothing edited
     ],
 )
-def test_nothing_is_said_of_outputs_that_do_not_part_or_parted_at_once(of: list[PairNote]) -> None:
+def test_nothing_is_said_of_outputs_that_do_not_part_or_parted_at_once(of: list[PairCells]) -> None:
     assert "prompt-end" not in said(of)
 
 
 def test_harmless_edits_within_the_noise_floor_are_no_sensitivity() -> None:
     assert "What harmless edits move is within the noise floor 0.1000" in said(
-        notes({**LEVELS, "identical": 0.1})
+        pairs({**LEVELS, "identical": 0.1})
     )
-    assert "is within the noise floor" not in said(notes({**LEVELS, "identical": 0.09}))
-    assert "is within the noise floor" not in said([n for n in notes(LEVELS) if n.rung != "identical"])
-    assert "is within the noise floor" not in said(notes({**LEVELS, "identical": 0.1}, n_prompts=4))
+    assert "is within the noise floor" not in said(pairs({**LEVELS, "identical": 0.09}))
+    assert "is within the noise floor" not in said(
+        [pair for pair in pairs(LEVELS) if pair.raw["rung"] != "identical"]
+    )
+    assert "is within the noise floor" not in said(pairs({**LEVELS, "identical": 0.1}, n_prompts=4))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +169,7 @@ def test_harmless_edits_within_the_noise_floor_are_no_sensitivity() -> None:
     ],
 )
 def test_beside_a_reference_the_full_verdict_is_given_once(levels: dict[str, float], verdict: str) -> None:
-    words = said(notes(levels), **reference(LEVELS))
+    words = said(pairs(levels), **reference(LEVELS))
     assert f"Verdict beside the reference: {verdict}, " in words
     assert words.count("Verdict") == 1 and "collapsed or indiscriminate" not in words
     assert ("no stability" in words) == (verdict == "COLLAPSED")
@@ -178,24 +177,24 @@ def test_beside_a_reference_the_full_verdict_is_given_once(levels: dict[str, flo
 
 
 def test_a_reference_in_another_embedder_gives_the_reduced_verdict_and_the_reason() -> None:
-    words = said(notes({**LEVELS, "positive_control": 0.1}), **reference(LEVELS, embedder="other"))
+    words = said(pairs({**LEVELS, "positive_control": 0.1}), **reference(LEVELS, embedder="other"))
     assert "No verdict beside the reference: its distances were measured with another embedder." in words
     assert "collapsed or indiscriminate" in words and "Verdict beside" not in words
 
 
 def test_a_pair_of_two_subsets_counts_once() -> None:
-    assert "63 of 63 pairs of 9 prompts scored." in said(pairs_once(notes(LEVELS) * 2))
+    assert "63 of 63 pairs of 9 prompts scored." in said(pairs_once(pairs(LEVELS) * 2))
 
 
 def test_shared_preamble_is_named() -> None:
-    shared = [replace(notes(LEVELS)[0], shared_preamble=True), *notes(LEVELS)[1:]]
+    shared = [raw(pairs(LEVELS)[0], variant_scaffold="shared_preamble"), *pairs(LEVELS)[1:]]
     assert "1 of 63 outputs open with a preamble that unrelated prompts share" in said(shared)
 
 
 def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> None:
-    log: RunLog[PairNote] = RunLog()
+    log: RunLog[PairCells] = RunLog()
     first, second = Task(), Task()
-    note = notes(LEVELS)[0]
+    note = pairs(LEVELS)[0]
     for _ in range(2):
         log.started(first)
         log.started(second)
@@ -205,8 +204,8 @@ def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> Non
 
 
 def test_a_run_that_failed_does_not_silence_the_next() -> None:
-    log: RunLog[PairNote] = RunLog()
-    note = notes(LEVELS)[0]
+    log: RunLog[PairCells] = RunLog()
+    note = pairs(LEVELS)[0]
     failed, rest = Task(), Task()
     log.started(failed)
     log.started(rest)
@@ -227,24 +226,24 @@ def test_a_run_that_failed_does_not_silence_the_next() -> None:
 
 
 def test_notes_of_a_run_are_there_before_its_first_task_is_over() -> None:
-    log: RunLog[PairNote] = RunLog()
+    log: RunLog[PairCells] = RunLog()
     tasks, lists = [Task(), Task(), Task()], [[], [], []]  # type: ignore[var-annotated]
     for task, own, subset in zip(tasks, lists, ("mini", "mini", "core"), strict=True):
         log.started(task, subset, own)
     for own in lists:
-        own.append(notes(LEVELS)[0])
+        own.append(pairs(LEVELS)[0])
     assert log.of_run(tasks[0], len) == log.of_run(tasks[1], len) == 2
     assert log.of_run(tasks[2], len) == 1
     assert log.of_run(Task(), len) is None  # as in each of several processes
     # A run that failed after it had collected is not mixed with the next, though its tasks still live.
-    again: list[PairNote] = [notes(LEVELS)[1]]
+    again: list[PairCells] = [pairs(LEVELS)[1]]
     log.started(tasks[0], "mini", again)
     assert log.of_run(tasks[0], len) == 1
     assert log.finished(tasks[0], again) == again
 
 
 def test_words_name_the_share_and_a_path_that_can_be_pasted() -> None:
-    words = closing_words(run(notes({**LEVELS, "positive_control": 0.1})), Path("my runs/$x"))
+    words = closing_words(run(pairs({**LEVELS, "positive_control": 0.1})), Path("my runs/$x"))
     assert any("moves the answers not 25 % further than a harmless edit does" in line for line in words)
     assert "clusters 'my runs/$x'`" in words[-1]
 

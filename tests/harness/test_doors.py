@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
+from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, arguments

@@ -122,7 +122,7 @@ def test_an_engine_that_changes_generation_is_not_traced_behind_its_back(tmp_pat
     results = evaluate(lm, tasks=IDENTICAL, gen_kwargs={"max_gen_toks": 8})
     row = raw_rows(results, IDENTICAL)[0]
     assert row["resps"] == [[""], [""]]
-    assert row["pair"]["missing"]["hidden_distance"].startswith("text only")
+    assert row["pair"]["missing"]["hidden_distance"].startswith("not given")
 
 
 def test_a_model_without_named_output_embeddings_has_no_hidden_distance(
@@ -136,7 +136,7 @@ def test_a_model_without_named_output_embeddings_has_no_hidden_distance(
     monkeypatch.setattr(lm.model, "get_output_embeddings", unnamed)
     row = raw_rows(evaluate(lm, tasks=IDENTICAL, gen_kwargs={"max_gen_toks": 3}), IDENTICAL)[0]
     assert math.isnan(row["hidden_distance"])
-    assert row["pair"]["missing"]["hidden_distance"] == "the model shows no final hidden states"
+    assert row["pair"]["missing"]["hidden_distance"] == "not given: this engine gives no hidden states"
     assert row["js_divergence"] < 1e-6
 
 

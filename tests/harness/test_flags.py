@@ -134,14 +134,14 @@ def test_an_engine_without_a_tracer_gives_text_metrics_and_reasons(lm_eval: Lmev
         assert row["pair"]["audit"]["status"] == "unknown"
         for name in ("token_edit_distance", "js_divergence", "hidden_distance", "cosine_distance_64"):
             assert row["pair"]["scores"][name] is None
-            assert row["pair"]["missing"][name].startswith("text only: ")
+            assert row["pair"]["missing"][name].startswith("not given: ")
     assert math.isnan(run.value(SYNONYM, "js_divergence"))
 
 
 def test_equal_prompts_are_generated_once(
     lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
+    from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 
     generated: list[tuple[int, ...]] = []
     generate = Decoder.generate

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import statistics
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +20,7 @@ from rich.cells import cell_len
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.harness import one_prompt
 from lm_eval_sensitivity.harness.one_prompt import OnePromptResults
+from lm_eval_sensitivity.records.sample import SampleRow
 from tests.harness import tiny_models
 
 PROMPT = "Recommend three good books for someone who loved the novel Dune, but found it too long."
@@ -47,8 +47,12 @@ class Measured:
         content: dict[str, Any] = json.loads(self.printed)
         return content
 
-    def rows(self, filter_name: str = "answer") -> dict[str, Any]:
-        return {row["doc"]["edit"]: row for row in self.results.rows if row["filter"] == filter_name}
+    def rows(self, filter_name: str = "answer") -> dict[str, SampleRow]:
+        return {row.doc["edit"]: row for row in self.results.rows if row.filter == filter_name}
+
+    def distances(self) -> dict[str, float | None]:
+        """By edit, under the filter answer."""
+        return {edit: (row.pair.scores or {})["cosine_distance"] for edit, row in self.rows().items()}
 
 
 @pytest.fixture(scope="module")
@@ -102,19 +106,19 @@ def test_stdout_is_the_result_alone_and_equals_the_samples(measured: Measured) -
     assert list(dict.fromkeys(rungs)) == ["identical", "noop", "punctuation", "synonym", "positive_control"]
     for each in content["variants"]:
         row = rows[each["edit"]]
-        expected = None if math.isnan(row["cosine_distance"]) else row["cosine_distance"]
-        assert each["cosine_distance"] == expected
-        assert each["missing"] == row["pair"]["missing"].get("cosine_distance")
-        assert (each["variant"], each["output"]) == (row["doc"]["variant"], row["filtered_resps"][1])
-        assert each["audit"] == row["pair"]["audit"]
-        assert each["first_divergence"]["token"] == row["pair"]["token_path"]["first_divergence"]
-    assert content["base"]["output"] == rows["identical"]["filtered_resps"][0]
-    assert content["run"]["system"] == rows["identical"]["pair"]["system"]
+        assert each["cosine_distance"] == measured.distances()[each["edit"]]
+        assert each["missing"] == row.pair.missing.get("cosine_distance")
+        assert (each["variant"], each["output"]) == (row.doc["variant"], row.filtered_resps[1])
+        assert each["audit"] == asdict(row.pair.audit)
+        assert row.pair.token_path is not None
+        assert each["first_divergence"]["token"] == row.pair.token_path.first_divergence
+    assert content["base"]["output"] == rows["identical"].filtered_resps[0]
+    assert content["run"]["system"] == rows["identical"].pair.system
 
 
 def test_range_and_counts_are_those_of_the_meaning_preserving_samples(measured: Measured) -> None:
-    rows = [row for row in measured.rows().values() if row["doc"]["rung"] in MEANING_PRESERVING]
-    distances = [row["cosine_distance"] for row in rows if not math.isnan(row["cosine_distance"])]
+    edits = [edit for edit, row in measured.rows().items() if row.doc["rung"] in MEANING_PRESERVING]
+    distances = [found for edit in edits if (found := measured.distances()[edit]) is not None]
     found = measured.content["meaning_preserving"]
     expected = {
         "smallest": min(distances),
@@ -122,11 +126,10 @@ def test_range_and_counts_are_those_of_the_meaning_preserving_samples(measured: 
         "largest": max(distances),
     }
     assert found["range"] == expected
-    assert (found["n_variants"], found["n_scored"]) == (len(rows), len(distances))
-    assert measured.content["noise_floor"] == measured.rows()["identical"]["cosine_distance"]
-    furthest = measured.rows()[found["furthest"]]
-    assert furthest["doc"]["rung"] in MEANING_PRESERVING
-    assert furthest["cosine_distance"] == max(distances) > 0
+    assert (found["n_variants"], found["n_scored"]) == (len(edits), len(distances))
+    assert measured.content["noise_floor"] == measured.distances()["identical"]
+    assert found["furthest"] in edits
+    assert measured.distances()[found["furthest"]] == max(distances) > 0
 
 
 def test_an_edit_that_the_template_trims_is_erased_and_not_a_distance_of_zero(
@@ -148,8 +151,8 @@ def test_a_limit_fails_below_the_largest_distance_and_passes_at_it(measured: Mea
     largest = measured.content["meaning_preserving"]["range"]["largest"]
     furthest = measured.content["meaning_preserving"]["furthest"]
     # The positive control is further away than any of them and must not count.
-    control = measured.rows()["control_topic"]["cosine_distance"]
-    assert control > largest
+    control = measured.distances()["control_topic"]
+    assert control is not None and control > largest
     status, printed, errors = shown("--fail-above", str(largest - 1e-9))
     assert status == 1
     assert furthest in errors and "control_topic" not in errors
@@ -267,7 +270,6 @@ def test_hostile_outputs_are_inert(form: str, scripted: Shown) -> None:
     active = {c for c in printed if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn")}
     assert active == {"\n"}
     if form == "json":
-        assert printed.isascii()
         assert json.loads(printed)["base"]["output"].startswith(HOSTILE)
     else:
         assert "[red]bold[/red]" in printed, "what looks like markup is text"
@@ -290,7 +292,10 @@ def test_answers_and_whole_outputs_are_different_things(scripted: Shown) -> None
     content = json.loads(printed)
     assert content["meaning_preserving"]["range"]["largest"] == 0
     assert {each["output"] for each in content["variants"]} == {"Because of scattering."}
-    assert any("whole outputs differ although their answers do not" in each for each in content["cautions"])
+    assert any(
+        "whole outputs differ although their answers do not" in each
+        for each in [note["text"] for note in content["cautions"]]
+    )
     _, printed, _ = scripted(answer, "--format", "json", "--filter", "raw")
     content = json.loads(printed)
     assert content["filter"] == "raw"

@@ -192,7 +192,7 @@ def test_an_engine_that_returns_text_only_loads(tmp_path: Path) -> None:
     pairs = load_pairs([run.folder])
     rows = pairs.table.to_pylist()
     assert rows and all(row["cosine_distance"] == 0 and row["token_edit_distance"] is None for row in rows)
-    assert all(row["missing_first_divergence"].startswith("text only") for row in rows)
+    assert all(row["missing_first_divergence"].startswith("not given") for row in rows)
     assert {row["audit_status"] for row in rows} == {"unknown"}
     assert all(row["base_n_tokens"] is None and row["base_n_characters"] > 0 for row in rows)
 

@@ -12,9 +12,9 @@ import torch
 from transformers import GenerationConfig
 
 from lm_eval_sensitivity.harness.close.table_rows import mean_of_scored, pairs_in_words
-from lm_eval_sensitivity.harness.engines.hf.engine import _window
+from lm_eval_sensitivity.harness.engines.batches import distinct
 from lm_eval_sensitivity.harness.engines.hf.greedy import NEUTRAL_VALUES, end_token_ids, neutralised_settings
-from lm_eval_sensitivity.harness.engines.weights import weights_checksum
+from lm_eval_sensitivity.harness.engines.hf.weights import weights_checksum
 from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan, generation_order, make_plan
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder
 
@@ -150,7 +150,7 @@ def test_the_output_folder_is_only_checked_where_there_is_one(tmp_path: Path) ->
 
 
 def test_a_replicate_never_shares_a_batch_with_its_first_run() -> None:
-    prompts = [[1, 2], [3], [4], [3], [1, 2]]
-    assert _window([0, 1, 2, 3, 4], prompts) == [0, 1, 2]
-    assert _window([2, 3, 4], prompts) == [2, 3, 4]
-    assert _window([], prompts) == []
+    prompts = ["ab", "c", "d", "c", "ab"]
+    assert distinct([0, 1, 2, 3, 4], prompts) == [0, 1, 2]
+    assert distinct([2, 3, 4], prompts) == [2, 3, 4]
+    assert distinct([], prompts) == []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
+from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, Run, arguments
 

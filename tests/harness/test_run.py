@@ -109,11 +109,26 @@ def test_erased_pairs_are_excluded_from_every_distance(demo_run: Run) -> None:
             assert row["pair"]["audit"]["status"] == ("erased" if same else "survived")
             statuses[row["pair"]["audit"]["status"]] += 1
             if same:
-                assert all(math.isnan(row[name]) for name in row["metrics"] if name not in WORDS)
+                of_pair = set(row["metrics"]) - {*WORDS, "output_spread"}
+                assert all(math.isnan(row[name]) for name in of_pair)
     assert statuses["survived"] > 0
     for task in TASKS[1:]:
         counted = demo_run.results["configs"][task]["metadata"]["sensitivity"]["audit"]
         assert sum(counted.values()) == len(demo_run.rows(task))
+
+
+def test_spread_is_the_mean_distance_from_the_outputs_to_other_prompts(demo_run: Run) -> None:
+    distances, task = TextDistances(load_embedder), TASKS[1]
+    for filter_name in ("raw", "answer"):
+        rows = demo_run.rows(task, filter_name)
+        texts = {row["doc"]["prompt_id"]: row["filtered_resps"][0] for row in rows}
+        for row in rows:
+            own = row["doc"]["prompt_id"]
+            others = [distances.distance(texts[own], text) for name, text in texts.items() if name != own]
+            assert row["output_spread"] == pytest.approx(np.mean(others), abs=1e-6)
+        by_prompt = {row["doc"]["prompt_id"]: row["output_spread"] for row in rows}
+        mean = demo_run.value(task, "output_spread", filter_name)
+        assert mean == pytest.approx(np.mean(list(by_prompt.values())))
 
 
 def test_the_run_folder_alone_is_enough_to_recompute_the_distances(demo_run: Run) -> None:

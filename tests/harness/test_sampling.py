@@ -25,7 +25,7 @@ from lm_eval_sensitivity.harness.close.sampled_rows import (
     sampled_pairs_in_words,
     separated_in_words,
 )
-from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
+from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 from lm_eval_sensitivity.harness.engines.hf.greedy import greedy_generation_config
 from lm_eval_sensitivity.harness.engines.hf.sampler import ChooseTokens, choose_tokens, uniforms
 from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse_sampled_decoding

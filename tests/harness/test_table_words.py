@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from examples.round_weights import rounded
 from lm_eval_sensitivity.cli import drift
-from lm_eval_sensitivity.harness.close.notes import PairNote, Seen
+from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.table_rows import (
     SEVERAL_PROCESSES,
     noise_in_words,
@@ -26,8 +24,8 @@ from lm_eval_sensitivity.harness.close.table_rows import (
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
 from lm_eval_sensitivity.records.columns import FILTERS
 from tests.harness.conftest import Lmeval, Run, arguments, read_run
-from tests.harness.made_notes import LEVELS, notes, reference
-from tests.harness.made_notes import run as made_run
+from tests.harness.made_pairs import LEVELS, answer, missing, pairs, raw, reference
+from tests.harness.made_pairs import run as made_run
 from tests.harness.noise_by_hand import noise_by_hand
 
 RUNGS = ("identical", "punctuation", "positive_control")
@@ -130,7 +128,7 @@ def test_what_needs_the_whole_run_is_not_said_where_it_is_not_known(
 
 
 def said_of_noise(levels: dict[str, float], rung: str = "synonym", **changes: Any) -> str:
-    return noise_in_words(made_run(notes(levels, **changes)), rung, "answer")
+    return noise_in_words(made_run(pairs(levels, **changes)), rung, "answer")
 
 
 def test_a_distance_within_the_noise_floor_is_called_so() -> None:
@@ -145,10 +143,10 @@ def test_a_distance_within_the_noise_floor_is_called_so() -> None:
 
 
 def test_a_mean_above_the_floor_by_one_prompt_alone_is_not_reliably_above_it() -> None:
-    made = notes({**LEVELS, "identical": 0.02, "synonym": 0.02})
+    made = pairs({**LEVELS, "identical": 0.02, "synonym": 0.02})
     one = [
-        replace(note, answer=Seen(0.9)) if (note.rung, note.prompt_id) == ("synonym", "p0") else note
-        for note in made
+        answer(pair, cosine_distance=0.9) if pair.raw["pair_id"] == "p0/synonym_edit" else pair
+        for pair in made
     ]
     assert made_run(one).mean("answer", "synonym")[0] > 0.1
     words = noise_in_words(made_run(one), "synonym", "answer")
@@ -158,43 +156,36 @@ def test_a_mean_above_the_floor_by_one_prompt_alone_is_not_reliably_above_it() -
 
 
 def test_a_floor_that_lost_all_its_pairs_is_not_zero() -> None:
-    gone = [
-        replace(note, answer=Seen(math.nan, "no answer")) if note.rung == "identical" else note
-        for note in notes(LEVELS)
-    ]
+    gone = [missing(pair, "no answer") if pair.raw["rung"] == "identical" else pair for pair in pairs(LEVELS)]
     words = noise_in_words(made_run(gone), "synonym", "answer")
     assert words == "noise floor not measured: no scored pair in it"
 
 
 def test_the_verdict_says_why_it_is_none() -> None:
-    def said(of: list[PairNote], **settings: Any) -> str:
+    def said(of: list[PairCells], **settings: Any) -> str:
         return verdict_in_words(made_run(of, **settings), "raw")
 
-    made = notes({**LEVELS, "drift": 0.05})
+    made = pairs({**LEVELS, "drift": 0.05})
     assert said(made) == "alive"
-    assert said(notes({**LEVELS, "positive_control": 0.0})) == "collapsed or indiscriminate"
-    assert said([n for n in made if n.rung != "positive_control"]) == (
+    assert said(pairs({**LEVELS, "positive_control": 0.0})) == "collapsed or indiscriminate"
+    assert said([pair for pair in made if pair.raw["rung"] != "positive_control"]) == (
         "not judged: no positive control in this run"
     )
-    controls = [n for n in made if n.rung in ("identical", "positive_control")]
+    controls = [pair for pair in made if pair.raw["rung"] in ("identical", "positive_control")]
     assert said(controls) == "not judged: no harmless rung in this run"
-    assert said(notes(LEVELS, n_prompts=4)) == "not judged: 4 prompts"
+    assert said(pairs(LEVELS, n_prompts=4)) == "not judged: 4 prompts"
     assert said(made, **reference(LEVELS)) == "stable"
     assert said(made, **reference(LEVELS, embedder="x")) == "alive (reference in another embedder)"
-    without = reference(LEVELS)
-    without["reference"] = replace(without["reference"], distances={})
-    assert said(made, **without) == "alive (reference not measured)"
-    theirs = reference(LEVELS)
-    kept = {key: each for key, each in theirs["reference"].distances.items() if key[2] == "noop"}
-    theirs["reference"] = replace(theirs["reference"], distances=kept)
-    assert said(made, **theirs) == "not judged: no positive control in the reference"
+    assert said(made, **reference(LEVELS, rungs=("noop",))) == (
+        "not judged: no positive control in the reference"
+    )
     assert verdict_in_words(None, "raw") == SEVERAL_PROCESSES
 
 
 def test_many_silent_pairs_are_not_called_alive_for_the_others() -> None:
     silent = [
-        replace(note, raw=Seen(math.nan, "empty")) if note.rung in ("synonym", "noop") else note
-        for note in notes(LEVELS)
+        missing(pair, "empty", raw) if pair.raw["rung"] in ("synonym", "noop") else pair
+        for pair in pairs(LEVELS)
     ]
     assert verdict_in_words(made_run(silent), "raw") == "undetermined"
 

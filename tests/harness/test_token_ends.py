@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer
 
 from lm_eval_sensitivity.demo.tokenizer import train_tokenizer
-from lm_eval_sensitivity.harness.engines.text import Output
-from lm_eval_sensitivity.harness.generate.generation import Trace
+from lm_eval_sensitivity.harness.generate.generation import Output, Trace
 from lm_eval_sensitivity.harness.generate.token_ends import ends_in_stream, ends_of_prefixes, token_ends
 from tests.harness.conftest import Lmeval, Run, ids
 
@@ -104,43 +102,36 @@ def test_pieces_and_bytes_of_sentencepiece() -> None:
 
 
 def output_of(token_ids: list[int], visible: str) -> Output:
-    array, numbers = np.asarray(token_ids, np.int32), np.zeros(len(token_ids), np.float32)
-    trace = Trace(
-        array, array, numbers, numbers, numbers, "stop_string", visible, None, None, array[:1], numbers[:1]
-    )
-    return Output(visible, trace)
-
-
-def engine(tokenizer: Any, decode: Any) -> Any:
-    return SimpleNamespace(
-        tokenizer=tokenizer, tok_decode=lambda ids, skip_special_tokens: decode(ids, skip_special_tokens)
-    )
+    return Output(visible, Trace(np.asarray(token_ids, np.int32), "stop_string", visible))
 
 
 def test_what_follows_a_stop_string_ends_where_the_text_does() -> None:
     backend = train_tokenizer(["x"], vocab_size=261)
-    lm = engine(SimpleNamespace(backend_tokenizer=backend), lambda ids, skip: backend.decode(ids))
-    found = token_ends(output_of(backend.encode("ab STOP").ids, "ab "), lm)
+    output = output_of(backend.encode("ab STOP").ids, "ab ")
+    found = token_ends(
+        output, lambda ids, skip: backend.decode(ids), SimpleNamespace(backend_tokenizer=backend)
+    )
     assert found is not None
     assert found.tolist() == [1, 2, 3, 3, 3, 3, 3]
 
 
 def test_a_tokenizer_that_cleans_up_after_decoding_is_decoded_by_prefixes() -> None:
     backend = train_tokenizer(["x"], vocab_size=261)
-    lm = engine(
-        SimpleNamespace(backend_tokenizer=backend), lambda ids, skip: backend.decode(ids).replace(" .", ".")
-    )
     token_ids = backend.encode("a .b").ids
     assert ends_in_stream(token_ids, "a.b", backend) is None
-    found = token_ends(output_of(token_ids, "a.b"), lm)
+    found = token_ends(
+        output_of(token_ids, "a.b"),
+        lambda ids, skip: backend.decode(ids).replace(" .", "."),
+        SimpleNamespace(backend_tokenizer=backend),
+    )
     assert found is not None
     # The space is decoded at the second step and gone at the third.
     assert found.tolist() == [1, 1, 2, 3]
 
 
 def test_without_ids_or_decoding_nobody_can_tell() -> None:
-    assert token_ends(Output("text"), engine(None, None)) is None
-    assert token_ends(output_of([1], "a"), SimpleNamespace()) is None
+    assert token_ends(Output("text"), lambda ids, skip: "text", None) is None
+    assert token_ends(output_of([1], "a"), None, None) is None
 
 
 def test_the_samples_of_a_run_hold_the_ends(demo: Path, demo_run: Run) -> None:

@@ -13,10 +13,10 @@ import pytest
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from lm_eval_sensitivity.harness.engines.hf.engine import Decoder, stop_criterion
+from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder, stop_criterion
 from lm_eval_sensitivity.harness.engines.hf.greedy import end_token_ids, greedy_generation_config
-from lm_eval_sensitivity.harness.engines.text import Output
 from lm_eval_sensitivity.harness.generate.decoding import Decoding
+from lm_eval_sensitivity.harness.generate.generation import Output
 from tests.harness import tiny_models
 
 PROMPTS = (

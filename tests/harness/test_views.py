@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from lm_eval_sensitivity.harness.engines.hf.engine import Decoder
-from lm_eval_sensitivity.harness.engines.text import Output
-from lm_eval_sensitivity.harness.generate.generation import Trace
+from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
+from lm_eval_sensitivity.harness.generate.generation import Output, Trace
 from lm_eval_sensitivity.harness.generate.plan import Item, Plan
 from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
 from tests.harness import tiny_models
@@ -31,9 +30,7 @@ def tokenizer(demo: Path) -> Any:
 def traced(tokenizer: Any, text: str, finish_reason: str = "length") -> Output:
     """An output as an engine would have traced it."""
     ids = np.asarray(tokenizer.encode(text), dtype=np.int32)
-    numbers = np.zeros(len(ids), dtype=np.float32)
-    trace = Trace(ids, ids, numbers, numbers, numbers, finish_reason, text, None, None, ids[:1], numbers[:1])
-    return Output(text, trace)
+    return Output(text, Trace(ids, finish_reason, text))
 
 
 def plan_of(contexts: list[str]) -> Plan:

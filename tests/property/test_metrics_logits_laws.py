@@ -15,6 +15,7 @@ from scipy.special import log_softmax
 from scipy.stats import entropy
 
 from lm_eval_sensitivity.metrics import compare_prompt_ends, flip_floor_nats, js_divergence, kl_divergence
+from lm_eval_sensitivity.metrics.logits import compare_top_prompt_ends, js_bounds
 
 Floats = NDArray[np.float64]
 LN2 = math.log(2.0)
@@ -101,3 +102,43 @@ def test_flips_near_the_floor_exist_and_none_lies_below() -> None:
     assert len(ratios) > 200
     assert min(ratios) >= 1.0 - 1e-9
     assert min(ratios) < 1.2
+
+
+@given(pairs(), st.integers(1, 12))
+@settings(deadline=None)
+def test_what_leading_tokens_leave_open_holds_the_truth(pair: tuple[Floats, Floats], n_top: int) -> None:
+    """The divergence of the whole distributions lies between the bounds, and is both where nothing is hidden."""
+    ids = [np.argsort(-log, kind="stable")[:n_top] for log in pair]
+    tops = [each for log, top in zip(pair, ids, strict=True) for each in (top, log[top])]
+    truth, whole = js_divergence(*pair), compare_prompt_ends(*pair)
+    lower, upper = js_bounds(*tops)
+    assert 0.0 <= lower <= truth + 1e-12
+    assert truth - 1e-12 <= upper <= LN2
+    assert js_bounds(*tops[2:], *tops[:2]) == pytest.approx((lower, upper), abs=1e-12)
+    assert js_bounds(*tops[:2], *tops[:2])[0] == 0.0
+    end = compare_top_prompt_ends(*tops)
+    assert (end.top1_id_base, end.top1_id_variant) == (whole.top1_id_base, whole.top1_id_variant)
+    assert end.top1_probability_base == pytest.approx(whole.top1_probability_base)
+    if n_top > 1:
+        assert end.flip_floor_nats == pytest.approx(whole.flip_floor_nats, abs=1e-9)
+    if n_top >= len(pair[0]):
+        assert lower == pytest.approx(truth, abs=1e-12)
+        assert upper == pytest.approx(truth, abs=1e-12)
+        assert end.js_divergence == pytest.approx(truth, abs=1e-12)
+    elif upper - lower > 1e-5:
+        assert math.isnan(end.js_divergence)
+
+
+@pytest.mark.parametrize(("ids", "logs"), [([1, 1], [-1.0, -1.0]), ([1], [-1.0, -2.0]), ([[1]], [[-1.0]])])
+def test_what_is_no_list_of_leading_tokens_is_refused(ids: list[int], logs: list[float]) -> None:
+    with pytest.raises(ValueError, match="distinct ids"):
+        js_bounds(ids, logs, [1], [-1.0])
+
+
+@pytest.mark.parametrize("logs", [[], [math.nan], [math.inf], [-math.inf]])
+def test_leading_tokens_without_probability_bound_nothing(logs: list[float]) -> None:
+    ids = list(range(len(logs)))
+    assert all(map(math.isnan, js_bounds(ids, logs, [1], [-1.0])))
+    end = compare_top_prompt_ends([1], [-1.0], ids, logs)
+    assert (end.top1_id_base, end.flipped) == (-1, None)
+    assert math.isnan(end.js_lower)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence, token_edit_distance
+from lm_eval_sensitivity.metrics.length_change import length_change
 
 # Few symbols, so that sequences share much; lengths differ, so that one side ends first.
 tokens = st.lists(st.integers(0, 3), max_size=30)
@@ -94,3 +96,16 @@ def test_first_divergence_is_where_the_curve_leaves_zero(y: list[int], y_prime: 
     assert divergence.step == (int(nonzero[0]) if nonzero.size else None)
     assert divergence.censored == (cut and y == y_prime)
     assert divergence == first_divergence(y_prime, y, cut=cut)
+
+
+@given(tokens, tokens, st.permutations(range(4)))
+@settings(deadline=None)
+def test_laws_of_the_length_change(y: list[int], y_prime: list[int], names: list[int]) -> None:
+    change = length_change(y, y_prime)
+    assert math.isnan(change) == (not y and not y_prime)
+    if not math.isnan(change):
+        assert change == 1 - min(len(y), len(y_prime)) / max(len(y), len(y_prime)) or 0 < change < 1
+        assert change == length_change(y_prime, y)
+        assert change == length_change([names[token] for token in y], sorted(y_prime))  # only lengths count
+        assert (change == 0) == (len(y) == len(y_prime)) and (change == 1) == (not y or not y_prime)
+        assert change <= token_edit_distance(y, y_prime)

@@ -38,7 +38,7 @@ ROOMS_OF_THE_HARNESS = [
     {"recorded", "close"},
     {"tasks", "extension", "rescore"},
 ]
-"""Lowest first, in the same way. `engines/text` knows nothing of `engines/hf`."""
+"""Lowest first, in the same way."""
 
 MAY_IMPORT = {
     "torch": {"harness", "demo", "embedder"},
@@ -90,6 +90,29 @@ def test_imports_between_the_rooms_of_the_harness_go_one_way() -> None:
         lower = layer(other, ROOMS_OF_THE_HARNESS) < layer(inner, ROOMS_OF_THE_HARNESS)
         assert other == inner or lower, f"{file.relative_to(PACKAGE)} imports {module}"
     assert checked > 50
+
+
+def test_no_run_imports_what_makes_a_ladder() -> None:
+    users = {
+        file.relative_to(PACKAGE).as_posix()
+        for _, module, file in imports()
+        if module.startswith("lm_eval_sensitivity.ladder.authoring")
+    }
+    users = {user for user in users if not user.startswith(("ladder/authoring/", "cli/ladder_"))}
+    assert users == {"ladder/__main__.py"}, "the builder of the packaged folder, which no run starts"
+
+
+def test_engines_know_nothing_of_each_other() -> None:
+    room = "lm_eval_sensitivity.harness.engines"
+    engines = PACKAGE / "harness" / "engines"
+    found = [(module, file) for part, module, file in imports() if part == "harness"]
+    assert {file.parent for module, file in found if module.split(".")[0] == "torch"} == {engines / "hf"}
+    assert not [module for module, file in found if file == engines / "text.py" and f"{room}.hf" in module]
+    others = {f"{room}.{name}" for name in ("text", "registry", "run", "contract")}
+    assert not {module for module, file in found if file.parent == engines / "hf"} & others
+    code = f"import sys, {room}.run; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False", "an engine's libraries are loaded with its model, not before"
 
 
 def test_there_is_no_circle() -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.generate.generation import CHANNEL_OF, CHANNELS, Output, Trace
 from lm_eval_sensitivity.harness.generate.store import ResponseStore, record_key
+from lm_eval_sensitivity.harness.generate.trace_records import output_from_record, output_to_record
 
 
 def only_segment(folder: Path) -> Path:
@@ -100,6 +105,26 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="--use_cache"):
         ResponseStore(tmp_path / "file" / "store")
+
+
+IDS, NUMBERS = np.array([5, 6], np.int32), np.array([0.1, np.inf], np.float32)
+BARE = Trace(IDS, "length", "visible")
+ALL: dict[str, Any] = {**dict.fromkeys(CHANNEL_OF, NUMBERS), "prompt_end_top_ids": IDS}
+OUTPUTS = {
+    "text": Output("text"),
+    "ids": Output("text", BARE),
+    "some channels": Output("text", replace(BARE, margins=NUMBERS, prompt_end_top_ids=IDS)),
+    "all channels": Output("text", replace(BARE, prompt_token_ids=IDS, **ALL)),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_come_back_with_the_channels_they_had(name: str) -> None:
+    output = OUTPUTS[name]
+    assert repr(output_from_record(output_to_record(output, with_distribution=True))) == repr(output)
+    without = output_from_record(output_to_record(output, with_distribution=False))
+    assert repr(without) == repr(output.only(CHANNELS - {"prompt-end distribution"}))
+    assert output.only(()) == OUTPUTS["text"]
 
 
 def test_keys_tell_everything_apart() -> None:

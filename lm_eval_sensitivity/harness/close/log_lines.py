@@ -13,14 +13,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
-from lm_eval_sensitivity.harness.close.notes import PairNote
-from lm_eval_sensitivity.harness.close.table_rows import lost_pairs, silence_in_words
-from lm_eval_sensitivity.harness.close.whole_run import NOT_MEASURED, OTHER_EMBEDDER, Judgement, WholeRun
+from lm_eval_sensitivity.harness.close.finished_run import (
+    OTHER_EMBEDDER,
+    Cells,
+    FinishedRun,
+    Judgement,
+    PairCells,
+)
+from lm_eval_sensitivity.harness.close.table_rows import kind_of, lost_pairs, silence_in_words
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS, parts_later
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING
-from lm_eval_sensitivity.statements.selection import NOISE_RUNG
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_METRIC
 from lm_eval_sensitivity.statements.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
 from lm_eval_sensitivity.stats import Verdict
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
@@ -30,29 +35,30 @@ MANY = 0.1
 """Share of outputs, or of pairs, from which something is worth a sentence."""
 
 
-def pairs_once(notes: Sequence[PairNote]) -> list[PairNote]:
+def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
     """A pair that two subsets of a ladder have, and so two tasks of a run, counts once."""
-    return list({note.pair_id: note for note in notes}.values())
+    return list({pair.raw["pair_id"]: pair for pair in pairs}.values())
 
 
-def closing_words(run: WholeRun, output_path: Path | None) -> list[str]:
+def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
     """Sentences on a whole run; none where nothing was measured.
 
     Args:
         run: the pairs of all rungs that were run.
         output_path: where lm_eval saves, if it does.
     """
-    if not run.notes:
+    if not run.pairs:
         return []
+    raw, answers = run.rows("raw"), run.rows("answer")
     words = [
-        _coverage(run.notes),
+        _coverage(answers),
         *_distances(run),
         *_noise(run),
         *_verdict(run.judged("answer")),
-        *_silence(run.notes),
-        *_flags(run.notes),
+        *_silence(answers),
+        *_flags(raw),
         *_windows(run),
-        *_parting(run.notes),
+        *_parting(raw),
     ]
     if output_path is None:
         words.append(
@@ -66,22 +72,27 @@ def closing_words(run: WholeRun, output_path: Path | None) -> list[str]:
     return words
 
 
-def _coverage(notes: Sequence[PairNote]) -> str:
-    kinds = Counter(note.answer.missing for note in notes if note.answer.missing is not None)
-    n_prompts = len({note.prompt_id for note in notes})
-    words = f"{len(notes) - kinds.total()} of {len(notes)} pairs of {n_prompts} prompts scored"
+def _missing(cells: Cells) -> str | None:
+    """Kind of the reason why a pair has no distance, or None."""
+    return kind_of(cells[f"missing_{PRIMARY_METRIC}"])
+
+
+def _coverage(answers: Sequence[Cells]) -> str:
+    kinds = Counter(kind for cells in answers if (kind := _missing(cells)) is not None)
+    n_prompts = len({cells["prompt_id"] for cells in answers})
+    words = f"{len(answers) - kinds.total()} of {len(answers)} pairs of {n_prompts} prompts scored"
     if not kinds:
         return f"{words}."
-    words += f"; {', '.join(lost_pairs(kinds, len(notes)))}"
-    given = Counter(note.edit for note in notes)
-    erased = Counter(note.edit for note in notes if note.answer.missing == "erased")
+    words += f"; {', '.join(lost_pairs(kinds, len(answers)))}"
+    given = Counter(cells["edit"] for cells in answers)
+    erased = Counter(cells["edit"] for cells in answers if _missing(cells) == "erased")
     if erased:
         edits = ", ".join(f"{edit} {n} of {given[edit]}" for edit, n in sorted(erased.items()))
         words += f". Erased pairs ({edits}) never reached the model and say nothing about it"
     return f"{words}."
 
 
-def _distances(run: WholeRun) -> list[str]:
+def _distances(run: FinishedRun) -> list[str]:
     """The three numbers that make sense of each other; one that was not measured is not there."""
     rung_sets = {
         "harmless edits": PRESERVING,
@@ -93,7 +104,7 @@ def _distances(run: WholeRun) -> list[str]:
     return [f"Mean distance of answers over prompts: {', '.join(found)}."] if found else []
 
 
-def _noise(run: WholeRun) -> Iterator[str]:
+def _noise(run: FinishedRun) -> Iterator[str]:
     floor, _ = run.mean("answer", NOISE_RUNG)
     if floor > 0:
         yield (
@@ -114,8 +125,8 @@ def _verdict(judged: Judgement) -> Iterator[str]:
             words += f" {_NO_STABILITY}"
         yield words
         return
-    if judged.reason.startswith("reference"):
-        yield f"No verdict beside the reference: {_REASONS[judged.reason]}."
+    if judged.reason == OTHER_EMBEDDER:
+        yield "No verdict beside the reference: its distances were measured with another embedder."
     if found is not None and found.label == LIFELESS:
         yield (
             f"Another request moves the answers not {percent(found.constants.k_harmless)} further than a harmless edit "
@@ -124,30 +135,26 @@ def _verdict(judged: Judgement) -> Iterator[str]:
 
 
 _NO_STABILITY = "A low distance is no stability here."
-_REASONS = {
-    OTHER_EMBEDDER: "its distances were measured with another embedder",
-    NOT_MEASURED: "its pairs were generated and not measured",
-}
 
 
-def _silence(notes: Sequence[PairNote]) -> Iterator[str]:
-    return silence_in_words((note.answer.missing for note in notes), "of the pairs that reached it")
+def _silence(answers: Sequence[Cells]) -> Iterator[str]:
+    return silence_in_words(map(_missing, answers), "of the pairs that reached it")
 
 
-def _flags(notes: Sequence[PairNote]) -> Iterator[str]:
-    counts = Counter(flag for note in notes for flag in note.flags)
+def _flags(raw: Sequence[Cells]) -> Iterator[str]:
     for flag, words in FLAGS_IN_WORDS.items():
-        if counts[flag] >= MANY * len(notes):
-            yield f"{counts[flag]} of {len(notes)} outputs to an edited prompt {words}."
-    preambles = sum(note.shared_preamble for note in notes)
+        count = sum(cells[f"variant_{flag}"] is True for cells in raw)
+        if count >= MANY * len(raw):
+            yield f"{count} of {len(raw)} outputs to an edited prompt {words}."
+    preambles = sum(cells["variant_scaffold"] == "shared_preamble" for cells in raw)
     if preambles:
         yield (
-            f"{preambles} of {len(notes)} outputs open with a preamble that unrelated prompts share: the filter raw "
+            f"{preambles} of {len(raw)} outputs open with a preamble that unrelated prompts share: the filter raw "
             "measures it as well, the filter answer does not."
         )
 
 
-def _windows(run: WholeRun) -> Iterator[str]:
+def _windows(run: FinishedRun) -> Iterator[str]:
     found = run.dominated_windows()
     if found:
         yield (
@@ -157,17 +164,17 @@ def _windows(run: WholeRun) -> Iterator[str]:
         )
 
 
-def _parting(notes: Sequence[PairNote]) -> Iterator[str]:
+def _parting(raw: Sequence[Cells]) -> Iterator[str]:
     """Confident and yet unstable: nothing to see at the end of the prompt, and outputs that part."""
-    edited = [note for note in notes if note.rung != NOISE_RUNG and note.raw.missing is None]
-    parted = [note for note in edited if parts_later(note.js_divergence, note.parts_at)]
+    edited = [cells for cells in raw if cells["rung"] != NOISE_RUNG and _missing(cells) is None]
+    parted = [cells for cells in edited if parts_later(cells["js_divergence"], cells["first_divergence"])]
     if not parted or len(parted) < MANY * len(edited):
         return
-    steps = [note.parts_at for note in parted if note.parts_at is not None]
-    margins = [note.margin for note in parted if not math.isnan(note.margin)]
+    margins = [cells["margin_at_divergence"] for cells in parted if cells["margin_at_divergence"] is not None]
     margin = f", with a median margin of {in_print(median(margins))} nats there" if margins else ""
     yield (
         f"In {len(parted)} of {len(edited)} edited pairs the next-token distributions agree at the end of the prompt "
         f"(js_divergence below {SAME_PROMPT_END_NATS:g} nats), and yet the outputs part later, at step "
-        f"{median(steps):g} by the median{margin}: prompt-end metrics do not see this."
+        f"{median(cells['first_divergence'] for cells in parted):g} by the median{margin}: prompt-end metrics do not "
+        "see this."
     )

@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lm_eval_sensitivity.harness.close.notes import kind_of
 from lm_eval_sensitivity.harness.close.run_log import RunLog
-from lm_eval_sensitivity.harness.close.table_rows import SEVERAL_PROCESSES, lost_pairs, silence_in_words
+from lm_eval_sensitivity.harness.close.table_rows import (
+    SEVERAL_PROCESSES,
+    kind_of,
+    lost_pairs,
+    silence_in_words,
+)
 from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
@@ -53,7 +57,7 @@ def sampled_pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     if records and not any("scores" in record for record in records):
         return f"{n} pairs sampled, not measured"
     reasons = (record["missing"].get(SAMPLED_METRICS[-1]) for record in records)
-    kinds = Counter(kind_of(reason) for reason in reasons if reason is not None)
+    kinds = Counter(kind for reason in reasons if (kind := kind_of(reason)) is not None)
     words = [f"{n - kinds.total()} of {n} pairs scored", *lost_pairs(kinds, n)]
     sides = [record[side] for record in records if not record["missing"] for side in ("base", "variant")]
     if left_out := sum(len(side["unscored"]) for side in sides):

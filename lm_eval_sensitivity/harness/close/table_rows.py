@@ -10,14 +10,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lm_eval_sensitivity.harness.close.notes import kind_of
-from lm_eval_sensitivity.harness.close.whole_run import WholeRun
+from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
+from lm_eval_sensitivity.harness.generate.generation import FilteredText
+from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
-from lm_eval_sensitivity.statements.windows import OutputTokens, dominated_windows, window_in_words
+from lm_eval_sensitivity.statements.windows import (
+    OutputTokens,
+    dominated_windows,
+    output_tokens,
+    window_in_words,
+)
 from lm_eval_sensitivity.stats import Constants
 from lm_eval_sensitivity.stats.verdicts import too_silent
 from lm_eval_sensitivity.text.format import in_print
+from lm_eval_sensitivity.types import Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
 
@@ -65,6 +72,16 @@ def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
     return mean_of_scored(list({value.prompt_id: float(value) for value in values}.values()))
 
 
+def kind_of(reason: str | None) -> str | None:
+    """The kind of a reason that a row holds as text; None for none.
+
+    Example:
+        >>> kind_of("erased: the edit does not reach the token ids")
+        'erased'
+    """
+    return None if reason is None else Missing.from_text(reason).kind
+
+
 def pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     """How many pairs a mean stands for, and what became of the others.
 
@@ -75,7 +92,7 @@ def pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     if records and not any("scores" in record for record in records):
         return f"{len(records)} pairs generated, not measured"
     reasons = (record["missing"].get("cosine_distance") for record in records)
-    kinds = Counter(kind_of(reason) for reason in reasons if reason is not None)
+    kinds = Counter(kind for reason in reasons if (kind := kind_of(reason)) is not None)
     scored = len(records) - kinds.total()
     return ", ".join([f"{scored} of {len(records)} pairs scored", *lost_pairs(kinds, len(records))])
 
@@ -112,7 +129,7 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
         yield too_silent(share, Constants(), of)
 
 
-def noise_in_words(run: WholeRun | None, rung: str, filter_name: str) -> str:
+def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
     """The noise floor of a run, and whether a rung is within it.
 
     Args:
@@ -138,7 +155,7 @@ def noise_in_words(run: WholeRun | None, rung: str, filter_name: str) -> str:
     return f"noise floor {in_print(mean)} ({n_prompts} prompts)"
 
 
-def verdict_in_words(run: WholeRun | None, filter_name: str) -> str:
+def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     """The verdict on a run in a word, as `lm-eval-sensitivity drift` gives it.
 
     Args:
@@ -172,3 +189,28 @@ def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: S
     if not found:
         return "no scaffold dominates"
     return f"scaffold dominates this window: {', '.join(map(window_in_words, found))}"
+
+
+def tokens_of_pair(base: FilteredText, variant: FilteredText) -> tuple[OutputTokens, ...]:
+    """Of both outputs, how much stands before the answer; empty where an engine shows no tokens."""
+    found = [each for each in map(_tokens_of, (base, variant)) if each is not None]
+    return tuple(found) if len(found) == len(SIDES) else ()
+
+
+def _tokens_of(output: FilteredText) -> OutputTokens | None:
+    trace, answer = output.generation.trace, output.generation.answer
+    if trace is None or answer is None:
+        return None
+    return output_tokens(len(trace.content_ids), answer.token_start, answer.span.status)
+
+
+def window_item(tokens: Sequence[OutputTokens], missing: Mapping[str, str]) -> list[list[int]] | None:
+    """Of both outputs, tokens before the answer and all tokens, as a sample row keeps them.
+
+    Args:
+        tokens: of both outputs; empty where they are not known.
+        missing: reasons of the pair under the filter raw; a pair without a distance is not counted.
+    """
+    if not tokens or "cosine_distance" in missing:
+        return None
+    return [[each.n_before, each.n_tokens] for each in tokens]

@@ -1,1 +1,1 @@
-"""From requests to outputs, whatever the engine: plan, batches, response store, prompt ends, views."""
+"""What every engine's outputs go through: plan, decoding settings, response store, prompt ends, views, token ends."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
@@ -18,6 +18,9 @@ DEFAULT_MAX_GEN_TOKS = 512
 
 DEFAULT_TEMPERATURE = 0.1
 """As near to greedy as engines commonly go and still sample. Also in the YAML of the sampling tasks, to be seen."""
+
+SEED = "seed"
+"""In the settings of a sampled request, beside those of lm_eval."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,12 @@ class SampledDecoding(Decoding):
     """Ancestral sampling from the whole next-token distribution at a temperature, ended in the same ways."""
 
     temperature: float = DEFAULT_TEMPERATURE
+    seed: int = field(default=0, repr=False)
+    """Of the run's samples; another one draws other samples of the same system."""
+
+    def as_dict(self) -> dict[str, object]:
+        """For result files: what two runs must have in common to be compared; the seed is not part of it."""
+        return {name: value for name, value in super().as_dict().items() if name != SEED}
 
     @property
     def greedy(self) -> bool:

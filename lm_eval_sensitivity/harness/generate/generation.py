@@ -6,51 +6,71 @@ it carries the trace along to the place where a pair is measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit
 from lm_eval_sensitivity.metrics import WINDOWS_TOKENS, PromptEnd
-from lm_eval_sensitivity.types import AnswerSpan
+from lm_eval_sensitivity.types import AnswerSpan, Channel, Missing
 
 Floats = NDArray[np.float32]
 TokenIds = NDArray[np.int32]
+Value = TypeVar("Value")
 
-NO_TRACE = "text only: this engine returns no token ids, logits or hidden states"
-"""Reason for every metric that needs token ids, logits or hidden states where there are none."""
+CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
+
+
+def given(value: Value | None, channel: Channel) -> Value | Missing:
+    """What an engine gave of a channel, or why it is missing: it gives none.
+
+    Example:
+        >>> str(given(None, "hidden states"))
+        'not given: this engine gives no hidden states'
+    """
+    return Missing("not given", f"this engine gives no {channel}") if value is None else value
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Everything recorded during one greedy generation. Step t chooses `token_ids[t]`."""
+    """What was recorded of one output beside its text. Step t chooses `token_ids[t]`.
 
-    prompt_token_ids: TokenIds
-    """[prompt position] ids that the model was fed, special tokens included, padding excluded."""
+    A channel that the engine does not give, or that was not asked for, is None (see `CHANNEL_OF`).
+    """
+
     token_ids: TokenIds
     """[step] chosen ids; an end-of-turn token, where one ended the output, is the last of them."""
-    margins: Floats
-    """[step] largest minus second largest logit (nats); exactly 0 is a tie."""
-    top1_log_probabilities: Floats
-    """[step] log-probability of the chosen token (nats)."""
-    entropies: Floats
-    """[step] entropy of the next-token distribution (nats)."""
     finish_reason: str
     """`end_token`, `stop_string`, `length` (the token limit) or `not_finite` (NaN or infinite logits)."""
     visible_text: str
     """The output with special tokens shown and the final end-of-turn token left out."""
-    hidden_mean: Floats | None
-    """[hidden] mean over steps of the final hidden state (after the last norm); None if not reachable."""
-    prompt_end_hidden: Floats | None
+    prompt_token_ids: TokenIds | None = None
+    """[prompt position] ids that the model was fed, special tokens included, padding excluded."""
+    margins: Floats | None = None
+    """[step] largest minus second largest logit (nats); exactly 0 is a tie."""
+    top1_log_probabilities: Floats | None = None
+    """[step] log-probability of the chosen token (nats)."""
+    entropies: Floats | None = None
+    """[step] entropy of the next-token distribution (nats)."""
+    hidden_mean: Floats | None = None
+    """[hidden] mean over steps of the final hidden state (after the last norm)."""
+    prompt_end_hidden: Floats | None = None
     """[hidden] final hidden state at the last prompt position."""
-    prompt_end_top_ids: TokenIds
+    prompt_end_top_ids: TokenIds | None = None
     """[rank] the most probable next tokens after the prompt, best first; what they leave is the rest mass."""
-    prompt_end_top_log_probabilities: Floats
+    prompt_end_top_log_probabilities: Floats | None = None
     """[rank] their log-probabilities (nats)."""
     prompt_end_log_probabilities: Floats | None = None
     """[vocabulary] next-token log-probabilities after the prompt; dropped once compared."""
+
+    @property
+    def prompt_end_top(self) -> tuple[TokenIds, Floats] | None:
+        """The most probable next tokens after the prompt, with their log-probabilities."""
+        ids, log_probabilities = self.prompt_end_top_ids, self.prompt_end_top_log_probabilities
+        return None if ids is None or log_probabilities is None else (ids, log_probabilities)
 
     @property
     def cut(self) -> bool:
@@ -66,6 +86,33 @@ class Trace:
     def finite(self) -> bool:
         """False when some step had NaN or infinite logits: nothing after it is a decision."""
         return self.finish_reason != "not_finite"
+
+
+CHANNEL_OF: Mapping[str, Channel] = {
+    "margins": "step log-probabilities",
+    "top1_log_probabilities": "step log-probabilities",
+    "entropies": "step entropies",
+    "hidden_mean": "hidden states",
+    "prompt_end_hidden": "hidden states",
+    "prompt_end_top_ids": "prompt-end log-probabilities",
+    "prompt_end_top_log_probabilities": "prompt-end log-probabilities",
+    "prompt_end_log_probabilities": "prompt-end distribution",
+}
+"""Field of a trace -> the channel it comes from; the other fields come with `token ids`."""
+
+
+def margins_of(top_log_probabilities: ArrayLike) -> Floats:
+    """[step] margins from the leading log-probabilities of each step, in any order.
+
+    Args:
+        top_log_probabilities: [step, rank] of the two most probable tokens at least.
+
+    Example:
+        >>> margins_of([[-0.5, -1.5, -3.0]]).tolist()
+        [1.0]
+    """
+    ordered = np.sort(np.asarray(top_log_probabilities, np.float32), axis=-1)
+    return ordered[:, -1] - ordered[:, -2]
 
 
 PROMPT_END_TOP = 32
@@ -122,19 +169,16 @@ class Output:
     text: str
     """The output as any lm_eval task would see it: special tokens dropped."""
     trace: Trace | None = None
+    """None where the engine gives text only."""
 
-
-@dataclass(frozen=True)
-class Traced:
-    """What an engine made of a plan."""
-
-    outputs: tuple[Output, ...]
-    """[item] in the plan's order."""
-    facts: SystemFacts
-    prompt_ends: Mapping[tuple[int, int], PromptEnd] = field(default_factory=dict)
-    """(base item, variant item) -> comparison of the next-token distributions at the prompt end."""
-    user_spans: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    """item -> positions of the user's text among its prompt's ids, where the tokenizer can tell."""
+    def only(self, channels: Collection[Channel]) -> Output:
+        """The same without what comes from other channels."""
+        if self.trace is None or "token ids" not in channels:
+            return Output(self.text)
+        others: dict[str, Any] = {
+            name: None for name, channel in CHANNEL_OF.items() if channel not in channels
+        }
+        return Output(self.text, replace(self.trace, **others))
 
 
 class Generation(str):

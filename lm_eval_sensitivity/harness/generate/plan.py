@@ -1,4 +1,4 @@
-"""Which generations a run needs: identical requests once, replicates apart, neighbourhoods together.
+"""Which generations a run needs: identical requests once, replicates apart, neighborhoods together.
 
 A base prompt shared by twenty pairs costs one generation. Only a replicate (the second run of the
 identical rung) is generated again, because a cached copy would measure a noise floor of zero.
@@ -7,8 +7,10 @@ identical rung) is generated again, because a cached copy would measure a noise 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -66,7 +68,7 @@ class Plan:
     base_of_request: tuple[int, ...]
     """[request] index into `items` of the base of the same pair (itself, for the base)."""
     prompt_of_item: tuple[str, ...]
-    """[item] prompt id that asked for it first: the neighbourhood it is generated with."""
+    """[item] prompt id that asked for it first: the neighborhood it is generated with."""
     model_args: Mapping[str, str]
     """The run's `--model_args` as the tasks received them; identifies engines without weights."""
     chat_template_applied: bool
@@ -82,6 +84,11 @@ class Plan:
         """Items that some pair has as its base."""
         return frozenset(base for base, _ in self.pairs)
 
+    @cached_property
+    def base_texts(self) -> frozenset[str]:
+        """Rendered prompts that some request has as its base."""
+        return frozenset(self.items[index].text for index in self.base_of_request)
+
 
 @dataclass
 class PairInstance(Instance):
@@ -89,6 +96,21 @@ class PairInstance(Instance):
 
     model_args: Mapping[str, str] | None = None
     chat_template_applied: bool = False
+
+
+def numbered(requests: Sequence[Instance]) -> list[Instance]:
+    """Requests that lm_eval repeated, each repetition with a replicate number of its own.
+
+    Args:
+        requests: instances with arguments `(context, gen_kwargs, first replicate)`; repetitions are one object.
+    """
+    seen: Counter[int] = Counter()
+    apart = []
+    for request in requests:
+        context, gen_kwargs, first = request.args
+        apart.append(replace(request, arguments=(context, gen_kwargs, first + seen[id(request)])))
+        seen[id(request)] += 1
+    return apart
 
 
 def make_plan(requests: Sequence[Instance]) -> Plan:
@@ -144,9 +166,9 @@ def common_settings(plan: Plan) -> dict[str, Any]:
 def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], list[int]]:
     """The order in which items are generated: first runs, then replicates.
 
-    Neighbourhoods (a base and its variants) stay together, so that prompt-end distributions can be
+    Neighborhoods (a base and its variants) stay together, so that prompt-end distributions can be
     compared and dropped early and so that a batch holds prompts of similar length. The longest
-    neighbourhood goes first: a batch that does not fit in memory fails at once. A base precedes its
+    neighborhood goes first: a batch that does not fit in memory fails at once. A base precedes its
     variants, so that an interrupted run never holds a variant whose base is still to come.
 
     Replicates come last and in reverse order: another slot, other neighbours, other padding, which is what

@@ -1,14 +1,14 @@
-"""Collect outputs as they come, compare prompt ends within a neighbourhood, then drop the distributions.
+"""Collect outputs as they come, compare prompt ends within a neighborhood, then drop the distributions.
 
 A next-token distribution is as large as the vocabulary. It is needed only until the base of its
-neighbourhood has met all its variants. Variants are dropped with their batch; bases whose identical rung is
+neighborhood has met all its variants. Variants are dropped with their batch; bases whose identical rung is
 measured wait for their replicate, which is generated last.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,10 +16,12 @@ from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import Plan
 from lm_eval_sensitivity.harness.generate.store import ResponseStore, record_key
 from lm_eval_sensitivity.harness.generate.trace_records import output_from_record, output_to_record
-from lm_eval_sensitivity.metrics.logits import PromptEnd, compare_prompt_ends
+from lm_eval_sensitivity.metrics import PromptEnd, compare_prompt_ends
+from lm_eval_sensitivity.metrics.logits import compare_top_prompt_ends
+from lm_eval_sensitivity.types import Channel
 
 
-class Neighbourhoods:
+class Neighborhoods:
     """The outputs of a plan while it is worked off, backed by the response store.
 
     Outputs are held by key, and equal token ids have equal keys: an edit that the tokenizer erased is
@@ -29,21 +31,23 @@ class Neighbourhoods:
         plan: what has to be generated.
         store: earlier answers, or None.
         keys: [item] everything the item's output depends on, as a record key.
+        channels: what outputs are made with.
     """
 
-    def __init__(self, plan: Plan, store: ResponseStore | None, keys: list[str]) -> None:
+    def __init__(
+        self, plan: Plan, store: ResponseStore | None, keys: list[str], channels: Collection[Channel]
+    ) -> None:
         self._store = store
         self._keys = keys
-        self._pairs = plan.pairs
+        self._pairs = [(base, variant) for base, variant in plan.pairs if keys[base] != keys[variant]]
         self._base_keys = {keys[index] for index in plan.base_items}
         self._outputs: dict[str, Output] = {}
         self._prompt_ends: dict[tuple[str, str], PromptEnd] = {}
         self._open: dict[str, set[tuple[str, str]]] = defaultdict(set)
-        for base, variant in self._pairs:
-            if keys[base] != keys[variant]:
-                pair = (keys[base], keys[variant])
-                self._open[pair[0]].add(pair)
-                self._open[pair[1]].add(pair)
+        for base, variant in self._pairs if "prompt-end distribution" in channels else ():
+            pair = (keys[base], keys[variant])
+            self._open[pair[0]].add(pair)
+            self._open[pair[1]].add(pair)
         if store is not None:
             self._load(store)
 
@@ -52,8 +56,9 @@ class Neighbourhoods:
         return self._keys[index] not in self._outputs
 
     def add(self, outputs: Mapping[int, Output]) -> int:
-        """Take in generated items, compare what can be compared, write both to the store."""
-        new = {self._keys[index]: output for index, output in outputs.items()}
+        """Take in generated items, compare what can be compared, write both to the store; how many are new."""
+        arrived = {self._keys[index]: output for index, output in outputs.items()}
+        new = {key: output for key, output in arrived.items() if key not in self._outputs}
         self._outputs.update(new)
         compared = [pair for key in new for pair in sorted(self._open[key]) if self._compare(pair)]
         if self._store is not None:
@@ -77,10 +82,14 @@ class Neighbourhoods:
 
     @property
     def prompt_ends(self) -> dict[tuple[int, int], PromptEnd]:
-        """(base item, variant item) -> comparison; pairs with equal token ids have none."""
-        found = {}
+        """(base item, variant item) -> comparison; pairs with equal token ids have none.
+
+        Without whole distributions it bounds what the most probable tokens leave open.
+        """
+        found: dict[tuple[int, int], PromptEnd] = {}
         for base, variant in self._pairs:
-            comparison = self._prompt_ends.get((self._keys[base], self._keys[variant]))
+            keys = (self._keys[base], self._keys[variant])
+            comparison = self._prompt_ends.get(keys) or _compare_top(*(self._outputs[key] for key in keys))
             if comparison is not None:
                 found[base, variant] = comparison
         return found
@@ -126,3 +135,8 @@ class Neighbourhoods:
 
 def _pair_key(pair: tuple[str, str]) -> str:
     return record_key("prompt end", *pair)
+
+
+def _compare_top(base: Output, variant: Output) -> PromptEnd | None:
+    p, q = (None if each.trace is None else each.trace.prompt_end_top for each in (base, variant))
+    return None if p is None or q is None else compare_top_prompt_ends(*p, *q)

@@ -2,8 +2,8 @@
 
 lm_eval's own `--use_cache` is keyed by request only, so one path shared by two models serves the
 first model's answers for the second, silently. This store stands beside it (`PATH.sensitivity/`) and
-is keyed by everything an output depends on: system fingerprint, prompt token ids, decoding settings,
-batch size and replicate.
+is keyed by everything an output depends on: system fingerprint (decoding settings included), the channels that
+were asked for, prompt token ids, batch size and replicate.
 
 Format: append-only text files, one per writing process, one record a line: the CRC-32 of the JSON in
 eight hex digits, a space, the JSON. A line that was cut by a crash fails its checksum; it is removed
@@ -29,7 +29,7 @@ from lm_eval_sensitivity.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raise it when the fields of a record change, and old records are simply not found."""
 
 SUFFIX = ".sensitivity"

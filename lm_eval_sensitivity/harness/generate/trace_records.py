@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lm_eval_sensitivity.harness.generate.generation import Output, Trace
+from lm_eval_sensitivity.harness.generate.generation import CHANNEL_OF, Output, Trace
 from lm_eval_sensitivity.records.packing import pack, unpack
 
-_INTEGERS = ("prompt_token_ids", "token_ids", "prompt_end_top_ids")
-_FLOATS = ("margins", "top1_log_probabilities", "entropies", "prompt_end_top_log_probabilities")
-_OPTIONAL_FLOATS = ("hidden_mean", "prompt_end_hidden", "prompt_end_log_probabilities")
+_ARRAYS = {
+    **dict.fromkeys(("token_ids", "prompt_token_ids", "prompt_end_top_ids"), "<i4"),
+    **{name: "<f4" for name in CHANNEL_OF if name != "prompt_end_top_ids"},
+}
 
 
 def output_to_record(output: Output, *, with_distribution: bool) -> dict[str, Any]:
     """A record from which `output_from_record` gives the same output, to the bit.
 
     Args:
-        output: a traced output.
+        output: with whatever channels it has.
         with_distribution: keep the prompt-end distribution (as large as the vocabulary): only bases need it.
     """
     trace = output.trace
-    assert trace is not None  # engines without a tracer store text themselves
+    if trace is None:
+        return {"text": output.text}
     record: dict[str, Any] = {
         "text": output.text,
         "visible_text": trace.visible_text,
         "finish_reason": trace.finish_reason,
     }
-    record |= {name: pack(getattr(trace, name), "<i4") for name in _INTEGERS}
-    record |= {name: pack(getattr(trace, name), "<f4") for name in _FLOATS}
-    for name in _OPTIONAL_FLOATS:
+    for name, dtype in _ARRAYS.items():
         values = getattr(trace, name)
         if values is not None and (with_distribution or name != "prompt_end_log_probabilities"):
-            record[name] = pack(values, "<f4")
+            record[name] = pack(values, dtype)
     return record
 
 
@@ -43,8 +43,9 @@ def output_from_record(record: Mapping[str, Any]) -> Output:
         ValueError: a packed array is damaged.
         KeyError: a field is missing.
     """
-    arrays: dict[str, Any] = {name: unpack(record[name]) for name in (*_INTEGERS, *_FLOATS)}
-    arrays |= {name: unpack(record[name]) if name in record else None for name in _OPTIONAL_FLOATS}
+    if "token_ids" not in record:
+        return Output(str(record["text"]))
+    arrays: dict[str, Any] = {name: unpack(record[name]) for name in _ARRAYS if name in record}
     trace = Trace(
         **arrays,
         finish_reason=str(record["finish_reason"]),

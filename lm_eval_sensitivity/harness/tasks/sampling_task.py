@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
-from lm_eval_sensitivity.harness.close.notes import kind_of
+from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.close.sampled_rows import (
     SAMPLED_RUN,
     SampledNote,
@@ -17,9 +17,8 @@ from lm_eval_sensitivity.harness.close.sampled_rows import (
     sampled_pairs_in_words,
     separated_in_words,
 )
-from lm_eval_sensitivity.harness.close.table_rows import mean_of_scored
-from lm_eval_sensitivity.harness.engines.sampling import SEED
-from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse_sampled_decoding
+from lm_eval_sensitivity.harness.close.table_rows import kind_of, mean_of_scored
+from lm_eval_sensitivity.harness.generate.decoding import SEED, SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.sampled_pair import (
@@ -35,6 +34,7 @@ from lm_eval_sensitivity.harness.tasks.sampling_options import (
     too_few_to_separate,
 )
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
+from lm_eval_sensitivity.types import Missing
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +99,9 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return [str(sample) for samples in filtered for sample in samples]
 
+    def _measure_spreads(self, distances: TextDistances) -> dict[str, dict[str, float | Missing]]:
+        return {}  # what two samples of one prompt differ by is measured pair by pair
+
     def process_results(self, doc: dict[str, Any], results: Any) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file."""
         base: list[FilteredText]
@@ -107,17 +110,17 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
             self._audited[variant[0].generation.audit.status] += 1
         record = sampled_pair_record(base, variant)
         if self._predict_only or self._distances is None:
-            return {"pair": self._with_system({**record, "missing": {}})}
+            return {"pair": {**self._of_run(), **record, "missing": {}}}
         measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
         missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
         test = measured.test_record
-        kind = None if measured.missing is None else kind_of(measured.missing)
-        self._sampled.append(SampledNote(doc["rung"], base[0].filter_name, test, kind))
+        note = SampledNote(doc["rung"], base[0].filter_name, test, kind_of(measured.missing))
+        self._sampled.append(note)
         return {
             **measured.metrics,
             "separated": test,
             "verdict": base[0].filter_name,
-            "pair": self._with_system({**record, "missing": missing, "scores": measured.scores}),
+            "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},
         }
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:

@@ -16,38 +16,49 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.harness.close.finished_run import (
+    RUN_LOG,
+    Cells,
+    FinishedRun,
+    PairCells,
+    windows_below,
+)
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
-from lm_eval_sensitivity.harness.close.notes import RUN_LOG, PairNote, pair_note, tokens_of_pair, window_item
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
     mean_of_scored,
     mean_over_prompts,
     noise_in_words,
     pairs_in_words,
+    tokens_of_pair,
     verdict_in_words,
+    window_item,
     windows_in_words,
 )
-from lm_eval_sensitivity.harness.close.whole_run import WholeRun, windows_below
 from lm_eval_sensitivity.harness.generate.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, SystemFacts
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.pair import (
-    Measured,
+    SEVERAL_PROCESSES,
     measure_pair,
     metric_names,
-    pair_record,
+    output_spreads,
     texts_to_embed,
 )
+from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_path
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
-from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
 from lm_eval_sensitivity.ladder.tasks import task_names
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
+from lm_eval_sensitivity.records.codec import encode
+from lm_eval_sensitivity.records.sample import decode_row
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
-from lm_eval_sensitivity.statements.windows import OutputTokens
-from lm_eval_sensitivity.types import RUNGS
+from lm_eval_sensitivity.runs.table import cells_of
+from lm_eval_sensitivity.types import RUNGS, Missing
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +96,10 @@ class PromptSensitivityTask(ConfigurableTask):
         self._template: dict[str, Any] = {}
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
-        self._notes: list[PairNote] = []
-        self._measured_raw: dict[str, Measured] = {}
+        self._pairs: list[PairCells] = []
+        self._spreads: dict[str, dict[str, float | Missing]] = {}
+        self._is_alone = True
+        self._raw_cells: dict[str, Cells] = {}
         self._output_path: Path | None = None
         super().__init__(config=settings)
 
@@ -125,7 +138,7 @@ class PromptSensitivityTask(ConfigurableTask):
         decoding = self._decoding()
         check_output_folder()
         self._output_path = output_path()
-        self._notes = []
+        self._pairs = []
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
                 f"`--num_fewshot {self.config.num_fewshot}`: prompt_sensitivity tasks have no examples, because "
@@ -150,7 +163,8 @@ class PromptSensitivityTask(ConfigurableTask):
             logger.warning(
                 "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
             )
-        if kwargs.get("world_size", 1) == 1 and not self._predict_only:
+        self._is_alone = kwargs.get("world_size", 1) == 1
+        if self._is_alone and not self._predict_only:
             # A process of several sees only its own part of the pairs, and would count wrongly.
             self._enter_run()
         super().build_all_requests(**{**kwargs, "cache_requests": False})
@@ -229,53 +243,80 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._distances is not None:
             filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
             self._distances.prepare(self._texts_to_embed(filtered))
+            self._spreads = self._measure_spreads(self._distances)
         return instances
 
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return texts_to_embed(filtered)
+
+    def _measure_spreads(self, distances: TextDistances) -> dict[str, dict[str, float | Missing]]:
+        """Filter -> prompt -> how far its base output is from those of the task's other prompts."""
+        bases = [instance for instance in self._instances or [] if instance.idx == 0]
+        return {
+            view: output_spreads({i.doc["prompt_id"]: i.filtered_resps[view] for i in bases}, distances)
+            for view in VIEWS
+        }
 
     def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file."""
         base, variant = results
         if base.filter_name == "raw":
             self._audited[variant.generation.audit.status] += 1
+        of_run = self._of_run()
         if self._predict_only or self._distances is None:
-            return {"pair": self._with_system(pair_record(base, variant, {}))}
-        measured = measure_pair(doc["prompt_id"], base, variant, self._distances, self._reference)
-        tokens = tokens_of_pair(base, variant)
-        self._take_note(doc, base.filter_name, measured, tokens)
+            return {"pair": encode(make_record(base, variant, None, {}, **of_run))}
+        prompt_id = doc["prompt_id"]
+        spread = self._spreads[base.filter_name][prompt_id] if self._is_alone else SEVERAL_PROCESSES
+        scores = measure_pair(prompt_id, base, variant, self._distances, self._reference, spread)
+        pair = encode(make_record(base, variant, scores.values, scores.missing, **of_run))
+        self._take(doc, base, variant, pair)
         names = self._metric_names(base.filter_name)
+        items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), base.filter_name)
+        if base.filter_name == "raw":
+            items["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
         return {
-            **_of_words(base.filter_name, tokens, measured),
-            **{name: self._of_prompt(doc, name, measured.metrics[name]) for name in names},
-            "pair": self._with_system(dict(measured.record)),
+            # Rows in words: of a pair its tokens; of a whole run only whose row it is.
+            **items,
+            **{name: self._of_prompt(doc, name, scores.values[name]) for name in names},
+            "pair": pair,
         }
 
-    def _take_note(
-        self, doc: Mapping[str, Any], filter_name: str, measured: Measured, tokens: tuple[OutputTokens, ...]
-    ) -> None:
+    def _of_run(self) -> dict[str, Any]:
+        """So that a row can be told apart by itself."""
+        return {"system": self._system(), "ladder": self.ladder.content_hash[:16]}
+
+    def _take(self, doc: Mapping[str, Any], base: FilteredText, variant: FilteredText, pair: Any) -> None:
+        """Keep what the pairs table would say of a row, read as it will be read from the file."""
+        generations = (base.generation, variant.generation)
+        line = {
+            "doc_id": 0,
+            "filter": base.filter_name,
+            "doc": doc,
+            "resps": [[str(each)] for each in generations],
+            "filtered_resps": [str(base), str(variant)],
+            "pair": pair,
+        }
+        place = f"Task `{self.config.task}`"
+        cells = cells_of(decode_row(line, place), pair_from_row(dict(doc), place))
         # lm_eval takes the filters in the order of the YAML, all pairs under one before the next.
-        if filter_name == "raw":
-            self._measured_raw[doc["pair_id"]] = measured
+        if base.filter_name == "raw":
+            self._raw_cells[doc["pair_id"]] = cells
         else:
-            self._notes.append(pair_note(doc, self._measured_raw.pop(doc["pair_id"]), measured, tokens))
+            self._pairs.append(PairCells(self._raw_cells.pop(doc["pair_id"]), cells))
 
     def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
-        return OfPrompt(value, doc["prompt_id"]) if name == "baseline_drift" else value
+        return OfPrompt(value, doc["prompt_id"]) if belongs_to_prompt(name) else value
 
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
         return metric_names(filter_name, max_gen_toks=limit, with_reference=self._reference is not None)
 
-    def _with_system(self, record: dict[str, Any]) -> dict[str, Any]:
-        return {"system": self._system(), "ladder": self.ladder.content_hash[:16], **record}
-
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """Means over scored pairs, and the pairs themselves counted in words."""
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
-        if "baseline_drift" in means:
-            means["baseline_drift"] = mean_over_prompts
+        means: dict[str, Callable[[Sequence[Any]], Any]] = {
+            name: mean_over_prompts if belongs_to_prompt(name) else mean_of_scored for name in names
+        }
         return {**means, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
@@ -283,18 +324,18 @@ class PromptSensitivityTask(ConfigurableTask):
         rung = (self.config.dataset_kwargs or {})["rung"]
         windows = windows_below(self._decoding().max_gen_toks)
         return {
-            "noise": lambda names: noise_in_words(self._whole_run(), rung, names[0]),
-            "verdict": lambda names: verdict_in_words(self._whole_run(), names[0]),
+            "noise": lambda names: noise_in_words(self._finished_run(), rung, names[0]),
+            "verdict": lambda names: verdict_in_words(self._finished_run(), names[0]),
             "window": lambda pairs: windows_in_words(pairs, windows),
         }
 
-    def _whole_run(self) -> WholeRun | None:
+    def _finished_run(self) -> FinishedRun | None:
         """The run that this task is of; None in one of several processes, which knows only its part."""
         return RUN_LOG.of_run(self, self._as_run)
 
-    def _as_run(self, notes: Sequence[PairNote]) -> WholeRun:
-        return WholeRun(
-            notes,
+    def _as_run(self, pairs: Sequence[PairCells]) -> FinishedRun:
+        return FinishedRun(
+            pairs,
             self._decoding().max_gen_toks,
             reference=self._reference,
             system=self._system(),
@@ -315,11 +356,11 @@ class PromptSensitivityTask(ConfigurableTask):
         return config
 
     def _enter_run(self) -> None:
-        RUN_LOG.started(self, self.ladder.content_hash, self._notes)
+        RUN_LOG.started(self, self.ladder.content_hash, self._pairs)
 
     def _closing_words(self) -> list[str]:
-        notes = RUN_LOG.finished(self, self._notes)
-        return [] if notes is None else closing_words(self._as_run(pairs_once(notes)), self._output_path)
+        pairs = RUN_LOG.finished(self, self._pairs)
+        return [] if pairs is None else closing_words(self._as_run(pairs_once(pairs)), self._output_path)
 
     def _system(self) -> str | None:
         if self._facts is None:
@@ -348,11 +389,3 @@ class PromptSensitivityTask(ConfigurableTask):
             if self._reference is None
             else {"folder": str(self._reference.folder), "system": self._reference.system},
         }
-
-
-def _of_words(filter_name: str, tokens: Sequence[OutputTokens], measured: Measured) -> dict[str, Any]:
-    """What the rows in words are made from: of a pair its tokens; of a whole run only whose row it is."""
-    items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), filter_name)
-    if filter_name == "raw":
-        items["window"] = window_item(tokens, measured.record["missing"])
-    return items

@@ -18,41 +18,33 @@ NEUTRAL_TOKENIZER = "gpt2"
 erased under it was erased by the template."""
 
 
-@dataclass(frozen=True)
-class Partner:
-    """The tokenizer under which a template file is audited."""
-
-    tokenizer: str
-    stand_in: bool
-    """True where it is not of the family that the template was written for."""
-
-
-_STAND_IN = Partner(NEUTRAL_TOKENIZER, stand_in=True)
-PARTNERS: Mapping[str, Partner] = {
-    "Apriel-1.6-15b-Thinker-fixed": _STAND_IN,
-    "ByteDance-Seed-OSS": _STAND_IN,
-    "HuggingFaceTB-SmolLM3-3B": _STAND_IN,
-    "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16": _STAND_IN,
-    "Qwen-QwQ-32B.2025-07": Partner("qwen3", stand_in=False),
-    "Qwen-Qwen3-0.6B": Partner("qwen3", stand_in=False),
-    # A vocabulary of its own, and for the distilled model another tokenizer class, which may not normalise.
-    "Qwen3.5-4B": _STAND_IN,
-    "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.2025-07": _STAND_IN,
-    "ai2-olmo_thinker": Partner("olmo2_dolma2", stand_in=False),
-    "gemma-3-it": _STAND_IN,
-    "google-gemma-4-31B-it": _STAND_IN,
-    "ibm-granite-granite-3.3-2B-Instruct": _STAND_IN,
-    "llama-2-chat": Partner("llama2", stand_in=False),
-    "meta-llama-Llama-3.1-8B-Instruct": Partner("llama3", stand_in=False),
-    "mistral-v13-think": Partner("mistral_tekken", stand_in=False),
-    "mistral-v3-tekken": Partner("mistral_tekken", stand_in=False),
-    "openai-gpt-oss-120b": _STAND_IN,
-    # Llama-2's vocabulary with special tokens of its own, which strip their neighbours.
-    "phi-3-mini-4k": Partner("llama2", stand_in=True),
-    "phi-4": Partner("phi4", stand_in=False),
+PARTNERS: Mapping[str, str | None] = {
+    "Apriel-1.6-15b-Thinker-fixed": None,
+    "ByteDance-Seed-OSS": None,
+    "HuggingFaceTB-SmolLM3-3B": None,
+    "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16": None,
+    "Qwen-QwQ-32B.2025-07": "qwen3",
+    "Qwen-Qwen3-0.6B": "qwen3",
+    # A vocabulary of its own, and for the distilled model another tokenizer class, which may not normalize.
+    "Qwen3.5-4B": None,
+    "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.2025-07": None,
+    "ai2-olmo_thinker": "olmo2_dolma2",
+    "gemma-3-it": None,
+    "google-gemma-4-31B-it": None,
+    "ibm-granite-granite-3.3-2B-Instruct": None,
+    "llama-2-chat": "llama2",
+    "meta-llama-Llama-3.1-8B-Instruct": "llama3",
+    "mistral-v13-think": "mistral_tekken",
+    "mistral-v3-tekken": "mistral_tekken",
+    "openai-gpt-oss-120b": None,
+    "phi-3-mini-4k": "llama2",
+    "phi-4": "phi4",
 }
-"""By the name of the template file without its suffix. A file that is not named here is audited under the neutral
-tokenizer, as a stand-in."""
+"""The tokenizer under which a template is audited, by the name of its file without its suffix. None, and a file that
+is not named here: the neutral tokenizer, as a stand-in."""
+STAND_INS = frozenset({"phi-3-mini-4k"})
+"""Templates whose partner is not of their family. This one's model has Llama-2's vocabulary with special tokens of its
+own, which strip their neighbors."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +125,9 @@ def audit_system(
 
 
 def _system_of_template(file: str, tokenizers: list[str]) -> System:
-    partner = PARTNERS.get(file, _STAND_IN)
-    if partner.tokenizer in tokenizers:
-        return System(partner.tokenizer, file, partner.stand_in)
+    partner = PARTNERS.get(file)
+    if partner in tokenizers:
+        return System(str(partner), file, file in STAND_INS)
     # A folder of other tokenizers than ours: any of them shows what the template itself erases.
     return System(NEUTRAL_TOKENIZER if NEUTRAL_TOKENIZER in tokenizers else tokenizers[0], file, True)
 

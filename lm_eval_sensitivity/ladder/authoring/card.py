@@ -7,27 +7,23 @@ computed, so a card is up to date exactly when it equals what is built.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder.authoring import card_sections as sections
-from lm_eval_sensitivity.ladder.authoring.front_matter import (
-    FENCE,
-    SubsetFacts,
-    data_fields,
-    default_subset,
-    front_matter,
-)
-from lm_eval_sensitivity.ladder.authoring.markdown import code, plain, visible
-from lm_eval_sensitivity.ladder.authoring.measured import Audit, Measured
+from lm_eval_sensitivity.hub.card import FENCE, SPLIT, TAGS, fill, front_matter, size_category
+from lm_eval_sensitivity.ladder.authoring.card_sections import counts, sections
+from lm_eval_sensitivity.ladder.authoring.measured import Measured
 from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
-from lm_eval_sensitivity.ladder.load import Ladder
+from lm_eval_sensitivity.ladder.load import SUBSET_FILE, Ladder
+from lm_eval_sensitivity.ladder.parquet import SCHEMA
 from lm_eval_sensitivity.ladder.tasks import task_names
 
 CARD_FILE = "README.md"
@@ -39,7 +35,6 @@ OWN_MARKER = (
 )
 """Stands in every minimal card, and in no other: the ladder is somebody's own, and its card says no more."""
 
-TAGS = ["prompt-sensitivity", "robustness", "evaluation", "lm-evaluation-harness"]
 HEADER = {
     "license": "apache-2.0",
     "pretty_name": "Prompt Sensitivity Ladder",
@@ -47,72 +42,104 @@ HEADER = {
     "task_categories": ["text-generation"],
     "tags": TAGS,
 }
+PREFERRED_SUBSET = "core"
+"""The subset that the Hub shows first and that is loaded when none is named, where it exists."""
 _TEMPLATE = Path(__file__).with_name("card_template.md")
-_SLOT = re.compile(r"\{\{(\w+)\}\}")
+_MINIMAL = Path(__file__).with_name("minimal_card_template.md")
 
 
-def build_card(ladders: Sequence[Ladder], facts: Sequence[SubsetFacts], measured: Measured) -> str:
+def build_card(ladders: Sequence[Ladder], measured: Measured) -> str:
     """The card of the published ladder, and of no other: its prose says who made the rows, and how.
 
     Args:
         ladders: every subset, largest first.
-        facts: of the same subsets, in the same order.
         measured: on the largest of them; `check_measured` has compared their hashes.
     """
-    values = {
-        **sections.sizes(ladders),
-        "front_matter": front_matter(HEADER, facts),
-        "marker": MARKER,
-        "version": ladders[0].version,
-        "default_subset": default_subset([each.name for each in facts]),
-        "measured_subset": measured.subset,
-        "embedder": _embedder(measured.distances.embedder),
-        "subsets": sections.subsets_table(ladders),
-        "rungs": sections.rungs_table(ladders, measured),
-        "edits": sections.edits_table(ladders, measured),
-        "categories": sections.categories_table(ladders),
-        "edit_counts": sections.edit_counts_table(ladders),
-        "sample_seed": str(sections.SAMPLE_SEED),
-        "samples": sections.samples(ladders[0]),
-        "audit": sections.audit_section(measured.audit),
-        "audit_note": _audit_note(measured.audit),
-    }
-    return fill(_TEMPLATE.read_text(encoding="utf-8"), values)
+    return _filled(_TEMPLATE, HEADER, MARKER, ladders, **sections(ladders, measured))
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
-    """A template with every `{{name}}` replaced once; what a value holds is never filled again.
-
-    Example:
-        >>> fill("{{a}} and {{b}}", {"a": "{{b}}", "b": "2"})
-        '{{b}} and 2'
-    """
-    return _SLOT.sub(lambda slot: values[slot[1]], template)
-
-
-def minimal_card(title: str, ladders: Sequence[Ladder], facts: Sequence[SubsetFacts]) -> str:
+def minimal_card(title: str, ladders: Sequence[Ladder]) -> str:
     """The card of a ladder that somebody built from their own prompts and gave no card.
 
     It says what a ladder is, what stands in the files (version, hashes, numbers of prompts and pairs) and how to
-    run it. It says nothing about licence, language, authors, review or quality.
+    run it. It says nothing about license, language, authors, review or quality.
 
     Args:
         title: heading, and the name under which the ladder is run: `ORG/NAME`, or a folder.
         ladders: every subset, largest first.
-        facts: of the same subsets, in the same order.
     """
-    metadata = shlex.quote(json.dumps({"ladder": title}))
-    return (
-        f"{front_matter({'pretty_name': title, 'tags': TAGS}, facts)}{OWN_MARKER}\n\n"
-        f"# {plain(title)}\n\n"
-        "Pairs of prompts, a base and one edited variant of it, to measure how much a language model's output moves "
-        "when its prompt barely does. Built with `lm-eval-sensitivity`; ladder version "
-        f"{code(visible(ladders[0].version))}.\n\n"
-        f"{sections.subsets_table(ladders)}\n\n{sections.edit_counts_table(ladders)}\n\n"
-        "```bash\n"
-        f"lm_eval --tasks {task_names(ladders[0].rungs)} --metadata {metadata} --model hf ...\n"
-        "```\n"
+    return _filled(
+        _MINIMAL,
+        {"pretty_name": title, "tags": TAGS},
+        OWN_MARKER,
+        ladders,
+        title=title,
+        tasks=task_names(ladders[0].rungs),
+        metadata=shlex.quote(json.dumps({"ladder": title})),
     )
+
+
+def _filled(
+    template: Path, header: Mapping[str, Any], marker: str, ladders: Sequence[Ladder], **values: Any
+) -> str:
+    return fill(
+        template,
+        front_matter=front_matter(**header, **data_fields(ladders)),
+        marker=marker,
+        ladders=ladders,
+        full=ladders[0],
+        default_subset=default_subset(ladders),
+        n_by_edit=counts(ladders, attrgetter("edit")),
+        **values,
+    )
+
+
+def data_fields(ladders: Sequence[Ladder]) -> dict[str, Any]:
+    """The fields of the front matter that follow from the data: a wrong type there casts a column without a word,
+    and a wrong number of rows makes loading fail."""
+    default = default_subset(ladders)
+    return {
+        "size_categories": [size_category(max(len(each.pairs) for each in ladders))],
+        "configs": [
+            {
+                "config_name": each.subset,
+                **({"default": True} if each.subset == default else {}),
+                "data_files": [{"split": SPLIT, "path": path_in_folder(each)}],
+            }
+            for each in ladders
+        ],
+        "dataset_info": [_info(each) for each in ladders],
+    }
+
+
+def path_in_folder(ladder: Ladder) -> str:
+    """Where a subset stands in its dataset folder, with forward slashes."""
+    in_subset = ladder.file.name == SUBSET_FILE and ladder.file.parent.name == ladder.subset
+    return f"{ladder.subset}/{SUBSET_FILE}" if in_subset else ladder.file.name
+
+
+def default_subset(ladders: Sequence[Ladder]) -> str:
+    """The one that is loaded when none is named: `core`, else the largest."""
+    names = [ladder.subset for ladder in ladders]
+    return PREFERRED_SUBSET if PREFERRED_SUBSET in names else names[0]
+
+
+def _info(ladder: Ladder) -> dict[str, Any]:
+    n_bytes = pq.read_table(ladder.file).nbytes
+    return {
+        "config_name": ladder.subset,
+        "features": [_feature(field) for field in SCHEMA],
+        "splits": [{"name": SPLIT, "num_bytes": n_bytes, "num_examples": len(ladder.pairs)}],
+        "download_size": ladder.file.stat().st_size,
+        "dataset_size": n_bytes,
+    }
+
+
+def _feature(field: Any) -> dict[str, Any]:
+    """An Arrow field in the datasets library's spelling, which calls a list of records `list`."""
+    if pa.types.is_list(field.type):
+        return {"name": field.name, "list": [_feature(inner) for inner in field.type.value_type]}
+    return {"name": field.name, "dtype": str(field.type)}
 
 
 def is_generated(card: str) -> bool:
@@ -144,13 +171,13 @@ def read_card(path: Path) -> str:
     return decode_utf8(read_limited(path), path)
 
 
-def check_own_card(card: str, facts: Sequence[SubsetFacts], path: Path) -> None:
+def check_own_card(card: str, ladders: Sequence[Ladder], path: Path) -> None:
     """Raise InputError if the front matter of a hand-written card says something else than the data.
 
     Fields that it leaves out are found by the Hub itself.
     """
     stated = _front_matter_of(card, path)
-    for field, value in data_fields(facts).items():
+    for field, value in data_fields(ladders).items():
         if field in stated and stated[field] != value:
             raise InputError(
                 f"`{path}`: the field `{field}` of the front matter is not what the parquet files give, and the "
@@ -171,21 +198,3 @@ def _front_matter_of(card: str, path: Path) -> Mapping[str, Any]:
             f"`{path}`: the front matter between the two lines `---` is no YAML mapping. Correct it."
         )
     return content
-
-
-def _embedder(identity: Mapping[str, Any]) -> str:
-    return (
-        f"{code(str(identity['name']))} (SHA-256 of its weights {code(str(identity['weights_sha256'])[:16])})"
-    )
-
-
-def _audit_note(audit: Audit | None) -> str:
-    if audit is None:
-        return ""
-    note = f"Tokenizers were read with transformers {plain(audit.transformers)}."
-    if any(each.system.stand_in for each in audit.systems):
-        note += (
-            " A stand-in is a tokenizer of another family than the template's. It shows what the template itself "
-            "erases, and not what the model's own tokenizer or its special tokens would erase besides."
-        )
-    return note

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,10 @@ from lm_eval_sensitivity.types import Pair, Rung
 
 Encode = Callable[[Sequence[str]], NDArray[np.floating]]
 """Texts in; one vector per text out, shape [text, dimension]."""
+Vectors = Mapping[str, NDArray[np.floating]]
+"""By text, shape [dimension]."""
+DIGITS = 4
+"""Decimal places of what is kept in a file."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +34,31 @@ class EditDistances:
     upper_quartile: float | None
 
 
-def prompt_distances(pairs: Iterable[Pair], encode: Encode) -> dict[str, float]:
-    """Cosine distance between base and variant prompt, by pair id.
-
-    Every distinct prompt is encoded once, in ladder order.
+def embed(pairs: Iterable[Pair], encode: Encode) -> Vectors:
+    """The vector of every prompt of these rows, each encoded once.
 
     Args:
         pairs: ladder rows.
         encode: sentence embedder, for example `load_embedder().encode`.
 
-    Returns:
-        Distances in [0, 2]; exactly 0 for equal texts, nan where the embedder reads nothing of a text.
-
     Example:
-        >>> prompt_distances([], lambda texts: np.zeros((len(texts), 2)))
+        >>> embed([], lambda texts: np.zeros((len(texts), 2)))
         {}
     """
-    pairs = list(pairs)
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.base, pair.variant)))
-    if not texts:
-        return {}
-    vectors = dict(zip(texts, encode(texts), strict=True))
+    return dict(zip(texts, encode(texts), strict=True)) if texts else {}
+
+
+def prompt_distances(pairs: Iterable[Pair], vectors: Vectors) -> dict[str, float]:
+    """Cosine distance between base and variant prompt, by pair id.
+
+    Args:
+        pairs: ladder rows.
+        vectors: of all their prompts, as `embed` gives them.
+
+    Returns:
+        Distances in [0, 2]; exactly 0 for equal texts, nan where the embedder reads nothing of a text.
+    """
     return {pair.pair_id: cosine_distance(vectors[pair.base], vectors[pair.variant]) for pair in pairs}
 
 
@@ -68,7 +75,8 @@ def distances_by_edit(pairs: Iterable[Pair], distances: Mapping[str, float]) -> 
     found = []
     for (rung, edit), values in by_edit.items():
         there = _without_nan(values)
-        found.append(EditDistances(rung, edit, len(values), len(there), *_quartiles(there)))
+        quartiles = (None if value is None else round(value, DIGITS) for value in _quartiles(there))
+        found.append(EditDistances(rung, edit, len(values), len(there), *quartiles))
     return found
 
 
@@ -103,7 +111,5 @@ def _without_nan(values: Iterable[float]) -> list[float]:
 def _quartiles(values: Sequence[float]) -> tuple[float, float, float] | tuple[None, None, None]:
     if not values:
         return None, None, None
-    if len(values) == 1:
-        return values[0], values[0], values[0]
-    lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+    lower, median, upper = map(float, np.quantile(values, [0.25, 0.5, 0.75]))
     return lower, median, upper

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
@@ -15,10 +15,9 @@ from lm_eval_sensitivity.ladder.authoring.card import (
     read_card,
     title_of,
 )
-from lm_eval_sensitivity.ladder.authoring.front_matter import SubsetFacts, subset_facts
 from lm_eval_sensitivity.ladder.authoring.measured import MEASURED_FILE, check_measured, read_measured
 from lm_eval_sensitivity.ladder.build import build_pairs
-from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_ladder, subset_files
+from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_ladder, load_subsets
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
 from lm_eval_sensitivity.ladder.sources import LADDER_FILE, read_sources
@@ -26,16 +25,6 @@ from lm_eval_sensitivity.types import Pair
 
 SINGLE_SUBSET = "default"
 """What the Hub calls the only subset of a dataset."""
-
-
-@dataclass(frozen=True)
-class FolderContent:
-    """Every subset of a dataset folder, loaded and checked."""
-
-    ladders: tuple[Ladder, ...]
-    """Largest first."""
-    facts: tuple[SubsetFacts, ...]
-    """Of the same subsets, in the same order."""
 
 
 def build_folder(folder: Path) -> list[Ladder]:
@@ -57,7 +46,7 @@ def build_folder(folder: Path) -> list[Ladder]:
     card = folder / CARD_FILE
     if card.exists() and is_generated(read_card(card)):
         write_card(folder)
-    return [load_ladder(str(folder), subset) for subset in subsets]
+    return [load_ladder(folder, subset) for subset in subsets]
 
 
 def pairs_of_sources(sources: Path) -> dict[str, tuple[Pair, ...]]:
@@ -90,23 +79,23 @@ def card_of_folder(folder: Path, title: str | None = None) -> str:
         InputError: the rows do not load, or it is the published ladder and nothing was measured on
             exactly these rows.
     """
-    content = read_folder(folder)
-    if not is_published_ladder(folder, content):
-        return minimal_card(title or _title(folder), content.ladders, content.facts)
+    ladders = read_folder(folder)
+    if not is_published_ladder(folder, ladders):
+        return minimal_card(title or _title(folder), ladders)
     path = folder / MEASURED_FILE
     measured = read_measured(path)
-    check_measured(measured, content.ladders[0], path)
-    return build_card(content.ladders, content.facts, measured)
+    check_measured(measured, ladders[0], path)
+    return build_card(ladders, measured)
 
 
-def is_published_ladder(folder: Path, content: FolderContent) -> bool:
+def is_published_ladder(folder: Path, ladders: tuple[Ladder, ...]) -> bool:
     """True for a folder in the form of the published ladder: its three subsets and the sources they come from.
 
     A minimal card in the folder says of itself that the ladder is somebody's own, whatever its form.
     """
     card = folder / CARD_FILE
     return (
-        tuple(ladder.subset for ladder in content.ladders) == SUBSETS
+        tuple(ladder.subset for ladder in ladders) == SUBSETS
         and (folder / "sources" / LADDER_FILE).is_file()
         and not (card.exists() and is_minimal(read_card(card)))
     )
@@ -118,22 +107,20 @@ def _title(folder: Path) -> str:
     return (title_of(text, card) if is_minimal(text) else None) or folder.resolve().name
 
 
-def read_folder(folder: Path) -> FolderContent:
-    """Load every subset of a dataset folder with all checks.
+def read_folder(folder: Path) -> tuple[Ladder, ...]:
+    """Load every subset of a dataset folder with all checks, largest first.
 
     Raises:
         InputError: there is none, one does not load, or they have different versions.
     """
-    # The Hub has a name of its own for the only subset of a dataset.
-    files = {
-        SINGLE_SUBSET if file.parent == folder else name: file for name, file in subset_files(folder).items()
-    }
-    ladders = tuple(replace(load_ladder(str(file)), subset=name) for name, file in files.items())
+    ladders = load_subsets(folder)
     versions = {ladder.version for ladder in ladders}
     if len(versions) > 1:
         raise InputError(
             f"The subsets of `{folder}` have different ladder versions: {', '.join(sorted(versions))}. Build the "
             "folder again."
         )
-    facts = tuple(subset_facts(folder, name, file) for name, file in files.items())
-    return FolderContent(ladders, facts)
+    # The Hub has a name of its own for the only subset of a dataset.
+    return tuple(
+        replace(each, subset=SINGLE_SUBSET) if each.file.parent == folder else each for each in ladders
+    )

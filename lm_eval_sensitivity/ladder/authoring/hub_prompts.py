@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.authoring.user_prompts import (
     MAX_PROMPTS,
-    PROMPT_FIELD,
     OwnPrompts,
-    OwnRow,
+    Reading,
     own_prompts,
 )
 from lm_eval_sensitivity.ladder.hub import HubSource
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 def read_own_dataset(
-    hub: HubSource,
-    *,
-    config: str | None = None,
-    split: str | None = None,
-    prompt_field: str | None = None,
-    version: str | None = None,
-    limit: int | None = None,
-    skip_repeated: bool = False,
+    hub: HubSource, *, config: str | None = None, split: str | None = None, **reading: Unpack[Reading]
 ) -> OwnPrompts:
     """Read own prompts from a Hub dataset, row by row, without downloading more than is read.
 
@@ -32,10 +27,7 @@ def read_own_dataset(
         hub: repository and revision.
         config: configuration of the dataset; None where it has one.
         split: split of the dataset; None where it has one.
-        prompt_field: the column that holds the prompt; None is `prompt`.
-        version: the ladder version that the rows carry; None is "1".
-        limit: read only so many rows; None reads all.
-        skip_repeated: leave out a prompt that stands there before, instead of refusing it.
+        reading: as for a file.
 
     Raises:
         InputError: the dataset cannot be read, has several splits and none was named, or a row is no
@@ -43,22 +35,13 @@ def read_own_dataset(
     """
     rows = _choose_split(_load(hub, config), split, hub)
     # One more than accepted, so that a longer dataset is refused instead of cut.
-    stop = MAX_PROMPTS + 1 if limit is None else limit
+    stop = MAX_PROMPTS + 1 if (limit := reading.get("limit")) is None else limit
     try:
-        found = [
-            OwnRow(f"`{hub.name}`, row {number}", row)
-            for number, row in enumerate(itertools.islice(rows, stop), 1)
-        ]
+        read = itertools.islice(rows, stop)
+        found = [(f"`{hub.name}`, row {number}", row) for number, row in enumerate(read, 1)]
     except Exception as error:  # noqa: BLE001 - reading streams over the network and parses strangers' files
         raise _unreadable(hub, error) from None
-    return own_prompts(
-        found,
-        f"`{hub.name}`",
-        prompt_field or PROMPT_FIELD,
-        version=version,
-        skip_repeated=skip_repeated,
-        foreign=True,
-    )
+    return own_prompts(found, f"`{hub.name}`", reading, foreign=True)
 
 
 def _load(hub: HubSource, config: str | None) -> Any:

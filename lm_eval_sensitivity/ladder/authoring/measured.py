@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder.authoring.audit_grid import System, SystemAudit
+from lm_eval_sensitivity.ladder.authoring.audit_grid import SystemAudit
 from lm_eval_sensitivity.ladder.authoring.distances import (
+    DIGITS,
     EditDistances,
     Encode,
     distances_by_edit,
+    embed,
     median_distances,
     prompt_distances,
 )
-from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.files import read_limited
 from lm_eval_sensitivity.ladder.load import Ladder
 from lm_eval_sensitivity.text.escape import brief
 
 MEASURED_FILE = "measured.json"
-_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -67,17 +68,18 @@ class Measured:
 
 
 def measure_distances(ladder: Ladder, encode: Encode, embedder: Mapping[str, Any]) -> Distances:
-    """Embed every prompt of a ladder once and summarise by rung and by edit.
+    """Embed every prompt of a ladder once and summarize by rung and by edit.
 
     Args:
         ladder: its largest subset.
         encode: sentence embedder, for example `load_embedder().encode`.
         embedder: its identity, as plain values.
     """
-    by_pair = prompt_distances(ladder.pairs, encode)
-    rungs = {name: _rounded(median) for name, median in median_distances(ladder.pairs, by_pair).items()}
-    edits = (_with_fewer_digits(each) for each in distances_by_edit(ladder.pairs, by_pair))
-    return Distances(ladder.content_hash, dict(embedder), rungs, tuple(edits))
+    by_pair = prompt_distances(ladder.pairs, embed(ladder.pairs, encode))
+    medians = median_distances(ladder.pairs, by_pair)
+    rungs = {name: None if median is None else round(median, DIGITS) for name, median in medians.items()}
+    edits = tuple(distances_by_edit(ladder.pairs, by_pair))
+    return Distances(ladder.content_hash, dict(embedder), rungs, edits)
 
 
 def make_audit(ladder: Ladder, systems: Sequence[SystemAudit], transformers: str) -> Audit:
@@ -110,18 +112,18 @@ def read_measured(path: Path) -> Measured:
     """
     if not path.exists():
         raise InputError(f"`{path}` does not exist. {_how_to_measure(path)}")
-    text = decode_utf8(read_limited(path), path)
     try:
-        content = json.loads(text)
-        audit = content["audit"]
-        return Measured(
-            str(content["ladder_version"]),
-            str(content["subset"]),
-            _distances(content["distances"]),
-            None if audit is None else _audit(audit),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        problem = brief(f"{type(error).__name__}: {error}")
+        from pydantic import TypeAdapter, ValidationError  # an extra: only who builds a card needs it
+    except ImportError:
+        raise InputError(
+            f"Reading `{path}` back needs the pydantic package, which is not installed. Install it with: pip "
+            'install "lm-eval-sensitivity[ladder]"'
+        ) from None
+    try:
+        return TypeAdapter(Measured).validate_json(read_limited(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = brief(f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip())
         raise InputError(f"`{path}` cannot be read back ({problem}). {_how_to_measure(path)}") from None
 
 
@@ -143,36 +145,3 @@ def _how_to_measure(path: Path) -> str:
         f"Run `lm-eval-sensitivity ladder describe {path.parent} --tokenizers DIR --templates DIR`, which "
         "measures again and writes the card."
     )
-
-
-def _with_fewer_digits(each: EditDistances) -> EditDistances:
-    return replace(
-        each,
-        lower_quartile=_rounded(each.lower_quartile),
-        median=_rounded(each.median),
-        upper_quartile=_rounded(each.upper_quartile),
-    )
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
-
-
-def _distances(content: Mapping[str, Any]) -> Distances:
-    edits = tuple(EditDistances(**each) for each in content["edits"])
-    rungs = {str(name): None if value is None else float(value) for name, value in content["rungs"].items()}
-    return Distances(str(content["content_hash"]), dict(content["embedder"]), rungs, edits)
-
-
-def _audit(content: Mapping[str, Any]) -> Audit:
-    systems = tuple(
-        SystemAudit(**{**each, "system": System(**each["system"]), "n_reached": _counts(each["n_reached"])})
-        for each in content["systems"]
-    )
-    return Audit(
-        str(content["content_hash"]), str(content["transformers"]), _counts(content["n_pairs"]), systems
-    )
-
-
-def _counts(content: Mapping[str, Any]) -> dict[str, int]:
-    return {str(edit): int(count) for edit, count in content.items()}

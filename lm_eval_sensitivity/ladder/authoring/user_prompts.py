@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, decode_utf8, read_limited
@@ -30,6 +30,9 @@ from lm_eval_sensitivity.ladder.sources import (
 )
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 PROMPT_FIELD = "prompt"
 MAX_PROMPTS = 10_000
 """Most prompts of one own ladder: each is generated about twenty times."""
@@ -40,13 +43,21 @@ OPTIONAL_FIELDS = ("id", "category", *AUTHORED_EDITS, *(f"{edit}_reason" for edi
 FILE_SUFFIXES = (".txt", ".csv", ".jsonl", ".yaml", ".yml")
 
 
-@dataclass(frozen=True)
-class OwnRow:
-    """One prompt as it was read, before it is checked."""
+Row = tuple[str, Mapping[str, Any]]
+"""One prompt as it was read, before it is checked: its place, which opens every message, and its fields."""
 
-    place: str
-    """Names file and row in every message."""
-    fields: Mapping[str, Any]
+
+class Reading(TypedDict, total=False):
+    """How own prompts are read, from a file or a dataset."""
+
+    prompt_field: str | None
+    """The field that holds the prompt; None is `prompt`."""
+    version: str | None
+    """The ladder version that the rows carry; None is "1"."""
+    limit: int | None
+    """Read only so many prompts; None reads all."""
+    skip_repeated: bool
+    """Leave out a prompt that stands there before, instead of refusing it."""
 
 
 @dataclass(frozen=True)
@@ -62,99 +73,79 @@ class OwnPrompts:
     """Whole sentences: what was read otherwise than it stands there."""
 
 
-def read_own_file(
-    path: Path,
-    *,
-    prompt_field: str | None = None,
-    version: str | None = None,
-    limit: int | None = None,
-    skip_repeated: bool = False,
-) -> OwnPrompts:
+def read_own_file(path: Path, **reading: Unpack[Reading]) -> OwnPrompts:
     """Read own prompts from a text, CSV, JSON lines or YAML file.
 
     Args:
         path: the suffix decides the format.
-        prompt_field: the field of a CSV or JSON lines file that holds the prompt; None is `prompt`.
-        version: the ladder version that the rows carry; None is "1". A YAML file has its own.
-        limit: read only so many prompts; None reads all.
-        skip_repeated: leave out a prompt that stands there before, instead of refusing it.
+        reading: a YAML file has its own version and fields.
 
     Raises:
         InputError: another format, an unreadable file, or a row that is no prompt; the message names
             the row and the field.
     """
     suffix = path.suffix.lower()
+    fixed = {
+        ".txt": ("prompt_field",),
+        ".yaml": ("prompt_field", "version"),
+        ".yml": ("prompt_field", "version"),
+    }
+    for name in fixed.get(suffix, ()):
+        if reading.get(name) is not None:
+            option = {"prompt_field": "--prompt-field", "version": "--ladder-version"}[name]
+            raise InputError(
+                f"`{option}` means nothing for `{path}`: its format says it already. Leave it out."
+            )
     if suffix in (".yaml", ".yml"):
-        _refuse_option("--prompt-field", prompt_field, path)
-        _refuse_option("--ladder-version", version, path)
-        return _from_yaml(path, limit, skip_repeated)
-    if suffix == ".txt":
-        _refuse_option("--prompt-field", prompt_field, path)
-    readers = {".txt": _text_rows, ".csv": _csv_rows, ".jsonl": _json_rows}
+        return _from_yaml(path, reading)
+    readers = {".txt": _text_rows, ".csv": _csv_rows, ".jsonl": json_objects}
     if suffix not in readers:
         raise InputError(
             f"`{path}` does not end in {', '.join(FILE_SUFFIXES)}, and is no Hub dataset 'ORG/NAME'. Save the prompts "
             "in one of these forms."
         )
-    rows = readers[suffix](decode_utf8(read_limited(path, "file"), path), path)
-    return own_prompts(
-        rows[:limit], f"`{path}`", prompt_field or PROMPT_FIELD, version=version, skip_repeated=skip_repeated
-    )
+    rows = list(readers[suffix](decode_utf8(read_limited(path, "file"), path), path))
+    return own_prompts(rows[: reading.get("limit")], f"`{path}`", reading)
 
 
-def _refuse_option(option: str, value: object, path: Path) -> None:
-    if value is not None:
-        raise InputError(f"`{option}` means nothing for `{path}`: its format says it already. Leave it out.")
-
-
-def _from_yaml(path: Path, limit: int | None, skip_repeated: bool) -> OwnPrompts:
+def _from_yaml(path: Path, reading: Reading) -> OwnPrompts:
     source = read_source(path)
-    rows = [
-        OwnRow(f"`{path}`, prompt {each.prompt_id!r}", {PROMPT_FIELD: each})
-        for each in source.prompts[:limit]
-    ]
+    prompts = source.prompts[: reading.get("limit")]
+    rows = [(f"`{path}`, prompt {each.prompt_id!r}", {PROMPT_FIELD: each}) for each in prompts]
     _check_number(rows, f"`{path}`")
-    distinct, repeated = _distinct(rows, lambda row: str(row.fields[PROMPT_FIELD].base), skip_repeated)
-    prompts = tuple(row.fields[PROMPT_FIELD] for row in distinct.values())
-    return OwnPrompts(Source(source.ladder_version, prompts), (), repeated, ())
+    distinct, repeated = _distinct(rows, lambda row: str(row[1][PROMPT_FIELD].base), reading)
+    kept = tuple(fields[PROMPT_FIELD] for _, fields in distinct.values())
+    return OwnPrompts(Source(source.ladder_version, kept), (), repeated, ())
 
 
-def own_prompts(
-    rows: Sequence[OwnRow],
-    where: str,
-    prompt_field: str,
-    *,
-    version: str | None,
-    skip_repeated: bool,
-    foreign: bool = False,
-) -> OwnPrompts:
-    """Rows of any origin as checked prompts; see `read_own_file` for the arguments.
+def own_prompts(rows: Sequence[Row], where: str, reading: Reading, *, foreign: bool = False) -> OwnPrompts:
+    """Rows of any origin as checked prompts.
 
     Args:
         rows: what was read.
         where: the file or dataset, for messages.
-        prompt_field: the field that holds the prompt.
-        version: the ladder version; None is "1".
-        skip_repeated: leave out repeated prompts.
+        reading: its limit has been kept already.
         foreign: somebody else's data, whose other columns nobody can correct: what does not fit is noted
             instead of refused.
     """
     _check_number(rows, where)
+    prompt_field = reading.get("prompt_field") or PROMPT_FIELD
     accepted = (prompt_field, *OPTIONAL_FIELDS)
-    unused = tuple(dict.fromkeys(name for row in rows for name in row.fields if name not in accepted))
+    unused = tuple(dict.fromkeys(name for _, fields in rows for name in fields if name not in accepted))
     if not foreign:
         _refuse_near_names(unused, rows, accepted, where)
-    distinct, repeated = _distinct(rows, lambda row: _text(row, prompt_field), skip_repeated)
+    distinct, repeated = _distinct(rows, lambda row: _text(row, prompt_field), reading)
     ids, id_notes = _ids(list(distinct.values()), foreign)
     categories, category_notes = _categories(list(distinct.values()), foreign)
     prompts = tuple(
         AuthoredPrompt(prompt_id, category, text, _variants(row, text))
         for prompt_id, category, (text, row) in zip(ids, categories, distinct.items(), strict=True)
     )
-    return OwnPrompts(Source(version or "1", prompts), unused, repeated, (*id_notes, *category_notes))
+    source = Source(reading.get("version") or "1", prompts)
+    return OwnPrompts(source, unused, repeated, (*id_notes, *category_notes))
 
 
-def _check_number(rows: Sequence[OwnRow], where: str) -> None:
+def _check_number(rows: Sequence[Row], where: str) -> None:
     if not rows:
         raise InputError(f"{where} holds no prompt. Write at least one.")
     if len(rows) > MAX_PROMPTS:
@@ -165,35 +156,35 @@ def _check_number(rows: Sequence[OwnRow], where: str) -> None:
 
 
 def _distinct(
-    rows: Iterable[OwnRow], text_of: Callable[[OwnRow], str], skip_repeated: bool
-) -> tuple[dict[str, OwnRow], tuple[str, ...]]:
+    rows: Iterable[Row], text_of: Callable[[Row], str], reading: Reading
+) -> tuple[dict[str, Row], tuple[str, ...]]:
     """Rows by their prompt, and the places of those whose prompt stands there before."""
-    found: dict[str, OwnRow] = {}
+    found: dict[str, Row] = {}
     repeated: list[str] = []
     for row in rows:
         first = found.setdefault(text_of(row), row)
         if first is row:
             continue
-        if not skip_repeated:
+        if not reading.get("skip_repeated"):
             raise InputError(
-                f"{row.place} repeats the prompt of {first.place}. Remove one of them, or leave repeated "
+                f"{row[0]} repeats the prompt of {first[0]}. Remove one of them, or leave repeated "
                 "prompts out with `--skip-repeated`."
             )
-        repeated.append(row.place)
+        repeated.append(row[0])
     return found, tuple(repeated)
 
 
-def _categories(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[Category], tuple[str, ...]]:
+def _categories(rows: Sequence[Row], foreign: bool) -> tuple[list[Category], tuple[str, ...]]:
     """One category per row; in foreign data an unknown one is left out, and noted."""
     found: list[Category] = []
     unknown: list[str] = []
-    for row in rows:
-        given = row.fields.get("category")
+    for place, fields in rows:
+        given = fields.get("category")
         name = UNCATEGORIZED if given in (None, "") else str(given)
         if foreign and name not in (*CATEGORIES, UNCATEGORIZED):
             unknown.append(name)
             name = UNCATEGORIZED
-        found.append(check_category(name, row.place))
+        found.append(check_category(name, place))
     if not unknown:
         return found, ()
     return found, (
@@ -201,57 +192,59 @@ def _categories(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[Category], 
     )
 
 
-def _variants(row: OwnRow, text: str) -> dict[str, AuthoredVariant]:
+def _variants(row: Row, text: str) -> dict[str, AuthoredVariant]:
     """The authored variants of a row, by edit."""
+    place, fields = row
     variants = {}
     for edit in AUTHORED_EDITS:
-        reason = row.fields.get(f"{edit}_reason") or ""
-        if row.fields.get(edit) in (None, ""):
+        reason = fields.get(f"{edit}_reason") or ""
+        if fields.get(edit) in (None, ""):
             if reason:
                 raise InputError(
-                    f"{row.place}: `{edit}_reason` is there, but `{edit}` is not. Write the variant, or leave the "
+                    f"{place}: `{edit}_reason` is there, but `{edit}` is not. Write the variant, or leave the "
                     "reason empty."
                 )
             continue
         variant = AuthoredVariant(_text(row, edit), str(reason))
         if variant.text == text:
             raise InputError(
-                f"{row.place}: `{edit}` equals the prompt. Change its wording, or leave the field empty."
+                f"{place}: `{edit}` equals the prompt. Change its wording, or leave the field empty."
             )
         variants[edit] = variant
     return variants
 
 
-def _text(row: OwnRow, field: str) -> str:
+def _text(row: Row, field: str) -> str:
     """The text in a field of a row, or an InputError that names both."""
-    if field not in row.fields:
-        suggestion = did_you_mean(field, list(row.fields))
+    place, fields = row
+    if field not in fields:
+        suggestion = did_you_mean(field, list(fields))
         raise InputError(
-            f"{row.place}: the field `{field}` is missing.{suggestion} It has "
-            f"{', '.join(f'`{name[:80]}`' for name in row.fields) or 'no fields'}. Add it, or name the one that holds "
+            f"{place}: the field `{field}` is missing.{suggestion} It has "
+            f"{', '.join(f'`{name[:80]}`' for name in fields) or 'no fields'}. Add it, or name the one that holds "
             "the prompt with `--prompt-field`."
         )
-    value = row.fields[field]
+    value = fields[field]
     if not isinstance(value, str) or not value.strip():
         raise InputError(
-            f"{row.place}: `{field}` is {str(value)[:80]!r} of type {type(value).__name__}; accepted is a text that "
+            f"{place}: `{field}` is {str(value)[:80]!r} of type {type(value).__name__}; accepted is a text that "
             "is not blank."
         )
     if len(value) > MAX_CELL_CHARACTERS:
         raise InputError(
-            f"{row.place}: `{field}` has {len(value)} characters; accepted are at most {MAX_CELL_CHARACTERS}. "
+            f"{place}: `{field}` has {len(value)} characters; accepted are at most {MAX_CELL_CHARACTERS}. "
             "Shorten it."
         )
     return value
 
 
-def _ids(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[str], tuple[str, ...]]:
+def _ids(rows: Sequence[Row], foreign: bool) -> tuple[list[str], tuple[str, ...]]:
     """One id per row: from its field `id`, in the form that a ladder accepts, else its number."""
     numbered = [f"prompt-{number:0{len(str(len(rows)))}d}" for number in range(1, len(rows) + 1)]
-    found: dict[str, OwnRow] = {}
+    found: dict[str, Row] = {}
     rewritten: list[tuple[str, str]] = []
     for row, number in zip(rows, numbered, strict=True):
-        given = row.fields.get("id")
+        given = row[1].get("id")
         name = number if given in (None, "") else "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
         problem = _id_problem(name, row, found)
         if problem and foreign:
@@ -259,7 +252,7 @@ def _ids(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[str], tuple[str, .
                 "The column `id` cannot name prompts (" + problem + "): they are numbered instead.",
             )
         if problem:
-            raise InputError(f"{row.place}: {problem}. Rename it.")
+            raise InputError(f"{row[0]}: {problem}. Rename it.")
         found[name] = row
         if given not in (None, "") and name != str(given):
             rewritten.append((str(given)[:80], name))
@@ -271,22 +264,22 @@ def _ids(rows: Sequence[OwnRow], foreign: bool) -> tuple[list[str], tuple[str, .
     )
 
 
-def _id_problem(name: str, row: OwnRow, found: Mapping[str, OwnRow]) -> str | None:
-    given = str(row.fields.get("id"))[:80]
+def _id_problem(name: str, row: Row, found: Mapping[str, Row]) -> str | None:
+    given = str(row[1].get("id"))[:80]
     if not name or len(name) > 200:
         return (
             f"`id` is {given!r}; accepted are up to 200 characters with letters a to z or digits among them"
         )
     if name in found:
-        return f"`id` is {given!r}, which is {name!r} in a ladder, as that of {found[name].place} is"
+        return f"`id` is {given!r}, which is {name!r} in a ladder, as that of {found[name][0]} is"
     return None
 
 
 def _refuse_near_names(
-    unused: Iterable[str], rows: Sequence[OwnRow], accepted: Sequence[str], where: str
+    unused: Iterable[str], rows: Sequence[Row], accepted: Sequence[str], where: str
 ) -> None:
     """A field whose name is nearly one that means something is a typing mistake, not another field."""
-    used = {name for row in rows for name in row.fields}
+    used = {name for _, fields in rows for name in fields}
     for name in unused:
         suggestion = did_you_mean(name[:80], [each for each in accepted[2:] if each not in used])
         if suggestion:
@@ -295,17 +288,15 @@ def _refuse_near_names(
             )
 
 
-def _text_rows(text: str, path: Path) -> list[OwnRow]:
+def _text_rows(text: str, path: Path) -> list[Row]:
     # Not splitlines: it also cuts at U+2028 and form feeds, which may stand inside a prompt.
     lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1)
-    return [
-        OwnRow(f"`{path}`, line {number}", {PROMPT_FIELD: line}) for number, line in lines if line.strip()
-    ]
+    return [(f"`{path}`, line {number}", {PROMPT_FIELD: line}) for number, line in lines if line.strip()]
 
 
-def _csv_rows(text: str, path: Path) -> list[OwnRow]:
+def _csv_rows(text: str, path: Path) -> list[Row]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    rows: list[OwnRow] = []
+    rows: list[Row] = []
     try:
         names = list(reader.fieldnames or [])
         twice = next((name for name in names if names.count(name) > 1), None)
@@ -318,14 +309,10 @@ def _csv_rows(text: str, path: Path) -> list[OwnRow]:
                     f"{place} has another number of cells than the header's {len(names)}. Put texts with commas or "
                     "line breaks in double quotes."
                 )
-            rows.append(OwnRow(place, fields))
+            rows.append((place, fields))
     except csv.Error as error:
         raise InputError(
             f"`{path}` is no readable CSV at line {reader.line_num}: {error}. Save it as CSV with a header, commas "
             "and double quotes."
         ) from None
     return rows
-
-
-def _json_rows(text: str, path: Path) -> list[OwnRow]:
-    return [OwnRow(place, fields) for place, fields in json_objects(text, path)]

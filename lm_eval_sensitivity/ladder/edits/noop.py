@@ -12,7 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 
-from lm_eval_sensitivity.ladder.edits.positions import ends_sentence, middle_most, word_gaps
+from lm_eval_sensitivity.ladder.edits.positions import CLOSERS, ends_sentence, middle_most, word_gaps
 from lm_eval_sensitivity.ladder.edits.protected import Protection
 from lm_eval_sensitivity.ladder.edits.registry import register
 from lm_eval_sensitivity.ladder.edits.request_and_material import Request
@@ -25,7 +25,6 @@ ZERO_WIDTH_SPACE = "\u200b"
 _CLAUSE_ENDS = "?!;:"
 _COMMAS = ",،"
 _EAST_ASIAN_STOPS = "，。、；：！？"
-_CLOSERS = "\"'”’»)]*_`"
 
 
 @register("noop")
@@ -179,7 +178,7 @@ def _middle_gap(text: str) -> int | None:
 
 def _ends_clause(text: str, gap: int) -> bool:
     before = gap - 1
-    while before > 0 and text[before] in _CLOSERS:
+    while before > 0 and text[before] in CLOSERS:
         before -= 1
     if before < gap - 1 and text[before] in _CLAUSE_ENDS + ".":
         # The mark belongs to a quotation or a bracket, after which the sentence can go on.

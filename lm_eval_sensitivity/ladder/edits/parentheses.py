@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from lm_eval_sensitivity.ladder.edits.positions import MARKS
 from lm_eval_sensitivity.ladder.edits.words import (
     ABBREVIATIONS,
     ARTICLES,
@@ -17,7 +18,6 @@ from lm_eval_sensitivity.ladder.edits.words import (
     MANNER_WORDS,
 )
 
-_MARKS = ",.;:?!"
 _VERB_ENDINGS = ("ly", "ing", "ed")
 _GOES_ON = LINKING_WORDS | {"and", "or", "but", "as", "who", "which", "that"}
 _AUXILIARIES = {"do", "does", "did"}
@@ -43,7 +43,7 @@ class _Surroundings:
     @property
     def is_closed(self) -> bool:
         """True when a mark or the end of the line follows the word."""
-        return self.following[:1] in ("", "\n", *_MARKS)
+        return self.following[:1] in ("", "\n", *MARKS)
 
 
 def can_stand_in_parentheses(text: str, start: int, end: int) -> bool:
@@ -71,7 +71,7 @@ def closes_noun_phrase(text: str, start: int, end: int) -> bool:
         (True, False)
     """
     around = _around(text, start, end)
-    follows = around.after[0].rstrip(_MARKS) if around.after and not around.is_closed else ""
+    follows = around.after[0].rstrip(MARKS) if around.after and not around.is_closed else ""
     if around.word.endswith(_VERB_ENDINGS) or around.word in MANNER_WORDS:
         return False
     if _opens_phrase(around.previous):
@@ -86,7 +86,7 @@ def closes_noun_phrase(text: str, start: int, end: int) -> bool:
 def _around(text: str, start: int, end: int) -> _Surroundings:
     following = text[end : end + _REACH]
     before = text[max(0, start - _REACH) : start].split()
-    return _Surroundings(text[start:end], before, following.lstrip(_MARKS).split(), following)
+    return _Surroundings(text[start:end], before, following.lstrip(MARKS).split(), following)
 
 
 def _opens_phrase(word: str) -> bool:
@@ -111,7 +111,7 @@ def _is_second(around: _Surroundings) -> bool:
     return (
         len(around.before) > 1
         and _opens_phrase(around.before[-2].lower())
-        and around.previous[-1] not in _MARKS
+        and around.previous[-1] not in MARKS
         and not (around.following[:1] == "?" and not _AUXILIARIES.isdisjoint(around.before))
         and around.previous not in FUNCTION_WORDS
     )
@@ -121,7 +121,7 @@ def _is_list_item(around: _Surroundings) -> bool:
     if _MORE_ITEMS.match(around.following):
         return True
     is_joined = around.after[:1] in (["and"], ["or"])
-    if is_joined and around.after[1:2] and around.after[1][-1] in _MARKS:
+    if is_joined and around.after[1:2] and around.after[1][-1] in MARKS:
         return True  # `in hours and minutes?`
     if around.previous in ("and", "or") and around.is_closed:
         return True
@@ -134,9 +134,9 @@ def _is_beside_symbol(around: _Surroundings) -> bool:
     """True when a bracket, a number, an operator or code is next to the word, in the same clause."""
     if around.previous.endswith((")", "]")) or any(word.startswith(("(", "[")) for word in around.after[:1]):
         return True
-    neighbours = [] if around.previous[-1] in _MARKS else [around.previous]
-    neighbours += [] if around.is_closed else around.after[:1]
-    return any(_is_symbol(character) for word in neighbours for character in word)
+    neighbors = [] if around.previous[-1] in MARKS else [around.previous]
+    neighbors += [] if around.is_closed else around.after[:1]
+    return any(_is_symbol(character) for word in neighbors for character in word)
 
 
 def _is_symbol(character: str) -> bool:

@@ -30,6 +30,10 @@ from lm_eval_sensitivity.ladder.edits.words import (
 PERIODS = ".。।۔"
 FINAL_MARKS = PERIODS + "?!？！؟"
 """Marks that end a sentence, in Latin, East Asian, Indic and Arabic writing."""
+MARKS = ",.;:?!"
+"""Marks that follow a word without a space, in Latin writing."""
+CLOSERS = "\"'”’»)]*_`"
+"""What may stand between a mark and the space after it."""
 
 TEXT_BLOCK = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 """A paragraph: the lines between two blank ones."""
@@ -48,6 +52,9 @@ _SINGULARS_IN_S = ("ss", "us", "is", "ics")
 
 def middle_most(positions: Iterable[int], length: int) -> int | None:
     """The position nearest to the middle of a text of `length` characters; the earlier of two.
+
+    Returns:
+        A position, or None where there is none to choose.
 
     Example:
         >>> middle_most([1, 4, 6, 9], 10)
@@ -71,6 +78,9 @@ def word_gaps(text: str) -> list[int]:
 
     A space after a list or heading marker is left out: there it is markup.
 
+    Returns:
+        Positions in characters, ascending.
+
     Example:
         >>> word_gaps("One, two  three\\n- four five")
         [4, 22]
@@ -80,7 +90,7 @@ def word_gaps(text: str) -> list[int]:
         for position in range(1, len(text) - 1)
         if text[position] == " "
         and is_word_character(text[position + 1])
-        and (is_word_character(text[position - 1]) or text[position - 1] in ".,;:?!")
+        and (is_word_character(text[position - 1]) or text[position - 1] in MARKS)
         and not ends_line_marker(text, position)
     ]
 
@@ -94,6 +104,9 @@ def ends_line_marker(text: str, position: int) -> bool:
 
 def bracketed(text: str) -> bytearray:
     """One byte per character: 1 inside matched brackets, the brackets included.
+
+    Returns:
+        Shape [character], 0 or 1.
 
     Example:
         >>> list(bracketed("a (b) :("))
@@ -152,6 +165,9 @@ def plain_blocks(text: str) -> list[tuple[int, int]]:
 
     A list item can go on in the next line without a marker, so one marked line rules out its
     paragraph.
+
+    Returns:
+        (start, end) of each paragraph, half-open, in characters.
 
     Example:
         >>> plain_blocks("One\\ntwo\\n\\n- three\\nfour")

@@ -14,13 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 ProtectedKind = Literal["code", "link", "number", "quote"]
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _BACKTICKS = re.compile(r"`+")
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 # Quotes and East Asian punctuation end a token: they stand next to a link without a space.
 _TOKEN = re.compile(r"[^\s\"<>“”„«»‘「」『』《》（），。、；：！？\0]+")
@@ -62,8 +63,12 @@ class ProtectedSpan:
     """`quote` includes its quote characters, which the edit `curly_quotes` alone may exchange."""
 
 
+@lru_cache(maxsize=64)  # some twenty edits and four checks ask for those of one text in a row
 def protected_spans(text: str) -> tuple[ProtectedSpan, ...]:
     """All protected spans of a text, sorted by start. Spans of different kinds may overlap.
+
+    Returns:
+        Spans [start, end) in characters.
 
     Example:
         >>> for span in protected_spans('Run `f(x)` at 14:35, then say "go" to it@example.org.'):
@@ -74,9 +79,9 @@ def protected_spans(text: str) -> tuple[ProtectedSpan, ...]:
         link 38 52
     """
     code = [ProtectedSpan(*span, "code") for span in _code(text)]
-    without_code = _blank(text, code)
+    without_code = blanked(text, code)
     links = [ProtectedSpan(*span, "link") for span in _links(without_code)]
-    plain = _blank(without_code, links)
+    plain = blanked(without_code, links)
     numbers = [ProtectedSpan(*span, "number") for span in _numbers(plain)]
     quotes = [ProtectedSpan(*span, "quote") for span in _quotes(plain)]
     return tuple(sorted([*code, *links, *numbers, *quotes], key=lambda span: (span.start, span.end)))
@@ -110,11 +115,16 @@ class Protection:
         return any(self._protected[start:end])
 
 
-def _blank(text: str, spans: Iterable[ProtectedSpan]) -> str:
-    """The text with each span overwritten by NUL, which no later pattern takes for content."""
+def blanked(text: str, spans: Iterable[ProtectedSpan], fill: str = "\0") -> str:
+    """The text with each span overwritten, by default by NUL, which no pattern takes for content.
+
+    Example:
+        >>> blanked("add 3 to it", protected_spans("add 3 to it"), "#")
+        'add # to it'
+    """
     characters = list(text)
     for span in spans:
-        characters[span.start : span.end] = "\0" * (span.end - span.start)
+        characters[span.start : span.end] = fill * (span.end - span.start)
     return "".join(characters)
 
 
@@ -122,7 +132,7 @@ def _code(text: str) -> Iterator[tuple[int, int]]:
     """Fenced blocks, an unclosed one to the end of the text, then inline code between equal runs."""
     fenced = [match.span() for match in _FENCE.finditer(text)]
     yield from fenced
-    rest = _blank(text, [ProtectedSpan(*span, "code") for span in fenced])
+    rest = blanked(text, [ProtectedSpan(*span, "code") for span in fenced])
     runs = [match.span() for match in _BACKTICKS.finditer(rest)]
     index = 0
     while index < len(runs):
@@ -138,7 +148,7 @@ def _closing_run(text: str, runs: list[tuple[int, int]], opening: int) -> int | 
     length = runs[opening][1] - runs[opening][0]
     for index in range(opening + 1, len(runs)):
         gap = text[runs[index - 1][1] : runs[index][0]]
-        if "\0" in gap or _BLANK_LINE.search(gap):
+        if "\0" in gap or BLANK_LINE.search(gap):
             return None
         if runs[index][1] - runs[index][0] == length:
             return index

@@ -13,6 +13,7 @@ import unicodedata
 from lm_eval_sensitivity.ladder.edits.parentheses import can_stand_in_parentheses, closes_noun_phrase
 from lm_eval_sensitivity.ladder.edits.positions import (
     FINAL_MARKS,
+    MARKS,
     PERIODS,
     bracketed,
     ends_sentence,
@@ -22,7 +23,7 @@ from lm_eval_sensitivity.ladder.edits.positions import (
     series_commas,
     starts_as_markup,
 )
-from lm_eval_sensitivity.ladder.edits.protected import Protection
+from lm_eval_sensitivity.ladder.edits.protected import Protection, blanked
 from lm_eval_sensitivity.ladder.edits.registry import register
 from lm_eval_sensitivity.ladder.edits.request_and_material import Request
 from lm_eval_sensitivity.ladder.edits.words import (
@@ -52,7 +53,6 @@ _PERIOD_OF_SCRIPT = {
 _URDU_LETTERS = frozenset("ٹڈڑںے")
 _CLOSING_QUOTES = "\"'”’»」』"
 _SYMBOL = re.compile(r"[.,:/\\_@#=<>{}|~^$&%*+]")
-_WORD_ENDS = ".;:?!،,"
 _EDGES = "()（）\"'“”‘’«»「」『』"
 
 # Before a space these marks end no sentence for sure: `2.`, `Ph.D.`, `Ask Yahoo!`.
@@ -386,7 +386,7 @@ def _word_before(text: str, comma: int) -> str:
 def _word_after(text: str, comma: int) -> str:
     if text[comma] == "，":
         return text[comma + 1 : comma + 2]
-    return text[comma + 2 : comma + 42].split(" ")[0].rstrip(_WORD_ENDS)
+    return text[comma + 2 : comma + 42].split(" ")[0].rstrip(MARKS + "،")
 
 
 def _is_plain_word(token: str) -> bool:
@@ -405,11 +405,8 @@ def _divides_words(text: str, comma: int) -> bool:
 
 def _without_inline_code(text: str, protection: Protection) -> str:
     """The text with inline code as characters of no word, so that its marks do not break the clause."""
-    characters = list(text)
-    for span in protection.spans:
-        if span.kind == "code" and "\n" not in text[span.start : span.end]:
-            characters[span.start : span.end] = "\0" * (span.end - span.start)
-    return "".join(characters)
+    inline = (span for span in protection.spans if "\n" not in text[span.start : span.end])
+    return blanked(text, [span for span in inline if span.kind == "code"])
 
 
 def _is_sentence_end(text: str, end: int, protection: Protection) -> bool:
@@ -474,7 +471,7 @@ def _joins_words(text: str, start: int) -> bool:
     if unicodedata.category(text[start - 1])[0] not in "LM" or not text[start + 3].isalpha():
         return False
     before = text[max(0, start - 40) : start].split()[-1]
-    after = text[start + 3 : start + 43].split()[0].rstrip(",.;:?!")
+    after = text[start + 3 : start + 43].split()[0].rstrip(MARKS)
     return (
         min(len(before), len(after)) > 1
         and not (before[0].isupper() and after[0].isupper())

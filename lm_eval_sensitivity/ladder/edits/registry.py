@@ -48,6 +48,9 @@ def register(rung: Rung) -> Callable[[EditFunction], EditFunction]:
     Args:
         rung: the rung on which the edit's pairs stand.
 
+    Returns:
+        The decorator.
+
     Raises:
         ValueError: the name is already taken.
     """

@@ -12,19 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from lm_eval_sensitivity.ladder.edits.positions import FINAL_MARKS, TEXT_BLOCK, starts_as_markup
-from lm_eval_sensitivity.ladder.edits.protected import Protection
+from lm_eval_sensitivity.ladder.edits.positions import CLOSERS, FINAL_MARKS, TEXT_BLOCK, starts_as_markup
+from lm_eval_sensitivity.ladder.edits.protected import BLANK_LINE, Protection, blanked
 
 _COLON = re.compile(r":(?=\s)|：")
 _POINTER = re.compile(r"\b(?:below|following|this|these)\b", re.IGNORECASE)
 _BELOW = re.compile(r"\bbelow\b[^\n]{0,20}\Z", re.IGNORECASE)
 _DATA_ROW = re.compile(r"[\d,=\t|]")
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _VISIBLE = re.compile(r"\S")
 _ENDS_PARAGRAPH = re.compile(r"[.?!]?[ \t]*(?:\n|\Z)")
 _NEW_SENTENCE = re.compile(r" [^\W\d_a-z]")
 
-_CLOSERS = "\"'”’»)]*_`」』）"
 _WORD_LIKE = re.compile(r"[^\W\d_][^\s\d=,.;:?!+*/^()|-]")
 _LONG_LINE = 40  # characters: a wrapped line of prose rather than a verse, a name or a row
 
@@ -91,7 +89,7 @@ def _material_start(text: str, protection: Protection, prose: bytearray) -> int:
         start = len(text)
     pointers = (match for match in _POINTER.finditer(text) if not protection.covers(*match.span()))
     pointer = next(pointers, None)
-    blank = _BLANK_LINE.search(text, pointer.end()) if pointer else None
+    blank = BLANK_LINE.search(text, pointer.end()) if pointer else None
     if blank and not _is_set_apart(text, blank.end(), handed_over):
         start = min(start, blank.end())
     return start
@@ -113,7 +111,7 @@ def _is_set_apart(text: str, start: int, handed_over: dict[int, int]) -> bool:
 
 
 def _is_list_or_data(text: str, start: int) -> bool:
-    blank = _BLANK_LINE.search(text, start)
+    blank = BLANK_LINE.search(text, start)
     lines = text[start : blank.start() if blank else len(text)].split("\n")
     return starts_as_markup(lines[0]) or (
         len(lines) > 1
@@ -122,18 +120,14 @@ def _is_list_or_data(text: str, start: int) -> bool:
 
 
 def _prose_lines(text: str, protection: Protection) -> Iterator[tuple[int, int]]:
-    fenced, unquoted = bytearray(len(text)), list(text)
-    for span in protection.spans:
-        if span.kind == "code" and "\n" in text[span.start : span.end]:
-            fenced[span.start : span.end] = b"\1" * (span.end - span.start)
-        if span.kind != "number":
-            unquoted[span.start : span.end] = " " * (span.end - span.start)
-    visible = "".join(unquoted)
+    code = (span for span in protection.spans if span.kind == "code")
+    fenced = blanked(text, [span for span in code if "\n" in text[span.start : span.end]], "\n")
+    visible = blanked(text, [span for span in protection.spans if span.kind != "number"], " ")
     for block in TEXT_BLOCK.finditer(text):
         lines, start = block.group().split("\n"), block.start()
         for line in lines:
             end = start + len(line)
-            if not fenced[start]:
+            if fenced[start] != "\n":
                 if line.startswith(("  ", "\t")) or starts_as_markup(line):
                     break  # an item can go on in the next line, without a marker
                 if _is_sentence(line, len(lines)) and _has_words(visible[start:end]):
@@ -143,7 +137,11 @@ def _prose_lines(text: str, protection: Protection) -> Iterator[tuple[int, int]]
 
 def _is_sentence(line: str, n_lines: int) -> bool:
     line = line.rstrip()
-    return n_lines == 1 or len(line) >= _LONG_LINE or line.rstrip(_CLOSERS)[-1:] in (*FINAL_MARKS, ":", "：")
+    return (
+        n_lines == 1
+        or len(line) >= _LONG_LINE
+        or line.rstrip(CLOSERS + "」』）")[-1:] in (*FINAL_MARKS, ":", "：")
+    )
 
 
 def _has_words(line: str) -> bool:

@@ -7,13 +7,20 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTION_WORDS = _words(
+NUMBER_WORDS = _words(
     """
-    a an the this that these those each every either neither both all any some such own other
+    one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty
+    seventy eighty ninety hundred thousand million billion half both several
+    """
+)
+
+FUNCTION_WORDS = NUMBER_WORDS | _words(
+    """
+    a an the this that these those each every either neither all any some such own other
     another same i me my mine myself we us our ours ourselves you your yours yourself he him his
     himself she her hers herself it its itself they them their theirs themselves who whom whose
     which what someone somebody something anyone anybody anything everyone everybody everything
-    nobody nothing none one ones when where why how whether while until till since because although
+    nobody nothing none ones when where why how whether while until till since because although
     though unless than then once if as so and or but nor yet also too about above across after
     against along among around at before behind below beneath beside between beyond by despite down
     during except for from in inside into like near of off on onto out outside over past per through
@@ -21,9 +28,7 @@ FUNCTION_WORDS = _words(
     being do does did done doing have has had having will would shall should can could may might
     must ought let lets need needs not no never only just even still already almost again ever here
     there now always often sometimes usually rather quite very more most less least much many few
-    fewer several enough long well instead else please zero two three four five six seven eight nine
-    ten eleven twelve twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million
-    billion half twice first second third last next
+    fewer enough long well instead else please zero twice first second third last next
     """
 )
 """Words that are never put in parentheses, in lower case.
@@ -71,12 +76,6 @@ DANGLING_WORDS = _words(
 """Words after which an English sentence is not finished, so that a prompt ending in one asks to be
 continued."""
 
-NUMBER_WORDS = _words(
-    """
-    one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty
-    seventy eighty ninety hundred thousand million billion half both several
-    """
-)
 ARITHMETIC_WORDS = _words(
     """
     add calculate compute difference equals equation evaluate expression formula minus multiply plus

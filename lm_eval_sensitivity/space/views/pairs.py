@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.records.columns import FILTERS, WHOLE_OUTPUT_METRICS
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.runs.rows import WHOLE_OUTPUT_ONLY
+from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
 from lm_eval_sensitivity.space.choices import Choice, Option, choose_metric, options
@@ -26,12 +26,7 @@ from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.text.escape import shown
 from lm_eval_sensitivity.types import Pair
 
-IN_THE_TABLE = tuple(
-    (metric, name)
-    for metric in METRICS
-    for name in FILTERS
-    if name == "raw" or metric not in WHOLE_OUTPUT_METRICS
-)
+IN_THE_TABLE = tuple((metric, name) for metric in METRICS for name in METRICS[metric].filters)
 """(metric, filter) of every number that a pair can have."""
 MOST_LINES = 500
 """Pairs of one list."""

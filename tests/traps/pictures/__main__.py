@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.report.figures.style import render
-from tests.running import tasks_indexed_once
+from tests.running import only_our_tasks
 from tests.traps.pictures import (
     collapse,
     confident_but_unstable,
@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     numbers: dict[str, Any] = {}
     for place, trap in enumerate(TRAPS, start=1):
         print(f"{place} of {len(TRAPS)}: {trap.NAME}", flush=True)
-        with tasks_indexed_once():
+        with only_our_tasks():
             shown = trap.show(runs)
         numbers[trap.NAME] = rounded(shown.numbers)
         for line in _lines(numbers[trap.NAME]):

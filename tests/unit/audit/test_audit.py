@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lm_eval_sensitivity.audit import audit_pair, load_encoder, survival_rows, u
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder.load import packaged_folder
 
 PLAIN = "{% for m in messages %}<|u|>{{ m.content }}{% endfor %}<|a|>"
 TRIMMED = PLAIN.replace("m.content", "m.content | trim")
@@ -38,8 +40,11 @@ def build(folder: Path, *, template: str | None = None, strips: bool = False, nf
     return folder
 
 
+packaged_ladder = cache(load_ladder)
+
+
 def survival(folder: Path, *, edits: Collection[str] = (), **options: Any) -> dict[str, float]:
-    pairs = [pair for pair in load_ladder().pairs if not edits or pair.edit in edits]
+    pairs = [pair for pair in packaged_ladder().pairs if not edits or pair.edit in edits]
     rows = survival_rows(load_encoder(str(folder), **options), pairs)
     return {row.edit: row.survival for row in rows}
 
@@ -72,7 +77,7 @@ def test_the_identical_rung_is_no_edit(tmp_path: Path) -> None:
 
 
 def test_every_pair_is_counted_once(tmp_path: Path) -> None:
-    pairs = load_ladder().pairs
+    pairs = packaged_ladder().pairs
     rows = survival_rows(load_encoder(str(build(tmp_path))), pairs)
     assert sum(row.n_pairs for row in rows) == sum(pair.rung != "identical" for pair in pairs)
 
@@ -104,12 +109,12 @@ TRIMMING_TEMPLATES = {
 }
 
 
-def test_every_real_template_renders_and_the_trimming_ones_are_known(shared: Path) -> None:
+def test_every_real_template_renders_and_the_trimming_ones_are_known(shared: Path, tmp_path: Path) -> None:
+    folder = build(tmp_path)
     erasing = {
         file.stem
         for file in (shared / "templates").glob("*.jinja")
-        if survival(shared / "tokenizers" / "gpt2", edits=["leading_space"], chat_template_file=file)
-        == {"leading_space": 0}
+        if survival(folder, edits=["leading_space"], chat_template_file=file) == {"leading_space": 0}
     }
     assert erasing == TRIMMING_TEMPLATES
 
@@ -148,20 +153,21 @@ def test_pairs_of_ids(
 
 def test_the_command_prints_and_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = str(build(tmp_path / "one", template=TRIMMED)), str(build(tmp_path / "two"))
-    assert main(["audit", one, two, "--format", "json"]) == 0
+    line = ["audit", one, two, "--ladder", str(packaged_folder() / "mini" / "test.parquet")]
+    assert main([*line, "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert set(rows[0]) == {"tokenizer", "edit", "rung", "n_pairs", "survival"}
     assert {row["tokenizer"] for row in rows} == {one, two}
-    assert main(["audit", one, two, "--format", "csv", "--output", str(tmp_path / "out.csv")]) == 0
+    assert main([*line, "--format", "csv", "--output", str(tmp_path / "out.csv")]) == 0
     exported = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))
     assert [(r["tokenizer"], r["edit"], float(r["survival"])) for r in exported] == [
         (r["tokenizer"], r["edit"], r["survival"]) for r in rows
     ]
     capsys.readouterr()
-    assert main(["audit", one, two]) == 0
+    assert main(line) == 0
     table = capsys.readouterr().out
-    (line,) = (line for line in table.splitlines() if "leading_space" in line)
-    assert line.split()[-2:] == ["0.00", "1.00"]
+    (row,) = (row for row in table.splitlines() if "leading_space" in row)
+    assert row.split()[-2:] == ["0.00", "1.00"]
 
 
 def test_switches_reach_the_template(tmp_path: Path) -> None:

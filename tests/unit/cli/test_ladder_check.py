@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,41 +12,36 @@ import pytest
 from lm_eval_sensitivity.cli import ladder_check
 from lm_eval_sensitivity.cli.main import build_parser, main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import build_pairs, load_ladder
+from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.authoring.checks import check_ladder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
-from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
 from lm_eval_sensitivity.types import RUNGS
-from tests.unit.ladder.checked_ladder import build_small_ladder, cached_encode, clean_pairs
 from tests.unit.ladder.corruptions import dropping
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small") / "ladder"
-    build_small_ladder(folder)
-    return folder
+from tests.unit.ladder.small_ladder import SUBSETS, clean_pairs, shared_embedder, small_folder, write_own
 
 
 @pytest.fixture
-def broken(small: Path, tmp_path: Path) -> Path:
+def small(tmp_path: Path) -> Path:
+    return small_folder(tmp_path / "ladder", card=False)
+
+
+@pytest.fixture
+def broken(small: Path) -> Path:
     """A folder with two violations, both of one missing row."""
-    folder = Path(shutil.copytree(small, tmp_path / "broken"))
     row = dropping("sky-colours/synonym_1")
-    for subset in ("full", "core", "mini"):
-        write_parquet([pair for pair in clean_pairs(subset) if row(pair)], folder / subset / "test.parquet")
-    shutil.rmtree(folder / "sources")
-    write_parquet(
-        [pair for pair in clean_pairs("mini") if row(pair) and pair.edit != "nbsp"],
-        folder / "mini" / "test.parquet",
-    )
-    return folder
+    for subset in SUBSETS:
+        kept = [pair for pair in clean_pairs(subset) if row(pair) and (subset, pair.edit) != ("mini", "nbsp")]
+        write_parquet(kept, small / subset / "test.parquet")
+    shutil.rmtree(small / "sources")
+    return small
 
 
 @pytest.mark.slow
-def test_the_packaged_ladder_passes(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("sentence_transformers")
+def test_the_packaged_ladder_passes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ladder_check, "load_embedder", shared_embedder)
     assert main(["ladder", "check", str(packaged_folder())]) == 0
     output = capsys.readouterr().out
     assert "No violations." in output
@@ -71,7 +65,7 @@ REPORT = check_ladder(packaged_folder() / "mini" / "test.parquet")
 def test_table_says_what_is_there(
     small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ladder_check, "encode", cached_encode)
+    monkeypatch.setattr(ladder_check, "load_embedder", shared_embedder)
     assert main(["ladder", "check", str(small)]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
     for subset in ("full", "core", "mini"):
@@ -102,16 +96,10 @@ def test_every_violation_is_one_line(broken: Path, capsys: pytest.CaptureFixture
     assert n_violations == len(check_ladder(broken).violations)
 
 
-def own_ladder(folder: Path, bases: Sequence[str]) -> Path:
-    prompts = tuple(AuthoredPrompt(f"p{n:03}", "uncategorized", base, {}) for n, base in enumerate(bases))
-    write_parquet(build_pairs(Source("1", prompts)), folder / "test.parquet")
-    return folder
-
-
 def test_remarks_are_said_to_be_remarks_and_do_not_fail(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own_ladder(tmp_path, [" Greet the customer.", "Greet the  customer!"])
+    write_own(tmp_path / "test.parquet", " Greet the customer.", "Greet the  customer!")
     assert main(["ladder", "check", str(tmp_path), "--no-embedding"]) == 0
     lines = capsys.readouterr().out.splitlines()
     remarks = [line for line in lines if line.startswith("Remark, no violation in an own ladder: ")]
@@ -126,7 +114,7 @@ def test_remarks_are_said_to_be_remarks_and_do_not_fail(
 def test_the_table_form_is_capped_and_json_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Remarks of a template; violations of one rule row that is missing of every prompt."""
     n_prompts = ladder_check.MOST_SHOWN + 33
-    own_ladder(tmp_path, [f"Reply to the order number {n}." for n in range(n_prompts)])
+    write_own(tmp_path / "test.parquet", *(f"Reply to the order number {n}." for n in range(n_prompts)))
     rows = [pair for pair in load_ladder(tmp_path).pairs if pair.edit != "nbsp"]
     write_parquet(rows, tmp_path / "test.parquet")
     assert main(["ladder", "check", str(tmp_path), "--no-embedding"]) == 1

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -23,16 +21,12 @@ from lm_eval_sensitivity.ladder.authoring.card import MARKER, is_minimal
 from lm_eval_sensitivity.ladder.authoring.folder import card_of_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
-from tests.unit.ladder.checked_ladder import build_small_ladder, clean_pairs
+from tests.unit.ladder.small_ladder import SUBSETS, clean_pairs, fake_encode, small_folder
 
 PAIRS = load_ladder(subset="mini").pairs
 PLAIN = "{% for m in messages %}<u>{{ m.content }}{% endfor %}<a>"
 TRIMMED = PLAIN.replace("m.content", "m.content | trim")
 EDGES = {"leading_space", "trailing_space", "leading_newline", "trailing_newline"}
-
-
-def embed(texts: Sequence[str]) -> np.ndarray:
-    return np.array([[1.0, len(text)] for text in texts])
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +35,7 @@ def fake_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         lm_eval_sensitivity.embedder,
         "load_embedder",
-        lambda: SimpleNamespace(identity=identity, encode=embed),
+        lambda: SimpleNamespace(identity=identity, encode=fake_encode),
     )
 
 
@@ -128,7 +122,7 @@ def published(tmp_path: Path, places: dict[str, str]) -> dict[str, str]:
     """The published form: three subsets and their sources."""
     folder = tmp_path / "own"
     shutil.rmtree(folder)
-    build_small_ladder(folder)
+    small_folder(folder, card=False)
     (folder / "README.md").write_text(MARKER + "\n", encoding="utf-8")
     return places
 
@@ -148,7 +142,7 @@ def test_a_stale_audit_does_not_reach_the_card(
     describe(published)
     folder = Path(published["own"])
     before = (folder / "README.md").read_text(encoding="utf-8")
-    for subset in ("full", "core", "mini"):
+    for subset in SUBSETS:
         write_parquet(clean_pairs(subset)[1:], folder / subset / "test.parquet")
     capsys.readouterr()
     describe(published, audit=False)

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from markdown_it import MarkdownIt
 
 from lm_eval_sensitivity.audit import load_encoder, survival_rows
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.authoring.audit_grid import (
     NEUTRAL_TOKENIZER,
     OWN_TEMPLATE,
@@ -36,23 +37,20 @@ from lm_eval_sensitivity.ladder.authoring.card import (
     MARKER,
     OWN_MARKER,
     check_own_card,
-    fill,
+    default_subset,
     is_generated,
     is_minimal,
     minimal_card,
     title_of,
 )
 from lm_eval_sensitivity.ladder.authoring.card_sections import SAMPLE_SEED, excerpts
-from lm_eval_sensitivity.ladder.authoring.distances import prompt_distances
+from lm_eval_sensitivity.ladder.authoring.distances import embed, prompt_distances
 from lm_eval_sensitivity.ladder.authoring.folder import (
-    FolderContent,
     build_folder,
     card_of_folder,
     read_folder,
     write_card,
 )
-from lm_eval_sensitivity.ladder.authoring.front_matter import default_subset
-from lm_eval_sensitivity.ladder.authoring.markdown import code, plain, visible
 from lm_eval_sensitivity.ladder.authoring.measured import (
     MEASURED_FILE,
     Audit,
@@ -64,10 +62,11 @@ from lm_eval_sensitivity.ladder.authoring.measured import (
 from lm_eval_sensitivity.ladder.load import packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from lm_eval_sensitivity.text.markdown import code, plain, visible
 from lm_eval_sensitivity.types import RUNGS
 from tests.conftest import REPOSITORY
-from tests.unit.ladder import small_folder
-from tests.unit.ladder.small_folder import fake_encode, fake_measured, make_small_folder
+from tests.unit.ladder.small_ladder import SUBSETS as SMALL
+from tests.unit.ladder.small_ladder import fake_encode, fake_measured, packaged, small_folder
 
 FOLDER = packaged_folder()
 SUBSETS = list(subset_files(FOLDER))
@@ -75,7 +74,7 @@ SUBSETS = list(subset_files(FOLDER))
 
 # Read inside the tests: what fails here is a failing test, and does not keep the others from being collected.
 @cache
-def content() -> FolderContent:
+def ladders() -> tuple[Ladder, ...]:
     return read_folder(FOLDER)
 
 
@@ -96,14 +95,9 @@ def front_matter() -> dict[str, Any]:
     return dict(yaml.safe_load(card().split("---\n")[1]))
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_small_folder(tmp_path_factory.mktemp("built") / "ladder")
-
-
 @pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(built, tmp_path / "ladder")
+def folder(tmp_path: Path) -> Path:
+    return small_folder(tmp_path / "ladder")
 
 
 def parsed_tables(page: str) -> dict[tuple[str, ...], list[list[str]]]:
@@ -165,7 +159,7 @@ def test_the_default_configuration_is_the_one_that_is_meant(tmp_path: Path) -> N
         FOLDER, tmp_path / "ladder"
     )  # the name of a cached folder is part of its cache key
     builder = datasets.load_dataset_builder(str(copy), cache_dir=str(tmp_path / "cache"))
-    assert builder.config.name == default_subset(SUBSETS)
+    assert builder.config.name == default_subset(ladders())
     assert [config["config_name"] for config in front_matter()["configs"]] == SUBSETS
     assert sum("default" in config for config in front_matter()["configs"]) == 1
 
@@ -187,7 +181,7 @@ def test_the_committed_card_is_what_is_built_from_the_committed_data() -> None:
 
 def test_a_card_of_other_rows_is_another_card(folder: Path) -> None:
     before = card_of_folder(folder)
-    for subset in small_folder.SUBSETS:
+    for subset in SMALL:
         pairs = [replace(pair, ladder_version="9.9") for pair in load_ladder(folder, subset).pairs]
         write_parquet(pairs, folder / subset / "test.parquet")
     write_measured(fake_measured(folder), folder / MEASURED_FILE)
@@ -197,9 +191,7 @@ def test_a_card_of_other_rows_is_another_card(folder: Path) -> None:
 
 
 def test_no_slot_of_the_template_stays_open() -> None:
-    assert not re.search(r"\{\{\w+\}\}", card())
-    with pytest.raises(KeyError):
-        fill("{{unknown}}", {})
+    assert not re.search(r"\{[{%#]\s*\w+", card().replace("{{The lm-eval-sensitivity authors}}", ""))
 
 
 def test_the_counts_are_those_of_the_parquet_files() -> None:
@@ -225,13 +217,13 @@ def test_the_counts_are_those_of_the_parquet_files() -> None:
             for subset in SUBSETS
         ]
     hashes = {row[0]: row[1] for row in tables["subset", "content hash (SHA-256)", "prompts", "pairs"]}
-    assert hashes == {each.subset: each.content_hash for each in content().ladders}
+    assert hashes == {each.subset: each.content_hash for each in ladders()}
 
 
 def test_every_edit_has_an_example_that_is_a_row_and_shows_a_change() -> None:
     (rows,) = (table for headings, table in parsed_tables(card()).items() if headings[:2] == ("rung", "edit"))
-    assert [row[1] for row in rows] == list(content().ladders[0].edits)
-    found = {(pair.edit, *excerpts(pair)) for pair in content().ladders[0].pairs}
+    assert [row[1] for row in rows] == list(ladders()[0].edits)
+    found = {(pair.edit, *excerpts(pair)) for pair in ladders()[0].pairs}
     for _, edit, meaning, before, after, _ in rows:
         assert (edit, before, after) in found
         assert (before == after) == (edit == "identical")
@@ -239,7 +231,7 @@ def test_every_edit_has_an_example_that_is_a_row_and_shows_a_change() -> None:
 
 
 def test_every_change_in_the_ladder_can_be_seen() -> None:
-    for pair in content().ladders[0].pairs:
+    for pair in ladders()[0].pairs:
         before, after = excerpts(pair)
         assert (before != after) == (pair.rung != "identical"), pair.pair_id
         assert before.isprintable() and after.isprintable()
@@ -248,7 +240,7 @@ def test_every_change_in_the_ladder_can_be_seen() -> None:
 def test_the_drawn_rows_are_there_in_full() -> None:
     import random
 
-    authored = [pair for pair in content().ladders[0].pairs if pair.origin == "authored"]
+    authored = [pair for pair in ladders()[0].pairs if pair.origin == "authored"]
     drawn = random.Random(SAMPLE_SEED).sample(authored, 10)
     section = card().split("## Rows in full")[1].split("\n## ")[0]
     tokens = MarkdownIt("commonmark", {"html": True}).parse(section)
@@ -291,12 +283,12 @@ def test_eval_yaml_names_tasks_and_configurations_that_exist() -> None:
 
 def test_the_committed_measurements_are_of_the_committed_rows() -> None:
     assert {read_measured(FOLDER / MEASURED_FILE).distances.content_hash, audit().content_hash} == {
-        load_ladder().content_hash
+        packaged().content_hash
     }
     assert [each.edit for each in read_measured(FOLDER / MEASURED_FILE).distances.edits] == list(
-        load_ladder().edits
+        packaged().edits
     )
-    n_pairs = Counter(pair.edit for pair in load_ladder().pairs if pair.rung != "identical")
+    n_pairs = Counter(pair.edit for pair in packaged().pairs if pair.rung != "identical")
     assert audit().n_pairs == n_pairs
     for each in audit().systems:
         assert set(each.n_reached) == set(n_pairs)
@@ -356,7 +348,7 @@ def test_every_template_and_tokenizer_of_the_shared_folder_is_in_the_grid(shared
     systems = [each.system for each in audit().systems]
     assert {each.tokenizer for each in systems if each.template is None} == names
     assert {each.template for each in systems} - {None, OWN_TEMPLATE} == templates == set(PARTNERS)
-    assert {each.tokenizer for each in PARTNERS.values()} <= names
+    assert {NEUTRAL_TOKENIZER, *filter(None, PARTNERS.values())} <= names
 
 
 SAMPLE = [
@@ -376,7 +368,7 @@ def test_a_sample_of_the_grid_computed_again(tokenizer: str, template: str | Non
         for each in audit().systems
         if (each.system.tokenizer, each.system.template) == (tokenizer, template)
     )
-    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung != "identical"]
+    pairs = [pair for pair in packaged(subset="mini").pairs if pair.rung != "identical"]
     again = audit_system(recorded.system, pairs, shared / "tokenizers", shared / "templates")
     assert (again.tokenizer_sha256, again.template_sha256) == (
         recorded.tokenizer_sha256,
@@ -418,6 +410,12 @@ def test_a_folder_that_was_never_measured_is_refused(folder: Path) -> None:
         card_of_folder(folder)
 
 
+def test_missing_pydantic_names_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    with pytest.raises(InputError, match=r'pip install "lm-eval-sensitivity\[ladder\]"'):
+        read_measured(folder / MEASURED_FILE)
+
+
 def test_measurements_come_back_as_they_were_written(folder: Path, tmp_path: Path) -> None:
     measured = read_measured(folder / MEASURED_FILE)
     write_measured(measured, tmp_path / "again.json")
@@ -425,7 +423,7 @@ def test_measurements_come_back_as_they_were_written(folder: Path, tmp_path: Pat
 
 
 def test_medians_are_medians() -> None:
-    ladder = load_ladder(subset="mini")
+    ladder = packaged(subset="mini")
     measured = measure_distances(ladder, fake_encode, {})
     one, other = (np.array([1.0, 0.0]), np.array([0.0, 1.0]))
 
@@ -443,7 +441,7 @@ def test_medians_are_medians() -> None:
 
 def test_pairs_without_a_distance_are_left_out_and_counted(tmp_path: Path) -> None:
     """An embedder that reads nothing of some texts, and of every text of one edit."""
-    ladder = load_ladder(subset="mini")
+    ladder = packaged(subset="mini")
     unread = {pair.variant for pair in ladder.pairs if pair.edit == "control_topic"}
     unread |= {pair.variant for pair in ladder.pairs[::7]}
 
@@ -453,7 +451,7 @@ def test_pairs_without_a_distance_are_left_out_and_counted(tmp_path: Path) -> No
         return vectors
 
     measured = measure_distances(ladder, encode, {})
-    full = prompt_distances(ladder.pairs, fake_encode)
+    full = prompt_distances(ladder.pairs, embed(ladder.pairs, fake_encode))
     for each in measured.edits:
         pairs = [pair for pair in ladder.pairs if pair.edit == each.edit]
         read = [full[pair.pair_id] for pair in pairs if not {pair.base, pair.variant} & unread]
@@ -535,12 +533,12 @@ def test_subsets_of_two_versions_are_refused(folder: Path) -> None:
 
 
 def test_a_minimal_card_loads_and_claims_no_licence(tmp_path: Path) -> None:
-    write_parquet(load_ladder(subset="mini").pairs, tmp_path / "own" / "test.parquet")
+    write_parquet(packaged(subset="mini").pairs, tmp_path / "own" / "test.parquet")
     own = read_folder(tmp_path / "own")
-    page = minimal_card("me/mine", own.ladders, own.facts)
+    page = minimal_card("me/mine", own)
     (tmp_path / "own" / "README.md").write_text(page, encoding="utf-8")
     loaded = datasets.load_dataset(str(tmp_path / "own"), split="test", cache_dir=str(tmp_path / "cache"))
-    assert loaded.to_list() == rows_from_pairs(load_ladder(subset="mini").pairs)
+    assert loaded.to_list() == rows_from_pairs(packaged(subset="mini").pairs)
     assert not {"license", "language"} & set(yaml.safe_load(page.split("---\n")[1]))
 
 
@@ -571,7 +569,7 @@ def without_a_subset(folder: Path) -> None:
 def with_a_minimal_card(folder: Path) -> None:
     """All files of the published form, but the ladder says that it is somebody's own."""
     own = read_folder(folder)
-    page = minimal_card("me/mine", own.ladders, own.facts)
+    page = minimal_card("me/mine", own)
     (folder / "README.md").write_text(page, encoding="utf-8")
 
 
@@ -591,12 +589,12 @@ def test_somebodys_own_ladder_never_gets_the_published_claims(
 
 def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
     folder = tmp_path / "own"
-    write_parquet(load_ladder(subset="mini").pairs, folder / "test.parquet")
+    write_parquet(packaged(subset="mini").pairs, folder / "test.parquet")
     write_card(folder)
     assert "\n# own\n" in (folder / "README.md").read_text(encoding="utf-8")
     own = read_folder(folder)
     for title in ("me/mine", "it's `x` | $y", "1"):
-        page = minimal_card(title, own.ladders, own.facts)
+        page = minimal_card(title, own)
         (folder / "README.md").write_text(page, encoding="utf-8")
         assert title_of(page, folder / "README.md") == title
         write_card(folder)
@@ -614,12 +612,10 @@ def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
 def test_a_minimal_card_names_the_tasks_of_its_rungs(
     rungs: tuple[str, ...], tasks: str, tmp_path: Path
 ) -> None:
-    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung in rungs]
+    pairs = [pair for pair in packaged(subset="mini").pairs if pair.rung in rungs]
     write_parquet(pairs, tmp_path / "test.parquet")
     own = read_folder(tmp_path)
-    (line,) = (
-        line for line in minimal_card("it's/x", own.ladders, own.facts).splitlines() if "--tasks" in line
-    )
+    (line,) = (line for line in minimal_card("it's/x", own).splitlines() if "--tasks" in line)
     words = shlex.split(line)
     assert words[words.index("--tasks") + 1] == tasks
     assert json.loads(words[words.index("--metadata") + 1]) == {"ladder": "it's/x"}
@@ -638,13 +634,13 @@ def test_a_minimal_card_names_the_tasks_of_its_rungs(
 )
 def test_a_front_matter_that_contradicts_the_data_is_refused(page: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        check_own_card(page, content().facts, Path("README.md"))
+        check_own_card(page, ladders(), Path("README.md"))
 
 
 def test_a_hand_written_card_may_leave_the_data_to_the_hub() -> None:
-    check_own_card("# Only a title\n", content().facts, Path("README.md"))
-    check_own_card("---\nlicense: mit\n---\n# x\n", content().facts, Path("README.md"))
-    check_own_card(card(), content().facts, Path("README.md"))
+    check_own_card("# Only a title\n", ladders(), Path("README.md"))
+    check_own_card("---\nlicense: mit\n---\n# x\n", ladders(), Path("README.md"))
+    check_own_card(card(), ladders(), Path("README.md"))
     for marker in (MARKER, OWN_MARKER):
         assert not is_generated(f"---\nlicense: mit\n---\n# A title\n{marker}\n")
 
@@ -687,6 +683,6 @@ def test_visible_texts_are_one_printable_line() -> None:
 
 
 def test_counts_behind_a_survival_are_whole(shared: Path) -> None:
-    pairs = load_ladder(subset="mini").pairs
+    pairs = packaged(subset="mini").pairs
     for row in survival_rows(load_encoder(str(shared / "tokenizers" / "qwen3")), pairs):
         assert row.n_reached == row.survival * row.n_pairs

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, utils
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import build_pairs, load_ladder, minimal_replacement
+from lm_eval_sensitivity.ladder import Ladder, build_pairs, load_ladder
 from lm_eval_sensitivity.ladder.authoring.checks import (
     Violation,
     balance,
@@ -32,51 +32,28 @@ from lm_eval_sensitivity.ladder.authoring.checks import (
     synonyms,
     texts,
 )
-from lm_eval_sensitivity.ladder.authoring.checks.prompts import rows_by_prompt
+from lm_eval_sensitivity.ladder.authoring.checks.violation import rows_by_prompt
 from lm_eval_sensitivity.ladder.authoring.user_prompts import read_own_file
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.parquet import write_parquet
-from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, AuthoredVariant, Source
-from lm_eval_sensitivity.types import Pair, Rung
-from tests.unit.ladder.checked_ladder import VERSION, build_small_ladder, clean_pairs
+from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, Source
+from lm_eval_sensitivity.types import Rung
 from tests.unit.ladder.corruptions import corruptions
+from tests.unit.ladder.small_ladder import (
+    VERSION,
+    clean_pairs,
+    packaged,
+    pair,
+    prompt,
+    small_folder,
+    write_own,
+)
 
-PACKAGED = load_ladder().pairs
-
-
-def pair(base: str, variant: str, edit: str = "paraphrase_1", **cells: Any) -> Pair:
-    rung: Rung = AUTHORED_EDITS.get(edit, "noop")
-    prompt = cells.pop("prompt_id", "p")
-    values: dict[str, Any] = {
-        "pair_id": f"{prompt}/{edit}",
-        "prompt_id": prompt,
-        "category": "factual",
-        "rung": rung,
-        "rung_index": 0,
-        "edit": edit,
-        "base": base,
-        "variant": variant,
-        "meaning_preserving": True,
-        "origin": "authored",
-        "reason": f"Reason of {prompt}/{edit}.",
-        "replacements": minimal_replacement(base, variant),
-        "ladder_version": "1",
-    }
-    return Pair(**{**values, **cells})
+PACKAGED = packaged().pairs
 
 
 def problems(found: Any) -> list[str]:
     return [violation.problem for violation in found]
-
-
-def prompt(prompt_id: str, base: str, **variants: str) -> AuthoredPrompt:
-    authored = {edit: AuthoredVariant(text, f"{edit} of {prompt_id}.") for edit, text in variants.items()}
-    return AuthoredPrompt(prompt_id, "uncategorized", base, authored)
-
-
-def write_own(path: Path, *prompts: AuthoredPrompt) -> Path:
-    write_parquet(build_pairs(Source("1", prompts)), path)
-    return path
 
 
 def one_hot(words: Sequence[str]) -> Callable[[Sequence[str]], NDArray[np.floating]]:
@@ -282,13 +259,13 @@ def test_category_balance() -> None:
     ],
 )
 def test_which_subsets_are_compared(subsets: list[str], pairs: list[tuple[str, str]]) -> None:
-    assert balance.larger_ones(subsets) == pairs
+    found = balance.larger_ones([Ladder("x", subset, "1", "", ()) for subset in subsets])
+    assert [(larger.subset, smaller.subset) for larger, smaller in found] == pairs
 
 
 def test_near_duplicates_against_every_pair_by_hand() -> None:
-    bases = list(load_ladder(subset="core").prompts.values())
+    bases = list(packaged(subset="core").prompts.values())
     bases += [bases[0] + " please", bases[1].upper(), " ".join(reversed(bases[2].split()))]
-    rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
     bases.append(bases[0] + " now please")  # near two others, nearer to the one with `please`
     rows = [pair(base, "v", prompt_id=f"p{number:02}") for number, base in enumerate(bases)]
     expected = set()
@@ -571,7 +548,7 @@ def test_large_ladders_are_not_compared_prompt_by_prompt(
 
 
 def test_single_file_of_a_published_subset_keeps_its_name(tmp_path: Path) -> None:
-    build_small_ladder(tmp_path / "ladder")
+    small_folder(tmp_path / "ladder", card=False)
     found = check_ladder(tmp_path / "ladder" / "mini" / "test.parquet")
     assert [each.subset for each in found.subsets] == ["mini"]
     assert found.passed
@@ -579,7 +556,7 @@ def test_single_file_of_a_published_subset_keeps_its_name(tmp_path: Path) -> Non
 
 
 def test_folder_is_checked_with_every_subset_largest_first(tmp_path: Path) -> None:
-    build_small_ladder(tmp_path / "ladder")
+    small_folder(tmp_path / "ladder", card=False)
     found = check_ladder(tmp_path / "ladder")
     assert [each.subset for each in found.subsets] == ["full", "core", "mini"]
     assert sum(found.subsets[0].pairs_by_rung.values()) == len(clean_pairs())
@@ -588,14 +565,14 @@ def test_folder_is_checked_with_every_subset_largest_first(tmp_path: Path) -> No
 
 def test_violation_of_a_shared_prompt_is_named_once(tmp_path: Path) -> None:
     corruption = next(each for each in corruptions() if each.name == "reason repeated")
-    build_small_ladder(tmp_path / "ladder")
+    small_folder(tmp_path / "ladder", card=False)
     corruption.apply(tmp_path / "ladder")
     (found,) = check_ladder(tmp_path / "ladder").violations
     assert found.file.endswith("full/test.parquet")
 
 
 def test_hub_dataset_is_checked_with_all_its_subsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build_small_ladder(tmp_path / "ladder")
+    small_folder(tmp_path / "ladder", card=False)
     shutil.rmtree(tmp_path / "ladder" / "sources")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "ladder"))
     found = check_ladder("example/ladder@v1")
@@ -628,7 +605,7 @@ def test_without_a_check_its_corruption_is_not_named(
 ) -> None:
     """For each check there is a corruption that nothing else names."""
     corruption = next(each for each in corruptions() if each.name == ONLY_FOUND_BY[check.__name__])
-    build_small_ladder(tmp_path / "ladder")
+    small_folder(tmp_path / "ladder", card=False)
     corruption.apply(tmp_path / "ladder")
 
     def is_found() -> bool:

@@ -11,6 +11,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors
 
+from lm_eval_sensitivity.cli import ladder_push
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, load_ladder
@@ -24,8 +25,7 @@ from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
 from tests.unit.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
-from tests.unit.ladder.checked_ladder import clean_pairs
-from tests.unit.ladder.small_folder import make_small_folder
+from tests.unit.ladder.small_ladder import clean_pairs, packaged, small_folder
 
 FOLDER = packaged_folder()
 
@@ -42,19 +42,14 @@ def ladder_in(hub: FakeHub) -> Repository:
     return hub.repositories["dataset", "me/ladder"]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """A small folder in the published form, with everything in it that may be published and more."""
-    folder = make_small_folder(tmp_path_factory.mktemp("built") / "ladder")
+    folder = small_folder(tmp_path / "ladder")
     shutil.copy(FOLDER / "eval.yaml", folder / "eval.yaml")
     (folder / "notes.txt").write_text("not for publication")
     (folder / "sources" / "draft.txt").write_text("not for publication")
     return folder
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(built, tmp_path / "ladder")
 
 
 @pytest.fixture
@@ -77,7 +72,7 @@ def test_one_commit_with_exactly_these_files_and_a_tag(
     hub.repositories.clear()
     assert push(folder) == 0
     assert hub.calls.count("create_commit") == 1 and len(ladder_in(hub).commits) == 2
-    subsets = [ladder.subset for ladder in read_folder(folder).ladders]
+    subsets = [ladder.subset for ladder in read_folder(folder)]
     names = {f"{subset}/test.parquet" for subset in subsets}
     names |= {f"sources/{path.name}" for path in (FOLDER / "sources").glob("*.yaml")}
     assert set(ladder_in(hub).commits[-1]) == names | {"README.md", "eval.yaml", ".gitattributes"}
@@ -173,9 +168,12 @@ def test_eval_yaml_can_stay_behind(folder: Path, hub: FakeHub) -> None:
     assert "eval.yaml" not in ladder_in(hub).commits[-1]
 
 
-def test_the_packaged_ladder_is_the_default(hub: FakeHub) -> None:
+def test_the_packaged_ladder_is_the_default(
+    folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder_push, "packaged_folder", lambda: folder)
     assert push() == 0
-    assert ladder_in(hub).commits[-1]["README.md"] == (FOLDER / "README.md").read_bytes()
+    assert ladder_in(hub).commits[-1]["README.md"] == (folder / "README.md").read_bytes()
 
 
 def test_no_token_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -319,7 +317,7 @@ def test_a_folder_that_is_not_in_order_is_refused(
 
 @pytest.mark.parametrize("version", ["1 0", "a/b", "../x", "x..y", "v.lock", "1.", "é", "\x1b[31m"])
 def test_a_version_that_names_no_tag_is_refused(version: str, tmp_path: Path) -> None:
-    pairs = [replace(pair, ladder_version=version) for pair in load_ladder(subset="mini").pairs]
+    pairs = [replace(pair, ladder_version=version) for pair in packaged(subset="mini").pairs]
     write_parquet(pairs, tmp_path / "test.parquet")
     with pytest.raises(InputError, match="can name no tag"):
         prepare(tmp_path, "me/x")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.metrics import CollapseFlags, collapse_flags, has_loop, output_spread
+from lm_eval_sensitivity.metrics import CollapseFlags, collapse_flags, has_loop
 
 NORMAL = (
     "To install the package, open a terminal and type the command below. Then open a second terminal, "
@@ -89,33 +87,3 @@ def test_flags() -> None:
     assert collapse_flags([], cut=False, unclosed=True) == CollapseFlags(True, False, False, True)
     looped = collapse_flags(np.zeros(512, dtype=np.int32), cut=True, unclosed=False)
     assert looped == CollapseFlags(empty=False, loop=True, cut=True, unclosed=False)
-
-
-def test_spread_of_orthogonal_outputs_is_one() -> None:
-    assert output_spread(np.eye(5)) == pytest.approx(1.0)
-
-
-def test_spread_of_one_answer_to_everything_is_exactly_zero() -> None:
-    vector = np.random.default_rng(0).normal(size=384).astype(np.float32)
-    assert output_spread(np.tile(vector, (9, 1))) == 0.0
-
-
-def test_spread_of_two_opposite_outputs_is_two() -> None:
-    assert output_spread([[1.0, 0.0], [-2.0, 0.0]]) == 2.0
-
-
-def test_spread_leaves_out_outputs_without_a_vector() -> None:
-    nan = [math.nan, math.nan]
-    assert output_spread([[1.0, 0.0], nan, [0.0, 1.0], [0.0, 0.0]]) == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(
-    "vectors", [np.zeros((0, 3)), np.ones((1, 3)), np.array([[1.0, 0.0], [math.nan, 0.0]])]
-)
-def test_spread_below_two_outputs_is_undefined(vectors: object) -> None:
-    assert math.isnan(output_spread(vectors))  # type: ignore[arg-type]
-
-
-def test_spread_needs_a_table() -> None:
-    with pytest.raises(ValueError, match="prompt, dim"):
-        output_spread([1.0, 2.0])

@@ -9,7 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cosine
 
-from lm_eval_sensitivity.metrics import cosine_distance, hidden_distance, pool_windows, split_into_windows
+from lm_eval_sensitivity.metrics import (
+    cosine_distance,
+    hidden_distance,
+    output_spread,
+    pool_windows,
+    split_into_windows,
+)
 
 
 def test_against_scipy_on_random_float32_vectors() -> None:
@@ -105,3 +111,33 @@ def test_pooling_without_a_direction_is_nan(
 def test_pooling_refuses_mismatched_weights() -> None:
     with pytest.raises(ValueError, match="pool_windows"):
         pool_windows([[1.0, 0.0]], [1, 2])
+
+
+def test_spread_by_hand() -> None:
+    assert output_spread(np.eye(5)) == pytest.approx(np.ones(5))
+    assert output_spread([[1.0, 0.0], [-2.0, 0.0]]).tolist() == [2.0, 2.0]
+    assert output_spread([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]) == pytest.approx([0.5, 0.5, 1.0])
+
+
+def test_spread_of_one_answer_to_everything_is_exactly_zero() -> None:
+    vector = np.random.default_rng(0).normal(size=384).astype(np.float32)
+    assert output_spread(np.tile(vector, (9, 1))).tolist() == [0.0] * 9
+
+
+def test_spread_leaves_out_outputs_without_a_vector() -> None:
+    nan = [math.nan, math.nan]
+    found = output_spread([[1.0, 0.0], nan, [0.0, 1.0], [0.0, 0.0]])
+    np.testing.assert_allclose(found, [1.0, math.nan, 1.0, math.nan])
+
+
+@pytest.mark.parametrize(
+    "vectors", [np.zeros((0, 3)), np.ones((1, 3)), np.array([[1.0, 0.0], [math.nan, 0.0]])]
+)
+def test_spread_below_two_outputs_is_undefined(vectors: NDArray[np.float64]) -> None:
+    found = output_spread(vectors)
+    assert found.shape == vectors.shape[:1] and np.isnan(found).all()
+
+
+def test_spread_needs_a_table() -> None:
+    with pytest.raises(ValueError, match="prompt, dim"):
+        output_spread([1.0, 2.0])

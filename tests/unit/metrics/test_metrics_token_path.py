@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
@@ -100,8 +98,3 @@ def test_first_divergence_by_hand(
     y: list[int], y_prime: list[int], cut: bool | tuple[bool, bool], expected: FirstDivergence
 ) -> None:
     assert first_divergence(y, y_prime, cut=cut) == expected
-
-
-def test_divergence_as_a_number_for_a_table() -> None:
-    assert FirstDivergence(4, False).as_float == 4.0
-    assert math.isnan(FirstDivergence(None, True).as_float)

@@ -212,7 +212,7 @@ def harmless_records(pairs: Pairs, name: str) -> list[dict[str, Any]]:
     return [
         row
         for rung in system.rungs
-        if rung.stamp.rung in MEANING_PRESERVING_RUNGS
+        if rung.metadata.rung in MEANING_PRESERVING_RUNGS
         for row in read_samples(rung.samples)
         if row["filter"] == "raw" and row["pair"]["audit"]["status"] != "erased"
     ]

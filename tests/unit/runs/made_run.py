@@ -25,6 +25,7 @@ from lm_eval_sensitivity.records.packing import pack
 DATE = "2026-08-01T10-00-00.000001"
 WINDOWS = (64, 128, 256, 512)
 ERASED = "erased: the edit does not reach the token ids"
+PER_PROMPT = ("baseline_drift", "output_spread")
 UNCLOSED = "unclosed: the scaffold of the variant never ends, there is no answer"
 IDENTITY: dict[str, Any] = {
     "engine": "HFLM",
@@ -160,19 +161,21 @@ def _row(
     reason = ERASED if erased else UNCLOSED if not has_view else None
     distance = 0.0 if base == variant else (index % 7 + 1) / 10 + seed / 1000
     scores = dict.fromkeys(("cosine_distance", *(f"cosine_distance_{w}" for w in WINDOWS)), distance)
-    scores["token_edit_distance"] = token_edit_distance(base, variant)
+    scores |= {
+        "token_edit_distance": token_edit_distance(base, variant),
+        "length_change": abs(len(base) - len(variant)) / max(len(base), len(variant)),
+    }
     if raw:
         scores |= {"js_divergence": distance / 10, "hidden_distance": distance / 5}
     missing = dict.fromkeys(scores, reason) if reason else {}
     numbers: dict[str, float | None] = {name: None if reason else value for name, value in scores.items()}
-    if drift_from is not None:
-        numbers["baseline_drift"] = (
-            0.01 * int(hashlib.sha256(doc["prompt_id"].encode()).hexdigest()[:2], 16) / 3
-        )
+    of_prompt = int(hashlib.sha256(doc["prompt_id"].encode()).hexdigest()[:2], 16) / 300
+    numbers |= {"baseline_drift": of_prompt} if drift_from is not None else {}
+    numbers["output_spread"] = of_prompt / 2
     reported = {
         name: math.nan if value is None else value
         for name, value in numbers.items()
-        if not name.startswith("cosine_distance_")
+        if not name.startswith("cosine_distance_") and name != "length_change"
     }
     parted = first_divergence(base, variant, cut=(True, True))
     status = "erased" if erased else "survived" if edited else "identical"
@@ -232,7 +235,6 @@ def _whole_output(ids: list[int], *, unclosed: bool) -> dict[str, Any]:
         "collapse": {"empty": False, "loop": False, "cut": False, "unclosed": unclosed},
         "finish_reason": "end_token",
         "n_tokens": len(ids) + 1,
-        "visible_text": None,
         "prompt_token_ids": pack([1, 2, 3], "<i4"),
         "token_ids": pack([*ids, 2], "<i4"),
         "token_ends": pack([*_token_ends(ids), _token_ends(ids)[-1]], "<i4"),
@@ -276,12 +278,12 @@ def _prompt_end_and_margins(distance: float) -> dict[str, Any]:
 
 
 def _means(rows: Rows) -> dict[str, Any]:
-    """lm_eval's table, by a second way: plain lists, drift once per prompt."""
+    """lm_eval's table, by a second way: plain lists, what belongs to a prompt once for each."""
     means: dict[str, Any] = {}
     for filter_name in ("raw", "answer"):
         chosen = [row for row in rows if row["filter"] == filter_name]
         for name in (each for each in chosen[0]["metrics"] if each != "pair"):
-            keys = [row["doc"]["prompt_id" if name == "baseline_drift" else "pair_id"] for row in chosen]
+            keys = [row["doc"]["prompt_id" if name in PER_PROMPT else "pair_id"] for row in chosen]
             values = dict(zip(keys, (row[name] for row in chosen), strict=True))
             scored = [value for value in values.values() if not math.isnan(value)]
             means[f"{name},{filter_name}"] = sum(scored) / len(scored) if scored else math.nan

@@ -23,9 +23,10 @@ from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import SCHEMA
-from lm_eval_sensitivity.records.run_metadata import LadderStamp, Stamp
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunMetadata
 from lm_eval_sensitivity.runs import Pairs, load_pairs, write_table
 from lm_eval_sensitivity.runs.names import display_names
+from lm_eval_sensitivity.runs.table import NOT_MEASURED
 from tests.unit.runs.made_run import ERASED, UNCLOSED, make_run
 
 LADDER = load_ladder(subset="mini")
@@ -133,6 +134,35 @@ def test_drift_counts_once_per_prompt_in_the_mean(tmp_path: Path) -> None:
     assert len(drift) == len(numbers) and None not in drift.values()
 
 
+def test_a_run_of_a_version_without_a_metric_still_loads(tmp_path: Path) -> None:
+    run, newer = make_run(tmp_path / "a"), ("length_change", "output_spread")
+
+    def forget(found: list[dict[str, Any]]) -> None:
+        for row in found:
+            for name in newer:
+                row.pop(name, None)
+                row["pair"]["scores"].pop(name)
+                row["pair"]["missing"].pop(name, None)
+
+    for rung in run.samples:
+        run.edit_rows(rung, forget)
+    old = rows(load_pairs([run.folder]))
+    assert all(row[name] is None for row in old for name in newer)
+    assert {row["missing_output_spread"] for row in old} == {NOT_MEASURED}
+    assert {row["missing_length_change"] for row in old} == {NOT_MEASURED}
+    assert any(row["cosine_distance"] is not None for row in old)
+
+
+def test_rows_of_two_versions_in_one_file_are_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+
+    def forget(found: list[dict[str, Any]]) -> None:
+        del found[3]["output_spread"], found[3]["pair"]["scores"]["output_spread"]
+
+    run.edit_rows("synonym", forget)
+    assert "has other metrics" in refusal([run.folder])
+
+
 # ---- which runs are taken
 
 
@@ -178,7 +208,7 @@ def test_rungs_of_one_system_may_be_spread_over_folders(tmp_path: Path) -> None:
     a = make_run(tmp_path / "a", rungs=("synonym",))
     b = make_run(tmp_path / "b", rungs=("identical",), date=NEWER)
     (system,) = load_pairs([a.folder, b.folder]).systems
-    assert [rung.stamp.rung for rung in system.rungs] == ["identical", "synonym"]
+    assert [rung.metadata.rung for rung in system.rungs] == ["identical", "synonym"]
 
 
 def test_the_same_run_twice_is_said_and_counted_once(tmp_path: Path) -> None:
@@ -344,19 +374,19 @@ def test_nothing_given() -> None:
 # ---- names
 
 
-def stamp(model: str, **identity: Any) -> Stamp:
+def metadata(model: str, **identity: Any) -> RunMetadata:
     model_args = identity.pop("model_args", {})
     notes = {"model": model, "revision": identity.pop("revision", "main")}
     decoding = {"max_gen_toks": identity.pop("limit", 512)}
     key = json.dumps([model, notes, decoding, identity, model_args], sort_keys=True)
-    return Stamp(
+    return RunMetadata(
         task="t",
         rung="noop",
         system=f"{abs(hash(key)):016x}"[:16],
         identity=identity,
         notes=notes,
         model_args=model_args,
-        ladder=LadderStamp("l", "mini", "1", "0" * 64),
+        ladder=LadderIdentity("l", "mini", "1", "0" * 64),
         audit={},
         decoding_requested=decoding,
         decoding=decoding,
@@ -371,38 +401,41 @@ def stamp(model: str, **identity: Any) -> Stamp:
 
 NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 NO_THINK = {"rendered_probe": "<|im_start|>assistant\n<think>\n\n</think>\n\n"}
-NAMES: list[tuple[list[Stamp], list[str]]] = [
-    ([stamp("Qwen/Qwen3-4B", dtype="bfloat16")], ["Qwen3-4B"]),
-    ([stamp("Qwen/Qwen3-4B"), stamp("meta/Llama-8B")], ["Qwen3-4B", "Llama-8B"]),
+NAMES: list[tuple[list[RunMetadata], list[str]]] = [
+    ([metadata("Qwen/Qwen3-4B", dtype="bfloat16")], ["Qwen3-4B"]),
+    ([metadata("Qwen/Qwen3-4B"), metadata("meta/Llama-8B")], ["Qwen3-4B", "Llama-8B"]),
     (
         [
-            stamp("Qwen/Qwen3-4B", dtype="bfloat16"),
-            stamp("Qwen/Qwen3-4B", dtype="bfloat16", quantization={"load_in_8bit": True}),
-            stamp("Qwen/Qwen3-4B", dtype="bfloat16", quantization=NF4),
-            stamp("Qwen/Qwen3-4B", dtype="float16", quantization={"quant_method": "gptq", "bits": 4}),
+            metadata("Qwen/Qwen3-4B", dtype="bfloat16"),
+            metadata("Qwen/Qwen3-4B", dtype="bfloat16", quantization={"load_in_8bit": True}),
+            metadata("Qwen/Qwen3-4B", dtype="bfloat16", quantization=NF4),
+            metadata("Qwen/Qwen3-4B", dtype="float16", quantization={"quant_method": "gptq", "bits": 4}),
         ],
         ["Qwen3-4B bf16", "Qwen3-4B int8", "Qwen3-4B 4bit nf4", "Qwen3-4B gptq 4bit"],
     ),
     (
         [
-            stamp("Qwen/Qwen3-4B", dtype="bfloat16"),
-            stamp("Qwen/Qwen3-4B", dtype="bfloat16", quantization={"load_in_8bit": True}),
-            stamp("Qwen/Qwen3-4B", dtype="bfloat16", prompt=NO_THINK),
+            metadata("Qwen/Qwen3-4B", dtype="bfloat16"),
+            metadata("Qwen/Qwen3-4B", dtype="bfloat16", quantization={"load_in_8bit": True}),
+            metadata("Qwen/Qwen3-4B", dtype="bfloat16", prompt=NO_THINK),
         ],
         ["Qwen3-4B bf16", "Qwen3-4B int8", "Qwen3-4B bf16, thinking off"],
     ),
     (
-        [stamp("m", model_args={"enable_thinking": False}), stamp("m", model_args={"enable_thinking": True})],
+        [
+            metadata("m", model_args={"enable_thinking": False}),
+            metadata("m", model_args={"enable_thinking": True}),
+        ],
         ["m thinking off", "m thinking on"],
     ),
-    ([stamp("a/m"), stamp("b/m")], ["m of a", "m of b"]),
-    ([stamp("m", revision="main"), stamp("m", revision="v2")], ["m revision main", "m revision v2"]),
-    ([stamp("m", limit=64), stamp("m", limit=128)], ["m 64 tokens", "m 128 tokens"]),
-    ([stamp("m", torch="2.7"), stamp("m", torch="2.8")], ["m torch 2.7", "m torch 2.8"]),
+    ([metadata("a/m"), metadata("b/m")], ["m of a", "m of b"]),
+    ([metadata("m", revision="main"), metadata("m", revision="v2")], ["m revision main", "m revision v2"]),
+    ([metadata("m", limit=64), metadata("m", limit=128)], ["m 64 tokens", "m 128 tokens"]),
+    ([metadata("m", torch="2.7"), metadata("m", torch="2.8")], ["m torch 2.7", "m torch 2.8"]),
     (
         [
-            stamp("m", prompt={"chat_template_applied": False}),
-            stamp("m", prompt={"chat_template_applied": True}),
+            metadata("m", prompt={"chat_template_applied": False}),
+            metadata("m", prompt={"chat_template_applied": True}),
         ],
         ["m no chat template", "m"],
     ),
@@ -410,20 +443,20 @@ NAMES: list[tuple[list[Stamp], list[str]]] = [
 
 
 @pytest.mark.parametrize(("stamps", "expected"), NAMES, ids=lambda each: str(each)[:20])
-def test_names_say_the_least_that_differs(stamps: list[Stamp], expected: list[str]) -> None:
+def test_names_say_the_least_that_differs(stamps: list[RunMetadata], expected: list[str]) -> None:
     assert display_names(stamps) == expected
     assert display_names(stamps[::-1]) == expected[::-1], "the order of the systems does not matter"
 
 
 def test_names_are_all_different_and_inert() -> None:
     """Weights alone, hostile names, and two systems that nothing visible tells apart."""
-    weights = display_names([stamp("m", weights="a" * 64), stamp("m", weights="a" * 63 + "b")])
+    weights = display_names([metadata("m", weights="a" * 64), metadata("m", weights="a" * 63 + "b")])
     assert len(set(weights)) == 2 and all("weights" in name and len(name) < 40 for name in weights)
-    (hostile,) = display_names([stamp("x/\x1b]8;;http://evil\x07click\u202e")])
+    (hostile,) = display_names([metadata("x/\x1b]8;;http://evil\x07click\u202e")])
     assert hostile.isprintable()
-    texts = [stamp("m", prompt={"system_instruction": text}) for text in ("\x1b[31m", "\x1b[32m")]
+    texts = [metadata("m", prompt={"system_instruction": text}) for text in ("\x1b[31m", "\x1b[32m")]
     assert all(name.isprintable() for name in display_names(texts))
-    alike = [stamp("m", a=1), replace(stamp("m", a=1), system="f" * 16)]
+    alike = [metadata("m", a=1), replace(metadata("m", a=1), system="f" * 16)]
     assert len(set(display_names(alike))) == 2
 
 

@@ -13,16 +13,27 @@ from lm_eval_sensitivity.runs import load_pairs, load_reference
 from tests.unit.runs.made_run import make_run
 
 
-def test_distances_are_those_of_the_pairs_table(tmp_path: Path) -> None:
+def test_its_rows_are_those_of_the_pairs_table(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     reference = load_reference(run.folder)
-    rows = load_pairs([run.folder]).table.to_pylist()
-    assert len(reference.distances) == len(rows)
-    for row in rows:
-        found = reference.distances[row["prompt_id"], row["edit"], row["rung"], row["filter"]]
-        assert (found.cosine_distance, found.audit_status) == (row["cosine_distance"], row["audit_status"])
-    assert {each.audit_status for each in reference.distances.values()} == {"erased", "identical", "survived"}
-    assert any(each.cosine_distance is None for each in reference.distances.values())
+    table = load_pairs([run.folder]).table
+    assert reference.table == table.select(reference.table.column_names).replace_schema_metadata(None)
+    assert {key[0] for key in reference.outputs} == set(table["prompt_id"].to_pylist())
+
+
+def test_a_folder_filled_in_two_calls_gives_the_rows_that_every_command_takes(tmp_path: Path) -> None:
+    """The newest complete run of each rung, whichever call made it; a newer part of a rung is left out."""
+    first = make_run(tmp_path / "run", rungs=("identical", "synonym"), date="2026-08-01T10-00-00")
+    make_run(first.folder, rungs=("noop",), date="2026-08-02T10-00-00")
+    make_run(first.folder, rungs=("synonym",), limit=2, date="2026-08-03T10-00-00")
+    reference = load_reference(first.folder)
+    loaded = load_pairs([first.folder])
+    assert [rung.samples for rung in loaded.systems[0].rungs] == sorted(
+        (rung.samples for rung in reference.rungs),
+        key=lambda path: ["identical", "noop", "synonym"].index(path.name.split("_")[4]),
+    )
+    assert reference.dates == ("2026-08-01T10-00-00", "2026-08-02T10-00-00")
+    assert [each.what for each in reference.left_out] == [each.what for each in loaded.left_out] != []
 
 
 def test_only_the_same_weights_read_to_the_same_length_give_the_same_scale(tmp_path: Path) -> None:
@@ -37,12 +48,16 @@ def test_only_the_same_weights_read_to_the_same_length_give_the_same_scale(tmp_p
 def test_a_distance_that_is_no_number_is_refused(tmp_path: Path, value: Any) -> None:
     run = make_run(tmp_path / "run")
     run.edit_rows("synonym", lambda rows: rows[0]["pair"]["scores"].update(cosine_distance=value))
-    with pytest.raises(InputError, match=r"synonym.*line 1: not a row of a prompt_sensitivity run"):
+    with pytest.raises(InputError, match=r"synonym.*line 1: `pair.scores.cosine_distance`"):
         load_reference(run.folder)
 
 
-def test_a_run_that_was_not_measured_has_outputs_and_no_distances(tmp_path: Path) -> None:
+def test_a_run_that_was_not_measured_is_no_reference(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", rungs=("identical",))
-    run.edit_rows("identical", lambda rows: [row["pair"].pop("scores") for row in rows] and None)
-    reference = load_reference(run.folder)
-    assert reference.outputs and not reference.distances
+    run.edit_results(
+        lambda results: [
+            config["metadata"]["sensitivity"].update(embedder=None) for config in results["configs"].values()
+        ]
+    )
+    with pytest.raises(InputError, match="--predict_only"):
+        load_reference(run.folder)

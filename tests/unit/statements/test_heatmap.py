@@ -15,7 +15,7 @@ from lm_eval_sensitivity.cli import heatmap as command
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import PER_PROMPT
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.report.documents.heatmap import _long, cell_in_words
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.types import RUNGS
@@ -107,7 +107,7 @@ def test_forms_of_the_command_agree(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "edit'" in outputs["table"] and "edit'" not in outputs["json"]
 
 
-@pytest.mark.parametrize("metric", PER_PROMPT)
+@pytest.mark.parametrize("metric", [*filter(belongs_to_prompt, METRICS)])
 def test_a_metric_that_is_one_number_per_prompt_is_refused(metric: str) -> None:
     assert metric in METRICS
     table = made_table(panel({"m": 0.1}), metric=metric, filter_name="raw")

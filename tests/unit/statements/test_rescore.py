@@ -16,6 +16,7 @@ from lm_eval_sensitivity.cli import rescore as command
 from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.rescore import NO_BOUNDARIES, Settings, rescore_run
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.runs import load_pairs, load_reference
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, find_answer
 from tests.unit.runs.made_run import ERASED, UNCLOSED, MadeRun, make_run
@@ -89,10 +90,12 @@ def test_distances_are_those_of_the_new_embedder(run: MadeRun, tmp_path: Path) -
         scores, missing = row["pair"]["scores"], row["pair"]["missing"]
         if row["doc_id"] == 1 or (row["doc_id"] == 2 and row["filter"] == "answer"):
             reason = ERASED if row["doc_id"] == 1 else UNCLOSED
-            assert all(scores[name] is None and missing[name] == reason for name in scores)
+            of_pair = {name for name in scores if not belongs_to_prompt(name)}
+            assert all(scores[name] is None and missing[name] == reason for name in of_pair)
             assert math.isnan(row["cosine_distance"])
             continue
         n_scored[row["filter"]] += 1
+        assert scores["output_spread"] == row["output_spread"] == 0.0  # every base is "we"
         assert scores["cosine_distance"] == row["cosine_distance"] == pytest.approx(1, abs=1e-6)
         assert scores["cosine_distance_64"] == pytest.approx(2, abs=1e-6)  # "w" and "e"
         assert scores["cosine_distance_128"] == pytest.approx(1, abs=1e-6)
@@ -119,7 +122,11 @@ def test_everything_else_stays(run: MadeRun, tmp_path: Path) -> None:
     assert before == {path: path.read_bytes() for path in run.folder.rglob("*.json*")}
     old, new = load_pairs([run.folder]).table, load_pairs([tmp_path / "new"]).table
     changed = {name for name in old.column_names if not old[name].equals(new[name])}
-    assert changed == {"cosine_distance", *(f"cosine_distance_{w}" for w in (64, 128, 256, 512))}
+    assert changed == {
+        "output_spread",
+        "cosine_distance",
+        *(f"cosine_distance_{w}" for w in (64, 128, 256, 512)),
+    }
     old_results, new_results = results_of(run.folder), results_of(tmp_path / "new")
     block = new_results["configs"]["prompt_sensitivity_mini_synonym"]["metadata"]["sensitivity"]
     assert block["embedder"]["name"] == "test/compass"

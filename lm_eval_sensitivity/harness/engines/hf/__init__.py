@@ -1,1 +1,1 @@
-"""The engine `--model hf`: one pass gives text, token ids, logits and hidden states."""
+"""Parts of the engine for transformers models: one pass gives text, token ids, logits and hidden states."""

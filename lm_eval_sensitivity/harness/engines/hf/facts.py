@@ -12,16 +12,14 @@ from typing import Any
 import torch
 import transformers
 
-from lm_eval_sensitivity.harness.engines.weights import weights_checksum
+from lm_eval_sensitivity.harness.engines.hf.weights import WeightsChecksum
 from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
-from lm_eval_sensitivity.harness.generate.generation import SystemFacts
 
 
-def hf_facts(lm: Any, decoding: dict[str, object], neutralised: dict[str, Any]) -> SystemFacts:
-    """Facts about a loaded HFLM: the identity that its outputs depend on, and notes beside it."""
+def hf_identity(lm: Any, weights: WeightsChecksum, decoding: dict[str, object]) -> dict[str, object]:
+    """Everything that the outputs of a loaded HFLM depend on."""
     config = lm.model.config
-    weights = weights_checksum(lm.model)
-    identity: dict[str, object] = {
+    return {
         "engine": type(lm).__name__,
         "architecture": type(lm.model).__name__,
         "config": _config_hash(config),
@@ -37,7 +35,11 @@ def hf_facts(lm: Any, decoding: dict[str, object], neutralised: dict[str, Any]) 
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
-    notes: dict[str, object] = {
+
+
+def hf_notes(lm: Any, weights: WeightsChecksum, neutralised: dict[str, Any]) -> dict[str, object]:
+    """What a reader should know beside it."""
+    return {
         # Names, not identities: one model has many paths, and one path may hold many models.
         "model": str(lm.pretrained if isinstance(lm.pretrained, str) else lm.model.name_or_path),
         "revision": str(lm.revision),
@@ -47,8 +49,8 @@ def hf_facts(lm: Any, decoding: dict[str, object], neutralised: dict[str, Any]) 
         "batch_size": str(lm.batch_size),
         "weights_unread": f"{weights.n_unread} of {weights.n_tensors} tensors",
         "device_name": torch.cuda.get_device_name(lm.device) if lm.device.type == "cuda" else lm.device.type,
+        "chat_template_available": getattr(lm.tokenizer, "chat_template", None) is not None,
     }
-    return SystemFacts(engine=type(lm).__name__, identity=identity, notes=notes)
 
 
 _NOT_ARITHMETIC = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")

@@ -17,6 +17,11 @@ def _output_embeddings(model: Any) -> Any:
         return None
 
 
+def shows_hidden_states(model: Any) -> bool:
+    """Whether the final hidden state can be seen as it goes into the output embedding."""
+    return isinstance(_output_embeddings(model), torch.nn.Module)
+
+
 class _SeeLogits(LogitsProcessor):
     """Where generate shows the float32 logits of a step; changes nothing."""
 

@@ -3,8 +3,7 @@
 Loading refuses a file that is no ladder at its first problem. These checks read ladders that loaded, and
 collect everything that breaks a promise of the format: `check_ladder` runs them all.
 
-    violation.py    one broken promise, with its place
-    loading.py      every subset of a source; prompts.py: rows prompt by prompt
+    violation.py    one broken promise, with its place; rows prompt by prompt
     balance.py      categories, subsets, sources
     edits.py        which edits a prompt has, and whether rule rows are what the rules build
     texts.py        texts of one prompt: distinct, clean, of a similar length; reasons; equal bases

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from lm_eval_sensitivity.ladder.authoring.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation
-from lm_eval_sensitivity.ladder.load import SUBSETS
+from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
+from lm_eval_sensitivity.ladder.load import SUBSETS, Ladder
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Pair
 
@@ -18,19 +17,15 @@ BALANCED_SUBSETS = ("full", "core")
 """Subsets with equally many prompts of every category; `mini` only has every category."""
 
 
-def is_published_form(pairs_of_subset: Mapping[str, Pairs]) -> bool:
+def is_published_form(ladders: Sequence[Ladder]) -> bool:
     """True where the rules of the published ladder hold: a subset of its names has prompts with a category.
 
     Example:
-        >>> is_published_form({"mini": (), "mine": ()})
+        >>> is_published_form([])
         False
     """
-    return any(
-        pair.category != UNCATEGORIZED
-        for subset, pairs in pairs_of_subset.items()
-        if subset in SUBSETS
-        for pair in pairs
-    )
+    published = (ladder for ladder in ladders if ladder.subset in SUBSETS)
+    return any(pair.category != UNCATEGORIZED for ladder in published for pair in ladder.pairs)
 
 
 def subset_name(subset: str) -> Iterator[Violation]:
@@ -65,56 +60,45 @@ def categories_are_balanced(subset: str, pairs: Pairs) -> Iterator[Violation]:
         yield Violation("category", problem, column="category")
 
 
-def subset_is_part_of(larger_name: str, larger: Pairs, pairs: Pairs) -> Iterator[Violation]:
-    """Every row of a smaller subset is a row of the larger one, and no row of its prompts is left out."""
-    known = {pair.pair_id: pair for pair in larger}
-    prompts = {pair.prompt_id for pair in pairs}
-    present = {pair.pair_id for pair in pairs}
-    for pair in pairs:
-        if pair.pair_id not in known:
-            problem = f"The row is not in the subset {larger_name!r}; accepted are rows of the larger subset."
-            yield Violation("nesting", problem, pair.pair_id)
-        elif known[pair.pair_id] != pair:
-            column = differing_column(pair, known[pair.pair_id])
-            problem = f"differs from the same row of the subset {larger_name!r}; accepted is an equal row."
-            yield Violation("nesting", problem, pair.pair_id, column)
-    for pair_id in (pair.pair_id for pair in larger if pair.prompt_id in prompts):
-        if pair_id not in present:
+def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
+    """Of one version, every row of a smaller subset is a row of the larger one, and no row of its prompts is
+    left out."""
+    if smaller.version != larger.version:
+        problem = f"is {quoted(smaller.version)}; accepted is {quoted(larger.version)}, which the subset "
+        yield Violation("version", f"{problem}{larger.subset!r} has.", column="ladder_version")
+    prompts = smaller.prompts
+    known = {pair.pair_id: pair for pair in larger.pairs if pair.prompt_id in prompts}
+    for pair_id, column in _unequal(known, smaller.pairs):
+        if not column:
             problem = (
-                f"The row is missing here; accepted are all rows that the prompt has in {larger_name!r}."
+                f"The row is not in the subset {larger.subset!r}; accepted are rows of the larger subset."
             )
-            yield Violation("nesting", problem, pair_id)
-
-
-def version_is_that_of(larger_name: str, version: str, own: str) -> Iterator[Violation]:
-    """All subsets of a ladder have one version."""
-    if own != version:
-        problem = f"is {quoted(own)}; accepted is {quoted(version)}, which the subset {larger_name!r} has."
-        yield Violation("version", problem, column="ladder_version")
+        else:
+            problem = f"differs from the same row of the subset {larger.subset!r}; accepted is an equal row."
+        yield Violation("nesting", problem, pair_id, column)
+    for pair_id in _missing(known, smaller.pairs):
+        problem = f"The row is missing here; accepted are all rows that the prompt has in {larger.subset!r}."
+        yield Violation("nesting", problem, pair_id)
 
 
 def rows_are_built_from(built: Pairs, pairs: Pairs) -> Iterator[Violation]:
     """The rows of a subset are those that its authored sources give today, in the same order."""
     expected = {pair.pair_id: pair for pair in built}
-    present = {pair.pair_id for pair in pairs}
-    for pair in pairs:
-        if pair.pair_id not in expected:
-            yield Violation(
-                "sources", "The row is not built from the sources; remove or rebuild it.", pair.pair_id
-            )
-        elif expected[pair.pair_id] != pair:
-            column = differing_column(pair, expected[pair.pair_id])
-            problem = f"is {_cell(pair, column)}; the sources give {_cell(expected[pair.pair_id], column)}. Rebuild it."
-            yield Violation("sources", problem, pair.pair_id, column)
-    for pair in built:
-        if pair.pair_id not in present:
-            yield Violation(
-                "sources", "The row is missing; the sources give it. Rebuild the file.", pair.pair_id
-            )
-    if present == expected.keys():
-        for pair, wanted in zip(pairs, built, strict=True):
-            if pair.pair_id != wanted.pair_id:
-                problem = f"The row stands where the sources put {quoted(wanted.pair_id)}. Rebuild the file."
+    present = {pair.pair_id: pair for pair in pairs}
+    for pair_id, column in _unequal(expected, pairs):
+        problem = "The row is not built from the sources; remove or rebuild it."
+        if column:
+            is_now, wanted = (quoted(getattr(rows[pair_id], column)) for rows in (present, expected))
+            problem = f"is {is_now}; the sources give {wanted}. Rebuild it."
+        yield Violation("sources", problem, pair_id, column)
+    for pair_id in _missing(expected, pairs):
+        yield Violation("sources", "The row is missing; the sources give it. Rebuild the file.", pair_id)
+    if present.keys() == expected.keys():
+        for pair, should_be in zip(pairs, built, strict=True):
+            if pair.pair_id != should_be.pair_id:
+                problem = (
+                    f"The row stands where the sources put {quoted(should_be.pair_id)}. Rebuild the file."
+                )
                 yield Violation("sources", problem, pair.pair_id)
                 break  # one moved row shifts all rows after it
 
@@ -133,15 +117,22 @@ def same_subsets(built: Sequence[str], present: Sequence[str]) -> Iterator[Viola
             )
 
 
-def larger_ones(subsets: Sequence[str]) -> list[tuple[str, str]]:
+def larger_ones(ladders: Sequence[Ladder]) -> list[tuple[Ladder, Ladder]]:
     """Each published subset that is there with the next larger one that is there: (larger, smaller)."""
-    return list(pairwise([name for name in SUBSETS if name in subsets]))
+    by_name = {ladder.subset: ladder for ladder in ladders}
+    return list(pairwise([by_name[name] for name in SUBSETS if name in by_name]))
 
 
-def differing_column(pair: Pair, other: Pair) -> str:
-    """The first column in which two rows differ."""
-    return next(column for column, value in vars(pair).items() if value != getattr(other, column))
+def _unequal(expected: Mapping[str, Pair], pairs: Pairs) -> Iterator[tuple[str, str]]:
+    """Pair id and first differing column of the rows that are not what is expected; no column where none is."""
+    for pair in pairs:
+        other = expected.get(pair.pair_id)
+        if other is None:
+            yield pair.pair_id, ""
+        elif other != pair:
+            yield pair.pair_id, next(c for c, value in vars(pair).items() if value != getattr(other, c))
 
 
-def _cell(pair: Pair, column: str) -> str:
-    return quoted(getattr(pair, column))
+def _missing(expected: Mapping[str, Pair], pairs: Pairs) -> list[str]:
+    present = {pair.pair_id for pair in pairs}
+    return [pair_id for pair_id in expected if pair_id not in present]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder.authoring.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation
+from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
+from lm_eval_sensitivity.ladder.authoring.distances import Vectors
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair
 
@@ -29,7 +29,6 @@ MIN_DISTANCE = 0.3
 """Least accepted cosine distance of two prompts' sentence embeddings (all-MiniLM-L6-v2). In the published
 ladder different prompts start at 0.44, and paraphrases of one prompt end at 0.19."""
 
-Vectors = Mapping[str, NDArray[np.floating]]
 Texts = dict[str, str]
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lm_eval_sensitivity.ladder.authoring.checks import balance, edits, kept, near, order, synonyms, texts
-from lm_eval_sensitivity.ladder.authoring.checks.loading import Loaded, Subset, load_subsets
-from lm_eval_sensitivity.ladder.authoring.checks.prompts import rows_by_prompt
-from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation
-from lm_eval_sensitivity.ladder.authoring.distances import Encode, group, median_distances, prompt_distances
+from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, rows_by_prompt
+from lm_eval_sensitivity.ladder.authoring.distances import (
+    Encode,
+    Vectors,
+    embed,
+    group,
+    median_distances,
+    prompt_distances,
+)
 from lm_eval_sensitivity.ladder.authoring.folder import pairs_of_sources
+from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_subsets, packaged_folder
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair
 
@@ -104,26 +109,24 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
         >>> report.passed, [remark.check for remark in report.remarks]
         (True, ['white_space'])
     """
-    loaded = load_subsets(source)
-    pairs_of_subset = {each.ladder.subset: each.ladder.pairs for each in loaded.subsets}
-    published = balance.is_published_form(pairs_of_subset)
-    left_out = list(_left_out(loaded, published, encode is not None))
-    found = [*_between_subsets(loaded, published), *_in_prompts(loaded.subsets, published)]
-    vectors = _vectors(loaded.subsets, encode) if encode else None
+    place = packaged_folder() if source is None else Path(source).expanduser()
+    sources = place / "sources"
+    ladders = [_named_by_folder(each) if each.file == place else each for each in load_subsets(source)]
+    published = balance.is_published_form(ladders)
+    left_out = _left_out(ladders, published, sources.is_dir(), encode is not None)
+    found = [*_between_subsets(ladders, sources, published), *_in_prompts(ladders, published)]
+    vectors = embed((pair for ladder in ladders for pair in ladder.pairs), encode) if encode else None
     summaries = []
-    in_tables: dict[tuple[str, str, str, str], Violation] = {}
-    for each in loaded.subsets:
-        pairs = each.ladder.pairs
-        distances: dict[str, float] = {}
-        if vectors is not None:
-            distances = prompt_distances(pairs, lambda wanted: np.array([vectors[text] for text in wanted]))
-        for violation in [*_in_table(pairs), *_in_space(pairs, vectors, distances)]:
-            in_tables.setdefault(_place(violation), replace(violation, file=each.file))
-        summaries.append(_summary(each, distances))
+    in_tables: dict[tuple[str, ...], Violation] = {}
+    for ladder in ladders:
+        distances = {} if vectors is None else prompt_distances(ladder.pairs, vectors)
+        for violation in _placed(ladder.file, _in_table(ladder.pairs, vectors, distances)):
+            in_tables.setdefault(_place(violation), violation)
+        summaries.append(_summary(ladder, distances))
     found += in_tables.values()
     only_remarks = () if published else REMARKS
     return Report(
-        loaded.subsets[0].ladder.name,
+        ladders[0].name,
         tuple(summaries),
         tuple(each for each in found if each.check not in only_remarks),
         tuple(each for each in found if each.check in only_remarks),
@@ -131,116 +134,102 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
     )
 
 
-def _place(violation: Violation) -> tuple[str, str, str, str]:
+def _named_by_folder(ladder: Ladder) -> Ladder:
+    """`mini/test.parquet` is the subset mini, not a subset named test."""
+    name = ladder.file.resolve().parent.name
+    is_subset = ladder.file.name == SUBSET_FILE and name in SUBSETS
+    return replace(ladder, subset=name) if is_subset else ladder
+
+
+def _place(violation: Violation) -> tuple[str, ...]:
     """What makes two findings the same: smaller subsets have the same rows again, and one text that is near
     another in its words is near it in its meaning too."""
     problem = "" if violation.check == "near_duplicates" else violation.problem
     return violation.check, violation.row, violation.column, problem
 
 
-def _left_out(loaded: Loaded, published: bool, embedding: bool) -> Iterator[str]:
+def _left_out(
+    ladders: Sequence[Ladder], published: bool, has_sources: bool, embedding: bool
+) -> Iterator[str]:
     if not published:
         yield (
             "The rules of the published form (balanced categories, every authored edit with a reason, least "
             "numbers of rule edits) were left out: no subset named full, core or mini has a prompt with a category."
         )
-    elif loaded.sources is None:
+    elif not has_sources:
         yield "The comparison with authored sources was left out: there is no folder `sources` beside the subsets."
     if not embedding:
         yield (
             "The checks by sentence embeddings (prompts close in meaning, prompt distances by rung) were left out: "
             "no embedder was given."
         )
-    for each in loaded.subsets:
-        n_prompts = len(each.ladder.prompts)
-        name = f"of the subset {quoted(each.ladder.subset)} was left out: it has {n_prompts} prompts,"
+    for each in ladders:
+        n_prompts = len(each.prompts)
+        name = f"of the subset {quoted(each.subset)} was left out: it has {n_prompts} prompts,"
         if n_prompts > near.MAX_COMPARED:
             yield f"The comparison of prompts with each other {name} and {near.MAX_COMPARED} are the most."
         if n_prompts < order.LEAST_PROMPTS and embedding:
             yield f"The order of distances {name} and it takes {order.LEAST_PROMPTS}."
 
 
-def _between_subsets(loaded: Loaded, published: bool) -> Iterator[Violation]:
+def _between_subsets(ladders: Sequence[Ladder], sources: Path, published: bool) -> Iterator[Violation]:
     """Checks of a subset as a whole, and of subsets against each other and the sources."""
-    by_name = {each.ladder.subset: each for each in loaded.subsets}
     if published:
-        for name, each in by_name.items():
-            yield from _placed(each.file, balance.subset_name(name))
-            yield from _placed(each.file, balance.every_prompt_has_a_category(each.ladder.pairs))
-            yield from _placed(each.file, balance.categories_are_balanced(name, each.ladder.pairs))
-    for larger, smaller in balance.larger_ones(list(by_name)):
-        big, small = by_name[larger], by_name[smaller]
-        versions = balance.version_is_that_of(larger, big.ladder.version, small.ladder.version)
-        yield from _placed(small.file, versions)
-        nested = balance.subset_is_part_of(larger, big.ladder.pairs, small.ladder.pairs)
-        yield from _placed(small.file, nested)
-    if loaded.sources is not None:
-        built = pairs_of_sources(loaded.sources)
-        yield from _placed(str(loaded.sources), balance.same_subsets(list(built), list(by_name)))
+        for each in ladders:
+            yield from _placed(each.file, balance.subset_name(each.subset))
+            yield from _placed(each.file, balance.every_prompt_has_a_category(each.pairs))
+            yield from _placed(each.file, balance.categories_are_balanced(each.subset, each.pairs))
+    for larger, smaller in balance.larger_ones(ladders):
+        yield from _placed(smaller.file, balance.is_part_of(larger, smaller))
+    if sources.is_dir():
+        by_name = {each.subset: each for each in ladders}
+        built = pairs_of_sources(sources)
+        yield from _placed(sources, balance.same_subsets(list(built), list(by_name)))
         for name, pairs in built.items():
             if name in by_name:
-                rows = balance.rows_are_built_from(pairs, by_name[name].ladder.pairs)
+                rows = balance.rows_are_built_from(pairs, by_name[name].pairs)
                 yield from _placed(by_name[name].file, rows)
 
 
-def _in_prompts(subsets: Sequence[Subset], published: bool) -> Iterator[Violation]:
+def _in_prompts(ladders: Sequence[Ladder], published: bool) -> Iterator[Violation]:
     """Checks of each prompt; one that smaller subsets repeat row by row is checked once."""
     checks = PROMPT_CHECKS + (PUBLISHED_PROMPT_CHECKS if published else ())
-    file_of_rows: dict[tuple[Pair, ...], str] = {}
-    for each in subsets:
-        for rows in rows_by_prompt(each.ladder.pairs).values():
+    file_of_rows: dict[tuple[Pair, ...], Path] = {}
+    for each in ladders:
+        for rows in rows_by_prompt(each.pairs).values():
             file_of_rows.setdefault(rows, each.file)
     for rows, file in tqdm(file_of_rows.items(), desc="Checking", unit="prompt", delay=2, disable=None):
         for check in checks:
             yield from _placed(file, check(rows))
 
 
-def _in_table(pairs: Sequence[Pair]) -> Iterator[Violation]:
+def _in_table(
+    pairs: Sequence[Pair], vectors: Vectors | None, distances: dict[str, float]
+) -> Iterator[Violation]:
+    are_compared = len({pair.prompt_id for pair in pairs}) <= near.MAX_COMPARED
     for check in TABLE_CHECKS:
         yield from check(pairs)
-    if _are_compared(pairs):
+    if are_compared:
         yield from near.prompts_differ_in_words(pairs)
+    if vectors is not None:
+        if are_compared:
+            yield from near.prompts_differ_in_meaning(pairs, vectors)
+        yield from order.topics_are_far(pairs, distances)
+        yield from order.distances_grow(pairs, distances)
 
 
-def _in_space(
-    pairs: Sequence[Pair], vectors: near.Vectors | None, distances: dict[str, float]
-) -> Iterator[Violation]:
-    if vectors is None:
-        return
-    if _are_compared(pairs):
-        yield from near.prompts_differ_in_meaning(pairs, vectors)
-    yield from order.topics_are_far(pairs, distances)
-    yield from order.distances_grow(pairs, distances)
+def _placed(file: Path, violations: Iterable[Violation]) -> Iterator[Violation]:
+    return (replace(violation, file=str(file)) for violation in violations)
 
 
-def _are_compared(pairs: Sequence[Pair]) -> bool:
-    return len({pair.prompt_id for pair in pairs}) <= near.MAX_COMPARED
-
-
-def _placed(file: str, violations: Iterable[Violation]) -> Iterator[Violation]:
-    return (replace(violation, file=file) for violation in violations)
-
-
-def _vectors(subsets: Sequence[Subset], encode: Encode) -> dict[str, NDArray[np.floating]]:
-    """The vector of every text, each encoded once."""
-    pairs = [pair for each in subsets for pair in each.ladder.pairs]
-    distinct = list(dict.fromkeys(text for pair in pairs for text in (pair.base, pair.variant)))
-    return dict(zip(distinct, encode(distinct), strict=True))
-
-
-def _summary(subset: Subset, distances: dict[str, float]) -> SubsetSummary:
-    ladder = subset.ladder
-    counts: dict[str, int] = {}
-    for pair in ladder.pairs:
-        name = group(pair)
-        counts[name] = counts.get(name, 0) + 1
+def _summary(ladder: Ladder, distances: dict[str, float]) -> SubsetSummary:
     return SubsetSummary(
         subset=ladder.subset,
-        file=subset.file,
+        file=str(ladder.file),
         n_prompts=len(ladder.prompts),
         n_pairs=len(ladder.pairs),
         version=ladder.version,
         content_hash=ladder.content_hash,
-        pairs_by_rung=counts,
+        pairs_by_rung=dict(Counter(map(group, ladder.pairs))),
         median_distances=median_distances(ladder.pairs, distances) if distances else {},
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from lm_eval_sensitivity.ladder.authoring.checks.prompts import first_rows
-from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation
+from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
 from lm_eval_sensitivity.ladder.edits import protected_spans
+from lm_eval_sensitivity.ladder.edits.positions import is_word_character
+from lm_eval_sensitivity.ladder.edits.protected import blanked
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair, Rung
 
@@ -30,12 +31,9 @@ _SPACE_BEFORE_BREAK = re.compile(r"[^\S\n]\n")
 
 def texts_differ(pairs: Pairs) -> Iterator[Violation]:
     """No two variants of a prompt are equal: one of the rows would measure nothing of its own."""
-    first: dict[str, str] = {}
-    for pair in pairs:
-        known = first.setdefault(pair.variant, pair.pair_id)
-        if known != pair.pair_id:
-            problem = f"equals that of the row {quoted(known)}; accepted are texts that all differ."
-            yield Violation("texts", problem, pair.pair_id, "variant")
+    for row, known in _repeated(pairs, lambda pair: pair.variant):
+        problem = f"equals that of the row {quoted(known)}; accepted are texts that all differ."
+        yield Violation("texts", problem, row, "variant")
 
 
 def white_space_is_clean(pairs: Pairs) -> Iterator[Violation]:
@@ -51,11 +49,8 @@ def white_space_is_clean(pairs: Pairs) -> Iterator[Violation]:
 def _white_space_problem(text: str) -> str:
     if text != text.strip():
         return f"starts or ends with white space ({quoted(text)})"
-    characters = list(text)
-    for span in protected_spans(text):
-        if span.kind == "code":  # code keeps its indentation and its columns
-            characters[span.start : span.end] = "x" * (span.end - span.start)
-    text = "".join(characters)
+    # Code keeps its indentation and its columns.
+    text = blanked(text, [span for span in protected_spans(text) if span.kind == "code"], "x")
     # Spaces that open a line are the indentation of a list.
     found = _INNER_SPACES.search(text) or _SPACE_BEFORE_BREAK.search(text)
     if not found:
@@ -96,37 +91,36 @@ def rule_rows_have_no_reason(pairs: Pairs) -> Iterator[Violation]:
 
 def reasons_are_not_repeated(pairs: Pairs) -> Iterator[Violation]:
     """A reason that fits two rows says nothing about either."""
-    first: dict[str, str] = {}
-    for pair in pairs:
-        reason = plain(pair.reason)
-        if reason and pair.origin == "authored":
-            known = first.setdefault(reason, pair.pair_id)
-            if known != pair.pair_id:
-                problem = (
-                    f"repeats that of the row {quoted(known)}; accepted is a reason for exactly this row."
-                )
-                yield Violation("reason", problem, pair.pair_id, "reason")
+    authored = [pair for pair in pairs if pair.origin == "authored"]
+    for row, known in _repeated(authored, lambda pair: letters_of(pair.reason)):
+        problem = f"repeats that of the row {quoted(known)}; accepted is a reason for exactly this row."
+        yield Violation("reason", problem, row, "reason")
 
 
 def bases_differ(pairs: Pairs) -> Iterator[Violation]:
     """No two prompts are equal but for case, spaces and punctuation."""
+    # Of `???` nothing is left, so it is compared as it stands.
+    for row, known in _repeated(first_rows(pairs), lambda pair: letters_of(pair.base) or pair.base.strip()):
+        problem = (
+            f"equals that of the row {quoted(known)} but for case, spaces and punctuation; accepted are "
+        )
+        yield Violation("near_duplicates", problem + "different prompts.", row, "base")
+
+
+def _repeated(pairs: Pairs, text_of: Callable[[Pair], str]) -> Iterator[tuple[str, str]]:
+    """Pair ids of the rows whose text stands in an earlier one, with that one's; an empty text is none."""
     first: dict[str, str] = {}
-    for pair in first_rows(pairs):
-        # Of `???` nothing is left, so it is compared as it stands.
-        known = first.setdefault(plain(pair.base) or pair.base.strip(), pair.pair_id)
-        if known != pair.pair_id:
-            problem = (
-                f"equals that of the row {quoted(known)} but for case, spaces and punctuation; accepted are "
-            )
-            yield Violation("near_duplicates", problem + "different prompts.", pair.pair_id, "base")
+    for pair in pairs:
+        text = text_of(pair)
+        if text and first.setdefault(text, pair.pair_id) != pair.pair_id:
+            yield pair.pair_id, first[text]
 
 
-def plain(text: str) -> str:
+def letters_of(text: str) -> str:
     """Letters and digits of a text in lower case, nothing else.
 
     Example:
-        >>> plain("Tea, or Café-au-lait?")
+        >>> letters_of("Tea, or Café-au-lait?")
         'teaorcaféaulait'
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in folded if unicodedata.category(character)[0] in "LMN")
+    return "".join(filter(is_word_character, unicodedata.normalize("NFKC", text).casefold()))

@@ -1,10 +1,12 @@
-"""One broken promise of a ladder, with its place."""
+"""One broken promise of a ladder, with its place; and the rows of a ladder prompt by prompt."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.text.escape import inert, quoted
+from lm_eval_sensitivity.types import Pair
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,21 @@ class Violation:
         row = f", row {quoted(self.row)}" if self.row else ""
         column = f"`{self.column}` " if self.column else ""
         return inert(f"`{self.file}`{row}: {column}{self.problem} [{self.check}]")
+
+
+def rows_by_prompt(pairs: Iterable[Pair]) -> dict[str, tuple[Pair, ...]]:
+    """The pairs of each prompt, both in ladder order.
+
+    Example:
+        >>> rows_by_prompt([])
+        {}
+    """
+    rows: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        rows.setdefault(pair.prompt_id, []).append(pair)
+    return {prompt: tuple(found) for prompt, found in rows.items()}
+
+
+def first_rows(pairs: Iterable[Pair]) -> list[Pair]:
+    """One row of each prompt, the first: violations of a base are named by it."""
+    return [rows[0] for rows in rows_by_prompt(pairs).values()]

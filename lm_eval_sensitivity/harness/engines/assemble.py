@@ -1,0 +1,102 @@
+"""From outputs back to requests: each with its views, the audit of its pair and the comparison of its prompt ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from lm_eval_sensitivity.audit.encode import user_token_span
+from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
+from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt
+from lm_eval_sensitivity.harness.generate.generation import Answer, Generation, SystemFacts, View
+from lm_eval_sensitivity.harness.generate.plan import Plan
+from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
+from lm_eval_sensitivity.harness.generate.token_ends import token_ends
+from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
+
+logger = logging.getLogger(__name__)
+
+
+def assemble(
+    engine: Engine,
+    plan: Plan,
+    prompts: Sequence[Prompt],
+    work: Neighborhoods,
+    facts: SystemFacts,
+    requests: Sequence[Instance],
+    *,
+    mark_tokens: bool,
+) -> list[Generation]:
+    """[request] outputs with their views, audits and comparisons.
+
+    Args:
+        engine: that made the outputs, for its decoding.
+        plan: what was asked for.
+        prompts: [item] what the engine was fed.
+        work: the outputs, and the comparisons of prompt ends.
+        facts: of the system.
+        requests: that the plan was made of.
+        mark_tokens: say where each token ends in the text.
+    """
+    outputs = work.finished()
+    spans, preamble = find_spans(plan, outputs)
+    if preamble is not None:
+        logger.warning(
+            "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "
+            "leaves this preamble out, filter `raw` keeps it.",
+            preamble.n_sharing,
+            preamble.n_outputs,
+            preamble.n_words,
+            preamble.text[:60],
+        )
+    facts.notes["shared_preamble"] = None if preamble is None else preamble.text
+    views: list[tuple[View, Answer]] = []
+    for output, span in zip(outputs, spans, strict=True):
+        raw = raw_view(output, engine.decode)
+        views.append((raw, answer_of(output, span, raw, engine.decode)))
+    ends = [
+        token_ends(output, engine.decode, engine.tokenizer) if mark_tokens else None for output in outputs
+    ]
+    user_spans = _user_spans(engine.tokenizer, plan, prompts)
+    prompt_ends = work.prompt_ends
+    routes = zip(requests, plan.base_of_request, plan.item_of_request, strict=True)
+    return [
+        Generation(
+            outputs[item].text,
+            raw=views[item][0],
+            answer=views[item][1],
+            trace=outputs[item].trace,
+            prompt_end=prompt_ends.get((base, item)),
+            audit=_audit(request, base == item, prompts[base], prompts[item], user_spans.get(item)),
+            facts=facts,
+            token_ends=ends[item],
+        )
+        for request, base, item in routes
+    ]
+
+
+def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[int, tuple[int, int]]:
+    """item -> positions of the user's text among its prompt's ids, where the tokenizer can tell."""
+    found: dict[tuple[str, str], tuple[int, int] | None] = {}
+    spans = {}
+    for index, (item, prompt) in enumerate(zip(plan.items, prompts, strict=True)):
+        key = item.text, item.user_text
+        if key not in found and isinstance(item.context, str) and not isinstance(prompt, str):
+            found[key] = user_token_span(tokenizer, item.context, item.user_text, list(prompt))
+        if (span := found.get(key)) is not None:
+            spans[index] = span
+    return spans
+
+
+def _audit(
+    request: Instance, same: bool, base: Prompt, variant: Prompt, user_span: tuple[int, int] | None
+) -> PairAudit:
+    # The document decides what was edited: a template that trims makes both sides the same request.
+    edited = request.doc["base"] != request.doc["variant"]
+    if isinstance(base, str) or isinstance(variant, str):
+        # Without ids an erased edit is seen only where the rendered prompts are already equal.
+        return audit_pair((), (), edited=True) if edited and same else UNKNOWN
+    return audit_pair(base, variant, edited=edited, user_span=user_span)

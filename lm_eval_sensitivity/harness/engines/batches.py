@@ -1,0 +1,121 @@
+"""Work off many generations in batches: with a progress bar, resumable, and halving what does not fit into memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Protocol
+
+from tqdm import tqdm
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.engines.contract import BatchTooLargeError, Engine
+from lm_eval_sensitivity.harness.generate.generation import Output
+
+logger = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """Outputs by item, as far as they are there."""
+
+    def missing(self, index: int) -> bool:
+        """True while an item still has to be generated."""
+        ...
+
+    def add(self, outputs: Mapping[int, Output]) -> int:
+        """Take in generated items; how many are new."""
+        ...
+
+
+def first_of_each(order: Sequence[int], keys: Sequence[str]) -> list[int]:
+    """The items of an order without those whose key, and so whose output, an earlier one shares.
+
+    Args:
+        order: items.
+        keys: [item] everything the item's output depends on.
+
+    Example:
+        >>> first_of_each([2, 0, 1], ["a", "b", "a"])
+        [2, 1]
+    """
+    first: dict[str, int] = {}
+    for index in order:
+        first.setdefault(keys[index], index)
+    return list(first.values())
+
+
+def distinct(candidates: list[int], prompts: Sequence[Hashable]) -> list[int]:
+    """The candidates up to the first whose prompt is already among them.
+
+    That one is a replicate, and in the batch of its first run it would not measure what another batch,
+    with other neighbours and other padding, does to the same prompt.
+
+    Example:
+        >>> distinct([0, 1, 2], ["a", "b", "a"])
+        [0, 1]
+    """
+    seen: set[Hashable] = set()
+    for position, index in enumerate(candidates):
+        if prompts[index] in seen:
+            return candidates[:position]
+        seen.add(prompts[index])
+    return candidates
+
+
+def work_off(
+    engine: Engine,
+    generate: Callable[[list[int]], list[Output]],
+    work: Work,
+    order: list[int],
+    *,
+    names: Sequence[str],
+    label: str,
+    window: Callable[[list[int]], list[int]],
+) -> None:
+    """Generate items in order; a batch that does not fit into memory is halved.
+
+    Args:
+        engine: for its batch size.
+        generate: makes the outputs of the items of one batch, in order.
+        work: takes the outputs in.
+        order: items in the order in which batches are cut, each output once (see `first_of_each`).
+        names: [item] for messages.
+        label: of the progress bar.
+        window: shortens the next candidates to those that may share a batch.
+
+    Raises:
+        InputError: a batch size that is none, or a single item that does not fit into memory.
+    """
+    todo = sum(work.missing(index) for index in order)
+    if todo < len(order):
+        logger.info("Response store: %d of %d generations are there.", len(order) - todo, len(order))
+    batch_size = len(order) if engine.batch_size is None else engine.batch_size
+    if batch_size < 1:
+        raise InputError(f"`--batch_size {batch_size}`: accepted are whole numbers from 1, and `auto`.")
+    # An engine that cuts its own batches shows its own progress.
+    silent = engine.batch_size is None or engine.lm.rank != 0
+    with tqdm(total=todo, desc=label, unit="prompt", disable=silent) as progress:
+        start = 0
+        while start < len(order):
+            # Windows are cut from the full order, stored items included: a run that was killed between two
+            # batches meets the same batches again, and with them the same floating-point noise.
+            candidates = window(order[start : start + batch_size])
+            batch = [index for index in candidates if work.missing(index)]
+            try:
+                outputs = generate(batch) if batch else []
+            except BatchTooLargeError:
+                batch_size = _smaller(len(batch), names[batch[0]])
+                continue
+            progress.update(work.add(dict(zip(batch, outputs, strict=True))))
+            start += len(candidates)
+
+
+def _smaller(batch_size: int, name: str) -> int:
+    if batch_size == 1:
+        raise InputError(
+            f"Out of memory at batch size 1, on the prompt of {name}. Generate fewer tokens "
+            "(`--gen_kwargs max_gen_toks=...`), load the model in a smaller dtype, or use a larger device. "
+            "With `--use_cache PATH` the finished generations are kept."
+        )
+    logger.warning("Out of memory at batch size %d: going on with %d.", batch_size, batch_size // 2)
+    return batch_size // 2

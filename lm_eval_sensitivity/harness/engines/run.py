@@ -1,0 +1,233 @@
+"""What all engines share: from requests to generations, whatever makes the outputs."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.engines.assemble import assemble
+from lm_eval_sensitivity.harness.engines.batches import distinct, first_of_each, work_off
+from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt, Request
+from lm_eval_sensitivity.harness.engines.registry import engine_of
+from lm_eval_sensitivity.harness.generate.decoding import (
+    SEED,
+    Decoding,
+    SampledDecoding,
+    parse_decoding,
+    parse_sampled_decoding,
+)
+from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
+from lm_eval_sensitivity.harness.generate.generation import (
+    CHANNELS,
+    Generation,
+    Output,
+    SystemFacts,
+)
+from lm_eval_sensitivity.harness.generate.plan import (
+    Plan,
+    common_settings,
+    generation_order,
+    make_plan,
+    numbered,
+)
+from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
+from lm_eval_sensitivity.harness.generate.store import ResponseStore, open_store, record_key
+from lm_eval_sensitivity.types import Channel
+
+logger = logging.getLogger(__name__)
+
+CHANNELS_OF_SAMPLES: frozenset[Channel] = frozenset({"text", "token ids"})
+"""The others describe one greedy path; of thousands of sampled ones nobody asks them, and they take room."""
+
+
+def greedy_generations(lm: Any, requests: Sequence[Instance]) -> list[Generation]:
+    """[request] greedy outputs; equal requests share one."""
+    plan = make_plan(requests)
+    engine = engine_of(lm, plan.model_args)
+    return _generations(engine, plan, requests, parse_decoding(common_settings(plan)))
+
+
+def sampled_generations(lm: Any, requests: Sequence[Instance]) -> list[Generation]:
+    """[request] samples; equal prompts share theirs. A request stands there once for each of its samples."""
+    apart = numbered(requests)
+    plan = make_plan(apart)
+    engine = engine_of(lm, plan.model_args)
+    settings = common_settings(plan)
+    seed = int(settings.pop(SEED))
+    generations = _generations(engine, plan, apart, replace(parse_sampled_decoding(settings), seed=seed))
+    if engine.batch_size is None:
+        _warn_if_nothing_varies(lm, plan, generations)
+    return generations
+
+
+def _warn_if_nothing_varies(lm: Any, plan: Plan, generations: Sequence[Generation]) -> None:
+    outputs: defaultdict[str, set[str]] = defaultdict(set)
+    for item, generation in zip(plan.item_of_request, generations, strict=True):
+        outputs[plan.items[item].text].add(str(generation))
+    if all(len(texts) == 1 for texts in outputs.values()):
+        logger.warning(
+            "All samples of each prompt are equal: %s seems to ignore the temperature, or to answer from a cache. "
+            "What follows then compares single outputs, and every difference of wording separates a pair.",
+            type(lm).__name__,
+        )
+
+
+def _generations(
+    engine: Engine, plan: Plan, requests: Sequence[Instance], decoding: Decoding
+) -> list[Generation]:
+    logger.info(
+        "prompt_sensitivity: %d requests need %d generations (equal prompts are generated once).",
+        len(requests),
+        len(plan.items),
+    )
+    _warn_of_unused_template(engine, plan)
+    prompts = _prompts(engine, plan)
+    fitted = _fit_context(engine, plan, prompts, decoding)
+    store = open_store(engine.lm)
+    try:
+        with engine.ready(fitted):
+            notes = engine.notes()
+            if fitted != decoding:
+                notes["max_gen_toks_requested"] = decoding.max_gen_toks
+            facts = SystemFacts(type(engine.lm).__name__, engine.identity(fitted), notes)
+            work = _work_off(engine, plan, prompts, fitted, facts, store)
+    finally:
+        if store is not None:
+            store.close()
+    return assemble(engine, plan, prompts, work, facts, requests, mark_tokens=decoding.greedy)
+
+
+def _warn_of_unused_template(engine: Engine, plan: Plan) -> None:
+    template = getattr(engine.tokenizer, "chat_template", None)
+    if template is not None and not plan.chat_template_applied:
+        logger.warning(
+            "This model's tokenizer has a chat template and the run does not use it: outputs are not what a user "
+            "of the model would see. Add `--apply_chat_template`."
+        )
+
+
+def _prompts(engine: Engine, plan: Plan) -> list[Prompt]:
+    """[item] what the model is fed, as far as the engine shows it."""
+    found: dict[str, Prompt] = {}
+    for item in plan.items:
+        if item.text not in found:
+            ids = engine.encode(item.context)
+            found[item.text] = item.text if ids is None else tuple(ids)
+    return [found[item.text] for item in plan.items]
+
+
+def _fit_context(engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding: Decoding) -> Decoding:
+    """The largest output length that leaves every prompt whole: a truncated prompt measures nothing."""
+    lengths = [-1 if isinstance(prompt, str) else len(prompt) for prompt in prompts]
+    if 0 in lengths:
+        raise InputError(
+            f"The prompt of {plan.items[lengths.index(0)].name} has no tokens under this tokenizer; nothing can be "
+            "generated."
+        )
+    longest = lengths.index(max(lengths))
+    if engine.context_length is None or lengths[longest] < 0:
+        return decoding
+    room = engine.context_length - lengths[longest]
+    if room < 1:
+        raise InputError(
+            f"The prompt of {plan.items[longest].name} has {lengths[longest]} tokens; the model's context "
+            f"holds {engine.context_length}, output included. Use a model with a longer context, a shorter system "
+            "instruction, or give the real context with `--model_args max_length=...`."
+        )
+    if room >= decoding.max_gen_toks:
+        return decoding
+    logger.warning(
+        "The context of %d tokens leaves %d for outputs beside the longest prompt (%s, %d tokens): "
+        "max_gen_toks is %d in this run, not %d.",
+        engine.context_length,
+        room,
+        plan.items[longest].name,
+        lengths[longest],
+        room,
+        decoding.max_gen_toks,
+    )
+    return replace(decoding, max_gen_toks=room)
+
+
+def _work_off(
+    engine: Engine,
+    plan: Plan,
+    prompts: Sequence[Prompt],
+    decoding: Decoding,
+    facts: SystemFacts,
+    store: ResponseStore | None,
+) -> Neighborhoods:
+    """Make every output that the store does not hold, and compare prompt ends as they come."""
+    if store is not None and not engine.identified:
+        logger.warning(
+            "The response store is not used: nothing tells this %s from another one.", facts.engine
+        )
+        store = None
+    channels = engine.gives & (CHANNELS if decoding.greedy else CHANNELS_OF_SAMPLES)
+    system = fingerprint({**facts.identity, "asked for": [decoding.as_dict(), sorted(channels)]})
+    keys = _keys(engine, plan, prompts, decoding, system)
+    work = Neighborhoods(plan, store, keys, channels)
+
+    def request(index: int) -> Request:
+        item, prompt = plan.items[index], prompts[index]
+        return Request(
+            item.context,
+            None if isinstance(prompt, str) else prompt,
+            item.replicate,
+            item.text in plan.base_texts,
+            lambda output: work.add({index: output.only(channels)}),
+        )
+
+    def generate(batch: list[int]) -> list[Output]:
+        outputs = engine.generate([request(index) for index in batch], decoding, channels)
+        return [output.only(channels) for output in outputs]
+
+    order, window = _order(engine, plan, prompts, decoding)
+    work_off(
+        engine,
+        generate,
+        work,
+        first_of_each(order, keys),
+        names=[item.name for item in plan.items],
+        label="Generating (traced)" if decoding.greedy else "Sampling",
+        window=window,
+    )
+    return work
+
+
+def _keys(
+    engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding: Decoding, system: str
+) -> list[str]:
+    # Greedy: resuming is the same command again, and the same model at another batch size is exactly what the
+    # identical rung may want to compare. A sample does not change with the batch size, so that a run may go on with
+    # another one.
+    more = ("sample", decoding.seed) if isinstance(decoding, SampledDecoding) else (engine.batch_size,)
+    return [
+        record_key(system, *more, prompt, item.replicate)
+        for item, prompt in zip(plan.items, prompts, strict=True)
+    ]
+
+
+def _order(
+    engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding: Decoding
+) -> tuple[list[int], Callable[[list[int]], list[int]]]:
+    """The items in the order in which batches are cut, and what shortens a batch."""
+    if decoding.greedy:
+        first, again = generation_order(plan, [len(prompt) for prompt in prompts])
+        return [*first, *again], lambda candidates: distinct(candidates, prompts)
+    if engine.batch_size is None:
+        # One call for each replicate, bases apart from variants: where a seed belongs to a call, it ties no sample of
+        # a base to one of its variants.
+        calls = [(item.replicate, item.text not in plan.base_texts) for item in plan.items]
+        order = sorted(range(len(calls)), key=lambda index: calls[index])
+        return order, lambda candidates: [each for each in candidates if calls[each] == calls[candidates[0]]]
+    # Long prompts first: what does not fit in memory fails at once. The samples of one prompt stay together.
+    lengths = [(-len(prompt), prompt) for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda index: (*lengths[index], plan.items[index].replicate))
+    return order, list

@@ -1,0 +1,254 @@
+"""What is frozen, made anew: each function is one way to see the package from outside, as text that can be compared.
+
+What must differ between two machines or two days is settled here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import logging
+import math
+import os
+import re
+import shlex
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from tests.golden import entries
+
+HERE = Path(__file__).parent
+RUNS = HERE / "runs"
+WIDTH = "100"
+FEW_ROWS = 12
+"""A table that is longer is shown by its first row and a digest of every column."""
+
+# Who listens to a log is not the commands' matter: without this, lm_eval's warnings stand on stderr, but not in pytest.
+logging.getLogger().addHandler(logging.NullHandler())
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Work in a folder, so that no path of this machine gets into a name."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+# ---- what must differ
+
+
+def settled(text: str) -> str:
+    """A text without version, temporary folder, progress, checksums and sizes of files, and digits beyond the ninth.
+
+    Example:
+        >>> settled("mean 0.12345678901234, 0.5"), settled('"sha256": "%s"' % ("a" * 64))
+        ('mean 0.123456789, 0.5', '"sha256": "<sha256>"')
+    """
+    text = text.replace(str(scratch()), "{tmp}").replace(str(entries.demo_model_path()), "{demo}")
+    text = re.sub(rf"(?<![\d.]){re.escape(entries.__version__)}(?!\.?\d)", "<version>", text)
+    text = re.sub(r'"sha256": "[0-9a-f]{64}"', '"sha256": "<sha256>"', text)
+    text = re.sub(r'"bytes": \d+', '"bytes": "<bytes>"', text)
+    text = re.sub(r" +[\d,]+(\.\d+)? (bytes|kB|MB)\b", " <size>", text)
+    text = "\n".join(line for line in text.split("\n") if not re.search(r"\d(it|prompt|pair)/s\]", line))
+    return re.sub(r"-?\d+\.\d{9,}(e-?\d+)?", lambda found: f"{float(found[0]):.9g}", text)
+
+
+@cache
+def scratch() -> Path:
+    """A folder for everything that commands write; it lives as long as this process."""
+    _KEPT.append(tempfile.TemporaryDirectory())
+    return Path(_KEPT[0].name).resolve()
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+# ---- commands
+
+
+def command(line: str, after: str | None = None) -> str:
+    """What one command line prints on both streams, and its status.
+
+    Args:
+        line: in it `{tmp}` is a folder to write into, and `{demo}` the demonstration model.
+        after: another line that makes what this one reads.
+    """
+    if after is not None:
+        run(after)
+    status, printed, complained = run(line)
+    return f"$ lm-eval-sensitivity {line}\n{printed}--- stderr\n{complained}--- status {status}\n"
+
+
+@cache
+def run(line: str) -> tuple[int, str, str]:
+    """Status, stdout and stderr of the command, which runs in the folder of the recordings; each line once."""
+    if "golden_text" in line:
+        import tests.golden.text_engine  # noqa: F401 - registers itself
+
+    printed, complained = io.StringIO(), io.StringIO()
+    with (
+        inside(RUNS),
+        patch.dict(os.environ, {"COLUMNS": WIDTH, "NO_COLOR": "1"}),
+        redirect_stdout(printed),
+        redirect_stderr(complained),
+    ):
+        try:
+            status = entries.main(_arguments(line))
+        except SystemExit as error:  # argparse's own
+            status = int(error.code or 0)
+    return status, settled(printed.getvalue()), settled(complained.getvalue())
+
+
+def _arguments(line: str) -> list[str]:
+    return shlex.split(
+        line.replace("{tmp}", str(scratch())).replace("{demo}", str(entries.demo_model_path()))
+    )
+
+
+def written(line: str, name: str) -> str:
+    """The same, and what the command wrote: one file below `{tmp}`, or all files of a folder."""
+    shown = command(line)
+    target = scratch() / name
+    files = sorted(target.rglob("*")) if target.is_dir() else [target]
+    parts = [f"=== {path.relative_to(scratch())}\n{_content(path)}" for path in files if path.is_file()]
+    return "\n".join([shown, *parts])
+
+
+def _content(path: Path) -> str:
+    if path.suffix == ".parquet":
+        return dump(pq.read_table(path))
+    if path.suffix in (".svg", ".png"):
+        return "(a figure)\n"
+    text = path.read_text(encoding="utf-8")
+    if path.suffix in (".jsonl", ".csv"):
+        lines = settled(text).splitlines(keepends=True)
+        return f"{len(lines)} lines, {_digest(lines)}\n" + "".join(lines[:2])
+    if path.suffix == ".html":
+        text = re.sub(r"<svg.*?</svg>", "<svg/>", text, flags=re.DOTALL)
+        text = re.sub(r"data:image/[^\"]+", "data:image", text)
+    return settled(text)
+
+
+def dump(table: Any) -> str:
+    """Schema and values of a table, column by column."""
+    lines = [f"{table.num_rows} rows"]
+    for field, column in zip(table.schema, table.columns, strict=True):
+        values = [_rounded(value) for value in column.to_pylist()]
+        shown = [json.dumps(value, ensure_ascii=False, default=_digest) for value in values]
+        content = ", ".join(shown) if len(shown) <= FEW_ROWS else f"{shown[0][:200]}, ... {_digest(shown)}"
+        about = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        lines.append(
+            f"{field.name}: {field.type}{'' if field.nullable else ' not null'} {about or ''}\n  {content}"
+        )
+    return settled("\n".join(lines)) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    """Seven digits, at any depth: all that a 32-bit float has."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
+
+
+def _digest(value: Any) -> str:
+    content = value if isinstance(value, bytes) else "\n".join(map(str, value)).encode()
+    return f"sha256 {hashlib.sha256(content).hexdigest()[:16]}"
+
+
+# ---- the page
+
+
+@cache
+def _results(export: str) -> Any:
+    """An opened folder of results; the case of the export itself says whether it is right."""
+    status, _, complained = run(export)
+    assert status == 0, complained
+    return entries.open_results(Path(_arguments(export)[-1]))
+
+
+def page(export: str, address: str) -> str:
+    """The HTML of an address over the results of an export."""
+    return settled(entries.render(_results(export), entries.parse(address)))
+
+
+def downloads(export: str) -> str:
+    """Every table that the page offers; of the second form of each, the schema."""
+    parts = []
+    for name in entries.file_names():
+        file = entries.make_download(_results(export), name)
+        text = (
+            dump(pq.read_table(io.BytesIO(file.content)).slice(0, 0))
+            if name.endswith(".parquet")
+            else settled(file.content.decode())
+        )
+        parts.append(f"=== {file.name} {file.media_type}\n{text}")
+    return "\n".join(parts)
+
+
+# ---- what two runs have in common
+
+NOT_COMPARED = (
+    *(
+        "date",
+        "git_hash",
+        "upper_git_hash",
+        "pretty_env_info",
+        "total_evaluation_time_seconds",
+        "config_source",
+    ),
+    *("package_version", "torch", "transformers", "transformers_version", "lm_eval_version", "system"),
+)
+"""Names of fields that say when and where a run was made; `system` is a hash of such facts among others."""
+NEAR = {"rel_tol": 1e-4, "abs_tol": 1e-5}
+NEAR_IN_PRINT = {"rel_tol": 1e-4, "abs_tol": 1.01e-4}
+"""The fourth decimal may be rounded the other way."""
+_NUMBER = re.compile(r"-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")
+
+
+def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
+    """Places in which two values read from JSON differ: numbers by more than rounding, the rest at all."""
+    expected, found = _unpacked(expected), _unpacked(found)
+    if isinstance(expected, float) and isinstance(found, float):
+        if not (math.isclose(expected, found, **NEAR) or (math.isnan(expected) and math.isnan(found))):
+            yield f"{where}: {expected} became {found}"
+    elif isinstance(expected, dict) and isinstance(found, dict):
+        for name in dict.fromkeys((*expected, *found)):
+            if name not in expected or name not in found:
+                yield f"{where}.{name}: {'new' if name in found else 'gone'}"
+            elif name not in NOT_COMPARED:
+                yield from differences(expected[name], found[name], f"{where}.{name}")
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for index, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from differences(one, other, f"{where}[{index}]")
+    elif expected != found or type(expected) is not type(found):
+        yield f"{where}: {expected!r:.300} became {found!r:.300}"
+
+
+def _unpacked(value: Any) -> Any:
+    if not isinstance(value, dict) or set(value) != {"dtype", "n", "z"}:
+        return value
+    return np.frombuffer(zlib.decompress(base64.b64decode(value["z"])), value["dtype"]).tolist()
+
+
+def same_in_print(expected: str, found: str) -> bool:
+    """Whether two texts are equal but for numbers that are not whole, which are near each other."""
+    numbers = [list(map(float, _NUMBER.findall(text))) for text in (expected, found)]
+    near = all(math.isclose(one, other, **NEAR_IN_PRINT) for one, other in zip(*numbers, strict=False))
+    return near and _NUMBER.sub("#", expected) == _NUMBER.sub("#", found)

@@ -1,0 +1,52 @@
+"""The recordings made again with the real `lm_eval`, and what else needs a model: the same but for rounding."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.golden.cases import WITH_A_MODEL
+from tests.golden.doors import RUNS, differences, same_in_print
+from tests.golden.freeze import EXPECTED
+from tests.golden.record import DRIFTED, RECORDINGS, record, workplace
+from tests.golden.test_corpus import assert_as_expected
+from tests.running import read_run
+
+MOST_DIFFERENCES = 30
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    with workplace() as folder:
+        yield folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_run_again_is_the_recorded_one(name: str, place: Path) -> None:
+    reference = DRIFTED["metadata"]["reference"]
+    if name != reference and not (place / reference).exists():
+        shutil.copytree(RUNS / reference, place / reference)
+    shutil.rmtree(place / name, ignore_errors=True)
+    record(name, place)
+    found = [*differences(*(_written(folder / name) for folder in (RUNS, place)))]
+    assert not found, "\n".join(found[:MOST_DIFFERENCES])
+    for text in ("printed.txt", "logged.txt"):
+        expected, printed = ((folder / name / text).read_text(encoding="utf-8") for folder in (RUNS, place))
+        assert same_in_print(expected, printed), printed
+
+
+def _written(folder: Path) -> dict[str, Any]:
+    run = read_run(folder)
+    return {"results": run.results, "samples": run.samples}
+
+
+@pytest.mark.parametrize("name", WITH_A_MODEL)
+def test_what_a_user_reads_of_a_model(name: str) -> None:
+    found = WITH_A_MODEL[name]()
+    if not same_in_print((EXPECTED / name).read_text(encoding="utf-8"), found):
+        assert_as_expected(name, found)
