@@ -2,6 +2,5 @@
 
 run_metadata.py   what a results file says about one task of a run
 columns.py        the columns of the pairs table
-fields.py         a value in a stranger's JSON, with the place where it stands
 packing.py        numeric arrays inside JSON
 """

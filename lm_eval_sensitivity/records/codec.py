@@ -24,6 +24,7 @@ _WORDS = {
     "String should have ": "a text with ",
     "String should match ": "a text that matches ",
     "Value error, ": "",
+    "Unexpected keyword argument": "no field of this name",
 }
 
 
