@@ -161,14 +161,19 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def write(document: Document, options: argparse.Namespace) -> None:
     """Print a document, or write it to `--output`."""
-    text = render(document, options.format, width=None if options.output else terminal_width())
-    if options.output is None:
+    width = None if options.output else terminal_width()
+    write_text(render(document, options.format, width=width), options.output)
+
+
+def write_text(text: str, target: Path | None) -> None:
+    """Print a text, or write it to a file."""
+    if target is None:
         print_text(text)
         return
     try:
-        options.output.write_text(text, encoding="utf-8")
+        target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"`--output {options.output}` cannot be written ({error.strerror}).") from None
+        raise InputError(f"`--output {target}` cannot be written ({error.strerror}).") from None
 
 
 def terminal_width() -> int | None:
