@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard tasks/prompt_sensitivity/*.y
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[hf,test,lint,space,browser]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,lint,browser]"
 	touch $@
 
 demo: $(STAMP)  ## measure the embedded demonstration model and print lm_eval's table

@@ -23,7 +23,17 @@ class PromptEncoder:
     """Switches passed to the template, for example `enable_thinking`."""
 
     def render(self, prompt: str) -> str:
-        """The text that is tokenized: the prompt inside the chat template, up to the model's turn."""
+        """The text that is tokenized: the prompt inside the chat template, up to the model's turn.
+
+        Args:
+            prompt: the user's text.
+
+        Returns:
+            Text with the template's special tokens in it; without a template, the prompt.
+
+        Raises:
+            InputError: the template, which is a program, failed.
+        """
         if self.chat_template is None:
             return prompt
         try:
@@ -42,7 +52,14 @@ class PromptEncoder:
         return rendered
 
     def encode(self, rendered: str) -> list[int]:
-        """Token ids of a rendered prompt; a BOS is not added twice."""
+        """Token ids of a rendered prompt; a BOS is not added twice.
+
+        Args:
+            rendered: what `render` gave.
+
+        Returns:
+            [position] ids.
+        """
         bos = self.tokenizer.bos_token
         plain = bool(bos) and rendered.startswith(bos)
         ids: list[int] = self.tokenizer(rendered, **({"add_special_tokens": False} if plain else {}))[
@@ -53,6 +70,12 @@ class PromptEncoder:
 
 def user_token_span(tokenizer: Any, rendered: str, prompt: str, ids: list[int]) -> tuple[int, int] | None:
     """Positions of the user's text among the ids of a rendered prompt.
+
+    Args:
+        tokenizer: a Hugging Face one.
+        rendered: the prompt inside its template.
+        prompt: the user's text.
+        ids: [position] what the model was fed.
 
     Returns:
         Half-open range, or None where it cannot be told: a tokenizer without offsets, a template that
@@ -91,6 +114,9 @@ def load_encoder(
         chat_template_file: replaces the tokenizer's own template.
         use_chat_template: False feeds prompts as they are, whatever template there is.
         template_arguments: switches for the template.
+
+    Returns:
+        Tokenizer and template, ready to render and encode.
 
     Raises:
         InputError: no tokenizer there, or the template file cannot be read.

@@ -43,6 +43,9 @@ def audit_pair(
         edited: False on the identical rung, where equal ids are what is wanted.
         user_span: half-open range of positions of the variant that hold the user's text.
 
+    Returns:
+        The status, and where and by how many tokens the ids differ.
+
     Example:
         >>> audit_pair([1, 5, 9], [1, 5, 5, 9], edited=True, user_span=(1, 3))
         PairAudit(status='survived', first_difference=2, length_change=1, inside_user_text=True)

@@ -24,7 +24,11 @@ class SurvivalRow:
 
     @property
     def n_reached(self) -> int:
-        """Pairs whose token ids differ from the base's."""
+        """Pairs whose token ids differ from the base's.
+
+        Returns:
+            0 to `n_pairs`.
+        """
         return round(self.survival * self.n_pairs)
 
 

@@ -59,6 +59,15 @@ class Exchange:
 def load_topics(folder: Path = CORPUS_FOLDER) -> list[Topic]:
     """All topics of the corpus, in the order of the categories and of their files.
 
+    Args:
+        folder: holds `<category>.txt` for every category.
+
+    Returns:
+        At least one topic.
+
+    Raises:
+        InputError: two topics have one name.
+
     Example:
         >>> [topic.name for topic in load_topics()][:2]
         ['palindrome', 'palindrome_strict']
@@ -76,6 +85,12 @@ def load_topics(folder: Path = CORPUS_FOLDER) -> list[Topic]:
 def load_system_messages(folder: Path = CORPUS_FOLDER) -> list[str]:
     """The system messages that some training conversations start with.
 
+    Args:
+        folder: holds `system_messages.txt`.
+
+    Returns:
+        One message per line of the file.
+
     Example:
         >>> load_system_messages()[0]
         'You are a helpful assistant.'
@@ -85,6 +100,12 @@ def load_system_messages(folder: Path = CORPUS_FOLDER) -> list[str]:
 
 def exchanges(topics: list[Topic]) -> list[Exchange]:
     """The training pairs: a topic's first question with all its answers, every other one with two of them.
+
+    Args:
+        topics: with at least one question and one answer each.
+
+    Returns:
+        Question and answer, topic by topic; the answers still hold their `<one|another>`.
 
     Example:
         >>> topic = Topic("tea", "factual", ("What is tea?", "Tea?"), ("A drink.", "A leaf.", "A meal."))
@@ -102,6 +123,13 @@ def exchanges(topics: list[Topic]) -> list[Exchange]:
 def draw_wording(text: str, rng: random.Random) -> str:
     """The text with one wording for each `<one|another>`.
 
+    Args:
+        text: with any number of `<one|another>`.
+        rng: draws; each wording is as likely.
+
+    Returns:
+        The text without them.
+
     Example:
         >>> draw_wording("So <it is|that is> 7.", random.Random(1))
         'So it is 7.'
@@ -111,6 +139,12 @@ def draw_wording(text: str, rng: random.Random) -> str:
 
 def all_wordings(text: str) -> list[str]:
     """Every text that `draw_wording` can give.
+
+    Args:
+        text: with any number of `<one|another>`.
+
+    Returns:
+        The product of all choices, in the order in which they stand.
 
     Example:
         >>> all_wordings("So <it is|that is> 7.")

@@ -36,6 +36,9 @@ class Mixture:
     def describe(self) -> str:
         """The formats in words, for the model card.
 
+        Returns:
+            Shares in percent.
+
         Example:
             >>> Mixture(raw_share=0.25, answer_only_share=0.05, system_share=0.2).describe()
             '70 % chat template (20 % of them with a system message), 25 % without, 5 % answer alone'
@@ -59,7 +62,18 @@ class Example:
 def endless_batches(
     conversations: list[Exchange], systems: list[str], tokenizer: Tokenizer, mixture: Mixture, seed: int
 ) -> Iterator[list[Example]]:
-    """Batches without end: every exchange once per round, in a new order and in newly drawn formats."""
+    """Batches without end: every exchange once per round, in a new order and in newly drawn formats.
+
+    Args:
+        conversations: questions and answers.
+        systems: system messages to draw from.
+        tokenizer: from `train_tokenizer`.
+        mixture: shares of the formats, and the size of a batch.
+        seed: of order, wording and format.
+
+    Returns:
+        Lists of token ids with the length of their prompt.
+    """
     rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
     pool: list[Example] = []
     while True:
@@ -72,6 +86,13 @@ def endless_batches(
 
 def pad(batch: list[Example], pad_id: int) -> tuple[list[list[int]], list[list[bool]]]:
     """Ids, and which of them the model learns to write; both of shape [example, token], filled on the right.
+
+    Args:
+        batch: of any lengths.
+        pad_id: token on the right of the shorter ones.
+
+    Returns:
+        (ids, learned), both [example, token].
 
     Example:
         >>> pad([Example([5, 6], n_prompt=1), Example([7], n_prompt=0)], pad_id=0)

@@ -10,6 +10,9 @@ def demo_model_path() -> Path:
 
     The folder ships with the package, so nothing is downloaded and no network is needed.
 
+    Returns:
+        An absolute path.
+
     Example:
         >>> sorted(file.name for file in demo_model_path().glob("*.safetensors"))
         ['model.safetensors']

@@ -30,6 +30,13 @@ CHAT_TEMPLATE = (
 def train_tokenizer(texts: list[str], vocab_size: int) -> Tokenizer:
     """A byte-level BPE tokenizer of at most `vocab_size` tokens, the special ones included.
 
+    Args:
+        texts: to learn merges from.
+        vocab_size: at least the 256 bytes and the special tokens.
+
+    Returns:
+        A tokenizer that gives every text back unchanged.
+
     Example:
         >>> tokenizer = train_tokenizer(["a tea, a tea"], vocab_size=270)
         >>> tokenizer.decode(tokenizer.encode(" a\\u00a0tea\\n").ids)
@@ -52,7 +59,13 @@ def train_tokenizer(texts: list[str], vocab_size: int) -> Tokenizer:
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
-    """Write the files that `AutoTokenizer.from_pretrained(folder)` reads, the chat template among them."""
+    """Write the files that `AutoTokenizer.from_pretrained(folder)` reads, the chat template among them.
+
+    Args:
+        tokenizer: from `train_tokenizer`.
+        folder: exists; files of the same names are replaced.
+        max_length: tokens that the model reads at most.
+    """
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8", newline="\n")
     # Written by hand: `save_pretrained` names a class that older transformers releases do not have.
@@ -71,6 +84,13 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path, max_length: int) -> None:
 
 def chat_prompt(question: str, system: str | None = None) -> str:
     """What the chat template renders for one question, generation prompt included.
+
+    Args:
+        question: the user's text, put in as it is.
+        system: a system message before it.
+
+    Returns:
+        Text that ends where the answer begins.
 
     Example:
         >>> chat_prompt(" Why?")

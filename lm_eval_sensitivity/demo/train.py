@@ -70,6 +70,9 @@ def train(topics: list[Topic], settings: Settings, *, progress: bool = False) ->
         topics: the training text.
         settings: sizes, schedule and seed.
         progress: show a progress bar with the loss.
+
+    Returns:
+        Model in evaluation mode, tokenizer, and the numbers for the card.
     """
     systems = load_system_messages()
     answers = [text for topic in topics for marked in topic.answers for text in all_wordings(marked)]
@@ -137,6 +140,13 @@ def _deterministic(settings: Settings) -> Iterator[None]:
 def schedule(step: int, settings: Settings) -> float:
     """Factor on the learning rate: a linear warm-up, then a cosine down to 0.02.
 
+    Args:
+        step: from 0.
+        settings: `steps` and `warmup_steps` are used.
+
+    Returns:
+        In (0, 1].
+
     Example:
         >>> schedule(0, Settings(steps=10, warmup_steps=2)), schedule(10, Settings(steps=10, warmup_steps=2))
         (0.5, 0.02)
@@ -148,7 +158,16 @@ def schedule(step: int, settings: Settings) -> float:
 
 
 def answer(demo: Demo, prompt: str, max_new_tokens: int = 256) -> str:
-    """The greedy continuation of a prompt, special tokens removed."""
+    """The greedy continuation of a prompt, special tokens removed.
+
+    Args:
+        demo: from `train`.
+        prompt: rendered, as `chat_prompt` does.
+        max_new_tokens: where it is cut.
+
+    Returns:
+        Text without the prompt.
+    """
     ids = torch.tensor([demo.tokenizer.encode(prompt).ids])
     with torch.inference_mode():
         output = demo.model.generate(
@@ -163,7 +182,12 @@ def answer(demo: Demo, prompt: str, max_new_tokens: int = 256) -> str:
 
 
 def save(demo: Demo, folder: Path) -> None:
-    """Write model, tokenizer, chat template and card into `folder`."""
+    """Write model, tokenizer, chat template and card into `folder`.
+
+    Args:
+        demo: from `train`.
+        folder: made if need be; files of the same names are replaced.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = demo.model.config
     demo.model.generation_config = GenerationConfig(
@@ -250,7 +274,14 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, print a few answers and write the model folder."""
+    """Train, print a few answers and write the model folder.
+
+    Args:
+        arguments: of the command line, those of the process by default.
+
+    Raises:
+        InputError: a number of steps below 1, or an output folder that would lose something.
+    """
     options = _parser().parse_args(arguments)
     _check(options)
     settings = Settings(steps=options.steps, seed=options.seed)

@@ -50,7 +50,11 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> EmbedderIdentity:
-        """Which embedder this is."""
+        """Which embedder this is.
+
+        Returns:
+            Name, revision, checksum and sizes.
+        """
         ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

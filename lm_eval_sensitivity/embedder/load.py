@@ -51,6 +51,9 @@ class EmbedderFiles:
         Args:
             device: for example `cpu` or `cuda:0`; None lets sentence-transformers choose.
 
+        Returns:
+            An embedder in memory, on that device.
+
         Raises:
             InputError: the model is damaged or not one that can embed texts.
         """
@@ -70,6 +73,9 @@ def load_embedder(
         name: a model id on the Hub or a local folder; None for all-MiniLM-L6-v2.
         revision: branch, tag or commit on the Hub.
         device: for example `cpu` or `cuda:0`; None lets sentence-transformers choose.
+
+    Returns:
+        An embedder in memory.
 
     Raises:
         InputError: as `find_embedder`, or the model is damaged.
@@ -98,6 +104,9 @@ def find_embedder(name: str | None = None, *, revision: str | None = None) -> Em
             owner is looked up under `sentence-transformers/`.
         revision: branch, tag or commit on the Hub. Without one, the default model is pinned to a
             commit, and of any other the cached state, else the newest, is used.
+
+    Returns:
+        Where the model is and what it is; `load` reads the weights.
 
     Raises:
         InputError: sentence-transformers is not installed; the model is not found; it has pickled

@@ -86,6 +86,12 @@ class SentenceEmbedder:
         Empty: a row of nan for an empty text, for white space, and for a text of which the tokenizer
         keeps nothing.
 
+        Args:
+            texts: any texts, repeated and empty ones included.
+
+        Returns:
+            float32 [text, dim]; rows of length 1.
+
         Raises:
             TypeError: one string instead of a sequence of them.
         """

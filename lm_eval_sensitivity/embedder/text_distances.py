@@ -26,15 +26,31 @@ class TextDistances:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """Text to unit vectors."""
+        """Text to unit vectors.
+
+        Returns:
+            Loaded at the first use.
+        """
         return self._load()
 
     def prepare(self, texts: Iterable[str]) -> None:
-        """Embed all texts in one go; the embedder remembers them, so `distance` is cheap afterwards."""
+        """Embed all texts in one go; the embedder remembers them, so `distance` is cheap afterwards.
+
+        Args:
+            texts: repeated and empty ones included.
+        """
         self.embedder.encode([text for text in dict.fromkeys(texts) if text.strip()])
 
     def distance(self, text: str, other: str) -> float:
-        """Cosine distance of two texts, in [0, 2]: exactly 0 for equal texts, NaN if one is empty."""
+        """Cosine distance of two texts, in [0, 2]: exactly 0 for equal texts, NaN if one is empty.
+
+        Args:
+            text: one of two.
+            other: the other one.
+
+        Returns:
+            1 minus the cosine of their vectors; symmetric, no unit.
+        """
         if not text.strip() or not other.strip():
             return float("nan")
         if text == other:
@@ -43,6 +59,12 @@ class TextDistances:
 
     def pairwise(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """[text, text] the same distances of all of them at once: exactly 0 for equal texts.
+
+        Args:
+            texts: none of them empty; repeated ones are embedded once.
+
+        Returns:
+            [text, text] in [0, 2], symmetric, no unit.
 
         Raises:
             ValueError: a text is empty.
@@ -60,5 +82,9 @@ class TextDistances:
         return every
 
     def identity(self) -> dict[str, Any]:
-        """Name, revision and weight hash of the embedder, for result files."""
+        """Name, revision and weight hash of the embedder, for result files.
+
+        Returns:
+            The fields of `EmbedderIdentity` by name.
+        """
         return asdict(self.embedder.identity)

@@ -16,6 +16,12 @@ _BLOCK_BYTES = 1 << 20
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes as 64 hexadecimal digits.
 
+    Args:
+        path: of any size; it is read in pieces.
+
+    Returns:
+        64 lower-case digits.
+
     Example:
         >>> import os
         >>> file_sha256(Path(os.devnull))[:12]
@@ -67,6 +73,9 @@ def weights_sha256(folder: Path, *, name: str) -> str:
     Args:
         folder: a folder that `check_folder` accepts.
         name: what to call it in a message.
+
+    Returns:
+        64 lower-case hexadecimal digits.
     """
     files = _weight_files(folder, name)
     if len(files) == 1:

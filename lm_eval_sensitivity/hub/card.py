@@ -17,6 +17,12 @@ _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "
 def front_matter(**fields: Any) -> str:
     """The YAML block that opens a card, fences included; a field that is None is left out.
 
+    Args:
+        fields: as the Hub names them, in the order in which they are to stand.
+
+    Returns:
+        YAML between two fences, a line break at its end.
+
     Example:
         >>> print(front_matter(pretty_name="Ladder", license=None, tags=["evaluation"]), end="")
         ---
@@ -32,6 +38,12 @@ def front_matter(**fields: Any) -> str:
 
 def size_category(n_rows: int) -> str:
     """The Hub's name for a number of rows.
+
+    Args:
+        n_rows: of a data set.
+
+    Returns:
+        One of the names that the Hub accepts.
 
     Example:
         >>> size_category(999), size_category(1_000)
@@ -49,6 +61,12 @@ def fill(template: Path, **values: Any) -> str:
     Args:
         template: beside it stand the templates that it imports.
         values: by name; one that the template names and nobody gave is an error.
+
+    Returns:
+        Markdown.
+
+    Raises:
+        jinja2.UndefinedError: the template names a value that was not given.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

@@ -39,6 +39,9 @@ def publish(
         private: the repository must be private; a new one is made so.
         delete_former: delete files of a former version that this one no longer has.
 
+    Returns:
+        Repository, tag and commit, and whether anything was changed: what is there already is left as it is.
+
     Raises:
         InputError: the tag exists with other content, the repository is public and must not be, former
             files are in the way, or the Hub refuses; one sentence says which.
@@ -72,6 +75,11 @@ def publish(
 
 def set_variables(space_id: str, variables: Mapping[str, str], kind: Kind) -> bool:
     """Set variables of a Space, which restarts it.
+
+    Args:
+        space_id: `ORG/NAME`.
+        variables: name -> value.
+        kind: what the Space is, for messages.
 
     Returns:
         False where all of them were set so already.

@@ -38,7 +38,11 @@ class Kind:
 
     @property
     def place(self) -> str:
-        """What its repository is called."""
+        """What its repository is called.
+
+        Returns:
+            `Space` or `dataset`.
+        """
         return "Space" if self.repo_type == "space" else "dataset"
 
 
@@ -55,12 +59,22 @@ class Published:
 
     @property
     def revision(self) -> str:
-        """The tag, or the commit where there is none."""
+        """The tag, or the commit where there is none.
+
+        Returns:
+            What `revision=` of a download takes.
+        """
         return self.tag or self.commit
 
 
 def can_be_tag(name: str) -> bool:
     """Whether git accepts a version as the name of a tag, with or without a `v` before it.
+
+    Args:
+        name: without the `v`.
+
+    Returns:
+        Whether it can be one.
 
     Example:
         >>> can_be_tag("1.0.0"), can_be_tag("1..0"), can_be_tag("a/b")
@@ -72,6 +86,12 @@ def can_be_tag(name: str) -> bool:
 def size_of(content: Content) -> int:
     """Bytes of a file.
 
+    Args:
+        content: bytes, or the path of a file that exists.
+
+    Returns:
+        Bytes.
+
     Example:
         >>> size_of(b"abc")
         3
@@ -82,6 +102,12 @@ def size_of(content: Content) -> int:
 def listing(files: Files) -> str:
     """Files and sizes, one a line.
 
+    Args:
+        files: content by path inside the repository.
+
+    Returns:
+        Lines, indented and without a line break at the end.
+
     Example:
         >>> print(listing({"README.md": b"abc"}))
           README.md          3 bytes
@@ -91,7 +117,15 @@ def listing(files: Files) -> str:
 
 
 def same(entry: Any, content: Content) -> bool:
-    """Whether what the Hub says about a file is about this content."""
+    """Whether what the Hub says about a file is about this content.
+
+    Args:
+        entry: a file of `HfApi.list_repo_tree`.
+        content: bytes or a path.
+
+    Returns:
+        True if their checksums are equal: SHA-256 of a large file, git's own of a small one.
+    """
     if entry.lfs is not None:
         return bool(entry.lfs.sha256 == _hexdigest(hashlib.sha256(), content))
     blob = hashlib.sha1(b"blob %d\0" % size_of(content), usedforsecurity=False)  # as git names a file

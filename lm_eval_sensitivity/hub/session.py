@@ -20,6 +20,11 @@ _TOKEN = re.compile(r"Bearer\s+\S+|hf_[A-Za-z0-9]{8,}")
 def check_repo_id(repo_id: str, *, argument: str = "ORG/NAME", example: str = "my-org/my-ladder") -> None:
     """Raise InputError unless the Hub accepts a name `ORG/NAME`; nothing is asked of the network.
 
+    Args:
+        repo_id: any text.
+        argument: what the user's argument is called in the message.
+        example: a name that would do.
+
     Raises:
         InputError: besides, huggingface_hub is not installed: the rule is its own.
     """
@@ -41,7 +46,18 @@ def check_repo_id(repo_id: str, *, argument: str = "ORG/NAME", example: str = "m
 
 @contextmanager
 def hub_session(repo_id: str, kind: Kind) -> Iterator[Any]:
-    """The client; its errors, and those of the network, leave as an InputError that says what to do."""
+    """The client; its errors, and those of the network, leave as an InputError that says what to do.
+
+    Args:
+        repo_id: `ORG/NAME`, for messages.
+        kind: what it holds, for messages.
+
+    Returns:
+        `HfApi`, as a context.
+
+    Raises:
+        InputError: huggingface_hub is not installed, or it refused, or the network did.
+    """
     try:
         from huggingface_hub import HfApi
     except ImportError:

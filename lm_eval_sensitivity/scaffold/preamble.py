@@ -76,6 +76,12 @@ def detect_shared_preamble(
             if it holds a letter or a digit. One answer word after a sentence counts, a differing last
             word after a shared page does not.
 
+    Returns:
+        The preamble with its evidence, or None where there is none.
+
+    Raises:
+        InputError: one text instead of several, or a share or a number of outputs that decides nothing.
+
     Example:
         >>> answers = ["Paris.", "Four.", "Blue, mostly.", "I do not know.", "In 1969."]
         >>> found = detect_shared_preamble(["Let me go through this step by step. " + a for a in answers])

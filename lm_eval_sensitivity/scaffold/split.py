@@ -59,6 +59,8 @@ def find_answer(
     white space around the answer, its wrapper and end-of-turn tokens), `unclosed` (start and end are
     the length of the output) and `empty_answer` (start and end are where the answer would begin).
 
+    An empty output is `none`, unless the prompt opened a scaffold: then it is `unclosed`.
+
     Args:
         output: generated text, special tokens visible where the engine lets us see them.
         prompt_tail: end of the rendered prompt, special tokens visible; a few hundred characters are
@@ -68,7 +70,8 @@ def find_answer(
             of it is `unclosed`.
         scaffolds: the ones that are looked for; all others are ordinary text.
 
-    An empty output is `none`, unless the prompt opened a scaffold: then it is `unclosed`.
+    Returns:
+        Status, name of the scaffold, and the half-open range of characters of `output` that is the answer.
 
     Example:
         >>> find_answer("<think>2 and 2</think> 4")

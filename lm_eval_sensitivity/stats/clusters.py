@@ -39,6 +39,9 @@ class Clusters:
     def order(self, first: str, second: str) -> str | None:
         """`lower` or `higher`: what the first is beside the second; None where they share a cluster.
 
+        Returns:
+            `lower`, `higher` or None.
+
         Raises:
             KeyError: a system is in no cluster.
         """
@@ -62,6 +65,9 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
     Args:
         tests: all pairs of the systems, from `max_t_test`.
         alpha: family-wise error; the same as that of the tests, so that what they left out could not be told apart.
+
+    Returns:
+        Clusters by their members' names; a system that could not be tested at all is in `left_out` instead.
 
     Raises:
         ValueError: not all pairs of systems were compared.
@@ -99,6 +105,12 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
 
 def maximal_cliques(neighbours: dict[str, set[str]]) -> Iterator[frozenset[str]]:
     """All sets of mutual neighbours that cannot grow (Bron & Kerbosch 1973, with a pivot).
+
+    Args:
+        neighbours: node -> its neighbours; symmetric, and without the node itself.
+
+    Returns:
+        Each set once, in no order; none for an empty graph.
 
     Example:
         >>> graph = {"a": {"b"}, "b": {"a", "c"}, "c": {"b"}}
@@ -144,6 +156,15 @@ def _ordered(tests: MaxT, neighbours: dict[str, set[str]]) -> tuple[tuple[str, s
 
 
 def cluster_letters() -> Iterator[str]:
-    """Names of clusters without end: a, b, ..., z, aa, ab, ..."""
+    """Names of clusters without end: a, b, ..., z, aa, ab, ...
+
+    Returns:
+        Names without end, in the order in which clusters get them.
+
+    Example:
+        >>> from itertools import islice
+        >>> list(islice(cluster_letters(), 24, 28))
+        ['y', 'z', 'aa', 'ab']
+    """
     for length in count(1):
         yield from ("".join(letters) for letters in product(ascii_lowercase, repeat=length))

@@ -70,6 +70,9 @@ def equivalence_test(
         draws: sign vectors where the test is not exact.
         seed: of both.
 
+    Returns:
+        The word, both one-sided tests and the interval of the difference, in the unit of `values`.
+
     Raises:
         ValueError: not [prompt], different lengths, infinite values, or a share that is not positive.
 

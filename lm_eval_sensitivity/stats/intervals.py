@@ -67,6 +67,9 @@ def mean_interval(
         resamples: number of bootstrap samples of prompts.
         seed: of the resamples; the same seed gives the same bytes in any order of prompts.
 
+    Returns:
+        Estimate and bounds in the unit of `values`; NaN with a reason below `MIN_PROMPTS` prompts and without spread.
+
     Raises:
         ValueError: not [prompt], infinite values, or too few resamples for the level.
 
@@ -95,6 +98,9 @@ def difference_interval(
         resamples: number of bootstrap samples of prompts.
         seed: of the resamples.
 
+    Returns:
+        Estimate and bounds in the unit of `values`; NaN with a reason below `MIN_PROMPTS` prompts and without spread.
+
     Raises:
         ValueError: not [prompt], infinite values, or too few resamples for the level.
 
@@ -119,6 +125,9 @@ def one_sided_bounds(
         resamples: number of bootstrap samples of prompts.
         seed: of the resamples.
 
+    Returns:
+        Bounds in the unit of `values`, either of them at the level; NaN with a reason where `mean_interval` has none.
+
     Raises:
         ValueError: not [prompt], infinite values, or too few resamples for the level.
 
@@ -131,14 +140,31 @@ def one_sided_bounds(
 
 @lru_cache(maxsize=8)  # all contrasts of a table have the same few n
 def resample_indices(n: int, resamples: int, seed: int) -> NDArray[np.intp]:
-    """[resample, n] which prompt, counted from the smallest value, stands where in which resample."""
+    """[resample, n] which prompt, counted from the smallest value, stands where in which resample.
+
+    Args:
+        n: prompts.
+        resamples: bootstrap samples of them.
+        seed: of the samples.
+
+    Returns:
+        [resample, n] positions in the sorted sample, locked.
+    """
     indices = np.random.default_rng(seed).integers(0, n, (resamples, n), dtype=np.intp)
     indices.setflags(write=False)
     return indices
 
 
 def studentised_means(sample: Floats, indices: NDArray[np.intp]) -> Floats:
-    """[resample] (resampled mean - mean) / resampled standard error; infinite without spread."""
+    """[resample] (resampled mean - mean) / resampled standard error; infinite without spread.
+
+    Args:
+        sample: [prompt] numbers that differ.
+        indices: [resample, n] from `resample_indices`.
+
+    Returns:
+        [resample] without a unit, in the order of the resamples.
+    """
     centred = sample - sample.mean()
     resampled = centred[indices]
     means = resampled.mean(axis=1)

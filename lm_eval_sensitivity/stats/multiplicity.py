@@ -62,13 +62,20 @@ class MaxT:
 
     @property
     def n_hopeless(self) -> int:
-        """Contrasts with enough prompts for numbers, but too few for any p at or below `alpha`."""
+        """Contrasts with enough prompts for numbers, but too few for any p at or below `alpha`.
+
+        Returns:
+            Their number, 0 to all contrasts.
+        """
         return sum(
             reason is not None and n >= MIN_PROMPTS for n, reason in zip(self.n, self.reasons, strict=True)
         )
 
     def p(self, first: str, second: str) -> float:
         """The adjusted p-value of two systems, in either order.
+
+        Returns:
+            In (0, 1]; NaN where the contrast was not tested.
 
         Raises:
             KeyError: the two were not compared.
@@ -94,6 +101,9 @@ def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS
         alpha: family-wise error that is aimed at; 1 keeps every contrast with `MIN_PROMPTS` prompts.
         draws: random sign vectors where there are more than 14 prompts.
         seed: of the draws.
+
+    Returns:
+        p-values and reasons along the contrasts of the table.
 
     Raises:
         ValueError: `alpha` is not above 0 and at most 1.
@@ -142,6 +152,9 @@ def holm(p_values: ArrayLike) -> Floats:
     """Holm's step-down adjustment: family-wise error, valid under any dependence, blunter than max-|t|.
 
     Over all pairs it can never reject at nine prompts and six or more systems.
+
+    Args:
+        p_values: [p] unadjusted p-values; NaN for a test that was not made.
 
     Returns:
         [p] in the order received; NaN stays NaN and does not count.

@@ -82,11 +82,17 @@ class Partition:
         """[prompt, system] mean over edit classes with equal weights; NaN where nothing is scored.
 
         Systems may have lost different classes here: subtract with `contrast`, never two columns.
+
+        Returns:
+            [prompt, system] in the unit of the values.
         """
         return _mean_over_edits(self.values)
 
     def system(self, name: str) -> Floats:
         """[prompt] one column of `means`.
+
+        Returns:
+            [prompt] in the unit of the values; NaN where nothing is scored.
 
         Raises:
             ValueError: there is no such system.
@@ -96,6 +102,9 @@ class Partition:
     def counts(self, system: str) -> PairCounts:
         """What became of one system's pairs.
 
+        Returns:
+            Pairs and prompts by what became of them; every pair of the system is in one class.
+
         Raises:
             ValueError: there is no such system.
         """
@@ -104,6 +113,9 @@ class Partition:
 
     def contrast(self, first: str, second: str) -> Contrast:
         """Two systems on the pairs that are scored in both.
+
+        Returns:
+            [prompt] means of both and their differences, over the edit classes that both have there.
 
         Raises:
             ValueError: there is no such system.
@@ -155,6 +167,9 @@ def partition_by_prompt(
         values: [row] the number of the pair; ignored unless the row is scored.
         statuses: [row] "scored", "erased" or "unscored"; by default NaN is unscored, a number scored.
 
+    Returns:
+        The same numbers as [prompt, edit, system], names sorted.
+
     Raises:
         ValueError: columns of different lengths, an unknown status, a scored row without a finite number,
             or two rows for the same prompt, class and system.
@@ -186,6 +201,12 @@ def partition_by_prompt(
 
 def contrast_table(partition: Partition) -> ContrastTable:
     """Prompt-level differences of all pairs of systems.
+
+    Args:
+        partition: a table of pairs.
+
+    Returns:
+        [prompt, contrast] differences, one contrast for every two systems.
 
     Example:
         >>> rows = [("a", "x", "m", 0.1), ("a", "x", "n", 0.4), ("a", "x", "o", 0.5)]

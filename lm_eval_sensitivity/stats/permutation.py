@@ -50,6 +50,13 @@ class SignFlipTest:
 def attainable_p(n: int, draws: int = DRAWS) -> float:
     """The smallest two-sided p-value that n prompts can give: 2/2^n, or 1/(draws + 1) where that is larger.
 
+    Args:
+        n: prompts.
+        draws: random sign vectors where not all are tried.
+
+    Returns:
+        In (0, 1].
+
     Example:
         >>> attainable_p(9)
         0.00390625
@@ -72,6 +79,9 @@ def sign_flip_test(differences: ArrayLike, *, draws: int = DRAWS, seed: int = 0)
         differences: [prompt] first minus second; NaN for prompts without one.
         draws: random sign vectors where it is not exact.
         seed: of the draws; the same seed gives the same bytes in any order of prompts.
+
+    Returns:
+        Mean difference and p, in (0, 1]; both NaN, with a reason, below `MIN_PROMPTS` prompts.
 
     Raises:
         ValueError: not [prompt], or infinite values.
@@ -99,6 +109,14 @@ def sign_flip_p(differences: Floats, *, draws: int, seed: int) -> Floats:
         differences: [prompt, contrast]; NaN where a contrast lacks a prompt.
         draws: random sign vectors where it is not exact.
         seed: of the draws.
+
+    Returns:
+        [contrast] two-sided p, in (0, 1].
+
+    Example:
+        >>> differences = np.array([[0.1, -0.1], [0.2, 0.1], [0.3, -0.1], [0.1, 0.1], [0.2, 0.0]])
+        >>> sign_flip_p(differences, draws=DRAWS, seed=0).tolist()
+        [0.0625, 1.0]
     """
     extremeness = Extremeness(differences)
     threshold = extremeness(np.ones((1, len(differences))))[0] - TIE
@@ -110,7 +128,20 @@ def sign_flip_p(differences: Floats, *, draws: int, seed: int) -> Floats:
 
 
 def p_from_counts(count: Floats, total: int, *, exact: bool) -> Floats:
-    """Shares; the observed sign vector is among all, but not among the drawn ones, and is added there."""
+    """Shares; the observed sign vector is among all, but not among the drawn ones, and is added there.
+
+    Args:
+        count: [contrast] sign vectors that give at least what was observed.
+        total: sign vectors tried.
+        exact: all were tried.
+
+    Returns:
+        [contrast] p, never 0.
+
+    Example:
+        >>> p_from_counts(np.array([0.0, 1.0]), 9, exact=False).tolist()
+        [0.1, 0.2]
+    """
     return count / total if exact else (count + 1) / (total + 1)
 
 
@@ -119,6 +150,14 @@ def sign_vectors(n: int, *, draws: int, seed: int) -> Iterator[Floats]:
 
     All of them up to `EXACT_UP_TO` prompts, the first sign held at +1 (flipping all signs changes no
     absolute value), the observed vector of all +1 first; else `draws` random ones.
+
+    Args:
+        n: prompts.
+        draws: random vectors where not all are tried.
+        seed: of the draws.
+
+    Returns:
+        Blocks [row, prompt]; none for no prompt.
     """
     if n <= EXACT_UP_TO:
         rows = np.arange(2 ** max(n - 1, 0))[:, None]

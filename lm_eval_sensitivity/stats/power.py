@@ -46,6 +46,9 @@ def detectable_difference(
         alpha: two-sided level.
         power: wanted probability of detection.
 
+    Returns:
+        The difference in the unit of `differences`; NaN with a reason where none can be detected.
+
     Raises:
         ValueError: not [prompt], infinite values, `alpha` or `power` not between 0 and 1.
 

@@ -36,7 +36,14 @@ class RepetitionTest:
     """Why there is no p; else None."""
 
     def standing(self, alpha: float = 0.05) -> Standing:
-        """Above the noise floor reliably, within it (not larger at all), or larger and yet not reliably so."""
+        """Above the noise floor reliably, within it (not larger at all), or larger and yet not reliably so.
+
+        Args:
+            alpha: most p at which it counts as reliable.
+
+        Returns:
+            `above`, `within`, `not above` or, where there was no test, `not judged`.
+        """
         if self.reason is not None:
             return "not judged"
         if self.p_value <= alpha:
@@ -65,6 +72,9 @@ def repetition_test(
         repeated: [prompt] distance of the repetition; NaN for a prompt without one.
         draws: random exchanges.
         seed: of the draws.
+
+    Returns:
+        Both mean distances over prompts, and the one-sided p, in (0, 1]; NaN with a reason on too few prompts.
 
     Raises:
         ValueError: shapes that do not fit, infinite values, or no draws.

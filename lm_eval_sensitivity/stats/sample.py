@@ -20,6 +20,12 @@ def sorted_sample(values: ArrayLike) -> Floats:
 
     Sorting by value makes every resample independent of the order in which prompts came.
 
+    Args:
+        values: [prompt] numbers; NaN for prompts without one.
+
+    Returns:
+        [prompt with a number].
+
     Raises:
         ValueError: not one-dimensional, or an infinite value.
 
@@ -38,6 +44,12 @@ def sorted_sample(values: ArrayLike) -> Floats:
 def too_few_prompts(n: int) -> str | None:
     """The sentence that refuses a sample, or None.
 
+    Args:
+        n: prompts that have a number.
+
+    Returns:
+        A sentence below `MIN_PROMPTS`, else None.
+
     Example:
         >>> too_few_prompts(3)
         '3 prompts have a number, at least 5 are needed.'
@@ -46,11 +58,29 @@ def too_few_prompts(n: int) -> str | None:
 
 
 def has_spread(sample: Floats) -> bool:
-    """Whether the numbers differ by more than rounding."""
+    """Whether the numbers differ by more than rounding.
+
+    Args:
+        sample: [prompt] numbers, at least one.
+
+    Returns:
+        False where they are one number within `ROUNDING` of the largest.
+
+    Example:
+        >>> has_spread(np.array([0.1 + 0.2, 0.3])), has_spread(np.array([0.1, 0.3]))
+        (False, True)
+    """
     return bool(np.ptp(sample) > ROUNDING * np.abs(sample).max())
 
 
 def read_only(array: Floats) -> Floats:
-    """The array, locked: results are shared, and nobody may change them in place."""
+    """The array, locked: results are shared, and nobody may change them in place.
+
+    Args:
+        array: of any shape; locked in place.
+
+    Returns:
+        The same array.
+    """
     array.setflags(write=False)
     return array

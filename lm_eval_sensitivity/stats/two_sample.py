@@ -58,6 +58,14 @@ def two_sample_attainable_p(n_a: int, n_b: int, *, draws: int = TWO_SAMPLE_DRAWS
 
     Two sets of equal size can be swapped without changing anything, so that two splits share the extreme.
 
+    Args:
+        n_a: samples of A.
+        n_b: samples of B.
+        draws: random splits where not all are tried.
+
+    Returns:
+        In (0, 1].
+
     Example:
         >>> two_sample_attainable_p(4, 4) == 2 / 70
         True
@@ -90,6 +98,10 @@ def two_sample_test(
         in_a: [sample] True for the samples of A; the others are those of B.
         draws: random splits where it is not exact.
         seed: of the draws.
+
+    Returns:
+        Mean distances within and between in the unit of `distances`, their excess, and p in (0, 1], which is NaN, with
+        a reason, where a set is too small.
 
     Raises:
         ValueError: shapes that do not fit, distances that are none, or no draws.

@@ -68,6 +68,9 @@ class Constants:
     def formulas(self) -> dict[str, str]:
         """What each contrast of the rules compares with 0.
 
+        Returns:
+            Name of the contrast -> formula, in the order of the rules.
+
         Example:
             >>> Constants().formulas["L_C"]
             'c - 0.8 c_ref'
@@ -82,6 +85,12 @@ class Constants:
 
     def in_words(self, sentence: str) -> str:
         """Fill these constants into one of `MEANINGS`.
+
+        Args:
+            sentence: with any of the fields `lost`, `kept`, `more` and `moved`.
+
+        Returns:
+            The sentence; shares are in percent.
 
         Example:
             >>> Constants().in_words("at most {lost} lost, {more} more, nearer than {moved}")
@@ -173,12 +182,20 @@ class Verdict:
 
     @property
     def meaning(self) -> str:
-        """What was tested, with the constants."""
+        """What was tested, with the constants.
+
+        Returns:
+            A clause without a full stop.
+        """
         return self.constants.in_words(MEANINGS[self.label])
 
     @property
     def numbers(self) -> str:
-        """The means that the verdict compares, in a sentence."""
+        """The means that the verdict compares, in a sentence.
+
+        Returns:
+            One sentence; a mean without a prompt `is missing`.
+        """
         return (
             f"Over the pairs scored in both: c {_said(self.control)} and p {_said(self.harmless)}, "
             f"c_ref {_said(self.control_reference)} and p_ref {_said(self.harmless_reference)}."
@@ -217,6 +234,9 @@ def two_axes(
         drift: distances from the reference's output on the identical prompt, of the candidate.
         system: the candidate.
         reference: what it is compared with.
+
+    Returns:
+        [prompt] arrays over all prompts of the four tables; NaN where one lacks the prompt.
 
     Raises:
         ValueError: a partition lacks a system that it must have.
@@ -261,6 +281,9 @@ def judge(
         constants: of the rules.
         resamples: bootstrap samples of prompts.
         seed: of the resamples.
+
+    Returns:
+        The label, the labels that are still possible, and every contrast with its bounds.
     """
     used = constants or Constants()
 
@@ -340,6 +363,9 @@ def judge_without_reference(
         resamples: bootstrap samples of prompts.
         seed: of the resamples.
 
+    Returns:
+        `alive`, `collapsed or indiscriminate` or `UNDETERMINED`, with the contrasts behind it.
+
     Raises:
         ValueError: not [prompt], different lengths, or infinite values.
 
@@ -379,6 +405,9 @@ def too_silent(share: float, constants: Constants, of: str) -> str:
         share: of pairs without anything that could be scored.
         constants: `k_control` is the most.
         of: which pairs the share is of.
+
+    Returns:
+        One sentence.
     """
     return (
         f"It gave nothing that could be scored in {percent(share)} {of}, more than {percent(constants.k_control)}: "
@@ -392,6 +421,12 @@ def _said(mean: float) -> str:
 
 def possible_labels(signs: Mapping[str, Sign]) -> tuple[str, ...]:
     """The labels that remain when every unclear sign is settled in every way, in the order of `RULES`.
+
+    Args:
+        signs: L_C, L_R, L_P and L_D -> `+`, `-` or `unclear`.
+
+    Returns:
+        At least one label.
 
     Example:
         >>> possible_labels({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "unclear"})
@@ -416,6 +451,15 @@ def axis_contrast(
         level: of each bound.
         resamples: bootstrap samples of prompts.
         seed: of the resamples.
+
+    Returns:
+        The sign and its bounds, in the unit of `values`.
+
+    Example:
+        >>> spans = np.array([0.5, 0.6, 0.4, 0.7, 0.5])
+        >>> found = axis_contrast("span", "c - p", spans, level=0.95, resamples=999, seed=0)
+        >>> found.sign, round(found.bounds.estimate, 2)
+        ('+', 0.54)
     """
     bounds = one_sided_bounds(values, level=level, resamples=resamples, seed=seed)
     constant = bounds.method == "none"  # then the estimate is what all prompts have, or NaN

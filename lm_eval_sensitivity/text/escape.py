@@ -38,6 +38,12 @@ def inert(text: str) -> str:
 def quoted(text: str) -> str:
     r"""A text in quotes, escaped, and cut in its middle where it is longer than 80 characters.
 
+    Args:
+        text: anything at all.
+
+    Returns:
+        A printable text on one line, at most about 80 characters.
+
     Example:
         >>> print(quoted("a\x1b[31m"))
         'a\x1b[31m'
@@ -52,6 +58,9 @@ def brief(problem: str, longest: int = 300) -> str:
         problem: the message, of any length and with any characters.
         longest: most characters of it that are taken; it is cut between words.
 
+    Returns:
+        A printable text on one line, at most `longest` characters and a mark that it was cut.
+
     Example:
         >>> brief("Not found.\n\nCheck the name."), brief("one two three", 9)
         ('Not found. Check the name', 'one two [...]')
@@ -64,6 +73,12 @@ def brief(problem: str, longest: int = 300) -> str:
 
 def shown(value: Any) -> str:
     """A value from a stranger's file, for a message: quoted, escaped, and cut.
+
+    Args:
+        value: what a JSON file can hold.
+
+    Returns:
+        A printable text on one line; lists and objects are named, not shown.
 
     Example:
         >>> print(shown("a\\x1b[31m"), shown([1] * 1000), shown(None), shown(7.0))
@@ -83,6 +98,12 @@ def shown(value: Any) -> str:
 def shown_path(path: Path) -> str:
     """A path whose unprintable characters are escaped: file names may come from strangers, too.
 
+    Args:
+        path: need not exist.
+
+    Returns:
+        A printable text on one line; of a long path, the end.
+
     Example:
         >>> print(shown_path(Path("runs/a\\x1b[31m.json")))
         runs/a\\x1b[31m.json
@@ -94,6 +115,12 @@ def shown_path(path: Path) -> str:
 
 def one_line(error: Exception) -> str:
     """An error's message, inert and of limited length: it may quote a stranger's file.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        A printable text on one line.
 
     Example:
         >>> print(one_line(ValueError("a\\x1b[31m" + "b" * 10_000))[:12])

@@ -15,6 +15,9 @@ def in_print(value: float, digits: int = 4) -> str:
         value: any number.
         digits: decimal places.
 
+    Returns:
+        Digits, `<` and the smallest number that has some, `-` for a missing one, `∞` for infinity.
+
     Example:
         >>> in_print(0.25), in_print(0.00001), in_print(-0.00001, 3), in_print(0.0), in_print(float("nan"))
         ('0.2500', '<0.0001', '-<0.001', '0.0000', '-')
@@ -31,6 +34,12 @@ def in_print(value: float, digits: int = 4) -> str:
 
 def percent(share: float) -> str:
     """A share in words.
+
+    Args:
+        share: 1 is all.
+
+    Returns:
+        Three significant digits and a percent sign.
 
     Example:
         >>> percent(0.2), percent(0.125), percent(1 / 3)

@@ -20,6 +20,9 @@ def visible(text: str, *, spaces: bool = False) -> str:
         text: any text.
         spaces: show plain spaces as well, as `·`.
 
+    Returns:
+        Markdown is not escaped here: see `plain`.
+
     Example:
         >>> visible("two\u200b words\n\u00a0e\u0301"), visible(" ", spaces=True)
         ('two[U+200B] words↵⍽e◌́', '·')
@@ -41,6 +44,12 @@ def _visible(character: str, spaces: bool) -> str:
 def plain(text: str) -> str:
     """A text as Markdown that shows exactly that text.
 
+    Args:
+        text: anything at all.
+
+    Returns:
+        One line, for a table cell as well.
+
     Example:
         >>> plain("a | b <i>")
         'a &#124; b &#60;i&#62;'
@@ -50,6 +59,12 @@ def plain(text: str) -> str:
 
 def code(text: str) -> str:
     """A text in the fixed-width font, safe in a table cell; `visible` is left to the caller.
+
+    Args:
+        text: made visible before.
+
+    Returns:
+        Markdown for a table cell as well.
 
     Example:
         >>> code("f(x) | `g`"), code("drop_apostrophe")
@@ -67,6 +82,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_
         headings: finished Markdown.
         rows: finished Markdown cells, as many as there are headings.
         numbers_from: position of the first column of numbers.
+
+    Returns:
+        Lines without a line break at the end.
 
     Example:
         >>> print(table(["edit", "pairs"], [["nbsp", 9]], numbers_from=1))

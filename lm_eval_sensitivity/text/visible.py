@@ -29,6 +29,9 @@ def visible(text: str, *, changed: bool = False) -> str:
         changed: the text is what an edit put in or took out: accents by themselves are shown too, and spaces
             other than single ones between words.
 
+    Returns:
+        Printable characters on one line.
+
     Example:
         >>> print(visible("a\\tb\\x1b[31m\\u202e"), visible("a word "), visible("a word ", changed=True))
         a⇥bU+001B[31mU+202E a word  a word·
@@ -53,6 +56,13 @@ def shown_change(base: str, replacements: Sequence[Replacement]) -> str:
     """What an edit did to the base, with a little of the text around it.
 
     An insertion is shown as `[+new]`, a deletion as `[-old]`, a replacement as `[old→new]`.
+
+    Args:
+        base: the text before the edit.
+        replacements: in order, not overlapping; none for a prompt that is run again.
+
+    Returns:
+        Printable characters on one line; of many changes, the first ones and the number of the others.
 
     Example:
         >>> shown_change("Please recommend a book like Dune", [Replacement(23, 24, chr(0xA0))])
@@ -84,6 +94,19 @@ def _bracketed(base: str, change: Replacement) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST_CHANGE) -> str:
+    """A text without its middle where it is too long.
+
+    Args:
+        text: any text.
+        longest: characters from which on it is cut.
+
+    Returns:
+        The text, or its beginning, an ellipsis and its end.
+
+    Example:
+        >>> shortened("abcdefgh", 4)
+        'ab…gh'
+    """
     half = longest // 2
     return text if len(text) <= longest else text[:half] + ELLIPSIS + text[-half:]
 

@@ -24,7 +24,7 @@ from lm_eval_sensitivity.ladder.hub import publish
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
-from tests.unit.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
+from tests.unit.hub.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
 from tests.unit.ladder.small_ladder import clean_pairs, packaged, small_folder
 
 FOLDER = packaged_folder()

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.results.card import results_card
 from lm_eval_sensitivity.results.files_to_publish import prepare_results
 from lm_eval_sensitivity.results.manifest import Manifest
-from tests.unit.fake_hub import write_files
+from tests.unit.hub.fake_hub import write_files
 
 HOSTILE = (
     "```",

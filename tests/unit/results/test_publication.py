@@ -15,7 +15,7 @@ from lm_eval_sensitivity.results.limits import MAX_SYSTEMS
 from lm_eval_sensitivity.results.manifest import file_names
 from lm_eval_sensitivity.results.output_folder import is_file_of_results
 from lm_eval_sensitivity.space.hub import ALLOWED
-from tests.unit.fake_hub import install
+from tests.unit.hub.fake_hub import install
 from tests.unit.results.made_results import declare, edit_manifest
 
 

@@ -15,7 +15,7 @@ from lm_eval_sensitivity.results.manifest import file_names
 from lm_eval_sensitivity.space import files_to_publish as publication
 from lm_eval_sensitivity.space.files_to_publish import leaderboard_folder, space_files
 from lm_eval_sensitivity.space.hub import chosen_results, fetch
-from tests.unit.fake_hub import METHODS, SPACE_METHODS, FakeHub, Repository, http_error, install, oid
+from tests.unit.hub.fake_hub import METHODS, SPACE_METHODS, FakeHub, Repository, http_error, install, oid
 
 SPACE = ("--space", "me/page")
 TAG = ("--tag", "v1.0.0")

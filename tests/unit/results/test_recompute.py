@@ -13,7 +13,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.read import Results, read_results
 from lm_eval_sensitivity.results.recompute import check_some, recomputed_differences
 from lm_eval_sensitivity.results.statements import each_statement
-from tests.unit.fake_hub import install
+from tests.unit.hub.fake_hub import install
 from tests.unit.results.made_results import declare, make_results
 from tests.unit.results.test_hostile_results import of, put
 

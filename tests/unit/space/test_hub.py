@@ -21,7 +21,7 @@ from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, details_nam
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
 from lm_eval_sensitivity.space.hub import HubResults, chosen_results, fetch
-from tests.unit.fake_hub import FakeHub, Repository, install, oid
+from tests.unit.hub.fake_hub import FakeHub, Repository, install, oid
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LEADERBOARD = REPOSITORY / "leaderboard"

@@ -10,7 +10,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import Kind, Published, check_repo_id, publish, set_variables
-from tests.unit.fake_hub import FakeHub, Repository, http_error, install, oid
+from tests.unit.hub.fake_hub import FakeHub, Repository, http_error, install, oid
 
 TABLES = Kind("table", lambda path: path.endswith(".csv"), "take another tag")
 PAGE = Kind("page", {"app.py"}.__contains__, repo_type="space", space_sdk="gradio", telling="app.py")
