@@ -58,6 +58,7 @@ class Statements:
     """One per rung set and filter."""
 
 
+NOTHING = Statements((), (), (), ())
 CODEC = Codec(Statements)
 
 
