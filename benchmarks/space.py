@@ -126,7 +126,7 @@ def open_pairs(folder: Path) -> None:
     results = open_results(folder)
     warm(results)
     opened = time.perf_counter() - start
-    generator, pairs = np.random.default_rng(0), results.ladder_pairs()
+    generator, pairs = np.random.default_rng(0), results.ladder.values()
     drawn = generator.integers([len(results.systems), len(pairs)], size=(N_PAIRS, 2)).tolist()
     taken = []
     for system, pair in drawn:

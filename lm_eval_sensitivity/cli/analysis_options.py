@@ -13,7 +13,7 @@ from typing import Any
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report import FORMATS, Document, render
-from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.runs import Pairs
 from lm_eval_sensitivity.statements import Signature, TablePartition, signature
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
@@ -67,14 +67,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_runs(folders: Sequence[Path], options: argparse.Namespace) -> Pairs:
-    """The runs in some folders, under the options of `add_run_options`."""
-    return load_pairs(
-        folders,
-        subset=options.subset,
-        ladder=options.ladder,
-        exclude_mismatched=options.exclude_mismatched,
-    )
+def run_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_run_options` was given, as `load_pairs` takes it."""
+    return {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched")}
 
 
 def partitioned(pairs: Pairs, options: argparse.Namespace) -> TablePartition:

@@ -14,12 +14,13 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_runs,
     add_statistics_options,
     partitioned,
+    run_options,
     signed,
     write,
 )
-from lm_eval_sensitivity.cli.chosen_runs import load_beside
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.runs.beside import load_beside
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import check_drift_metric, measure_drifts
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     """Load, measure drift where it is missing, judge, write."""
     selection = Selection(options.metric, options.filter)
     check_drift_metric(selection)
-    pairs, reference = load_beside(options)
+    pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
     found = drift_statement(
         partitioned(pairs, options),
         [system.name for system in pairs.systems],

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import add_run_options, add_statistics_options
-from lm_eval_sensitivity.cli.chosen_runs import folders_beside, load_beside, system_of
+from lm_eval_sensitivity.cli.analysis_options import add_run_options, add_statistics_options, run_options
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.output_folder import check_target
-from lm_eval_sensitivity.results.records import StatisticsRecord
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs.beside import folders_beside, load_beside, system_of
 from lm_eval_sensitivity.statements.clusters import ALPHA
 from lm_eval_sensitivity.text.escape import shown_path
 
@@ -23,9 +23,9 @@ examples:
   lm-eval-sensitivity export runs/* --reference runs/bf16 --series "Qwen3 4B=runs/bf16,runs/int8,runs/int4" \\
       -o results/
 
-The folder holds tables in parquet and a manifest.json with their checksums: clusters, axes, heatmaps, windows, and
-every pair with its outputs. The same runs give the same bytes. It names no path of this machine, but it holds prompts
-and outputs: look through them before you publish it."""
+The folder holds statements.json with clusters, drift, heatmaps and windows, every pair with its outputs in parquet, and
+a manifest.json with the checksums of all files. The same runs give the same bytes. It names no path of this machine,
+but it holds prompts and outputs: look through them before you publish it."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -78,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"`--alpha {options.alpha:g}` must lie between 0 and 1, as in `--alpha 0.05`.")
     check_target(options.output, overwrite=options.overwrite)
     series = None if options.series is None else _parse_series(options.series)
-    folders = folders_beside(options)
-    pairs, reference = load_beside(options)
+    folders = folders_beside(options.runs, options.reference)
+    pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
     request = Request(
         pairs,
         reference=reference,

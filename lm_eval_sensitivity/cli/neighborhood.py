@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lm_eval_sensitivity.cli.analysis_options import add_command, write
 from lm_eval_sensitivity.cli.tasks_path import tasks_path
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs
 from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, AuthoredVariant, Source, read_variants
-from lm_eval_sensitivity.neighborhood.document import as_json, as_markdown, as_table
+from lm_eval_sensitivity.neighborhood.document import neighborhood_document
 from lm_eval_sensitivity.neighborhood.findings import Findings, findings_from_rows
-from lm_eval_sensitivity.neighborhood.verdict import Check, check_limit
+from lm_eval_sensitivity.neighborhood.verdict import check_limit
 from lm_eval_sensitivity.types import UNCATEGORIZED, Pair
 
 DESCRIPTION = """\
@@ -41,21 +41,14 @@ variants.yaml holds rewordings of your own, as many as you like of these:
 exit status: 0 fine; 1 a meaning-preserving variant is above --fail-above; 2 a mistake in the call;
 3 --fail-above was given and nothing could be scored."""
 
-DEFAULT_WIDTH = 100
-"""Columns of a table that goes into a file or a pipe."""
 LARGEST_DISTANCE = 2.0
 _BATCH_SIZE = re.compile(r"auto(:\d+)?|0*[1-9]\d*")
 
 
 def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
-    parser = subparsers.add_parser(
-        "neighborhood",
-        help="print how far one prompt's output moves under small edits of it",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    words = "print how far one prompt's output moves under small edits of it"
+    parser = add_command(subparsers, "neighborhood", run, words, DESCRIPTION, EPILOG)
     parser.add_argument(
         "prompt", metavar="PROMPT", help="the prompt; - reads it from stdin, without its last line break"
     )
@@ -81,7 +74,6 @@ def add_parser(subparsers: Any) -> None:
         "--output", "-o", type=Path, metavar="FILE", help="write there instead of to the terminal"
     )
     _add_lm_eval_options(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_lm_eval_options(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     pairs = neighborhood_pairs(prompt, {} if options.variants is None else read_variants(options.variants))
     findings = _measure(pairs, options)
     check = None if options.fail_above is None else check_limit(findings, options.fail_above)
-    _write(_render(findings, check, options), options.output)
+    write(neighborhood_document(findings, check), options)
     if check is None or check.status == "passed":
         return 0
     # On stderr as well: the report may be in a file, or read by a program.
@@ -203,26 +195,3 @@ def _measure(pairs: Sequence[Pair], options: argparse.Namespace) -> Findings:
     )
     results = run_one_prompt(pairs, settings, tasks_path())
     return findings_from_rows(results.rows, results.summary, options.filter)
-
-
-def _render(findings: Findings, check: Check | None, options: argparse.Namespace) -> str:
-    if options.format == "json":
-        return as_json(findings, check)
-    if options.format == "markdown":
-        return as_markdown(findings, check)
-    on_terminal = options.output is None and sys.stdout.isatty()
-    # COLUMNS counts even where there is no terminal.
-    width = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
-    return as_table(findings, check, width=width, colour=on_terminal)
-
-
-def _write(text: str, path: Path | None) -> None:
-    if path is None:
-        # A terminal that cannot show a character gets its number instead of an error after the whole run.
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"`--output {path}` cannot be written ({error.strerror}).") from None

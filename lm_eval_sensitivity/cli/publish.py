@@ -17,10 +17,11 @@ examples:
   lm-eval-sensitivity publish results/ ORG/NAME --tag v1.0.0 --dry-run
   lm-eval-sensitivity publish results/ ORG/NAME --tag v1.0.0 --space ORG/SPACE
 
-Published are manifest.json, the parquet files and a generated README.md, as one commit of a dataset, with the tag if
-one is given. They hold prompts and outputs: look through them first. Files of the same name are replaced. Files of
-results that only a former version has are in the way until --delete-former deletes them in the same commit; former
-versions keep theirs under their tags. Everything else in the repository is left alone.
+Published are manifest.json, statements.json, the parquet files and a generated README.md, as one commit of a dataset,
+with the tag if one is given. A statement of each kind is computed again from the pairs first, and compared. The files
+hold prompts and outputs: look through them first. Files of the same name are replaced. Files of results that only a
+former version has are in the way until --delete-former deletes them in the same commit; former versions keep theirs
+under their tags. Everything else in the repository is left alone.
 
 With --space a Space gets the page: README.md, app.py and requirements.txt as one commit, and the variables
 RESULTS_DATASET and RESULTS_REVISION, which name what was published: the tag, or the commit where there is none. A Space

@@ -12,12 +12,13 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_run_options,
     add_runs,
     add_statistics_options,
+    run_options,
     signed,
 )
-from lm_eval_sensitivity.cli.chosen_runs import load_beside
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.report import FIGURES, PAGE, report_files
 from lm_eval_sensitivity.report.figures import check_matplotlib
+from lm_eval_sensitivity.runs.beside import load_beside
 
 DESCRIPTION = "Make one self-contained HTML page of finished runs: figures, tables, and what not to conclude."
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     check_matplotlib()
     if options.output.exists() and not options.output.is_dir():
         raise InputError(f"`--output {options.output}` is a file. Give a folder.")
-    pairs, reference = load_beside(options)
+    pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
     files = report_files(pairs, reference, signed(pairs, options), options.embedder)
     _write(options.output, files)
     n_figures = sum(name.endswith(".svg") for name in files)

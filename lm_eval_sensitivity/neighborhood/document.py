@@ -1,29 +1,125 @@
-"""How the findings of one prompt are shown: a table for terminals, Markdown, JSON.
+"""The findings of one prompt as a document.
 
 Prompts and outputs are strangers' data. `visible` makes them inert: nothing in them can move a cursor,
-reorder a line or become markup. In JSON they are whole, escaped to ASCII.
+reorder a line or become markup. In JSON they are whole.
 """
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from lm_eval_sensitivity.neighborhood.findings import METRIC, Divergence, Findings, Variant
 from lm_eval_sensitivity.neighborhood.verdict import Check, cautions, shown_distance, verdict
-from lm_eval_sensitivity.text.format import to_json
+from lm_eval_sensitivity.report import Column, Document, ResultTable
+from lm_eval_sensitivity.report.blocks import Cell, Verbatim
+from lm_eval_sensitivity.report.documents.parts import below_rungs
 from lm_eval_sensitivity.text.visible import ELLIPSIS, shortened, shown_change, visible
+from lm_eval_sensitivity.types import Note
 
 MARK = "►"
 """Stands where the two outputs that are shown first differ."""
 BEFORE_DIVERGENCE, AFTER_DIVERGENCE = 80, 280
 """Characters of an output that are shown around its first divergence."""
 PROMPT_SHOWN = 240
-NARROWEST = 76
-"""Columns below which the table would lose its cells; a narrower terminal wraps the lines instead."""
+
+_COLUMNS = (
+    *map(Column, ("edit", "change", "reached")),
+    Column("distance", 4),
+    Column("parts at"),
+)
+_CAPTION = (
+    f"change: [+inserted], [-deleted], [old→new]; · is a space, ⏎ a line break. distance: {METRIC} of the "
+    "outputs, from 0 (same) to 2. parts at: where the outputs first differ, counted from 0; not yet: equal up "
+    "to the token limit."
+)
+
+
+def neighborhood_document(findings: Findings, check: Check | None) -> Document:
+    """What a user reads of one prompt's neighborhood.
+
+    Args:
+        findings: of the prompt.
+        check: of `--fail-above`, where it was given.
+    """
+    checked = [] if check is None else [Note("finding", f"Check {check.status}: {check.message}")]
+    prompt = visible(findings.prompt)
+    return Document(
+        "Neighbourhood of one prompt",
+        (
+            Verbatim("Prompt", visible(shortened(findings.prompt, PROMPT_SHOWN)), only=("table",)),
+            Verbatim("Prompt", prompt, only=("markdown",)),
+            *_variants_tables(findings),
+            Note("finding", verdict(findings)),
+            *(Note("method", line) for line in _numbers(findings)),
+            *_reasons(findings),
+            *cautions(findings),
+            *_outputs(findings),
+            *checked,
+            Note("signature", _signature(findings)),
+        ),
+        _data(findings, check),
+    )
+
+
+def _variants_tables(findings: Findings) -> Iterator[ResultTable]:
+    rows: list[tuple[str, tuple[Cell, ...]]] = [
+        (
+            each.rung,
+            (
+                each.edit,
+                shown_change(findings.prompt, each.replacements),
+                each.reached,
+                each.distance,
+                shown_divergence(each.divergence, scored=each.distance is not None),
+            ),
+        )
+        for each in findings.variants
+    ]
+    title = "Every edit of the prompt"
+    yield ResultTable("edits", title, _COLUMNS, below_rungs(rows), _CAPTION, only=("table",))
+    whole = tuple((rung, *cells) for rung, cells in rows)
+    columns = (Column("rung"), *_COLUMNS)
+    yield ResultTable("variants", title, columns, whole, _CAPTION, only=("markdown", "csv", "json"))
+
+
+def _outputs(findings: Findings) -> Iterator[ResultTable | Verbatim]:
+    """One or two outputs, side by side where there is room."""
+    shown = list(_shown_outputs(findings))
+    titles = [title for title, _ in shown]
+    caption = f"The two outputs that differ most; {MARK} marks the first difference."
+    columns, row = tuple(map(Column, titles)), tuple(text for _, text in shown)
+    yield ResultTable("outputs", caption if len(shown) > 1 else "Output", columns, (row,), only=("table",))
+    for title, text in shown:
+        yield Verbatim(title, text, only=("markdown",))
+
+
+def _shown_outputs(findings: Findings) -> Iterator[tuple[str, str]]:
+    """Title and text of the base's output, and of the one that is furthest from it if any moved."""
+    other = findings.furthest
+    at = None if other is None else other.divergence.character
+    base = shown_output(findings.base_output, at, findings.base_flags)
+    yield "Output to the base prompt", base
+    if other is not None and at is not None:
+        title = f"Output to {other.edit} ({shown_distance(other.distance)})"
+        yield title, shown_output(other.output, at, other.flags)
+
+
+def shown_output(text: str, divergence: int | None, flags: Sequence[str]) -> str:
+    """An output around its first divergence, cropped and inert, with a mark there.
+
+    Args:
+        text: the output.
+        divergence: character at which it parts from the other one; None shows its beginning.
+        flags: shown where the text is empty, because nothing else is left to see.
+    """
+    mark = "" if divergence is None else MARK
+    if not text:
+        return f"(no text{': ' + ', '.join(flags) if flags else ''}){mark}"
+    at = divergence or 0
+    start, end = max(0, at - BEFORE_DIVERGENCE), at + AFTER_DIVERGENCE
+    before = (ELLIPSIS if start else "") + visible(text[start:at])
+    return before + mark + visible(text[at:end]) + (ELLIPSIS if end < len(text) else "")
 
 
 def shown_divergence(divergence: Divergence, *, scored: bool) -> str:
@@ -35,26 +131,6 @@ def shown_divergence(divergence: Divergence, *, scored: bool) -> str:
     if divergence.character is not None:
         return f"char {divergence.character}"
     return "not yet" if divergence.censored else "never"
-
-
-def shown_output(text: str, divergence: int | None, flags: Sequence[str]) -> tuple[str, str]:
-    """An output before and from its first divergence, cropped and inert.
-
-    Args:
-        text: the output.
-        divergence: character at which it parts from the other one; None shows its beginning.
-        flags: shown where the text is empty, because nothing else is left to see.
-    """
-    if not text:
-        return f"(no text{': ' + ', '.join(flags) if flags else ''})", ""
-    at = divergence or 0
-    start, end = max(0, at - BEFORE_DIVERGENCE), at + AFTER_DIVERGENCE
-    before = (ELLIPSIS if start else "") + visible(text[start:at])
-    after = visible(text[at:end]) + (ELLIPSIS if end < len(text) else "")
-    return before, after
-
-
-# ---- what all forms have in common
 
 
 def _numbers(findings: Findings) -> list[str]:
@@ -78,13 +154,14 @@ def _numbers(findings: Findings) -> list[str]:
     return [*lines, f"Noise floor (the same prompt twice): {floor}.{once}"]
 
 
-def _reasons(findings: Findings) -> list[str]:
+def _reasons(findings: Findings) -> Iterator[Note]:
     """Each reason for a missing distance with its edits; the erased ones are among the cautions."""
     edits: dict[str, list[str]] = {}
     for each in findings.variants:
         if each.missing is not None and each.reached != "erased":
             edits.setdefault(each.missing, []).append(each.edit)
-    return [f"{', '.join(names)}: {reason}." for reason, names in edits.items()]
+    for reason, names in edits.items():
+        yield Note("reason", f"{', '.join(names)}: {reason}.", tuple(names))
 
 
 def _signature(findings: Findings) -> str:
@@ -102,26 +179,10 @@ def _signature(findings: Findings) -> str:
     return visible("; ".join(parts))
 
 
-def _pair_to_show(findings: Findings) -> Variant | None:
-    """The variant whose output is shown beside the base's; None where no output moved."""
-    furthest = findings.furthest
-    return furthest if furthest is not None and furthest.divergence.character is not None else None
-
-
-_CAPTION = (
-    f"change: [+inserted], [-deleted], [old→new]; · is a space, ⏎ a line break. distance: {METRIC} of the "
-    "outputs, from 0 (same) to 2. parts at: where the outputs first differ, counted from 0; not yet: equal up "
-    "to the token limit."
-)
-
-
-# ---- JSON
-
-
-def as_json(findings: Findings, check: Check | None) -> str:
-    """Everything, whole; numbers as in the samples, and null where there is none."""
+def _data(findings: Findings, check: Check | None) -> dict[str, Any]:
+    """Everything, whole; numbers as in the samples."""
     spread, furthest = findings.spread, findings.furthest
-    content = {
+    return {
         "schema_version": 1,
         "prompt": findings.prompt,
         "metric": METRIC,
@@ -133,17 +194,16 @@ def as_json(findings: Findings, check: Check | None) -> str:
             "n_scored": len(findings.scored),
             "n_erased": len(findings.erased),
             "n_unscored": findings.n_unscored,
-            "range": None if spread is None else asdict(spread),
+            "range": spread,
             "furthest": None if furthest is None else furthest.edit,
         },
         "verdict": verdict(findings),
         "cautions": cautions(findings),
-        "check": None if check is None else asdict(check),
+        "check": check,
         "base": {"output": findings.base_output, "flags": findings.base_flags},
         "variants": [_variant_record(findings.prompt, each) for each in findings.variants],
         "run": findings.run,
     }
-    return json.dumps(to_json(content), indent=2, ensure_ascii=True) + "\n"
 
 
 def _variant_record(prompt: str, variant: Variant) -> dict[str, Any]:
@@ -152,143 +212,10 @@ def _variant_record(prompt: str, variant: Variant) -> dict[str, Any]:
         "rung": variant.rung,
         "variant": variant.text,
         "change": shown_change(prompt, variant.replacements),
-        "audit": asdict(variant.audit),
+        "audit": variant.audit,
         METRIC: variant.distance,
         "missing": variant.missing,
-        "first_divergence": asdict(variant.divergence),
+        "first_divergence": variant.divergence,
         "output": variant.output,
         "flags": variant.flags,
     }
-
-
-# ---- Markdown
-
-
-def as_markdown(findings: Findings, check: Check | None) -> str:
-    """A report for an issue or a pull request; outputs stand in code blocks, where nothing is markup."""
-    lines = ["# Neighbourhood of one prompt", "", *_fenced(visible(findings.prompt)), ""]
-    lines += [
-        "| rung | edit | change | reached | distance | parts at |",
-        "|---|---|---|---|---:|---|",
-    ]
-    for each in findings.variants:
-        change = _code(shown_change(findings.prompt, each.replacements))
-        divergence = shown_divergence(each.divergence, scored=each.distance is not None)
-        cells = (each.rung, each.edit, change, each.reached, shown_distance(each.distance), divergence)
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", _CAPTION, ""]
-    lines += [f"**{verdict(findings)}**", "", *(f"- {line}" for line in _numbers(findings))]
-    lines += [f"- {line}" for line in (*_reasons(findings), *cautions(findings))]
-    if check is not None:
-        lines.append(f"- Check {check.status}: {check.message}")
-    lines.append("")
-    for title, before, after in _shown_outputs(findings):
-        lines += [f"{title}:", "", *_fenced(before + after), ""]
-    return "\n".join([*lines, _signature(findings)]) + "\n"
-
-
-def _fenced(text: str) -> list[str]:
-    fence = "`" * max(3, 1 + _longest_run(text, "`"))
-    return [f"{fence}text", text, fence]
-
-
-def _code(text: str) -> str:
-    """A code span inside a table cell: the bar has to be escaped even there."""
-    ticks = "`" * (1 + _longest_run(text, "`"))
-    return f"{ticks} {text.replace('|', chr(92) + '|')} {ticks}"
-
-
-def _longest_run(text: str, character: str) -> int:
-    longest = run = 0
-    for each in text:
-        run = run + 1 if each == character else 0
-        longest = max(longest, run)
-    return longest
-
-
-def _shown_outputs(findings: Findings) -> Iterator[tuple[str, str, str]]:
-    """(title, text before the first divergence, mark and text after it) of one or two outputs."""
-    other = _pair_to_show(findings)
-    if other is None:
-        yield "Output to the base prompt", *shown_output(findings.base_output, None, findings.base_flags)
-        return
-    at = other.divergence.character
-    for title, text, flags in (
-        ("Output to the base prompt", findings.base_output, findings.base_flags),
-        (f"Output to {other.edit} ({shown_distance(other.distance)})", other.output, other.flags),
-    ):
-        before, after = shown_output(text, at, flags)
-        yield title, before, MARK + after
-
-
-# ---- terminal
-
-
-def as_table(findings: Findings, check: Check | None, *, width: int, colour: bool) -> str:
-    """A report for a terminal of `width` columns."""
-    from rich.console import Console
-    from rich.text import Text
-
-    text = io.StringIO()
-    console = Console(
-        file=text,
-        width=max(width, NARROWEST),
-        force_terminal=colour,
-        markup=False,
-        highlight=False,
-        emoji=False,
-    )
-    console.print(Text(f"Prompt: {visible(shortened(findings.prompt, PROMPT_SHOWN))}"))
-    console.print(_variants_table(findings))
-    console.print(Text(_CAPTION, style="dim"))
-    console.print()
-    console.print(Text(verdict(findings), style="bold"))
-    for line in (*_numbers(findings), *_reasons(findings), *cautions(findings)):
-        console.print(Text(line))
-    console.print(_outputs_table(findings))
-    if check is not None:
-        console.print(Text(f"Check {check.status}: {check.message}", style="bold"))
-    console.print(Text(_signature(findings), style="dim"))
-    # Cells are padded to the width; trailing spaces are a nuisance in files.
-    return "".join(line.rstrip() + "\n" for line in text.getvalue().split("\n"))[:-1]
-
-
-def _variants_table(findings: Findings) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("edit, by rung", no_wrap=True)
-    table.add_column("change", overflow="fold", ratio=1)
-    for heading, justify in (("reached", "left"), ("distance", "right"), ("parts at", "left")):
-        table.add_column(heading, no_wrap=True, justify=justify)  # type: ignore[arg-type]  # literals
-    rung = None
-    for each in findings.variants:
-        alone = each.edit == each.rung  # the identical rung is its only edit
-        if each.rung != rung and not alone:
-            table.add_row(Text(each.rung, style="bold"))
-        rung = each.rung
-        table.add_row(
-            Text(each.edit, style="bold") if alone else Text(f"  {each.edit}"),
-            Text(shown_change(findings.prompt, each.replacements)),
-            Text(each.reached),
-            Text(shown_distance(each.distance)),
-            Text(shown_divergence(each.divergence, scored=each.distance is not None)),
-        )
-    return table
-
-
-def _outputs_table(findings: Findings) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = list(_shown_outputs(findings))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
-    if len(shown) > 1:
-        table.caption = Text(f"The two outputs that differ most; {MARK} marks the first difference.", "dim")
-    for title, _, _ in shown:
-        table.add_column(Text(title), overflow="fold", ratio=1)
-    table.add_row(*(Text.assemble(before, (after[:1], "reverse"), after[1:]) for _, before, after in shown))
-    return table

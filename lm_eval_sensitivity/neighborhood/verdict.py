@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.neighborhood.findings import Findings, Variant
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
+from lm_eval_sensitivity.text.format import in_print
+from lm_eval_sensitivity.types import Note
 
 
 def verdict(findings: Findings) -> str:
@@ -35,12 +37,12 @@ def verdict(findings: Findings) -> str:
     return f"{len(findings.above(floor))} of {counts} moved the output by more than the noise floor."
 
 
-def cautions(findings: Findings) -> list[str]:
-    """What could make the distances say something else than the model's sensitivity, as sentences."""
+def cautions(findings: Findings) -> list[Note]:
+    """What could make the distances say something else than the model's sensitivity."""
     found = [*_about_inputs(findings), *_about_outputs(findings)]
     if findings.spread is not None and findings.spread.largest <= (findings.noise_floor or 0):
         found += _about_stillness(findings)
-    return found
+    return [Note("caution", each) for each in found]
 
 
 def _about_inputs(findings: Findings) -> list[str]:
@@ -155,14 +157,5 @@ def check_limit(findings: Findings, limit: float) -> Check:
 
 
 def shown_distance(distance: float | None) -> str:
-    """A distance in four places; what is not exactly 0 is never shown as 0.
-
-    Example:
-        >>> shown_distance(0.0), shown_distance(0.00001), shown_distance(0.25), shown_distance(None)
-        ('0', '<0.0001', '0.2500', '-')
-    """
-    if distance is None:
-        return "-"
-    if distance == 0:
-        return "0"
-    return "<0.0001" if distance < 0.00005 else f"{distance:.4f}"
+    """A distance in print."""
+    return "-" if distance is None else in_print(distance)

@@ -1,7 +1,7 @@
 """What is written to files and read back, typed once for both sides.
 
 run_metadata.py   what a results file says about one task of a run
+sample.py         one row of a samples file; codec.py: records as JSON, strangers' ones refused by field
 columns.py        the columns of the pairs table
-fields.py         a value in a stranger's JSON, with the place where it stands
 packing.py        numeric arrays inside JSON
 """

@@ -24,6 +24,7 @@ _WORDS = {
     "String should have ": "a text with ",
     "String should match ": "a text that matches ",
     "Value error, ": "",
+    "Unexpected keyword argument": "no field of this name",
 }
 
 
@@ -66,15 +67,27 @@ def decode(kind: type[Record], value: Any, place: str, name: str = "", advice: s
     try:
         found: Record = _adapter(kind).validate_json(_HALVES.sub("\ufffd", text), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = _dotted(name, first["loc"])
-        if first["type"] == "missing":
-            raise absent(place, field, advice) from None
-        words = first["msg"]
-        for theirs, ours in _WORDS.items():
-            words = words.replace(theirs, ours)
-        raise refused(place, field, first["input"], words, advice) from None
+        raise first_mistake(error, place, name, advice) from None
     return found
+
+
+def first_mistake(error: ValidationError, place: str, name: str = "", advice: str = ADVICE) -> InputError:
+    """The refusal of the first field that is missing or not accepted.
+
+    Args:
+        error: of pydantic.
+        place: file and line; opens the message.
+        name: dotted name of the value at that place.
+        advice: what to do; closes the message.
+    """
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = _dotted(name, first["loc"])
+    if first["type"] == "missing":
+        return absent(place, field, advice)
+    words = first["msg"]
+    for theirs, ours in _WORDS.items():
+        words = words.replace(theirs, ours)
+    return refused(place, field, first["input"], words, advice)
 
 
 def _dotted(name: str, location: tuple[int | str, ...]) -> str:

@@ -114,6 +114,15 @@ def table_of(
 
 
 @dataclass(frozen=True)
+class Verbatim:
+    """Somebody's text that must be read as it is; inert already."""
+
+    title: str
+    text: str
+    only: tuple[Format, ...] = FORMATS
+
+
+@dataclass(frozen=True)
 class Folded:
     """What only some readers want to see."""
 
@@ -121,7 +130,8 @@ class Folded:
     parts: tuple[ResultTable | Note | str, ...]
 
 
-Part = Drawn | NotDrawn | ResultTable | Folded | Note | str
+Block = ResultTable | Verbatim | Note | str
+Part = Drawn | NotDrawn | Folded | Block
 
 
 @dataclass(frozen=True)
@@ -137,17 +147,17 @@ class Document:
     """What one command found."""
 
     title: str
-    parts: tuple[ResultTable | Note | str, ...]
-    """Tables and sentences, in reading order."""
+    parts: tuple[Block, ...]
+    """In reading order."""
     data: dict[str, Any] = field(default_factory=dict)
     """Everything, for JSON: the statements, and the signature."""
 
-    def parts_in(self, form: Format) -> tuple[ResultTable | str, ...]:
+    def parts_in(self, form: Format) -> tuple[ResultTable | Verbatim | str, ...]:
         """The parts that one form shows; sentences as they are read."""
         return tuple(
-            part if isinstance(part, ResultTable) else in_words(part)
+            part if isinstance(part, (ResultTable, Verbatim)) else in_words(part)
             for part in self.parts
-            if not isinstance(part, ResultTable) or form in part.only
+            if isinstance(part, (Note, str)) or form in part.only
         )
 
     def tables_in(self, form: Format) -> list[ResultTable]:
@@ -156,7 +166,10 @@ class Document:
 
     def text_in(self, form: Format) -> list[str]:
         """Sentences and notes of tables, in reading order: the words beside the numbers."""
-        words = (part if isinstance(part, str) else part.note for part in self.parts_in(form))
+        words = (
+            part if isinstance(part, str) else part.note if isinstance(part, ResultTable) else part.text
+            for part in self.parts_in(form)
+        )
         return [text for text in words if text]
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lm_eval_sensitivity.hub.card import SPLIT, TAGS, fill, front_matter, size_category
-from lm_eval_sensitivity.results.records import Manifest, SystemRecord
-from lm_eval_sensitivity.results.schema import SUMMARIES
+from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, Manifest, SystemRecord
 from lm_eval_sensitivity.text.markdown import code, plain, table, visible
 
 CARD_FILE = "README.md"
-FIRST_SHOWN = "clusters"
-"""The table that the Hub shows first."""
+_TABLES = {"pairs": "pairs/*.parquet", "ladder": LADDER}
+"""By name, the one that the Hub shows first before the others; details say nowhere whose they are, so they are none."""
 _TEMPLATE = Path(__file__).with_name("card_template.md")
 _LONGEST = 300
 """Characters of a stranger's text on the card."""
@@ -52,23 +52,17 @@ def results_card(
 
 
 def _front_matter(manifest: Manifest, license_id: str | None) -> str:
-    """No text of a stranger is in it. Tables without rows are left out: the datasets library cannot read them."""
-    n_rows = {name: manifest.files[name].rows for name in SUMMARIES}
-    tables = {name.removesuffix(".parquet"): name for name, n in n_rows.items() if n}
-    tables["pairs"] = "pairs/*.parquet"  # details say nowhere whose they are, so they are no one table
-    configs = [
-        {
-            "config_name": name,
-            **({"default": True} if name == FIRST_SHOWN else {}),
-            "data_files": [{"split": SPLIT, "path": path}],
-        }
-        for name, path in tables.items()
+    """No text of a stranger is in it."""
+    configs: list[dict[str, Any]] = [
+        {"config_name": name, "data_files": [{"split": SPLIT, "path": path}]}
+        for name, path in _TABLES.items()
     ]
+    configs[0]["default"] = True
     return front_matter(
         license=license_id,
         pretty_name="Prompt sensitivity results",
         tags=TAGS,
-        size_categories=[size_category(max(*n_rows.values(), _n_rows(manifest, "pairs")))],
+        size_categories=[size_category(_n_rows(manifest, "pairs"))],
         configs=configs,
     )
 
@@ -115,9 +109,9 @@ def _cut(text: str) -> str:
 
 
 def _files(manifest: Manifest) -> str:
-    rows: list[Sequence[object]] = [(code(name), manifest.files[name].rows) for name in SUMMARIES]
-    for folder in ("pairs", "details"):
-        rows.append((code(f"{folder}/*.parquet"), _n_rows(manifest, folder)))
+    rows: list[Sequence[object]] = [(code(LADDER), manifest.files[LADDER].rows)]
+    rows += [(code(f"{folder}/*.parquet"), _n_rows(manifest, folder)) for folder in ("pairs", "details")]
+    rows.append((code(STATEMENTS), manifest.files[STATEMENTS].rows))
     return table(["file", "rows"], rows, numbers_from=1)
 
 

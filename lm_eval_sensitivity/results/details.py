@@ -12,7 +12,8 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.records.sample import SampleRow, TokenPath, WholeRow, WholeSideRecord
-from lm_eval_sensitivity.results.schema import DETAILS, LONGEST_OUTPUT, MOST_STEPS
+from lm_eval_sensitivity.results.columns import DETAILS
+from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT, MOST_STEPS
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.checked_rows import row_digest
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, content_of, sample_rows
@@ -25,7 +26,7 @@ class SystemDetails:
     """The details of every pair of one system."""
 
     rows: tuple[dict[str, Any], ...]
-    """By pair id; keys are the columns of `schema.DETAILS`."""
+    """By pair id; keys are the columns of `columns.DETAILS`."""
     pairs: tuple[Pair, ...]
     """Of the ladder, in the order of the files."""
 

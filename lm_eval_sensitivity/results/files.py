@@ -6,15 +6,32 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Annotated, BinaryIO, NoReturn
+
+from annotated_types import Le
+from pydantic import StringConstraints
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.records import FileRecord
+from lm_eval_sensitivity.results.limits import MAX_DETAILS_BYTES
 from lm_eval_sensitivity.text.escape import shown_path
 
 ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
 _CHUNK = 2**20
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """What the manifest says of one file."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Le(MAX_DETAILS_BYTES)]
+    rows: int
+    """Of a table; statements of `statements.json`."""
 
 
 def refuse(place: str, problem: str) -> NoReturn:
@@ -27,7 +44,8 @@ def refuse(place: str, problem: str) -> NoReturn:
     raise InputError(f"{place} {problem}. {ADVICE}")
 
 
-def open_file(folder: Path, name: str, limit: int) -> BinaryIO:
+@contextmanager
+def open_file(folder: Path, name: str, limit: int) -> Iterator[BinaryIO]:
     """A file of the folder, open for reading.
 
     Args:
@@ -53,14 +71,13 @@ def open_file(folder: Path, name: str, limit: int) -> BinaryIO:
         refuse(place, "is missing")
     except OSError as error:
         refuse(place, f"cannot be read ({error.strerror})")
-    status = os.fstat(stream.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        stream.close()
-        refuse(place, "is not a regular file")
-    if status.st_size > limit:
-        stream.close()
-        refuse(place, f"has {status.st_size} bytes; at most {limit} are read")
-    return stream
+    with stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            refuse(place, "is not a regular file")
+        if status.st_size > limit:
+            refuse(place, f"has {status.st_size} bytes; at most {limit} are read")
+        yield stream
 
 
 def read_file(folder: Path, name: str, limit: int) -> bytes:
@@ -74,35 +91,28 @@ def read_file(folder: Path, name: str, limit: int) -> bytes:
         return stream.read(limit)
 
 
-def check_size(stream: BinaryIO, expected: FileRecord, place: str) -> None:
-    """Compare the size with the manifest, before anything is read.
+@contextmanager
+def open_checked(folder: Path, name: str, limit: int, declared: FileRecord) -> Iterator[BinaryIO]:
+    """A file that is the one that was exported, open at its start.
+
+    Args:
+        folder: the results folder.
+        name: one of the fixed names.
+        limit: most bytes.
+        declared: size and checksum, of the manifest.
 
     Raises:
-        InputError: another size.
+        InputError: as `open_file`, or another size or checksum.
     """
-    found = os.fstat(stream.fileno()).st_size
-    if found != expected.bytes:
-        refuse(place, f"has {found} bytes, and `files` of the manifest says {expected.bytes}")
-
-
-def check_digest(stream: BinaryIO, expected: FileRecord, place: str) -> None:
-    """Compare size and checksum with the manifest; the stream ends up at its start.
-
-    Raises:
-        InputError: the file is not the one that was exported.
-    """
-    check_size(stream, expected, place)
-    digest = hashlib.sha256()
-    for chunk in _chunks(stream):
-        digest.update(chunk)
-    stream.seek(0)
-    if digest.hexdigest() != expected.sha256:
-        refuse(
-            place,
-            f"has the sha256 {digest.hexdigest()[:16]}..., and `files` of the manifest says "
-            f"{expected.sha256[:16]}...",
-        )
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: stream.read(_CHUNK), b"")
+    with open_file(folder, name, limit) as stream:
+        place, size = shown_path(folder / name), os.fstat(stream.fileno()).st_size
+        if size != declared.bytes:
+            refuse(place, f"has {size} bytes, and `files` of the manifest says {declared.bytes}")
+        digest = hashlib.sha256()
+        for chunk in iter(lambda: stream.read(_CHUNK), b""):
+            digest.update(chunk)
+        if digest.hexdigest() != declared.sha256:
+            found, expected = digest.hexdigest()[:16], declared.sha256[:16]
+            refuse(place, f"has the sha256 {found}..., and `files` of the manifest says {expected}...")
+        stream.seek(0)
+        yield stream

@@ -1,4 +1,4 @@
-"""What is published of a results folder, after everything in it was read."""
+"""What is published of a results folder, after everything in it was read, and some of it computed again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import Files, Kind
 from lm_eval_sensitivity.results.card import CARD_FILE, results_card
+from lm_eval_sensitivity.results.manifest import MANIFEST
 from lm_eval_sensitivity.results.output_folder import FOLDERS, is_file_of_results
-from lm_eval_sensitivity.results.read import check_results
-from lm_eval_sensitivity.results.schema import MANIFEST
+from lm_eval_sensitivity.results.read import open_results
+from lm_eval_sensitivity.results.recompute import check_some
 from lm_eval_sensitivity.text.escape import shown, shown_path
 
 RESULTS = Kind(
@@ -36,16 +37,19 @@ def prepare_results(
         The card from memory, everything else as local files: details can be large.
 
     Raises:
-        InputError: a file is damaged, or there is one that is none of the results, or no licence has that id.
+        InputError: a file is damaged, or there is one that is none of the results, or a number is another one than its
+            pairs give, or no licence has that id.
     """
     if license_id is not None and not _LICENSE.fullmatch(license_id):
         raise InputError(
             f"`--license` is {shown(license_id)}; accepted is the id of a licence as the Hub writes it, such as "
             "'cc-by-4.0', or 'other'. Correct the id."
         )
-    manifest = check_results(folder).manifest
+    results = open_results(folder, everything=True)
+    manifest = results.manifest
     names = [MANIFEST, *sorted(manifest.files)]
     _refuse_foreign(folder, names)
+    check_some(results, folder)
     card = results_card(manifest, repo_id, license_id=license_id, tag=tag)
     # Absolute: the client of the Hub would take a `~` at the beginning for a home folder.
     return {CARD_FILE: card.encode("utf-8"), **{name: folder.absolute() / name for name in names}}

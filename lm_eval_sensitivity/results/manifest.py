@@ -1,57 +1,180 @@
-"""manifest.json: what a results folder holds, written and read back as a stranger's file."""
+"""manifest.json: what a results folder holds, and what its numbers were computed from.
+
+A system is called by its name in statements and by its place in the alphabet in file names and addresses: names are
+strangers' texts, to be shown and never to be used as a path, an id or markup.
+"""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from lm_eval_sensitivity.records.fields import Field
-from lm_eval_sensitivity.results.files import ADVICE, read_file, refuse
-from lm_eval_sensitivity.results.lengths import SENTENCES, fit_together
-from lm_eval_sensitivity.results.records import (
-    DecodingRecord,
-    EmbedderRecord,
-    FileRecord,
-    LadderRecord,
-    LeftOutRecord,
-    Manifest,
-    SeriesRecord,
-    StatisticsRecord,
-    SystemRecord,
-)
-from lm_eval_sensitivity.results.schema import (
-    FORMAT_VERSION,
+from annotated_types import Ge, Interval, Le, Len
+from pydantic import StringConstraints
+from pydantic_core import from_json
+
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.codec import Codec
+from lm_eval_sensitivity.results.files import FileRecord, Sha256, read_file, refuse
+from lm_eval_sensitivity.results.limits import (
     LONGEST_NAME,
     LONGEST_SENTENCE,
-    MANIFEST,
     MAX_MANIFEST_BYTES,
     MAX_SYSTEMS,
-    MOST_SENTENCES,
-    table_specs,
 )
-from lm_eval_sensitivity.results.systems import alphabetical
-from lm_eval_sensitivity.runs.find import parse_json
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
-from lm_eval_sensitivity.text.escape import one_line, shown_path
+from lm_eval_sensitivity.text.escape import shown, shown_path
+from lm_eval_sensitivity.types import Note
 
-KIND = "lm_eval_sensitivity results"
-"""What the first field of the manifest says, so that no other JSON file is taken for one."""
+MANIFEST, STATEMENTS, LADDER = "manifest.json", "statements.json", "ladder.parquet"
+FORMAT = 2
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
-_VERSION = re.compile(r"[0-9][0-9A-Za-z.+!_-]{0,59}")
-_MOST_FACTS = 50
-_MOST_STOPS = 100
+Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"\S")]
+Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=r"\S")]
+Sentence = Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE, pattern=r"\S")]
+Stop = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.+!_-]{0,59}$")]
+Index = Annotated[int, Interval(ge=0, lt=MAX_SYSTEMS)]
+Drawn = Annotated[int, Interval(ge=FEWEST_RESAMPLES, le=MOST_RESAMPLES)]
+"""Resamples or draws, within the bounds of the command line: a page computes with them."""
 
 
-def manifest_json(manifest: Manifest) -> str:
-    """The text of the file: no paths, no dates, so that equal runs give equal bytes."""
-    content = {"kind": KIND, **asdict(manifest)}
-    content["files"] = {name: asdict(each) for name, each in sorted(manifest.files.items())}
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+@dataclass(frozen=True)
+class LadderRecord:
+    """The ladder that every system was asked."""
+
+    name: Text
+    subset: Text
+    version: Text
+    hash: Sha256
+    n_prompts: Annotated[int, Ge(1)]
+    """Base prompts that any system was run on."""
+    n_pairs: Annotated[int, Ge(1)]
+    """Pairs that any system was run on."""
+
+
+@dataclass(frozen=True)
+class EmbedderRecord:
+    """What cosine distances were measured with."""
+
+    name: Text
+    weights_sha256: Text
+    max_tokens: Annotated[int, Ge(1)] | None
+    """None where the runs do not say."""
+
+
+@dataclass(frozen=True)
+class DecodingRecord:
+    """How outputs were made."""
+
+    max_gen_toks: Annotated[int, Ge(1)]
+    until: Annotated[tuple[Stop, ...], Len(max_length=100)]
+    """Stop strings."""
+    greedy: bool
+
+
+@dataclass(frozen=True)
+class StatisticsRecord:
+    """What it takes to compute the numbers again."""
+
+    alpha: Annotated[float, Interval(ge=0, le=1)]
+    """Family-wise error of one table of clusters."""
+    resamples: Drawn
+    draws: Drawn
+    seed: Annotated[int, Le(2**63)]
+
+
+@dataclass(frozen=True)
+class SystemRecord:
+    """One system."""
+
+    index: Index
+    """In the alphabetical list of names; file `pairs/<index>.parquet`."""
+    name: Name
+    """Display name."""
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    """Equal fingerprints, equal systems."""
+    facts: Annotated[tuple[tuple[Name, Name], ...], Len(max_length=50)]
+    """(label, value): model, revision, precision, engine, ..."""
+    series: Name | None
+    """Name of the series that it is a level of, or None; its place in it stands in `Manifest.series`."""
+    is_reference: bool
+    """Whether drift is measured from it."""
+
+
+@dataclass(frozen=True)
+class SeriesRecord:
+    """Levels of one model, such as quantizations, that may be joined by a line."""
+
+    name: Name
+    systems: Annotated[tuple[Index, ...], Len(2, MAX_SYSTEMS)]
+    """In the order of the levels; each system in one series at most."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the folder holds, and what its numbers were computed from."""
+
+    kind: Literal["lm_eval_sensitivity results"]
+    """So that no other JSON file is taken for one."""
+    format: Literal[2]
+    package_version: Version
+    """That wrote the folder."""
+    ladder: LadderRecord
+    embedder: EmbedderRecord
+    decoding: DecodingRecord
+    statistics: StatisticsRecord
+    reference: Index | None
+    """Of the system that drift is measured from; None where none was given."""
+    systems: Annotated[tuple[SystemRecord, ...], Len(1, MAX_SYSTEMS)]
+    """In alphabetical order, as `alphabetical` has it."""
+    series: Annotated[tuple[SeriesRecord, ...], Len(max_length=MAX_SYSTEMS)]
+    remarks: tuple[Sentence, ...]
+    """Sentences that a reader of the runs should know."""
+    left_out: tuple[Note, ...]
+    """Files, tasks and systems that were not taken: `about` one, folders by their names only, and why."""
+    selections_left_out: tuple[Note, ...]
+    """Selections that were asked for and have no data, likewise."""
+    signature: Sentence
+    """What the numbers were computed from, in one line."""
+    files: Mapping[str, FileRecord]
+    """By name; all files but the manifest."""
+
+
+CODEC = Codec(Manifest)
+
+
+def alphabetical(name: str) -> tuple[str, str]:
+    """Sort key of names: the order that a reader expects, in which capitals stand among small letters.
+
+    Example:
+        >>> sorted(["Qwen", "gemma", "Llama"], key=alphabetical)
+        ['gemma', 'Llama', 'Qwen']
+    """
+    return name.casefold(), name
+
+
+def pairs_name(system: int) -> str:
+    """File of one system's pairs.
+
+    Example:
+        >>> pairs_name(3), details_name(3)
+        ('pairs/003.parquet', 'details/003.parquet')
+    """
+    return f"pairs/{system:03d}.parquet"
+
+
+def details_name(system: int) -> str:
+    """File of the details of one system's pairs."""
+    return f"details/{system:03d}.parquet"
+
+
+def file_names(n_systems: int) -> tuple[str, ...]:
+    """Every file of a folder with so many systems, but the manifest."""
+    of_systems = (name(system) for system in range(n_systems) for name in (pairs_name, details_name))
+    return (STATEMENTS, LADDER, *of_systems)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -60,202 +183,63 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         InputError: missing, damaged, of another format, or with a field that is not accepted.
     """
-    place = shown_path(folder / MANIFEST)
-    content = read_file(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    return parse_manifest(read_file(folder, MANIFEST, MAX_MANIFEST_BYTES), shown_path(folder / MANIFEST))
+
+
+def parse_manifest(content: bytes, place: str) -> Manifest:
+    """The manifest in the bytes of its file.
+
+    Args:
+        content: of the file.
+        place: the file's name, for messages.
+
+    Raises:
+        InputError: damaged, of another format, or with a field that is not accepted.
+    """
+    _check_format(content, place)
+    manifest = CODEC.load(content, place)
+    n = len(manifest.systems)
+    for name in {*manifest.files, *file_names(n)}:
+        if name not in manifest.files:
+            refuse(f"{place}: `files.{name}`", "is missing")
+        if name not in file_names(n):
+            refuse(f"{place}: `files`", f"has {name[:80]!r}, which is no file of a results folder")
+    _check_systems(manifest, place)
+    return manifest
+
+
+def _check_format(content: bytes, place: str) -> None:
+    """An older or newer folder gets a sentence of its own, whatever else is in it."""
     try:
-        value = parse_json(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        problem = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error)[:200]
-        refuse(place, f"cannot be read as JSON: {problem}")
-    whole = Field(value, place, advice=ADVICE)
-    if whole["kind"].value != KIND:
-        whole["kind"].refuse(repr(KIND))
-    if whole["format_version"].integer() != FORMAT_VERSION:
-        whole["format_version"].refuse(
-            f"{FORMAT_VERSION}, which this version of lm-eval-sensitivity reads and writes"
+        found: Any = from_json(content)
+    except ValueError:
+        return  # refused by the codec, with the place in the file
+    if isinstance(found, dict) and ("format_version" in found or found.get("format", FORMAT) != FORMAT):
+        given = shown(found.get("format", found.get("format_version")))
+        raise InputError(
+            f"{place}: `format` is {given}, and this version of lm-eval-sensitivity reads format {FORMAT}. Run "
+            "`lm-eval-sensitivity export` on the runs again, into a new folder."
         )
-    return _manifest(whole)
 
 
-def _manifest(whole: Field) -> Manifest:
-    systems = tuple(_system(each, at) for at, each in enumerate(whole["systems"].list_up_to(MAX_SYSTEMS)))
-    if not systems:
-        whole["systems"].refuse("a list of one system or more")
-    _check_order(whole["systems"], systems)
-    series = tuple(_series(each, len(systems)) for each in whole["series"].list_up_to(MAX_SYSTEMS))
-    reference = None if whole["reference"].is_null else _index(whole["reference"], len(systems))
-    if [each.index for each in systems if each.is_reference] != ([] if reference is None else [reference]):
-        whole["reference"].contradict("`systems` mark another one with `is_reference`")
-    _check_series(whole, systems, series)
-    return Manifest(
-        format_version=FORMAT_VERSION,
-        package_version=_matching(whole["package_version"], _VERSION, "a version, such as '1.0.0'"),
-        ladder=_ladder(whole["ladder"]),
-        embedder=_embedder(whole["embedder"]),
-        decoding=_decoding(whole["decoding"]),
-        statistics=_statistics(whole["statistics"]),
-        reference=reference,
-        systems=systems,
-        series=series,
-        remarks=_remarks(whole["remarks"]),
-        left_out=_left_out(whole["left_out"]),
-        selections_left_out=_left_out(whole["selections_left_out"]),
-        signature=whole["signature"].text(LONGEST_SENTENCE),
-        files=_files(whole["files"], len(systems)),
-    )
-
-
-def _system(field: Field, at: int) -> SystemRecord:
-    if field["index"].integer() != at:
-        field["index"].refuse(f"{at}, its place in the list")
-    facts = []
-    for each in field["facts"].list_up_to(_MOST_FACTS):
-        label, value = each.list_of(2)
-        facts.append((label.text(LONGEST_NAME), value.text(LONGEST_NAME)))
-    return SystemRecord(
-        index=at,
-        name=field["name"].text(LONGEST_NAME),
-        fingerprint=_matching(field["fingerprint"], _FINGERPRINT, "16 hexadecimal digits"),
-        facts=tuple(facts),
-        series=None if field["series"].is_null else field["series"].text(LONGEST_NAME),
-        is_reference=field["is_reference"].flag(),
-    )
-
-
-def _check_order(field: Field, systems: tuple[SystemRecord, ...]) -> None:
+def _check_systems(manifest: Manifest, place: str) -> None:
+    """Systems, series and the reference agree with each other."""
+    systems, n = manifest.systems, len(manifest.systems)
+    for at, each in enumerate(systems):
+        if each.index != at:
+            refuse(f"{place}: `systems[{at}].index`", f"is {each.index}, and its place in the list is {at}")
     names = [each.name for each in systems]
     if names != sorted(set(names), key=alphabetical):
-        refuse(
-            f"{field.place}: `systems`",
-            "hold a name twice, or are not in alphabetical order, capitals among small letters",
-        )
-    if len({each.fingerprint for each in systems}) != len(systems):
-        refuse(f"{field.place}: `systems`", "hold a fingerprint twice")
-
-
-def _series(field: Field, n_systems: int) -> SeriesRecord:
-    systems = tuple(_index(each, n_systems) for each in field["systems"].list_up_to(n_systems))
-    if len(systems) < 2 or len(set(systems)) != len(systems):
-        field["systems"].refuse("two or more different systems")
-    return SeriesRecord(field["name"].text(LONGEST_NAME), systems)
-
-
-def _check_series(whole: Field, systems: tuple[SystemRecord, ...], series: tuple[SeriesRecord, ...]) -> None:
-    """Each system is in the one series that it names."""
-    places = [(index, each.name) for each in series for index in each.systems]
-    if len({each.name for each in series}) != len(series):
-        refuse(f"{whole.place}: `series`", "hold a name twice")
-    if sorted(places) != [(each.index, each.series) for each in systems if each.series is not None]:
-        refuse(f"{whole.place}: `series`", "are not those that `systems` name")
-
-
-def _ladder(field: Field) -> LadderRecord:
-    return LadderRecord(
-        name=field["name"].text(),
-        subset=field["subset"].text(),
-        version=field["version"].text(),
-        hash=_matching(field["hash"], _SHA256, "64 hexadecimal digits"),
-        n_prompts=field["n_prompts"].integer(1),
-        n_pairs=field["n_pairs"].integer(1),
-    )
-
-
-def _embedder(field: Field) -> EmbedderRecord:
-    limit = field["max_tokens"]
-    return EmbedderRecord(
-        name=field["name"].text(),
-        weights_sha256=field["weights_sha256"].text(),
-        max_tokens=None if limit.is_null else limit.integer(1),
-    )
-
-
-def _decoding(field: Field) -> DecodingRecord:
-    return DecodingRecord(
-        max_gen_toks=field["max_gen_toks"].integer(1),
-        until=tuple(_short_text(each) for each in field["until"].list_up_to(_MOST_STOPS)),
-        greedy=field["greedy"].flag(),
-    )
-
-
-def _short_text(field: Field) -> str:
-    """A stop string: white space alone is one, too."""
-    text = field.any_text()
-    return text if not text.strip() and len(text) < 100 else field.text()
-
-
-def _statistics(field: Field) -> StatisticsRecord:
-    seed = field["seed"].value
-    if type(seed) is not int or not 0 <= seed <= 2**63:
-        field["seed"].refuse("a whole number from 0")
-    return StatisticsRecord(
-        alpha=field["alpha"].number(0, 1),
-        resamples=_number_of(field["resamples"]),
-        draws=_number_of(field["draws"]),
-        seed=seed,
-    )
-
-
-def _number_of(field: Field) -> int:
-    """Of resamples or draws, within the bounds of the command line: a page computes with it."""
-    if not FEWEST_RESAMPLES <= field.integer() <= MOST_RESAMPLES:
-        field.refuse(f"a whole number from {FEWEST_RESAMPLES} to {MOST_RESAMPLES}")
-    return field.integer()
-
-
-def _remarks(field: Field) -> tuple[str, ...]:
-    found = tuple(each.text(LONGEST_SENTENCE) for each in field.list_up_to(MOST_SENTENCES))
-    if not fit_together([len(each) for each in found]):
-        field.refuse(SENTENCES)
-    return found
-
-
-def _left_out(field: Field) -> tuple[LeftOutRecord, ...]:
-    found = tuple(
-        LeftOutRecord(each["what"].text(LONGEST_SENTENCE), each["reason"].text(LONGEST_SENTENCE))
-        for each in field.list_up_to(MOST_SENTENCES)
-    )
-    if not fit_together([len(each.what) + len(each.reason) for each in found]):
-        field.refuse(SENTENCES)
-    return found
-
-
-def _files(field: Field, n_systems: int) -> Mapping[str, FileRecord]:
-    """Exactly the files that a folder of so many systems has: no name is taken from here."""
-    given = dict(field.items())
-    specs = table_specs(n_systems)
-    for name in given:
-        if name not in specs:
-            refuse(f"{field.place}: `files`", f"has {name[:80]!r}, which is no file of a results folder")
-    return {
-        name: FileRecord(
-            name=_same(field[name]["name"], name),
-            sha256=_matching(field[name]["sha256"], _SHA256, "64 hexadecimal digits"),
-            bytes=_at_most(field[name]["bytes"], spec.max_bytes),
-            rows=_at_most(field[name]["rows"], spec.max_rows),
-        )
-        for name, spec in specs.items()
-    }
-
-
-def _same(field: Field, name: str) -> str:
-    if field.value != name:
-        field.refuse(repr(name))
-    return name
-
-
-def _at_most(field: Field, most: int) -> int:
-    if field.integer() > most:
-        field.refuse(f"a whole number of at most {most}")
-    return field.integer()
-
-
-def _index(field: Field, n_systems: int) -> int:
-    if field.integer() >= n_systems:
-        field.refuse(f"the index of a system, 0 to {n_systems - 1}")
-    return field.integer()
-
-
-def _matching(field: Field, pattern: re.Pattern[str], accepted: str) -> str:
-    if not isinstance(field.value, str) or not pattern.fullmatch(field.value):
-        field.refuse(accepted)
-    return str(field.value)
+        refuse(f"{place}: `systems`", "hold a name twice, or are not in alphabetical order")
+    if len({each.fingerprint for each in systems}) != n:
+        refuse(f"{place}: `systems`", "hold a fingerprint twice")
+    marked = [each.index for each in systems if each.is_reference]
+    if marked != ([] if manifest.reference is None else [manifest.reference]):
+        refuse(f"{place}: `reference`", "is not the system that `systems` mark with `is_reference`")
+    for at, series in enumerate(manifest.series):
+        if len(set(series.systems)) != len(series.systems) or max(series.systems) >= n:
+            refuse(f"{place}: `series[{at}].systems`", "are not different systems of this folder")
+    members = sorted((index, each.name) for each in manifest.series for index in each.systems)
+    named = [(each.index, each.series) for each in systems if each.series is not None]
+    if len({each.name for each in manifest.series}) != len(manifest.series) or members != named:
+        refuse(f"{place}: `series`", "hold a name twice, or are not those that `systems` name")

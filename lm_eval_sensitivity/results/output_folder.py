@@ -7,8 +7,7 @@ import re
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.manifest import read_manifest
-from lm_eval_sensitivity.results.schema import MANIFEST, SUMMARIES
+from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, STATEMENTS, read_manifest
 from lm_eval_sensitivity.text.escape import one_line, shown_path
 
 FOLDERS = ("pairs", "details")
@@ -59,7 +58,7 @@ def is_file_of_results(name: str) -> bool:
         >>> is_file_of_results("pairs/003.parquet"), is_file_of_results("README.md")
         (True, False)
     """
-    return name == MANIFEST or name in SUMMARIES or _NAMES.fullmatch(name) is not None
+    return name in (MANIFEST, STATEMENTS, LADDER) or _NAMES.fullmatch(name) is not None
 
 
 def move_results(unfinished: Path, target: Path) -> None:

@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from threading import RLock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.records.columns import FILTERS
-from lm_eval_sensitivity.results.manifest import read_manifest
-from lm_eval_sensitivity.results.records import (
-    AxesPage,
-    ClusterPage,
-    HeatmapPage,
-    HubOrigin,
-    LadderPair,
-    Manifest,
-    PairDetail,
-    PairLine,
-    SelectionKey,
-    SystemRecord,
-    WindowRow,
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.parquet import read_parquet
+from lm_eval_sensitivity.ladder.schema import pairs_from_rows
+from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
+from lm_eval_sensitivity.results.limits import (
+    LONGEST_ID,
+    MAX_DETAILS_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_TABLE_BYTES,
 )
-from lm_eval_sensitivity.results.summaries import Summaries, read_summaries
-from lm_eval_sensitivity.results.system_files import Details, read_pairs
-from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
+from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
+from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
+from lm_eval_sensitivity.results.statements import Statements, read_statements
+from lm_eval_sensitivity.results.system_files import Details, PairDetail, read_pairs
+from lm_eval_sensitivity.statements.records import ProfilePoint
+from lm_eval_sensitivity.text.escape import one_line, shown_path
+from lm_eval_sensitivity.types import Pair
 
-NO_REFERENCE = "No reference was given when these results were exported, so that drift is not defined."
 
-Key = TypeVar("Key")
-Page = TypeVar("Page")
+class _Named(Protocol):
+    @property
+    def system(self) -> str: ...
 
 
-def open_results(folder: Path, origin: HubOrigin | None = None) -> Results:
+OfASystem = TypeVar("OfASystem", bound=_Named)
+
+
+@dataclass(frozen=True)
+class HubOrigin:
+    """Where a folder was fetched from."""
+
+    dataset: str
+    """`ORG/NAME` on the Hugging Face Hub."""
+    revision: str
+    """That was asked for: a commit, or a name such as a tag, which can be moved to another commit."""
+    commit: str
+    """That the name stood for when the files were fetched, 40 hexadecimal digits."""
+
+
+def open_results(folder: Path, origin: HubOrigin | None = None, *, everything: bool = False) -> Results:
     """Open and check a results folder.
 
-    The manifest and all small tables are read and compared with their checksums now; pairs and details of a
-    system when they are first asked for.
+    The manifest, the statements and the ladder are read and compared with their checksums now; pairs and details of a
+    system when they are first asked for. A child process reads them before this one does.
 
     Args:
         folder: written by `lm-eval-sensitivity export`, by whoever.
         origin: where it was fetched from, for a page to say so; None for a folder of this machine.
+        everything: have every row and every array of every file read now.
 
     Raises:
         InputError: missing, damaged, hostile or of another format; one sentence names file and field.
@@ -63,37 +78,91 @@ def open_results(folder: Path, origin: HubOrigin | None = None) -> Results:
             f"Results folder `{shown_path(folder)}` {problem}. Give a folder that `lm-eval-sensitivity export` wrote."
         )
     try:
-        manifest = read_manifest(folder)
-        return Results(folder, manifest, read_summaries(folder, manifest), origin)
+        sha256 = hashlib.sha256(read_file(folder, MANIFEST, MAX_MANIFEST_BYTES)).hexdigest()
+        try_to_read(folder, EVERYTHING if everything else STATEMENTS, sha256)
+        results = read_results(folder, sha256, origin, before=partial(try_to_read, folder, sha256=sha256))
+        if everything:  # a folder may have changed since a child read all of it
+            for name, declared in results.manifest.files.items():
+                with open_checked(folder, name, MAX_DETAILS_BYTES, declared):
+                    pass
+        return results
     except InputError as error:
         raise InputError(one_line(error)) from None
 
 
-def check_results(folder: Path) -> Results:
-    """Open a results folder and read every file, every row and every array of it now.
+def read_results(
+    folder: Path,
+    sha256: str | None = None,
+    origin: HubOrigin | None = None,
+    before: Callable[[str], object] = str,
+) -> Results:
+    """Read manifest, statements and ladder in this process; `open_results` has a child process do so first.
+
+    Args:
+        folder: the results folder.
+        sha256: that its manifest must have; None takes any.
+        origin: as for `open_results`.
+        before: is called with the index of a system before its files are read.
+    """
+    place = shown_path(folder / MANIFEST)
+    content = read_file(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        refuse(place, "has changed since it was checked")
+    manifest = parse_manifest(content, place)
+    ladder = _read_ladder(folder, manifest)
+    return Results(folder, manifest, read_statements(folder, manifest, ladder), ladder, origin, before)
+
+
+def read_everything(folder: Path, sha256: str | None = None) -> None:
+    """Read every row and every array of every file in this process.
 
     Raises:
         InputError: as `open_results`.
     """
-    results = open_results(folder)
+    results = read_results(folder, sha256)
     for system in results.systems:
         results.check(system.index)
-    return results
+
+
+def _read_ladder(folder: Path, manifest: Manifest) -> dict[str, Pair]:
+    place, declared = shown_path(folder / LADDER), manifest.files[LADDER]
+    with open_checked(folder, LADDER, MAX_TABLE_BYTES, declared):
+        pairs = pairs_from_rows(read_parquet(folder / LADDER)[0], place)
+    if len(pairs) != manifest.ladder.n_pairs or len(pairs) != declared.rows:
+        refuse(place, f"has {len(pairs)} rows, and the manifest says {manifest.ladder.n_pairs}")
+    for name in ("pair_id", "prompt_id", "edit"):
+        if any(len(getattr(pair, name)) > LONGEST_ID for pair in pairs):
+            refuse(f"{place}: `{name}`", f"is longer than {LONGEST_ID} characters in some row")
+    return {pair.pair_id: pair for pair in pairs}
 
 
 class Results:
     """A results folder, checked; safe to read from several threads. See `open_results`."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, summaries: Summaries, origin: HubOrigin | None = None
+        self,
+        folder: Path,
+        manifest: Manifest,
+        statements: Statements,
+        ladder: Mapping[str, Pair],
+        origin: HubOrigin | None = None,
+        before: Callable[[str], object] = str,
     ) -> None:
         self.manifest = manifest
+        self.statements = statements
+        self.clusters = {each.selection: each for each in statements.clusters}
+        """Clusters of every selection that was exported."""
+        self.drift = {(each.selection.metric, each.selection.filter_name): each for each in statements.drift}
+        """Two axes by metric and filter; none without a reference."""
+        self.heatmaps = {(each.metric, each.filter_name): each for each in statements.heatmaps}
+        """Edit by system, by metric and filter."""
+        self.ladder = ladder
+        """Every pair that was asked by its id; by rung (mildest first), edit and prompt."""
         self.origin = origin
         """The dataset and the commit that the folder was fetched from; None for a folder of this machine."""
-        self.axes_missing = NO_REFERENCE if manifest.reference is None else None
-        """Why there are no axes; None where there are."""
-        self._folder = folder
-        self._summaries = summaries
+        self.places = {each.name: each.index for each in manifest.systems}
+        """Index of a system by its name."""
+        self._folder, self._before = folder, before
         self._pairs: dict[int, pa.Table] = {}
         self._details: dict[int, Details] = {}
         self._lock = RLock()
@@ -103,71 +172,16 @@ class Results:
         """In alphabetical order, capitals among small letters; `systems[i].index` is i."""
         return self.manifest.systems
 
-    def selections(self) -> tuple[SelectionKey, ...]:
-        """The selections that have clusters."""
-        return tuple(self._summaries.clusters)
+    def in_order(self, rows: Iterable[OfASystem]) -> list[OfASystem]:
+        """Records that name a system, in the alphabetical order of the manifest."""
+        return sorted(rows, key=lambda row: self.places[row.system])
 
-    def clusters(self, key: SelectionKey) -> ClusterPage:
-        """Clusters of one selection.
-
-        Raises:
-            InputError: it was not exported.
-        """
-        return _exported(self._summaries.clusters, key, "clusters")
-
-    def axes_keys(self) -> tuple[tuple[str, str], ...]:
-        """(metric, filter) of the axes that were exported."""
-        return tuple(self._summaries.axes)
-
-    def axes(self, metric: str, filter_name: str) -> AxesPage | None:
-        """Two axes; None where there is no reference, as `axes_missing` says.
-
-        Raises:
-            InputError: other axes were exported, and not these.
-        """
-        if self.manifest.reference is None:
-            return None
-        return _exported(self._summaries.axes, (metric, filter_name), "axes")
-
-    def heatmap_keys(self) -> tuple[tuple[str, str], ...]:
-        """(metric, filter) of the heatmaps that were exported."""
-        return tuple(self._summaries.heatmaps)
-
-    def heatmap(self, metric: str, filter_name: str) -> HeatmapPage:
-        """Edit by system.
-
-        Raises:
-            InputError: it was not exported.
-        """
-        return _exported(self._summaries.heatmaps, (metric, filter_name), "a heatmap")
-
-    def window_rung_sets(self) -> tuple[str, ...]:
-        """Rung sets that `windows` has."""
-        return tuple(self._summaries.windows)
-
-    def windows(self, rung_set: str) -> tuple[WindowRow, ...]:
-        """Means by window; by filter, system and window, the whole text last.
-
-        Raises:
-            InputError: they were not exported.
-        """
-        return _exported(self._summaries.windows, rung_set, "windows")
-
-    def ladder_pairs(self) -> tuple[LadderPair, ...]:
-        """Every pair that was asked, by rung (mildest first), edit and prompt."""
-        return tuple(self._summaries.ladder.values())
-
-    def ladder_pair(self, pair_id: str) -> LadderPair:
-        """One pair of the ladder.
-
-        Raises:
-            InputError: there is no such pair.
-        """
-        found = self._summaries.ladder.get(pair_id)
-        if found is None:
-            raise InputError(
-                f"There is no pair {shown(pair_id)} in these results. Choose one of their pairs."
-            )
+    @cached_property
+    def windows(self) -> dict[str, list[ProfilePoint]]:
+        """Means by length of the output that is read, by rung set; in each by filter, system and window."""
+        found: dict[str, list[ProfilePoint]] = {}
+        for each in self.statements.windows:
+            found.setdefault(each.points[0].selection.rung_set, []).extend(self.in_order(each.points))
         return found
 
     def pairs(self, system: int) -> pa.Table:
@@ -179,39 +193,9 @@ class Results:
         record = self._system(system)
         with self._lock:
             if system not in self._pairs:
-                self._pairs[system] = read_pairs(self._folder, self.manifest, record, self._summaries.ladder)
+                self._before(str(system))
+                self._pairs[system] = read_pairs(self._folder, self.manifest, record, self.ladder)
             return self._pairs[system]
-
-    def pairs_of_cell(self, system: int, edit: str, metric: str, filter_name: str) -> tuple[PairLine, ...]:
-        """The pairs of one edit and system, by prompt; none where the system was not run on the edit.
-
-        Raises:
-            InputError: no such system, metric or filter.
-        """
-        for what, received, accepted in (
-            ("metric", metric, tuple(METRICS)),
-            ("filter", filter_name, FILTERS),
-        ):
-            if received not in accepted:
-                raise InputError(
-                    f"There is no {what} {shown(received)}; there are {', '.join(accepted)}."
-                    f"{did_you_mean(received[:80], accepted)}"
-                )
-        table = self.pairs(system)
-        rows = table.filter(pc.and_(pc.equal(table["edit"], edit), pc.equal(table["filter"], filter_name)))
-        names = (
-            *("pair_id", "prompt_id", "category", metric, f"missing_{metric}", "audit_status"),
-            "first_divergence",
-        )
-        lines = (
-            PairLine(
-                pair_id, prompt_id, category, value, missing, status, None if step is None else int(step)
-            )
-            for pair_id, prompt_id, category, value, missing, status, step in zip(
-                *(rows[name].to_pylist() for name in names), strict=True
-            )
-        )
-        return tuple(sorted(lines, key=lambda line: (line.prompt_id, line.pair_id)))
 
     def detail(self, system: int, pair_id: str) -> PairDetail:
         """Outputs, spans, margins and curves of one pair; one row group is read for it.
@@ -242,11 +226,3 @@ class Results:
         if not 0 <= system < len(self.systems):
             raise InputError(f"There is no system {system}; there are systems 0 to {len(self.systems) - 1}.")
         return self.systems[system]
-
-
-def _exported(pages: Mapping[Key, Page], key: Key, what: str) -> Page:
-    if key not in pages:
-        raise InputError(
-            f"These results hold no {what.removeprefix('a ')} of {shown(str(key))}. Choose another."
-        )
-    return pages[key]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from lm_eval_sensitivity.results.systems import without_path
 from lm_eval_sensitivity.runs import Pairs
@@ -40,15 +39,3 @@ def _forms(folders: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
     # The longest first: one may stand inside another.
     ordered = sorted(forms, key=lambda each: (-len(str(each)), str(each)))
     return tuple((shown_path(path), shown_path(Path(path.name))) for path in ordered if len(path.parts) > 1)
-
-
-def without_folders_in(row: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
-    """A row whose sentences name no folder of this machine."""
-    return {
-        name: without_folders(value, folders)
-        if isinstance(value, str)
-        else tuple(without_folders(each, folders) for each in value)
-        if isinstance(value, tuple) and all(isinstance(each, str) for each in value)
-        else value
-        for name, value in row.items()
-    }

@@ -6,6 +6,7 @@ import math
 import os
 from bisect import bisect_left
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,17 +17,59 @@ import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS, SIDES
-from lm_eval_sensitivity.results.files import check_digest, open_file, refuse
-from lm_eval_sensitivity.results.records import LadderPair, Manifest, PairDetail, SideDetail, SystemRecord
-from lm_eval_sensitivity.results.schema import DETAIL_ROWS, DETAILS, PAIRS, details_name, pairs_name
-from lm_eval_sensitivity.results.tables import open_parquet, read_table, reopen_parquet, rows_of
+from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
+from lm_eval_sensitivity.results.files import open_checked, open_file, refuse
+from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord, details_name, pairs_name
+from lm_eval_sensitivity.results.tables import open_parquet, read_table, reopen_parquet
 from lm_eval_sensitivity.text.escape import shown, shown_path
+from lm_eval_sensitivity.types import Pair
 
 _OF_THE_LADDER = ("prompt_id", "rung", "edit", "category", "meaning_preserving")
 
 
+@dataclass(frozen=True)
+class SideDetail:
+    """One output of a pair."""
+
+    text: str
+    """With special tokens shown where the engine lets us see them."""
+    cut_characters: int
+    """Characters that were left out at the end of a very long text."""
+    token_ends: tuple[int, ...] | None
+    """[step] character of `text` at which each generated token ends, for tokens inside the text; None where it
+    is not known."""
+    margins: tuple[float | None, ...] | None
+    """[step] nats between the chosen token and the next best; an entry is None where no other token could be
+    chosen at all; None for engines that return text only."""
+    status: str | None
+    """Of the scaffold: `none`, `closed`, `unclosed`, `empty_answer`; None where it was not looked for."""
+    scaffold: str | None
+    """Name of the reasoning scaffold, if there is one."""
+    answer_start: int | None
+    """First character of the answer in `text`; it may lie beyond the text where that was cut."""
+    answer_end: int | None
+    """One past the last."""
+    finish_reason: str | None
+    """`end_token`, `stop_string`, `length`, `not_finite`; None for engines that return text only."""
+
+
+@dataclass(frozen=True)
+class PairDetail:
+    """Everything about one pair of one system."""
+
+    pair_id: str
+    base: SideDetail
+    variant: SideDetail
+    curves: Mapping[str, tuple[int, ...] | None] = field(repr=False)
+    """By filter: [t - 1] edit distance of the first t tokens; None where there is no answer to compare."""
+    first_divergence: Mapping[str, int | None]
+    """By filter: 0-based step at which the outputs part; None where they do not, or where there is no curve."""
+    censored: Mapping[str, bool | None]
+    """By filter: the outputs are equal up to a token limit and may part later; None where there is no curve."""
+
+
 def read_pairs(
-    folder: Path, manifest: Manifest, system: SystemRecord, ladder: Mapping[str, LadderPair]
+    folder: Path, manifest: Manifest, system: SystemRecord, ladder: Mapping[str, Pair]
 ) -> pa.Table:
     """The pairs table of one system.
 
@@ -41,10 +84,9 @@ def read_pairs(
     """
     name = pairs_name(system.index)
     place, expected = shown_path(folder / name), manifest.files[name]
-    with open_file(folder, name, PAIRS.max_bytes) as stream:
-        check_digest(stream, expected, place)
-        content = stream.read(expected.bytes)
-    table = read_table(open_parquet(BytesIO(content), PAIRS, expected.rows, place), PAIRS, place)
+    with open_checked(folder, name, PAIRS.max_bytes, expected) as stream:
+        content = BytesIO(stream.read(expected.bytes))
+    table = read_table(open_parquet(content, PAIRS, expected.rows, place), PAIRS, place)
     _check_constants(table, manifest, system, place)
     _check_pairs(table, ladder, place)
     return table
@@ -62,7 +104,7 @@ def _check_constants(table: pa.Table, manifest: Manifest, system: SystemRecord, 
             refuse(f"{place}: `{column}`", f"is {shown(other)}, and the manifest says {shown(value)}")
 
 
-def _check_pairs(table: pa.Table, ladder: Mapping[str, LadderPair], place: str) -> None:
+def _check_pairs(table: pa.Table, ladder: Mapping[str, Pair], place: str) -> None:
     columns = [table[name].to_pylist() for name in ("pair_id", "filter", *_OF_THE_LADDER)]
     seen: set[tuple[str, str]] = set()
     for at, (pair_id, filter_name, *cells) in enumerate(zip(*columns, strict=True), 1):
@@ -98,8 +140,7 @@ class Details:
         self._folder, self._name = folder, details_name(system.index)
         self._place = shown_path(folder / self._name)
         expected = manifest.files[self._name]
-        with open_file(folder, self._name, DETAILS.max_bytes) as stream:
-            check_digest(stream, expected, self._place)
+        with open_checked(folder, self._name, DETAILS.max_bytes, expected) as stream:
             self._identity = _identity(stream)
             file = open_parquet(stream, DETAILS, expected.rows, self._place)
             self._metadata: pq.FileMetaData = file.metadata
@@ -116,9 +157,9 @@ class Details:
         Raises:
             InputError: a damaged pair, or a file that is not the checked one any more.
         """
-        for group in range(-(-len(self._pair_ids) // DETAIL_ROWS)):
+        for group in range(-(-len(self._pair_ids) // DETAILS.row_group_rows)):
             for row, cells in enumerate(self._row_group(group)):
-                _detail(cells, f"{self._place}, row {group * DETAIL_ROWS + row + 1}")
+                _detail(cells, f"{self._place}, row {group * DETAILS.row_group_rows + row + 1}")
 
     def read(self, pair_id: str) -> PairDetail:
         """One pair; only its row group is read.
@@ -129,16 +170,18 @@ class Details:
         at = bisect_left(self._pair_ids, pair_id)
         if at == len(self._pair_ids) or self._pair_ids[at] != pair_id:
             raise InputError(f"This system has no pair {shown(pair_id)}. Choose one of its pairs.")
-        group, row = divmod(at, DETAIL_ROWS)
+        group, row = divmod(at, DETAILS.row_group_rows)
         return _detail(self._row_group(group)[row], f"{self._place}, row {at + 1}")
 
     def _row_group(self, group: int) -> list[dict[str, Any]]:
         with open_file(self._folder, self._name, DETAILS.max_bytes) as stream:
             if _identity(stream) != self._identity:
                 refuse(self._place, "has changed since it was checked")
-            file = reopen_parquet(stream, DETAILS, self._metadata, self._place)
-            table = read_table(file, DETAILS, self._place, row_groups=[group])
-        return rows_of(table, DETAILS, self._place)
+            file = reopen_parquet(stream, self._metadata)
+            rows: list[dict[str, Any]] = read_table(
+                file, DETAILS, self._place, row_groups=[group]
+            ).to_pylist()
+        return rows
 
 
 def _identity(stream: BinaryIO) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lm_eval_sensitivity.results.records import SeriesRecord, SystemRecord
-from lm_eval_sensitivity.results.schema import LONGEST_NAME
+from lm_eval_sensitivity.results.limits import LONGEST_NAME
+from lm_eval_sensitivity.results.manifest import SeriesRecord, SystemRecord
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.names import model_name, precision
 from lm_eval_sensitivity.text.escape import inert
@@ -14,16 +14,6 @@ from lm_eval_sensitivity.text.escape import inert
 _BITS = {"float64": 64, "float32": 32, "bfloat16": 16, "float16": 16}
 _OF_A_LEVEL = ("dtype", "quantization", "weights", "config", "autocast")
 """Parts of an identity in which quantisations of one model differ: the weights are summed up in memory."""
-
-
-def alphabetical(name: str) -> tuple[str, str]:
-    """Sort key of names: the order that a reader expects, in which capitals stand among small letters.
-
-    Example:
-        >>> sorted(["Qwen", "gemma", "Llama"], key=alphabetical)
-        ['gemma', 'Llama', 'Qwen']
-    """
-    return name.casefold(), name
 
 
 def system_records(

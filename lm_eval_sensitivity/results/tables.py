@@ -1,13 +1,7 @@
-"""Parquet tables of a results folder: written deterministically, and read with every limit checked first.
-
-The order matters: size of the file, size of its footer, what the footer declares, and only then a column.
-Texts are read as dictionaries, so that one long text that is repeated by an index is measured before it is
-repeated in memory.
-"""
+"""Parquet tables of a results folder: written deterministically, and read with every cell checked."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,49 +10,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lm_eval_sensitivity.results.columns import Column, TableSpec
 from lm_eval_sensitivity.results.files import refuse
-from lm_eval_sensitivity.results.lengths import SENTENCES, check_sentences, cut_sentence, cut_sentences
-from lm_eval_sensitivity.results.schema import (
-    COMPRESSION,
-    DETAIL_ROWS,
-    MAX_COLUMN_CHUNK_BYTES,
-    MAX_EXPANDED_BYTES,
-    MAX_FOOTER_BYTES,
-    MOST_CLUSTERS,
-    Column,
-    TableSpec,
-)
+from lm_eval_sensitivity.results.limits import MAX_GROUP_BYTES
 from lm_eval_sensitivity.text.escape import one_line, shown
 
-_CODECS = (COMPRESSION, "UNCOMPRESSED")
+COMPRESSION = "SNAPPY"
 _ENCODINGS = {"PLAIN", "RLE", "RLE_DICTIONARY", "PLAIN_DICTIONARY"}
-_MAGIC = b"PAR1"
-_BYTES_PER_CHARACTER = 4
 _ERRORS = (pa.ArrowException, OSError, ValueError)
 
 
-# ---- writing
-
-
 def make_table(spec: TableSpec, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as a table; tuples of texts become JSON lists, and sentences are cut to what is accepted.
+    """Rows as a table.
 
     Args:
         spec: of the table.
         rows: a value for every column; other keys are left out.
     """
     given = list(rows)
-    columns = []
-    for column in spec.columns:
-        values = [row[column.name] for row in given]
-        if column.form == "texts":
-            values = [json.dumps(cut_sentences(value)) for value in values]
-        elif column.form == "names":
-            values = [json.dumps(value) for value in values]
-        elif column.form == "sentence":
-            values = [None if value is None else cut_sentence(value) for value in values]
-        columns.append(pa.array(values, column.kind))
-    return pa.table(columns, schema=spec.schema)
+    return pa.table(
+        [pa.array([row[column.name] for row in given], column.kind) for column in spec.columns],
+        schema=spec.schema,
+    )
 
 
 def write_parquet(table: pa.Table, path: Path, spec: TableSpec) -> None:
@@ -74,9 +47,6 @@ def write_parquet(table: pa.Table, path: Path, spec: TableSpec) -> None:
     )
 
 
-# ---- reading
-
-
 def open_parquet(stream: BinaryIO, spec: TableSpec, n_rows: int, place: str) -> pq.ParquetFile:
     """A parquet file of which nothing but the footer has been read, and that was found acceptable.
 
@@ -89,59 +59,19 @@ def open_parquet(stream: BinaryIO, spec: TableSpec, n_rows: int, place: str) -> 
     Raises:
         InputError: no parquet file, other columns, or more than the limits allow.
     """
-    _check_footer(stream, place)
-    _check_columns(_opened(stream, place).schema_arrow, spec, place)
-    found = _opened(stream, place, read_dictionary=_texts_of(spec))
-    _check_sizes(found.metadata, spec, n_rows, place)
-    return found
-
-
-def reopen_parquet(
-    stream: BinaryIO, spec: TableSpec, metadata: pq.FileMetaData, place: str
-) -> pq.ParquetFile:
-    """A file that was accepted before, without another look at its footer.
-
-    Args:
-        stream: the open file.
-        spec: of its table.
-        metadata: of the accepted file.
-        place: the file's name, for messages.
-    """
-    return _opened(stream, place, read_dictionary=_texts_of(spec), metadata=metadata)
-
-
-def _texts_of(spec: TableSpec) -> list[str]:
-    return [each.name for each in spec.columns if each.kind in (pa.string(), pa.binary())]
-
-
-def _opened(stream: BinaryIO, place: str, **options: Any) -> pq.ParquetFile:
-    stream.seek(0)
     try:
-        return pq.ParquetFile(
-            stream,
-            thrift_string_size_limit=MAX_FOOTER_BYTES,
-            thrift_container_size_limit=MAX_FOOTER_BYTES // 16,
-            page_checksum_verification=True,
-            **options,
-        )
+        file = pq.ParquetFile(stream, page_checksum_verification=True)
+        found, metadata = file.schema_arrow, file.metadata
     except _ERRORS as error:
         refuse(place, f"is no parquet file that can be read ({one_line(error)[:200]})")
+    _check_columns(found, spec, place)
+    _check_groups(metadata, spec, n_rows, place)
+    return file
 
 
-def _check_footer(stream: BinaryIO, place: str) -> None:
-    stream.seek(0)
-    content = stream.read(4)
-    size = stream.seek(0, 2)
-    if size < 12 or content != _MAGIC:
-        refuse(place, "is no parquet file: it does not begin with PAR1")
-    stream.seek(-8, 2)
-    end = stream.read(8)
-    stream.seek(0)
-    if end[4:] != _MAGIC:
-        refuse(place, "is no whole parquet file: it does not end with PAR1")
-    length = int.from_bytes(end[:4], "little")
-    if length > min(size - 12, MAX_FOOTER_BYTES):
-        refuse(place, f"declares a footer of {length} bytes; accepted are at most {MAX_FOOTER_BYTES}")
+def reopen_parquet(stream: BinaryIO, metadata: pq.FileMetaData) -> pq.ParquetFile:
+    """A file that was accepted before, without another look at its footer."""
+    return pq.ParquetFile(stream, page_checksum_verification=True, metadata=metadata)
 
 
 def _check_columns(found: pa.Schema, spec: TableSpec, place: str) -> None:
@@ -159,59 +89,32 @@ def _check_columns(found: pa.Schema, spec: TableSpec, place: str) -> None:
             )
 
 
-def _check_sizes(metadata: pq.FileMetaData, spec: TableSpec, n_rows: int, place: str) -> None:
-    """What the footer declares. Codec and compressed sizes are what a reader obeys, so they cannot lie."""
+def _check_groups(metadata: pq.FileMetaData, spec: TableSpec, n_rows: int, place: str) -> None:
+    """What the footer declares of the row groups, before one of them is read."""
     if metadata.num_rows != n_rows:
         refuse(place, f"has {metadata.num_rows} rows, and `files` of the manifest says {n_rows}")
     if n_rows > spec.max_rows:
         refuse(place, f"has {n_rows} rows; accepted are at most {spec.max_rows}")
-    # A table without a row is written with an empty row group, or with none.
-    expected = (-(-n_rows // spec.row_group_rows),) if n_rows else (0, 1)
-    if metadata.num_row_groups not in expected:
-        refuse(
-            place,
-            f"has {metadata.num_row_groups} row groups; expected are {spec.row_group_rows} rows in each",
-        )
-    left, expanded = n_rows, 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        if group.num_rows != min(left, spec.row_group_rows):
-            refuse(place, f"has {group.num_rows} rows in row group {index}")
-        left -= group.num_rows
-        size = sum(
-            _expanded(group.column(at), f"{place}: `{column.name}`") for at, column in enumerate(spec.columns)
-        )
-        expanded += size
-        if size > MAX_EXPANDED_BYTES:
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    starts = range(0, n_rows, spec.row_group_rows)
+    if [each.num_rows for each in groups] != [min(spec.row_group_rows, n_rows - start) for start in starts]:
+        refuse(place, f"has other row groups than {spec.row_group_rows} rows in each")
+    for group in groups:
+        if not 0 <= group.total_byte_size <= MAX_GROUP_BYTES:
             refuse(
-                place, f"declares {size} bytes in row group {index}; at most {MAX_EXPANDED_BYTES} are read"
+                place,
+                f"declares {group.total_byte_size} bytes in one row group; at most {MAX_GROUP_BYTES} are read",
             )
-    # Details are read one row group at a time.
-    if spec.row_group_rows != DETAIL_ROWS and expanded > MAX_EXPANDED_BYTES:
-        refuse(place, f"declares {expanded} bytes; at most {MAX_EXPANDED_BYTES} are read")
-
-
-def _expanded(chunk: Any, place: str) -> int:
-    """Bytes of a column chunk as declared, if everything else that it declares is accepted."""
-    if chunk.compression not in _CODECS:
-        refuse(place, f"is compressed with {shown(chunk.compression)}; accepted is {COMPRESSION}")
-    if chunk.file_path:
-        refuse(place, f"stands in another file, {shown(chunk.file_path)}")
-    unknown = set(chunk.encodings) - _ENCODINGS
-    if unknown:
-        refuse(
-            place, f"is encoded as {', '.join(sorted(unknown))}; accepted are {', '.join(sorted(_ENCODINGS))}"
-        )
-    if not 0 <= chunk.total_compressed_size <= MAX_COLUMN_CHUNK_BYTES:
-        refuse(
-            place,
-            f"has {chunk.total_compressed_size} bytes; at most {MAX_COLUMN_CHUNK_BYTES} are read at once",
-        )
-    if not 0 <= chunk.total_uncompressed_size <= MAX_EXPANDED_BYTES:
-        refuse(
-            place, f"declares {chunk.total_uncompressed_size} bytes; at most {MAX_EXPANDED_BYTES} are read"
-        )
-    return int(chunk.total_uncompressed_size)
+        for at, column in enumerate(spec.columns):
+            chunk, name = group.column(at), f"{place}: `{column.name}`"
+            if chunk.compression not in (COMPRESSION, "UNCOMPRESSED"):
+                refuse(name, f"is compressed with {shown(chunk.compression)}; accepted is {COMPRESSION}")
+            if chunk.file_path or set(chunk.encodings) - _ENCODINGS:
+                refuse(
+                    name,
+                    f"is encoded as {', '.join(chunk.encodings)}, or in another file; accepted are "
+                    f"{', '.join(sorted(_ENCODINGS))}",
+                )
 
 
 def read_table(
@@ -232,53 +135,21 @@ def read_table(
         columns: only these; None reads all.
 
     Raises:
-        InputError: damaged, too large, or a cell that is not accepted; the message names column and row.
+        InputError: damaged, or a cell that is not accepted; the message names column and row.
     """
     chosen = [each for each in spec.columns if columns is None or each.name in columns]
-    names = [each.name for each in chosen]
     groups = list(range(file.metadata.num_row_groups)) if row_groups is None else list(row_groups)
     try:
-        table = file.read_row_groups(groups, columns=names, use_threads=False)
+        table = file.read_row_groups(groups, columns=[each.name for each in chosen], use_threads=False)
+        table.validate(full=True)
     except _ERRORS as error:
         refuse(place, f"is damaged ({one_line(error)[:200]})")
     expected = sum(file.metadata.row_group(group).num_rows for group in groups)
     if table.num_rows != expected:
         refuse(place, f"has {table.num_rows} rows, and its footer says {expected}")
-    result = _written_out(table, chosen, place)
-    try:
-        result.validate(full=True)
-    except _ERRORS as error:
-        refuse(place, f"is damaged ({one_line(error)[:200]})")
     for each in chosen:
-        _check_cells(result[each.name], each, place)
-    return result
-
-
-def _written_out(table: pa.Table, columns: Sequence[Column], place: str) -> pa.Table:
-    """Dictionaries as plain texts, after a look at how long all of them together would be."""
-    texts = [each for each in columns if each.kind in (pa.string(), pa.binary())]
-    total = sum(_length(table[each.name], each, f"{place}: `{each.name}`") for each in texts)
-    if total > MAX_EXPANDED_BYTES:
-        refuse(place, f"holds texts of {total} bytes; at most {MAX_EXPANDED_BYTES} are read")
-    plain = [
-        pa.chunked_array([chunk.dictionary_decode() for chunk in table[each.name].chunks], each.kind)
-        if each in texts
-        else table[each.name]
-        for each in columns
-    ]
-    return pa.table(plain, schema=pa.schema(pa.field(each.name, each.kind) for each in columns))
-
-
-def _length(values: Any, column: Column, place: str) -> int:
-    """Bytes of all cells of a column of dictionaries."""
-    total = 0
-    for chunk in values.chunks:
-        lengths = pc.binary_length(chunk.dictionary)
-        longest = pc.max(lengths).as_py() or 0
-        if longest > _BYTES_PER_CHARACTER * column.longest:
-            refuse(place, f"holds {longest} bytes in one cell; accepted are at most {column.longest}")
-        total += pc.sum(pc.take(lengths, chunk.indices)).as_py() or 0
-    return total
+        _check_cells(table[each.name], each, place)
+    return table
 
 
 def _check_cells(values: Any, column: Column, place: str) -> None:
@@ -310,51 +181,3 @@ def _refuse_where(mask: Any, values: Any, name: str, accepted: str) -> None:
         found = values[row].as_py()
         what = f"{len(found)} bytes" if isinstance(found, bytes) else shown(found)
         refuse(f"{name}, row {row + 1}", f"is {what}; accepted is {accepted}")
-
-
-def rows_of(table: pa.Table, spec: TableSpec, place: str) -> list[dict[str, Any]]:
-    """The rows of a checked table as dictionaries; JSON lists of texts become tuples.
-
-    Raises:
-        InputError: a text that is no such list.
-    """
-    columns = {
-        each.name: [
-            _texts(value, each, f"{place}: `{each.name}`, row {row}") for row, value in enumerate(values, 1)
-        ]
-        if each.form in ("texts", "names")
-        else values
-        for each in spec.columns
-        for values in [table[each.name].to_pylist()]
-    }
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _texts(value: str, column: Column, place: str) -> tuple[str, ...]:
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list) or not all(map(is_text, found)):
-        refuse(place, f"is {shown(value)}; accepted is a JSON list of texts")
-    if column.form == "names" and len(found) > MOST_CLUSTERS:
-        refuse(place, f"is {shown(value)}; accepted are at most {MOST_CLUSTERS} names")
-    if column.form == "texts" and not check_sentences(found):
-        refuse(place, f"is {shown(value)}; accepted are {SENTENCES}")
-    return tuple(found)
-
-
-def is_text(value: object) -> bool:
-    """Whether a value from JSON is a text without halves of surrogate pairs.
-
-    Example:
-        >>> is_text("a"), is_text(chr(0xD800)), is_text(1)
-        (True, False, False)
-    """
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

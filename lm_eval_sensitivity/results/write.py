@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +16,34 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.results import manifest as kinds
+from lm_eval_sensitivity.results import statements as stored
+from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
 from lm_eval_sensitivity.results.details import read_details
-from lm_eval_sensitivity.results.findings import Findings, compute
-from lm_eval_sensitivity.results.lengths import check_names, cut_records, cut_sentence, cut_sentences
-from lm_eval_sensitivity.results.manifest import manifest_json
-from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
-from lm_eval_sensitivity.results.read import check_results
-from lm_eval_sensitivity.results.records import (
-    DecodingRecord,
-    EmbedderRecord,
-    FileRecord,
-    LadderRecord,
-    LeftOutRecord,
+from lm_eval_sensitivity.results.files import FileRecord
+from lm_eval_sensitivity.results.findings import compute
+from lm_eval_sensitivity.results.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
+from lm_eval_sensitivity.results.manifest import (
+    LADDER,
+    MANIFEST,
+    STATEMENTS,
     Manifest,
     SeriesRecord,
-    StatisticsRecord,
-)
-from lm_eval_sensitivity.results.redact_paths import places_of, without_folders, without_folders_in
-from lm_eval_sensitivity.results.schema import (
-    DETAILS,
-    FORMAT_VERSION,
-    MANIFEST,
-    MAX_SYSTEMS,
-    PAIRS,
-    SUMMARIES,
+    alphabetical,
     details_name,
     pairs_name,
 )
-from lm_eval_sensitivity.results.systems import alphabetical, found_series, system_records, without_path
+from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
+from lm_eval_sensitivity.results.read import open_results
+from lm_eval_sensitivity.results.redact_paths import places_of, without_folders
+from lm_eval_sensitivity.results.systems import found_series, system_records, without_path
 from lm_eval_sensitivity.results.tables import make_table, write_parquet
 from lm_eval_sensitivity.runs import Pairs, System
 from lm_eval_sensitivity.statements import signature
-from lm_eval_sensitivity.text.escape import one_line, shown_path
-from lm_eval_sensitivity.types import RUNGS, Pair
+from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
+from lm_eval_sensitivity.types import RUNGS, Note, Pair
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class Request:
     """One of the systems of `pairs`."""
     series: Mapping[str, Sequence[System]] | None
     """Levels by name of the series; None looks for series."""
-    statistics: StatisticsRecord
+    statistics: kinds.StatisticsRecord
     embedder: str | None = None
     """Of the runs, where drift is recomputed and it is not the default one."""
     folders: tuple[Path, ...] = ()
@@ -112,9 +105,44 @@ def export_results(request: Request, folder: Path, *, overwrite: bool = False) -
 def _read_again(folder: Path) -> None:
     """What is written must be accepted by whoever opens it."""
     try:
-        check_results(folder)
+        open_results(folder, everything=True)
     except InputError as error:
         raise InputError(f"these runs do not fit the limits of a results folder: {one_line(error)}") from None
+
+
+def check_names(table: pa.Table, series: Iterable[str]) -> None:
+    """Refuse names and ids that no results folder holds, before anything long is done: they are never cut.
+
+    Args:
+        table: from `load_pairs`.
+        series: names of series, as given.
+
+    Raises:
+        InputError: one is too long.
+    """
+    for name in series:
+        if len(name) > LONGEST_NAME:
+            raise InputError(
+                f"`--series` names a series {shown(name)}, of {len(name)} characters; accepted are at most "
+                f"{LONGEST_NAME}. Give it a shorter name."
+            )
+    shorter_ids = "Build the ladder with shorter ids"
+    for column, most, advice in (
+        (
+            "name",
+            LONGEST_NAME,
+            "Export this system from a model folder or with model arguments that are shorter",
+        ),
+        ("pair_id", LONGEST_ID, shorter_ids),
+        ("prompt_id", LONGEST_ID, shorter_ids),
+        ("edit", LONGEST_ID, shorter_ids),
+    ):
+        longest = max(table[column].unique().to_pylist(), key=len, default="")
+        if len(longest) > most:
+            raise InputError(
+                f"These runs have the `{column}` {shown(longest)}, of {len(longest)} characters; a results folder "
+                f"holds at most {most}. {advice}, and run it again."
+            )
 
 
 # ---- its files
@@ -122,25 +150,34 @@ def _read_again(folder: Path) -> None:
 
 def _write(request: Request, folder: Path) -> Manifest:
     systems = sorted(request.pairs.systems, key=lambda system: alphabetical(system.name))
-    indices = {system.name: index for index, system in enumerate(systems)}
-    findings = compute(request.pairs, indices, request.reference, request.statistics, request.embedder)
+    statements, left_out = compute(request.pairs, request.reference, request.statistics, request.embedder)
     for name in FOLDERS:
         (folder / name).mkdir()
     asked = _write_systems(systems, request.pairs.table, folder)
-    places = places_of(request.pairs, request.folders, request.embedder)
-    tables = {
-        name: [without_folders_in(row, places) for row in rows] for name, rows in _summaries(findings).items()
-    }
-    tables["ladder.parquet"] = list(map(_ladder_row, _in_order(asked)))  # prompts stay as they are
-    for name, spec in SUMMARIES.items():
-        write_parquet(make_table(spec, tables[name]), folder / name, spec)
-    rows_of_files = {name: len(rows) for name, rows in tables.items()}
+    write_ladder(_in_order(asked), folder / LADDER)
+    clean = _Clean(
+        frozenset(system.name for system in systems),
+        places_of(request.pairs, request.folders, request.embedder),
+    )
+    (folder / STATEMENTS).write_bytes(stored.CODEC.dump(statements, clean))
+    rows = {STATEMENTS: sum(1 for _ in stored.each_statement(statements)), LADDER: len(asked)}
     for index, system in enumerate(systems):
-        rows_of_files |= {pairs_name(index): 2 * system.n_pairs, details_name(index): system.n_pairs}
-    files = {name: _file(folder, name, rows) for name, rows in rows_of_files.items()}
-    manifest = _manifest(request, systems, indices, findings, asked, files)
-    (folder / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")
+        rows |= {pairs_name(index): 2 * system.n_pairs, details_name(index): system.n_pairs}
+    files = {name: _file(folder, name, n_rows) for name, n_rows in rows.items()}
+    manifest = _manifest(request, systems, asked, left_out, files)
+    (folder / MANIFEST).write_bytes(kinds.CODEC.dump(manifest, clean, indent=1))
     return manifest
+
+
+@dataclass(frozen=True)
+class _Clean:
+    """Takes the folders of this machine out of every text, apart from names of systems, which are never changed."""
+
+    names: frozenset[str]
+    places: tuple[Path, ...]
+
+    def __call__(self, text: str) -> str:
+        return text if text in self.names else without_folders(text, self.places)
 
 
 def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> dict[str, Pair]:
@@ -165,59 +202,11 @@ def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> 
 
 def _file(folder: Path, name: str, rows: int) -> FileRecord:
     content = (folder / name).read_bytes()
-    return FileRecord(name, hashlib.sha256(content).hexdigest(), len(content), rows)
-
-
-def _summaries(findings: Findings) -> dict[str, list[dict[str, Any]]]:
-    """Rows of the small tables, by file."""
-    pages: list[dict[str, Any]] = []
-    clusters: list[dict[str, Any]] = []
-    contrasts: list[dict[str, Any]] = []
-    for page in findings.clusters:
-        key = asdict(page.key)
-        pages.append(_page("clusters", **key, title=page.title, cautions=page.cautions, **asdict(page.words)))
-        clusters += [{**key, **asdict(row)} for row in page.rows]
-        contrasts += [{**key, **asdict(row)} for row in page.contrasts]
-    axes: list[dict[str, Any]] = []
-    axes_contrasts: list[dict[str, Any]] = []
-    for found in findings.axes:
-        key = {"metric": found.metric, "filter_name": found.filter_name}
-        words = {"title": found.title, "symbols": found.symbols, "constants": found.constants}
-        pages.append(_page("axes", **key, **words, cautions=found.cautions))
-        axes += [{**key, **asdict(row)} for row in found.rows]
-        axes_contrasts += [{**key, **asdict(row)} for row in found.contrasts]
-    heatmap: list[dict[str, Any]] = []
-    for each in findings.heatmaps:
-        key = {"metric": each.metric, "filter_name": each.filter_name}
-        title = f"{each.metric}, filter {each.filter_name}"
-        pages.append(_page("heatmap", **key, title=title, cautions=each.cautions))
-        heatmap += [{**key, **asdict(cell)} for cell in each.cells.values()]
-    windows = [
-        {"rung_set": rung_set, **asdict(row)} for rung_set, rows in findings.windows.items() for row in rows
-    ]
-    return {
-        "pages.parquet": pages,
-        "clusters.parquet": clusters,
-        "contrasts.parquet": contrasts,
-        "axes.parquet": axes,
-        "axes_contrasts.parquet": axes_contrasts,
-        "heatmap.parquet": heatmap,
-        "windows.parquet": windows,
-    }
-
-
-def _page(view: str, **known: Any) -> dict[str, Any]:
-    empty = {"rung_set": None, "reasons": (), "clusters": (), "family": None, "detectable": None}
-    return {"view": view, **empty, "symbols": None, "constants": None, **known}
+    return FileRecord(hashlib.sha256(content).hexdigest(), len(content), rows)
 
 
 def _in_order(asked: Mapping[str, Pair]) -> list[Pair]:
     return sorted(asked.values(), key=lambda pair: (RUNGS.index(pair.rung), pair.edit, pair.prompt_id))
-
-
-def _ladder_row(pair: Pair) -> dict[str, Any]:
-    replacements = [[each.start, each.end, each.replacement] for each in pair.replacements]
-    return {**asdict(pair), "replacements": json.dumps(replacements)}
 
 
 # ---- the manifest
@@ -226,28 +215,19 @@ def _ladder_row(pair: Pair) -> dict[str, Any]:
 def _manifest(
     request: Request,
     systems: Sequence[System],
-    indices: Mapping[str, int],
-    findings: Findings,
     asked: Mapping[str, Pair],
+    left_out: Sequence[Note],
     files: Mapping[str, FileRecord],
 ) -> Manifest:
-    pairs, statistics, places = (
-        request.pairs,
-        request.statistics,
-        places_of(request.pairs, request.folders, request.embedder),
-    )
-    first = systems[0]
-    series = _series(request, systems, indices)
+    pairs, statistics, first = request.pairs, request.statistics, systems[0]
+    series = _series(request, systems)
     signed = signature(pairs, seed=statistics.seed, resamples=statistics.resamples, draws=statistics.draws)
-
-    def clean(text: str) -> str:
-        return without_folders(text, places)
-
     return Manifest(
-        format_version=FORMAT_VERSION,
+        kind="lm_eval_sensitivity results",
+        format=2,
         package_version=__version__,
-        ladder=LadderRecord(
-            name=clean(first.ladder.name),
+        ladder=kinds.LadderRecord(
+            name=first.ladder.name,
             subset=first.ladder.subset,
             version=first.ladder.version,
             hash=first.ladder.hash,
@@ -257,43 +237,39 @@ def _manifest(
         embedder=_embedder(first.embedder),
         decoding=_decoding(first.decoding),
         statistics=statistics,
-        reference=None if request.reference is None else indices[request.reference.name],
+        reference=None if request.reference is None else systems.index(request.reference),
         systems=system_records(systems, request.reference, series),
         series=series,
-        remarks=cut_sentences(sorted(clean(each) for each in pairs.remarks)),
-        left_out=cut_records(
-            [
-                LeftOutRecord(*each)
-                for each in sorted((clean(each.what), clean(each.reason)) for each in pairs.left_out)
-            ]
+        remarks=tuple(sorted(pairs.remarks)),
+        left_out=tuple(
+            Note("left_out", each.reason, (each.what,))
+            for each in sorted(pairs.left_out, key=lambda each: (each.what, each.reason))
         ),
-        selections_left_out=cut_records(findings.left_out),
-        signature=cut_sentence(clean(signed.in_words())),
-        files=files,
+        selections_left_out=tuple(left_out),
+        signature=signed.in_words(),
+        files=dict(sorted(files.items())),
     )
 
 
-def _embedder(recorded: Mapping[str, Any]) -> EmbedderRecord:
+def _embedder(recorded: Mapping[str, Any]) -> kinds.EmbedderRecord:
     limit = recorded.get("max_tokens")
-    return EmbedderRecord(
+    return kinds.EmbedderRecord(
         name=without_path(recorded["name"]) or "not named",
         weights_sha256=str(recorded["weights_sha256"]),
         max_tokens=limit if type(limit) is int and limit > 0 else None,
     )
 
 
-def _decoding(recorded: Mapping[str, Any]) -> DecodingRecord:
+def _decoding(recorded: Mapping[str, Any]) -> kinds.DecodingRecord:
     until = recorded.get("until")
     stops = tuple(map(str, until)) if isinstance(until, list) else ()
-    return DecodingRecord(int(recorded["max_gen_toks"]), stops, bool(recorded["greedy"]))
+    return kinds.DecodingRecord(int(recorded["max_gen_toks"]), stops, bool(recorded["greedy"]))
 
 
-def _series(
-    request: Request, systems: Sequence[System], indices: Mapping[str, int]
-) -> tuple[SeriesRecord, ...]:
+def _series(request: Request, systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
     if request.series is None:
         return found_series(systems)
     return tuple(
-        SeriesRecord(name, tuple(indices[system.name] for system in members))
+        SeriesRecord(name, tuple(systems.index(system) for system in members))
         for name, members in request.series.items()
     )

@@ -48,7 +48,7 @@ class Pairs:
 
 
 def load_pairs(
-    folders: Sequence[str | Path],
+    folders: str | Path | Sequence[str | Path],
     *,
     subset: str | None = None,
     ladder: str | Path | None = None,
@@ -57,7 +57,7 @@ def load_pairs(
     """Load runs of the prompt_sensitivity tasks, each made with `--output_path` and `--log_samples`.
 
     Args:
-        folders: output folders; one may hold several runs and several systems, and the rungs of one
+        folders: an output folder or several; one may hold several runs and several systems, and the rungs of one
             system may be spread over several.
         subset: take only tasks of this subset of the ladder; needed where one run holds two.
         ladder: the ladder that was run, if it is not the packaged one: folder, file or Hub id. Without it
@@ -76,6 +76,8 @@ def load_pairs(
         ...     print(error)
         Run folder `runs/no_such_folder` does not exist. Give the folder that was `--output_path`.
     """
+    if isinstance(folders, (str, Path)):
+        folders = [folders]
     if not folders:
         raise InputError("No run folder was given. Give at least one `--output_path` of lm_eval.")
     try:

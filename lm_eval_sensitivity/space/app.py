@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.records import HubOrigin
+from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.downloads import make_download
 from lm_eval_sensitivity.space.hub import fetch_chosen
 from lm_eval_sensitivity.space.page import render, render_message
@@ -80,8 +80,10 @@ def build(results: Results | str) -> gr.Blocks:
 
 def warm(results: Results) -> None:
     """Make the first list and the first pair before anybody asks: templates, ladder and tables are then there."""
-    pairs = results.ladder_pairs()
-    for address in ("view=pairs", *(f"view=pairs&system=0&pair={quote(each.pair_id)}" for each in pairs[:1])):
+    for address in (
+        "view=pairs",
+        *(f"view=pairs&system=0&pair={quote(each)}" for each in list(results.ladder)[:1]),
+    ):
         render(results, parse(address))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence
-from lm_eval_sensitivity.results.records import PairDetail, SideDetail
+from lm_eval_sensitivity.results.system_files import PairDetail, SideDetail
 from lm_eval_sensitivity.space.pieces import visible_between
 from lm_eval_sensitivity.space.texts import Piece
 

@@ -1,33 +1,38 @@
-"""The summary tables of a page as files: fixed names, made from the records that the views show."""
+"""The tables of a page as files: the statements that the views show, a row for each of their records.
+
+A column is a field of a record, or of a record inside it: `mean_lower` is the field `lower` of the field `mean`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lm_eval_sensitivity.report.render.csv import csv_cell
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.schema import (
-    AXES,
-    AXES_CONTRASTS,
-    CLUSTERS,
-    CONTRASTS,
-    HEATMAP,
-    MAX_SYSTEMS,
-    WINDOWS,
-    Column,
-    TableSpec,
+from lm_eval_sensitivity.results.manifest import SystemRecord
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.records import (
+    HeatmapCell,
+    ProfilePoint,
+    SystemDrift,
+    SystemRow,
+    TestedContrast,
 )
-
-Row = Mapping[str, Any]
+from lm_eval_sensitivity.stats import AxisContrast, Constants
+from lm_eval_sensitivity.types import Note
 
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+_PLAIN = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+_WITHOUT_PREFIX = ("selection",)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,29 @@ class Download:
     name: str
     media_type: str
     content: bytes
+
+
+@dataclass(frozen=True)
+class DownloadTable:
+    """What one table is made of: records side by side, whose fields are its columns."""
+
+    kinds: tuple[type, ...]
+    rows: Callable[[Results], Iterable[tuple[Any, ...]]]
+    properties: Mapping[str, type] = field(default_factory=dict)
+    """Of the last record, beside its fields."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns, which are there without rows, too."""
+        found = {name: kind for each in self.kinds for name, kind in columns_of(each).items()}
+        return pa.schema({**found, **{name: _PLAIN[kind] for name, kind in self.properties.items()}})
+
+    def records(self, results: Results) -> Iterator[dict[str, Any]]:
+        """A value for every column."""
+        for row in self.rows(results):
+            cells = (cells_of(kind, each) for kind, each in zip(self.kinds, row, strict=True))
+            found = {name: value for each in cells for name, value in each.items()}
+            yield {**found, **{name: getattr(row[-1], name) for name in self.properties}}
 
 
 def make_download(results: Results, name: str) -> Download | None:
@@ -58,115 +86,123 @@ def file_names() -> tuple[str, ...]:
     return tuple(f"{table}.{ending}" for table in TABLES for ending in MEDIA_TYPES)
 
 
-def _systems(results: Results) -> Iterable[Row]:
-    for each in results.systems:
-        facts = "; ".join(f"{label}: {value}" for label, value in each.facts)
-        yield {
-            "system": each.index,
-            "name": each.name,
-            "fingerprint": each.fingerprint,
-            "series": each.series or "",
-            "is_reference": each.is_reference,
-            "facts": facts,
-        }
+@cache
+def columns_of(kind: type) -> dict[str, pa.DataType]:
+    """Columns of a record and the records inside it; what is neither a value nor a list of texts has none.
+
+    Example:
+        >>> list(columns_of(Selection))
+        ['metric', 'filter_name', 'rung_set']
+    """
+    found: dict[str, pa.DataType] = {}
+    for name, inner in _fields(kind):
+        if inner is Note:
+            found[name] = pa.string()
+        elif isinstance(inner, type) and is_dataclass(inner):
+            found |= {_joined(name, other): column for other, column in columns_of(inner).items()}
+        elif _is_texts(inner):
+            found[name] = pa.list_(pa.string())
+        elif inner in _PLAIN:
+            found[name] = _PLAIN[inner]
+    return found
 
 
-def _clusters(results: Results) -> Iterable[Row]:
-    for key in results.selections():
-        for row in results.clusters(key).rows:
-            yield {**asdict(key), "name": results.systems[row.system].name, **asdict(row)}
+def cells_of(kind: type, record: Any) -> dict[str, Any]:
+    """The values of `columns_of`; None in all of a record that is missing."""
+    found: dict[str, Any] = {}
+    for name, inner in _fields(kind):
+        value = getattr(record, name, None)
+        if inner is Note:
+            found[name] = value and value.text
+        elif isinstance(inner, type) and is_dataclass(inner):
+            found |= {_joined(name, other): cell for other, cell in cells_of(inner, value).items()}
+        elif _is_texts(inner) or inner in _PLAIN:
+            found[name] = value
+    return found
 
 
-def _contrasts(results: Results) -> Iterable[Row]:
-    for key in results.selections():
-        for row in results.clusters(key).contrasts:
-            names = (results.systems[index].name for index in (row.first, row.second))
-            yield {
-                **asdict(key),
-                **dict(zip(("first_name", "second_name"), names, strict=True)),
-                **asdict(row),
-            }
+@cache
+def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Fields with their types: without None, and a text for a literal. Constants are the same in every row."""
+    hints = get_type_hints(kind)
+    found = []
+    for each in fields(kind):
+        hint = hints[each.name]
+        options = [option for option in get_args(hint) if option is not NoneType]
+        if NoneType in get_args(hint) and len(options) == 1:
+            (hint,) = options
+        if all(isinstance(option, str) for option in get_args(hint)) and get_args(hint):
+            hint = str
+        if hint is not Constants:
+            found.append((each.name, hint))
+    return tuple(found)
 
 
-def _axes(results: Results) -> Iterable[Row]:
-    for metric, filter_name in results.axes_keys():
-        page = results.axes(metric, filter_name)
-        for row in page.rows if page else ():
-            name = results.systems[row.system].name
-            yield {"metric": metric, "filter_name": filter_name, "name": name, **asdict(row)}
+def _is_texts(kind: Any) -> bool:
+    return get_origin(kind) is tuple and get_args(kind) == (str, ...)
 
 
-def _axes_contrasts(results: Results) -> Iterable[Row]:
-    for metric, filter_name in results.axes_keys():
-        page = results.axes(metric, filter_name)
-        for row in page.contrasts if page else ():
-            # The contrasts of the probe are the reference's; "name" is the contrast's own.
-            system = row.system if row.system is not None or page is None else page.reference
-            name = None if system is None else results.systems[system].name
-            yield {"metric": metric, "filter_name": filter_name, "system_name": name, **asdict(row)}
+def _joined(name: str, inner: str) -> str:
+    return inner if name in _WITHOUT_PREFIX else f"{name}_{inner}"
 
 
-def _heatmap(results: Results) -> Iterable[Row]:
-    for metric, filter_name in results.heatmap_keys():
-        for row in results.heatmap(metric, filter_name).cells.values():
-            name = results.systems[row.system].name
-            yield {"metric": metric, "filter_name": filter_name, "name": name, **asdict(row)}
-
-
-def _windows(results: Results) -> Iterable[Row]:
-    for rung_set in results.window_rung_sets():
-        for row in results.windows(rung_set):
-            yield {"rung_set": rung_set, "name": results.systems[row.system].name, **asdict(row)}
-
-
-def _schema(spec: TableSpec, n_keys: int, *names: Column) -> pa.Schema:
-    """Columns of a table of the results folder; names of systems stand behind the first ones, which say what it is
-    of."""
-    columns = (*spec.columns[:n_keys], *names, *spec.columns[n_keys:])
-    return pa.schema(
-        pa.field(
-            each.name,
-            pa.list_(pa.string()) if each.form in ("texts", "names") else each.kind,
-            metadata={"description": each.description},
-        )
-        for each in columns
-    )
-
-
-def _name(name: str = "name", description: str = "Name of the system.") -> Column:
-    return Column(name, pa.string(), description)
+def _contrasts(results: Results) -> Iterator[tuple[Any, ...]]:
+    """Those of the probe, which are the reference's, and those of every system."""
+    for each in results.statements.drift:
+        systems = results.in_order(each.systems)
+        reference = next(row for row in systems if row.is_reference)
+        yield from ((each.selection, reference, contrast) for contrast in each.probe)
+        yield from ((each.selection, row, contrast) for row in systems for contrast in row.contrasts)
 
 
 @dataclass(frozen=True)
-class DownloadTable:
-    """What one table is made of."""
+class _System:
+    """Whose a contrast is."""
 
-    rows: Callable[[Results], Iterable[Row]]
-    schema: pa.Schema
-    """Columns, which are there without rows, too."""
+    system: str
 
 
-_SYSTEMS = TableSpec(
-    (
-        Column("system", pa.int32(), "Index of the system."),
-        _name(),
-        Column("fingerprint", pa.string(), "Equal fingerprints, equal systems."),
-        Column("series", pa.string(), "That it is a level of; may be empty."),
-        Column("is_reference", pa.bool_(), "Whether drift is measured from it."),
-        Column("facts", pa.string(), "What is known of it."),
+TABLES: Mapping[str, DownloadTable] = {
+    "systems": DownloadTable((SystemRecord,), lambda results: ((each,) for each in results.systems)),
+    "clusters": DownloadTable(
+        (Selection, SystemRow),
+        lambda results: (
+            (each.selection, row)
+            for each in results.statements.clusters
+            for row in results.in_order(each.systems)
+        ),
     ),
-    max_rows=MAX_SYSTEMS,
-)
-_BOTH = (_name("first_name", "Name of the first."), _name("second_name", "Name of the second."))
-
-TABLES = {
-    "systems": DownloadTable(_systems, _schema(_SYSTEMS, 0)),
-    "clusters": DownloadTable(_clusters, _schema(CLUSTERS, 3, _name())),
-    "contrasts": DownloadTable(_contrasts, _schema(CONTRASTS, 3, *_BOTH)),
-    "axes": DownloadTable(_axes, _schema(AXES, 2, _name())),
-    "axes_contrasts": DownloadTable(_axes_contrasts, _schema(AXES_CONTRASTS, 2, _name("system_name"))),
-    "heatmap": DownloadTable(_heatmap, _schema(HEATMAP, 2, _name())),
-    "windows": DownloadTable(_windows, _schema(WINDOWS, 1, _name())),
+    "contrasts": DownloadTable(
+        (Selection, TestedContrast),
+        lambda results: (
+            (each.selection, row) for each in results.statements.clusters for row in each.contrasts
+        ),
+        {"finding": str, "n_pairs_lost": int},
+    ),
+    "axes": DownloadTable(
+        (Selection, SystemDrift),
+        lambda results: (
+            (each.selection, row)
+            for each in results.statements.drift
+            for row in results.in_order(each.systems)
+        ),
+        {"label": str},
+    ),
+    "axes_contrasts": DownloadTable((Selection, _System, AxisContrast), _contrasts),
+    "heatmap": DownloadTable(
+        (Selection, HeatmapCell),
+        lambda results: (
+            (Selection(each.metric, each.filter_name, cell.rung), cell)
+            for each in results.statements.heatmaps
+            for _, edit in each.edits
+            for cell in results.in_order(each.row(edit))
+        ),
+        {"n_given": int},
+    ),
+    "windows": DownloadTable(
+        (ProfilePoint,),
+        lambda results: ((row,) for points in results.windows.values() for row in points),
+    ),
 }
 """Every table, by its name."""
 
@@ -176,19 +212,14 @@ def _csv(table: DownloadTable, results: Results) -> bytes:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.schema.names)
-    for row in table.rows(results):
-        cells = (row[name] for name in table.schema.names)
-        texts = (" ".join(cell) if isinstance(cell, tuple) else cell for cell in cells)
+    for row in table.records(results):
+        texts = (" ".join(cell) if isinstance(cell, tuple) else cell for cell in row.values())
         writer.writerow([csv_cell(cell) for cell in texts])
     return stream.getvalue().encode("utf-8-sig", errors="backslashreplace")
 
 
 def _parquet(table: DownloadTable, results: Results) -> bytes:
-    """With the types of the results folder: a column without a number is one of numbers, too."""
+    """With the types of the records: a column without a number is one of numbers, too."""
     stream = io.BytesIO()
-    columns: dict[str, list[Any]] = {name: [] for name in table.schema.names}
-    for row in table.rows(results):
-        for name, cells in columns.items():
-            cells.append(row[name])
-    pq.write_table(pa.table(columns, schema=table.schema), stream)
+    pq.write_table(pa.Table.from_pylist(list(table.records(results)), schema=table.schema), stream)
     return stream.getvalue()

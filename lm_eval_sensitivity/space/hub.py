@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.records import HubOrigin
-from lm_eval_sensitivity.results.schema import MANIFEST, SUMMARIES
+from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, STATEMENTS
+from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.text.escape import brief, quoted
 
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 """Environment variables, which a Space's settings set."""
 
-ALLOWED = (MANIFEST, *SUMMARIES, "pairs/[0-9][0-9][0-9].parquet", "details/[0-9][0-9][0-9].parquet")
+ALLOWED = (MANIFEST, STATEMENTS, LADDER, "pairs/[0-9][0-9][0-9].parquet", "details/[0-9][0-9][0-9].parquet")
 """Nothing else comes down: a repository can hold scripts, and large files of other purposes."""
 MAX_FETCHED_BYTES = 4 * 2**30
 """Of all files together: a Space has so much room, and a page needs far less."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -91,6 +92,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"shown": shown, "in_plain_text": in_plain_text, "number": number, "percent": percent}
+    made.tests["measured"] = is_measured
     made.globals |= {
         "CARRIED": CARRIED,
         "DEFAULTS": DEFAULTS,
@@ -98,6 +100,11 @@ def environment() -> Environment:
         "LONGEST_NAME": LONGEST_NAME,
     }
     return made
+
+
+def is_measured(value: float | None) -> bool:
+    """Whether a number is there; one that is missing is NaN, or None."""
+    return value is not None and not math.isnan(value)
 
 
 def number(value: float | None, digits: int = 3) -> str:

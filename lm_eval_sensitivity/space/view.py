@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
+
+from lm_eval_sensitivity.results.limits import LONGEST_SENTENCES
+from lm_eval_sensitivity.space.texts import LONGEST
+from lm_eval_sensitivity.types import Note
 
 VIEWS = {
     "clusters": "Who can be told apart",
@@ -29,3 +34,19 @@ class View:
     """File name in `space/templates`, such as `clusters.html`."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the template. `query` and `title` are there in any case."""
+
+
+def texts(notes: Iterable[Note]) -> list[str]:
+    """Their sentences, as many as a page has room for: sentences are made of records, and a stranger's may be many.
+
+    Example:
+        >>> texts([Note("remark", "one"), Note("remark", "two")])
+        ['one', 'two']
+        >>> texts([Note("remark", "a" * 4_000)] * 30)[-1]
+        '5 more sentences are left out here.'
+    """
+    found = [note.text for note in notes]
+    lengths = accumulate(min(len(text), LONGEST) for text in found)
+    n = sum(total <= LONGEST_SENTENCES for total in lengths)
+    left_out = [f"{len(found) - n} more sentences are left out here."] if n < len(found) else []
+    return [*found[:n], *left_out]

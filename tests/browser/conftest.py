@@ -65,7 +65,7 @@ class Real:
 
     def parting_pair(self) -> str:
         """The query of a pair of system 0 whose outputs part, with steps after it."""
-        for line in self.results.ladder_pairs():
+        for line in self.results.ladder.values():
             if line.rung == "paraphrase":
                 detail = self.results.detail(0, line.pair_id)
                 if detail.first_divergence["raw"] is not None:

@@ -69,12 +69,11 @@ def test_groups_are_named_without_any_order_of_merit(real: Real, served: str, br
 
 
 def test_who_could_be_in_another_group_too_is_said_to(real: Real, served: str, browsing: Browsing) -> None:
-    pages = [real.results.clusters(key) for key in real.results.selections() if key.metric in METRICS]
-    shared = next(page for page in pages if any(len(row.letters) > 1 for row in page.rows))
-    key = shared.key
+    pages = [page for key, page in real.results.clusters.items() if key.metric in METRICS]
+    shared = next(page for page in pages if any(len(row.letters) > 1 for row in page.systems))
+    key = shared.selection
     page = browsing.open(f"{served}?metric={key.metric}&filter={key.filter_name}&rungs={key.rung_set}")
-    names = [system.name for system in real.results.systems]
-    assert_groups(page, {names[row.system]: set(row.letters) for row in shared.rows})
+    assert_groups(page, {row.system: set(row.letters) for row in shared.systems})
     assert "(could also be in " in content(page)
 
 
@@ -110,8 +109,8 @@ def test_an_erased_cell_is_hatched_and_never_a_small_number(
     dark: bool, real: Real, served: str, browsing: Browsing
 ) -> None:
     page = browsing.open(f"{served}?view=heatmap&filter=raw", dark=dark)
-    gone = [cell for cell in real.results.heatmap("cosine_distance", "raw").cells.values() if cell.n_erased]
-    wholly = [cell for cell in gone if cell.n_erased == cell.n_given]
+    cells_of = real.results.heatmaps["cosine_distance", "raw"].cells
+    wholly = [cell for cell in cells_of if cell.n_given and cell.counts.n_erased == cell.n_given]
     cells = page.locator(".heatmap td.erased")
     assert cells.count() == len(wholly) > 0
     for cell in cells.all():

@@ -27,6 +27,7 @@ LAYERS = [
     {"report"},
     {"harness", "results"},
     {"neighborhood", "space"},
+    {"notebook"},
     {"cli"},
 ]
 """Lowest first: a module may import from lower layers and from itself."""
@@ -155,6 +156,7 @@ def test_heavy_libraries_stay_in_their_folders(library: str) -> None:
         "report",
         "results",
         "space",
+        "notebook",
         "demo",
         "cli",
     ],

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Cell, Column, Document, ResultTable, table_of
-from lm_eval_sensitivity.report.documents.parts import blocks_of_systems, closing, headings, run_data
+from lm_eval_sensitivity.report.documents.parts import (
+    below_rungs,
+    blocks_of_systems,
+    closing,
+    headings,
+    run_data,
+)
 from lm_eval_sensitivity.report.wording import bounds_note
 from lm_eval_sensitivity.runs import Pairs
 from lm_eval_sensitivity.statements import Signature
@@ -68,15 +74,11 @@ def _wide(found: HeatmapStatement) -> Iterator[ResultTable]:
     """For reading: edits down, below the name of their rung; systems across."""
     cells = {(cell.edit, cell.system): cell for cell in found.cells}
     for part, (systems, where) in enumerate(blocks_of_systems(found.systems), 1):
-        rows: list[tuple[Cell, ...]] = []
-        shown_rung = None
+        rows: list[tuple[str, tuple[Cell, ...]]] = []
         for rung, edit in found.edits:
             n_prompts = max(cell.n_given for cell in found.row(edit))
             texts = (cell_in_words(cells[edit, system], n_prompts) for system in systems)
-            if rung != shown_rung:
-                rows.append((f"{rung}:", *[""] * (len(systems) + 1)))
-                shown_rung = rung
-            rows.append((edit, n_prompts, *texts))
+            rows.append((rung, (edit, n_prompts, *texts)))
         yield ResultTable(
             f"heatmap {found.metric} {found.filter_name} {part}",
             f"{found.metric}, filter {found.filter_name}{where}",
@@ -85,7 +87,7 @@ def _wide(found: HeatmapStatement) -> Iterator[ResultTable]:
                 Column("prompts", 0),
                 *(Column(each) for each in headings(("edit", "prompts"), systems)),
             ),
-            tuple(rows),
+            below_rungs(rows),
             only=("table", "markdown"),
         )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from lm_eval_sensitivity.report.blocks import Cell
 from lm_eval_sensitivity.runs import Pairs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.types import Note
@@ -47,6 +50,20 @@ def headings(taken: Sequence[str], names: Sequence[str]) -> list[str]:
         used.add(heading)
         found.append(heading)
     return found
+
+
+def below_rungs(rows: Iterable[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[Cell, ...], ...]:
+    """Rows for reading: each rung's below its name.
+
+    Example:
+        >>> below_rungs([("noop", ("tab", 9)), ("noop", ("nbsp", 9)), ("synonym", ("synonym_1", 9))])
+        (('noop:', ''), ('tab', 9), ('nbsp', 9), ('synonym:', ''), ('synonym_1', 9))
+    """
+    found: list[tuple[Cell, ...]] = []
+    for rung, group in groupby(rows, key=itemgetter(0)):
+        own = [row for _, row in group]
+        found += [(f"{rung}:", *[""] * (len(own[0]) - 1)), *own]
+    return tuple(found)
 
 
 def runs_in_words(pairs: Pairs) -> Iterator[Note]:

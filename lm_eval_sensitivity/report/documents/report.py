@@ -32,7 +32,7 @@ from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
 from lm_eval_sensitivity.statements.records import ClustersStatement, DriftStatement
 from lm_eval_sensitivity.statements.traces import read_traces
-from lm_eval_sensitivity.types import NoteKind
+from lm_eval_sensitivity.types import Note, NoteKind
 
 PAGE = "index.html"
 FIGURES = (
@@ -183,7 +183,7 @@ def _own_parts(documents: Iterable[Document]) -> Iterator[Part]:
             part
             for part in document.parts
             if isinstance(part, str)
-            or ("markdown" in part.only if isinstance(part, ResultTable) else part.kind not in _ELSEWHERE)
+            or (part.kind not in _ELSEWHERE if isinstance(part, Note) else "markdown" in part.only)
         ]
         details = [part for part in shown if isinstance(part, ResultTable) and part.is_detail]
         yield from (part for part in shown if part not in details)

@@ -24,7 +24,7 @@ from lm_eval_sensitivity.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure
     from matplotlib.transforms import Bbox
 
 INK, MUTED, GRID, PAPER, ACCENT = "#1b1f24", "#5c6570", "#d5dae0", "#fffffe", "#9a3412"
@@ -142,19 +142,38 @@ def render(picture: Picture, foot: str) -> Drawn:
         foot: the signature, for the files, which stand alone.
     """
     with _settings(picture.name):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=picture.size, layout="constrained")
-        FigureCanvasAgg(figure)
-        picture.draw(figure)
-        figure.draw_without_rendering()
+        figure = _laid_out(picture)
         # What was laid out once is the same in all forms, and takes most of the time.
         figure.set_layout_engine("none")
         _pin_legends(figure)
         inline = _inline(_saved(figure, "svg"), picture)
         box = _frame(figure, picture, foot)
         return Drawn(picture, inline, svg=_saved(figure, "svg", box), png=_saved(figure, "png", box))
+
+
+def figure_of(picture: Picture) -> Figure:
+    """A figure to be looked at or saved by whoever asked for it.
+
+    Args:
+        picture: what to draw.
+
+    Returns:
+        A matplotlib figure that belongs to no window.
+    """
+    check_matplotlib()
+    with _settings(picture.name):
+        return _laid_out(picture)
+
+
+def _laid_out(picture: Picture) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Figure
+
+    figure = Figure(figsize=picture.size, layout="constrained")
+    FigureCanvasAgg(figure)
+    picture.draw(figure)
+    figure.draw_without_rendering()
+    return figure
 
 
 def _pin_legends(figure: Figure) -> None:

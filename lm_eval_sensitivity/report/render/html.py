@@ -11,7 +11,16 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from lm_eval_sensitivity.report.blocks import Document, Folded, Part, ResultTable, Section, in_words, shown
+from lm_eval_sensitivity.report.blocks import (
+    Document,
+    Folded,
+    Part,
+    ResultTable,
+    Section,
+    Verbatim,
+    in_words,
+    shown,
+)
 from lm_eval_sensitivity.report.figures.style import Drawn, NotDrawn, page_rules
 from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 
@@ -69,6 +78,8 @@ def _part(part: Part, signature: str) -> str:
     if isinstance(part, Folded):
         inner = "\n".join(_part(each, signature) for each in part.parts)
         return f"<details>\n<summary>{escape(part.title)}</summary>\n{inner}\n</details>"
+    if isinstance(part, Verbatim):
+        return f"<p>{escape(part.title)}:</p>\n<pre>{escape(part.text)}</pre>"
     return f"<p>{escape(in_words(part))}</p>"
 
 

@@ -18,4 +18,6 @@ def as_json(document: Document) -> str:
     }
     text = document.text_in("json")
     content = {"title": document.title, "tables": tables, "text": text, **document.data}
-    return json.dumps(to_json(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    dumped = json.dumps(to_json(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Nothing that a terminal would obey, nor half a character.
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in dumped)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 
-from lm_eval_sensitivity.report.blocks import Document, shown
+from lm_eval_sensitivity.report.blocks import Document, ResultTable, shown
 
 
 def as_markdown(document: Document) -> str:
     """The document in Markdown; nothing in it that strangers wrote is markup."""
     blocks = [f"# {_escaped(document.title)}"]
     for part in document.parts_in("markdown"):
-        if isinstance(part, str):
-            blocks.append(_paragraph(part))
+        if not isinstance(part, ResultTable):
+            blocks += (
+                [_paragraph(part)]
+                if isinstance(part, str)
+                else [f"{_escaped(part.title)}:", _fenced(part.text)]
+            )
             continue
         header = "| " + " | ".join(_escaped(column.name) for column in part.columns) + " |"
         rule = "|" + "".join("---:|" if column.is_number else "---|" for column in part.columns)
@@ -37,6 +41,12 @@ def _escaped(text: str) -> str:
     escaped = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)
     escaped = re.sub(r"(?i)(www)\.", r"\1\.", escaped).replace("://", "\\://").replace("@", "&#64;")
     return " ".join(escaped.split("\n")).strip()
+
+
+def _fenced(text: str) -> str:
+    """A code block, in which nothing is markup."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}text\n{text}\n{fence}"
 
 
 def _paragraph(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from lm_eval_sensitivity.report.blocks import Document, shown
+from lm_eval_sensitivity.report.blocks import Document, ResultTable, shown
 
 MIN_WIDTH = 6
 """Of a column on a terminal too narrow for its words; narrower still, the terminal breaks the lines."""
@@ -30,8 +30,8 @@ def as_terminal(document: Document, width: int | None) -> str:
     paragraph(document.title)
     for part in document.parts_in("table"):
         console.print()
-        if isinstance(part, str):
-            paragraph(part)
+        if not isinstance(part, ResultTable):
+            paragraph(part if isinstance(part, str) else f"{part.title}: {part.text}")
             continue
         paragraph(part.title)
         cells = [tuple(map(shown, row, part.columns)) for row in part.rows]

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lm_eval_sensitivity.report.wording.drift import (
+    SIGNS,
+    constants_in_words,
+    contrast_in_words,
+    harmless_over_control,
+    interval_cautions,
+    symbols_in_words,
+    verdict_in_words,
+)
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import AxesPage, AxesRow, ClusterRow, SeriesRecord
+from lm_eval_sensitivity.results.manifest import SeriesRecord
 from lm_eval_sensitivity.space.choices import Chosen, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, texts
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean, SystemRow
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, Constants
 
@@ -20,6 +32,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 20, 16, 52
 INSET = 14
 """Pixels between the axis and 0, where the reference's mark stands."""
 REFERENCE = "reference"
+NO_REFERENCE = "No reference was given when these results were exported, so that drift is not defined."
 
 _ROUND = "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0Z"
 SHAPES = {
@@ -39,7 +52,7 @@ SHAPES = {
 class Mark:
     """One system in the drawing."""
 
-    row: AxesRow
+    row: SystemDrift
     number: int
     """What it is called in the drawing: its place in the alphabet, starting with 1."""
     x: float
@@ -50,27 +63,29 @@ class Mark:
 
 def show(results: Results, query: Query) -> View:
     """The view: beside the reference, or what can be said without one."""
-    keys = results.axes_keys()
-    if not keys:
+    if not results.drift:
         return _without_reference(results, query)
-    chosen = choose_metric(query, keys)
-    page = results.axes(chosen.metric, chosen.filter_name)
-    return _without_reference(results, query) if page is None else _beside(results, page, chosen)
+    chosen = choose_metric(query, tuple(results.drift))
+    return _beside(results, results.drift[chosen.metric, chosen.filter_name], chosen)
 
 
-def _beside(results: Results, page: AxesPage, chosen: Chosen) -> View:
+def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
+    rows = results.in_order(page.systems)
     across = scale_of(
-        [each for row in page.rows for each in (row.b, row.b_lower, row.b_upper)], LEFT + INSET, WIDTH - RIGHT
+        [each for row in rows if row.drift for each in ends(row.drift)], LEFT + INSET, WIDTH - RIGHT
     )
-    upwards = scale_of(
-        [each for row in page.rows for each in (row.p, row.p_lower, row.p_upper)], HEIGHT - BOTTOM, TOP
-    )
-    marks = marks_of(page.rows, across, upwards)
+    upwards = scale_of([each for row in rows for each in ends(row.preserving)], HEIGHT - BOTTOM, TOP)
+    marks = marks_of(rows, results.places, across, upwards)
+    placed = {mark.row.system for mark in marks}
     return View(
         "Two axes beside a reference",
         "axes.html",
         {
             "page": page,
+            "about": f"{page.selection.metric}, filter {page.selection.filter_name}",
+            "cautions": texts((*page.cautions, *interval_cautions(page))),
+            "symbols": symbols_in_words(page).text,
+            "constants": constants_in_words(page).text,
             "choices": chosen.choices,
             "across": across,
             "upwards": upwards,
@@ -78,32 +93,46 @@ def _beside(results: Results, page: AxesPage, chosen: Chosen) -> View:
             "margins": (LEFT, RIGHT, TOP, BOTTOM),
             "marks": marks,
             "lines": series_lines(results.manifest.series, marks),
-            "unplaced": [row for row in page.rows if row.system not in {mark.row.system for mark in marks}],
+            "rows": [(row, harmless_over_control(row, page)) for row in rows],
+            "places": results.places,
+            "unplaced": [row for row in rows if row.system not in placed],
+            "verdicts": [
+                (row, verdict_in_words(row, page.constants)) for row in rows if not row.is_reference
+            ],
             "shapes": SHAPES,
             "meanings": meanings(),
-            "probe": [each for each in page.contrasts if each.system is None],
-            "contrasts": [each for each in page.contrasts if each.system is not None],
+            "probe": [(page.reference, each) for each in page.probe],
+            "contrasts": [(row.system, each) for row in rows for each in row.contrasts],
+            "signs": SIGNS,
+            "words": lambda contrast: contrast_in_words(contrast, page.constants),
         },
     )
 
 
-def marks_of(rows: Sequence[AxesRow], across: Scale, upwards: Scale) -> tuple[Mark, ...]:
+def ends(found: SystemMean) -> tuple[float, ...]:
+    """What a scale must hold of a mean; NaN where it has no bounds."""
+    return (found.mean.estimate, found.mean.lower, found.mean.upper)
+
+
+def marks_of(
+    rows: Sequence[SystemDrift], places: Mapping[str, int], across: Scale, upwards: Scale
+) -> tuple[Mark, ...]:
     """The systems that have both numbers. The reference has drifted nowhere: it stands at 0."""
     placed = []
     for row in rows:
-        drift = 0.0 if row.is_reference else row.b
-        if drift is not None and row.p is not None:
-            placed.append((row, Point(across(drift), upwards(row.p))))
+        drift = 0.0 if row.is_reference else math.nan if row.drift is None else row.drift.mean.estimate
+        if not math.isnan(drift) and not math.isnan(row.preserving.mean.estimate):
+            placed.append((row, Point(across(drift), upwards(row.preserving.mean.estimate))))
     labels = label_places([point for _, point in placed], width=WIDTH, height=HEIGHT - BOTTOM)
     return tuple(
-        Mark(row, row.system + 1, point.x, point.y, label)
+        Mark(row, places[row.system] + 1, point.x, point.y, label)
         for (row, point), label in zip(placed, labels, strict=True)
     )
 
 
 def series_lines(series: Sequence[SeriesRecord], marks: Sequence[Mark]) -> tuple[tuple[str, str], ...]:
     """(name, points) of the line of every series, through its systems in the order of the levels."""
-    at = {mark.row.system: f"{mark.x},{mark.y}" for mark in marks}
+    at = {mark.number - 1: f"{mark.x},{mark.y}" for mark in marks}
     lines = ((each.name, [at[system] for system in each.systems if system in at]) for each in series)
     return tuple((name, " ".join(points)) for name, points in lines if len(points) > 1)
 
@@ -117,7 +146,7 @@ def meanings() -> dict[str, str]:
 def _without_reference(results: Results, query: Query) -> View:
     filters = [
         (key.metric, key.filter_name)
-        for key in results.selections()
+        for key in results.clusters
         if (key.metric, key.rung_set) == (PRIMARY_METRIC, PRIMARY_RUNGS)
     ]
     chosen = choose_metric(query, filters) if filters else None
@@ -125,7 +154,7 @@ def _without_reference(results: Results, query: Query) -> View:
         "Two axes beside a reference",
         "axes_missing.html",
         {
-            "reason": results.axes_missing,
+            "reason": NO_REFERENCE if results.manifest.reference is None else None,
             "choices": chosen.choices if chosen else (),
             "rows": _life_rows(results, chosen) if chosen else (),
             "constants": Constants(),
@@ -133,6 +162,6 @@ def _without_reference(results: Results, query: Query) -> View:
     )
 
 
-def _life_rows(results: Results, chosen: Chosen) -> tuple[ClusterRow, ...]:
-    keys = {(key.metric, key.filter_name, key.rung_set): key for key in results.selections()}
-    return results.clusters(keys[chosen.metric, chosen.filter_name, PRIMARY_RUNGS]).rows
+def _life_rows(results: Results, chosen: Chosen) -> list[SystemRow]:
+    selection = Selection(chosen.metric, chosen.filter_name, PRIMARY_RUNGS)
+    return results.in_order(results.clusters[selection].systems)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.results import Results, SelectionKey
-from lm_eval_sensitivity.results.records import ClusterRow
+from lm_eval_sensitivity.report.wording.clusters import (
+    clusters_in_words,
+    detectable_in_words,
+    family_in_words,
+    reasons_in_words,
+)
+from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, texts
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.records import SystemRow
 
 BAR_WIDTH = 160
 """Pixels of an interval's drawing; all rows share one scale."""
@@ -22,7 +29,7 @@ MOST_ALSO = 12
 class Member:
     """One system of a group."""
 
-    system: int
+    system: str
     also: str
     """The other groups that it could as well be in, in words; empty where there is none."""
 
@@ -37,20 +44,30 @@ class Group:
 
 def show(results: Results, query: Query) -> View:
     """The view."""
-    if not results.selections():
+    if not results.clusters:
         return View("Who can be told apart", "nothing.html", {"what": "clusters"})
-    key, choices = choose_selection(results, query)
-    page = results.clusters(key)
+    selection, choices = choose_selection(results, query)
+    page = results.clusters[selection]
+    rows = results.in_order(page.systems)
     return View(
         "Who can be told apart",
         "clusters.html",
         {
             "page": page,
+            "rows": rows,
+            "contrasts": sorted(
+                page.contrasts,
+                key=lambda each: sorted((results.places[each.first], results.places[each.second])),
+            ),
+            "cautions": texts(page.cautions),
+            "sentences": texts(clusters_in_words(page)),
+            "reasons": texts(reasons_in_words(page.systems)),
+            "tests": texts((*family_in_words(page), *detectable_in_words(page))),
             "choices": choices,
-            "scale": bar_scale(page.rows),
+            "scale": bar_scale(rows),
             "bar_width": BAR_WIDTH,
-            "groups": groups_of(page.rows),
-            "without": [row for row in page.rows if not row.letters],
+            "groups": groups_of(rows),
+            "without": [row for row in rows if not row.letters],
             "alpha": results.manifest.statistics.alpha,
             "left_out": results.manifest.selections_left_out,
             "remarks": results.manifest.remarks,
@@ -58,17 +75,18 @@ def show(results: Results, query: Query) -> View:
     )
 
 
-def choose_selection(results: Results, query: Query) -> tuple[SelectionKey, tuple[Choice, ...]]:
+def choose_selection(results: Results, query: Query) -> tuple[Selection, tuple[Choice, ...]]:
     """The selection of an address, among those that were exported, and the selects of the form."""
-    keys = results.selections()
-    rung_sets = tuple(dict.fromkeys(key.rung_set for key in keys))
+    rung_sets = tuple(dict.fromkeys(key.rung_set for key in results.clusters))
     rung_set = query.choice("rungs", rung_sets)
-    chosen = choose_metric(query, [(key.metric, key.filter_name) for key in keys if key.rung_set == rung_set])
+    chosen = choose_metric(
+        query, [(key.metric, key.filter_name) for key in results.clusters if key.rung_set == rung_set]
+    )
     rungs = Choice("rungs", "Edits that count", options(rung_sets), rung_set)
-    return SelectionKey(chosen.metric, chosen.filter_name, rung_set), (*chosen.choices, rungs)
+    return Selection(chosen.metric, chosen.filter_name, rung_set), (*chosen.choices, rungs)
 
 
-def groups_of(rows: Sequence[ClusterRow]) -> tuple[Group, ...]:
+def groups_of(rows: Sequence[SystemRow]) -> tuple[Group, ...]:
     """The groups, by letter. Rows are in the order of names, and so are members."""
     letters = {letter for row in rows for letter in row.letters}
     return tuple(
@@ -92,7 +110,11 @@ def also_in(letters: Sequence[str], own: str) -> str:
     return ", ".join(others) + (f" and {more} more" if more else "")
 
 
-def bar_scale(rows: Sequence[ClusterRow]) -> Scale:
+def bar_scale(rows: Sequence[SystemRow]) -> Scale:
     """One scale for the bars of all rows."""
-    values = [each for row in rows for each in (row.mean, row.lower, row.upper, row.noise_floor)]
-    return scale_of(values, 6, BAR_WIDTH - 6)
+    means = (
+        each
+        for row in rows
+        for each in (row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate)
+    )
+    return scale_of(means, 6, BAR_WIDTH - 6)

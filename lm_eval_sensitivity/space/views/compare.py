@@ -152,7 +152,7 @@ def prompt_lines(
         )
         if not math.isnan(difference)
     }
-    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder_pairs())
+    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder.values())
     return tuple(
         PromptLine(
             prompt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +10,10 @@ from itertools import groupby
 from operator import itemgetter
 
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import HeatmapCellRow
 from lm_eval_sensitivity.space.choices import choose_metric
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, texts
+from lm_eval_sensitivity.statements.records import HeatmapCell
 
 SHADES = 6
 """Steps of the one colour, from nearly none to full; the number stands in the cell in any case."""
@@ -22,7 +23,7 @@ SHADES = 6
 class Shown:
     """One cell as it is drawn."""
 
-    record: HeatmapCellRow
+    record: HeatmapCell
     shade: int | None
     """0 to SHADES - 1; None where there is no number, which is never coloured as a small one."""
     kind: str
@@ -36,59 +37,64 @@ class Shown:
 
 def show(results: Results, query: Query) -> View:
     """The view."""
-    if not results.heatmap_keys():
+    if not results.heatmaps:
         return View("Every edit", "nothing.html", {"what": "distances by edit"})
-    chosen = choose_metric(query, results.heatmap_keys())
-    page = results.heatmap(chosen.metric, chosen.filter_name)
-    most = max((cell.mean for cell in page.cells.values() if cell.mean is not None), default=0.0)
+    chosen = choose_metric(query, tuple(results.heatmaps))
+    page = results.heatmaps[chosen.metric, chosen.filter_name]
+    means = (cell.mean.estimate for cell in page.cells)
+    most = max((mean for mean in means if not math.isnan(mean)), default=0.0)
     link = partial(query.link, view="pairs", **chosen.address)
+    cells = {
+        (cell.edit, cell.system): shown_cell(cell, most, partial(link, system=results.places[cell.system]))
+        for cell in page.cells
+    }
     rows = [
-        (rung, edit, [shown_cell(page.cells[edit, system.index], most, link) for system in results.systems])
-        for rung, edit in page.edits
+        (rung, edit, [cells[edit, system.name] for system in results.systems]) for rung, edit in page.edits
     ]
     return View(
         "Every edit",
         "heatmap.html",
         {
             "page": page,
+            "cautions": texts(page.cautions),
             "choices": chosen.choices,
             "rows": rows,
             "rungs": [(rung, list(lines)) for rung, lines in groupby(rows, key=itemgetter(0))],
             "key": key_of(most),
-            "most_given": max((cell.n_given for cell in page.cells.values()), default=0),
+            "most_given": max((cell.n_given for cell in page.cells), default=0),
         },
     )
 
 
-def shown_cell(cell: HeatmapCellRow, most: float, link: Callable[..., str]) -> Shown:
+def shown_cell(cell: HeatmapCell, most: float, link: Callable[..., str]) -> Shown:
     """A cell, with its link to the pairs behind it.
 
     Args:
         cell: as it was exported.
         most: largest mean of the table.
-        link: makes the address of pairs from `system` and `edit`.
+        link: makes the address of the system's pairs from `edit`.
     """
     kind = kind_of(cell)
-    shade = shade_of(cell.mean, most) if kind == "number" and cell.mean is not None else None
+    shade = shade_of(cell.mean.estimate, most) if kind == "number" else None
     return Shown(
         record=cell,
         shade=shade,
         kind=kind,
-        is_partly_erased=kind == "number" and cell.n_erased > 0,
+        is_partly_erased=kind == "number" and cell.counts.n_erased > 0,
         counts=counts_of(cell),
-        link=link(system=cell.system, edit=cell.edit),
+        link=link(edit=cell.edit),
     )
 
 
-def kind_of(cell: HeatmapCellRow) -> str:
+def kind_of(cell: HeatmapCell) -> str:
     """What a cell shows. What was erased is no number, whatever else the cell says."""
     if cell.n_given == 0:
         return "empty"
-    if cell.n_erased == cell.n_given:
+    if cell.counts.n_erased == cell.n_given:
         return "erased"
-    if cell.mean is not None:
+    if not math.isnan(cell.mean.estimate):
         return "number"
-    return "few" if cell.n_scored else "unscored"
+    return "few" if cell.counts.n_pairs else "unscored"
 
 
 def shade_of(value: float, most: float) -> int:
@@ -101,11 +107,11 @@ def shade_of(value: float, most: float) -> int:
     return min(SHADES - 1, max(0, int(value / most * SHADES))) if most > 0 else 0
 
 
-def counts_of(cell: HeatmapCellRow) -> str:
+def counts_of(cell: HeatmapCell) -> str:
     """What became of the pairs without a number."""
     said = [
         f"{count} of {cell.n_given} {word}"
-        for count, word in ((cell.n_erased, "erased"), (cell.n_unscored, "unscored"))
+        for count, word in ((cell.counts.n_erased, "erased"), (cell.counts.n_unscored, "unscored"))
         if count
     ]
     return ", ".join(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -12,7 +13,6 @@ from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import LadderPair, PairLine
 from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
@@ -23,6 +23,8 @@ from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
+from lm_eval_sensitivity.text.escape import shown
+from lm_eval_sensitivity.types import Pair
 
 IN_THE_TABLE = tuple((metric, name) for metric in METRICS for name in METRICS[metric].filters)
 """(metric, filter) of every number that a pair can have."""
@@ -49,7 +51,7 @@ FINISHED = {
 class Line:
     """One pair of the list."""
 
-    pair: LadderPair
+    pair: Pair
     value: float | None
     status: str
     """`scored`, `erased`, or `unscored` with the reason."""
@@ -72,10 +74,16 @@ def show(results: Results, query: Query) -> View:
     asked = query.given("pair")
     if asked:
         try:
-            return show_pair(results, query, results.ladder_pair(asked))
+            return show_pair(results, query, _of_the_ladder(results, asked))
         except InputError as error:
             query.complaints.append(f"{error} Shown is the list of pairs.")
     return show_list(results, query)
+
+
+def _of_the_ladder(results: Results, pair_id: str) -> Pair:
+    if pair_id not in results.ladder:
+        raise InputError(f"There is no pair {shown(pair_id)} in these results. Choose one of their pairs.")
+    return results.ladder[pair_id]
 
 
 # ---- the list
@@ -85,7 +93,7 @@ def show_list(results: Results, query: Query) -> View:
     """The pairs of one system."""
     chosen = choose_metric(query, IN_THE_TABLE)
     system = query.index("system", len(results.systems)) or 0
-    ladder = results.ladder_pairs()
+    ladder = tuple(results.ladder.values())
     edits = tuple(dict.fromkeys(pair.edit for pair in ladder))
     edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
     rungs = query.choice("rungs", tuple(RUNG_SETS))
@@ -96,12 +104,14 @@ def show_list(results: Results, query: Query) -> View:
         if (pair.edit == edit or (edit == ALL_EDITS and pair.rung in RUNG_SETS[rungs]))
         and prompt in (None, pair.prompt_id)
     ]
-    found = {
-        line.pair_id: line
-        for each in dict.fromkeys(pair.edit for pair in asked)
-        for line in results.pairs_of_cell(system, each, chosen.metric, chosen.filter_name)
-    }
-    lines = [line_of(pair, found[pair.pair_id], system, query) for pair in asked if pair.pair_id in found]
+    table = results.pairs(system)
+    rows = table.filter(pc.equal(table["filter"], chosen.filter_name)).select(_cells_of(chosen.metric))
+    found = {row["pair_id"]: row for row in rows.to_pylist()}
+    lines = [
+        line_of(pair, found[pair.pair_id], chosen.metric, system, query)
+        for pair in asked
+        if pair.pair_id in found
+    ]
     rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
     edit_choice = Choice("edit", "Edit", (Option(ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
     return View(
@@ -128,22 +138,37 @@ def system_choice(results: Results, chosen: int, name: str = "system", label: st
     return Choice(name, label, every, str(chosen))
 
 
-def line_of(pair: LadderPair, found: PairLine, system: int, query: Query) -> Line:
-    """A line, with its link."""
-    if found.value is not None:
+def _cells_of(metric: str) -> list[str]:
+    """Columns of the pairs table that a line is made of."""
+    names = ("pair_id", metric, f"missing_{metric}", "audit_status", "first_divergence")
+    return list(dict.fromkeys(names))
+
+
+def line_of(pair: Pair, row: Mapping[str, Any], metric: str, system: int, query: Query) -> Line:
+    """A line, with its link.
+
+    Args:
+        pair: of the ladder.
+        row: of the pairs table.
+        metric: that the list shows.
+        system: index.
+        query: of the page.
+    """
+    value, step = row[metric], row["first_divergence"]
+    if value is not None:
         status = "scored"
-    elif found.audit_status == "erased":
+    elif row["audit_status"] == "erased":
         status = "erased: the edit never reached the system"
     else:
-        status = f"unscored: {found.missing or 'no reason was recorded'}"
+        status = f"unscored: {row[f'missing_{metric}'] or 'no reason was recorded'}"
     link = query.link(system=system, pair=pair.pair_id, edit=None, prompt=None, step=None)
-    return Line(pair, found.value, status, found.first_divergence, link)
+    return Line(pair, value, status, None if step is None else int(step), link)
 
 
 # ---- one pair
 
 
-def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
+def show_pair(results: Results, query: Query, pair: Pair) -> View:
     """Prompts, numbers, outputs and their parting. InputError where the system was not given the pair."""
     system = query.index("system", len(results.systems)) or 0
     filter_name = query.choice("filter", FILTERS)
@@ -184,7 +209,7 @@ def show_pair(results: Results, query: Query, pair: LadderPair) -> View:
 Row = Mapping[str, object]
 
 
-def rows_of_pair(results: Results, system: int, pair: LadderPair) -> dict[str, Row]:
+def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
     """Filter -> the row of the pairs table; without cells where the system was not given the pair."""
     table = results.pairs(system)
     rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
@@ -192,7 +217,7 @@ def rows_of_pair(results: Results, system: int, pair: LadderPair) -> dict[str, R
 
 
 def number_lines(
-    results: Results, system: int, pair: LadderPair, rows: Mapping[str, Row]
+    results: Results, system: int, pair: Pair, rows: Mapping[str, Row]
 ) -> tuple[NumberLine, ...]:
     """The numbers of a pair, with what mere repetition of the same prompt gives beside them."""
     sources = [rows]
@@ -213,7 +238,7 @@ def number_lines(
     )
 
 
-def has_noise_floor(pair: LadderPair) -> bool:
+def has_noise_floor(pair: Pair) -> bool:
     """Whether its distance can be compared with that of mere repetition: a repetition is the noise itself."""
     return pair.edit != IDENTICAL_EDIT
 

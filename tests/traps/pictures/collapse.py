@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lm_eval_sensitivity.cli.chosen_runs import system_of
 from lm_eval_sensitivity.report.figures import two_axes
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs.beside import system_of
 from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import measure_drifts

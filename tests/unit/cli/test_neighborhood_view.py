@@ -11,10 +11,12 @@ from dataclasses import replace
 import pytest
 
 from lm_eval_sensitivity.audit import PairAudit
+from lm_eval_sensitivity.cli.analysis_options import print_text
 from lm_eval_sensitivity.cli.neighborhood import neighborhood_pairs
 from lm_eval_sensitivity.ladder import minimal_replacement
-from lm_eval_sensitivity.neighborhood.document import as_json, as_markdown, as_table
+from lm_eval_sensitivity.neighborhood.document import neighborhood_document
 from lm_eval_sensitivity.neighborhood.findings import Divergence, Findings, Variant
+from lm_eval_sensitivity.report import Format, render
 from lm_eval_sensitivity.text.visible import shown_change
 from lm_eval_sensitivity.types import Replacement
 
@@ -47,43 +49,42 @@ def findings(base: str, moved: str) -> Findings:
     return Findings(PROMPT, "answer", base, (), variants, {"system": "s"})
 
 
+def shown(found: Findings, form: Format) -> str:
+    return render(neighborhood_document(found, None), form, width=100)
+
+
 LONG_BASE = "first " + "same " * 1000 + "HERE the base goes on " + "tail " * 1000 + "last"
 LONG_MOVED = LONG_BASE.replace("HERE the base", "THERE the variant")
 
 
 def test_long_outputs_are_cropped_around_their_divergence_and_whole_in_json() -> None:
     found = findings(LONG_BASE, LONG_MOVED)
-    for text in (as_table(found, None, width=100, colour=False), as_markdown(found, None)):
+    for form in ("table", "markdown"):
+        text = shown(found, form)
         assert "►HERE" in text and "►THERE" in text
         assert "first same" not in text and "tail last" not in text
         assert len(text) < 4000
-    content = json.loads(as_json(found, None))
+    content = json.loads(shown(found, "json"))
     assert content["base"]["output"] == LONG_BASE
     assert content["variants"][1]["output"] == LONG_MOVED
 
 
 def test_a_fence_in_an_output_does_not_end_the_code_block() -> None:
-    text = as_markdown(findings("````\nescaped", "```` other"), None)
+    text = shown(findings("````\nescaped", "```` other"), "markdown")
     assert text.count("\n`````text\n") == text.count("\n`````\n") == 2
 
 
 def test_a_bar_in_a_prompt_does_not_open_another_cell() -> None:
     found = replace(findings("blue", "wide"), prompt="Why is | blue?      ")
-    rows = [line for line in as_markdown(found, None).splitlines() if line.startswith("| noop")]
+    rows = [line for line in shown(found, "markdown").splitlines() if line.startswith("| noop")]
     assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [7]
-
-
-def test_the_mark_stands_out_in_a_terminal_and_only_there() -> None:
-    found = findings("The sky is blue.", "The sky is wide.")
-    assert "\x1b" not in as_table(found, None, width=100, colour=False)
-    assert "\x1b[7m►" in as_table(found, None, width=100, colour=True)
 
 
 def test_an_edit_in_many_places_is_shortened() -> None:
     text = "é" * 9
-    shown = shown_change(text, [Replacement(at, at + 1, "e\u0301") for at in range(9)])
-    assert shown.count("[é→eU+0301]") == 3
-    assert shown.endswith("(and 6 more changes)")
+    change = shown_change(text, [Replacement(at, at + 1, "e\u0301") for at in range(9)])
+    assert change.count("[é→eU+0301]") == 3
+    assert change.endswith("(and 6 more changes)")
 
 
 def test_single_spaces_inside_a_rewording_stay_spaces() -> None:
@@ -94,10 +95,8 @@ def test_single_spaces_inside_a_rewording_stay_spaces() -> None:
 def test_a_terminal_without_unicode_gets_numbers_instead_of_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from lm_eval_sensitivity.cli.neighborhood import _write
-
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    _write("►here\n", None)
+    print_text("►here\n")
     sys.stdout.flush()
     assert raw.getvalue() == b"\\u25bahere\n"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.records import StatisticsRecord
+from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Pairs, load_pairs
 from tests.unit.runs.made_run import make_run

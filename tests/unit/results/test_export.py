@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import TypeAdapter
 
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results import SelectionKey, open_results
+from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.results.findings import compute
-from lm_eval_sensitivity.results.lengths import (
-    check_names,
-    check_sentences,
-    cut_records,
-    cut_sentences,
-    fit_together,
-)
+from lm_eval_sensitivity.results.limits import LONGEST_ID, LONGEST_NAME
+from lm_eval_sensitivity.results.manifest import CODEC, Manifest, StatisticsRecord
 from lm_eval_sensitivity.results.output_folder import check_target
-from lm_eval_sensitivity.results.records import LeftOutRecord, StatisticsRecord
 from lm_eval_sensitivity.results.redact_paths import without_folders
-from lm_eval_sensitivity.results.schema import LONGEST_ID, LONGEST_NAME, PAGES
 from lm_eval_sensitivity.results.systems import found_series
-from lm_eval_sensitivity.results.tables import make_table, open_parquet, read_table, rows_of, write_parquet
-from lm_eval_sensitivity.results.write import Request, export_results
+from lm_eval_sensitivity.results.write import Request, check_names, export_results
 from lm_eval_sensitivity.runs import load_pairs
-from lm_eval_sensitivity.statements import Selection, TablePartition
-from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.space.page import render
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.types import Note
 from tests.unit.results.made_results import make_runs, renamed
 from tests.unit.runs.made_run import IDENTITY, make_run
+from tests.unit.space.known import manifest
+from tests.unit.space.reading import read_page
 
 QUICK = ["--resamples", "99", "--draws", "99"]
 
@@ -77,20 +75,20 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         "Model-4B int8",
     ]
     assert any("was run in part" in remark for remark in results.manifest.remarks)
-    page = results.axes("cosine_distance", "raw")
-    assert page is not None
-    drifting = [row for row in page.rows if not row.is_reference]
-    assert all(row.b is None and row.b_reason and row.drift_message for row in drifting)
+    drift = results.drift["cosine_distance", "raw"]
+    for row in drift.systems:
+        assert row.is_reference == (row.drift is None)
+        if row.drift is not None:
+            assert math.isnan(row.drift.mean.estimate) and row.drift.mean.reason and row.drift_message
 
     (target / "pairs" / "000.parquet").write_bytes(b"damaged")
     assert main(["export", *folders, "-o", str(target), *QUICK]) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main(["export", *folders[:1], "-o", str(target), "--overwrite", *QUICK]) == 0
     replaced = open_results(target)
-    assert len(replaced.systems) == 1 and replaced.axes("cosine_distance", "raw") is None
-    assert "No reference" in (replaced.axes_missing or "")
-    page_alone = replaced.clusters(replaced.selections()[0])
-    assert page_alone.contrasts == () and page_alone.words.family is None
+    assert len(replaced.systems) == 1 and replaced.drift == {}
+    alone = next(iter(replaced.clusters.values()))
+    assert alone.contrasts == () and alone.family is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "home", "results"]
 
 
@@ -214,71 +212,54 @@ def test_systems_stand_in_the_order_that_a_reader_expects(tmp_path: Path) -> Non
     results = open_results(tmp_path / "results")
     names = [each.name for each in results.systems]
     assert names == ["gemma", "Llama", "Qwen"] != sorted(names)
-    key = SelectionKey("cosine_distance", "raw", "meaning_preserving")
-    page = results.clusters(key)
-    partition = TablePartition(pairs.table, resamples=settings["resamples"])
-    found = clusters_statement(partition, Selection("cosine_distance", "raw"), draws=settings["draws"])
-    means = {each.system: each.mean.estimate for each in found.systems}
-    assert [row.system for row in page.rows] == [0, 1, 2]
-    assert [row.mean for row in page.rows] == [means[name] for name in names]
-    assert [{names[row.first], names[row.second]} for row in page.contrasts] == [
-        *({"gemma", "Llama"}, {"gemma", "Qwen"}, {"Llama", "Qwen"}),
+    rows = results.in_order(results.clusters[Selection("cosine_distance", "raw")].systems)
+    assert [row.system for row in rows] == names
+    first = read_page(render(results, {"filter": "raw"})).one("table", id="systems")
+    assert [each.text() for each in first.every("th", scope="row")] == names
+    points = results.windows["meaning_preserving"]
+    in_rows = [
+        each.system for each in points if (each.selection.filter_name, each.selection.window) == ("raw", 64)
     ]
-    tested = {(each.first, each.second): each for each in found.contrasts}
-    for row in page.contrasts:
-        assert row.difference == tested[names[row.first], names[row.second]].difference.estimate
-    cells = list(results.heatmap("cosine_distance", "raw").cells)
-    assert [system for _, system in cells] == [0, 1, 2] * (len(cells) // 3)
-    windows = [row.system for row in results.windows("meaning_preserving") if row.filter_name == "raw"]
-    assert windows == sorted(windows) and set(windows) == {0, 1, 2}
+    assert in_rows == names
 
 
 # ---- how long texts may be
 
 
-def test_what_is_written_is_accepted(tmp_path: Path) -> None:
+def test_what_is_written_is_accepted() -> None:
     """Sentences of any length and number are cut, and say so; texts without a limit to them are the worst case."""
-    long = ["a" * 50_000, "\U0001f600" * 50_000, *(f"{n}: " + "b" * 3_000 for n in range(300))]
-    cut = cut_sentences(long)
-    assert check_sentences(cut) and not check_sentences(long)
-    assert cut[0].startswith("a" * 3_000) and cut[0].endswith("[... cut: 50000 characters]")
-    kept = len(cut) - 1
-    assert (
-        cut[2:kept] == tuple(long[2:kept]) and cut[kept] == f"{302 - kept} more sentences are left out here."
-    )
-    records = cut_records([LeftOutRecord(each, each) for each in long])
-    assert records[0].what == cut[0] and records[-1].what == f"{303 - len(records)} more"
-    assert fit_together([len(each.what) + len(each.reason) for each in records])
-    assert cut_sentences(long[2:5]) == tuple(long[2:5]) and cut_sentences([]) == ()
-
-    page = dict.fromkeys([each.name for each in PAGES.columns], "x" * 50_000)
-    page |= {each.name: tuple(long) for each in PAGES.columns if each.form == "texts"}
-    page |= {"view": "axes", "metric": "cosine_distance", "filter_name": "raw", "rung_set": None}
-    write_parquet(make_table(PAGES, [page]), tmp_path / "pages.parquet", PAGES)
-    with (tmp_path / "pages.parquet").open("rb") as stream:
-        table = read_table(open_parquet(stream, PAGES, 1, "x"), PAGES, "x")
-        (row,) = rows_of(table, PAGES, "x")
-    assert row["cautions"] == cut and row["symbols"].endswith("[... cut: 50000 characters]")
+    long = ("a" * 50_000, "\U0001f600" * 50_000, *(f"{n}: " + "b" * 3_000 for n in range(700)))
+    left_out = tuple(Note("left_out", each, (each,)) for each in long)
+    described = replace(manifest(("m",), None), series=(), remarks=long, left_out=left_out, signature=long[0])
+    with pytest.raises(InputError, match="`remarks"):
+        CODEC.load(TypeAdapter(Manifest).dump_json(described), "x")
+    found = CODEC.load(CODEC.dump(described), "x")
+    assert found.signature.startswith("a" * 3_000) and found.signature.endswith("[... cut: 50000 characters]")
+    *kept, last = found.remarks
+    assert kept[0] == found.signature and tuple(kept[2:]) == long[2 : len(kept)]
+    assert last == f"{702 - len(kept)} more sentences are left out here."
+    assert found.left_out[0].text == found.signature and len(found.left_out) < len(found.remarks)
+    assert found.left_out[-1].text == f"{703 - len(found.left_out)} more sentences are left out here."
+    short = replace(described, remarks=long[2:5], left_out=left_out[2:5])
+    assert CODEC.load(CODEC.dump(short), "x").remarks == long[2:5]
 
 
 def test_more_clusters_than_a_page_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They are left out with a reason, and neither cut nor in the way of everything else."""
     runs = make_runs(tmp_path / "runs", 3, rungs=("noop",))
     statistics = StatisticsRecord(alpha=0.05, resamples=99, draws=99, seed=0)
-    indices = {system.name: at for at, system in enumerate(runs.pairs.systems)}
-    every = compute(runs.pairs, indices, None, statistics, None)
-    most = max(len({letter for row in page.rows for letter in row.letters}) for page in every.clusters)
+    every, without = compute(runs.pairs, None, statistics, None)
+    most = max(len(each.clusters) for each in every.clusters)
     monkeypatch.setattr("lm_eval_sensitivity.results.findings.MOST_CLUSTERS", most - 1)
-    found = compute(runs.pairs, indices, None, statistics, None)
-    lost = {page.key for page in every.clusters} - {page.key for page in found.clusters}
-    assert lost
-    added = found.left_out[len(every.left_out) :]
-    assert [each.what for each in added] == [
-        f"clusters of {key.metric}, filter {key.filter_name}, rungs {key.rung_set}"
-        for key in (page.key for page in every.clusters)
-        if key in lost
+    found, more = compute(runs.pairs, None, statistics, None)
+    lost = [each.selection for each in every.clusters if len(each.clusters) == most]
+    kept = {each.selection for each in every.clusters}.difference(lost)
+    assert lost and {each.selection for each in found.clusters} == kept
+    added = more[len(without) :]
+    assert [each.about for each in added] == [
+        (f"clusters of {each.metric}, filter {each.filter_name}, rungs {each.rung_set}",) for each in lost
     ]
-    assert {each.reason for each in added} == {
+    assert {each.text for each in added} == {
         f"its systems are in {most} clusters that overlap, and at most {most - 1} are shown"
     }
 

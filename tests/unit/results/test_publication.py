@@ -11,8 +11,9 @@ from huggingface_hub.utils import filter_repo_objects
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.files_to_publish import prepare_results
+from lm_eval_sensitivity.results.limits import MAX_SYSTEMS
+from lm_eval_sensitivity.results.manifest import file_names
 from lm_eval_sensitivity.results.output_folder import is_file_of_results
-from lm_eval_sensitivity.results.schema import MAX_SYSTEMS, table_specs
 from lm_eval_sensitivity.space.hub import ALLOWED
 from tests.unit.hub.fake_hub import install
 from tests.unit.results.made_results import declare, edit_manifest
@@ -31,7 +32,7 @@ def test_a_page_fetches_every_published_file_but_the_card_and_nothing_else(expor
         "app.py",
         "eval.yaml",
         "pairs/000.py",
-        "data/clusters.parquet",
+        "data/statements.json",
         "pairs/0000.parquet",
         ".gitattributes",
     ]
@@ -40,7 +41,7 @@ def test_a_page_fetches_every_published_file_but_the_card_and_nothing_else(expor
 
 
 def test_what_is_fetched_published_and_replaced_are_the_same_names() -> None:
-    largest = ["manifest.json", *table_specs(MAX_SYSTEMS)]
+    largest = ["manifest.json", *file_names(MAX_SYSTEMS)]
     assert list(filter_repo_objects(largest, allow_patterns=list(ALLOWED))) == largest
     assert all(map(is_file_of_results, largest))
     near = ["README.md", "x/manifest.json", "pairs/00.parquet", "pairs/000.parquet\n", "pairs/x/000.parquet"]
@@ -82,7 +83,7 @@ SPOILERS: tuple[tuple[Callable[[Path], object], str], ...] = (
     (link_a_table, "details/003.parquet is a symbolic link"),
     (link_a_folder, "pairs is a symbolic link"),
     (lambda folder: (folder / "details" / "001.parquet").unlink(), "details/001.parquet is missing"),
-    (lambda folder: edit_manifest(folder, format_version=2), "format_version"),
+    (lambda folder: edit_manifest(folder, format=3), "`format` is 3"),
     (lambda folder: (folder / ".env").write_text("x"), "holds '.env', which is no file of these results"),
     (lambda folder: (folder / "pairs" / "009.parquet").write_bytes(b"x"), "holds 'pairs/009.parquet', which"),
     (lambda folder: (folder / "new").mkdir(), "holds 'new', which"),

@@ -10,8 +10,8 @@ import yaml
 
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.read import check_results
-from lm_eval_sensitivity.results.schema import table_specs
+from lm_eval_sensitivity.results import open_results
+from lm_eval_sensitivity.results.manifest import file_names
 from lm_eval_sensitivity.space import files_to_publish as publication
 from lm_eval_sensitivity.space.files_to_publish import leaderboard_folder, space_files
 from lm_eval_sensitivity.space.hub import chosen_results, fetch
@@ -47,7 +47,7 @@ def test_one_commit_with_exactly_these_files_and_a_tag(
     assert publish(exported, *TAG) == 0
     assert len(dataset(hub).commits) == 2 and dataset(hub).tags == {"v1.0.0": oid(1)}
     tree = dataset(hub).commits[-1]
-    assert set(tree) == {".gitattributes", "README.md", "manifest.json", *table_specs(4)}
+    assert set(tree) == {".gitattributes", "README.md", "manifest.json", *file_names(4)}
     for name in set(tree) - {".gitattributes", "README.md"}:
         assert tree[name] == (exported / name).read_bytes()
     first, last = capsys.readouterr().out.splitlines()
@@ -116,9 +116,9 @@ def test_the_space_finds_what_was_published(
     assert publish(exported, *tag, *SPACE) == 0
     dataset(hub).commits.append({"manifest.json": b"what somebody pushed later"})
     fetched = fetch(chosen_results(space(hub).variables)).folder
-    assert check_results(fetched).manifest == check_results(exported).manifest
+    assert open_results(fetched).manifest == open_results(exported).manifest
     names = {each.relative_to(fetched).as_posix() for each in fetched.rglob("*") if each.is_file()}
-    assert names == {"manifest.json", *table_specs(4)}
+    assert names == {"manifest.json", *file_names(4)}
 
 
 def test_the_licence_is_that_of_the_option(exported: Path, hub: FakeHub) -> None:
@@ -133,10 +133,10 @@ def test_a_tag_with_other_content_is_refused(
     exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *TAG) == 0
-    dataset(hub).commits[1]["clusters.parquet"] = b"other"
+    dataset(hub).commits[1]["statements.json"] = b"other"
     assert publish(exported, *TAG, *SPACE) == 2
     error = capsys.readouterr().err
-    assert "has the tag 'v1.0.0' already, with other content ('clusters.parquet')" in error
+    assert "has the tag 'v1.0.0' already, with other content ('statements.json')" in error
     assert "publish these results under another tag." in error
     assert len(dataset(hub).commits) == 2 and ("space", "me/page") not in hub.repositories
 
@@ -278,7 +278,7 @@ def test_a_dry_run_lists_everything_and_reaches_for_nothing(
     (table,) = (line.split() for line in lines if "details/003.parquet" in line)
     assert table[1:] == [f"{(exported / 'details/003.parquet').stat().st_size:,}", "bytes"]
     at = lines.index("Would set up the Space me/page (private):")
-    assert {line.split()[0] for line in lines[1:at]} == {"README.md", "manifest.json", *table_specs(4)}
+    assert {line.split()[0] for line in lines[1:at]} == {"README.md", "manifest.json", *file_names(4)}
     assert [line.split()[0] for line in lines[at + 1 : -1]] == ["README.md", "app.py", "requirements.txt"]
     assert lines[-1].strip() == "RESULTS_DATASET=me/results, RESULTS_REVISION=v1.0.0"
 

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any, get_args
 
-from lm_eval_sensitivity.results.read import Results
-from lm_eval_sensitivity.results.records import (
-    AxesContrastRow,
-    AxesPage,
-    AxesRow,
-    ClusterPage,
-    ClusterRow,
-    ClusterWords,
-    ContrastRow,
+from lm_eval_sensitivity.results.manifest import (
     DecodingRecord,
     EmbedderRecord,
-    HeatmapCellRow,
-    HeatmapPage,
-    LadderPair,
     LadderRecord,
-    LeftOutRecord,
     Manifest,
-    SelectionKey,
     SeriesRecord,
     StatisticsRecord,
     SystemRecord,
-    WindowRow,
 )
-from lm_eval_sensitivity.results.summaries import Summaries
-from lm_eval_sensitivity.types import Replacement, Rung
+from lm_eval_sensitivity.results.read import Results
+from lm_eval_sensitivity.results.statements import Statements
+from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements.records import (
+    BaseOutputs,
+    ClustersStatement,
+    Detectable,
+    DriftStatement,
+    Family,
+    HeatmapCell,
+    HeatmapStatement,
+    ProfilePoint,
+    ProfilesStatement,
+    Responsiveness,
+    SystemDrift,
+    SystemMean,
+    SystemRow,
+    TestedContrast,
+)
+from lm_eval_sensitivity.stats import AxisContrast, Cluster, Constants, Interval, PairCounts, Verdict
+from lm_eval_sensitivity.types import Note, Pair, Replacement, Rung
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>${1+1}{{7*7}}\u202e' onclick='x"
 NAMES = ("alpha-4b", "beta-4b", "delta-4b-int4", HOSTILE)
 """In alphabetical order of what a reader sees; the last one would break out of an attribute."""
 PRIMARY = ("cosine_distance", "answer")
 KEYS = (
-    SelectionKey("cosine_distance", "raw", "meaning_preserving"),
-    SelectionKey("cosine_distance", "answer", "meaning_preserving"),
-    SelectionKey("cosine_distance_64", "raw", "meaning_preserving"),
-    SelectionKey("cosine_distance", "answer", "noop"),
-    SelectionKey("js_divergence", "raw", "meaning_preserving"),
+    Selection("cosine_distance", "raw", "meaning_preserving"),
+    Selection("cosine_distance", "answer", "meaning_preserving"),
+    Selection("cosine_distance_64", "raw", "meaning_preserving"),
+    Selection("cosine_distance", "answer", "noop"),
+    Selection("js_divergence", "raw", "meaning_preserving"),
 )
 EDITS: tuple[tuple[Rung, str], ...] = (
     ("identical", "replicate"),
@@ -51,128 +58,178 @@ EDITS: tuple[tuple[Rung, str], ...] = (
 MEANS = (0.412, 0.134, 0.271, None)
 """Not in the order of the names, so that a sort by score would show."""
 LETTERS = (("a",), ("b",), ("a", "b"), ())
+RESPONSIVE: tuple[Responsiveness | None, ...] = (*get_args(Responsiveness), None)
+BY_HAND = {"seed": 0, "resamples": 999}
 
 
-def cluster_page(key: SelectionKey) -> ClusterPage:
-    rows = tuple(
-        ClusterRow(
-            system=index,
-            mean=mean,
-            lower=None if mean is None else mean - 0.05,
-            upper=None if mean is None else mean + 0.06,
-            interval_method="none" if mean is None else "bootstrap-t",
-            reason="3 prompts have a number, at least 5 are needed." if mean is None else None,
-            n_prompts=3 if mean is None else 24,
-            n_pairs=3 if mean is None else 400 + index,
-            n_erased=17 + index,
-            n_unscored=5 * index,
-            noise_floor=None if mean is None else 0.011,
-            noise_prompts=0 if mean is None else 24,
-            noise_reason="The identical rung was not run." if mean is None else None,
-            letters=LETTERS[index],
-            alive=("yes", "no", "unclear", None)[index],
+def interval(
+    mean: float | None, below: float = 0.0, above: float = 0.0, *, n: int = 24, reason: str | None = None
+) -> Interval:
+    """A mean with its bounds; without a mean, or with a reason, it has none."""
+    if mean is None or reason is not None:
+        return Interval(
+            math.nan if mean is None else mean, math.nan, math.nan, 0.95, "two-sided", n, "none", 0, 0, reason
         )
-        for index, mean in enumerate(MEANS)
+    return Interval(mean, mean - below, mean + above, 0.95, "two-sided", n, "bootstrap-t", 999, 0, None)
+
+
+def counts(
+    n_prompts: int, n_pairs: int, n_erased: int = 0, n_unscored: int = 0, n_lost: int = 0
+) -> PairCounts:
+    return PairCounts(n_prompts, 0, n_pairs, n_erased, n_unscored, n_lost)
+
+
+def caution(text: str) -> Note:
+    return Note("caution", text)
+
+
+def contrast(first: str, second: str, difference: Interval, p: float, **others: Any) -> TestedContrast:
+    known = {"attainable_p": 0.0001, "distinguishable": False, "reason": None, "caution": None}
+    return TestedContrast(first, second, difference, p, **{**known, **others})
+
+
+def clusters(selection: Selection, names: tuple[str, ...]) -> ClustersStatement:
+    systems = tuple(
+        SystemRow(
+            name,
+            interval(mean, 0.05, 0.06)
+            if mean is not None
+            else interval(None, n=3, reason="3 prompts have a number, at least 5 are needed."),
+            counts(24, 400 + at, 17 + at, 5 * at) if mean is not None else counts(3, 3, 17 + at, 5 * at),
+            n_zero=0,
+            caution=None,
+            noise=interval(0.011)
+            if mean is not None
+            else interval(None, n=0, reason="The identical rung was not run."),
+            responsiveness=RESPONSIVE[at],
+            letters=LETTERS[at],
+        )
+        for at, (name, mean) in enumerate(zip(names, MEANS, strict=True))
     )
+    a, b, c, d = names
+    few = interval(None, n=3, reason="Too few prompts.")
     contrasts = (
-        ContrastRow(0, 1, 0.278, 0.2, 0.35, 0.0004, 0.0001, 24, 390, 30, "first higher", None, None),
-        ContrastRow(
-            0, 2, 0.141, -0.01, 0.29, 0.21, 0.0001, 24, 388, 31, "not told apart", None, "Few zeros."
+        contrast(
+            a, b, interval(0.278, 0.078, 0.072), 0.0004, counts=counts(24, 390, 30), distinguishable=True
         ),
-        ContrastRow(0, 3, None, None, None, None, 0.25, 3, 3, 300, "not tested", "Too few prompts.", None),
-    )
-    words = ClusterWords(
-        ("No interval where fewer than 5 prompts have a number.",),
-        (f"Cluster a: {NAMES[0]}, {NAMES[2]}.", f"Cluster b: {NAMES[1]}, {NAMES[2]}."),
-        "3 contrasts were tested together.",
-        "A difference of 0.1 would have been found.",
-    )
-    cautions = ("The known caution: coverage differs.",)
-    return ClusterPage(key, f"{key.metric}, filter {key.filter_name}", rows, contrasts, cautions, words)
-
-
-def axes_row(index: int, verdict: str, p: float | None, b: float | None) -> AxesRow:
-    reference = verdict == "reference"
-    return AxesRow(
-        system=index, is_reference=reference, verdict=verdict,
-        verdict_words=None if reference else f"It is {verdict} in known words.",
-        possible=() if reference else (verdict,),
-        p=p, p_lower=None if p is None else p - 0.03, p_upper=None if p is None else p + 0.03, p_n=24, p_reason=None,
-        c=0.803, c_lower=0.75, c_upper=0.85, c_n=24, c_reason=None,
-        f=0.012, f_lower=0.0, f_upper=0.02, f_n=24, f_reason=None,
-        b=b, b_lower=b and b - 0.04, b_upper=b and b + 0.04, b_n=24 if b else 0,
-        b_zeros=2, b_reason=None, n_pairs=400, n_erased=17, n_unscored=0, ratio=0.51, silent_share=0.0, reasons=(),
-        drift_message="Its run is of other prompts." if b is None and not reference else None,
-    )  # fmt: skip
-
-
-def axes_page(metric: str, filter_name: str) -> AxesPage:
-    rows = (
-        axes_row(0, "reference", 0.412, None),
-        axes_row(1, "COLLAPSED", 0.134, 0.623),
-        axes_row(2, "UNDETERMINED", 0.271, 0.217),
-        axes_row(3, "STABLE", 0.333, None),
-    )
-    contrasts = (
-        AxesContrastRow(
-            None, "control", "(c - p) of the reference", 0.4, 0.3, 0.5, 24, "above 0", "Known.", None
+        contrast(
+            a,
+            c,
+            interval(0.141, 0.151, 0.149),
+            0.21,
+            counts=counts(24, 388, 31),
+            caution=caution("Few zeros."),
         ),
-        AxesContrastRow(1, "L_C", "c - 0.8 c_ref", -0.4, -0.5, -0.3, 24, "below 0", "Less.", None),
+        contrast(a, d, few, math.nan, counts=counts(3, 3, 300), attainable_p=0.25, reason="Too few prompts."),
     )
-    return AxesPage(
-        metric, filter_name, 0, f"Drift: {metric}, filter {filter_name}", rows, contrasts,
-        ("A known axes caution.",), "p: known symbols.", "Constants: known.",
+    return ClustersStatement(
+        selection,
+        systems,
+        absent=(),
+        contrasts=contrasts,
+        clusters=(Cluster("a", (a, c)), Cluster("b", (b, c))),
+        ordered=(),
+        untested=(),
+        left_out=(Note("left_out", "It could not be compared.", (d,)),),
+        family=Family(2, 24, "draws", 999, 0.0001, 1),
+        detectable=Detectable(0.1, 0.1, 0.025, 0.8, 2, 1, ("Too few prompts.",), None),
+        cautions=(caution("The known caution: coverage differs."),),
+        alpha=0.05,
+        draws=999,
+        **BY_HAND,
+    )
+
+
+def axis(name: str, mean: float | None, width: float, n_zero: int = 0, n: int = 24) -> SystemMean:
+    found = interval(mean, width, width, n=n)
+    return SystemMean(name, found, counts(n, 400, 17), n_zero=n_zero, caution=None)
+
+
+def axis_contrast(name: str, formula: str, sign: Any, estimate: float) -> AxisContrast:
+    return AxisContrast(name, formula, sign, interval(estimate, 0.1, 0.1))
+
+
+PROBE = (axis_contrast("control", "(c - p) of the reference", "+", 0.4),)
+
+
+def system_drift(names: tuple[str, ...], at: int, label: str, p: float, b: float | None) -> SystemDrift:
+    name, reference = names[at], names[0]
+    contrasts = (axis_contrast("L_C", "c - 0.8 c_ref", "-", -0.4),) if at == 1 else ()
+    verdict = Verdict(
+        name, reference, label, (label,), contrasts, PROBE, harmless_over_control=0.51,
+        harmless_over_control_reference=0.51, control=0.803, control_reference=0.803, harmless=p,
+        harmless_reference=0.412, alive_alone=False, constants=Constants(), seed=0, reasons=(f"{label} as known.",),
     )  # fmt: skip
+    return SystemDrift(
+        name,
+        is_reference=at == 0,
+        preserving=axis(name, p, 0.03),
+        control=axis(name, 0.803, 0.05),
+        identical=axis(name, 0.012, 0.01),
+        drift=None if at == 0 else axis(name, b, 0.04, n_zero=2, n=24 if b else 0),
+        drift_source="" if b is None else "by hand",
+        drift_missing=(),
+        drift_message="Its run is of other prompts." if b is None and at else "",
+        verdict=verdict if at else None,
+        reduced=None,
+        silent_share=0.0 if at else math.nan,
+        outputs=BaseOutputs(24, 0, 0, 0, 0),
+    )
 
 
-def heatmap_cell(rung: Rung, edit: str, system: int) -> HeatmapCellRow:
-    counts = {
+def drift(selection: Selection, names: tuple[str, ...]) -> DriftStatement:
+    systems = (
+        system_drift(names, 0, "reference", 0.412, None),
+        system_drift(names, 1, "COLLAPSED", 0.134, 0.623),
+        system_drift(names, 2, "UNDETERMINED", 0.271, 0.217),
+        system_drift(names, 3, "STABLE", 0.333, None),
+    )
+    return DriftStatement(
+        selection, names[0], systems, PROBE, (caution("A known axes caution."),), Constants(), **BY_HAND
+    )
+
+
+def cell(rung: Rung, edit: str, name: str, at: int) -> HeatmapCell:
+    n_scored, n_erased, n_unscored = {
         ("trailing_space", 0): (0, 24, 0),
         ("trailing_space", 1): (20, 4, 0),
         ("nbsp", 2): (0, 0, 24),
         ("nbsp", 3): (0, 0, 0),
         ("paraphrase_1", 2): (21, 1, 2),
-    }.get((edit, system), (24, 0, 0))
-    mean = [0.0, 0.05, 0.1, 0.31, 0.62][[each for _, each in EDITS].index(edit)] + 0.001 * system
-    given = mean if counts[0] else None
-    reason = None if counts[0] else "No pair has a number."
-    return HeatmapCellRow(
-        rung,
-        edit,
-        system,
-        given,
-        given and given - 0.01,
-        given and given + 0.01,
-        sum(counts),
-        *counts,
-        reason,
+    }.get((edit, at), (24, 0, 0))
+    mean = [0.0, 0.05, 0.1, 0.31, 0.62][[each for _, each in EDITS].index(edit)] + 0.001 * at
+    found = (
+        interval(mean, 0.01, 0.01, n=n_scored)
+        if n_scored
+        else interval(None, n=0, reason="No pair has a number.")
     )
+    return HeatmapCell(name, found, counts(n_scored, n_scored, n_erased, n_unscored), 0, None, rung, edit)
 
 
-def heatmap_page(metric: str, filter_name: str) -> HeatmapPage:
-    cells = {
-        (edit, system): heatmap_cell(rung, edit, system)
-        for rung, edit in EDITS
-        for system in range(len(NAMES))
-    }
-    return HeatmapPage(metric, filter_name, EDITS, cells, ("A known heatmap caution.",))
+def heatmap(metric: str, filter_name: str, names: tuple[str, ...]) -> HeatmapStatement:
+    cells = tuple(cell(rung, edit, name, at) for rung, edit in EDITS for at, name in enumerate(names))
+    cautions = (caution("A known heatmap caution."),)
+    return HeatmapStatement(metric, filter_name, names, EDITS, cells, cautions, **BY_HAND)
 
 
-def window_rows() -> tuple[WindowRow, ...]:
-    def row(system: int, name: str, window: int | None) -> WindowRow:
+def windows(filter_name: str, names: tuple[str, ...]) -> ProfilesStatement:
+    def point(at: int, window: int | None) -> ProfilePoint:
         length = window or 512
-        mean = (0.05 + length / 2000 if name == "raw" else 0.4) if system != 3 else None
-        return WindowRow(
-            system, name, window, mean, mean and mean - 0.02, mean and mean + 0.02, 24, 400, 17, 3,
-            None if mean is not None else "No pair has a number.", name == "raw" and system == 0 and length <= 128,
-        )  # fmt: skip
+        raw = filter_name == "raw"
+        mean = (0.05 + length / 2000 if raw else 0.4) if at != 3 else None
+        metric = "cosine_distance" + (f"_{window}" if window else "")
+        return ProfilePoint(
+            names[at],
+            interval(mean, 0.02, 0.02, reason=None if mean is not None else "No pair has a number."),
+            counts(24, 400, 17, 3),
+            0,
+            None,
+            Selection(metric, filter_name),
+            scaffold_dominates=raw and at == 0 and length <= 128,
+        )
 
-    return tuple(
-        row(system, name, window)
-        for name in ("answer", "raw")
-        for system in range(4)
-        for window in (64, 128, 256, None)
-    )
+    points = tuple(point(at, window) for at in range(4) for window in (64, 128, 256, None))
+    return ProfilesStatement(names, points, **BY_HAND)
 
 
 def manifest(names: tuple[str, ...], reference: int | None) -> Manifest:
@@ -182,7 +239,8 @@ def manifest(names: tuple[str, ...], reference: int | None) -> Manifest:
         for index, name in enumerate(names)
     )  # fmt: skip
     return Manifest(
-        format_version=1,
+        kind="lm_eval_sensitivity results",
+        format=2,
         package_version="0.1.0",
         ladder=LadderRecord("prompt_sensitivity", "mini", "1.0.0", "ab" * 32, 24, 432),
         embedder=EmbedderRecord("all-MiniLM-L6-v2", "cd" * 32, 256),
@@ -192,33 +250,45 @@ def manifest(names: tuple[str, ...], reference: int | None) -> Manifest:
         systems=systems,
         series=(SeriesRecord("levels", (0, 1)),),
         remarks=("A known remark.",),
-        left_out=(LeftOutRecord("runs/x", "It was killed."),),
+        left_out=(Note("left_out", "It was killed.", ("runs/x",)),),
         selections_left_out=(),
         signature="the known signature",
         files={},
     )
 
 
-def known_results(names: tuple[str, ...] = NAMES, *, reference: int | None = 0) -> Results:
-    """Four systems, five selections; every number is written above."""
-    pair = LadderPair(
-        "p1/nbsp",
-        "p1",
-        "noop",
-        "nbsp",
-        "factual",
-        True,
-        "",
-        "Why is it so?",
-        "Why\u00a0is it so?",
-        (Replacement(3, 4, "\u00a0"),),
-    )
+PAIR = Pair(
+    "p1/nbsp",
+    "p1",
+    "factual",
+    "noop",
+    1,
+    "nbsp",
+    "Why is it so?",
+    "Why\u00a0is it so?",
+    meaning_preserving=True,
+    origin="rule",
+    reason="",
+    replacements=(Replacement(3, 4, "\u00a0"),),
+    ladder_version="1.0.0",
+)
+
+
+def known_results(names: tuple[str, ...] = NAMES, *, reference: int | None = 0, **replaced: Any) -> Results:
+    """Four systems, five selections; every number is written above.
+
+    Args:
+        names: of the systems.
+        reference: index of one, or None.
+        **replaced: statements or a manifest that stand in the place of the known ones; `origin`.
+    """
     views = (PRIMARY, ("cosine_distance", "raw"))
-    found = Summaries(
-        clusters={key: cluster_page(key) for key in KEYS},
-        axes={view: axes_page(*view) for view in views} if reference is not None else {},
-        heatmaps={view: heatmap_page(*view) for view in (*views, ("js_divergence", "raw"))},
-        windows={"meaning_preserving": window_rows()},
-        ladder={pair.pair_id: pair},
-    )
-    return Results(Path("nowhere"), manifest(names, reference), found)
+    found = {
+        "clusters": tuple(clusters(key, names) for key in KEYS),
+        "drift": tuple(drift(Selection(*view), names) for view in views) if reference is not None else (),
+        "heatmaps": tuple(heatmap(*view, names) for view in (*views, ("js_divergence", "raw"))),
+        "windows": (windows("answer", names), windows("raw", names)),
+    }
+    statements = Statements(**{name: replaced.pop(name, each) for name, each in found.items()})
+    described = replaced.pop("manifest", manifest(names, reference))
+    return Results(Path("nowhere"), described, statements, {PAIR.pair_id: PAIR}, **replaced)

@@ -96,7 +96,7 @@ def test_the_difference_of_every_prompt_is_that_of_its_shared_pairs(results: Res
         truth[prompt] = math.fsum(second - first for first, second in both) / len(both)
     lines = prompt_lines(results, 0, 1, selection, Query({"view": "compare"}))
     assert {line.prompt_id: line.difference for line in lines} == pytest.approx(truth)
-    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder_pairs())
+    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder.values())
     assert [line.prompt_id for line in lines] == [prompt for prompt in in_order if prompt in truth]
     plot = plot_of(lines)
     zero = plot.x(0)
@@ -138,7 +138,7 @@ def test_a_system_beside_itself_is_refused_in_words(results: Results) -> None:
 
 
 def test_rungs_that_nobody_ran_are_said(results: Results) -> None:
-    ran = {pair.rung for pair in results.ladder_pairs()}
+    ran = {pair.rung for pair in results.ladder.values()}
     missing = next(rung for rung in RUNG_SETS if rung not in ran and rung != "meaning_preserving")
     found = assert_inert(render(results, {"view": "compare", "rungs": missing}))
     assert "no pair of" in found.one(css="missing").text()

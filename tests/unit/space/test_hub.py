@@ -17,8 +17,8 @@ import yaml
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.records import HubOrigin
-from lm_eval_sensitivity.results.schema import SUMMARIES, details_name, pairs_name
+from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, details_name, pairs_name
+from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
 from lm_eval_sensitivity.space.hub import HubResults, chosen_results, fetch
 from tests.unit.hub.fake_hub import FakeHub, Repository, install, oid
@@ -64,7 +64,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     return fake
 
 
-WANTED = ["manifest.json", *SUMMARIES, pairs_name(3), details_name(63)]
+WANTED = ["manifest.json", STATEMENTS, LADDER, pairs_name(3), details_name(63)]
 OTHERS = [
     *("app.py", "README.md", "pairs/x.parquet", "pairs/000.parquet.exe", "x/manifest.json"),
     "details/1.parquet",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.summaries import Summaries
 from lm_eval_sensitivity.space.page import VIEWS, render, render_message
 from lm_eval_sensitivity.space.query import Query, parse
 from tests.unit.space.known import HOSTILE, NAMES, known_results
@@ -123,11 +121,11 @@ def test_a_file_that_is_damaged_is_found_when_it_is_asked_for(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(*arguments: object) -> object:
-        raise InputError("`heatmap.parquet` has 3 bytes.")
+        raise InputError("`pairs/000.parquet` has 3 bytes.")
 
-    monkeypatch.setattr(Results, "heatmap", damaged)
-    page = assert_inert(render(results, {"view": "heatmap"}))
-    assert "`heatmap.parquet` has 3 bytes." in page.text()
+    monkeypatch.setattr(Results, "pairs", damaged)
+    page = assert_inert(render(results, {"view": "pairs"}))
+    assert "`pairs/000.parquet` has 3 bytes." in page.text()
     assert page.every("nav")
 
 
@@ -141,8 +139,8 @@ def test_every_name_of_the_default_address_is_valid() -> None:
 
 
 @pytest.mark.parametrize("view", ["clusters", "axes", "heatmap", "length"])
-def test_a_view_that_was_not_exported_says_so(results: Results, view: str) -> None:
-    bare = Results(Path("nowhere"), results.manifest, Summaries({}, {}, {}, {}, {}))
+def test_a_view_that_was_not_exported_says_so(view: str) -> None:
+    bare = known_results(clusters=(), drift=(), heatmaps=(), windows=())
     page = assert_inert(render(bare, {"view": view}))
     assert page.every("p", css="missing")
     assert not page.every("table")

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import LadderPair, PairDetail, SideDetail
+from lm_eval_sensitivity.results.system_files import PairDetail, SideDetail
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of, thinned
 from lm_eval_sensitivity.space.branching_charts import bent, charts_of, numbers_of
 from lm_eval_sensitivity.space.page import number, render
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
-from lm_eval_sensitivity.types import Replacement
+from lm_eval_sensitivity.types import Pair, Replacement
 from tests.unit.results.made_results import NASTY_NAMES, made_results
 from tests.unit.space.reading import Element, Stand, assert_inert, read_page
 
@@ -38,13 +38,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="module")
-def pair(results: Results) -> LadderPair:
+def pair(results: Results) -> Pair:
     """A pair that all systems were given and none lost."""
     lines = results.pairs(0).to_pylist()
     known = {
         line["pair_id"] for line in lines if line["audit_status"] == "survived" and line["edit"] == "nbsp"
     }
-    return next(each for each in results.ladder_pairs() if each.pair_id in known)
+    return next(each for each in results.ladder.values() if each.pair_id in known)
 
 
 # ---- made outputs, and the truth about them
@@ -101,7 +101,7 @@ def detail(first: Tokens, second: Tokens, **changes: Any) -> PairDetail:
     return replace(made, **changes)
 
 
-def page(results: Any, pair: LadderPair, made: PairDetail | None = None, **query: str) -> Element:
+def page(results: Any, pair: Pair, made: PairDetail | None = None, **query: str) -> Element:
     shown = results if made is None else Stand(results, detail=lambda system, pair_id: made)
     return assert_inert(render(shown, {"view": "pairs", "pair": pair.pair_id, "system": "0", **query}))
 
@@ -163,22 +163,22 @@ def test_what_of_an_edit_is_shown_and_what_is_counted_is_all_of_it(
         assert shown <= 2 * longest
 
 
-def test_an_edit_that_is_cut_says_so(results: Results, pair: LadderPair) -> None:
+def test_an_edit_that_is_cut_says_so(results: Results, pair: Pair) -> None:
     long = replace(pair, base="a b", replacements=(Replacement(1, 2, "x" * 9000),), variant=f"a{'x' * 9000}b")
-    found = page(Stand(results, ladder_pair=lambda pair_id: long), pair)
+    found = page(Stand(results, ladder={pair.pair_id: long}), pair)
     assert [each.text() for each in found.every("p", css="cut")] == [
         "5000 more characters of the variant are not shown."
     ]
     whole = replace(long, base="y" * 5000, replacements=(Replacement(0, 5000, "z"),), variant="z")
-    found = page(Stand(results, ladder_pair=lambda pair_id: whole), pair)
+    found = page(Stand(results, ladder={pair.pair_id: whole}), pair)
     assert [each.text() for each in found.every("p", css="cut")] == [
         "1000 more characters of the base are not shown."
     ]
     assert found.one("dl", css="prompts").every("dd")[1].text() == "z"
 
 
-def test_a_repetition_is_compared_with_no_noise_floor(results: Results, pair: LadderPair) -> None:
-    same = next(each for each in results.ladder_pairs() if each.rung == "identical")
+def test_a_repetition_is_compared_with_no_noise_floor(results: Results, pair: Pair) -> None:
+    same = next(each for each in results.ladder.values() if each.rung == "identical")
     table = page(results, same).every("table")[0]
     assert "noise floor" not in table.text()
     assert {len(row.every("td")) for row in table.every("tr") if row.every("td")} == {2}
@@ -232,7 +232,7 @@ def test_every_step_shows_its_tokens_and_the_mark_stands_where_the_tokens_part()
     ],
 )
 def test_the_page_marks_the_first_difference(
-    results: Results, pair: LadderPair, first: Tokens, second: Tokens, mark: int
+    results: Results, pair: Pair, first: Tokens, second: Tokens, mark: int
 ) -> None:
     found = page(results, pair, detail(first, second), filter="raw")
     for tokens, output in zip((first, second), outputs(found), strict=True):
@@ -241,7 +241,7 @@ def test_the_page_marks_the_first_difference(
         assert standing(output) == "".join(tokens)
 
 
-def test_equal_outputs_have_no_mark(results: Results, pair: LadderPair) -> None:
+def test_equal_outputs_have_no_mark(results: Results, pair: Pair) -> None:
     found = page(results, pair, detail(["a", "b"], ["a", "b"]))
     assert not found.every("b", css="parting")
     assert "They do not part." in found.text()
@@ -250,7 +250,7 @@ def test_equal_outputs_have_no_mark(results: Results, pair: LadderPair) -> None:
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 3, 4])
-def test_the_step_of_the_address_shows_so_many_tokens(results: Results, pair: LadderPair, step: int) -> None:
+def test_the_step_of_the_address_shows_so_many_tokens(results: Results, pair: Pair, step: int) -> None:
     first, second = ["The", " cat", " sat"], ["The", " dog", " sat", " down"]
     found = page(results, pair, detail(first, second), filter="raw", step=str(step))
     for tokens, output in zip((first, second), outputs(found), strict=True):
@@ -269,15 +269,13 @@ def test_the_step_of_the_address_shows_so_many_tokens(results: Results, pair: La
 
 
 @pytest.mark.parametrize("step", ["5", "-1", "x", "1e3", "٣", "999999999999"])
-def test_a_wrong_step_is_complained_of_and_all_is_shown(
-    results: Results, pair: LadderPair, step: str
-) -> None:
+def test_a_wrong_step_is_complained_of_and_all_is_shown(results: Results, pair: Pair, step: str) -> None:
     found = page(results, pair, detail(["a", "b"], ["a", "c"]), step=step)
     assert "`step`" in found.one(css="complaints").text()
     assert standing(outputs(found)[0]) == "ab"
 
 
-def test_the_animation_has_the_numbers_of_every_step(results: Results, pair: LadderPair) -> None:
+def test_the_animation_has_the_numbers_of_every_step(results: Results, pair: Pair) -> None:
     first, second = ["a", "b", "c"], ["a", "c"]
     found = page(results, pair, detail(first, second))
     data = json.loads(found.one(css="branching").attributes["data-branching"])
@@ -296,7 +294,7 @@ def test_the_animation_has_the_numbers_of_every_step(results: Results, pair: Lad
 
 
 def test_under_the_answer_steps_are_counted_from_each_answers_first_token(
-    results: Results, pair: LadderPair
+    results: Results, pair: Pair
 ) -> None:
     reasoning = ["<think>", "hm", "</think>", "\n\n"]
     first, second = ["Two", "!"], ["Two", " of", " them"]
@@ -343,9 +341,7 @@ def test_the_end_token_is_no_step() -> None:
     assert (path.base.n_steps, path.base.margins) == (2, (0.1, 0.2))
 
 
-def test_without_token_ends_the_steps_are_words_and_the_page_says_so(
-    results: Results, pair: LadderPair
-) -> None:
+def test_without_token_ends_the_steps_are_words_and_the_page_says_so(results: Results, pair: Pair) -> None:
     made = detail(["The cat", " sat"], ["The dog", " sat here"])
     made = replace(made, base=replace(made.base, token_ends=None))
     found = page(results, pair, made, filter="raw", step="2")
@@ -359,7 +355,7 @@ def test_without_token_ends_the_steps_are_words_and_the_page_says_so(
 
 
 def test_without_an_answer_the_whole_outputs_are_shown_and_the_page_says_so(
-    results: Results, pair: LadderPair
+    results: Results, pair: Pair
 ) -> None:
     made = detail(["<think>", "hm"], ["<think>", "oh"])
     unclosed = {"status": "unclosed", "scaffold": "think", "answer_start": 9, "answer_end": 9}
@@ -377,7 +373,7 @@ def test_without_an_answer_the_whole_outputs_are_shown_and_the_page_says_so(
     assert before_the_mark(outputs(found)[0]) == "<think>"
 
 
-def test_empty_outputs_are_a_page_too(results: Results, pair: LadderPair) -> None:
+def test_empty_outputs_are_a_page_too(results: Results, pair: Pair) -> None:
     found = page(results, pair, detail([], []))
     assert found.text().count("The output is empty.") == 2
     assert "They do not part." in found.text()
@@ -429,14 +425,14 @@ def test_of_many_steps_the_smallest_margin_stays() -> None:
 # ---- prompts and words
 
 
-def test_the_edit_is_shown_in_both_prompts(results: Results, pair: LadderPair) -> None:
+def test_the_edit_is_shown_in_both_prompts(results: Results, pair: Pair) -> None:
     edit = replace(
         pair,
         base="Is a book good?",
         variant="Is\u00a0a fine book good",
         replacements=(Replacement(2, 3, "\u00a0"), Replacement(4, 4, " fine"), Replacement(14, 15, "")),
     )
-    shown = Stand(results, ladder_pair=lambda pair_id: edit)
+    shown = Stand(results, ladder={pair.pair_id: edit})
     found = page(shown, pair)
     before, after = (each for each in found.one("dl", css="prompts").every("bdi"))
     assert [each.text() for each in before.every("del")] == ["·", "?"]
@@ -445,7 +441,7 @@ def test_the_edit_is_shown_in_both_prompts(results: Results, pair: LadderPair) -
     assert after.text() == "IsU+00A0a·fine book good"
 
 
-def test_an_erased_pair_compares_no_outputs_and_says_why(results: Results, pair: LadderPair) -> None:
+def test_an_erased_pair_compares_no_outputs_and_says_why(results: Results, pair: Pair) -> None:
     table = results.pairs(0)
     at = table.schema.get_field_index("audit_status")
     erased = table.set_column(at, table.schema.field(at), [["erased"] * table.num_rows])
@@ -456,7 +452,7 @@ def test_an_erased_pair_compares_no_outputs_and_says_why(results: Results, pair:
     assert not found.every(css="branching")
 
 
-def test_numbers_stand_beside_their_noise_floor(results: Results, pair: LadderPair) -> None:
+def test_numbers_stand_beside_their_noise_floor(results: Results, pair: Pair) -> None:
     found = page(results, pair)
     line = next(each for each in found.every("tr") if each.text().strip().startswith("cosine distance"))
     cells = [cell.text().strip() for cell in line.every("td")]
@@ -473,7 +469,7 @@ def test_numbers_stand_beside_their_noise_floor(results: Results, pair: LadderPa
     assert cells == [truth(edit, name) for edit in (pair.edit, "identical") for name in ("raw", "answer")]
 
 
-def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results, pair: LadderPair) -> None:
+def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results, pair: Pair) -> None:
     read: list[Any] = []
 
     def pairs(system: int) -> Any:
@@ -484,7 +480,7 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
         read.append((system, pair_id))
         return results.detail(system, pair_id)
 
-    page(Stand(results, pairs=pairs, detail=one, pairs_of_cell=None), pair, system="2")
+    page(Stand(results, pairs=pairs, detail=one), pair, system="2")
     assert set(read) == {2, (2, pair.pair_id)}
     assert read.count((2, pair.pair_id)) == 1
 
@@ -495,7 +491,7 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
 def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: Results) -> None:
     found = read_page(render(results, {"view": "pairs", "system": "1", "filter": "raw"}))
     rows = found.one("table", id="pairs").one("tbody").every("tr")
-    asked = [pair for pair in results.ladder_pairs() if pair.rung in RUNG_SETS["meaning_preserving"]]
+    asked = [pair for pair in results.ladder.values() if pair.rung in RUNG_SETS["meaning_preserving"]]
     assert [row.one("th").text() for row in rows] == [pair.pair_id for pair in asked]
     table = {row["pair_id"]: row for row in results.pairs(1).to_pylist() if row["filter"] == "raw"}
     statuses = set()
@@ -514,13 +510,13 @@ def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: 
     assert "scored" in statuses
 
 
-def test_an_edit_or_a_prompt_narrows_the_list(results: Results, pair: LadderPair) -> None:
+def test_an_edit_or_a_prompt_narrows_the_list(results: Results, pair: Pair) -> None:
     for query, of in (({"edit": pair.edit}, "edit"), ({"prompt": pair.prompt_id}, "prompt_id")):
         found = assert_inert(render(results, {"view": "pairs", **query}))
         shown = {row.one("th").text() for row in found.one("table", id="pairs").one("tbody").every("tr")}
         assert shown == {
             each.pair_id
-            for each in results.ladder_pairs()
+            for each in results.ladder.values()
             if getattr(each, of) == getattr(pair, of) and each.rung in RUNG_SETS["meaning_preserving"]
         }
 
@@ -547,7 +543,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: LadderPair, text: str) -> None:
+def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: Pair, text: str) -> None:
     made = detail(["a", text], [text, "b"])
     scaffold = {"scaffold": text, "status": "closed", "answer_start": 1}
     made = replace(made, base=replace(made.base, **scaffold), variant=replace(made.variant, **scaffold))
@@ -559,7 +555,7 @@ def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: LadderPa
         prompt_id=text,
         replacements=(Replacement(0, len(text), "x"),),
     )
-    shown = Stand(results, ladder_pair=lambda pair_id: nasty, ladder_pairs=lambda: (nasty,))
+    shown = Stand(results, ladder={pair.pair_id: nasty})
     for filter_name in ("raw", "answer"):
         found = page(shown, pair, made, filter=filter_name, step="1")
         if text.isprintable():
@@ -568,14 +564,14 @@ def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: LadderPa
     assert "49" not in {each.text() for each in found.every("bdi")}
 
 
-def test_names_of_systems_are_texts(results: Results, pair: LadderPair) -> None:
+def test_names_of_systems_are_texts(results: Results, pair: Pair) -> None:
     for system, name in enumerate(sorted(NASTY_NAMES)):
         found = page(results, pair, system=str(system))
         if name.isprintable():
             assert name in found.text()
 
 
-def test_a_very_long_output_is_cut_and_the_page_says_so(results: Results, pair: LadderPair) -> None:
+def test_a_very_long_output_is_cut_and_the_page_says_so(results: Results, pair: Pair) -> None:
     text = "<i>long</i> " * 850_000
     made = detail(["a"], ["b"])
     huge = replace(made.base, text=text, token_ends=(len(text),), cut_characters=7)
@@ -596,7 +592,7 @@ def test_nothing_is_written_as_markup_by_the_script() -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no JavaScript engine here")
-def test_the_script_says_the_numbers_that_the_server_says(results: Results, pair: LadderPair) -> None:
+def test_the_script_says_the_numbers_that_the_server_says(results: Results, pair: Pair) -> None:
     first, second = ["a", "b", "c"], ["a", "c"]
     made = detail(first, second)
     made = replace(made, base=replace(made.base, margins=(0.0, 0.0001, None)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.records import ClusterRow, HeatmapCellRow, HubOrigin
+from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.page import render
 from lm_eval_sensitivity.space.query import Query, parse
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.space.views.axes import SHAPES
 from lm_eval_sensitivity.space.views.clusters import also_in, groups_of
 from lm_eval_sensitivity.space.views.heatmap import SHADES, shade_of, shown_cell
+from lm_eval_sensitivity.statements.records import HeatmapCell
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
-from tests.unit.space.known import EDITS, MEANS, NAMES, known_results
+from tests.unit.space.known import EDITS, KEYS, MEANS, NAMES, clusters, counts, interval, known_results
 from tests.unit.space.reading import Element, assert_inert, read_page
 
 SEEN = tuple(name.replace("\u202e", "U+202E") for name in NAMES)
@@ -80,7 +81,7 @@ def test_groups_have_their_members_and_say_where_else_they_could_be(results: Res
 def test_cautions_and_sentences_are_on_the_page_and_cautions_come_before_numbers(results: Results) -> None:
     html = render(results, {})
     text = read_page(html).text()
-    for words in ("The known caution: coverage differs.", "3 contrasts were tested together.", "A difference of 0.1",
+    for words in ("The known caution: coverage differs.", "1 of 2 contrasts", "difference of 0.1000",
                   "Cluster b: beta-4b, delta-4b-int4.", "A known remark.", "Few zeros."):  # fmt: skip
         assert words in text
     assert html.index("The known caution") < html.index("<table")
@@ -109,13 +110,10 @@ def test_a_metric_without_the_filter_shows_the_one_it_has(results: Results) -> N
     assert "js divergence only with raw" in page.one("p", css="missing").text()
 
 
-def test_hiding_rows_changes_no_group_and_the_page_says_so(results: Results) -> None:
+def test_hiding_rows_changes_no_group_and_the_page_says_so() -> None:
     """The box is for many systems only, and nothing in an address hides a system."""
-    many = known_results(tuple(f"system-{index:02d}" for index in range(4)))
-    page = dataclasses.replace(results.clusters(results.selections()[1]))
-    rows = tuple(dataclasses.replace(page.rows[index % 3], system=index % 4) for index in range(9))
-    many._summaries.clusters[results.selections()[1]] = dataclasses.replace(page, rows=rows)  # type: ignore[index]
-    shown = page_of(many)
+    page = clusters(KEYS[1], NAMES)
+    shown = page_of(known_results(clusters=(dataclasses.replace(page, systems=(page.systems * 3)[:9]),)))
     box = shown.one("input", type="search")
     assert "name" not in box.attributes, "it is never part of an address"
     assert box.attributes["data-rows"] == "systems"
@@ -180,9 +178,10 @@ def cells_of(results: Results) -> dict[tuple[str, int], Element]:
 def test_only_numbers_are_coloured(results: Results) -> None:
     cells = cells_of(results)
     assert len(cells) == len(EDITS) * len(NAMES)
+    found = {(each.edit, each.system): each for each in results.heatmaps["cosine_distance", "answer"].cells}
     for (edit, system), cell in cells.items():
-        record = results.heatmap("cosine_distance", "answer").cells[edit, system]
-        assert bool(re.search("shade-", cell.attributes["class"])) == (record.mean is not None)
+        mean = found[edit, NAMES[system]].mean.estimate
+        assert bool(re.search("shade-", cell.attributes["class"])) == (not math.isnan(mean))
 
 
 def test_erased_and_unscored_cells_say_so(results: Results) -> None:
@@ -212,13 +211,15 @@ def test_shades_rise_with_the_number() -> None:
 
 
 def test_a_cell_without_a_number_has_no_shade_whatever_else_it_says() -> None:
-    record = HeatmapCellRow("noop", "x", 0, None, None, None, 5, 0, 3, 2, "Nothing.")
+    record = HeatmapCell(
+        "m", interval(None, n=0, reason="Nothing."), counts(0, 0, 3, 2), 0, None, "noop", "x"
+    )
     cell = shown_cell(record, 0.5, Query({}).link)
     assert (cell.shade, cell.kind, cell.counts) == (None, "unscored", "3 of 5 erased, 2 of 5 unscored")
 
 
 def test_what_was_erased_is_no_number_even_if_one_is_given() -> None:
-    record = HeatmapCellRow("noop", "x", 0, 0.0, 0.0, 0.0, 5, 0, 5, 0, None)
+    record = HeatmapCell("m", interval(0.0), counts(0, 0, 5), 0, None, "noop", "x")
     cell = shown_cell(record, 0.5, Query({}).link)
     assert (cell.shade, cell.kind, cell.is_partly_erased) == (None, "erased", False)
 
@@ -292,8 +293,7 @@ def test_length_shows_the_noise_floor_where_the_results_have_it(results: Results
     panels = page.one("div", css="panels").every("figure")
     assert [len(panel.every("line", css="noise")) for panel in panels] == [3, 3, 3, 0]
     assert "Short dashed lines: the noise floor" in page.text()
-    bare = dataclasses.replace(results._summaries, clusters={})
-    without = page_of(Results(Path("nowhere"), results.manifest, bare), view="length")
+    without = page_of(known_results(clusters=()), view="length")
     assert "noise floor of these lengths was not exported" in without.text()
     assert not without.every("line", css="noise")
 
@@ -312,15 +312,13 @@ def test_a_longer_window_stands_further_right_and_a_larger_distance_higher(resul
 def test_method_says_which_commit_is_shown(results: Results) -> None:
     assert "Hugging Face Hub" not in page_of(results, view="method").text()
     origin = HubOrigin("org/results", "v1.0.0", "ab" * 20)
-    fetched = Results(Path("nowhere"), results.manifest, results._summaries, origin)
+    fetched = known_results(origin=origin)
     text = " ".join(page_of(fetched, view="method").text().split())
     assert (
         f"The dataset org/results on the Hugging Face Hub, at commit {'ab' * 20}, which was v1.0.0 when"
         in text
     )
-    pinned = Results(
-        Path("nowhere"), results.manifest, results._summaries, HubOrigin("org/results", "ab" * 20, "ab" * 20)
-    )
+    pinned = known_results(origin=HubOrigin("org/results", "ab" * 20, "ab" * 20))
     assert "when this page was started" not in page_of(pinned, view="method").text()
 
 
@@ -347,20 +345,8 @@ def test_every_definition_is_there(results: Results) -> None:
 def test_the_error_that_was_allowed_is_never_rounded_away(results: Results, alpha: float, said: str) -> None:
     statistics = dataclasses.replace(results.manifest.statistics, alpha=alpha)
     manifest = dataclasses.replace(results.manifest, statistics=statistics)
-    page = page_of(Results(Path("nowhere"), manifest, results._summaries))
+    page = page_of(known_results(manifest=manifest))
     assert f"tested together at {said}." in page.text()
-
-
-def test_a_verdict_without_words_is_a_page_too(results: Results) -> None:
-    axes = {
-        view: dataclasses.replace(
-            page,
-            rows=tuple(dataclasses.replace(row, verdict_words=None, reasons=("Why.",)) for row in page.rows),
-        )
-        for view, page in results._summaries.axes.items()
-    }
-    bare = Results(Path("nowhere"), results.manifest, dataclasses.replace(results._summaries, axes=axes))
-    assert page_of(bare, view="axes").text().count("Why.") == 3
 
 
 MAGNITUDES = st.floats(1e-300, 1e300)
@@ -399,7 +385,5 @@ def test_many_groups_that_overlap_are_named_up_to_a_number() -> None:
     assert also_in(letters[:13], "m") == "a, b, c, d, e, f, g, h, i, j, k, l"
     assert also_in(letters, "a") == "b, c, d, e, f, g, h, i, j, k, l, m and 15 more"
     assert also_in(letters, "ab") == "a, b, c, d, e, f, g, h, i, j, k, l and 15 more"
-    row = ClusterRow(
-        **{**dict.fromkeys(ClusterRow.__dataclass_fields__), "system": 0, "letters": tuple(letters)}
-    )
+    row = dataclasses.replace(clusters(KEYS[0], NAMES).systems[0], letters=tuple(letters))
     assert [group.letter for group in groups_of([row])] == letters, "aa comes after z"

@@ -15,13 +15,13 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import AUDIT_STATUSES, FILTERS, FINISH_REASONS, SPAN_STATUSES
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.records import PairDetail
-from lm_eval_sensitivity.results.schema import FINDINGS, LABELS, LIFE, METHODS, SIGNS
+from lm_eval_sensitivity.results.system_files import PairDetail
 from lm_eval_sensitivity.space.page import VIEWS, render
 from lm_eval_sensitivity.space.query import CARRIED, parse
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.space.views import compare
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
+from lm_eval_sensitivity.stats.verdicts import MEANINGS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 from tests.unit.results.made_results import make_results
 from tests.unit.space.known import known_results
@@ -97,11 +97,22 @@ OURS = {
         *FILTERS,
         *CATEGORIES,
         UNCATEGORIZED,
-        *LABELS,
-        *METHODS,
-        *FINDINGS,
-        *SIGNS,
-        *LIFE,
+        *MEANINGS,
+        *(
+            "bootstrap-t",
+            "student-t",
+            "none",
+            "two-sided",
+            "one-sided",
+            "exact",
+            "draws",
+            "yes",
+            "no",
+            "unclear",
+            "+",
+            "-",
+        ),
+        *("caution", "finding", "reason", "remark", "left_out", "rule", "authored"),
     ),
     *(*AUDIT_STATUSES, *SPAN_STATUSES, *FINISH_REASONS),
 }
@@ -139,21 +150,24 @@ class Spoiled(Results):
 
     def __init__(self, folder: Path, change: Change) -> None:
         self.honest, self.change = open_results(folder), change
-        summaries = spoil(self.honest._summaries, change)
-        super().__init__(folder, spoil(self.honest.manifest, change), summaries)
+        statements, ladder = (
+            spoil(self.honest.statements, change),
+            spoil(self.honest.ladder, change, "pair_id"),
+        )
+        super().__init__(folder, spoil(self.honest.manifest, change), statements, ladder)
 
     def pairs(self, system: int) -> pa.Table:
         return spoil_table(self.honest.pairs(system), self.change)
 
     def detail(self, system: int, pair_id: str) -> PairDetail:
-        own = {self.change("pair_id", pair): pair for pair in self.honest._summaries.ladder}
+        own = {self.change("pair_id", pair): pair for pair in self.honest.ladder}
         found: PairDetail = spoil(self.honest.detail(system, own[pair_id]), self.change)
         return found
 
     def queries(self) -> Iterator[dict[str, str]]:
         """Every view, and a pair that reached its system."""
         yield from ({"view": view} for view in VIEWS)
-        line = next(each for each in self.honest.ladder_pairs() if each.rung == "synonym")
+        line = next(each for each in self.honest.ladder.values() if each.rung == "synonym")
         yield {"view": "pairs", "pair": self.change("pair_id", line.pair_id)}
 
 
@@ -192,6 +206,6 @@ def test_a_long_name_is_cut_and_the_page_says_so() -> None:
 def test_a_long_sentence_is_cut_and_the_page_says_so() -> None:
     results = known_results()
     manifest = replace(results.manifest, remarks=("r" * 990_000,))
-    html = render(Results(Path("nowhere"), manifest, results._summaries), {})
+    html = render(known_results(manifest=manifest), {})
     assert html.count("r" * LONGEST) == 1
     assert f"[{990_000 - LONGEST} more characters are not shown]" in html

@@ -1,13 +1,14 @@
-"""Which loaded system a folder of the command line stands for, a reference among them."""
+"""Which loaded system a folder stands for, a reference among them."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import load_runs
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs.load import Pairs, load_pairs
+from lm_eval_sensitivity.runs.system import System
 from lm_eval_sensitivity.text.escape import shown_path
 
 
@@ -38,24 +39,30 @@ def system_of(pairs: Pairs, folder: Path) -> System:
     )
 
 
-def folders_beside(options: argparse.Namespace) -> list[Path]:
-    """The runs with `--reference` first; it may stand among them, too, and is loaded once."""
-    first = options.reference
-    others = [each for each in options.runs if first is None or each.resolve() != first.resolve()]
-    return [*([] if first is None else [first]), *others]
+def folders_beside(folders: Iterable[Path], reference: Path | None) -> list[Path]:
+    """The runs with the reference first; it may stand among them, too, and is loaded once."""
+    others = [each for each in folders if reference is None or each.resolve() != reference.resolve()]
+    return [*([] if reference is None else [reference]), *others]
 
 
-def load_beside(options: argparse.Namespace) -> tuple[Pairs, System | None]:
+def load_beside(
+    folders: Iterable[Path], reference: Path | None, **options: Any
+) -> tuple[Pairs, System | None]:
     """These runs, and the reference's system.
+
+    Args:
+        folders: run folders.
+        reference: the run that the others are compared with, or None.
+        **options: of `load_pairs`.
 
     Raises:
         InputError: there is no system beside the reference.
     """
-    pairs = load_runs(folders_beside(options), options)
-    if options.reference is None:
+    pairs = load_pairs(folders_beside(folders, reference), **options)
+    if reference is None:
         return pairs, None
     if len(pairs.systems) == 1:
         raise InputError(
             "The reference is the only system. Give a run of at least one other to compare with it."
         )
-    return pairs, system_of(pairs, options.reference)
+    return pairs, system_of(pairs, reference)

@@ -1,0 +1,7 @@
+from lm_eval_sensitivity.notebook import clusters as clusters
+from lm_eval_sensitivity.notebook import compare as compare
+from lm_eval_sensitivity.notebook import drift as drift
+from lm_eval_sensitivity.notebook import from_results as from_results
+from lm_eval_sensitivity.notebook import load as load
+
+__version__: str

@@ -1,0 +1,324 @@
+"""The package in a notebook: runs, and statements about them, each as text, HTML, a frame or a figure.
+
+Loaded by `import lm_eval_sensitivity as les` when it is first used; docs/python.md has examples.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.report.blocks import Document
+from lm_eval_sensitivity.report.documents.clusters import clusters_document
+from lm_eval_sensitivity.report.documents.compare import compare_document
+from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.pairs import pairs_document
+from lm_eval_sensitivity.report.figures import clusters as clusters_figure
+from lm_eval_sensitivity.report.figures import two_axes
+from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
+from lm_eval_sensitivity.report.render import render
+from lm_eval_sensitivity.report.render.html import as_html
+from lm_eval_sensitivity.runs import Pairs, System, load_pairs
+from lm_eval_sensitivity.runs.beside import folders_beside, system_of
+from lm_eval_sensitivity.runs.texts import with_texts
+from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
+from lm_eval_sensitivity.statements.clusters import ALPHA, check_metric, clusters_statement
+from lm_eval_sensitivity.statements.compare import comparison_statement
+from lm_eval_sensitivity.statements.drift import drift_statement
+from lm_eval_sensitivity.statements.drift_distance import check_drift_metric, measure_drifts
+from lm_eval_sensitivity.statements.records import ClustersStatement, ComparisonStatement, DriftStatement
+from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
+from lm_eval_sensitivity.statements.signature import signature
+from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
+from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
+
+if TYPE_CHECKING:
+    import pandas
+
+    from lm_eval_sensitivity.report.figures.style import Figure
+
+_WIDTH = 120
+"""Columns of a finding that is printed."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found, to be printed, shown in a notebook, or worked on."""
+
+    statement: ClustersStatement | ComparisonStatement | DriftStatement | None
+    """The numbers as records; None for a summary."""
+    document: Document
+    """The same as tables and sentences."""
+    picture: Picture | NotDrawn | None = None
+
+    def to_frame(self, table: str | None = None) -> pandas.DataFrame:
+        """One of its tables, with all digits; a missing number is NaN.
+
+        Args:
+            table: its name, as in CSV; None takes the first.
+
+        Raises:
+            InputError: there is no such table.
+        """
+        import pandas
+
+        tables = {each.name: each for each in self.document.tables_in("csv")}
+        name = next(iter(tables)) if table is None else table
+        if name not in tables:
+            raise InputError(
+                f"`to_frame({name[:60]!r})`: there is no such table; there are {', '.join(map(repr, tables))}."
+                f"{did_you_mean(name[:60], tuple(tables))}"
+            )
+        found = tables[name]
+        return pandas.DataFrame(list(found.rows), columns=[column.name for column in found.columns])
+
+    def plot(self) -> Figure:
+        """Its figure, to be shown or saved: `finding.plot().savefig("clusters.png")`.
+
+        Raises:
+            InputError: it has none, or matplotlib is not installed.
+        """
+        if not isinstance(self.picture, Picture):
+            reason = "Clusters and drift have a figure." if self.picture is None else self.picture.reason
+            raise InputError(f"There is no figure of {self.document.title!r}. {reason}")
+        return figure_of(self.picture)
+
+    def __str__(self) -> str:
+        return render(self.document, "table", width=_WIDTH)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(self.document)
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRuns:
+    """Runs that were read and checked."""
+
+    runs: Pairs
+    folders: tuple[Path, ...]
+    _kept: Any = None
+    """Keeps a temporary folder as long as its runs."""
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """In the order of the folders."""
+        return self.runs.systems
+
+    def summary(self) -> Finding:
+        """What was loaded: counts per system and filter, remarks, and what was left out with its reason."""
+        return Finding(None, pairs_document(self.runs))
+
+    def pairs(self, text: bool = False) -> pa.Table:
+        """One row per system, pair and filter.
+
+        Args:
+            text: base and variant, and what the filter shows of both outputs, beside the numbers.
+
+        Returns:
+            An Arrow table whose fields carry their `description`; `missing_<metric>` says why a number is null.
+        """
+        return with_texts(self.runs.table, self.runs.systems) if text else self.runs.table
+
+    def to_pandas(self, text: bool = False) -> pandas.DataFrame:
+        """The same as `pairs`, as a data frame; a missing number is NaN."""
+        return self.pairs(text).to_pandas()
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(pairs_document(self.runs))
+
+
+Runs = LoadedRuns | str | Path | Sequence[str | Path]
+"""Loaded already, or a folder, or several."""
+
+
+def load(runs: Runs, **options: Any) -> LoadedRuns:
+    """Read finished runs.
+
+    Args:
+        runs: a folder that was `--output_path` of lm_eval with `--log_samples`, or several.
+        **options: `subset`, `ladder`, `exclude_mismatched`: see `runs.load_pairs`.
+
+    Returns:
+        The runs. In a notebook they show their summary.
+
+    Raises:
+        InputError: nothing to load, a broken file, or runs that cannot be compared.
+
+    Example:
+        >>> import lm_eval_sensitivity as les
+        >>> try:
+        ...     les.load("runs/no_such_folder")
+        ... except ValueError as error:
+        ...     print(error)
+        Run folder `runs/no_such_folder` does not exist. Give the folder that was `--output_path`.
+    """
+    if isinstance(runs, LoadedRuns):
+        return runs
+    folders = tuple(map(Path, [runs] if isinstance(runs, (str, Path)) else runs))
+    return LoadedRuns(load_pairs(folders, **options), folders)
+
+
+def from_results(results: Mapping[str, Any]) -> LoadedRuns:
+    """Runs from memory.
+
+    Args:
+        results: what `lm_eval.simple_evaluate(..., log_samples=True)` returned.
+
+    Returns:
+        The runs, as `load` would read them from the folder that the command line writes.
+
+    Raises:
+        InputError: there are no samples of a prompt_sensitivity task in them.
+    """
+    from lm_eval_sensitivity.harness.in_memory import save_results
+
+    folder = tempfile.TemporaryDirectory(prefix="lm_eval_sensitivity_")
+    save_results(results, Path(folder.name))
+    return LoadedRuns(load_pairs(folder.name), (Path(folder.name),), folder)
+
+
+def clusters(
+    runs: Runs,
+    *,
+    metric: str = PRIMARY_METRIC,
+    filter: str = PRIMARY_FILTER,
+    rungs: str = PRIMARY_RUNGS,
+    alpha: float = ALPHA,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    draws: int = DRAWS,
+    **options: Any,
+) -> Finding:
+    """Which systems the data can tell apart, and which not; the numbers of `lm-eval-sensitivity clusters`.
+
+    Args:
+        runs: loaded, or their folders.
+        metric: column of the pairs table.
+        filter: `raw` or `answer`.
+        rungs: one of `statements.RUNG_SETS`.
+        alpha: family-wise error.
+        seed: of resamples and sign draws.
+        resamples: of each interval.
+        draws: of signs, above 14 prompts.
+        **options: of `load`.
+
+    Returns:
+        A `ClustersStatement` in its forms.
+
+    Raises:
+        InputError: no system has a pair in the selection, or an option is not accepted.
+    """
+    selection = Selection(metric, filter, rungs)
+    check_metric(metric)
+    loaded = load(runs, **options).runs
+    partition = TablePartition(loaded.table, resamples, seed)
+    found = clusters_statement(partition, selection, alpha=alpha, draws=draws)
+    signed = _signed(loaded, seed, resamples, draws)
+    return Finding(
+        found, clusters_document([found], loaded, signed, pairwise=True), clusters_figure.picture(found)
+    )
+
+
+def compare(
+    first: str | Path,
+    second: str | Path,
+    *,
+    metric: str = PRIMARY_METRIC,
+    filter: str = PRIMARY_FILTER,
+    rungs: str = PRIMARY_RUNGS,
+    margin: float = MARGIN_SHARE,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    draws: int = DRAWS,
+    **options: Any,
+) -> Finding:
+    """Two systems by prompt, on the pairs that are scored in both; the numbers of `lm-eval-sensitivity compare`.
+
+    Args:
+        first: folder of one system; its mean sets the margin.
+        second: folder of the other one. Differences are second minus first.
+        metric: column of the pairs table.
+        filter: `raw` or `answer`.
+        rungs: one of `statements.RUNG_SETS`.
+        margin: share of the first system's mean within which systems count as equal.
+        seed: of resamples and sign draws.
+        resamples: of each interval.
+        draws: of signs, above 14 prompts.
+        **options: of `load`.
+
+    Returns:
+        A `ComparisonStatement` in its forms.
+
+    Raises:
+        InputError: a folder does not hold one system of its own, or an option is not accepted.
+    """
+    selection = Selection(metric, filter, rungs)
+    loaded = load_pairs([first, second], **options)
+    ours, theirs = (system_of(loaded, Path(folder)).name for folder in (first, second))
+    partition = TablePartition(loaded.table, resamples, seed)
+    found = comparison_statement(partition, ours, theirs, selection, margin_share=margin, draws=draws)
+    return Finding(found, compare_document(found, loaded, _signed(loaded, seed, resamples, draws)))
+
+
+def drift(
+    runs: Runs,
+    *,
+    reference: str | Path | None = None,
+    metric: str = PRIMARY_METRIC,
+    filter: str = PRIMARY_FILTER,
+    embedder: str | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    **options: Any,
+) -> Finding:
+    """Systems on two axes, with a verdict; the numbers of `lm-eval-sensitivity drift`.
+
+    Args:
+        runs: loaded, or their folders.
+        reference: folder of the run that the others are compared with.
+        metric: `cosine_distance` or a window of it.
+        filter: `raw` or `answer`.
+        embedder: of the runs, where drift is recomputed and it is not the default one.
+        seed: of resamples.
+        resamples: of each interval.
+        **options: of `load`.
+
+    Returns:
+        A `DriftStatement` in its forms.
+
+    Raises:
+        InputError: the reference holds no system of its own, or an option is not accepted.
+    """
+    selection = Selection(metric, filter)
+    check_drift_metric(selection)
+    loaded = load(runs, **options)
+    beside = None if reference is None else Path(reference)
+    if beside is not None:
+        loaded = load(folders_beside(loaded.folders, beside), **options)
+    theirs = None if beside is None else system_of(loaded.runs, beside)
+    found = drift_statement(
+        TablePartition(loaded.runs.table, resamples, seed),
+        [system.name for system in loaded.systems],
+        selection,
+        reference=None if theirs is None else theirs.name,
+        drifts={} if theirs is None else measure_drifts(loaded.runs, theirs, selection, embedder),
+    )
+    document = drift_document(found, loaded.runs, _signed(loaded.runs, seed, resamples, 0))
+    return Finding(found, document, two_axes.picture(found))
+
+
+def _signed(runs: Pairs, seed: int, resamples: int, draws: int) -> Signature:
+    return signature(runs, seed=seed, resamples=resamples, draws=draws)

@@ -1,0 +1,148 @@
+"""Some statements of a folder are computed again from its pairs, before anybody publishes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+
+from lm_eval_sensitivity.results.files import refuse
+from lm_eval_sensitivity.results.manifest import STATEMENTS
+from lm_eval_sensitivity.results.read import Results
+from lm_eval_sensitivity.results.statements import CODEC, Statements
+from lm_eval_sensitivity.statements import TablePartition
+from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.drift import drift_statement
+from lm_eval_sensitivity.statements.drift_distance import recorded_drift
+from lm_eval_sensitivity.statements.heatmap import heatmap_statement
+from lm_eval_sensitivity.statements.profiles import window_profiles
+from lm_eval_sensitivity.statements.records import (
+    ClustersStatement,
+    DriftStatement,
+    HeatmapStatement,
+    ProfilesStatement,
+)
+from lm_eval_sensitivity.text.escape import shown, shown_path
+
+Statement = ClustersStatement | DriftStatement | HeatmapStatement | ProfilesStatement
+_OF_DRIFT = ("drift", "drift_source", "drift_missing", "drift_message", "verdict")
+ROUNDING = 1e-6
+"""Relative difference of two numbers that may be another machine's rounding."""
+
+
+def check_some(results: Results, folder: Path) -> None:
+    """Compute one statement of each kind again, and compare.
+
+    Which ones follows from the signature and the checksums of the folder, so that each has the same chance.
+
+    Args:
+        results: the folder, opened.
+        folder: its path, for messages.
+
+    Raises:
+        InputError: a difference; the sentence names statement and field.
+    """
+    draw = Random(results.manifest.signature + results.manifest.files[STATEMENTS].sha256)  # noqa: S311 - no secret
+    for kind in fields(Statements):
+        stored = getattr(results.statements, kind.name)
+        if stored:
+            path = f"{kind.name}[{draw.randrange(len(stored))}]"
+            for field, ours, theirs in recomputed_differences(results, path):
+                refuse(
+                    f"{shown_path(folder / STATEMENTS)}: `{field}`",
+                    f"is {shown(ours)}, and the pairs of the folder give {shown(theirs)}",
+                )
+
+
+def recomputed_differences(results: Results, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """What differs in one statement after it was computed again.
+
+    Args:
+        results: the folder, opened.
+        path: of the statement, as in `clusters[0]`.
+
+    Returns:
+        The path of every field that differs, what the folder says, and what its pairs give.
+    """
+    kind, _, at = path.removesuffix("]").partition("[")
+    stored: Statement = getattr(results.statements, kind)[int(at)]
+    return differences(stored, _as_read(kind, _computed(stored, _partition(results), results)), path)
+
+
+@lru_cache(maxsize=1)
+def _partition(results: Results) -> TablePartition:
+    statistics = results.manifest.statistics
+    tables = [results.pairs(system.index) for system in results.systems]
+    return TablePartition(pa.concat_tables(tables), statistics.resamples, statistics.seed)
+
+
+def _as_read(kind: str, statement: Statement) -> Any:
+    """As a reader finds it: long texts are cut."""
+    alone: dict[str, Any] = {each.name: () for each in fields(Statements)} | {kind: (statement,)}
+    return getattr(CODEC.load(CODEC.dump(Statements(**alone)), STATEMENTS), kind)[0]
+
+
+def _computed(stored: Statement, partition: TablePartition, results: Results) -> Statement:
+    if isinstance(stored, ClustersStatement):
+        statistics = results.manifest.statistics
+        return clusters_statement(partition, stored.selection, alpha=statistics.alpha, draws=statistics.draws)
+    if isinstance(stored, HeatmapStatement):
+        return heatmap_statement(partition, stored.metric, stored.filter_name)
+    if isinstance(stored, ProfilesStatement):
+        selection = stored.points[0].selection
+        return window_profiles(partition, selection.filter_name, selection.rung_set)
+    return _drift(stored, partition, results)
+
+
+def _drift(stored: DriftStatement, partition: TablePartition, results: Results) -> DriftStatement:
+    """From the drift that the runs measured. What was measured at the export stays as it is: it took the samples."""
+    assert results.manifest.reference is not None and stored.reference is not None
+    reference = results.systems[results.manifest.reference]
+    drifts = {
+        name: recorded_drift(partition.table, name, reference.fingerprint, stored.selection.filter_name)
+        for name in partition.systems
+        if name != reference.name
+    }
+    found = drift_statement(
+        partition, partition.systems, stored.selection, reference=reference.name, drifts=drifts
+    )
+    theirs = {row.system: row for row in stored.systems}
+    return replace(
+        found,
+        systems=tuple(
+            row
+            if row.is_reference or row.drift_source == theirs[row.system].drift_source
+            else replace(row, **{name: getattr(theirs[row.system], name) for name in _OF_DRIFT})
+            for row in found.systems
+        ),
+    )
+
+
+def differences(stored: Any, again: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Every field that differs, with both values.
+
+    Example:
+        >>> from lm_eval_sensitivity.types import Note
+        >>> list(differences(Note("remark", "a"), Note("remark", "b"), "x"))
+        [('x.text', 'a', 'b')]
+    """
+    if is_dataclass(stored) and type(stored) is type(again):
+        for each in fields(stored):
+            yield from differences(
+                getattr(stored, each.name), getattr(again, each.name), f"{path}.{each.name}"
+            )
+    elif isinstance(stored, tuple) and isinstance(again, tuple) and len(stored) == len(again):
+        for at, (ours, theirs) in enumerate(zip(stored, again, strict=True)):
+            yield from differences(ours, theirs, f"{path}[{at}]")
+    elif isinstance(stored, float) and isinstance(again, float):
+        same = math.isclose(stored, again, rel_tol=ROUNDING, abs_tol=ROUNDING)
+        if not same and not (math.isnan(stored) and math.isnan(again)):
+            yield path, stored, again
+    elif stored != again:
+        yield path, stored, again

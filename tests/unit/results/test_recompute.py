@@ -1,0 +1,92 @@
+"""Numbers that are not those of the pairs never reach the Hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lm_eval_sensitivity.cli.main import main
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.read import Results, read_results
+from lm_eval_sensitivity.results.recompute import check_some, recomputed_differences
+from lm_eval_sensitivity.results.statements import each_statement
+from tests.unit.hub.fake_hub import install
+from tests.unit.results.made_results import declare, make_results
+from tests.unit.results.test_hostile_results import of, put
+
+STATEMENTS = "statements.json"
+MOVED = (
+    ("clusters", "systems[0].counts.n_unscored", 1),
+    ("clusters", "systems[1].mean.estimate", 1e-4),
+    ("drift", "systems[1].preserving.mean.estimate", 1e-4),
+    ("drift", "systems[1].verdict.contrasts[0].bounds.estimate", 1e-4),
+    ("heatmaps", "cells[5].counts.n_unscored", 1),
+    ("windows", "points[3].counts.n_erased", 1),
+)
+
+
+def move(folder: Path, kind: str, path: str, by: float) -> None:
+    """Move a number of every statement of a kind: which of them is computed again is not known beforehand."""
+    content = json.loads((folder / STATEMENTS).read_text(encoding="utf-8"))
+    for statement in content[kind]:
+        value = of(path)(statement)
+        put(statement, path, None if value is None else value + by)
+    (folder / STATEMENTS).write_text(json.dumps(content), encoding="utf-8")
+    declare(folder, STATEMENTS)
+
+
+def in_every_statement(results: Results) -> list[Any]:
+    return [
+        each
+        for path, _ in each_statement(results.statements)
+        for each in recomputed_differences(results, path)
+    ]
+
+
+def test_every_statement_is_what_its_pairs_give(exported: Path) -> None:
+    assert in_every_statement(read_results(exported)) == []
+
+
+def test_without_a_reference(tmp_path: Path) -> None:
+    assert in_every_statement(read_results(make_results(tmp_path, with_reference=False))) == []
+
+
+@pytest.mark.parametrize(("kind", "path", "by"), MOVED)
+def test_a_number_that_is_another_one_is_refused(
+    kind: str,
+    path: str,
+    by: float,
+    copied: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hub = install(monkeypatch)
+    move(copied, kind, path, by)
+    assert main(["publish", str(copied), "me/results"]) == 2
+    error = capsys.readouterr().err
+    assert (
+        f"{STATEMENTS}: `{kind}[" in error
+        and f"].{path}` is " in error
+        and "the pairs of the folder give" in error
+    )
+    assert hub.calls == []
+
+
+def test_a_sentence_that_is_another_one_is_refused(copied: Path) -> None:
+    content = json.loads((copied / STATEMENTS).read_text(encoding="utf-8"))
+    for statement in content["clusters"]:
+        statement["cautions"] = [{"kind": "caution", "text": "It is the best.", "about": []}]
+    (copied / STATEMENTS).write_text(json.dumps(content), encoding="utf-8")
+    declare(copied, STATEMENTS)
+    with pytest.raises(InputError, match=r"`clusters\[\d+\].cautions"):
+        check_some(read_results(copied), copied)
+
+
+def test_the_rounding_of_another_machine_is_accepted(copied: Path) -> None:
+    for kind, path, by in MOVED:
+        if isinstance(by, float):
+            move(copied, kind, path, 1e-9)
+    assert in_every_statement(read_results(copied)) == []

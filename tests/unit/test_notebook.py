@@ -1,0 +1,104 @@
+"""The package in a notebook, over recorded runs: the same numbers as the commands, in every form."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lm_eval_sensitivity as les
+from lm_eval_sensitivity.cli.main import main
+from lm_eval_sensitivity.errors import InputError
+from tests.golden.doors import RUNS
+
+REPOSITORY = Path(__file__).parents[2]
+DEMO, ROUNDED = (str(RUNS / "greedy" / name) for name in ("demo", "rounded"))
+FEW = {"resamples": 199}
+
+
+@pytest.mark.parametrize("given", [DEMO, Path(DEMO), [DEMO], (Path(DEMO),)])
+def test_a_folder_is_a_string_or_a_path_and_one_or_several(given: str | Path) -> None:
+    loaded = les.load(given)
+    assert [system.name for system in loaded.systems] == ["demo"]
+    assert les.load(loaded) is loaded
+
+
+def test_pairs_come_with_their_texts() -> None:
+    loaded = les.load(DEMO)
+    plain, with_text = loaded.pairs(), loaded.pairs(text=True)
+    assert with_text.select(plain.column_names).to_pylist() == plain.to_pylist()
+    assert with_text.column_names[len(plain.column_names) :] == [
+        "base",
+        "variant",
+        "base_output",
+        "variant_output",
+    ]
+    for row in with_text.to_pylist():
+        assert (row["base"] == row["variant"]) == (row["rung"] == "identical")
+        if row["cosine_distance"] not in (None, 0.0):
+            assert row["base_output"] != row["variant_output"]
+        assert len(row["base_output"]) == row["base_n_characters"]
+    frame = loaded.to_pandas()
+    assert frame.shape == (plain.num_rows, plain.num_columns)
+    assert "demo" in str(loaded) and "<table>" in loaded._repr_html_()
+
+
+def printed(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    assert main([*line, "--resamples", "199", "--format", "csv"]) == 0
+    return capsys.readouterr().out
+
+
+def test_statements_are_those_of_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    from lm_eval_sensitivity.report import render
+
+    both = [DEMO, ROUNDED]
+    for found, line in (
+        (les.clusters(both, **FEW), ["clusters", *both]),
+        (les.compare(*both, **FEW), ["compare", *both]),
+        (les.drift(ROUNDED, reference=DEMO, **FEW), ["drift", ROUNDED, "--reference", DEMO]),
+        (les.drift(both, **FEW), ["drift", *both]),
+    ):
+        assert render(found.document, "csv") == printed(capsys, *line)
+        assert found.statement is not None and found.document.title in str(found) == repr(found)
+        assert "<script" not in found._repr_html_()
+
+
+def test_a_frame_has_all_digits_and_missing_numbers() -> None:
+    found = les.drift([DEMO, ROUNDED], reference=DEMO, **FEW)
+    frame = found.to_frame()
+    drift = found.statement.systems[1].drift
+    assert list(frame["system"]) == ["demo", "rounded"]
+    assert math.isnan(frame["b"][0]) and np.isclose(frame["b"][1], drift.mean.estimate, rtol=0, atol=0)
+    with pytest.raises(InputError, match="there is no such table; there are"):
+        found.to_frame("sytems")
+
+
+def test_figures_and_their_absence(tmp_path: Path) -> None:
+    both = [DEMO, ROUNDED]
+    for found in (les.clusters(both, **FEW), les.drift(both, reference=DEMO, **FEW)):
+        found.plot().savefig(tmp_path / "figure.png")
+        assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    for found in (les.compare(*both, **FEW), les.load(DEMO).summary(), les.drift(both, **FEW)):
+        with pytest.raises(InputError, match="There is no figure"):
+            found.plot()
+
+
+def test_a_name_that_is_none_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'ranks'"):
+        les.ranks  # noqa: B018
+    assert set(les.__all__) <= {*dir(les), "clusters", "compare", "drift", "from_results", "load"}
+
+
+def test_the_page_of_the_documentation_runs_as_it_is_written(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 6
+    (tmp_path / "runs").symlink_to(RUNS / "greedy")
+    code = "\n".join([*blocks, "import sys", "assert not {'torch', 'lm_eval'} & set(sys.modules)"])
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "clusters.png").exists()
