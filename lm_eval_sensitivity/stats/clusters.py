@@ -39,6 +39,10 @@ class Clusters:
     def order(self, first: str, second: str) -> str | None:
         """`lower` or `higher`: what the first is beside the second; None where they share a cluster.
 
+        Args:
+            first: a system.
+            second: another one.
+
         Returns:
             `lower`, `higher` or None.
 
