@@ -5,7 +5,9 @@ Loaded by `import lm_eval_sensitivity as les` when it is first used; docs/python
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +106,6 @@ class LoadedRuns:
 
     runs: Pairs
     folders: tuple[Path, ...]
-    _kept: Any = None
-    """Keeps a temporary folder as long as its runs."""
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -185,9 +185,16 @@ def from_results(results: Mapping[str, Any]) -> LoadedRuns:
     """
     from lm_eval_sensitivity.harness.in_memory import save_results
 
-    folder = tempfile.TemporaryDirectory(prefix="lm_eval_sensitivity_")
-    save_results(results, Path(folder.name))
-    return LoadedRuns(load_pairs(folder.name), (Path(folder.name),), folder)
+    folder = Path(tempfile.mkdtemp(prefix="lm_eval_sensitivity_"))
+    try:
+        save_results(results, folder)
+        loaded = load(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # The files are read again for texts and for drift; they stay as long as the runs.
+    weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
+    return loaded
 
 
 def clusters(
