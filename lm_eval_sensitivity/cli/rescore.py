@@ -100,7 +100,7 @@ def as_text(done: RescoredRun) -> str:
     ]
     before = sorted({_named(rung.source.metadata.embedder) for rung in done.rungs})
     lines.append(f"Embedder: {_named(done.embedder)}; before: {', '.join(before)}")
-    lines += [f"Left out: {each.what}: {each.reason}" for each in done.left_out]
+    lines += [f"Left out: {each.about[0]}: {each.text}" for each in done.left_out]
     lines.append(
         f"Wrote {sum(rung.n_pairs for rung in done.rungs)} pairs to {shown_path(done.folder)}. Next: "
         f"`lm-eval-sensitivity clusters {shown_path(done.folder)}`"

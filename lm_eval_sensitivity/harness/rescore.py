@@ -57,9 +57,9 @@ from lm_eval_sensitivity.runs.find import RunFiles, read_results
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
-from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
+from lm_eval_sensitivity.runs.select_runs import choose_rungs
 from lm_eval_sensitivity.text.escape import shown_path
-from lm_eval_sensitivity.types import Missing
+from lm_eval_sensitivity.types import Missing, Note
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
 RESCORED = "not judged: rescored"
@@ -96,7 +96,7 @@ class RescoredRun:
     folder: Path
     embedder: Mapping[str, Any]
     rungs: tuple[RescoredRung, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Note, ...]
     """What stands in the old folder and was not scored again."""
 
 

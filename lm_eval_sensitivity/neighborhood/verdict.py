@@ -16,20 +16,20 @@ def verdict(findings: Findings) -> str:
     """One sentence on how far the output moved. What the noise floor covers is never called sensitivity."""
     counts = f"{len(findings.scored)} scored meaning-preserving variants"
     floor, spread = findings.noise_floor, findings.spread
-    if spread is None:
+    if not spread:
         return (
             f"Nothing could be scored: of {len(findings.meaning_preserving)} meaning-preserving variants "
             f"{len(findings.erased)} are erased and {findings.n_unscored} unscored. This says nothing about the "
             "model, not that it is stable."
         )
-    if spread.largest == 0:
+    if spread["largest"] == 0:
         return f"All distances are 0: no output to the {counts} measurably differs from the base's."
     if floor is None:
         return (
             f"{len(findings.above(0))} of {counts} moved the output, but the noise floor could not be measured "
             f"({findings.noise.missing}): how much of it is noise is not known."
         )
-    if spread.largest <= floor:
+    if spread["largest"] <= floor:
         return (
             f"No distance is above the noise floor: {counts} move the output no further than the same prompt "
             "does when it is run twice."
@@ -40,7 +40,7 @@ def verdict(findings: Findings) -> str:
 def cautions(findings: Findings) -> list[Note]:
     """What could make the distances say something else than the model's sensitivity."""
     found = [*_about_inputs(findings), *_about_outputs(findings)]
-    if findings.spread is not None and findings.spread.largest <= (findings.noise_floor or 0):
+    if findings.spread and findings.spread["largest"] <= (findings.noise_floor or 0):
         found += _about_stillness(findings)
     return [Note("caution", each) for each in found]
 
@@ -86,9 +86,13 @@ def _about_stillness(findings: Findings) -> list[str]:
     """What could fake that nothing moved."""
     found = []
     unseen = [
-        each for each in findings.scored if each.distance == 0 and each.divergence.character is not None
+        each
+        for each in findings.scored
+        if each.cosine_distance == 0 and each.first_divergence.character is not None
     ]
-    hidden = [each for each in findings.scored if each.raw_differs and each.divergence.character is None]
+    hidden = [
+        each for each in findings.scored if each.raw_differs and each.first_divergence.character is None
+    ]
     if unseen:
         found.append(
             f"{len(unseen)} outputs with distance 0 differ in their text ({_names(unseen)}): the sentence "
@@ -100,9 +104,11 @@ def _about_stillness(findings: Findings) -> list[str]:
             "--filter raw."
         )
     controls = [
-        each for each in findings.variants if each.rung == "positive_control" and each.distance is not None
+        each
+        for each in findings.variants
+        if each.rung == "positive_control" and each.cosine_distance is not None
     ]
-    moved = [each for each in controls if (each.distance or 0) > (findings.noise_floor or 0)]
+    moved = [each for each in controls if (each.cosine_distance or 0) > (findings.noise_floor or 0)]
     if not controls:
         found.append(
             "No positive control was scored: a model that answers everything alike would look the same. Give a "
@@ -139,7 +145,7 @@ def check_limit(findings: Findings, limit: float) -> Check:
     """Compare every scored meaning-preserving distance with a limit."""
     above = findings.above(limit)
     if above:
-        listed = ", ".join(f"{each.edit} ({shown_distance(each.distance)})" for each in above)
+        listed = ", ".join(f"{each.edit} ({shown_distance(each.cosine_distance)})" for each in above)
         floor = "not known" if findings.noise_floor is None else shown_distance(findings.noise_floor)
         edits = tuple(each.edit for each in above)
         return Check(limit, "failed", edits, f"above {limit:g}: {listed}. The noise floor is {floor}.")

@@ -31,7 +31,7 @@ def system_of(pairs: Runs, folder: Path) -> System:
             f"{', '.join(f'{each.name} ({each.fingerprint})' for each in found)}. Give a folder with one; one "
             "`--output_path` per system keeps them apart."
         )
-    reasons = [f"{each.what}: {each.reason}." for each in pairs.left_out]
+    reasons = [f"{each.about[0]}: {each.text}" for each in pairs.left_out]
     raise InputError(
         f"Run folder `{shown_path(folder)}` gives no system of its own beside the other runs. "
         + " ".join(reasons[:3])

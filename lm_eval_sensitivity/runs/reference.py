@@ -13,8 +13,9 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.run_metadata import DETECTED, RunMetadata
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
-from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
+from lm_eval_sensitivity.runs.select_runs import choose_rungs
 from lm_eval_sensitivity.text.escape import inert, shown_path
+from lm_eval_sensitivity.types import Note
 
 _WHOSE = "the reference run"
 
@@ -47,7 +48,7 @@ class ReferenceRun:
     """The rows that `clusters` and `drift` take from the same folder."""
     outputs: Mapping[tuple[str, str], ReferenceOutput] = field(repr=False)
     """(prompt id, filter) -> output."""
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Note, ...] = ()
 
     @property
     def system(self) -> str:

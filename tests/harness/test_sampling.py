@@ -239,7 +239,7 @@ def test_both_groups_in_one_run_and_commands_leave_the_samples_out(lm_eval: Lmev
     assert run.value(SYNONYM, "separated").startswith("cannot be said: the smallest p of a pair is 0.33")
     pairs = load_runs([run.folder])
     assert pairs.table.num_rows == load_runs([alone.folder]).table.num_rows == 4
-    assert [SYNONYM in each.reason and "sampled outputs" in each.reason for each in pairs.left_out] == [True]
+    assert [SYNONYM in each.text and "sampled outputs" in each.text for each in pairs.left_out] == [True]
     only = lm_eval(model, tasks=SYNONYM, metadata={"n_samples": 2}, **settings)
     with pytest.raises(InputError, match="sets of sampled outputs"):
         load_runs([only.folder])

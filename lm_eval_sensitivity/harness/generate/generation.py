@@ -161,6 +161,12 @@ class SystemFacts:
     notes: dict[str, object] = field(default_factory=dict)
     """What a reader should know about the run but that does not change outputs by itself."""
 
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """What was in effect; empty where an engine does not say it."""
+        found = self.identity.get("decoding")
+        return found if isinstance(found, Mapping) else {}
+
 
 @dataclass(frozen=True)
 class Output:

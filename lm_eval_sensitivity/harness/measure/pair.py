@@ -157,11 +157,8 @@ def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
     reason, facts = _unusable(base), base.generation.facts
     if reason is not None:
         return reason
-    decoding = None if facts is None else facts.identity.get("decoding")
-    ours, limit = (
-        d.get("max_gen_toks") if isinstance(d, Mapping) else None
-        for d in (decoding, reference.metadata.decoding)
-    )
+    ours = None if facts is None else facts.decoding.get("max_gen_toks")
+    limit = reference.metadata.decoding.get("max_gen_toks")
     if ours is not None and ours != limit:
         return f"other limit: {ours} tokens in effect here, {limit} in the reference run"
     return None

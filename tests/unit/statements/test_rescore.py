@@ -201,7 +201,7 @@ def test_without_scaffold_the_answer_is_the_whole_output(run: MadeRun, tmp_path:
         n_unclosed += doc_id == 2 and answer["cosine_distance"] > 0
     assert n_unclosed == 1
     pairs = load_runs([tmp_path / "new"])
-    assert any("the rule 'none'" in remark for remark in pairs.remarks)
+    assert any("the rule 'none'" in remark.text for remark in pairs.remarks)
 
 
 def test_two_rules_are_not_compared(run: MadeRun, tmp_path: Path) -> None:
