@@ -25,12 +25,10 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 )
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
-    OfPrompt,
-    mean_of_scored,
-    mean_over_prompts,
+    mean_of,
     noise_in_words,
     pairs_in_words,
-    tokens_of_pair,
+    table_item,
     verdict_in_words,
     window_item,
     windows_in_words,
@@ -54,7 +52,6 @@ from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder,
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
 from lm_eval_sensitivity.ladder.tasks import task_names
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
 from lm_eval_sensitivity.records.sample import decode_row
@@ -233,11 +230,11 @@ class PromptSensitivityTask(ConfigurableTask):
         names = self._metric_names(base.filter_name)
         items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), base.filter_name)
         if base.filter_name == "raw":
-            items["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
+            items["window"] = window_item(base, variant, scores.missing)
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: self._of_prompt(doc, name, scores.values[name]) for name in names},
+            **{name: table_item(name, scores.values[name], prompt_id) for name in names},
             "pair": pair,
         }
 
@@ -264,9 +261,6 @@ class PromptSensitivityTask(ConfigurableTask):
         else:
             self._pairs.append(PairCells(self._raw_cells.pop(doc["pair_id"]), cells))
 
-    def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
-        return OfPrompt(value, doc["prompt_id"]) if belongs_to_prompt(name) else value
-
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
         return metric_names(filter_name, max_gen_toks=limit, with_reference=self._reference is not None)
@@ -274,10 +268,7 @@ class PromptSensitivityTask(ConfigurableTask):
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """Means over scored pairs, and the pairs themselves counted in words."""
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        means: dict[str, Callable[[Sequence[Any]], Any]] = {
-            name: mean_over_prompts if belongs_to_prompt(name) else mean_of_scored for name in names
-        }
-        return {**means, **self._words(), "pair": pairs_in_words}
+        return {**{name: mean_of(name) for name in names}, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""
