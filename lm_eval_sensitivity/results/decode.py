@@ -38,7 +38,7 @@ def _read(folder: Path, part: str, sha256: str) -> None:
     if part == EVERYTHING:
         read_everything(folder, sha256)
         return
-    results = read_results(folder, sha256)
+    results = read_results(folder, sha256, of_systems_only=part != STATEMENTS)
     if part != STATEMENTS:
         results.check(int(part))
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn
 
-from annotated_types import Le
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.limits import MAX_DETAILS_BYTES
@@ -29,7 +28,7 @@ class FileRecord:
     """What the manifest says of one file."""
 
     sha256: Sha256
-    bytes: Annotated[int, Le(MAX_DETAILS_BYTES)]
+    bytes: Annotated[int, Field(le=MAX_DETAILS_BYTES)]
     rows: int
     """Of a table; statements of `statements.json`."""
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Interval, Le, Len
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from pydantic_core import from_json
 
 from lm_eval_sensitivity.errors import InputError
@@ -36,8 +35,8 @@ Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=r"\S")]
 Sentence = Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE, pattern=r"\S")]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.+!_-]{0,59}$")]
-Index = Annotated[int, Interval(ge=0, lt=MAX_SYSTEMS)]
-Drawn = Annotated[int, Interval(ge=FEWEST_RESAMPLES, le=MOST_RESAMPLES)]
+Index = Annotated[int, Field(ge=0, lt=MAX_SYSTEMS)]
+Drawn = Annotated[int, Field(ge=FEWEST_RESAMPLES, le=MOST_RESAMPLES)]
 """Resamples or draws, within the bounds of the command line: a page computes with them."""
 
 
@@ -49,9 +48,9 @@ class LadderRecord:
     subset: Text
     version: Text
     hash: Sha256
-    n_prompts: Annotated[int, Ge(1)]
+    n_prompts: Annotated[int, Field(ge=1)]
     """Base prompts that any system was run on."""
-    n_pairs: Annotated[int, Ge(1)]
+    n_pairs: Annotated[int, Field(ge=1)]
     """Pairs that any system was run on."""
 
 
@@ -61,7 +60,7 @@ class EmbedderRecord:
 
     name: Text
     weights_sha256: Text
-    max_tokens: Annotated[int, Ge(1)] | None
+    max_tokens: Annotated[int, Field(ge=1)] | None
     """None where the runs do not say."""
 
 
@@ -69,8 +68,8 @@ class EmbedderRecord:
 class DecodingRecord:
     """How outputs were made."""
 
-    max_gen_toks: Annotated[int, Ge(1)]
-    until: Annotated[tuple[Stop, ...], Len(max_length=100)]
+    max_gen_toks: Annotated[int, Field(ge=1)]
+    until: Annotated[tuple[Stop, ...], Field(max_length=100)]
     """Stop strings."""
     greedy: bool
 
@@ -79,11 +78,11 @@ class DecodingRecord:
 class StatisticsRecord:
     """What it takes to compute the numbers again."""
 
-    alpha: Annotated[float, Interval(ge=0, le=1)]
+    alpha: Annotated[float, Field(ge=0, le=1)]
     """Family-wise error of one table of clusters."""
     resamples: Drawn
     draws: Drawn
-    seed: Annotated[int, Le(2**63)]
+    seed: Annotated[int, Field(le=2**63)]
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class SystemRecord:
     """Display name."""
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
     """Equal fingerprints, equal systems."""
-    facts: Annotated[tuple[tuple[Name, Name], ...], Len(max_length=50)]
+    facts: Annotated[tuple[tuple[Name, Name], ...], Field(max_length=50)]
     """(label, value): model, revision, precision, engine, ..."""
     series: Name | None
     """Name of the series that it is a level of, or None; its place in it stands in `Manifest.series`."""
@@ -109,7 +108,7 @@ class SeriesRecord:
     """Levels of one model, such as quantizations, that may be joined by a line."""
 
     name: Name
-    systems: Annotated[tuple[Index, ...], Len(2, MAX_SYSTEMS)]
+    systems: Annotated[tuple[Index, ...], Field(min_length=2, max_length=MAX_SYSTEMS)]
     """In the order of the levels; each system in one series at most."""
 
 
@@ -128,9 +127,9 @@ class Manifest:
     statistics: StatisticsRecord
     reference: Index | None
     """Of the system that drift is measured from; None where none was given."""
-    systems: Annotated[tuple[SystemRecord, ...], Len(1, MAX_SYSTEMS)]
+    systems: Annotated[tuple[SystemRecord, ...], Field(min_length=1, max_length=MAX_SYSTEMS)]
     """In alphabetical order, as `alphabetical` has it."""
-    series: Annotated[tuple[SeriesRecord, ...], Len(max_length=MAX_SYSTEMS)]
+    series: Annotated[tuple[SeriesRecord, ...], Field(max_length=MAX_SYSTEMS)]
     remarks: tuple[Sentence, ...]
     """Sentences that a reader of the runs should know."""
     left_out: tuple[Note, ...]

@@ -24,7 +24,7 @@ from lm_eval_sensitivity.results.limits import (
 )
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
 from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
-from lm_eval_sensitivity.results.statements import Statements, read_statements
+from lm_eval_sensitivity.results.statements import NOTHING, Statements, read_statements
 from lm_eval_sensitivity.results.system_files import Details, PairDetail, read_pairs
 from lm_eval_sensitivity.statements.records import ProfilePoint
 from lm_eval_sensitivity.text.escape import one_line, shown_path
@@ -95,6 +95,8 @@ def read_results(
     sha256: str | None = None,
     origin: HubOrigin | None = None,
     before: Callable[[str], object] = str,
+    *,
+    of_systems_only: bool = False,
 ) -> Results:
     """Read manifest, statements and ladder in this process; `open_results` has a child process do so first.
 
@@ -103,6 +105,7 @@ def read_results(
         sha256: that its manifest must have; None takes any.
         origin: as for `open_results`.
         before: is called with the index of a system before its files are read.
+        of_systems_only: leave out the statements.
     """
     place = shown_path(folder / MANIFEST)
     content = read_file(folder, MANIFEST, MAX_MANIFEST_BYTES)
@@ -110,7 +113,8 @@ def read_results(
         refuse(place, "has changed since it was checked")
     manifest = parse_manifest(content, place)
     ladder = _read_ladder(folder, manifest)
-    return Results(folder, manifest, read_statements(folder, manifest, ladder), ladder, origin, before)
+    statements = NOTHING if of_systems_only else read_statements(folder, manifest, ladder)
+    return Results(folder, manifest, statements, ladder, origin, before)
 
 
 def read_everything(folder: Path, sha256: str | None = None) -> None:

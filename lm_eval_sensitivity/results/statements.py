@@ -7,7 +7,7 @@ read must agree with itself, and with the manifest and the ladder.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from pathlib import Path
@@ -28,7 +28,7 @@ from lm_eval_sensitivity.statements.records import (
     SystemMean,
     TestedContrast,
 )
-from lm_eval_sensitivity.stats import Constants, Interval, PairCounts, Verdict
+from lm_eval_sensitivity.stats import AxisContrast, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
 from lm_eval_sensitivity.stats.verdicts import MEANINGS
@@ -58,6 +58,7 @@ class Statements:
     """One per rung set and filter."""
 
 
+NOTHING = Statements((), (), (), ())
 CODEC = Codec(Statements)
 
 
@@ -194,11 +195,8 @@ class Agreement:
             self.refuse(f"{path}.systems", "are none, or hold one twice")
         self.known(f"{path}.absent", statement.absent)
         pairs = [frozenset((each.first, each.second)) for each in statement.contrasts]
-        self.once(
-            f"{path}.contrasts", pairs, map(frozenset, combinations(names, 2)) if statement.contrasts else ()
-        )
-        for field in ("ordered", "untested"):
-            self.known(f"{path}.{field}", (name for pair in getattr(statement, field) for name in pair))
+        every = map(frozenset, combinations(names, 2)) if len(names) > 1 else ()
+        self.once(f"{path}.contrasts", pairs, every)
         if [each.letter for each in statement.clusters] != self.letters[: len(statement.clusters)]:
             self.refuse(f"{path}.clusters", "have other letters than a, b, ..., z, aa, ..., in this order")
         members = [set(each.members) for each in statement.clusters]
@@ -214,6 +212,28 @@ class Agreement:
             )
             if row.letters != own:
                 self.refuse(f"{path}.systems[{at}].letters", "are not those of the clusters that it is in")
+        self.told_apart(path, statement)
+
+    def told_apart(self, path: str, statement: ClustersStatement) -> None:
+        """Two systems share a cluster where their contrast does not tell them apart, and nowhere else."""
+        letters = {row.system: set(row.letters) for row in statement.systems if row.letters}
+        apart, untested = [], set()
+        for at, each in enumerate(statement.contrasts):
+            where, both = f"{path}.contrasts[{at}]", frozenset((each.first, each.second))
+            if each.distinguishable != (each.p_adjusted <= statement.alpha):
+                self.refuse(
+                    f"{where}.distinguishable", f"is {each.distinguishable}; `p_adjusted` says another thing"
+                )
+            if not both <= letters.keys():
+                continue
+            if each.distinguishable == bool(letters[each.first] & letters[each.second]):
+                self.refuse(f"{where}.distinguishable", "says another thing than the clusters")
+            if each.distinguishable:
+                apart.append(both)
+            if math.isnan(each.p_adjusted):
+                untested.add(both)
+        self.once(f"{path}.ordered", list(map(frozenset, statement.ordered)), apart)
+        self.once(f"{path}.untested", list(map(frozenset, statement.untested)), untested)
 
     def drift(self, path: str, statement: DriftStatement) -> None:
         """Every system once, the reference of the manifest without a verdict, all others with one."""
@@ -221,6 +241,7 @@ class Agreement:
             self.refuse(f"{path}.reference", "is another one than that of the manifest")
         if statement.constants != Constants():
             self.refuse(f"{path}.constants", "are not those that this version declares")
+        self.named(f"{path}.probe", statement.probe, ("control", "noise"))
         self.once(f"{path}.systems", [each.system for each in statement.systems], self.names)
         for at, each in enumerate(statement.systems):
             where = f"{path}.systems[{at}]"
@@ -242,8 +263,13 @@ class Agreement:
                     self.refuse(f"{path}.{field}", f"is {shown(label)}; accepted are {', '.join(MEANINGS)}")
         if (verdict.system, verdict.reference, verdict.constants) != (system, self.reference, Constants()):
             self.refuse(path, "is of another system, another reference or other constants")
+        self.named(f"{path}.contrasts", verdict.contrasts, Constants().formulas)
         if not (math.isnan(verdict.harmless_over_control) or verdict.harmless_over_control >= 0):
             self.refuse(f"{path}.harmless_over_control", "is below 0")
+
+    def named(self, path: str, contrasts: Sequence[AxisContrast], accepted: Collection[str]) -> None:
+        names = [each.name for each in contrasts]
+        self.once(path, names, {name for name in names if name in accepted})
 
     def heatmap(self, path: str, statement: HeatmapStatement) -> None:
         """Every edit of the ladder at most once, beside every system."""

@@ -1,6 +1,7 @@
 """The tables of a page as files: the statements that the views show, a row for each of their records.
 
-A column is a field of a record, or of a record inside it: `mean_lower` is the field `lower` of the field `mean`.
+A column is a field of a record, or of a record inside it: `mean_lower` is the field `lower` of the field `mean`, and
+`mean` its estimate.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ from lm_eval_sensitivity.statements.records import (
     SystemRow,
     TestedContrast,
 )
-from lm_eval_sensitivity.stats import AxisContrast, Constants
+from lm_eval_sensitivity.stats import AxisContrast
 from lm_eval_sensitivity.types import Note
 
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _PLAIN = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-_WITHOUT_PREFIX = ("selection",)
+_WITHOUT_PREFIX = ("selection", "counts")
+_SETTINGS = ("level", "sides", "resamples", "seed", "constants")
+"""Fields that are the same in every row; the manifest has them."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,11 @@ def columns_of(kind: type) -> dict[str, pa.DataType]:
         if inner is Note:
             found[name] = pa.string()
         elif isinstance(inner, type) and is_dataclass(inner):
-            found |= {_joined(name, other): column for other, column in columns_of(inner).items()}
+            found |= {_joined(name, other): column for other, column in _inside(columns_of(inner))}
         elif _is_texts(inner):
             found[name] = pa.list_(pa.string())
+        elif _is_named(inner):
+            found[name] = pa.string()
         elif inner in _PLAIN:
             found[name] = _PLAIN[inner]
     return found
@@ -115,7 +120,9 @@ def cells_of(kind: type, record: Any) -> dict[str, Any]:
         if inner is Note:
             found[name] = value and value.text
         elif isinstance(inner, type) and is_dataclass(inner):
-            found |= {_joined(name, other): cell for other, cell in cells_of(inner, value).items()}
+            found |= {_joined(name, other): cell for other, cell in _inside(cells_of(inner, value))}
+        elif _is_named(inner):
+            found[name] = "; ".join(f"{label}: {each}" for label, each in value or ())
         elif _is_texts(inner) or inner in _PLAIN:
             found[name] = value
     return found
@@ -123,7 +130,7 @@ def cells_of(kind: type, record: Any) -> dict[str, Any]:
 
 @cache
 def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
-    """Fields with their types: without None, and a text for a literal. Constants are the same in every row."""
+    """Fields with their types: without None, and a text for a literal."""
     hints = get_type_hints(kind)
     found = []
     for each in fields(kind):
@@ -133,7 +140,7 @@ def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
             (hint,) = options
         if all(isinstance(option, str) for option in get_args(hint)) and get_args(hint):
             hint = str
-        if hint is not Constants:
+        if each.name not in _SETTINGS:
             found.append((each.name, hint))
     return tuple(found)
 
@@ -142,7 +149,20 @@ def _is_texts(kind: Any) -> bool:
     return get_origin(kind) is tuple and get_args(kind) == (str, ...)
 
 
+def _is_named(kind: Any) -> bool:
+    """Whether it is a tuple of values with names."""
+    items = get_args(kind)
+    return get_origin(kind) is tuple and len(items) == 2 and get_args(items[0])[:1] == (str,)
+
+
+def _inside(columns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Columns of a record inside another one, which says already whose it is."""
+    return ((name, each) for name, each in columns.items() if name not in ("system", "reference"))
+
+
 def _joined(name: str, inner: str) -> str:
+    if inner == "estimate":
+        return name
     return inner if name in _WITHOUT_PREFIX else f"{name}_{inner}"
 
 

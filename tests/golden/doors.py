@@ -138,6 +138,8 @@ def _content(path: Path) -> str:
     if path.suffix in (".jsonl", ".csv"):
         lines = settled(text).splitlines(keepends=True)
         return f"{len(lines)} lines, {_digest(lines)}\n" + "".join(lines[:2])
+    if path.suffix == ".json":
+        text = re.sub(r',(?=\{"(selection|system|first|metric|name)":)', ",\n", text)  # a record on each line
     if path.suffix == ".html":
         text = re.sub(r"<svg.*?</svg>", "<svg/>", text, flags=re.DOTALL)
         text = re.sub(r"data:image/[^\"]+", "data:image", text)

@@ -14,7 +14,7 @@ import pytest
 from lm_eval_sensitivity.cli import compare, drift
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.drift_distance import find_distances, measure_drift
 from tests.harness import tiny_models
@@ -70,7 +70,7 @@ def test_drift_recomputed_is_the_drift_of_the_run(runs: dict[str, Path], command
         and candidate["drift"]["mean"]["estimate"] > 0.1
     )
     assert candidate["verdict"]["label"] not in {"STABLE", "RESPONSIVE"}
-    pairs = load_pairs(list(runs.values()))
+    pairs = load_runs(list(runs.values()))
     base, own = pairs.systems
     for filter_name in FILTERS:
         recorded, recomputed = (

@@ -86,7 +86,8 @@ def _told(found: ClustersStatement, cluster: Cluster) -> str:
     if len(cluster.members) == 1:
         return "Distinguishable from every other system."
     inside = list(combinations(cluster.members, 2))
-    untested = [pair for pair in inside if pair in found.untested]
+    never = set(found.untested)
+    untested = [pair for pair in inside if pair in never]
     not_compared = f"Not compared: {'; '.join(' and '.join(pair) for pair in untested)}."
     if len(untested) == len(inside):
         return not_compared

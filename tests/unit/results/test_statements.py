@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.statements import REACH, Agreement
-from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements import Selection, records
 from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
 from lm_eval_sensitivity.stats import (
     Cluster,
@@ -71,7 +72,15 @@ def statement(groups: list[set[int]], n: int) -> ClustersStatement:
         )
         for name in NAMES[:n]
     )
-    return ClustersStatement(Selection(), rows, (), (), clusters, (), (), (), None, None, (), 0.05, 0, 99, 99)
+    contrasts = tuple(
+        records.TestedContrast(a.system, b.system, nothing, p, 0.001, counts, p < 0.05, None, None)
+        for a, b in combinations(rows, 2)
+        for p in [0.5 if set(a.letters) & set(b.letters) else 0.01]
+    )
+    ordered = tuple((each.first, each.second) for each in contrasts if each.distinguishable)
+    return ClustersStatement(
+        Selection(), rows, (), contrasts, clusters, ordered, (), (), None, None, (), 0.05, 0, 99, 99
+    )
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 16])
@@ -80,10 +89,10 @@ def test_clusters_of_any_relation_are_accepted(n: int, agreement: Agreement) -> 
     random = np.random.default_rng(n)
     for share in (0.0, 0.5, 0.9, 1.0):
         edges = np.triu(random.random((n, n)) < share, 1)
-        neighbours = {
+        neighbors = {
             f"{a:02d}": {f"{b:02d}" for b in range(n) if edges[min(a, b), max(a, b)]} for a in range(n)
         }
-        groups = sorted(sorted(int(name) for name in clique) for clique in maximal_cliques(neighbours))
+        groups = sorted(sorted(int(name) for name in clique) for clique in maximal_cliques(neighbors))
         assert len(groups) <= MOST_CLUSTERS
         agreement.clusters("x", statement(list(map(set, groups)), n))
 
