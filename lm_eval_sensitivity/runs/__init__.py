@@ -1,11 +1,11 @@
 """Finished runs, read back as untrusted files: one pairs table of all of them, or a reference.
 
-    find.py          which files a folder holds         checked_rows.py  one line, held against its results file
-    rung_samples.py  one rung: rows, counts, means      table.py         cells of the pairs table
-    select_runs.py   which run of a rung is taken       load.py          all folders: systems and one table
-    comparability.py what systems must share            names.py         labels that tell them apart
-    reference.py     a run to measure drift from        beside.py        which system a folder stands for
-    texts.py, export.py, coverage.py, ladder_lookup.py, system.py
+find.py          which files a folder holds         checked_rows.py  one line, held against its results file
+rung_samples.py  one rung: rows, counts, means      table.py         cells of the pairs table
+select_runs.py   which run of a rung is taken       load.py          all folders: systems and one table
+comparability.py what systems must share            names.py         labels that tell them apart
+reference.py     a run to measure drift from        beside.py        which system a folder stands for
+texts.py, export.py, coverage.py, ladder_lookup.py, system.py
 """
 
 from __future__ import annotations
