@@ -279,6 +279,7 @@ OF_THE_MANIFEST = [
     of_manifest("signature", LONG),
     of_manifest("package_version", "1}}, author={{Evil"),
     of_manifest("statistics.alpha", NAN),
+    of_manifest("statistics.alpha", None),
     of_manifest("statistics.alpha", INFINITE),
     of_manifest("statistics.resamples", MOST_RESAMPLES + 1),
     of_manifest("statistics.draws", FEWEST_RESAMPLES - 1),
