@@ -451,6 +451,11 @@ OF_STATEMENTS = [
     stated(f"{POINT}.selection.metric", "cosine_distance_0", f"{POINT}.selection"),
     stated("windows[0].points[1]", of(POINT), "windows[0].points"),
     stated("windows[0].points", []),
+    stated("windows[0].points[0].selection.metric", "token_edit_distance", "windows[0].points"),
+    stated("windows[0].systems", ["nobody"]),
+    stated("windows[1]", of("windows[0]")),
+    stated("heatmaps[1]", of("heatmaps[0]")),
+    stated("drift[1]", of("drift[0]")),
     Case(
         "NaN",
         in_json(STATEMENTS, **{f"{ROW}.mean.estimate": NAN}),
