@@ -77,7 +77,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def build_model(options: argparse.Namespace) -> Any:
-    """A randomly initialised model of a real shape, wrapped as lm_eval's HFLM."""
+    """A randomly initialized model of a real shape, wrapped as lm_eval's HFLM."""
     import torch
     import transformers
     from lm_eval.models.huggingface import HFLM

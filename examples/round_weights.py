@@ -2,9 +2,9 @@
 
     python examples/round_weights.py MODEL BITS OUTPUT
 
-A stand-in for quantisation that needs no library and runs on a CPU. The rounded numbers are stored in
+A stand-in for quantization that needs no library and runs on a CPU. The rounded numbers are stored in
 the model's own precision, so that nothing but the rounding differs. Only matrices are rounded; norms and
-biases stay as they are, as in common quantised checkpoints.
+biases stay as they are, as in common quantized checkpoints.
 """
 
 from __future__ import annotations

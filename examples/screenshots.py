@@ -75,7 +75,7 @@ def browser_path() -> str:
 
 
 def picture(page: Page, address: str, last: str) -> bytes:
-    """The page from its heading to an element, as a PNG of few colours.
+    """The page from its heading to an element, as a PNG of few colors.
 
     Args:
         page: of a browser.

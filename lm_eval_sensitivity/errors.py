@@ -31,7 +31,7 @@ class InputError(ValueError, SystemExit):
         # Messages quote what strangers wrote, and end on a terminal.
         message = inert(message)
         super().__init__(message)
-        # SystemExit prints `code` when nothing caught it; ValueError's initialiser leaves it unset.
+        # SystemExit prints `code` when nothing caught it; ValueError's initializer leaves it unset.
         self.code = message
 
     def __str__(self) -> str:

@@ -5,7 +5,9 @@ Loaded by `import lm_eval_sensitivity as les` when it is first used; docs/python
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ from lm_eval_sensitivity.report.figures import two_axes
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
 from lm_eval_sensitivity.report.render import render
 from lm_eval_sensitivity.report.render.html import as_html
-from lm_eval_sensitivity.runs import Pairs, System, load_pairs
+from lm_eval_sensitivity.runs import Runs, System, load_runs
 from lm_eval_sensitivity.runs.beside import folders_beside, system_of
 from lm_eval_sensitivity.runs.texts import with_texts
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
@@ -102,10 +104,8 @@ class Finding:
 class LoadedRuns:
     """Runs that were read and checked."""
 
-    runs: Pairs
+    runs: Runs
     folders: tuple[Path, ...]
-    _kept: Any = None
-    """Keeps a temporary folder as long as its runs."""
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -140,11 +140,11 @@ class LoadedRuns:
         return as_html(pairs_document(self.runs))
 
 
-Runs = LoadedRuns | str | Path | Sequence[str | Path]
+RunsOrFolders = LoadedRuns | str | Path | Sequence[str | Path]
 """Loaded already, or a folder, or several."""
 
 
-def load(runs: Runs, **options: Any) -> LoadedRuns:
+def load(runs: RunsOrFolders, **options: Any) -> LoadedRuns:
     """Read finished runs.
 
     Args:
@@ -168,7 +168,7 @@ def load(runs: Runs, **options: Any) -> LoadedRuns:
     if isinstance(runs, LoadedRuns):
         return runs
     folders = tuple(map(Path, [runs] if isinstance(runs, (str, Path)) else runs))
-    return LoadedRuns(load_pairs(folders, **options), folders)
+    return LoadedRuns(load_runs(folders, **options), folders)
 
 
 def from_results(results: Mapping[str, Any]) -> LoadedRuns:
@@ -185,13 +185,20 @@ def from_results(results: Mapping[str, Any]) -> LoadedRuns:
     """
     from lm_eval_sensitivity.harness.in_memory import save_results
 
-    folder = tempfile.TemporaryDirectory(prefix="lm_eval_sensitivity_")
-    save_results(results, Path(folder.name))
-    return LoadedRuns(load_pairs(folder.name), (Path(folder.name),), folder)
+    folder = Path(tempfile.mkdtemp(prefix="lm_eval_sensitivity_"))
+    try:
+        save_results(results, folder)
+        loaded = load(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # The files are read again for texts and for drift; they stay as long as the runs.
+    weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
+    return loaded
 
 
 def clusters(
-    runs: Runs,
+    runs: RunsOrFolders,
     *,
     metric: str = PRIMARY_METRIC,
     filter: str = PRIMARY_FILTER,
@@ -266,7 +273,7 @@ def compare(
         InputError: a folder does not hold one system of its own, or an option is not accepted.
     """
     selection = Selection(metric, filter, rungs)
-    loaded = load_pairs([first, second], **options)
+    loaded = load_runs([first, second], **options)
     ours, theirs = (system_of(loaded, Path(folder)).name for folder in (first, second))
     partition = TablePartition(loaded.table, resamples, seed)
     found = comparison_statement(partition, ours, theirs, selection, margin_share=margin, draws=draws)
@@ -274,7 +281,7 @@ def compare(
 
 
 def drift(
-    runs: Runs,
+    runs: RunsOrFolders,
     *,
     reference: str | Path | None = None,
     metric: str = PRIMARY_METRIC,
@@ -320,5 +327,5 @@ def drift(
     return Finding(found, document, two_axes.picture(found))
 
 
-def _signed(runs: Pairs, seed: int, resamples: int, draws: int) -> Signature:
+def _signed(runs: Runs, seed: int, resamples: int, draws: int) -> Signature:
     return signature(runs, seed=seed, resamples=resamples, draws=draws)

@@ -13,7 +13,7 @@ from typing import Any
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report import FORMATS, Document, render
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature, TablePartition, signature
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
@@ -68,16 +68,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What `add_run_options` was given, as `load_pairs` takes it."""
+    """What `add_run_options` was given, as `load_runs` takes it."""
     return {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched")}
 
 
-def partitioned(pairs: Pairs, options: argparse.Namespace) -> TablePartition:
+def partitioned(pairs: Runs, options: argparse.Namespace) -> TablePartition:
     """The table of the runs, partitioned once for all statements."""
     return TablePartition(pairs.table, options.resamples, options.seed)
 
 
-def signed(pairs: Pairs, options: argparse.Namespace) -> Signature:
+def signed(pairs: Runs, options: argparse.Namespace) -> Signature:
     """What the numbers of a command are computed from; one without a test draws no signs."""
     draws = getattr(options, "draws", 0)
     return signature(pairs, seed=options.seed, resamples=options.resamples, draws=draws)
@@ -161,14 +161,19 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def write(document: Document, options: argparse.Namespace) -> None:
     """Print a document, or write it to `--output`."""
-    text = render(document, options.format, width=None if options.output else terminal_width())
-    if options.output is None:
+    width = None if options.output else terminal_width()
+    write_text(render(document, options.format, width=width), options.output)
+
+
+def write_text(text: str, target: Path | None) -> None:
+    """Print a text, or write it to a file."""
+    if target is None:
         print_text(text)
         return
     try:
-        options.output.write_text(text, encoding="utf-8")
+        target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"`--output {options.output}` cannot be written ({error.strerror}).") from None
+        raise InputError(f"`--output {target}` cannot be written ({error.strerror}).") from None
 
 
 def terminal_width() -> int | None:

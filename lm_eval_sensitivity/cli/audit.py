@@ -6,15 +6,18 @@ import argparse
 import csv
 import io
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.audit import SurvivalRow, load_encoder, survival_rows
+from lm_eval_sensitivity.cli.analysis_options import terminal_width, write_text
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.report import Column, Document, ResultTable, render
+from lm_eval_sensitivity.report.blocks import Cell
+from lm_eval_sensitivity.report.documents.parts import below_rungs, headings
 
 EPILOG = """\
 examples:
@@ -64,14 +67,7 @@ def run(options: argparse.Namespace) -> int:
     """Audit every tokenizer and print or write the table."""
     arguments = _template_arguments(options.template_args)
     rows = _audit(options, arguments)
-    text = {"table": _table, "csv": _csv, "json": _json}[options.format](rows)
-    if options.output is None:
-        sys.stdout.write(text)
-        return 0
-    try:
-        options.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"`--output {options.output}` cannot be written ({error.strerror}).") from None
+    write_text({"table": _table, "csv": _csv, "json": _json}[options.format](rows), options.output)
     return 0
 
 
@@ -119,33 +115,24 @@ def _csv(rows: Sequence[SurvivalRow]) -> str:
 
 
 def _table(rows: Sequence[SurvivalRow]) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     names = list(dict.fromkeys(row.tokenizer for row in rows))
-    survival = {(row.edit, row.tokenizer): row for row in rows}
-    table = Table(
-        title="Share of pairs whose edit reaches the token ids",
-        caption="0.00: erased by template or tokenizer from every prompt. pairs: prompts to which the edit applies.",
-        box=box.SIMPLE_HEAD,
+    survival = {(row.edit, row.tokenizer): row.survival for row in rows}
+    edits: list[tuple[str, tuple[Cell, ...]]] = [
+        (row.rung, (row.edit, row.n_pairs, *(survival[row.edit, name] for name in names)))
+        for row in rows
+        if row.tokenizer == names[0]
+    ]
+    columns = (
+        Column("edit"),
+        Column("pairs", 0),
+        *(Column(label, 2) for label in headings(("edit", "pairs"), _labels(names))),
     )
-    for heading in ("rung", "edit"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("pairs", justify="right")
-    for label in _labels(names):
-        table.add_column(Text(label), justify="right", overflow="fold")
-    rung = None
-    for row in dict.fromkeys((r.rung, r.edit, r.n_pairs) for r in rows if r.tokenizer == names[0]):
-        shares = [f"{survival[row[1], name].survival:.2f}" for name in names]
-        table.add_row("" if row[0] == rung else row[0], row[1], str(row[2]), *shares)
-        rung = row[0]
-    text = io.StringIO()
-    # In a file or a pipe nothing may wrap; a terminal has its own width.
-    width = None if sys.stdout.isatty() else 60 + sum(len(label) + 3 for label in _labels(names))
-    Console(file=text, width=width, highlight=False).print(table)
-    return text.getvalue()
+    note = (
+        "0.00: erased by template or tokenizer from every prompt. pairs: prompts to which the edit applies."
+    )
+    title = "Share of pairs whose edit reaches the token ids"
+    table = ResultTable("survival", title, columns, below_rungs(edits), note)
+    return render(Document("Which edits are erased", (table,)), "table", width=terminal_width())
 
 
 def _labels(names: Sequence[str]) -> list[str]:

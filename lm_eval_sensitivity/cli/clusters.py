@@ -21,7 +21,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
 )
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.clusters import ALPHA, check_metric, clusters_statement
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     for selection in selections:
         check_metric(selection.metric)
-    pairs = load_pairs(options.runs, **run_options(options))
+    pairs = load_runs(options.runs, **run_options(options))
     partition = partitioned(pairs, options)
     found = [
         clusters_statement(partition, each, alpha=options.alpha, draws=options.draws) for each in selections

@@ -20,7 +20,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
 )
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.compare import compare_document
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.runs.beside import system_of
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.compare import comparison_statement
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             f"`--margin {options.margin:g}` must be a share above 0 of the first system's mean, as in `--margin 0.25`."
         )
     selection = Selection(options.metric, options.filter, options.rungs)
-    pairs = load_pairs([options.first, options.second], **run_options(options))
+    pairs = load_runs([options.first, options.second], **run_options(options))
     first, second = (system_of(pairs, folder).name for folder in (options.first, options.second))
     if first == second:
         raise InputError(f"Both folders hold the same system, {first}. Give runs of two systems.")

@@ -38,7 +38,7 @@ examples:
   lm-eval-sensitivity drift runs/int8 runs/int4 runs/int3 --reference runs/bf16 --format json -o drift.json
   lm-eval-sensitivity drift runs/qwen3-4b-int4
 
-Rows stand in the order given, as in a series of quantisations, the reference first. Drift is taken from the run
+Rows stand in the order given, as in a series of quantizations, the reference first. Drift is taken from the run
 where it was made with that reference, else from the outputs in both samples files. Without --reference only `alive`
 and `collapsed or indiscriminate` can be told apart."""
 

@@ -12,7 +12,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.write import Request, export_results
-from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.runs.beside import folders_beside, load_beside, system_of
 from lm_eval_sensitivity.statements.clusters import ALPHA
 from lm_eval_sensitivity.text.escape import shown_path
@@ -52,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
         "--series",
         action="append",
         metavar="NAME=RUN,RUN,...",
-        help="levels of one model, such as quantisations, to be joined by a line in that order; repeatable (default: "
+        help="levels of one model, such as quantizations, to be joined by a line in that order; repeatable (default: "
         "systems of one model that differ in their precision only, where the runs say so)",
     )
     parser.add_argument(
@@ -113,7 +113,7 @@ def _parse_series(given: Sequence[str]) -> dict[str, list[Path]]:
 
 
 def _systems_of(
-    pairs: Pairs, series: dict[str, list[Path]], folders: Sequence[Path]
+    pairs: Runs, series: dict[str, list[Path]], folders: Sequence[Path]
 ) -> dict[str, list[System]]:
     """The systems of every level; a folder counts as the run that was loaded from it, however it is spelled."""
     loaded = {folder.resolve(): folder for folder in folders}

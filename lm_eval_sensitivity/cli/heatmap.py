@@ -20,7 +20,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     write,
 )
 from lm_eval_sensitivity.report.documents.heatmap import heatmap_document
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.heatmap import check_metric, heatmap_statement
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     for metric in metrics:
         check_metric(metric)
     selections = [Selection(metric, name) for metric, name in product(metrics, filters)]
-    pairs = load_pairs(options.runs, **run_options(options))
+    pairs = load_runs(options.runs, **run_options(options))
     partition = partitioned(pairs, options)
     found = [heatmap_statement(partition, each.metric, each.filter_name) for each in selections]
     write(heatmap_document(found, pairs, signed(pairs, options)), options)

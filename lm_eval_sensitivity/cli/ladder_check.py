@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lm_eval_sensitivity.cli.analysis_options import terminal_width
 from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.authoring.checks import Report, Violation, check_ladder
@@ -122,10 +122,8 @@ def _tables(report: Report) -> str:
     numbers = Column("prompts", 0), Column("pairs", 0)
     columns = (Column("subset"), *numbers, Column("version"), Column("content hash"))
     subsets = ResultTable("subsets", "Subsets", columns, tuple(counted))
-    # In a file or a pipe nothing may wrap; a terminal has its own width.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     document = Document(f"Ladder {inert(report.source)}", (subsets, _rungs(report)))
-    return render(document, "table", width=width)
+    return render(document, "table", width=terminal_width())
 
 
 def _rungs(report: Report) -> ResultTable:

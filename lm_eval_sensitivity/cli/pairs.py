@@ -17,7 +17,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import render
 from lm_eval_sensitivity.report.documents.pairs import pairs_document
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.runs.export import check_target, write_table
 from lm_eval_sensitivity.runs.texts import with_texts
 from lm_eval_sensitivity.text.escape import shown_path
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("`--with-text` adds columns to the written table. Give `-o pairs.parquet`, too.")
     if options.subset is not None and not options.subset.strip():
         raise InputError("`--subset` is blank; give the name of a subset of the ladder, such as 'mini'.")
-    pairs = load_pairs(options.runs, **run_options(options))
+    pairs = load_runs(options.runs, **run_options(options))
     text = render(pairs_document(pairs), "table", width=terminal_width())
     if options.output is not None:
         table = with_texts(pairs.table, pairs.systems) if options.with_text else pairs.table

@@ -37,9 +37,9 @@ _Window = tuple[int, ...]
 class SentenceEmbedder:
     """Sentence vectors of texts of any length, after Reimers & Gurevych 2019 (Sentence-BERT), section 3.
 
-    A text that fits into the encoder's window gets the encoder's own, normalised vector. A longer one
-    is cut into consecutive windows on token boundaries; the windows' normalised vectors are averaged
-    with their token counts as weights and normalised: nothing past the window is ignored.
+    A text that fits into the encoder's window gets the encoder's own, normalized vector. A longer one
+    is cut into consecutive windows on token boundaries; the windows' normalized vectors are averaged
+    with their token counts as weights and normalized: nothing past the window is ignored.
 
     Windows of equal length only are put into one batch, so that no window is padded and a vector does
     not depend on the texts it was encoded with; every distinct window is encoded once, and every text's vector kept.
@@ -177,7 +177,7 @@ class SentenceEmbedder:
             yield from (indices[start : start + size] for start in range(0, len(indices), size))
 
     def _forward(self, token_ids: list[_Window]) -> Vector:
-        """Normalised vectors [window, dim] of windows of one length."""
+        """Normalized vectors [window, dim] of windows of one length."""
         import torch
 
         ids = torch.tensor([[*self._before, *window, *self._after] for window in token_ids])

@@ -194,7 +194,7 @@ def pool_windows(vectors: ArrayLike, n_tokens: ArrayLike) -> NDArray[np.float64]
     Formula: w = sum_i n_i v_i / sum_i n_i, then w / ||w||.
     Range: a vector of length 1. No unit.
     Empty: a vector of nan for no window, and where the average has no direction (opposite windows).
-    Identical: windows that are all the same vector give that vector, normalised.
+    Identical: windows that are all the same vector give that vector, normalized.
     Source: this project. Token counts as weights, so that a short last window counts for its share
         of the text and not for as much as a full one.
 

@@ -1,7 +1,7 @@
 """Next-token distributions after two prompts: divergences, top-1, and the floor under a flip.
 
 All functions take log-probabilities (log_softmax in float32: the log of a softmax underflows) and
-normalise them once more in float64. Rounding in float32 leaves a distribution off by about 1e-6,
+normalize them once more in float64. Rounding in float32 leaves a distribution off by about 1e-6,
 which would otherwise show up as a negative divergence of two nearly equal distributions.
 """
 

@@ -122,7 +122,7 @@ def token_edit_distance(y: Symbols, y_prime: Symbols) -> float:
     Range: [0, 1]; 0 = same tokens, 1 = nothing in place; larger = further apart. No unit.
     Empty: 0.0 for two empty outputs (they are the same), 1.0 where one side is empty.
     Identical: exactly 0.0.
-    Source: Levenshtein 1966, divided by the longer length. This normalisation breaks the triangle
+    Source: Levenshtein 1966, divided by the longer length. This normalization breaks the triangle
         inequality in rare cases (Yujian & Bo 2007): use it as a share, not as a metric space.
 
     Args:

@@ -45,7 +45,7 @@ def neighborhood_document(findings: Findings, check: Check | None) -> Document:
     checked = [] if check is None else [Note("finding", f"Check {check.status}: {check.message}")]
     prompt = visible(findings.prompt)
     return Document(
-        "Neighbourhood of one prompt",
+        "Neighborhood of one prompt",
         (
             Verbatim("Prompt", visible(shortened(findings.prompt, PROMPT_SHOWN)), only=("table",)),
             Verbatim("Prompt", prompt, only=("markdown",)),

@@ -58,7 +58,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Findings:
-    """One prompt, its neighbourhood and how far the output moved in it."""
+    """One prompt, its neighborhood and how far the output moved in it."""
 
     prompt: str
     filter_name: str

@@ -35,7 +35,7 @@ def read_details(system: System) -> SystemDetails:
     """Read the samples files of one system again.
 
     Args:
-        system: from `load_pairs`.
+        system: from `load_runs`.
 
     Raises:
         InputError: a file has changed since it was loaded, or holds a damaged array.

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.statements import Statements
-from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.statements import RUNG_SETS, Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -50,7 +50,7 @@ def declared_selections() -> tuple[Selection, ...]:
 
 
 def compute(
-    pairs: Pairs, reference: System | None, statistics: StatisticsRecord, embedder: str | None
+    pairs: Runs, reference: System | None, statistics: StatisticsRecord, embedder: str | None
 ) -> tuple[Statements, tuple[Note, ...]]:
     """Compute everything.
 
@@ -101,7 +101,7 @@ def compute(
 
 
 def _drift(
-    partition: TablePartition, pairs: Pairs, reference: System, selection: Selection, embedder: str | None
+    partition: TablePartition, pairs: Runs, reference: System, selection: Selection, embedder: str | None
 ) -> DriftStatement:
     return drift_statement(
         partition,

@@ -7,11 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from lm_eval_sensitivity.results.systems import without_path
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.text.escape import shown_path
 
 
-def places_of(pairs: Pairs, folders: Sequence[Path], embedder: str | None) -> tuple[Path, ...]:
+def places_of(pairs: Runs, folders: Sequence[Path], embedder: str | None) -> tuple[Path, ...]:
     """Folders of this machine: the runs, and whatever else was named by a path."""
     names = [embedder]
     for system in pairs.systems:

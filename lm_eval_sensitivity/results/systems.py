@@ -13,7 +13,7 @@ from lm_eval_sensitivity.text.escape import inert
 
 _BITS = {"float64": 64, "float32": 32, "bfloat16": 16, "float16": 16}
 _OF_A_LEVEL = ("dtype", "quantization", "weights", "config", "autocast")
-"""Parts of an identity in which quantisations of one model differ: the weights are summed up in memory."""
+"""Parts of an identity in which quantizations of one model differ: the weights are summed up in memory."""
 
 
 def system_records(

@@ -40,7 +40,7 @@ from lm_eval_sensitivity.results.read import open_results
 from lm_eval_sensitivity.results.redact_paths import places_of, without_folders
 from lm_eval_sensitivity.results.systems import found_series, system_records, without_path
 from lm_eval_sensitivity.results.tables import make_table, write_parquet
-from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.statements import signature
 from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
 from lm_eval_sensitivity.types import RUNGS, Note, Pair
@@ -50,7 +50,7 @@ from lm_eval_sensitivity.types import RUNGS, Note, Pair
 class Request:
     """What is to be exported."""
 
-    pairs: Pairs
+    pairs: Runs
     reference: System | None
     """One of the systems of `pairs`."""
     series: Mapping[str, Sequence[System]] | None
@@ -114,7 +114,7 @@ def check_names(table: pa.Table, series: Iterable[str]) -> None:
     """Refuse names and ids that no results folder holds, before anything long is done: they are never cut.
 
     Args:
-        table: from `load_pairs`.
+        table: from `load_runs`.
         series: names of series, as given.
 
     Raises:

@@ -1,10 +1,18 @@
-"""Runs: what lm_eval wrote, read back as strangers' data: as a reference, or as one table of pairs."""
+"""Finished runs, read back as untrusted files: one pairs table of all of them, or a reference.
+
+    find.py          which files a folder holds         checked_rows.py  one line, held against its results file
+    rung_samples.py  one rung: rows, counts, means      table.py         cells of the pairs table
+    select_runs.py   which run of a rung is taken       load.py          all folders: systems and one table
+    comparability.py what systems must share            names.py         labels that tell them apart
+    reference.py     a run to measure drift from        beside.py        which system a folder stands for
+    texts.py, export.py, coverage.py, ladder_lookup.py, system.py
+"""
 
 from __future__ import annotations
 
 from lm_eval_sensitivity.runs.export import write_table
 from lm_eval_sensitivity.runs.find import RunFiles, find_runs, read_results, read_samples
-from lm_eval_sensitivity.runs.load import Pairs, load_pairs
+from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.reference import (
     ReferenceOutput,
     ReferenceRun,
@@ -18,16 +26,16 @@ from lm_eval_sensitivity.runs.system import System
 
 __all__ = [
     "LeftOut",
-    "Pairs",
     "ReferenceOutput",
     "ReferenceRun",
     "RunFiles",
+    "Runs",
     "System",
     "base_outputs",
     "check_reference",
     "find_runs",
-    "load_pairs",
     "load_reference",
+    "load_runs",
     "missing_drift",
     "read_results",
     "read_samples",

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.runs.load import Pairs, load_pairs
+from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.system import System
 from lm_eval_sensitivity.text.escape import shown_path
 
 
-def system_of(pairs: Pairs, folder: Path) -> System:
+def system_of(pairs: Runs, folder: Path) -> System:
     """The one system that was loaded from a folder.
 
     Raises:
@@ -47,18 +47,18 @@ def folders_beside(folders: Iterable[Path], reference: Path | None) -> list[Path
 
 def load_beside(
     folders: Iterable[Path], reference: Path | None, **options: Any
-) -> tuple[Pairs, System | None]:
+) -> tuple[Runs, System | None]:
     """These runs, and the reference's system.
 
     Args:
         folders: run folders.
         reference: the run that the others are compared with, or None.
-        **options: of `load_pairs`.
+        **options: of `load_runs`.
 
     Raises:
         InputError: there is no system beside the reference.
     """
-    pairs = load_pairs(folders_beside(folders, reference), **options)
+    pairs = load_runs(folders_beside(folders, reference), **options)
     if reference is None:
         return pairs, None
     if len(pairs.systems) == 1:

@@ -1,11 +1,4 @@
-"""Load lm_eval output folders as systems and one pairs table, or say in one sentence why not.
-
-files.py     which files are there        metadata.py   what a results file says about a task
-rows.py      one line of a samples file   rung_run.py   one rung: rows, counts, means, ladder
-choose.py    which of several runs of one rung is taken
-check.py     what systems must share      names.py   labels that tell systems apart
-columns.py   the table's columns          export.py  parquet, CSV, JSON lines
-"""
+"""Load run folders as systems and one pairs table, or say in one sentence why not."""
 
 from __future__ import annotations
 
@@ -35,11 +28,11 @@ METADATA_KEY = "lm_eval_sensitivity.pairs"
 
 
 @dataclass(frozen=True)
-class Pairs:
+class Runs:
     """Systems, their pairs, and everything that was not taken."""
 
     systems: tuple[System, ...]
-    """In the order of the folders: a series of quantisations is read as it was given."""
+    """In the order of the folders: a series of quantizations is read as it was given."""
     table: pa.Table
     """One row per system, pair and filter, by system, rung, pair and filter; see `columns.SCHEMA`."""
     left_out: tuple[LeftOut, ...]
@@ -47,13 +40,13 @@ class Pairs:
     """What a reader of the table should know: partial runs, weaker checks, other versions."""
 
 
-def load_pairs(
+def load_runs(
     folders: str | Path | Sequence[str | Path],
     *,
     subset: str | None = None,
     ladder: str | Path | None = None,
     exclude_mismatched: bool = False,
-) -> Pairs:
+) -> Runs:
     """Load runs of the prompt_sensitivity tasks, each made with `--output_path` and `--log_samples`.
 
     Args:
@@ -71,7 +64,7 @@ def load_pairs(
 
     Example:
         >>> try:
-        ...     load_pairs(["runs/no_such_folder"])
+        ...     load_runs(["runs/no_such_folder"])
         ... except ValueError as error:
         ...     print(error)
         Run folder `runs/no_such_folder` does not exist. Give the folder that was `--output_path`.
@@ -87,7 +80,7 @@ def load_pairs(
         raise InputError(one_line(error)) from None
 
 
-def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None, *, exclude: bool) -> Pairs:
+def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None, *, exclude: bool) -> Runs:
     chosen: list[RungSamples] = []
     left_out: list[LeftOut] = []
     seen: set[Path] = set()
@@ -106,7 +99,7 @@ def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None
     systems = _systems(rungs)
     # By name, so that the order of the folders does not change what is written.
     by_name = sorted(systems, key=lambda system: system.name)
-    return Pairs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
+    return Runs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
 
 
 def _comparable(rungs: Sequence[RungSamples], *, exclude: bool) -> tuple[list[RungSamples], list[LeftOut]]:

@@ -200,7 +200,7 @@ def _is_cut_off(output: str, start: int, delimiters: tuple[str, ...]) -> bool:
     # One word of a sentence ("Here", or "He", the symbol of helium) is as well a whole answer.
     if rest[0].isalpha() and len(rest.split()) < 2:
         return False
-    # Never a whole delimiter: that has been recognised before anyone asks here.
+    # Never a whole delimiter: that has been recognized before anyone asks here.
     return any(delimiter.startswith(rest) for delimiter in delimiters)
 
 

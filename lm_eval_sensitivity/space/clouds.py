@@ -16,7 +16,7 @@ SAMPLES = 8
 NARROW, WIDE = 0.05, 0.33
 """Standard deviation of a cloud: what temperature noise does."""
 CLOSE, FAR = 0.03, 0.4
-"""Distance of the two centres: what the edit does."""
+"""Distance of the two centers: what the edit does."""
 
 Points = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Clouds:
     """[sample, 2]"""
     variant: Points
     """[sample, 2]"""
-    centres: Points
+    centers: Points
     """[2, 2] base and variant: where the output without any sampling noise would lie."""
     test: TwoSampleTest
     """The test of prompt_sensitivity_sampling, made on the points of the drawing."""
@@ -41,15 +41,15 @@ class Clouds:
 def four_clouds() -> tuple[Clouds, ...]:
     """Noise low and high, each with sensitivity low and high; the same random numbers in all four."""
     noise = np.random.default_rng(SEED).standard_normal((2, SAMPLES, 2))
-    noise -= noise.mean(axis=1, keepdims=True)  # so that the centres lie exactly as far apart as constructed
+    noise -= noise.mean(axis=1, keepdims=True)  # so that the centers lie exactly as far apart as constructed
     return tuple(_clouds(noise, wide=wide, far=far) for wide in (False, True) for far in (False, True))
 
 
 def _clouds(noise: Points, *, wide: bool, far: bool) -> Clouds:
     half = (FAR if far else CLOSE) / 2
-    centres = np.array([[-half, 0.0], [half, 0.0]])
-    base, variant = centres[:, None, :] + (WIDE if wide else NARROW) * noise
+    centers = np.array([[-half, 0.0], [half, 0.0]])
+    base, variant = centers[:, None, :] + (WIDE if wide else NARROW) * noise
     pooled = np.concatenate([base, variant])
     distances = np.linalg.norm(pooled[:, None] - pooled[None, :], axis=-1)
     test = two_sample_test(distances, np.arange(2 * SAMPLES) < SAMPLES)
-    return Clouds(wide, far, base, variant, centres, test)
+    return Clouds(wide, far, base, variant, centers, test)

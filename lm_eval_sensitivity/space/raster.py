@@ -1,4 +1,4 @@
-"""Small rasters as SVG paths: neighbouring cells of one shade become one stroke, and nothing needs an image."""
+"""Small rasters as SVG paths: neighboring cells of one shade become one stroke, and nothing needs an image."""
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ def poke(grid: Grid, row: int, column: int) -> Grid:
 
 
 def ripple_step(grid: Grid, gain: float) -> Grid:
-    """One step: every cell becomes `gain` times the mean of itself and its four neighbours, at most 1.
+    """One step: every cell becomes `gain` times the mean of itself and its four neighbors, at most 1.
 
-    At an edge the cell itself stands in for the neighbour it lacks, so that nothing leaks out: as long as no
+    At an edge the cell itself stands in for the neighbor it lacks, so that nothing leaks out: as long as no
     cell is full, the total is multiplied by exactly the gain.
 
     Args:

@@ -67,7 +67,7 @@ def scale_of(values: Iterable[float | None], start: float, end: float) -> Scale:
 
 
 def _words(value: float, step: float) -> str:
-    """A number beside an axis, with as many digits as its neighbours need."""
+    """A number beside an axis, with as many digits as its neighbors need."""
     if value == 0:
         return "0"
     if not 1e-6 <= step <= 1e6:

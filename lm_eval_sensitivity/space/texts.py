@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST = 4000
 """Characters of one text that a page shows."""
@@ -70,6 +71,7 @@ def visible(text: str) -> tuple[Piece, ...]:
     return (*pieces, Piece(text[start:])) if start < len(text) else tuple(pieces)
 
 
+@lru_cache(maxsize=4_096)  # a page asks a million times, of few characters
 def _mark(character: str, dotted: bool) -> Piece | None:
     if character == " ":
         return Piece("·", "space") if dotted else None

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.embedder import DEFAULT_MODEL, TextDistances, load_embe
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.runs import Pairs, ReferenceOutput, System, base_outputs, missing_drift
+from lm_eval_sensitivity.runs import ReferenceOutput, Runs, System, base_outputs, missing_drift
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import Missing
@@ -54,7 +54,7 @@ def measure_drift(
     """Drift of a system, from its run where that measured it from this reference, else from the samples.
 
     Args:
-        table: from `load_pairs`.
+        table: from `load_runs`.
         system: the candidate.
         reference: the system it is compared with.
         selection: metric and filter; a distance of texts.
@@ -71,7 +71,7 @@ def measure_drift(
 
 
 def measure_drifts(
-    pairs: Pairs, reference: System, selection: Selection, embedder: str | None
+    pairs: Runs, reference: System, selection: Selection, embedder: str | None
 ) -> dict[str, Drift]:
     """Drift of every system but the reference, by name.
 
@@ -141,7 +141,7 @@ def recorded_drift(table: pa.Table, name: str, reference: str, filter_name: str)
     """Drift of a system as its run measured it.
 
     Args:
-        table: from `load_pairs`.
+        table: from `load_runs`.
         name: display name of the system.
         reference: fingerprint of the system that its run measured drift from.
         filter_name: `raw` or `answer`.

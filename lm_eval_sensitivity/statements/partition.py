@@ -39,7 +39,7 @@ class TablePartition:
     """
 
     table: pa.Table
-    """From `load_pairs`."""
+    """From `load_runs`."""
     resamples: int = RESAMPLES
     """Of each interval and bound."""
     seed: int = 0

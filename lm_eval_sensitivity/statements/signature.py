@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Signature:
         )
 
 
-def signature(pairs: Pairs, *, seed: int, resamples: int, draws: int) -> Signature:
+def signature(pairs: Runs, *, seed: int, resamples: int, draws: int) -> Signature:
     """The signature of statements about loaded runs; all systems share ladder, decoding and embedder."""
     # By name, so that the order in which folders were given changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)

@@ -79,7 +79,7 @@ def read_traces(table: pa.Table, system: System) -> Traces:
     """Read the arrays of one system again from its samples files.
 
     Args:
-        table: from `load_pairs`.
+        table: from `load_runs`.
         system: of the same runs.
 
     Raises:

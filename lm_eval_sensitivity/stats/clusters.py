@@ -39,6 +39,10 @@ class Clusters:
     def order(self, first: str, second: str) -> str | None:
         """`lower` or `higher`: what the first is beside the second; None where they share a cluster.
 
+        Args:
+            first: a system.
+            second: another one.
+
         Returns:
             `lower`, `higher` or None.
 
@@ -87,27 +91,27 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
     left_out = _without_tests(tests, names)
     names = [name for name in names if name not in left_out]
     pairs = list(combinations(names, 2))
-    neighbours: dict[str, set[str]] = {name: set() for name in names}
+    neighbors: dict[str, set[str]] = {name: set() for name in names}
     for first, second in pairs:
         if not p[frozenset((first, second))] <= alpha:  # NaN: not compared is not told apart
-            neighbours[first].add(second)
-            neighbours[second].add(first)
-    members = sorted(tuple(sorted(clique)) for clique in maximal_cliques(neighbours))
+            neighbors[first].add(second)
+            neighbors[second].add(first)
+    members = sorted(tuple(sorted(clique)) for clique in maximal_cliques(neighbors))
     clusters = tuple(Cluster(*named) for named in zip(cluster_letters(), members, strict=False))
     return Clusters(
         clusters=clusters,
         letters={name: tuple(c.letter for c in clusters if name in c.members) for name in names},
-        ordered=_ordered(tests, neighbours),
+        ordered=_ordered(tests, neighbors),
         untested=tuple(pair for pair in pairs if math.isnan(p[frozenset(pair)])),
         left_out=left_out,
     )
 
 
-def maximal_cliques(neighbours: dict[str, set[str]]) -> Iterator[frozenset[str]]:
-    """All sets of mutual neighbours that cannot grow (Bron & Kerbosch 1973, with a pivot).
+def maximal_cliques(neighbors: dict[str, set[str]]) -> Iterator[frozenset[str]]:
+    """All sets of mutual neighbors that cannot grow (Bron & Kerbosch 1973, with a pivot).
 
     Args:
-        neighbours: node -> its neighbours; symmetric, and without the node itself.
+        neighbors: node -> its neighbors; symmetric, and without the node itself.
 
     Returns:
         Each set once, in no order; none for an empty graph.
@@ -123,15 +127,15 @@ def maximal_cliques(neighbours: dict[str, set[str]]) -> Iterator[frozenset[str]]
             if not done:
                 yield clique
             return
-        # Every maximal clique has the pivot or something that is not its neighbour.
-        pivot = max(candidates | done, key=lambda name: len(neighbours[name] & candidates))
-        for name in candidates - neighbours[pivot]:
-            yield from extend(clique | {name}, candidates & neighbours[name], done & neighbours[name])
+        # Every maximal clique has the pivot or something that is not its neighbor.
+        pivot = max(candidates | done, key=lambda name: len(neighbors[name] & candidates))
+        for name in candidates - neighbors[pivot]:
+            yield from extend(clique | {name}, candidates & neighbors[name], done & neighbors[name])
             candidates = candidates - {name}
             done = done | {name}
 
-    if neighbours:
-        yield from extend(frozenset(), set(neighbours), set())
+    if neighbors:
+        yield from extend(frozenset(), set(neighbors), set())
 
 
 def _without_tests(tests: MaxT, names: list[str]) -> dict[str, str]:
@@ -147,10 +151,10 @@ def _without_tests(tests: MaxT, names: list[str]) -> dict[str, str]:
     return {name: sentence for name in names if name not in tested}
 
 
-def _ordered(tests: MaxT, neighbours: dict[str, set[str]]) -> tuple[tuple[str, str], ...]:
+def _ordered(tests: MaxT, neighbors: dict[str, set[str]]) -> tuple[tuple[str, str], ...]:
     ordered = []
     for (first, second), difference in zip(tests.contrasts, tests.estimates, strict=True):
-        if first in neighbours and second in neighbours and second not in neighbours[first]:
+        if first in neighbors and second in neighbors and second not in neighbors[first]:
             ordered.append((first, second) if difference < 0 else (second, first))
     return tuple(sorted(ordered))
 

@@ -165,11 +165,11 @@ def studentised_means(sample: Floats, indices: NDArray[np.intp]) -> Floats:
     Returns:
         [resample] without a unit, in the order of the resamples.
     """
-    centred = sample - sample.mean()
-    resampled = centred[indices]
+    centered = sample - sample.mean()
+    resampled = centered[indices]
     means = resampled.mean(axis=1)
     variances = resampled.var(axis=1, ddof=1)
-    flat = variances <= NO_SPREAD * centred.var(ddof=1)
+    flat = variances <= NO_SPREAD * centered.var(ddof=1)
     errors = np.sqrt(np.where(flat, 1.0, variances) / len(sample))
     studentised: Floats = np.where(flat, np.copysign(np.inf, means), means / errors)
     return studentised

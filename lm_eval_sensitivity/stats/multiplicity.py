@@ -74,6 +74,10 @@ class MaxT:
     def p(self, first: str, second: str) -> float:
         """The adjusted p-value of two systems, in either order.
 
+        Args:
+            first: a system.
+            second: the one that it was compared with.
+
         Returns:
             In (0, 1]; NaN where the contrast was not tested.
 

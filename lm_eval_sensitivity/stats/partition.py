@@ -91,6 +91,9 @@ class Partition:
     def system(self, name: str) -> Floats:
         """[prompt] one column of `means`.
 
+        Args:
+            name: of the system.
+
         Returns:
             [prompt] in the unit of the values; NaN where nothing is scored.
 
@@ -101,6 +104,9 @@ class Partition:
 
     def counts(self, system: str) -> PairCounts:
         """What became of one system's pairs.
+
+        Args:
+            system: its name.
 
         Returns:
             Pairs and prompts by what became of them; every pair of the system is in one class.
@@ -113,6 +119,10 @@ class Partition:
 
     def contrast(self, first: str, second: str) -> Contrast:
         """Two systems on the pairs that are scored in both.
+
+        Args:
+            first: name of a system.
+            second: name of the one that is subtracted from it.
 
         Returns:
             [prompt] means of both and their differences, over the edit classes that both have there.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from lm_eval_sensitivity.results.write import Request, export_results
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from tests.unit.results.made_results import STATISTICS, make_runs, renamed
 from tests.unit.runs.made_run import write_rows
 
@@ -28,7 +28,7 @@ def make_hostile_results(home: Path) -> None:
     folders = make_runs(home / "runs").folders
     for samples in (path for folder in folders for path in folder.rglob("samples_*.jsonl")):
         _spoil(samples)
-    pairs = load_pairs(folders)
+    pairs = load_runs(folders)
     own = [each.name for each in pairs.systems]
     pairs = renamed(pairs, dict(zip(own, NAMES, strict=True)))
     series = {f"a series {MARKUP}": pairs.systems[1:3]}

@@ -1,4 +1,4 @@
-"""The neighbourhood of one prompt: the command through the real harness, on truths that are known beforehand."""
+"""The neighborhood of one prompt: the command through the real harness, on truths that are known beforehand."""
 
 from __future__ import annotations
 

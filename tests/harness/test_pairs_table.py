@@ -15,7 +15,7 @@ import pytest
 from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.records.packing import unpack
-from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.runs import Runs, load_runs
 from tests.harness.conftest import Run, arguments, read_run
 from tests.unit.runs.made_run import make_run
 
@@ -29,7 +29,7 @@ class TwoRuns:
 
     reference: Run
     drifting: Run
-    pairs: Pairs
+    pairs: Runs
 
 
 def run_lm_eval(model: Path | str, folder: Path, /, **options: Any) -> Run:
@@ -59,10 +59,10 @@ def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
         model_args=f"pretrained={demo},dtype=bfloat16",
         metadata={"reference": str(folder / "reference")},
     )
-    return TwoRuns(reference, drifting, load_pairs([reference.folder, drifting.folder]))
+    return TwoRuns(reference, drifting, load_runs([reference.folder, drifting.folder]))
 
 
-def table_rows(pairs: Pairs) -> dict[tuple[str, str, str], dict[str, Any]]:
+def table_rows(pairs: Runs) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Rows by system, pair and filter."""
     return {(row["system"], row["pair_id"], row["filter"]): row for row in pairs.table.to_pylist()}
 
@@ -189,7 +189,7 @@ def test_an_engine_that_returns_text_only_loads(tmp_path: Path) -> None:
     run = run_lm_eval(
         "unused", tmp_path, tasks=TASKS["synonym"], model="dummy", model_args="x=1", apply_chat_template=None
     )
-    pairs = load_pairs([run.folder])
+    pairs = load_runs([run.folder])
     rows = pairs.table.to_pylist()
     assert rows and all(row["cosine_distance"] == 0 and row["token_edit_distance"] is None for row in rows)
     assert all(row["missing_first_divergence"].startswith("not given") for row in rows)

@@ -54,7 +54,7 @@ def test_equal_requests_share_an_item_and_replicates_do_not(plan: Plan) -> None:
     assert plan.base_items == {0, 3}
 
 
-def test_the_longest_neighbourhood_comes_first_its_base_before_its_variants(plan: Plan) -> None:
+def test_the_longest_neighborhood_comes_first_its_base_before_its_variants(plan: Plan) -> None:
     first, again = generation_order(plan, [len(item.context) for item in plan.items])
     assert first == [3, 5, 0, 2]
     assert again == [1, 4], "replicates: apart, and in reverse order"

@@ -15,7 +15,7 @@ import pytest
 
 from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from lm_eval_sensitivity.harness.rescore import NOT_RESCORED, RESCORED, Settings, rescore_run
-from lm_eval_sensitivity.runs import load_pairs, load_reference
+from lm_eval_sensitivity.runs import load_reference, load_runs
 from tests.harness.conftest import Run, read_run
 from tests.harness.test_pairs_table import run_lm_eval
 
@@ -102,7 +102,7 @@ def test_the_same_embedder_gives_the_same_run(runs: Runs, distances: TextDistanc
         new_results = without_origin(read_run(new).results)
         assert same(new_results, old_results)
         assert any(run.results["groups"][GROUP][f"cosine_distance,{name}"] > 0 for name in ("raw", "answer"))
-        assert same(load_pairs([new]).table.to_pylist(), load_pairs([run.folder]).table.to_pylist())
+        assert same(load_runs([new]).table.to_pylist(), load_runs([run.folder]).table.to_pylist())
 
 
 def test_with_answers_as_found_a_rule_that_finds_the_same_changes_nothing(
@@ -127,7 +127,7 @@ def test_drift_of_the_old_embedder_does_not_stay(
             assert row["baseline_drift"] != row["baseline_drift"]
             assert row["pair"]["scores"]["baseline_drift"] is None
             assert row["pair"]["missing"]["baseline_drift"].startswith("not rescored:")
-    table = load_pairs([tmp_path / "new"]).table
+    table = load_runs([tmp_path / "new"]).table
     assert set(table["missing_baseline_drift"].to_pylist()) == {NOT_RESCORED}
     assert set(table["baseline_drift"].to_pylist()) == {None}
 
@@ -148,7 +148,7 @@ def test_drift_of_a_run_that_had_none_is_that_of_a_run_that_had_it(
         )
         assert itself.value(task, "baseline_drift") == 0
         assert itself.results["higher_is_better"][task].keys() >= {"baseline_drift"}
-    assert set(load_pairs([tmp_path / "itself"]).table["baseline_drift"].to_pylist()) == {0.0}
+    assert set(load_runs([tmp_path / "itself"]).table["baseline_drift"].to_pylist()) == {0.0}
 
 
 def test_an_engine_that_returns_text_only(distances: TextDistances, tmp_path: Path) -> None:

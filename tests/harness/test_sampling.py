@@ -32,7 +32,7 @@ from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse
 from lm_eval_sensitivity.harness.generate.generation import Answer, FilteredText, Generation, View
 from lm_eval_sensitivity.harness.measure.sampled_pair import measure_sampled_pair, sampled_pair_record
 from lm_eval_sensitivity.harness.tasks.sampling_options import parse_sampling_options, too_few_to_separate
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.types import AnswerSpan
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, Run
@@ -237,12 +237,12 @@ def test_both_groups_in_one_run_and_commands_leave_the_samples_out(lm_eval: Lmev
     assert run.rows(mini)[0]["pair"]["system"] == alone.rows(mini)[0]["pair"]["system"]
     assert run.rows(SYNONYM)[0]["pair"]["system"] != alone.rows(mini)[0]["pair"]["system"]
     assert run.value(SYNONYM, "separated").startswith("cannot be said: the smallest p of a pair is 0.33")
-    pairs = load_pairs([run.folder])
-    assert pairs.table.num_rows == load_pairs([alone.folder]).table.num_rows == 4
+    pairs = load_runs([run.folder])
+    assert pairs.table.num_rows == load_runs([alone.folder]).table.num_rows == 4
     assert [SYNONYM in each.reason and "sampled outputs" in each.reason for each in pairs.left_out] == [True]
     only = lm_eval(model, tasks=SYNONYM, metadata={"n_samples": 2}, **settings)
     with pytest.raises(InputError, match="sets of sampled outputs"):
-        load_pairs([only.folder])
+        load_runs([only.folder])
 
 
 # ---- engines that return text

@@ -142,7 +142,7 @@ def test_the_samples_of_a_run_hold_the_ends(demo: Path, demo_run: Run) -> None:
     for row in rows:
         for index, side in enumerate(("base", "variant")):
             record = row["pair"][side]
-            visible = record["visible_text"] or row["resps"][index][0]
+            visible = record.get("visible_text") or row["resps"][index][0]
             assert ids(row, side, "token_ends") == definition(backend, ids(row, side), visible)
             reasons.add(record["finish_reason"])
     assert "end_token" in reasons

@@ -126,7 +126,7 @@ def test_the_trace_of_a_model_made_by_others_equals_the_twin(shared: Path) -> No
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma2"])
-def test_neighbours_padding_and_early_ends_change_nothing(architecture: str, tmp_path: Path) -> None:
+def test_neighbors_padding_and_early_ends_change_nothing(architecture: str, tmp_path: Path) -> None:
     """Every row alone, in a batch, and in the batch reversed: same ids, same numbers."""
     lm = load(tiny_models.build(tmp_path / "model", architecture))
     prompts = encode(lm)
@@ -200,7 +200,7 @@ def test_a_stop_string_half_in_the_prompt_was_never_said(tmp_path: Path) -> None
 
 
 def test_settings_of_a_wrapped_model_are_neutralised_where_they_are(tmp_path: Path) -> None:
-    """Adapters and quantisers hand out the inner model's config: replacing it would stay on the wrapper."""
+    """Adapters and quantizers hand out the inner model's config: replacing it would stay on the wrapper."""
     plain = load(tiny_models.build(tmp_path / "plain", "llama"))
     bent = load(tiny_models.build(tmp_path / "bent", "llama", repetition_penalty=1.8))
     inner = bent.model

@@ -1,4 +1,4 @@
-"""Randomly initialised models of several architectures: they know nothing, and their arithmetic is real."""
+"""Randomly initialized models of several architectures: they know nothing, and their arithmetic is real."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def build(folder: Path, architecture: str, dtype: str = "float32", seed: int = 0
     torch.manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_config(config).to(getattr(torch, dtype))
     with torch.no_grad():
-        # Default initialisation is so small that every prompt gets nearly the same logits.
+        # Default initialization is so small that every prompt gets nearly the same logits.
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(4)

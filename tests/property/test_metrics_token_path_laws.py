@@ -79,7 +79,7 @@ def test_renaming_the_tokens_changes_nothing(y: list[int], y_prime: list[int], n
 
 @given(tokens, tokens)
 @settings(deadline=None)
-def test_laws_of_the_normalised_distance(y: list[int], y_prime: list[int]) -> None:
+def test_laws_of_the_normalized_distance(y: list[int], y_prime: list[int]) -> None:
     distance = token_edit_distance(y, y_prime)
     assert 0.0 <= distance <= 1.0
     assert (distance == 0.0) == (y == y_prime)

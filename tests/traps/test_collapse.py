@@ -8,10 +8,10 @@ attention is rounded so, that output is a text; where all matrices are, it is th
 which a reader sees nothing. A third model says " the the the" by construction, whatever it is asked.
 
 Who falls for it: a probe that reads a low distance as stability. The collapsed systems have a distance of
-exactly 0.00 under harmless edits, lower than the reference: "more stable after quantisation".
+exactly 0.00 under harmless edits, lower than the reference: "more stable after quantization".
 
 What the suite does: the positive control, an edit that must move the output, moves it by 0 as well, and the
-drift from the unquantised reference is large. `drift` says COLLAPSED, lm_eval's own closing words say that a low
+drift from the unquantized reference is large. `drift` says COLLAPSED, lm_eval's own closing words say that a low
 distance is no stability here, and loops are counted. Outputs of which nothing can be read have no distance, and no
 verdict of life is given to a system that is silent.
 """
@@ -58,7 +58,7 @@ SAMPLED, N_SAMPLED = "prompt_sensitivity_sampling", 6
 
 @pytest.fixture(scope="session")
 def reference(trap_run: TrapRun) -> Run:
-    """The unquantised system."""
+    """The unquantized system."""
     return trap_run("collapse_reference", demo_model_path(), **SETTINGS)
 
 

@@ -35,7 +35,7 @@ OTHER_EMBEDDER = "reference in another embedder"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """What is said of a run under one filter."""
 
     verdict: Verdict | ReducedVerdict | None
@@ -130,24 +130,24 @@ class FinishedRun:
         ]
         return dominated_windows([each for each in outputs if each is not None], self.windows)
 
-    def judged(self, filter_name: str) -> Judgement:
+    def judged(self, filter_name: str) -> Judgment:
         """The verdict of `lm-eval-sensitivity drift` on these pairs."""
         if filter_name not in self._judged:
             self._judged[filter_name] = self._judge(filter_name)
         return self._judged[filter_name]
 
     @cached_property
-    def _judged(self) -> dict[str, Judgement]:
+    def _judged(self) -> dict[str, Judgment]:
         return {}
 
-    def _judge(self, filter_name: str) -> Judgement:
+    def _judge(self, filter_name: str) -> Judgment:
         reason = lacking(self.rungs(), "this run")
         if self.reference is not None and self._beside_reference:
             reason = reason or lacking({rung.metadata.rung for rung in self.reference.rungs}, "the reference")
         if self.reference is not None and self.reference.system == self.system:
             reason = "same system as the reference"
         if reason:
-            return Judgement(None, reason)
+            return Judgment(None, reason)
         selection = Selection(PRIMARY_METRIC, filter_name)
         if not self._beside_reference:
             alone = drift_statement(self.partition, [OWN], selection).systems[0].reduced
@@ -160,12 +160,12 @@ class FinishedRun:
         assert beside is not None  # the reference stands first, and the run second
         return self._enough(beside, beside.contrasts[0], "")
 
-    def _enough(self, verdict: Verdict | ReducedVerdict, control: AxisContrast, reason: str) -> Judgement:
+    def _enough(self, verdict: Verdict | ReducedVerdict, control: AxisContrast, reason: str) -> Judgment:
         """Below `MIN_PROMPTS` prompts there is no verdict to be undetermined about."""
         n = control.bounds.n
         if n < MIN_PROMPTS:
-            return Judgement(None, f"{n} prompts" if n else "no prompt has both numbers")
-        return Judgement(verdict, reason)
+            return Judgment(None, f"{n} prompts" if n else "no prompt has both numbers")
+        return Judgment(verdict, reason)
 
     @property
     def _beside_reference(self) -> bool:

@@ -17,7 +17,7 @@ from lm_eval_sensitivity.harness.close.finished_run import (
     OTHER_EMBEDDER,
     Cells,
     FinishedRun,
-    Judgement,
+    Judgment,
     PairCells,
 )
 from lm_eval_sensitivity.harness.close.table_rows import kind_of, lost_pairs, silence_in_words
@@ -115,7 +115,7 @@ def _noise(run: FinishedRun) -> Iterator[str]:
         yield f"What harmless edits move is {not_above_in_words(found)}."
 
 
-def _verdict(judged: Judgement) -> Iterator[str]:
+def _verdict(judged: Judgment) -> Iterator[str]:
     found = judged.verdict
     if isinstance(found, Verdict):
         words = f"Verdict beside the reference: {found.label}, {found.meaning}."

@@ -48,7 +48,7 @@ def distinct(candidates: list[int], prompts: Sequence[Hashable]) -> list[int]:
     """The candidates up to the first whose prompt is already among them.
 
     That one is a replicate, and in the batch of its first run it would not measure what another batch,
-    with other neighbours and other padding, does to the same prompt.
+    with other neighbors and other padding, does to the same prompt.
 
     Example:
         >>> distinct([0, 1, 2], ["a", "b", "a"])

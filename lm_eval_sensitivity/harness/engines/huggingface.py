@@ -58,7 +58,7 @@ class HuggingFaceEngine(Engine):
     def encode(self, context: Any) -> list[int]:
         """[position] the token ids that the model is fed."""
         # HFLM's own batch encoding of one string at a time: whether a BOS is added is decided per batch there,
-        # from the batch's first string, and must not depend on the neighbours.
+        # from the batch's first string, and must not depend on the neighbors.
         ids: list[int] = self.lm.tok_batch_encode([context])[0][0].tolist()
         return ids
 

@@ -171,7 +171,7 @@ def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], lis
     neighborhood goes first: a batch that does not fit in memory fails at once. A base precedes its
     variants, so that an interrupted run never holds a variant whose base is still to come.
 
-    Replicates come last and in reverse order: another slot, other neighbours, other padding, which is what
+    Replicates come last and in reverse order: another slot, other neighbors, other padding, which is what
     makes the identical rung measure the system's own noise.
     """
     longest: dict[str, int] = {}

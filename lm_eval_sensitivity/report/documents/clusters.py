@@ -23,7 +23,7 @@ from lm_eval_sensitivity.report.wording.clusters import (
     family_in_words,
     reasons_in_words,
 )
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.statements.records import ClustersStatement
 from lm_eval_sensitivity.stats import Constants
@@ -54,7 +54,7 @@ _CONTRASTS = (
 
 
 def clusters_document(
-    statements: Sequence[ClustersStatement], pairs: Pairs, signed: Signature, *, pairwise: bool
+    statements: Sequence[ClustersStatement], pairs: Runs, signed: Signature, *, pairwise: bool
 ) -> Document:
     """The document of some selections over the same runs.
 

@@ -13,7 +13,7 @@ from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
     shared_in_words,
 )
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.types import Note
@@ -54,7 +54,7 @@ _EDITS = (
 )
 
 
-def compare_document(found: ComparisonStatement, pairs: Pairs, signed: Signature) -> Document:
+def compare_document(found: ComparisonStatement, pairs: Runs, signed: Signature) -> Document:
     """The document of one comparison.
 
     Args:

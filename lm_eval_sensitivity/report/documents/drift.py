@@ -15,7 +15,7 @@ from lm_eval_sensitivity.report.wording.drift import (
     symbols_in_words,
     verdicts_in_words,
 )
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.statements.records import DriftStatement
 from lm_eval_sensitivity.stats import AxisContrast
@@ -61,7 +61,7 @@ _CONTRASTS = (
 )
 
 
-def drift_document(found: DriftStatement, pairs: Pairs, signed: Signature) -> Document:
+def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Document:
     """The document of two axes.
 
     Args:

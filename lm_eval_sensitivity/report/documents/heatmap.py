@@ -13,7 +13,7 @@ from lm_eval_sensitivity.report.documents.parts import (
     run_data,
 )
 from lm_eval_sensitivity.report.wording import bounds_note
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
 from lm_eval_sensitivity.text.format import in_print
@@ -35,7 +35,7 @@ _CELLS = (
 )
 
 
-def heatmap_document(statements: Sequence[HeatmapStatement], pairs: Pairs, signed: Signature) -> Document:
+def heatmap_document(statements: Sequence[HeatmapStatement], pairs: Runs, signed: Signature) -> Document:
     """The document of some metrics and filters over the same runs.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
 from lm_eval_sensitivity.report.documents.parts import runs_in_words
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.runs.coverage import coverage
 from lm_eval_sensitivity.text.escape import inert
 
@@ -19,7 +19,7 @@ _COLUMNS = (
 )
 
 
-def pairs_document(pairs: Pairs) -> Document:
+def pairs_document(pairs: Runs) -> Document:
     """Counts per system and filter, fingerprints, remarks, and what was left out."""
     ladder = pairs.systems[0].ladder
     fingerprints = sorted(f"{system.name}: system {system.fingerprint}" for system in pairs.systems)
@@ -33,7 +33,7 @@ def pairs_document(pairs: Pairs) -> Document:
     )
 
 
-def _rows(pairs: Pairs) -> Iterator[tuple[Cell, ...]]:
+def _rows(pairs: Runs) -> Iterator[tuple[Cell, ...]]:
     for system in sorted(pairs.systems, key=lambda system: system.name):
         n_pairs: Cell = f"{system.n_pairs} of {system.n_expected}" if system.partial else system.n_pairs
         for number, found in enumerate(coverage(pairs.table, system)):

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from lm_eval_sensitivity.report.blocks import Cell
-from lm_eval_sensitivity.runs import Pairs
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.types import Note
 
@@ -66,7 +66,7 @@ def below_rungs(rows: Iterable[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[Cel
     return tuple(found)
 
 
-def runs_in_words(pairs: Pairs) -> Iterator[Note]:
+def runs_in_words(pairs: Runs) -> Iterator[Note]:
     """What a reader must know of the runs: remarks, and what was left out; in an order of their own."""
     yield from (Note("remark", remark) for remark in sorted(pairs.remarks))
     yield from (
@@ -75,12 +75,12 @@ def runs_in_words(pairs: Pairs) -> Iterator[Note]:
     )
 
 
-def closing(pairs: Pairs, signed: Signature) -> tuple[Note, ...]:
+def closing(pairs: Runs, signed: Signature) -> tuple[Note, ...]:
     """What stands at the end of every document."""
     return (*runs_in_words(pairs), Note("signature", f"{signed.in_words()}."))
 
 
-def run_data(pairs: Pairs, signed: Signature) -> dict[str, Any]:
+def run_data(pairs: Runs, signed: Signature) -> dict[str, Any]:
     """The same for JSON."""
     return {
         "signature": signed,

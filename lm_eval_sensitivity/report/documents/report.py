@@ -23,7 +23,7 @@ from lm_eval_sensitivity.report.figures import (
     two_axes,
 )
 from lm_eval_sensitivity.report.render.html import as_page
-from lm_eval_sensitivity.runs import Pairs, System
+from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -52,7 +52,7 @@ _ELSEWHERE: tuple[NoteKind, ...] = ("remark", "left_out", "signature")
 
 
 def report_files(
-    pairs: Pairs, reference: System | None, signed: Signature, embedder: str | None
+    pairs: Runs, reference: System | None, signed: Signature, embedder: str | None
 ) -> dict[str, bytes]:
     """The page and its figures as files, by name.
 
@@ -109,9 +109,7 @@ def _clusters(partition: TablePartition, selection: Selection, draws: int) -> Cl
         return str(error)
 
 
-def _drift(
-    pairs: Pairs, partition: TablePartition, reference: System, embedder: str | None
-) -> DriftStatement:
+def _drift(pairs: Runs, partition: TablePartition, reference: System, embedder: str | None) -> DriftStatement:
     drifts = measure_drifts(pairs, reference, Selection(), embedder)
     return drift_statement(partition, partition.systems, Selection(), reference=reference.name, drifts=drifts)
 
@@ -127,7 +125,7 @@ def _draw(pictures: dict[str, Picture | NotDrawn], signed: Signature) -> dict[st
 
 
 def _page(
-    pairs: Pairs,
+    pairs: Runs,
     apart: ClustersStatement | str,
     axes: DriftStatement | None,
     drawn: dict[str, Drawn | NotDrawn],
@@ -191,7 +189,7 @@ def _own_parts(documents: Iterable[Document]) -> Iterator[Part]:
             yield Folded("Every contrast behind these statements", tuple(details))
 
 
-def _systems(pairs: Pairs) -> ResultTable:
+def _systems(pairs: Runs) -> ResultTable:
     columns = (
         Column("system", path="name"),
         Column("fingerprint"),

@@ -39,7 +39,7 @@ def picture(table: pa.Table) -> Picture | NotDrawn:
     """Both distances of every pair of the meaning-preserving rungs and the positive control.
 
     Args:
-        table: from `load_pairs`.
+        table: from `load_runs`.
     """
     by_system = _points(table)
     if not any(each.kept or each.control for each in by_system.values()):

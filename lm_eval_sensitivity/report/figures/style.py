@@ -1,7 +1,7 @@
-"""How every figure looks, and how it becomes files: readable without colour, the same bytes every time.
+"""How every figure looks, and how it becomes files: readable without color, the same bytes every time.
 
 A figure module describes a `Picture`: words, size, and a function that draws. `render` makes of it an
-inline SVG whose colours can follow the page's (dark mode), and an SVG and a PNG file that stand alone.
+inline SVG whose colors can follow the page's (dark mode), and an SVG and a PNG file that stand alone.
 
 Texts stay texts in SVG: they can be searched, read aloud, and are a quarter of the size of paths. They are
 measured in a wide font, so that a reader's own sans serif fits. Mathematical markup is off: names of
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 INK, MUTED, GRID, PAPER, ACCENT = "#1b1f24", "#5c6570", "#d5dae0", "#fffffe", "#9a3412"
-"""Colours of lines and letters."""
+"""Colors of lines and letters."""
 VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", ACCENT: "--accent"}
-"""What each colour is called in the page's style sheet, where it can be another in the dark."""
+"""What each color is called in the page's style sheet, where it can be another in the dark."""
 
 FULL_WIDTH = 7.2
 """Inches; a figure of this width has 12-pixel letters on the page."""
@@ -114,7 +114,7 @@ class Drawn:
 
     picture: Picture
     inline: str
-    """`<svg>` for the page: ids begin with the figure's name; `page_rules` makes colours follow the page."""
+    """`<svg>` for the page: ids begin with the figure's name; `page_rules` makes colors follow the page."""
     svg: bytes
     png: bytes
 
@@ -258,13 +258,13 @@ def _adopt(element: ElementTree.Element, prefix: str) -> None:
 
 
 def page_rules() -> str:
-    """Rules for a style sheet, by which drawn colours follow the page; a reader without them sees the light ones.
+    """Rules for a style sheet, by which drawn colors follow the page; a reader without them sees the light ones.
 
     They name no ancestor: a marker is drawn by `<use>`, in a tree of its own that `svg [...]` does not reach.
     """
     return "\n".join(
-        f'[style*="{paint}: {colour}"], [{paint}="{colour}"] {{ {paint}: var({variable}) !important; }}'
-        for colour, variable in VARIABLES.items()
+        f'[style*="{paint}: {color}"], [{paint}="{color}"] {{ {paint}: var({variable}) !important; }}'
+        for color, variable in VARIABLES.items()
         for paint in ("fill", "stroke")
     )
 

@@ -54,7 +54,7 @@ def paths_picture(traces: Sequence[Traces]) -> Picture | NotDrawn:
     caption = Caption(
         "E(t): token edit distance between the first t tokens of the output to the base and to the variant, over all "
         "pairs of the meaning-preserving rungs, filter raw: median, and quartiles as a band. The dashed line is "
-        "min(t, 2): what inserting one token would cost, after which both outputs say the same; the grey line is t, "
+        "min(t, 2): what inserting one token would cost, after which both outputs say the same; the gray line is t, "
         "nothing in common. An output that has ended stays as it is, so that every t counts every pair.",
         f"{counts}.{without}",
         "Quartiles are over pairs, several of one prompt, and are no confidence interval. A shift that repeats, as a "

@@ -119,7 +119,7 @@ def bit_series(names: Sequence[str]) -> list[list[str]]:
 
 
 def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Places for labels that do not overlap, each as near to its own as its neighbours allow.
+    """Places for labels that do not overlap, each as near to its own as its neighbors allow.
 
     Args:
         places: where labels would stand, in rising order.
@@ -136,19 +136,19 @@ def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: fl
     room = [size * scale for size in sizes]
     blocks: list[tuple[float, float, list[int]]] = []
     for index, place in enumerate(places):
-        centre, size, members = place, room[index], [index]
+        center, size, members = place, room[index], [index]
         while True:
-            centre = min(max(centre, low + size / 2), high - size / 2)
-            if not blocks or blocks[-1][0] + blocks[-1][1] / 2 <= centre - size / 2 + 1e-12:
+            center = min(max(center, low + size / 2), high - size / 2)
+            if not blocks or blocks[-1][0] + blocks[-1][1] / 2 <= center - size / 2 + 1e-12:
                 break
             before = blocks.pop()
-            centre = (before[0] * before[1] + centre * size) / (before[1] + size)
+            center = (before[0] * before[1] + center * size) / (before[1] + size)
             size += before[1]
             members = before[2] + members
-        blocks.append((centre, size, members))
+        blocks.append((center, size, members))
     found = [0.0] * len(places)
-    for centre, size, members in blocks:
-        edge = centre - size / 2
+    for center, size, members in blocks:
+        edge = center - size / 2
         for index in members:
             found[index] = round(edge + room[index] / 2, 9)
             edge += room[index]

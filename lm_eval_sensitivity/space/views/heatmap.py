@@ -16,7 +16,7 @@ from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import HeatmapCell
 
 SHADES = 6
-"""Steps of the one colour, from nearly none to full; the number stands in the cell in any case."""
+"""Steps of the one color, from nearly none to full; the number stands in the cell in any case."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Shown:
 
     record: HeatmapCell
     shade: int | None
-    """0 to SHADES - 1; None where there is no number, which is never coloured as a small one."""
+    """0 to SHADES - 1; None where there is no number, which is never colored as a small one."""
     kind: str
     """`number`, `erased`, `unscored`, `few` (prompts, for a mean) or `empty`."""
     is_partly_erased: bool
@@ -98,7 +98,7 @@ def kind_of(cell: HeatmapCell) -> str:
 
 
 def shade_of(value: float, most: float) -> int:
-    """Step of the colour, in equal parts from 0 to the largest mean of the table.
+    """Step of the color, in equal parts from 0 to the largest mean of the table.
 
     Example:
         >>> [shade_of(value, 0.6) for value in (0.0, 0.09, 0.31, 0.6)]
@@ -118,5 +118,5 @@ def counts_of(cell: HeatmapCell) -> str:
 
 
 def key_of(most: float) -> list[tuple[int, float, float]]:
-    """(shade, from, to) of every step of the colour."""
+    """(shade, from, to) of every step of the color."""
     return [(shade, most * shade / SHADES, most * (shade + 1) / SHADES) for shade in range(SHADES)]

@@ -173,5 +173,5 @@ def _grid_paths(grid: ripple.Grid) -> tuple[str, ...]:
 
 
 def _cloud_context(clouds: Clouds) -> dict[str, Any]:
-    rounded = {name: np.round(getattr(clouds, name), 3).tolist() for name in ("base", "variant", "centres")}
+    rounded = {name: np.round(getattr(clouds, name), 3).tolist() for name in ("base", "variant", "centers")}
     return {**rounded, "wide": clouds.wide, "far": clouds.far, "test": asdict(clouds.test)}

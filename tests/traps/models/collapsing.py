@@ -27,7 +27,7 @@ def rounded_per_row(folder: Path, bits: int) -> None:
 
 
 def rounded_at_one_scale(folder: Path, bits: int, only: str = "") -> None:
-    """The same rounding with one scale for all matrices together, as a careless quantiser would have it.
+    """The same rounding with one scale for all matrices together, as a careless quantizer would have it.
 
     The scale is that of the largest weight of the model, which stands in the embedding. At two bits a weight
     is -1, 0 or 1 times that, and whatever is smaller than half of it is 0.

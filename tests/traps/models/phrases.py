@@ -33,7 +33,7 @@ TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
             "the open file",
             "a weak square",
             "the castled king",
-            "the centre pawns",
+            "the center pawns",
             "the long diagonal",
             "material",
         ),
@@ -81,7 +81,7 @@ TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     ),
     "vaccines": (
         ("the vaccine", "an antibody", "the immune system", "a booster dose", "the virus", "the clinic"),
-        ("recognises", "neutralises", "triggers", "prevents", "trains"),
+        ("recognizes", "neutralises", "triggers", "prevents", "trains"),
         ("memory cells", "the infection", "a mild fever", "spike proteins", "the outbreak", "severe disease"),
     ),
     "violins": (
@@ -105,7 +105,7 @@ TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
             "a debugger",
             "the source file",
         ),
-        ("parses", "inlines", "rejects", "optimises", "emits code for"),
+        ("parses", "inlines", "rejects", "optimizes", "emits code for"),
         (
             "the loop body",
             "an undefined symbol",

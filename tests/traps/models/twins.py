@@ -65,7 +65,7 @@ def write_model(folder: Path) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 2:
-                # The default initialisation is so small that every prompt gets nearly the same logits.
+                # The default initialization is so small that every prompt gets nearly the same logits.
                 parameter.mul_(6)
         for words in TWINS:
             ids = [tokenizer.encode(word, add_special_tokens=False) for word in words]

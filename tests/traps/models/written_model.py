@@ -67,7 +67,7 @@ class _Place:
     """A fork on the way of one prompt."""
 
     features: torch.Tensor
-    """[prompt dimension] what the prompt part of the normalised hidden state holds there."""
+    """[prompt dimension] what the prompt part of the normalized hidden state holds there."""
     after: int
     """Token id before the fork."""
     chosen: int

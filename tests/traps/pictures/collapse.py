@@ -1,4 +1,4 @@
-"""A quantisation sweep on two axes, beside the one number of the naive probe."""
+"""A quantization sweep on two axes, beside the one number of the naive probe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_sensitivity.report.figures import two_axes
 from lm_eval_sensitivity.report.figures.style import Picture
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.runs.beside import system_of
 from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -48,7 +48,7 @@ def show(runs: TrapRuns) -> Shown:
 
 def _axes(runs: Mapping[str, Run]) -> DriftStatement:
     """As `report --reference` has it."""
-    pairs, selection = load_pairs([run.folder for run in runs.values()]), Selection()
+    pairs, selection = load_runs([run.folder for run in runs.values()]), Selection()
     reference = system_of(pairs, runs["reference"].folder)
     partition = TablePartition(pairs.table)
     return drift_statement(

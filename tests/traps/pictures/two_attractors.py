@@ -136,12 +136,12 @@ def _cloud(axes: Axes, pair: Numbers, apart: float) -> None:
     """The two answers along the line through their embeddings; the samples of the sides above each other."""
     for height, look, share in zip((1, 0), LOOKS.values(), pair["shares of the first answer"], strict=True):
         n_first = round(share * N_SAMPLES)
-        for centre, n in ((0.0, n_first), (pair["distance of the two answers"], N_SAMPLES - n_first)):
+        for center, n in ((0.0, n_first), (pair["distance of the two answers"], N_SAMPLES - n_first)):
             across, up = _sunflower(n)
             axes.plot(
-                centre + 0.17 * apart * across, height + 0.3 * up, linestyle="none", markersize=3.6, **look
+                center + 0.17 * apart * across, height + 0.3 * up, linestyle="none", markersize=3.6, **look
             )
-            axes.text(centre, height - 0.44, f"{n}", ha="center", va="center", fontsize=8)
+            axes.text(center, height - 0.44, f"{n}", ha="center", va="center", fontsize=8)
     axes.set_yticks([1, 0], list(LOOKS))
     axes.grid(visible=False, axis="y")
     axes.set_ylim(-0.6, 1.45)

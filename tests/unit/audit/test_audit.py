@@ -67,7 +67,7 @@ def test_edge_white_space_is_erased_by_a_trimming_template_and_by_a_stripping_to
     assert set(survival(folder, use_chat_template=False).values()) == {1.0}
 
 
-def test_a_normalising_tokenizer_erases_nfd(tmp_path: Path) -> None:
+def test_a_normalizing_tokenizer_erases_nfd(tmp_path: Path) -> None:
     found = survival(build(tmp_path, nfc=True))
     assert {edit for edit, share in found.items() if share < 1} == {"nfd"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity.cli import report
-from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.runs import Runs, load_runs
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.runs.made_run import make_run
 
@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     reference = make_run(
         home / "reference", model=f"org/{HOSTILE}", rungs=RUNGS, identity={"weights": "0" * 64}
     )
-    fingerprint = load_pairs([reference.folder]).systems[0].fingerprint
+    fingerprint = load_runs([reference.folder]).systems[0].fingerprint
     others = [
         make_run(
             home / name,
@@ -58,8 +58,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 
 
 @pytest.fixture(scope="session")
-def pairs(runs: tuple[Path, ...]) -> Pairs:
-    return load_pairs(runs)
+def pairs(runs: tuple[Path, ...]) -> Runs:
+    return load_runs(runs)
 
 
 @pytest.fixture(scope="session")

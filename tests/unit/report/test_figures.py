@@ -30,7 +30,7 @@ from lm_eval_sensitivity.report.figures import (
 )
 from lm_eval_sensitivity.report.figures.style import VARIABLES, page_rules, wrapped
 from lm_eval_sensitivity.report.figures.two_axes import bit_series, spread
-from lm_eval_sensitivity.runs import Pairs, load_pairs, read_samples
+from lm_eval_sensitivity.runs import Runs, load_runs, read_samples
 from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
@@ -44,7 +44,7 @@ from tests.unit.runs.made_run import make_run
 
 
 @pytest.fixture(scope="module")
-def partition(pairs: Pairs) -> TablePartition:
+def partition(pairs: Runs) -> TablePartition:
     return TablePartition(pairs.table, resamples=99)
 
 
@@ -93,10 +93,10 @@ def test_the_files_carry_n_and_signature() -> None:
     assert "seed 7" not in found.inline  # it stands in the caption there
 
 
-def test_every_colour_of_lines_follows_the_page(partition: TablePartition) -> None:
+def test_every_color_of_lines_follows_the_page(partition: TablePartition) -> None:
     """Fills of heatmap cells and the letters on them are data, and stay."""
     rules = page_rules()
-    assert all(f"fill: {colour}" in rules and f"stroke: {colour}" in rules for colour in VARIABLES)
+    assert all(f"fill: {color}" in rules and f"stroke: {color}" in rules for color in VARIABLES)
     # Markers are clones below `<use>`: a rule that names an ancestor leaves them dark on a dark page.
     selectors = [each.strip() for line in rules.splitlines() for each in line.split("{")[0].split(",")]
     assert selectors and all(re.fullmatch(r"\[[^\]]+\]", each) for each in selectors)
@@ -170,7 +170,7 @@ def test_a_wholly_erased_cell_says_so_instead_of_a_number() -> None:
 # ---- profiles
 
 
-def test_profiles_are_means_over_prompts_by_brute_force(pairs: Pairs, partition: TablePartition) -> None:
+def test_profiles_are_means_over_prompts_by_brute_force(pairs: Runs, partition: TablePartition) -> None:
     rows = pairs.table.to_pylist()
     for point in rung_profiles(partition, "token_edit_distance", "raw").points:
         by_prompt: dict[str, list[float]] = {}
@@ -197,7 +197,7 @@ def test_profile_figures_have_a_panel_per_system(partition: TablePartition) -> N
 def test_what_has_no_mean_gets_a_sentence(tmp_path: Path) -> None:
     """Two prompts are too few for any mean."""
     run = make_run(tmp_path / "few", rungs=("identical",), limit=2)
-    few = TablePartition(load_pairs([run.folder]).table, resamples=99)
+    few = TablePartition(load_runs([run.folder]).table, resamples=99)
     along = rung_profiles(few, "cosine_distance", "raw")
     windows = window_profiles(few, "raw", "meaning_preserving")
     for picture in (profiles.rungs_picture(along), profiles.windows_picture(windows, windows)):
@@ -207,7 +207,7 @@ def test_what_has_no_mean_gets_a_sentence(tmp_path: Path) -> None:
 # ---- traces
 
 
-def harmless_records(pairs: Pairs, name: str) -> list[dict[str, Any]]:
+def harmless_records(pairs: Runs, name: str) -> list[dict[str, Any]]:
     system = next(each for each in pairs.systems if each.name == name)
     return [
         row
@@ -218,7 +218,7 @@ def harmless_records(pairs: Pairs, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_token_paths_are_quartiles_by_brute_force(pairs: Pairs) -> None:
+def test_token_paths_are_quartiles_by_brute_force(pairs: Runs) -> None:
     system = next(each for each in pairs.systems if each.name == PLAIN[0])
     found = read_traces(pairs.table, system)
     curves = [
@@ -230,7 +230,7 @@ def test_token_paths_are_quartiles_by_brute_force(pairs: Pairs) -> None:
         assert found.path.quartiles[:, t].tolist() == np.percentile(at_t, [25, 50, 75]).tolist()
 
 
-def test_the_margin_trace_is_of_the_furthest_pair_that_parts(pairs: Pairs) -> None:
+def test_the_margin_trace_is_of_the_furthest_pair_that_parts(pairs: Runs) -> None:
     system = next(each for each in pairs.systems if each.name == PLAIN[0])
     trace = read_traces(pairs.table, system).margins
     records = [
@@ -267,7 +267,7 @@ def test_engines_without_arrays_give_sentences(tmp_path: Path) -> None:
             table |= {"token_edit_distance,raw": math.nan, "token_edit_distance,answer": math.nan}
 
     run.edit_results(means)
-    pairs = load_pairs([run.folder])
+    pairs = load_runs([run.folder])
     found = [read_traces(pairs.table, pairs.systems[0])]
     for picture in (
         traces.paths_picture(found),
@@ -311,7 +311,7 @@ def test_labels_do_not_overlap_and_keep_their_order(seed: int) -> None:
     assert all(high <= low + 1e-6 for (_, high), (low, _) in pairwise(edges))
 
 
-def test_captions_say_that_long_texts_are_averaged_not_cut(pairs: Pairs, partition: TablePartition) -> None:
+def test_captions_say_that_long_texts_are_averaged_not_cut(pairs: Runs, partition: TablePartition) -> None:
     along = [window_profiles(partition, name, "meaning_preserving") for name in ("raw", "answer")]
     for picture in (profiles.windows_picture(*along), disagreement.picture(pairs.table)):
         assert isinstance(picture, Picture)

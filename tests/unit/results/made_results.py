@@ -15,7 +15,7 @@ from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.write import Request, export_results
-from lm_eval_sensitivity.runs import Pairs, load_pairs
+from lm_eval_sensitivity.runs import Runs, load_runs
 from tests.unit.runs.made_run import make_run
 
 RUNGS = ("identical", "noop", "synonym", "positive_control")
@@ -34,7 +34,7 @@ class MadeRuns:
     """Run folders, and what was loaded from them."""
 
     folders: tuple[Path, ...]
-    pairs: Pairs
+    pairs: Runs
 
 
 def make_runs(
@@ -65,10 +65,10 @@ def make_runs(
             first = next(iter(content["configs"].values()))
             fingerprint = first["metadata"]["sensitivity"]["system"]
         folders.append(run.folder)
-    return MadeRuns(tuple(folders), load_pairs(folders))
+    return MadeRuns(tuple(folders), load_runs(folders))
 
 
-def renamed(pairs: Pairs, names: Mapping[str, str]) -> Pairs:
+def renamed(pairs: Runs, names: Mapping[str, str]) -> Runs:
     """The same runs under other display names."""
     systems = tuple(replace(each, name=names[each.name]) for each in pairs.systems)
     at = SCHEMA.get_field_index("name")

@@ -23,7 +23,7 @@ from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.redact_paths import without_folders
 from lm_eval_sensitivity.results.systems import found_series
 from lm_eval_sensitivity.results.write import Request, check_names, export_results
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.space.page import render
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.types import Note
@@ -169,7 +169,7 @@ def test_series_that_are_found(tmp_path: Path) -> None:
             tmp_path / "other", rungs=("identical",), model="org/Other", identity={"dtype": "float32"}
         ).folder
     )
-    systems = sorted(load_pairs(folders).systems, key=lambda each: each.name)
+    systems = sorted(load_runs(folders).systems, key=lambda each: each.name)
     (series,) = found_series(systems)
     quantizations = [systems[index].identity["quantization"] for index in series.systems]
     assert quantizations == [None, {"load_in_8bit": True}, identities["4bit"]["quantization"]]

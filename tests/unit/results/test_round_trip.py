@@ -24,7 +24,7 @@ from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.results.manifest import details_name, file_names
 from lm_eval_sensitivity.results.tables import make_table
 from lm_eval_sensitivity.results.write import Request
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.types import Missing
 from tests.unit.results.made_results import NASTY_NAMES, STATISTICS
@@ -175,7 +175,7 @@ def test_long_texts_token_ends_and_odd_margins(tmp_path: Path) -> None:
 
     run = make_run(tmp_path / "run", rungs=("identical",))
     run.edit_rows("identical", change)
-    (system,) = load_pairs([run.folder]).systems
+    (system,) = load_runs([run.folder]).systems
     rows = read_details(system).rows
     first = next(row for row in rows if row["base_cut_characters"])
     assert first["base_text"] == "a\ufffd" + "b" * (LONGEST_OUTPUT - 2) and first["base_cut_characters"] == 2
@@ -198,14 +198,14 @@ def test_damaged_arrays_of_a_run_are_refused(field: str, value: Any, says: str, 
 
     run = make_run(tmp_path / "run", rungs=("identical",))
     run.edit_rows("identical", change)
-    (system,) = load_pairs([run.folder]).systems
+    (system,) = load_runs([run.folder]).systems
     with pytest.raises(InputError, match=says):
         read_details(system)
 
 
 def test_samples_that_change_while_they_are_exported(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", rungs=("identical",))
-    (system,) = load_pairs([run.folder]).systems
+    (system,) = load_runs([run.folder]).systems
     run.edit_rows("identical", lambda rows: rows[:-1])
     with pytest.raises(InputError, match="has changed since it was loaded"):
         read_details(system)

@@ -89,10 +89,10 @@ def test_clusters_of_any_relation_are_accepted(n: int, agreement: Agreement) -> 
     random = np.random.default_rng(n)
     for share in (0.0, 0.5, 0.9, 1.0):
         edges = np.triu(random.random((n, n)) < share, 1)
-        neighbours = {
+        neighbors = {
             f"{a:02d}": {f"{b:02d}" for b in range(n) if edges[min(a, b), max(a, b)]} for a in range(n)
         }
-        groups = sorted(sorted(int(name) for name in clique) for clique in maximal_cliques(neighbours))
+        groups = sorted(sorted(int(name) for name in clique) for clique in maximal_cliques(neighbors))
         assert len(groups) <= MOST_CLUSTERS
         agreement.clusters("x", statement(list(map(set, groups)), n))
 

@@ -14,7 +14,7 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import row_hash
 from lm_eval_sensitivity.records.codec import decode
-from lm_eval_sensitivity.runs import find, load_pairs, rung_samples
+from lm_eval_sensitivity.runs import find, load_runs, rung_samples
 from tests.unit.runs.made_run import DATE, MadeRun, Rows, make_run
 
 Corrupt = Callable[[MadeRun], object]
@@ -404,7 +404,7 @@ def test_a_broken_run_is_one_sentence(case: Case, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", rungs=("synonym",))
     case.corrupt(run)
     with pytest.raises(InputError) as refused:
-        load_pairs([run.folder])
+        load_runs([run.folder])
     message = str(refused.value)
     for name in case.names:
         assert name in message
@@ -415,7 +415,7 @@ def test_a_broken_run_is_one_sentence(case: Case, tmp_path: Path) -> None:
 def test_the_same_run_without_corruption_loads(tmp_path: Path) -> None:
     """Otherwise every case above could fail for a reason of its own."""
     run = make_run(tmp_path / "run", rungs=("synonym",))
-    assert load_pairs([run.folder]).table.num_rows > 0
+    assert load_runs([run.folder]).table.num_rows > 0
     assert len(CASES) >= 30 and len({case.name for case in CASES}) == len(CASES)
 
 
@@ -424,7 +424,7 @@ def test_the_same_run_without_corruption_loads(tmp_path: Path) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(InputError) as refused:
-        load_pairs([folder])
+        load_runs([folder])
     return str(refused.value)
 
 

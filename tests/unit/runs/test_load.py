@@ -24,7 +24,7 @@ from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunMetadata
-from lm_eval_sensitivity.runs import Pairs, load_pairs, write_table
+from lm_eval_sensitivity.runs import Runs, load_runs, write_table
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.table import NOT_MEASURED
 from tests.unit.runs.made_run import ERASED, UNCLOSED, make_run
@@ -37,15 +37,15 @@ INT8: dict[str, Any] = {"quantization": {"load_in_8bit": True, "quant_method": "
 
 def refusal(folders: Sequence[Path], **options: Any) -> str:
     with pytest.raises(InputError) as refused:
-        load_pairs(folders, **options)
+        load_runs(folders, **options)
     return str(refused.value)
 
 
-def reasons(pairs: Pairs) -> str:
+def reasons(pairs: Runs) -> str:
     return "\n".join(f"{each.what}: {each.reason}" for each in pairs.left_out)
 
 
-def rows(pairs: Pairs) -> list[dict[str, Any]]:
+def rows(pairs: Runs) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = pairs.table.to_pylist()
     return found
 
@@ -55,7 +55,7 @@ def rows(pairs: Pairs) -> list[dict[str, Any]]:
 
 def test_every_pair_of_every_rung_is_there_under_both_filters(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a", rungs=("synonym", "identical"))
-    pairs = load_pairs([run.folder])
+    pairs = load_runs([run.folder])
     expected = [
         (pair.rung, pair.pair_id, filter_name)
         for rung in ("identical", "synonym")
@@ -68,7 +68,7 @@ def test_every_pair_of_every_rung_is_there_under_both_filters(tmp_path: Path) ->
 
 
 def test_a_number_or_a_reason_for_every_metric(tmp_path: Path) -> None:
-    pairs = load_pairs([make_run(tmp_path / "a").folder])
+    pairs = load_runs([make_run(tmp_path / "a").folder])
     n_missing = 0
     for row in rows(pairs):
         for metric in METRICS:
@@ -79,7 +79,7 @@ def test_a_number_or_a_reason_for_every_metric(tmp_path: Path) -> None:
 
 
 def test_erased_and_unclosed_pairs_keep_their_reason(tmp_path: Path) -> None:
-    pairs = load_pairs([make_run(tmp_path / "a", rungs=("synonym",)).folder])
+    pairs = load_runs([make_run(tmp_path / "a", rungs=("synonym",)).folder])
     by_key = {(row["pair_id"], row["filter"]): row for row in rows(pairs)}
     first, second = (LADDER.rung("synonym")[index].pair_id for index in (1, 2))
     for filter_name in ("raw", "answer"):
@@ -98,7 +98,7 @@ def test_erased_and_unclosed_pairs_keep_their_reason(tmp_path: Path) -> None:
 
 
 def test_what_is_recorded_beside_the_scores(tmp_path: Path) -> None:
-    pairs = load_pairs([make_run(tmp_path / "a", rungs=("synonym",)).folder])
+    pairs = load_runs([make_run(tmp_path / "a", rungs=("synonym",)).folder])
     row = next(row for row in rows(pairs) if row["pair_id"] == LADDER.rung("synonym")[3].pair_id)
     assert row["filter"] == "raw"
     assert row["first_divergence"] == 1.0 and row["first_divergence_censored"] is False
@@ -118,7 +118,7 @@ def test_what_is_recorded_beside_the_scores(tmp_path: Path) -> None:
 def test_drift_is_a_column_where_there_is_a_reference(tmp_path: Path) -> None:
     plain = make_run(tmp_path / "a", identity=BF16)
     drifting = make_run(tmp_path / "b", identity=INT8, drift_from="a" * 16)
-    pairs = load_pairs([plain.folder, drifting.folder])
+    pairs = load_runs([plain.folder, drifting.folder])
     drift = {row["name"]: row["baseline_drift"] for row in rows(pairs)}
     assert drift["Model-4B bf16"] is None and drift["Model-4B int8"] is not None
 
@@ -130,7 +130,7 @@ def test_drift_counts_once_per_prompt_in_the_mean(tmp_path: Path) -> None:
         numbers[pair.prompt_id] += 1
     assert len(set(numbers.values())) > 1, "otherwise both means are one"
     run = make_run(tmp_path / "a", rungs=("noop",), drift_from="a" * 16)
-    drift = {row["prompt_id"]: row["baseline_drift"] for row in rows(load_pairs([run.folder]))}
+    drift = {row["prompt_id"]: row["baseline_drift"] for row in rows(load_runs([run.folder]))}
     assert len(drift) == len(numbers) and None not in drift.values()
 
 
@@ -146,7 +146,7 @@ def test_a_run_of_a_version_without_a_metric_still_loads(tmp_path: Path) -> None
 
     for rung in run.samples:
         run.edit_rows(rung, forget)
-    old = rows(load_pairs([run.folder]))
+    old = rows(load_runs([run.folder]))
     assert all(row[name] is None for row in old for name in newer)
     assert {row["missing_output_spread"] for row in old} == {NOT_MEASURED}
     assert {row["missing_length_change"] for row in old} == {NOT_MEASURED}
@@ -170,7 +170,7 @@ def test_the_newest_complete_run_of_a_folder_is_taken_and_said_so(tmp_path: Path
     make_run(tmp_path, seed=1)
     complete = make_run(tmp_path, seed=2, date=NEWER)
     make_run(tmp_path, seed=3, date=NEWEST, limit=3)
-    pairs = load_pairs([tmp_path])
+    pairs = load_runs([tmp_path])
     (system,) = pairs.systems
     assert {rung.samples for rung in system.rungs} == set(complete.samples.values())
     assert system.partial == ()
@@ -182,39 +182,39 @@ def test_a_killed_run_gives_way_to_an_older_complete_one(tmp_path: Path) -> None
     killed = make_run(tmp_path, rungs=("synonym",), date=NEWER)
     text = killed.samples["synonym"].read_text(encoding="utf-8")
     killed.samples["synonym"].write_text(text[: len(text) // 2], encoding="utf-8")
-    pairs = load_pairs([tmp_path])
+    pairs = load_runs([tmp_path])
     assert pairs.systems[0].rungs[0].samples == older.samples["synonym"]
     assert str(killed.samples["synonym"]) in reasons(pairs) and "JSON" in reasons(pairs)
 
 
 def test_a_partial_run_is_named(tmp_path: Path) -> None:
     limited = make_run(tmp_path / "a", rungs=("synonym",), limit=4)
-    pairs = load_pairs([limited.folder])
+    pairs = load_runs([limited.folder])
     whole = len(LADDER.rung("synonym"))
     assert pairs.systems[0].partial == (f"synonym: 4 of {whole} pairs (--limit 4)",)
     assert "in part" in pairs.remarks[0] and pairs.table.num_rows == 8
     limited.edit_results(lambda results: results["config"].update(limit=None))
-    assert "(--samples)" in load_pairs([limited.folder]).remarks[0]
+    assert "(--samples)" in load_runs([limited.folder]).remarks[0]
 
 
 def test_several_systems_in_one_folder_stay_apart(tmp_path: Path) -> None:
     """lm_eval names the folder after `pretrained=`: bf16 and int8 share it."""
     make_run(tmp_path, identity=BF16)
     make_run(tmp_path, identity=INT8, date=NEWER)
-    assert [system.name for system in load_pairs([tmp_path]).systems] == ["Model-4B int8", "Model-4B bf16"]
+    assert [system.name for system in load_runs([tmp_path]).systems] == ["Model-4B int8", "Model-4B bf16"]
 
 
 def test_rungs_of_one_system_may_be_spread_over_folders(tmp_path: Path) -> None:
     a = make_run(tmp_path / "a", rungs=("synonym",))
     b = make_run(tmp_path / "b", rungs=("identical",), date=NEWER)
-    (system,) = load_pairs([a.folder, b.folder]).systems
+    (system,) = load_runs([a.folder, b.folder]).systems
     assert [rung.metadata.rung for rung in system.rungs] == ["identical", "synonym"]
 
 
 def test_the_same_run_twice_is_said_and_counted_once(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a")
     shutil.copytree(run.folder, tmp_path / "copy")
-    once, twice = load_pairs([run.folder]), load_pairs([run.folder, tmp_path / "copy", run.folder])
+    once, twice = load_runs([run.folder]), load_runs([run.folder, tmp_path / "copy", run.folder])
     assert twice.table.equals(once.table)
     assert reasons(twice).count("same rows") == 2 and "given twice" in reasons(twice)
 
@@ -247,14 +247,14 @@ def test_other_tasks_and_orphans_are_listed(tmp_path: Path) -> None:
     )
     (home / f"samples_x_{NEWEST}.jsonl").write_text("{}\n")
     (home / f"results_{NEWER}.json").write_text('{"configs": {"arc": {}}}')
-    found = reasons(load_pairs([tmp_path]))
+    found = reasons(load_runs([tmp_path]))
     assert "'gsm8k'" in found and "'arc'" in found and f"samples_x_{NEWEST}.jsonl" in found
 
 
 def test_a_task_whose_samples_are_lost_is_listed(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     run.samples["identical"].unlink()
-    pairs = load_pairs([tmp_path])
+    pairs = load_runs([tmp_path])
     assert {row["rung"] for row in rows(pairs)} == {"synonym"}
     assert "prompt_sensitivity_mini_identical" in reasons(pairs) and "--log_samples" in reasons(pairs)
 
@@ -262,7 +262,7 @@ def test_a_task_whose_samples_are_lost_is_listed(tmp_path: Path) -> None:
 def test_an_output_path_that_was_a_json_file(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     run.results.rename(run.results.with_name(run.results.name.replace("results", "my-model")))
-    assert load_pairs([tmp_path]).table.num_rows > 0
+    assert load_runs([tmp_path]).table.num_rows > 0
 
 
 def test_unknown_scores_and_versions_are_said(tmp_path: Path) -> None:
@@ -276,14 +276,14 @@ def test_unknown_scores_and_versions_are_said(tmp_path: Path) -> None:
             package_version="99.0\x1b[0m"
         )
     )
-    remarks = " ".join(load_pairs([tmp_path]).remarks)
+    remarks = " ".join(load_runs([tmp_path]).remarks)
     assert "'new_distance'" in remarks and "99.0\\x1b[0m" in remarks and remarks.isprintable()
 
 
 def test_lacking_rungs_are_said(tmp_path: Path) -> None:
     a = make_run(tmp_path / "a", identity=BF16)
     b = make_run(tmp_path / "b", identity=INT8, rungs=("synonym",))
-    assert load_pairs([a.folder, b.folder]).remarks == (
+    assert load_runs([a.folder, b.folder]).remarks == (
         "Model-4B int8 lacks rungs that other systems have: identical.",
     )
 
@@ -299,12 +299,12 @@ def other_ladder(rungs: Sequence[str] = ("identical", "synonym"), version: str =
 def test_an_unknown_ladder_proves_itself_when_it_is_whole(tmp_path: Path) -> None:
     ladder = other_ladder()
     run = make_run(tmp_path / "a", ladder=ladder)
-    assert load_pairs([run.folder]).systems[0].ladder_check == "hash"
+    assert load_runs([run.folder]).systems[0].ladder_check == "hash"
     part = make_run(tmp_path / "b", ladder=ladder, rungs=("synonym",))
-    pairs = load_pairs([part.folder])
+    pairs = load_runs([part.folder])
     assert pairs.systems[0].ladder_check == "counts" and "--ladder" in pairs.remarks[0]
     write_parquet(ladder.pairs, tmp_path / "mine.parquet")
-    assert load_pairs([part.folder], ladder=tmp_path / "mine.parquet").systems[0].ladder_check == "rows"
+    assert load_runs([part.folder], ladder=tmp_path / "mine.parquet").systems[0].ladder_check == "rows"
 
 
 def test_a_ladder_that_was_not_run_is_refused(tmp_path: Path) -> None:
@@ -321,8 +321,8 @@ def test_two_ladders_are_refused_or_excluded(tmp_path: Path) -> None:
         part in message
         for part in (str(a.results), str(b.results), "ladder.version", "9.0.0", "other prompts")
     )
-    pairs = load_pairs([a.folder, b.folder], exclude_mismatched=True)
-    assert pairs.table.equals(load_pairs([a.folder]).table)
+    pairs = load_runs([a.folder, b.folder], exclude_mismatched=True)
+    assert pairs.table.equals(load_runs([a.folder]).table)
     (left_out,) = pairs.left_out
     assert "identical, synonym" in left_out.what and "ladder.version" in left_out.reason
 
@@ -330,7 +330,7 @@ def test_two_ladders_are_refused_or_excluded(tmp_path: Path) -> None:
 def test_the_subset_can_be_chosen(tmp_path: Path) -> None:
     make_run(tmp_path, rungs=("synonym",))
     make_run(tmp_path, rungs=("synonym",), ladder=replace(LADDER, subset="other"), date=NEWER)
-    pairs = load_pairs([tmp_path], subset="mini")
+    pairs = load_runs([tmp_path], subset="mini")
     assert pairs.systems[0].ladder.subset == "mini" and "'other'" in reasons(pairs)
 
 
@@ -364,7 +364,7 @@ def test_what_must_be_equal(field: str, value: Any, tmp_path: Path) -> None:
     message = refusal([a.folder, b.folder])
     assert f"metadata.sensitivity.{field}`" in message
     assert str(a.results) in message and str(b.results) in message
-    assert len(load_pairs([a.folder, b.folder], exclude_mismatched=True).systems) == 1
+    assert len(load_runs([a.folder, b.folder], exclude_mismatched=True).systems) == 1
 
 
 def test_nothing_given() -> None:
@@ -466,7 +466,7 @@ def test_names_are_all_different_and_inert() -> None:
 def test_exports_hold_the_same_cells_in_the_same_bytes(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a")
     shutil.copytree(run.folder, tmp_path / "elsewhere" / "b")
-    first, second = load_pairs([run.folder]).table, load_pairs([tmp_path / "elsewhere"]).table
+    first, second = load_runs([run.folder]).table, load_runs([tmp_path / "elsewhere"]).table
     for suffix in ("parquet", "csv", "jsonl"):
         for name, table in (("x", first), ("y", second)):
             write_table(table, tmp_path / f"{name}.{suffix}")
@@ -488,7 +488,7 @@ def test_exports_hold_the_same_cells_in_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_parquet_says_what_it_is_made_of(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a")
-    table = load_pairs([run.folder]).table
+    table = load_runs([run.folder]).table
     described = json.loads(table.schema.metadata[b"lm_eval_sensitivity.pairs"])
     assert described["ladder"]["hash"] == LADDER.content_hash
     assert described["systems"][0]["identity"]["dtype"] == "bfloat16"

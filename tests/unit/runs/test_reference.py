@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.runs import load_pairs, load_reference
+from lm_eval_sensitivity.runs import load_reference, load_runs
 from tests.unit.runs.made_run import make_run
 
 
 def test_its_rows_are_those_of_the_pairs_table(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     reference = load_reference(run.folder)
-    table = load_pairs([run.folder]).table
+    table = load_runs([run.folder]).table
     assert reference.table == table.select(reference.table.column_names).replace_schema_metadata(None)
     assert {key[0] for key in reference.outputs} == set(table["prompt_id"].to_pylist())
 
@@ -27,7 +27,7 @@ def test_a_folder_filled_in_two_calls_gives_the_rows_that_every_command_takes(tm
     make_run(first.folder, rungs=("noop",), date="2026-08-02T10-00-00")
     make_run(first.folder, rungs=("synonym",), limit=2, date="2026-08-03T10-00-00")
     reference = load_reference(first.folder)
-    loaded = load_pairs([first.folder])
+    loaded = load_runs([first.folder])
     assert [rung.samples for rung in loaded.systems[0].rungs] == sorted(
         (rung.samples for rung in reference.rungs),
         key=lambda path: ["identical", "noop", "synonym"].index(path.name.split("_")[4]),

@@ -9,7 +9,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.packing import pack
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from tests.unit.runs.made_run import MadeRun, Rows, make_run
 
 
@@ -34,11 +34,11 @@ def _without_ends(row: dict[str, Any]) -> dict[str, Any]:
 
 def test_samples_with_and_without_ends_are_read(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    n_rows = load_pairs([run.folder]).table.num_rows
+    n_rows = load_runs([run.folder]).table.num_rows
     enter(run, lambda spread, length: None)
-    assert load_pairs([run.folder]).table.num_rows == n_rows
+    assert load_runs([run.folder]).table.num_rows == n_rows
     run.edit_rows("synonym", lambda rows: [_without_ends(row) for row in rows])
-    assert load_pairs([run.folder]).table.num_rows == n_rows
+    assert load_runs([run.folder]).table.num_rows == n_rows
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_wrong_ends_are_refused_by_name(tmp_path: Path, broken: Any) -> None:
     run = make_run(tmp_path)
     enter(run, broken)
     with pytest.raises(InputError, match=r"pair\.base\.token_ends"):
-        load_pairs([run.folder])
+        load_runs([run.folder])

@@ -201,8 +201,8 @@ def test_the_front_matter_is_complete() -> None:
     matter = front_matter()
     assert matter["sdk"] == "gradio"
     assert (LEADERBOARD / matter["app_file"]).is_file()
-    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-    assert {matter["colorFrom"], matter["colorTo"]} <= colours
+    colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {matter["colorFrom"], matter["colorTo"]} <= colors
     assert len(matter["short_description"]) <= 60
     assert isinstance(matter["python_version"], str), "3.10 as a number would be 3.1"
     assert {"title", "emoji", "pinned", "license", "tags", "datasets"} <= set(matter)

@@ -183,8 +183,8 @@ def test_paths_draw_every_cell_once() -> None:
 def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
     for clouds in four_clouds():
         test, apart = clouds.test, FAR if clouds.far else CLOSE
-        assert clouds.base.mean(axis=0) == pytest.approx(clouds.centres[0])
-        assert np.linalg.norm(clouds.centres[1] - clouds.centres[0]) == pytest.approx(apart)
+        assert clouds.base.mean(axis=0) == pytest.approx(clouds.centers[0])
+        assert np.linalg.norm(clouds.centers[1] - clouds.centers[0]) == pytest.approx(apart)
         assert (test.p_value < 0.05) == clouds.far
         assert (min(test.within_a, test.within_b) > 0.3) == clouds.wide
         assert (test.between > max(test.within_a, test.within_b)) == clouds.far
@@ -267,11 +267,11 @@ def test_headings_are_in_order_and_ids_unique() -> None:
             assert each.at.get(name, ids[0]) in ids, each
 
 
-def test_every_control_is_labelled_and_every_drawing_described() -> None:
+def test_every_control_is_labeled_and_every_drawing_described() -> None:
     tree = Tree(page())
-    labelled = {each.at["for"] for each in tree.of("label") if each.text.strip()}
+    labeled = {each.at["for"] for each in tree.of("label") if each.text.strip()}
     knobs = tree.of("input", type="range")
-    assert len(knobs) == 3 and {each.at["id"] for each in knobs} <= labelled
+    assert len(knobs) == 3 and {each.at["id"] for each in knobs} <= labeled
     assert all(each.text.strip() for each in tree.of("button"))
     drawings = [each for each in tree.of("svg") if not any(parent.tag == "svg" for parent in each.parents)]
     assert len(drawings) == 3 + 2 * len(learn.FRAMES_SHOWN) + 4 + len(TRAPS)

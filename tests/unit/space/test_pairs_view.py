@@ -237,7 +237,7 @@ def test_the_page_marks_the_first_difference(
     found = page(results, pair, detail(first, second), filter="raw")
     for tokens, output in zip((first, second), outputs(found), strict=True):
         assert before_the_mark(output) == "".join(tokens)[:mark]
-        assert "the outputs part here" in output.one("b", css="parting").text()  # a word, not a colour
+        assert "the outputs part here" in output.one("b", css="parting").text()  # a word, not a color
         assert standing(output) == "".join(tokens)
 
 
@@ -324,7 +324,7 @@ def test_under_the_answer_steps_are_counted_from_each_answers_first_token(
         assert shown.replace("⏎", "\n") == "".join(scaffold) + "Two"
         pale = "".join(each.text() for each in output.every("span", css="scaffold"))
         assert pale.replace("⏎", "\n") == "".join(scaffold)
-        # With words, not by colour alone.
+        # With words, not by color alone.
         assert [each.text() for each in output.every("span", css="said")] == [
             "[not the answer:]",
             "[the answer:]",

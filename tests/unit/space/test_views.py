@@ -61,12 +61,12 @@ def test_clusters_show_every_number_beside_its_system(results: Results) -> None:
 
 def test_bars_share_one_scale(results: Results) -> None:
     table = page_of(results).one("table", id="systems")
-    centres = [float(dot.attributes["cx"]) for dot in table.every("circle")]
+    centers = [float(dot.attributes["cx"]) for dot in table.every("circle")]
     low, high, middle = (MEANS[index] or 0 for index in (1, 0, 2))
-    assert (centres[2] - centres[1]) / (centres[0] - centres[1]) == pytest.approx(
+    assert (centers[2] - centers[1]) / (centers[0] - centers[1]) == pytest.approx(
         (middle - low) / (high - low), abs=0.01
     )
-    assert len(centres) == 3, "a system without a number has no dot"
+    assert len(centers) == 3, "a system without a number has no dot"
 
 
 def test_groups_have_their_members_and_say_where_else_they_could_be(results: Results) -> None:
@@ -175,7 +175,7 @@ def cells_of(results: Results) -> dict[tuple[str, int], Element]:
     }  # fmt: skip
 
 
-def test_only_numbers_are_coloured(results: Results) -> None:
+def test_only_numbers_are_colored(results: Results) -> None:
     cells = cells_of(results)
     assert len(cells) == len(EDITS) * len(NAMES)
     found = {(each.edit, each.system): each for each in results.heatmaps["cosine_distance", "answer"].cells}

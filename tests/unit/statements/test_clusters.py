@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from argparse import ArgumentParser
@@ -317,30 +316,6 @@ def test_same_runs_in_another_order_give_the_same_bytes(runs: list[Path], tmp_pa
         assert (tmp_path / "one").read_text(encoding="utf-8").count("run in part") == (
             4 if form == "json" else 2
         )
-
-
-def test_pairwise_is_for_the_terminal_the_other_forms_always_have_it(
-    runs: list[Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    outputs = {}
-    for form in ("table", "markdown", "csv", "json"):
-        run_command(*runs, "--format", form)
-        outputs[form] = capsys.readouterr().out
-        assert "Signature: " in outputs[form] and "attained" in outputs[form]
-    assert "p adjusted" not in outputs["table"]
-    assert all("p adjusted" in outputs[form] for form in ("markdown", "csv", "json"))
-    run_command(*runs, "--pairwise")
-    assert "p adjusted" in capsys.readouterr().out
-    content = json.loads(outputs["json"])
-    assert content["signature"]["systems"].keys() == {"a", "b"}
-    assert content["selections"][0]["contrasts"][0]["p_adjusted"] > 0
-
-
-def test_metrics_repeat_and_each_is_a_family(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-    run_command(*runs, "--metric", "cosine_distance_64", "--metric", "js_divergence", "--filter", "raw")
-    output = capsys.readouterr().out
-    assert "cosine_distance_64, filter raw" in output and "js_divergence, filter raw" in output
-    assert "a family of its own" in output
 
 
 def test_alpha_outside_its_range_is_refused(runs: list[Path]) -> None:

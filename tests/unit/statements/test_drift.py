@@ -21,7 +21,7 @@ from lm_eval_sensitivity.report.documents.drift import contrast_table, systems_t
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.report.figures.two_axes import picture as two_axes_picture
 from lm_eval_sensitivity.report.wording.drift import interval_cautions, symbols_in_words, verdicts_in_words
-from lm_eval_sensitivity.runs import load_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection, Signature, drift_distance
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import (
@@ -402,9 +402,9 @@ def longer(prompt: str, text: str) -> Any:
 
 def test_drift_of_the_run_is_taken_where_it_was_measured_from_this_reference(tmp_path: Path) -> None:
     reference = make_run(tmp_path / "ref")
-    fingerprint = load_pairs([reference.folder]).systems[0].fingerprint
+    fingerprint = load_runs([reference.folder]).systems[0].fingerprint
     candidate = make_run(tmp_path / "m", identity={"dtype": "float16"}, drift_from=fingerprint)
-    pairs = load_pairs([reference.folder, candidate.folder])
+    pairs = load_runs([reference.folder, candidate.folder])
     base, own = pairs.systems
     found = measure_drift(pairs.table, own, base, Selection(), no_distances)
     recorded = {}
@@ -427,7 +427,7 @@ def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:
     for rung in candidate.samples:
         candidate.edit_rows(rung, longer(prompt, output + " and on"))
         reference.edit_rows(rung, longer(prompt, output))
-    pairs = load_pairs([reference.folder, candidate.folder])
+    pairs = load_runs([reference.folder, candidate.folder])
     base, own = pairs.systems
     found = measure_drift(pairs.table, own, base, Selection(), Lengths)
     assert found.source.startswith("recomputed")
@@ -447,14 +447,14 @@ def test_an_empty_output_has_no_drift(tmp_path: Path) -> None:
     ]
     for rung in candidate.samples:
         candidate.edit_rows(rung, longer(prompt, " "))
-    pairs = load_pairs([reference.folder, candidate.folder])
+    pairs = load_runs([reference.folder, candidate.folder])
     base, own = pairs.systems
     found = measure_drift(pairs.table, own, base, Selection(), Lengths)
     assert list(found.missing) == [prompt] and found.reasons == {"empty": 1}
 
 
 def test_an_embedder_that_cannot_be_loaded_is_a_message(tmp_path: Path) -> None:
-    pairs = load_pairs(
+    pairs = load_runs(
         [make_run(tmp_path / "ref").folder, make_run(tmp_path / "m", identity={"dtype": "float16"}).folder]
     )
     base, own = pairs.systems

@@ -17,7 +17,7 @@ from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.rescore import NO_BOUNDARIES, Settings, rescore_run
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
-from lm_eval_sensitivity.runs import load_pairs, load_reference
+from lm_eval_sensitivity.runs import load_reference, load_runs
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, find_answer
 from tests.unit.runs.made_run import ERASED, UNCLOSED, MadeRun, make_run
 
@@ -120,7 +120,7 @@ def test_everything_else_stays(run: MadeRun, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in run.folder.rglob("*.json*")}
     rescore_run(run.folder, tmp_path / "new", settings())
     assert before == {path: path.read_bytes() for path in run.folder.rglob("*.json*")}
-    old, new = load_pairs([run.folder]).table, load_pairs([tmp_path / "new"]).table
+    old, new = load_runs([run.folder]).table, load_runs([tmp_path / "new"]).table
     changed = {name for name in old.column_names if not old[name].equals(new[name])}
     assert changed == {
         "output_spread",
@@ -142,7 +142,7 @@ def test_two_embedders_are_not_compared(run: MadeRun, tmp_path: Path) -> None:
     other = make_run(tmp_path / "other", rungs=("synonym",), identity={"dtype": "float32"})
     rescore_run(run.folder, tmp_path / "new", settings())
     with pytest.raises(InputError, match=r"embedder\.weights_sha256"):
-        load_pairs([other.folder, tmp_path / "new"])
+        load_runs([other.folder, tmp_path / "new"])
 
 
 # ---- drift
@@ -155,9 +155,9 @@ def test_drift_is_measured_again_or_lost(tmp_path: Path) -> None:
     say(run, "we", "en")
     rescore_run(run.folder, tmp_path / "lost", settings())
     assert all(math.isnan(row["baseline_drift"]) for row in rows_of(tmp_path / "lost"))
-    assert load_pairs([tmp_path / "lost"]).systems[0].reference is None
+    assert load_runs([tmp_path / "lost"]).systems[0].reference is None
     rescore_run(run.folder, tmp_path / "new", settings(reference=load_reference(reference.folder)))
-    drift = load_pairs([tmp_path / "new"]).table["baseline_drift"].to_pylist()
+    drift = load_runs([tmp_path / "new"]).table["baseline_drift"].to_pylist()
     assert drift == pytest.approx([1 - math.sqrt(0.5)] * len(drift), abs=1e-6)
     summary = results_of(tmp_path / "new")["configs"]["prompt_sensitivity_mini_synonym"]["metadata"][
         "sensitivity"
@@ -173,7 +173,7 @@ def test_a_reference_with_other_answers_is_refused(run: MadeRun, tmp_path: Path)
     rescore_run(run.folder, tmp_path / "whole", settings(rule="none"))
     whole = load_reference(tmp_path / "whole")
     rescore_run(run.folder, tmp_path / "new", settings(rule="none", reference=whole))
-    assert set(load_pairs([tmp_path / "new"]).table["baseline_drift"].to_pylist()) == {0.0}
+    assert set(load_runs([tmp_path / "new"]).table["baseline_drift"].to_pylist()) == {0.0}
     with pytest.raises(InputError, match="Rescore the reference first"):
         rescore_run(run.folder, tmp_path / "newer", settings(reference=whole))
 
@@ -200,7 +200,7 @@ def test_without_scaffold_the_answer_is_the_whole_output(run: MadeRun, tmp_path:
         assert raw["pair"]["variant"]["collapse"]["unclosed"] is False
         n_unclosed += doc_id == 2 and answer["cosine_distance"] > 0
     assert n_unclosed == 1
-    pairs = load_pairs([tmp_path / "new"])
+    pairs = load_runs([tmp_path / "new"])
     assert any("the rule 'none'" in remark for remark in pairs.remarks)
 
 
@@ -210,7 +210,7 @@ def test_two_rules_are_not_compared(run: MadeRun, tmp_path: Path) -> None:
     rescore_run(run.folder, tmp_path / "new", settings(rule="none"))
     rescore_run(other.folder, tmp_path / "new_other", settings())
     with pytest.raises(InputError, match="cut out of the outputs by another rule"):
-        load_pairs([tmp_path / "new", tmp_path / "new_other"])
+        load_runs([tmp_path / "new", tmp_path / "new_other"])
 
 
 def test_one_scaffold_is_looked_for(run: MadeRun, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_one_scaffold_is_looked_for(run: MadeRun, tmp_path: Path) -> None:
         assert row["cosine_distance"] == pytest.approx(2, abs=1e-6)
         for metric in ("cosine_distance_64", "token_edit_distance"):
             assert row["pair"]["scores"][metric] is None and row["pair"]["missing"][metric] == NO_BOUNDARIES
-        table = load_pairs([tmp_path / name]).table.to_pylist()
+        table = load_runs([tmp_path / name]).table.to_pylist()
         assert {row["base_scaffold"] for row in table} == {"think" if name == "think" else "think_answer"}
         assert {row["missing_first_divergence"] for row in table if row["filter"] == "answer"} == {
             ERASED,
@@ -377,7 +377,7 @@ def test_numbers_that_were_not_scored_again_do_not_stay(tmp_path: Path) -> None:
     older = min((tmp_path / "new").rglob("results_*.json"))
     assert stale not in older.read_text(encoding="utf-8")
     assert (
-        load_pairs([tmp_path / "new"]).systems[0].n_pairs == load_pairs([tmp_path / "run"]).systems[0].n_pairs
+        load_runs([tmp_path / "new"]).systems[0].n_pairs == load_runs([tmp_path / "run"]).systems[0].n_pairs
     )
 
 

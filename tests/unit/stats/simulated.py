@@ -33,12 +33,12 @@ def distances(
     """
     replicates, prompts, _, systems = shape
     zeros = np.where(np.asarray(means) > 0.5, 1e-9, max(zero, 1e-9))
-    centre = np.array([_location(mean / (1 - z)) for mean, z in zip(means, zeros, strict=True)])
+    center = np.array([_location(mean / (1 - z)) for mean, z in zip(means, zeros, strict=True)])
     prompt, system = (
         rng.normal(size=(replicates, prompts, 1, 1)),
         rng.normal(size=(replicates, prompts, 1, systems)),
     )
-    level = np.clip(expit(centre + SPREAD * (0.8 * prompt + 0.6 * system)), 1e-9, 1 - 1e-9)
+    level = np.clip(expit(center + SPREAD * (0.8 * prompt + 0.6 * system)), 1e-9, 1 - 1e-9)
     values: Floats = rng.beta(4 * level, 4 * (1 - level), shape)
     unmoved = rng.beta(4 * zeros, 4 * (1 - zeros), (replicates, prompts, 1, systems))
     values[rng.random(shape) < unmoved] = 0.0
@@ -47,12 +47,12 @@ def distances(
 
 
 def _location(mean: float) -> float:
-    """The centre of a logit-normal level with this mean."""
+    """The center of a logit-normal level with this mean."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     weights = weights / weights.sum()
     if mean <= 0:
         return -20.0
-    return float(brentq(lambda centre: float(weights @ expit(centre + SPREAD * nodes)) - mean, -30, 30))
+    return float(brentq(lambda center: float(weights @ expit(center + SPREAD * nodes)) - mean, -30, 30))
 
 
 def tabulated(values: Floats, rng: np.random.Generator | None = None, *, lost: float = 0.0) -> Partition:

@@ -32,7 +32,7 @@ def table(rows: list[Row]) -> Partition:
     return partition_by_prompt(prompts, edits, systems, values, statuses)
 
 
-def test_means_of_one_system_renormalise_over_what_the_prompt_has() -> None:
+def test_means_of_one_system_renormalize_over_what_the_prompt_has() -> None:
     partition = table(ROWS)
     assert (partition.prompts, partition.edits, partition.systems) == (tuple("abc"), tuple("xyz"), ("m", "n"))
     expected = [[(0.2 + 0.4) / 2, (0.1 + 0.5) / 2], [0.7, 0.3], [0.7, NAN]]

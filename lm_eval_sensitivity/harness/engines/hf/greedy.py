@@ -85,7 +85,7 @@ def greedy_generation_config(model: Any) -> Iterator[dict[str, Any]]:
 
     Passing a neutral config as an argument is not enough: generate fills every unset value from
     `model.generation_config`. The object itself is changed and restored, not replaced, because a wrapper
-    around a model (adapters, quantisers) hands out the inner model's config and a replacement would stay
+    around a model (adapters, quantizers) hands out the inner model's config and a replacement would stay
     on the wrapper. What does not bend the argmax (end tokens, cache kind) is kept.
 
     Yields:

@@ -115,13 +115,13 @@ class StepRecorder:
         shifted = (logits - top[:, :1]).clamp_(min=-1e30)
         exponentials = shifted.exp()
         total = exponentials.sum(dim=-1)
-        normaliser = torch.log(total)
+        normalizer = torch.log(total)
         self.margins.append(top[:, 0] - top[:, 1])
-        self.top1.append(-normaliser)
+        self.top1.append(-normalizer)
         self.not_finite |= self.active & ~(torch.isfinite(total) & torch.isfinite(top[:, 0]))
         if self.prompt_end is None:
-            self.prompt_end = (shifted - normaliser[:, None]).to("cpu")
-        self.entropies.append(normaliser - exponentials.mul_(shifted).sum(dim=-1) / total)
+            self.prompt_end = (shifted - normalizer[:, None]).to("cpu")
+        self.entropies.append(normalizer - exponentials.mul_(shifted).sum(dim=-1) / total)
         self._add_hidden()
         self.n_steps += self.active
 

@@ -28,7 +28,7 @@ def weights_checksum(model: torch.nn.Module) -> WeightsChecksum:
 
     Content means the exact integer sum of the raw bytes' words (the order of a sum of integers does not
     matter, so every device gives the same value) and 64 raw words spread over the tensor. It is not
-    meant to resist an adversary; it tells retrained, rounded, merged and re-quantised weights apart
+    meant to resist an adversary; it tells retrained, rounded, merged and re-quantized weights apart
     without reading a checkpoint from disk.
     """
     digest = hashlib.sha256()
@@ -60,7 +60,7 @@ def _named_tensors(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]
 def _as_integers(tensor: torch.Tensor) -> torch.Tensor | None:
     """The tensor's raw bytes as integers of the same width, without a copy where it is contiguous.
 
-    None for a tensor that holds no bytes here: offloaded, empty, or a quantisation library's own subclass,
+    None for a tensor that holds no bytes here: offloaded, empty, or a quantization library's own subclass,
     which may look like a tensor without being one that can be viewed.
     """
     widths = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

@@ -11,7 +11,7 @@ from lm_eval_sensitivity.ladder.load import SUBSETS, Ladder
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Pair
 
-Pairs = Sequence[Pair]
+Runs = Sequence[Pair]
 
 BALANCED_SUBSETS = ("full", "core")
 """Subsets with equally many prompts of every category; `mini` only has every category."""
@@ -37,7 +37,7 @@ def subset_name(subset: str) -> Iterator[Violation]:
         )
 
 
-def every_prompt_has_a_category(pairs: Pairs) -> Iterator[Violation]:
+def every_prompt_has_a_category(pairs: Runs) -> Iterator[Violation]:
     """In a published ladder no prompt is left uncategorized."""
     for pair in first_rows(pairs):
         if pair.category == UNCATEGORIZED:
@@ -46,7 +46,7 @@ def every_prompt_has_a_category(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("category", problem, pair.pair_id, "category")
 
 
-def categories_are_balanced(subset: str, pairs: Pairs) -> Iterator[Violation]:
+def categories_are_balanced(subset: str, pairs: Runs) -> Iterator[Violation]:
     """Equally many prompts of every category in full and core, at least one of each in mini."""
     n_prompts = Counter({pair.prompt_id: pair.category for pair in pairs}.values())
     counts = ", ".join(f"{category} {n_prompts[category]}" for category in CATEGORIES)
@@ -81,7 +81,7 @@ def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
         yield Violation("nesting", problem, pair_id)
 
 
-def rows_are_built_from(built: Pairs, pairs: Pairs) -> Iterator[Violation]:
+def rows_are_built_from(built: Runs, pairs: Runs) -> Iterator[Violation]:
     """The rows of a subset are those that its authored sources give today, in the same order."""
     expected = {pair.pair_id: pair for pair in built}
     present = {pair.pair_id: pair for pair in pairs}
@@ -123,7 +123,7 @@ def larger_ones(ladders: Sequence[Ladder]) -> list[tuple[Ladder, Ladder]]:
     return list(pairwise([by_name[name] for name in SUBSETS if name in by_name]))
 
 
-def _unequal(expected: Mapping[str, Pair], pairs: Pairs) -> Iterator[tuple[str, str]]:
+def _unequal(expected: Mapping[str, Pair], pairs: Runs) -> Iterator[tuple[str, str]]:
     """Pair id and first differing column of the rows that are not what is expected; no column where none is."""
     for pair in pairs:
         other = expected.get(pair.pair_id)
@@ -133,6 +133,6 @@ def _unequal(expected: Mapping[str, Pair], pairs: Pairs) -> Iterator[tuple[str, 
             yield pair.pair_id, next(c for c, value in vars(pair).items() if value != getattr(other, c))
 
 
-def _missing(expected: Mapping[str, Pair], pairs: Pairs) -> list[str]:
+def _missing(expected: Mapping[str, Pair], pairs: Runs) -> list[str]:
     present = {pair.pair_id for pair in pairs}
     return [pair_id for pair_id in expected if pair_id not in present]

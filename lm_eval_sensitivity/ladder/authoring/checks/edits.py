@@ -13,7 +13,7 @@ from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair, Rung
 
-Pairs = Sequence[Pair]
+Runs = Sequence[Pair]
 
 LEAST_RULE_PAIRS: dict[Rung, int] = {"noop": 6, "punctuation": 2}
 """Pairs that the rules give a published prompt at least. Six no-op edits fit any text of three words without
@@ -23,14 +23,14 @@ _RULE_EDITS: dict[str, Rung] = {IDENTICAL_EDIT: "identical", **{e.name: e.rung f
 _RUNG_OF_EDIT: dict[str, Rung] = {**_RULE_EDITS, **AUTHORED_EDITS}
 
 
-def has_identical(pairs: Pairs) -> Iterator[Violation]:
+def has_identical(pairs: Runs) -> Iterator[Violation]:
     """Every prompt is also generated against itself: without that pair it has no noise floor."""
     if IDENTICAL_EDIT not in {pair.edit for pair in pairs}:
         row = f"{pairs[0].prompt_id}/{IDENTICAL_EDIT}"
         yield Violation("edits", "The row is missing; accepted is one such row for every prompt.", row)
 
 
-def has_every_authored_edit(pairs: Pairs) -> Iterator[Violation]:
+def has_every_authored_edit(pairs: Runs) -> Iterator[Violation]:
     """A published prompt has every authored edit; that none stands there twice is a matter of loading."""
     present = {pair.edit for pair in pairs}
     for edit in AUTHORED_EDITS:
@@ -41,7 +41,7 @@ def has_every_authored_edit(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("edits", problem, f"{pairs[0].prompt_id}/{edit}")
 
 
-def has_enough_rule_edits(pairs: Pairs) -> Iterator[Violation]:
+def has_enough_rule_edits(pairs: Runs) -> Iterator[Violation]:
     """A published prompt offers the rules enough places."""
     n_pairs = Counter(pair.rung for pair in pairs if pair.origin == "rule")
     for rung, least in LEAST_RULE_PAIRS.items():
@@ -53,7 +53,7 @@ def has_enough_rule_edits(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("edits", problem, pairs[0].pair_id, "base")
 
 
-def only_known_edits(pairs: Pairs) -> Iterator[Violation]:
+def only_known_edits(pairs: Runs) -> Iterator[Violation]:
     """A published ladder has no edits but the registered and the authored ones."""
     for pair in pairs:
         if pair.edit not in _RUNG_OF_EDIT:
@@ -61,7 +61,7 @@ def only_known_edits(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("edits", problem + f"{', '.join(_RUNG_OF_EDIT)}.", pair.pair_id, "edit")
 
 
-def edits_stand_on_their_rungs(pairs: Pairs) -> Iterator[Violation]:
+def edits_stand_on_their_rungs(pairs: Runs) -> Iterator[Violation]:
     """Known edits stand on their own rung and have their own origin, in any ladder."""
     for pair in pairs:
         rung = _RUNG_OF_EDIT.get(pair.edit, pair.rung)
@@ -74,7 +74,7 @@ def edits_stand_on_their_rungs(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("edits", problem, pair.pair_id, "origin")
 
 
-def rule_rows_are_rebuilt(pairs: Pairs) -> Iterator[Violation]:
+def rule_rows_are_rebuilt(pairs: Runs) -> Iterator[Violation]:
     """Rule rows are exactly what the registered rules build from the base today."""
     rows = {pair.edit: pair for pair in pairs}
     base = pairs[0].base

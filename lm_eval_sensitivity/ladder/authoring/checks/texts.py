@@ -13,7 +13,7 @@ from lm_eval_sensitivity.ladder.edits.protected import blanked
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair, Rung
 
-Pairs = Sequence[Pair]
+Runs = Sequence[Pair]
 
 LENGTH_RATIOS: dict[Rung, tuple[float, float]] = {
     "synonym": (0.8, 1.25),
@@ -29,14 +29,14 @@ _INNER_SPACES = re.compile(r"(?<=\S)[^\S\n]{2,}(?=\S)")
 _SPACE_BEFORE_BREAK = re.compile(r"[^\S\n]\n")
 
 
-def texts_differ(pairs: Pairs) -> Iterator[Violation]:
+def texts_differ(pairs: Runs) -> Iterator[Violation]:
     """No two variants of a prompt are equal: one of the rows would measure nothing of its own."""
     for row, known in _repeated(pairs, lambda pair: pair.variant):
         problem = f"equals that of the row {quoted(known)}; accepted are texts that all differ."
         yield Violation("texts", problem, row, "variant")
 
 
-def white_space_is_clean(pairs: Pairs) -> Iterator[Violation]:
+def white_space_is_clean(pairs: Runs) -> Iterator[Violation]:
     """Bases and authored variants have no white space of the kind that only a no-op edit may add."""
     texts = [(pairs[0].pair_id, "base", pairs[0].base)]
     texts += [(pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored"]
@@ -59,7 +59,7 @@ def _white_space_problem(text: str) -> str:
     return f"has superfluous white space outside code ({quoted(around)})"
 
 
-def lengths_are_similar(pairs: Pairs) -> Iterator[Violation]:
+def lengths_are_similar(pairs: Runs) -> Iterator[Violation]:
     """An authored variant is about as long as its base."""
     for pair in pairs:
         if pair.origin == "authored" and pair.rung in LENGTH_RATIOS:
@@ -73,7 +73,7 @@ def lengths_are_similar(pairs: Pairs) -> Iterator[Violation]:
                 yield Violation("length", problem, pair.pair_id, "variant")
 
 
-def authored_rows_have_a_reason(pairs: Pairs) -> Iterator[Violation]:
+def authored_rows_have_a_reason(pairs: Runs) -> Iterator[Violation]:
     """In a published ladder an authored row says why it is on its rung; people's own may stay silent."""
     for pair in pairs:
         if pair.origin == "authored" and not pair.reason.strip():
@@ -81,7 +81,7 @@ def authored_rows_have_a_reason(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("reason", problem, pair.pair_id, "reason")
 
 
-def rule_rows_have_no_reason(pairs: Pairs) -> Iterator[Violation]:
+def rule_rows_have_no_reason(pairs: Runs) -> Iterator[Violation]:
     """A rule needs no reason: it is its own."""
     for pair in pairs:
         if pair.origin == "rule" and pair.reason:
@@ -89,7 +89,7 @@ def rule_rows_have_no_reason(pairs: Pairs) -> Iterator[Violation]:
             yield Violation("reason", problem, pair.pair_id, "reason")
 
 
-def reasons_are_not_repeated(pairs: Pairs) -> Iterator[Violation]:
+def reasons_are_not_repeated(pairs: Runs) -> Iterator[Violation]:
     """A reason that fits two rows says nothing about either."""
     authored = [pair for pair in pairs if pair.origin == "authored"]
     for row, known in _repeated(authored, lambda pair: letters_of(pair.reason)):
@@ -97,7 +97,7 @@ def reasons_are_not_repeated(pairs: Pairs) -> Iterator[Violation]:
         yield Violation("reason", problem, row, "reason")
 
 
-def bases_differ(pairs: Pairs) -> Iterator[Violation]:
+def bases_differ(pairs: Runs) -> Iterator[Violation]:
     """No two prompts are equal but for case, spaces and punctuation."""
     # Of `???` nothing is left, so it is compared as it stands.
     for row, known in _repeated(first_rows(pairs), lambda pair: letters_of(pair.base) or pair.base.strip()):
@@ -107,7 +107,7 @@ def bases_differ(pairs: Pairs) -> Iterator[Violation]:
         yield Violation("near_duplicates", problem + "different prompts.", row, "base")
 
 
-def _repeated(pairs: Pairs, text_of: Callable[[Pair], str]) -> Iterator[tuple[str, str]]:
+def _repeated(pairs: Runs, text_of: Callable[[Pair], str]) -> Iterator[tuple[str, str]]:
     """Pair ids of the rows whose text stands in an earlier one, with that one's; an empty text is none."""
     first: dict[str, str] = {}
     for pair in pairs:
