@@ -66,7 +66,10 @@ logger = logging.getLogger(__name__)
 @lru_cache(maxsize=2)
 def _load_reference(folder: Path, stamps: tuple[tuple[str, float], ...]) -> ReferenceRun:
     # The time stamps are the key: a folder with a newer run in it is read again.
-    return load_reference(folder)
+    reference = load_reference(folder)
+    for line in reference.in_words():
+        logger.info(line)
+    return reference
 
 
 @lru_cache(maxsize=2)
