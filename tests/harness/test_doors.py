@@ -180,14 +180,14 @@ def test_a_reference_with_other_decoding_settings_is_refused(
     ("damage", "message"),
     [
         (lambda text: text.replace('"version": "', '"version": "9.'), "ladder version"),
-        (lambda text: text.replace('"sensitivity"', '"something"'), "sensitivity is missing"),
+        (lambda text: text.replace('"sensitivity"', '"something"'), "holds no prompt_sensitivity task"),
         (
             lambda text: text.replace('"ladder": {', '"ladder": null, "l": {'),
-            "ladder is NoneType, expected dict",
+            r"sensitivity\.ladder` is null; accepted is an object",
         ),
         (
             lambda text: text.replace('"decoding": {', '"decoding": [], "d": {'),
-            "decoding is list, expected dict",
+            r"sensitivity\.decoding` is a list; accepted is an object",
         ),
         (lambda text: text[:-50], "cannot be read as JSON"),
     ],
@@ -215,7 +215,7 @@ def test_a_reference_with_strange_rows_is_refused(
     shutil.copytree(reference, copy)
     (samples,) = copy.rglob("samples_*.jsonl")
     samples.write_text(samples.read_text() + '{"filter": "raw"}\n')
-    with pytest.raises(InputError, match=r"samples_.*line 19: not a row"):
+    with pytest.raises(InputError, match=r"samples_.*line 19: `doc_id` is missing"):
         lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(copy)})
 
 
