@@ -126,11 +126,11 @@ def open_pairs(folder: Path) -> None:
     results = open_results(folder)
     warm(results)
     opened = time.perf_counter() - start
-    generator, pairs = np.random.default_rng(0), results.ladder.values()
+    generator, pairs = np.random.default_rng(0), tuple(results.ladder)
     drawn = generator.integers([len(results.systems), len(pairs)], size=(N_PAIRS, 2)).tolist()
     taken = []
     for system, pair in drawn:
-        address = f"view=pairs&system={system}&pair={pairs[pair].pair_id}"
+        address = f"view=pairs&system={system}&pair={pairs[pair]}"
         start = time.perf_counter()
         page = render(results, parse(address))
         taken.append(time.perf_counter() - start)

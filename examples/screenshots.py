@@ -49,7 +49,7 @@ def chosen_pair(results: Results) -> str:
     system = results.manifest.reference or 0
     given = set(results.pairs(system)["pair_id"].to_pylist())
     found: list[tuple[bool, int, str]] = []
-    for line in results.ladder_pairs():
+    for line in results.ladder.values():
         if line.meaning_preserving and line.pair_id in given:
             detail = results.detail(system, line.pair_id)
             shared, curve = detail.first_divergence["answer"], detail.curves["answer"]

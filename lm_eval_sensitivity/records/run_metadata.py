@@ -125,42 +125,6 @@ def _summaries(results: Mapping[str, Any], place: str) -> list[tuple[str, Mappin
     return found
 
 
-@dataclass(frozen=True)
-class _Config:
-    dataset_kwargs: _RungOfTask
-    metadata: _Metadata
-
-
-@dataclass(frozen=True)
-class _RungOfTask:
-    rung: Rung
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    sensitivity: RunSummary
-
-
-@dataclass(frozen=True)
-class _Counts:
-    original: _AtLeastOne
-    effective: _AtLeastOne
-
-
-@dataclass(frozen=True)
-class _Greedy:
-    """Only greedy outputs are compared."""
-
-    max_gen_toks: _AtLeastOne
-    greedy: Literal[True]
-
-
-@dataclass(frozen=True)
-class _Embedder:
-    name: Name
-    weights_sha256: Name
-
-
 def summary_name(task: str) -> str:
     """Where a results file holds the summary of a task."""
     return f"configs.{task}.metadata.sensitivity"
@@ -178,7 +142,8 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
         InputError: a field is missing or of another kind, or the run measured nothing.
     """
     name, config = summary_name(task), results["configs"][task]
-    if isinstance(written := config["metadata"]["sensitivity"], dict) and written.get("embedder", 0) is None:
+    written = config["metadata"]["sensitivity"]
+    if isinstance(written, dict) and written.get("embedder", 0) is None:
         raise InputError(
             f"{place}: `{name}.embedder` is null: task {task!r} was run with --predict_only, so its "
             "pairs were not measured. Repeat the run without it."
@@ -186,34 +151,38 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
     for part in ("identity", "notes"):
         if isinstance(written, dict) and isinstance(written.get(part), dict):
             _shallow(written[part], place, f"{name}.{part}")
-    read = decode(_Config, config, place, f"configs.{task}")
-    summary = read.metadata.sensitivity
-    for part, kind in (("system", "string"), ("identity", "dictionary"), ("notes", "dictionary")):
-        if getattr(summary, part) is None:
-            raise refused(place, f"{name}.{part}", None, f"a valid {kind}")
+    summary = decode(RunSummary, written, place, name)
+    for part, kind in (("system", str), ("identity", dict[str, Any]), ("notes", dict[str, Any])):
+        decode(kind, getattr(summary, part), place, f"{name}.{part}")
     for part in ("decoding_requested", "decoding"):
-        decode(_Greedy, getattr(summary, part), place, f"{name}.{part}")
-    decode(_Embedder, summary.embedder, place, f"{name}.embedder")
-    every_count = results.get("n-samples", {})
-    if not isinstance(every_count, dict) or task not in every_count:
-        raise absent(place, f"n-samples.{task}")
-    counts = decode(_Counts, every_count[task], place, f"n-samples.{task}")
-    if counts.effective > counts.original:
-        raise contradiction(
-            place,
-            f"n-samples.{task}.effective",
-            counts.effective,
-            f"only {counts.original} documents are there to run",
-        )
+        _field(_AtLeastOne, getattr(summary, part), "max_gen_toks", place, f"{name}.{part}")
+        # Only greedy outputs are compared.
+        _field(Literal[True], getattr(summary, part), "greedy", place, f"{name}.{part}")
+    for part in ("name", "weights_sha256"):
+        _field(Name, summary.embedder, part, place, f"{name}.embedder")
+    counts = _field(dict[str, _AtLeastOne], results.get("n-samples"), task, place, "n-samples")
+    original, effective = (
+        _field(_AtLeastOne, counts, each, place, f"n-samples.{task}") for each in ("original", "effective")
+    )
+    if effective > original:
+        other = f"only {original} documents are there to run"
+        raise contradiction(place, f"n-samples.{task}.effective", effective, other)
     return RunMetadata(
         **vars(summary),
         task=task,
-        rung=read.dataset_kwargs.rung,
+        rung=_field(Rung, config.get("dataset_kwargs"), "rung", place, f"configs.{task}.dataset_kwargs"),
         model_args=_model_args(results),
-        n_original=counts.original,
-        n_effective=counts.effective,
-        limited_by="" if counts.effective == counts.original else _limited_by(results),
+        n_original=original,
+        n_effective=effective,
+        limited_by="" if effective == original else _limited_by(results),
     )
+
+
+def _field(kind: Any, holder: Any, field: str, place: str, name: str) -> Any:
+    """One value of an object, of a kind that pydantic knows."""
+    if not isinstance(holder, Mapping) or field not in holder:
+        raise absent(place, f"{name}.{field}")
+    return decode(kind, holder[field], place, f"{name}.{field}")
 
 
 def _shallow(value: Mapping[str, Any], place: str, name: str, depth: int = _MOST_LEVELS) -> None:

@@ -126,11 +126,14 @@ def _limited(schema: Any) -> Any:
     if kind == "int":
         return {"ge": 0, "le": _LARGEST, **inner}
     if kind == "float":
-        number = {"type": "nullable", "schema": {**inner, "allow_inf_nan": False}}
+        number = {**inner, "allow_inf_nan": False}
+        if "ge" in schema:  # a setting, which is never missing
+            return number
+        function = {"type": "no-info", "function": _or_nan}
         return {
             "type": "function-after",
-            "function": {"type": "no-info", "function": _or_nan},
-            "schema": number,
+            "function": function,
+            "schema": {"type": "nullable", "schema": number},
         }
     if kind == "nullable" and schema["schema"]["type"] == "float":  # None is another thing than NaN there
         return {**inner, "schema": {**schema["schema"], "allow_inf_nan": False}}

@@ -28,6 +28,7 @@ from lm_eval_sensitivity.statements.records import (
     SystemMean,
     TestedContrast,
 )
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
 from lm_eval_sensitivity.stats import AxisContrast, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
@@ -283,8 +284,12 @@ class Agreement:
         """Every selection at most once for a system, all of one filter and rung set."""
         points = [(each.system, each.selection.metric) for each in statement.points]
         self.once(f"{path}.points", points, points)
-        if len({(each.selection.filter_name, each.selection.rung_set) for each in statement.points}) != 1:
+        chosen = [each.selection for each in statement.points]
+        if len({(each.filter_name, each.rung_set) for each in chosen}) != 1:
             self.refuse(f"{path}.points", "are of several filters or rung sets")
+        if not {each.metric for each in chosen} <= set(TEXT_METRICS):
+            self.refuse(f"{path}.points", f"are of other metrics than {', '.join(TEXT_METRICS)}")
+        self.known(f"{path}.systems", statement.systems)
 
 
 def each_statement(found: Statements) -> Iterator[tuple[str, Any]]:
@@ -298,6 +303,9 @@ def _key(statement: Any) -> tuple[Any, ...]:
     """Kind, metric, filter and, where it has one, rung set: what a statement is of."""
     if isinstance(statement, HeatmapStatement):
         return (HeatmapStatement, statement.metric, statement.filter_name)
-    of = statement.points[0].selection if isinstance(statement, ProfilesStatement) else statement.selection
+    if isinstance(statement, ProfilesStatement):
+        of = statement.points[0].selection
+        return (ProfilesStatement, PRIMARY_METRIC, of.filter_name, of.rung_set)
+    of = statement.selection
     key = (type(statement), of.metric, of.filter_name)
     return key if isinstance(statement, DriftStatement) else (*key, of.rung_set)

@@ -6,7 +6,7 @@ import math
 import os
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -207,23 +207,15 @@ def _detail(row: dict[str, Any], place: str) -> PairDetail:
 
 
 def _side(row: dict[str, Any], side: str, place: str) -> SideDetail:
-    text, start, end = (row[f"{side}_{name}"] for name in ("text", "answer_start", "answer_end"))
-    ends = _integers(row[f"{side}_token_ends"])
+    cells = {each.name: row[f"{side}_{each.name}"] for each in fields(SideDetail)}
+    text, start, end = cells["text"], cells["answer_start"], cells["answer_end"]
+    ends = _integers(cells["token_ends"])
     if ends and (list(ends) != sorted(ends) or not 0 <= ends[0] <= ends[-1] <= len(text)):
         refuse(f"{place}: `{side}_token_ends`", f"are not numbers from 0 to {len(text)} that never fall")
     if (start is None) != (end is None) or (start is not None and start > end):
         refuse(f"{place}: `{side}_answer_end`", "is no end of an answer that begins at `answer_start`")
-    return SideDetail(
-        text=text,
-        cut_characters=row[f"{side}_cut_characters"],
-        token_ends=ends,
-        margins=_margins(row[f"{side}_margins"], f"{place}: `{side}_margins`"),
-        status=row[f"{side}_status"],
-        scaffold=row[f"{side}_scaffold"],
-        answer_start=start,
-        answer_end=end,
-        finish_reason=row[f"{side}_finish_reason"],
-    )
+    margins = _margins(cells["margins"], f"{place}: `{side}_margins`")
+    return SideDetail(**{**cells, "token_ends": ends, "margins": margins})
 
 
 def _integers(packed: bytes | None) -> tuple[int, ...] | None:

@@ -156,10 +156,13 @@ def _write(request: Request, folder: Path) -> Manifest:
         (folder / name).mkdir()
     asked = _write_systems(systems, request.pairs.table, folder)
     write_ladder(_in_order(asked), folder / LADDER)
-    clean = _Clean(
-        frozenset(system.name for system in systems),
-        places_of(request.pairs, request.folders, request.embedder),
-    )
+    names = {system.name for system in systems}
+    places = places_of(request.pairs, request.folders, request.embedder)
+
+    def clean(text: str) -> str:
+        """Without the folders of this machine; a name of a system is never changed."""
+        return text if os.sep not in text or text in names else without_folders(text, places)
+
     (folder / STATEMENTS).write_bytes(stored.CODEC.dump(statements, clean))
     rows = {STATEMENTS: sum(1 for _ in stored.each_statement(statements)), LADDER: len(asked)}
     for index, system in enumerate(systems):
@@ -168,17 +171,6 @@ def _write(request: Request, folder: Path) -> Manifest:
     manifest = _manifest(request, systems, asked, left_out, files)
     (folder / MANIFEST).write_bytes(kinds.CODEC.dump(manifest, clean, indent=1))
     return manifest
-
-
-@dataclass(frozen=True)
-class _Clean:
-    """Takes the folders of this machine out of every text, apart from names of systems, which are never changed."""
-
-    names: frozenset[str]
-    places: tuple[Path, ...]
-
-    def __call__(self, text: str) -> str:
-        return text if text in self.names else without_folders(text, self.places)
 
 
 def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> dict[str, Pair]:

@@ -60,6 +60,12 @@ class ReferenceRun:
         """Time stamps of the runs that its rungs were taken from, oldest first."""
         return tuple(sorted({rung.date for rung in self.rungs}))
 
+    def in_words(self) -> list[str]:
+        """Which runs of its folder were taken, and what was left out."""
+        rungs = ", ".join(rung.metadata.rung for rung in self.rungs)
+        taken = f"Reference {shown_path(self.folder)}: {rungs}, of the run of {' and '.join(self.dates)}."
+        return [taken, *(f"Left out of the reference: {e.about[0]}: {e.text}" for e in self.left_out)]
+
     @property
     def table(self) -> pa.Table:
         """Its rows by rung, pair and filter; columns of `ROW_SCHEMA`."""

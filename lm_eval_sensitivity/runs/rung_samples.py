@@ -211,7 +211,9 @@ class _OfResults:
     def check_means(self, rows: Iterable[CheckedRow]) -> None:
         """The means are those of the rows."""
         task = self.metadata.task
-        table = decode(_Results, dict(self.results), self.place).results.get(task, {})
+        table = decode(dict[str, dict[str, Any]], self.results.get("results"), self.place, "results").get(
+            task, {}
+        )
         for filter_name in FILTERS:
             chosen = [row for row in rows if row.filter_name == filter_name]
             for row in chosen:
@@ -227,11 +229,6 @@ class _OfResults:
                 both_missing = math.isnan(mean) and math.isnan(stated)
                 if not both_missing and not math.isclose(mean, stated, rel_tol=1e-9, abs_tol=1e-12):
                     raise contradiction(self.place, field, stated, f"the mean of the rows is {mean:.12g}")
-
-
-@dataclass(frozen=True)
-class _Results:
-    results: Mapping[str, Mapping[str, Any]]
 
 
 def _mean(rows: Iterable[CheckedRow], name: str) -> float:

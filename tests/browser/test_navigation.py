@@ -129,20 +129,18 @@ def test_a_download_has_the_numbers_of_the_command_line(
 ) -> None:
     """To the last digit, which no table on the page shows."""
     page = browsing.open(served + address_of("method"))
-    systems = {row["name"]: row for row in downloaded(page, "clusters.csv", tmp_path)}
+    systems = {row["system"]: row for row in downloaded(page, "clusters.csv", tmp_path)}
     assert systems.keys() == {known["system"] for known in real.systems()}
     for known in real.systems():
         row = systems[known["system"]]
-        for name, column in (("mean", "mean"), ("lower", "lower"), ("noise floor", "noise_floor")):
+        for name, column in (("mean", "mean"), ("lower", "mean_lower"), ("noise floor", "noise")):
             assert in_csv(row[column]) == known[name]
         counts = {"prompts": "n_prompts", "pairs": "n_pairs", "erased": "n_erased", "unscored": "n_unscored"}
         assert {name: int(row[column]) for name, column in counts.items()} == {
             name: known[name] for name in counts
         }
         assert row["letters"] == (known["clusters"] or "")
-    contrasts = {
-        (row["first_name"], row["second_name"]): row for row in downloaded(page, "contrasts.csv", tmp_path)
-    }
+    contrasts = {(row["first"], row["second"]): row for row in downloaded(page, "contrasts.csv", tmp_path)}
     assert len(contrasts) == len(real.contrasts())
     for known in real.contrasts():
         row = contrasts[known["first"], known["second"]]

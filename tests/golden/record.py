@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.golden.doors import HERE, RUNS, inside
 from tests.golden.entries import demo_model_path
-from tests.running import arguments, execute_and_listen, tasks_indexed_once
+from tests.running import arguments, execute_and_listen, only_our_tasks
 
 LADDER = "ladder.jsonl"
 ABOUT_THE_MACHINE = ("git_hash", "pretty_env_info", "upper_git_hash", "total_evaluation_time_seconds")
@@ -68,7 +68,7 @@ def record(name: str, folder: Path) -> None:
     """Run `lm_eval` in a workplace; what it printed and logged stands beside what it wrote."""
     import tests.golden.text_engine  # noqa: F401 - registers itself
 
-    with inside(folder), tasks_indexed_once():
+    with inside(folder), only_our_tasks():
         printed, logged = execute_and_listen(arguments("models/demo", Path(name), **RECORDINGS[name]))
     (folder / name / "printed.txt").write_text(printed, encoding="utf-8")
     (folder / name / "logged.txt").write_text(logged, encoding="utf-8")

@@ -180,10 +180,7 @@ def test_a_reference_with_other_decoding_settings_is_refused(
     ("damage", "message"),
     [
         (lambda text: text.replace('"version": "', '"version": "9.'), "ladder version"),
-        (
-            lambda text: text.replace('"sensitivity"', '"something"'),
-            "`configs` holds no prompt_sensitivity task",
-        ),
+        (lambda text: text.replace('"sensitivity"', '"something"'), "holds no prompt_sensitivity task"),
         (
             lambda text: text.replace('"ladder": {', '"ladder": null, "l": {'),
             r"sensitivity\.ladder` is null; accepted is an object",

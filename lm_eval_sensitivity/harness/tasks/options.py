@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,8 @@ from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+
+logger = logging.getLogger(__name__)
 
 OPTIONS = {
     "ladder": "folder, file or Hub id of another ladder",
@@ -78,7 +81,10 @@ class Options:
 @lru_cache(maxsize=2)
 def _load_reference(folder: Path, stamps: tuple[tuple[Path, float], ...]) -> ReferenceRun:
     # The time stamps are the key: a folder with a newer run in it is read again.
-    return load_reference(folder)
+    reference = load_reference(folder)
+    for line in reference.in_words():
+        logger.info(line)
+    return reference
 
 
 @lru_cache(maxsize=2)

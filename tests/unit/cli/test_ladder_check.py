@@ -29,7 +29,7 @@ def small(tmp_path: Path) -> Path:
 @pytest.fixture
 def broken(small: Path) -> Path:
     """A folder with two violations, both of one missing row."""
-    row = dropping("sky-colors/synonym_1")
+    row = dropping("sky-colours/synonym_1")
     for subset in SUBSETS:
         kept = [pair for pair in clean_pairs(subset) if row(pair) and (subset, pair.edit) != ("mini", "nbsp")]
         write_parquet(kept, small / subset / "test.parquet")
@@ -89,7 +89,7 @@ def test_without_embedding_says_so(small: Path, capsys: pytest.CaptureFixture[st
 def test_every_violation_is_one_line(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ladder", "check", str(broken), "--no-embedding"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    missing = [line for line in lines if "'sky-colors/synonym_1'" in line]
+    missing = [line for line in lines if "'sky-colours/synonym_1'" in line]
     assert [line.startswith(f"`{broken / 'full' / 'test.parquet'}`") for line in missing] == [True, False]
     n_violations = sum(line.endswith("]") for line in lines)
     assert lines[-1] == f"{n_violations} violations."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.read import Results, read_results
 from lm_eval_sensitivity.results.recompute import check_some, recomputed_differences
 from lm_eval_sensitivity.results.statements import each_statement
+from lm_eval_sensitivity.results.write import export_results
 from tests.unit.hub.fake_hub import install
-from tests.unit.results.made_results import declare, make_results
+from tests.unit.results.made_results import declare, made_request, make_results
 from tests.unit.results.test_hostile_results import of, put
 
 STATEMENTS = "statements.json"
@@ -52,6 +54,18 @@ def test_every_statement_is_what_its_pairs_give(exported: Path) -> None:
 
 def test_without_a_reference(tmp_path: Path) -> None:
     assert in_every_statement(read_results(make_results(tmp_path, with_reference=False))) == []
+
+
+def test_drift_that_the_pairs_do_not_have(tmp_path: Path) -> None:
+    """Measured from another system than the reference of the runs, it took the samples: the rest is compared."""
+    request = made_request(tmp_path / "runs")
+    export_results(replace(request, reference=request.pairs.systems[1]), tmp_path / "results")
+    results = read_results(tmp_path / "results")
+    assert all(each.is_reference or each.drift_message for each in results.statements.drift[0].systems)
+    assert in_every_statement(results) == []
+    move(tmp_path / "results", "drift", "systems[1].control.mean.estimate", 1e-4)
+    with pytest.raises(InputError, match=r"`drift\[\d\].systems\[1\].control.mean.estimate` is"):
+        check_some(read_results(tmp_path / "results"), tmp_path / "results")
 
 
 @pytest.mark.parametrize(("kind", "path", "by"), MOVED)

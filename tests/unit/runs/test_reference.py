@@ -32,6 +32,9 @@ def test_a_folder_filled_in_two_calls_gives_the_rows_that_every_command_takes(tm
         (rung.samples for rung in reference.rungs),
         key=lambda path: ["identical", "noop", "synonym"].index(path.name.split("_")[4]),
     )
+    words = reference.in_words()
+    assert all(name in words[0] for name in ("identical", "noop", "synonym", "2026-08-01", "2026-08-02"))
+    assert "2026-08-03" not in words[0] and "a partial run (2 of" in words[1] and len(words) == 2
     assert reference.dates == ("2026-08-01T10-00-00", "2026-08-02T10-00-00")
     assert [each.about for each in reference.left_out] == [each.about for each in loaded.left_out] != []
 
