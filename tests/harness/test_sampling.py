@@ -63,9 +63,9 @@ def outputs(run: Run, task: str) -> list[list[list[str]]]:
 # ---- streams
 
 
-def test_nothing_but_the_sample_decides_its_output(lm_eval: Lmeval, model: Path) -> None:
+def test_nothing_but_the_sample_decides_its_output(lm_eval: Lmeval, run_once: Lmeval, model: Path) -> None:
     """Another batch size, other tasks in another order, fewer samples: every sample there is stays the same."""
-    run = lm_eval(model, **OPTIONS, batch_size=8)
+    run = run_once(model, **OPTIONS, batch_size=8)
     alone = lm_eval(
         model, **{**OPTIONS, "tasks": SYNONYM, "metadata": {"n_samples": 4, "seed": 1}}, batch_size=1
     )
@@ -88,9 +88,9 @@ class KilledError(BaseException):
 
 
 def test_a_killed_run_resumes_to_the_same_samples_with_another_batch_size(
-    lm_eval: Lmeval, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lm_eval: Lmeval, run_once: Lmeval, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = lm_eval(model, **OPTIONS, batch_size=8)
+    whole = run_once(model, **OPTIONS, batch_size=8)
     generate, sizes = Decoder.generate, list[int]()
 
     def counting(self: Decoder, prompts: Any, choose: Any = None) -> Any:
