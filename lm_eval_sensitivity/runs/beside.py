@@ -55,6 +55,9 @@ def load_beside(
         reference: the run that the others are compared with, or None.
         **options: of `load_runs`.
 
+    Returns:
+        All runs, the reference among them, and its system; None where none was given.
+
     Raises:
         InputError: there is no system beside the reference.
     """

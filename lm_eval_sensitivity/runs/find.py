@@ -151,6 +151,9 @@ def read_samples(
         path: a samples file.
         advance: called with the bytes of every line, for a progress bar.
 
+    Returns:
+        [line] parsed objects, read while they are asked for.
+
     Raises:
         InputError: unreadable or too large, naming the line.
     """

@@ -59,6 +59,9 @@ def load_runs(
         exclude_mismatched: leave out what has another ladder, decoding, embedder or reference than the
             first system, instead of refusing.
 
+    Returns:
+        Systems in the order of the folders, one pairs table, and notes on what was left out.
+
     Raises:
         InputError: nothing to load, a file that breaks a rule, or systems that cannot be compared; one
             sentence names file and field.

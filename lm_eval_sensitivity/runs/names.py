@@ -26,6 +26,9 @@ def display_names(all_metadata: Sequence[RunMetadata]) -> list[str]:
 
     Args:
         all_metadata: one per system; fingerprints are all different.
+
+    Returns:
+        [system] labels.
     """
     short = [model_name(metadata.identity, metadata.notes).rsplit("/", 1)[-1] for metadata in all_metadata]
     labels = list(short)

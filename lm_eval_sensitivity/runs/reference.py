@@ -120,6 +120,9 @@ def base_outputs(samples: Iterable[Path], *, whose: str = _WHOSE) -> dict[tuple[
         samples: samples files of one system.
         whose: that system, in the reason of a missing output.
 
+    Returns:
+        A text, or why there is none.
+
     Raises:
         InputError: rows that are not ours.
     """

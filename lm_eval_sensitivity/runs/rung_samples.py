@@ -95,6 +95,9 @@ def read_rung(
         ladder: the ladder that was asked, where it is at hand.
         advance: called with the bytes of every line.
 
+    Returns:
+        The rung's rows as a table, with counts and digests.
+
     Raises:
         InputError: a line breaks a rule, or the rows contradict the results file or the ladder; one
             sentence names file, line and field.

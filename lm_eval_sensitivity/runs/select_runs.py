@@ -34,6 +34,9 @@ def omitted(what: str, reason: str) -> Note:
         what: file, task or system.
         reason: why, with or without its period.
 
+    Returns:
+        A sentence about it.
+
     Example:
         >>> omitted("runs/x", "given twice")
         Note(kind='left_out', text='given twice.', about=('runs/x',))
@@ -76,6 +79,9 @@ def choose_rungs(
         folder: an `--output_path`.
         known: ladders to compare rows with.
         subset: take only tasks of this subset.
+
+    Returns:
+        [rung] newest complete runs, and a note for everything else that stands there.
 
     Raises:
         InputError: the folder gives no rung; the reason of the first thing left out, or of the newest

@@ -51,6 +51,9 @@ def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
     Args:
         run: the pairs of all rungs that were run.
         output_path: where lm_eval saves, if it does.
+
+    Returns:
+        [sentence] in reading order.
     """
     if not run.pairs:
         return []

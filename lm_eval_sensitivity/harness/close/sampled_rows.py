@@ -100,6 +100,9 @@ def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
     Args:
         tests: [pair] records with `p_value` and `attainable_p`; a p of None does not count.
 
+    Returns:
+        How many pairs separate at `ALPHA` after Holm, and the smallest p that any could have had.
+
     Example:
         >>> tests = [{"p_value": p, "attainable_p": 1e-4} for p in (1e-4, 0.04, 0.2)]
         >>> separation([*tests, {"p_value": None}])
@@ -144,6 +147,9 @@ def response_in_words(notes: Sequence[SampledNote] | None, filter_name: str) -> 
     Args:
         notes: of the whole run; None where a process knows only its part of it.
         filter_name: of the row.
+
+    Returns:
+        How many pairs of the positive control separate, or why that was not judged.
     """
     if notes is None:
         return SEVERAL_PROCESSES
@@ -168,6 +174,9 @@ def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
 
     Args:
         notes: of the whole run.
+
+    Returns:
+        [sentence] in reading order.
 
     Example:
         >>> test = {"p_value": 1e-4, "attainable_p": 1e-4}

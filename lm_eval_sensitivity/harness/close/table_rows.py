@@ -116,6 +116,9 @@ def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[st
         missing: [pair] the kind of reason why it has no distance, or None.
         of: what they are.
 
+    Returns:
+        The scored ones, then one phrase per kind of reason.
+
     Example:
         >>> scored_in_words(["erased", None, "no_answer"])
         ['1 of 3 pairs scored', '1 of 3 pairs erased', '1 no answer']
@@ -138,6 +141,9 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
         missing: by pair, the kind of reason why it has no distance, or None.
         of: which pairs those are that were not erased.
 
+    Returns:
+        One sentence above `Constants.k_control`, else none.
+
     Example:
         >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
         []
@@ -157,6 +163,9 @@ def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
         run: None where a process knows only its part of it.
         rung: of the task.
         filter_name: of the row.
+
+    Returns:
+        The row `noise`.
     """
     if run is None:
         return SEVERAL_PROCESSES
@@ -182,6 +191,9 @@ def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     Args:
         run: None where a process knows only its part of it.
         filter_name: of the row.
+
+    Returns:
+        The row `verdict`, or why there is none.
     """
     if run is None:
         return SEVERAL_PROCESSES
@@ -198,6 +210,9 @@ def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: S
     Args:
         pairs: of both outputs, tokens before the answer and all tokens; None for a pair that does not count.
         windows: which to look at.
+
+    Returns:
+        The row `window`.
 
     Example:
         >>> windows_in_words([[[60, 200], [60, 300]]], [64, 128, None])

@@ -107,6 +107,9 @@ def margins_of(top_log_probabilities: ArrayLike) -> Floats:
     Args:
         top_log_probabilities: [step, rank] of the two most probable tokens at least.
 
+    Returns:
+        [step] nats, from 0 on; 0 is a tie.
+
     Example:
         >>> margins_of([[-0.5, -1.5, -3.0]]).tolist()
         [1.0]

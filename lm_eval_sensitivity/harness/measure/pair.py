@@ -74,6 +74,9 @@ def measure_pair(
         reference: a run to take `baseline_drift` against, or None.
         spread: of the base prompt, from `output_spreads`.
         families: of metrics; those of family `text` can be measured again in a finished run.
+
+    Returns:
+        Every metric that stands under the filter, a number or NaN with a reason.
     """
     numbers = scores_of(pair_inputs(base, variant, distances), base.filter_name, families)
     if reference is not None:
@@ -87,6 +90,9 @@ def output_spreads(bases: Mapping[str, FilteredText], distances: TextDistances) 
     Args:
         bases: prompt id -> the base's generation under a filter.
         distances: embedding distances.
+
+    Returns:
+        Prompt id -> mean cosine distance in [0, 2], or why there is none.
     """
     reasons = {prompt_id: _unusable(base) for prompt_id, base in bases.items()}
     there = [prompt_id for prompt_id, reason in reasons.items() if reason is None]

@@ -62,6 +62,9 @@ def measure_sampled_pair(
         variant: [sample] of the variant, under the same filter.
         distances: embedding distances.
         seed: of the permutations.
+
+    Returns:
+        Mean distances within and between the sides, and the permutation test of their difference.
     """
     reason = _blocked(base, variant)
     if reason is not None:
