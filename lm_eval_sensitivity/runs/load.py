@@ -15,7 +15,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
 from lm_eval_sensitivity.records.run_metadata import DETECTED
-from lm_eval_sensitivity.runs.comparability import Mismatch, mismatches
+from lm_eval_sensitivity.runs.comparability import comparable
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
@@ -98,36 +98,12 @@ def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None
         left_out += others
     rungs, others = merge_folders(chosen)
     left_out += others
-    rungs, others = _comparable(rungs, exclude=exclude)
+    rungs, others = comparable(rungs, exclude=exclude)
     left_out += others
     systems = _systems(rungs)
     # By name, so that the order of the folders does not change what is written.
     by_name = sorted(systems, key=lambda system: system.name)
     return Runs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
-
-
-def _comparable(rungs: Sequence[RungSamples], *, exclude: bool) -> tuple[list[RungSamples], list[Note]]:
-    found = mismatches(rungs)
-    if found and not exclude:
-        more = f" ({len(found) - 1} more rungs differ.)" if len(found) > 1 else ""
-        raise InputError(
-            f"{found[0].sentence}{more} Repeat one of the runs, or give `--exclude-mismatched` to leave out what "
-            "differs from the first one."
-        )
-    excluded = {id(each.rung) for each in found}
-    kept = [rung for rung in rungs if id(rung) not in excluded]
-    groups: dict[tuple[Path, str, str], list[Mismatch]] = {}
-    for each in found:
-        groups.setdefault((each.rung.results, each.rung.metadata.system, each.field), []).append(each)
-    return kept, [
-        omitted(f"system {system}, {_count(group)}", group[0].sentence)
-        for (_, system, _), group in groups.items()
-    ]
-
-
-def _count(group: Sequence[Mismatch]) -> str:
-    rungs = [each.rung.metadata.rung for each in group]
-    return f"{'rungs' if len(rungs) > 1 else 'rung'} {', '.join(rungs)}"
 
 
 def _systems(rungs: Sequence[RungSamples]) -> tuple[System, ...]:

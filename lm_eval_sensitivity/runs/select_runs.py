@@ -87,14 +87,14 @@ def choose_rungs(
         InputError: the folder gives no rung; the reason of the first thing left out, or of the newest
             broken file.
     """
-    content = scan_folder(folder)
+    runs, orphans = scan_folder(folder)
     left_out = [
         omitted(shown_path(path), "the results file of its run is missing, so its system is not known")
-        for path in content.orphans
+        for path in orphans
     ]
     problems: list[InputError] = []
     groups: dict[tuple[str, str], list[_Candidate]] = {}
-    for run in reversed(content.runs):
+    for run in reversed(runs):
         try:
             candidates, others = _candidates(run, known, subset)
         except InputError as error:

@@ -72,6 +72,9 @@ class PromptSensitivityTask(ConfigurableTask):
         InputError: an unknown rung or option, a ladder that fails its checks.
     """
 
+    request_type = "generate_traced"
+    second_replicate = 1
+    """Of the variant on the identical rung, where the base is generated again."""
     options: Options
     ladder: Ladder
 
@@ -168,20 +171,26 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
         """Two requests: the base, and the variant (a second run of the base on the identical rung)."""
-        replicates = (0, 1 if doc["rung"] == "identical" else 0)
-        gen_kwargs = self._decoding().as_gen_kwargs()
+        replicates = (0, self.second_replicate if doc["rung"] == "identical" else 0)
+        gen_kwargs = self._gen_kwargs()
         return [
             PairInstance(
-                request_type="generate_traced",
+                request_type=self.request_type,
                 doc=doc,
                 arguments=(context, gen_kwargs, replicate),
                 idx=index,
                 metadata=kwargs["metadata"],
-                model_args=model_arguments(self.config.metadata or {}),
+                model_args=self._model_arguments(),
                 chat_template_applied=bool(kwargs.get("apply_chat_template")),
             )
             for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
         ]
+
+    def _gen_kwargs(self) -> dict[str, Any]:
+        return self._decoding().as_gen_kwargs()
+
+    def _model_arguments(self) -> dict[str, str]:
+        return model_arguments(self.config.metadata or {})
 
     def _decoding(self) -> Decoding:
         return parse_decoding(self.config.generation_kwargs or {})
