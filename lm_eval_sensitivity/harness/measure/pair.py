@@ -20,6 +20,7 @@ from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
 from lm_eval_sensitivity.types import Missing
 
+ERASED = "erased: the edit does not reach the token ids"
 TOO_FEW = "too few: no other prompt of the task has an output to compare with"
 SEVERAL_PROCESSES = Missing("several processes", "each knows only its part of the outputs")
 
@@ -140,7 +141,7 @@ def _side(filtered: FilteredText) -> Side:
 def _blocked(base: Generation, variant: Generation) -> str | None:
     """Why nothing about this pair may be scored, or None."""
     if variant.audit.status == "erased":
-        return "erased: the edit does not reach the token ids"
+        return ERASED
     for side, generation in (("base", base), ("variant", variant)):
         if generation.trace is not None and not generation.trace.finite:
             return f"not finite: NaN or infinite logits while generating the {side}"
