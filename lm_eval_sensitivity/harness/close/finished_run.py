@@ -34,15 +34,9 @@ OTHER_EMBEDDER = "reference in another embedder"
 """Why a run is not judged beside the reference that was given."""
 
 
-@dataclass(frozen=True)
-class Judgment:
-    """What is said of a run under one filter."""
-
-    verdict: Verdict | ReducedVerdict | None
-    """`Verdict` beside a reference, else the little that can be said without; None where not judged."""
-    reason: str = ""
-    """In a few words, why it was not judged, or not beside the reference."""
-
+Judgment = tuple[Verdict | ReducedVerdict | None, str]
+"""A `Verdict` beside a reference, else the little that can be said without, None where not judged; and in a few words
+why it was not judged, or not beside the reference."""
 
 Cells = Mapping[str, Any]
 """Of one pair under one filter, by column of the pairs table."""
@@ -135,7 +129,7 @@ class FinishedRun:
         if self.reference is not None and self.reference.system == self.system:
             reason = "same system as the reference"
         if reason:
-            return Judgment(None, reason)
+            return None, reason
         selection = Selection(PRIMARY_METRIC, filter_name)
         if not self._beside_reference:
             alone = drift_statement(self.partition, [OWN], selection).systems[0].reduced
@@ -152,8 +146,8 @@ class FinishedRun:
         """Below `MIN_PROMPTS` prompts there is no verdict to be undetermined about."""
         n = control.bounds.n
         if n < MIN_PROMPTS:
-            return Judgment(None, f"{n} prompts" if n else "no prompt has both numbers")
-        return Judgment(verdict, reason)
+            return None, f"{n} prompts" if n else "no prompt has both numbers"
+        return verdict, reason
 
     @property
     def _beside_reference(self) -> bool:

@@ -17,7 +17,6 @@ from lm_eval_sensitivity.harness.close.finished_run import (
     OTHER_EMBEDDER,
     Cells,
     FinishedRun,
-    Judgment,
     PairCells,
 )
 from lm_eval_sensitivity.harness.close.table_rows import (
@@ -32,7 +31,7 @@ from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, parts_later
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, no_further_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_METRIC
 from lm_eval_sensitivity.statements.windows import SCAFFOLD_DOMINATES, WHERE_IT_DOMINATES, window_in_words
-from lm_eval_sensitivity.stats import Verdict
+from lm_eval_sensitivity.stats import ReducedVerdict, Verdict
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
 from lm_eval_sensitivity.text.format import in_print
 
@@ -62,7 +61,7 @@ def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
         _coverage(answers),
         *_distances(run),
         *_noise(run),
-        *_verdict(run.judged("answer")),
+        *_verdict(*run.judged("answer")),
         *_silence(answers),
         *_flags(raw),
         *_windows(run),
@@ -120,8 +119,7 @@ def _noise(run: FinishedRun) -> Iterator[str]:
         yield f"What harmless edits move is {not_above_in_words(found)}."
 
 
-def _verdict(judged: Judgment) -> Iterator[str]:
-    found = judged.verdict
+def _verdict(found: Verdict | ReducedVerdict | None, reason: str) -> Iterator[str]:
     if isinstance(found, Verdict):
         words = f"Verdict beside the reference: {found.label}, {found.meaning}."
         if len(found.possible) > 1:
@@ -130,7 +128,7 @@ def _verdict(judged: Judgment) -> Iterator[str]:
             words += f" {NO_STABILITY}"
         yield words
         return
-    if judged.reason == OTHER_EMBEDDER:
+    if reason == OTHER_EMBEDDER:
         yield "No verdict beside the reference: its distances were measured with another embedder."
     if found is not None and found.label == LIFELESS:
         yield (

@@ -197,11 +197,10 @@ def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     """
     if run is None:
         return SEVERAL_PROCESSES
-    found = run.judged(filter_name)
-    if found.verdict is None:
-        return f"not judged: {found.reason}"
-    word = found.verdict.label.lower()
-    return f"{word} ({found.reason})" if found.reason else word
+    verdict, reason = run.judged(filter_name)
+    if verdict is None:
+        return f"not judged: {reason}"
+    return f"{verdict.label.lower()} ({reason})" if reason else verdict.label.lower()
 
 
 def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: Sequence[int | None]) -> str:

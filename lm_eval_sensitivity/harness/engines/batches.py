@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Hashable, Sequence
 
 from tqdm import tqdm
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.contract import BatchTooLargeError, Engine
 from lm_eval_sensitivity.harness.generate.generation import Output
+from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
 
 logger = logging.getLogger(__name__)
-
-
-class Work(Protocol):
-    """Outputs by item, as far as they are there."""
-
-    def missing(self, index: int) -> bool:
-        """True while an item still has to be generated."""
-        ...
-
-    def add(self, outputs: Mapping[int, Output]) -> int:
-        """Take in generated items; how many are new."""
-        ...
 
 
 def first_of_each(order: Sequence[int], keys: Sequence[str]) -> list[int]:
@@ -68,7 +56,7 @@ def distinct(candidates: list[int], prompts: Sequence[Hashable]) -> list[int]:
 def work_off(
     engine: Engine,
     generate: Callable[[list[int]], list[Output]],
-    work: Work,
+    work: Neighborhoods,
     order: list[int],
     *,
     names: Sequence[str],
