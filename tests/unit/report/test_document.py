@@ -151,10 +151,6 @@ def test_a_spreadsheet_runs_nothing(name: str) -> None:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row), row
 
 
-def test_a_negative_number_is_not_quoted_in_csv() -> None:
-    assert csv_tables(render(one_table([("m", -0.5)]), "csv"))["values"][0]["value"] == "-0.5"
-
-
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_words_beside_the_numbers_are_in_every_form(form: str) -> None:
     document = one_table([("m", 0.5)], note="What must be known.")

@@ -65,11 +65,6 @@ def test_systems_stand_by_name_and_clusters_are_the_planted_ones() -> None:
     }
 
 
-def test_the_order_of_rows_changes_nothing() -> None:
-    first, second = (stated(panel(THREE), shuffle=seed) for seed in (0, 3))
-    assert repr(first) == repr(second)
-
-
 def test_noise_floor_stands_beside_the_mean_with_its_n() -> None:
     found = stated(panel({"m": 0.3, "n": 0.3}, noise=0.02))
     for each in found.systems:
@@ -103,12 +98,6 @@ def test_a_rung_that_was_not_run_gives_a_reason_not_a_zero() -> None:
     assert floors["zeta"].estimate == 0
     none = stated([row for row in rows if row[2] != "identical"])
     assert all(each.noise.reason for each in none.systems)
-
-
-def test_a_distance_at_the_noise_floor_is_pointed_out() -> None:
-    rows = panel({"quiet": 0.05, "loud": 0.5}, noise=0.2)
-    assert [each.about for each in stated(rows).cautions if "noise floor" in each.text] == [("quiet",)]
-    assert not stated(rows, Selection(rung_set="identical")).cautions
 
 
 def test_coverage_that_differs_is_pointed_out_and_pairs_lost_are_counted() -> None:

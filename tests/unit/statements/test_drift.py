@@ -180,15 +180,6 @@ def test_silence_on_many_prompts_is_said() -> None:
     assert any("gave nothing" in words for words in words_on(found))
 
 
-def test_an_invalid_probe_is_the_references() -> None:
-    _, weak = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.4))
-    assert weak["m"].label == "INVALID PROBE"
-    _, unclear = placed({"m": Levels()}, reference=Levels(p=0.8, c=0.8), seed=3)
-    assert unclear["m"].label == "UNDETERMINED"
-    _, noisy = placed({"m": Levels()}, reference=Levels(p=0.1, f=0.3))
-    assert noisy["m"].label == "INVALID PROBE"
-
-
 def test_too_few_prompts_are_undetermined_with_reasons() -> None:
     found, by_name = placed({"m": Levels()}, n=4)
     verdict = by_name["m"].verdict

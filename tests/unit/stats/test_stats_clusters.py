@@ -27,15 +27,6 @@ def family_of(p: dict[tuple[str, str], float], estimates: dict[tuple[str, str], 
 CHAIN = {("a", "b"): 0.5, ("a", "c"): 0.01, ("b", "c"): 0.5}
 
 
-def test_a_system_may_be_in_two_clusters() -> None:
-    found = find_clusters(family_of(CHAIN))
-    assert [(cluster.letter, cluster.members) for cluster in found.clusters] == [
-        ("a", ("a", "b")),
-        ("b", ("b", "c")),
-    ]
-    assert found.letters == {"a": ("a",), "b": ("a", "b"), "c": ("b",)}
-
-
 def test_order_is_stated_only_where_no_cluster_is_shared() -> None:
     found = find_clusters(family_of(CHAIN))
     assert found.ordered == (("a", "c"),)
