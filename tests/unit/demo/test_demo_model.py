@@ -63,11 +63,13 @@ def model() -> Any:
     return AutoModelForCausalLM.from_pretrained(demo_model_path(), local_files_only=True).eval()
 
 
-def _answers(model: Any, tokenizer: Any, prompts: list[str]) -> list[list[int]]:
+def _answers(
+    model: Any, tokenizer: Any, prompts: list[str], n_tokens: int = MAX_NEW_TOKENS
+) -> list[list[int]]:
     """The greedy token ids of each prompt, up to and including the end of the turn."""
     batch = tokenizer(prompts, return_tensors="pt", padding=True)
     with torch.inference_mode():
-        output = model.generate(**batch, max_new_tokens=MAX_NEW_TOKENS, do_sample=False)
+        output = model.generate(**batch, max_new_tokens=n_tokens, do_sample=False)
     rows = output[:, batch["input_ids"].shape[1] :].tolist()
     end = tokenizer.eos_token_id
     return [row[: row.index(end) + 1] if end in row else row for row in rows]
@@ -172,7 +174,7 @@ def test_some_edits_move_the_answer_and_some_do_not(model: Any, tokenizer: Any) 
     pairs = load_ladder(subset="mini").rung("noop")
     bases = list(dict.fromkeys(pair.base for pair in pairs))
     texts = [*bases, *(pair.variant for pair in pairs)]
-    answers = _answers(model, tokenizer, [chat_prompt(text) for text in texts])
+    answers = _answers(model, tokenizer, [chat_prompt(text) for text in texts], n_tokens=32)
     by_base = dict(zip(bases, answers, strict=False))
     changed = [
         answer != by_base[pair.base] for pair, answer in zip(pairs, answers[len(bases) :], strict=True)
