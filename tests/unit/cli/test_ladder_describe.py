@@ -15,9 +15,8 @@ import lm_eval_sensitivity.embedder
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.embedder import EmbedderIdentity
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.ladder.authoring.card import MARKER, is_minimal
+from lm_eval_sensitivity.ladder.authoring.card import MARKER
 from lm_eval_sensitivity.ladder.authoring.folder import card_of_folder
-from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from tests.unit.audit.made_tokenizer import EDGES, PLAIN, TRIMMED, build
 from tests.unit.ladder.small_ladder import SUBSETS, clean_pairs, fake_encode, small_folder
@@ -139,17 +138,6 @@ def test_a_stale_audit_does_not_reach_the_card(
     assert (folder / "README.md").read_text(encoding="utf-8") == card_of_folder(folder) != before
 
 
-def test_the_card_of_an_own_ladder_stays_minimal(places: dict[str, str]) -> None:
-    """Even where the published ladder's card was copied beside the rows."""
-    card = Path(places["own"]) / "README.md"
-    card.write_text(MARKER + "\n", encoding="utf-8")
-    describe(places)
-    page = card.read_text(encoding="utf-8")
-    assert is_minimal(page) and MARKER not in page and "license" not in page
-    describe(places)
-    assert card.read_text(encoding="utf-8") == page
-
-
 def test_a_card_of_ones_own_is_left_alone(published: dict[str, str]) -> None:
     card = Path(published["own"]) / "README.md"
     card.write_text("# Mine\n", encoding="utf-8")
@@ -196,7 +184,3 @@ def test_a_broken_former_file_is_refused_and_kept(
     assert "cannot be read back" in capsys.readouterr().err
     assert path.read_text(encoding="utf-8") == "{}"
     describe(places)  # with an audit nothing of the former file is needed
-
-
-def test_the_packaged_folder_is_not_touched_by_these_tests(places: dict[str, str]) -> None:
-    assert not Path(places["own"]).is_relative_to(packaged_folder())

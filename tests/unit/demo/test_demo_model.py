@@ -17,13 +17,8 @@ from lm_eval_sensitivity.demo.tokenizer import END, chat_prompt
 from lm_eval_sensitivity.ladder import load_ladder
 
 FILES = {
-    "README.md",
-    "chat_template.jinja",
-    "config.json",
-    "generation_config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
+    *("README.md", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors"),
+    *("tokenizer.json", "tokenizer_config.json"),
 }
 MAX_BYTES = 10_000_000
 MAX_NEW_TOKENS = 256
@@ -40,16 +35,8 @@ TOPIC_WORDS = {
     "cafe-reservations": "walk-in|reserv",
 }
 EDITS_THAT_MUST_STAY = [
-    " Why?",
-    "Why? ",
-    "\nWhy?",
-    "Why?\n\n",
-    "Why  not?",
-    "Why\u00a0not?",
-    "Wh\u200by?",
-    "Brasi\u0301lia",
-    "Brasília",
-    "café",
+    *(" Why?", "Why? ", "\nWhy?", "Why?\n\n", "Why  not?", "Why\u00a0not?", "Wh\u200by?"),
+    *("Brasi\u0301lia", "Brasília", "café"),
 ]
 
 

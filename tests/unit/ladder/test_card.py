@@ -530,12 +530,7 @@ def test_a_minimal_card_loads_and_claims_no_licence(tmp_path: Path) -> None:
 
 
 CLAIMS = (
-    "Prompt Sensitivity Ladder",
-    "apache",
-    "second pass",
-    "language models",
-    "English",
-    "@misc",
+    *("Prompt Sensitivity Ladder", "apache", "second pass", "language models", "English", "@misc"),
     "measured with",
 )
 """Words of the published ladder's card that say something no rows show."""

@@ -400,14 +400,8 @@ def test_own_ladder_is_still_checked(tmp_path: Path) -> None:
 
 
 ODD_BASES = (
-    " Which tea is best?",
-    "Which  coffee is the worst?\n",
-    "\tGreet \nthe visitor",
-    "...",
-    "!!!",
-    "\U0001f600",
-    "\U0001f60e \U0001f60e",
-    "日本の首都はどこですか。",
+    *(" Which tea is best?", "Which  coffee is the worst?\n", "\tGreet \nthe visitor", "...", "!!!"),
+    *("\U0001f600", "\U0001f60e \U0001f60e", "日本の首都はどこですか。"),
 )
 
 
