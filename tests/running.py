@@ -60,6 +60,14 @@ def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:
     return line
 
 
+def command(*line: object) -> int:
+    """A command of `lm-eval-sensitivity`; unlike `main` it lets errors through."""
+    from lm_eval_sensitivity.cli.main import build_parser
+
+    options = build_parser().parse_args([*map(str, line)])
+    return int(options.run(options))
+
+
 def execute(line: list[str]) -> None:
     """Run a command line of lm_eval's in this process (a fresh one costs ten seconds of imports)."""
     from lm_eval._cli import HarnessCLI

@@ -167,10 +167,7 @@ def test_a_result_can_be_changed_without_changing_the_cache(embedder: Embedder) 
 def fake_model(**changes: Any) -> Any:
     """Just enough of a model to be refused."""
     model = SimpleNamespace(
-        tokenizer=SimpleNamespace(is_fast=True),
-        prompts={},
-        default_prompt_name=None,
-        max_seq_length=256,
+        tokenizer=SimpleNamespace(is_fast=True), prompts={}, default_prompt_name=None, max_seq_length=256
     )
     model.__dict__.update(changes)
     return model

@@ -45,12 +45,7 @@ from lm_eval_sensitivity.ladder.authoring.card import (
 )
 from lm_eval_sensitivity.ladder.authoring.card_sections import SAMPLE_SEED, excerpts
 from lm_eval_sensitivity.ladder.authoring.distances import embed, prompt_distances
-from lm_eval_sensitivity.ladder.authoring.folder import (
-    build_folder,
-    card_of_folder,
-    read_folder,
-    write_card,
-)
+from lm_eval_sensitivity.ladder.authoring.folder import build_folder, card_of_folder, read_folder, write_card
 from lm_eval_sensitivity.ladder.authoring.measured import (
     MEASURED_FILE,
     Audit,

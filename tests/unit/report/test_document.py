@@ -180,10 +180,7 @@ def test_a_table_stands_only_in_its_forms() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(TEXTS, TEXTS, NUMBERS), min_size=1, max_size=4),
-    st.integers(20, 120),
-)
+@given(st.lists(st.tuples(TEXTS, TEXTS, NUMBERS), min_size=1, max_size=4), st.integers(20, 120))
 def test_a_narrow_terminal_loses_no_character(rows: list[tuple[str, str, float | None]], width: int) -> None:
     columns = (Column("first"), Column("second"), Column("some number", 3))
     document = Document("Title", (ResultTable("t", "T", columns, tuple(rows)),))

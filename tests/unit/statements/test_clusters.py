@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import statistics
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.cli import clusters as command
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.blocks import ResultTable, in_words
 from lm_eval_sensitivity.report.documents.clusters import statement_parts
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.records import ClustersStatement
+from tests.running import command
 from tests.unit.runs.made_run import make_run
 from tests.unit.statements.made_table import Row, made_table, panel, partition_of
 
@@ -278,11 +277,7 @@ def test_a_bound_below_zero_is_explained() -> None:
 
 
 def run_command(*arguments: object) -> int:
-    parser = ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["clusters", *map(str, arguments), "--resamples", "199"])
-    status: int = options.run(options)
-    return status
+    return command("clusters", *arguments, "--resamples", 199)
 
 
 @pytest.fixture(scope="module")

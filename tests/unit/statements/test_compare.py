@@ -11,10 +11,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.compare import _edits_table, _rungs_table, _systems_table
-from lm_eval_sensitivity.report.wording.compare import (
-    comparison_in_words,
-    shared_in_words,
-)
+from lm_eval_sensitivity.report.wording.compare import comparison_in_words, shared_in_words
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.records import ComparisonStatement

@@ -113,10 +113,7 @@ def test_every_label_and_the_order_given() -> None:
         label: label for label in LABELS
     }
     # The reference first, the others as they were given: neither by name nor by number.
-    assert [each.system for each in found.systems] == [
-        "ref",
-        *(f"a {label}" for label in reversed(LABELS)),
-    ]
+    assert [each.system for each in found.systems] == ["ref", *(f"a {label}" for label in reversed(LABELS))]
     assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
     assert by_name["a UNDETERMINED"].verdict is not None
     assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")

@@ -22,14 +22,7 @@ from lm_eval_sensitivity.stats import (
     repetition_test,
 )
 from lm_eval_sensitivity.stats.permutation import sign_flip_p
-from tests.unit.stats.simulated import (
-    N_EDITS,
-    SCENARIOS,
-    axes_of,
-    distances,
-    null_differences,
-    null_tables,
-)
+from tests.unit.stats.simulated import N_EDITS, SCENARIOS, axes_of, distances, null_differences, null_tables
 
 ALPHA = 0.05
 ZEROS = (0.0, 0.3, 0.6)
