@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -122,4 +123,14 @@ def only_our_tasks() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(find_ours))
+        yield
+
+
+@contextmanager
+def one_embedder() -> Iterator[None]:
+    """Every run of this process, and the probe beside it, share one sentence embedder: a text is embedded once."""
+    from lm_eval_sensitivity.embedder.load import EmbedderFiles
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EmbedderFiles, "load", cache(EmbedderFiles.load))
         yield
