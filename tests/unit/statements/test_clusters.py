@@ -218,20 +218,6 @@ def test_clusters_say_what_was_not_compared() -> None:
     assert "distinguishable, which" not in said(stated(told))
 
 
-def test_a_rung_that_one_system_lacks_is_the_first_thing_said() -> None:
-    rows = [row for row in panel({"m": 0.1, "n": 0.1}) if (row[0], row[2]) != ("n", "synonym")]
-    found = stated(rows)
-    assert "DO NOT COVER THE SAME RUNGS (m: noop, synonym; n: noop)" in found.cautions[0].text
-    coverage = next(each.text for each in found.cautions if each.text.startswith("Coverage"))
-    assert "67% of the pairs of n are erased, unscored or were not given to it, but 0% of m" in coverage
-    words = said(found)
-    assert words.index("DO NOT COVER") < words.index("Cluster a")
-    whole = stated(panel({"m": 0.1, "n": 0.1}))
-    assert "No system was run on punctuation, paraphrase" in whole.cautions[0].text
-    assert not any("DO NOT COVER" in each.text for each in whole.cautions)
-    assert not stated(panel({"m": 0.1, "n": 0.1}), Selection(rung_set="noop")).cautions
-
-
 @pytest.mark.parametrize("metric", ["top1_probability", "margin_min", "first_divergence"])
 def test_what_is_no_distance_of_a_pair_has_no_floor(metric: str) -> None:
     table = made_table(panel({"m": 0.3, "n": 0.3}, noise=0.3), metric=metric, filter_name="raw")

@@ -180,15 +180,6 @@ def test_the_margin_can_be_declared() -> None:
     assert str(replace(wide, equivalence=narrow.equivalence)) == str(narrow)
 
 
-def test_a_rung_that_one_system_lacks_is_said_first_and_its_pairs_count_as_not_covered() -> None:
-    made = [each for each in ROWS if (each["name"], each["rung"]) != ("a", "synonym")]
-    cautions = found(made).cautions
-    assert "DO NOT COVER THE SAME RUNGS (a: noop; b: noop, synonym)" in cautions[0].text
-    assert cautions[1].text.startswith("Coverage differs: 33% of the pairs of a are")
-    assert not [each for each in found().cautions if "DO NOT COVER" in each.text]
-    assert not [each for each in found(rows(30)).cautions if each.text.startswith("Coverage")]
-
-
 def test_outputs_that_never_part_are_not_called_missing() -> None:
     made = [{**each, "first_divergence": each["cosine_distance"]} for each in ROWS]
     comparison = comparison_statement(partition_of(made), "a", "b", Selection("first_divergence"))

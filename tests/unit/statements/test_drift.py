@@ -195,19 +195,6 @@ def test_a_rung_that_was_not_run_leaves_it_open() -> None:
     assert found.systems[1].label == "UNDETERMINED" and found.systems[1].control.mean.n == 0
 
 
-def test_a_candidate_that_lacks_a_rung_or_pairs_is_said_to() -> None:
-    """Levels beside each other are over other edits, or over other pairs, and only the words can say so."""
-    whole = system("ref", REFERENCE) + system("m", Levels())
-    (alike,) = stated(whole, ["ref", "m"]).cautions
-    assert alike.text.startswith("No system was run on punctuation, paraphrase:")
-    rungs = {row["rung"] for row in whole} - {"identical", "positive_control", "semantic_change"}
-    assert len(rungs) > 1
-    lacking = [row for row in whole if (row["name"], row["rung"]) != ("m", min(rungs))]
-    first, second = (each.text for each in stated(lacking, ["ref", "m"]).cautions)
-    assert first.startswith("THE SYSTEMS DO NOT COVER THE SAME RUNGS (") and "m: " in first
-    assert second.startswith("Coverage differs:") and "of m are erased" in second
-
-
 def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
     rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
     unknown = Drift(
