@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:
         elif value is not None and value is not False:
             line += [f"--{name}", json.dumps(value) if isinstance(value, Mapping) else str(value)]
     return line
+
+
+def command(*line: object) -> int:
+    """A command of `lm-eval-sensitivity`; unlike `main` it lets errors through."""
+    from lm_eval_sensitivity.cli.main import build_parser
+
+    options = build_parser().parse_args([*map(str, line)])
+    return int(options.run(options))
 
 
 def execute(line: list[str]) -> None:
@@ -114,4 +123,14 @@ def only_our_tasks() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(find_ours))
+        yield
+
+
+@contextmanager
+def one_embedder() -> Iterator[None]:
+    """Every run of this process, and the probe beside it, share one sentence embedder: a text is embedded once."""
+    from lm_eval_sensitivity.embedder.load import EmbedderFiles
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EmbedderFiles, "load", cache(EmbedderFiles.load))
         yield
