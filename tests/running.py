@@ -111,9 +111,13 @@ def read_run(folder: Path, output: str = "", log: str = "") -> Run:
 
 @contextmanager
 def only_our_tasks() -> Iterator[None]:
-    """Reading lm_eval's other twelve thousand YAML files takes longer than most of these runs."""
+    """Reading lm_eval's other twelve thousand YAML files takes longer than most of these runs.
+
+    So does asking pip for all packages at the end of each; it is asked once.
+    """
     from lm_eval import tasks
     from lm_eval.tasks._index import TaskIndex
+    from torch.utils import collect_env
 
     find = TaskIndex._iter_yaml_files
     every = Path(tasks.__file__).parent
@@ -123,6 +127,7 @@ def only_our_tasks() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(find_ours))
+        patch.setattr(collect_env, "get_pretty_env_info", cache(collect_env.get_pretty_env_info))
         yield
 
 

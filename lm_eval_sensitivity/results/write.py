@@ -18,6 +18,7 @@ from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.report.documents.parts import what_and_why
 from lm_eval_sensitivity.results import manifest as kinds
 from lm_eval_sensitivity.results import statements as stored
 from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
@@ -232,11 +233,8 @@ def _manifest(
         reference=None if request.reference is None else systems.index(request.reference),
         systems=system_records(systems, request.reference, series),
         series=series,
-        remarks=tuple(sorted(pairs.remarks)),
-        left_out=tuple(
-            Note("left_out", each.reason, (each.what,))
-            for each in sorted(pairs.left_out, key=lambda each: (each.what, each.reason))
-        ),
+        remarks=tuple(sorted(map(str, pairs.remarks))),
+        left_out=tuple(sorted(pairs.left_out, key=what_and_why)),
         selections_left_out=tuple(left_out),
         signature=signed.in_words(),
         files=dict(sorted(files.items())),

@@ -15,7 +15,6 @@ from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 from lm_eval_sensitivity.harness.generate.generation import Output, Trace
 from lm_eval_sensitivity.harness.generate.plan import Item, Plan
 from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
-from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 
 REASONING = "<think>\nThe user wants a number. " + "I add one and one. " * 30 + "\n</think>\n\n"
@@ -113,9 +112,8 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("status", sorted(SCRIPTS))
 def test_an_output_without_an_answer_is_unscored_and_its_raw_text_is_kept(
-    status: str, lm_eval: Lmeval, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    status: str, lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = tiny_models.build(tmp_path / "model", "llama")
     tokenizer = AutoTokenizer.from_pretrained(model)
     generate = Decoder.generate
 

@@ -105,7 +105,7 @@ def test_distances_are_those_of_the_new_embedder(run: MadeRun, tmp_path: Path) -
     task = results_of(tmp_path / "new")["results"]["prompt_sensitivity_mini_synonym"]
     assert task["cosine_distance,answer"] == pytest.approx(1, abs=1e-6)
     words = f"{n_pairs - 2} of {n_pairs} pairs scored, 1 of {n_pairs} pairs erased, 1 unclosed"
-    assert done.rungs[0].words["answer"] == words
+    assert done.rungs[0][1]["answer"] == words
 
 
 def test_another_distance_of_another_text(run: MadeRun, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_without_scaffold_the_answer_is_the_whole_output(run: MadeRun, tmp_path:
         n_unclosed += doc_id == 2 and answer["cosine_distance"] > 0
     assert n_unclosed == 1
     pairs = load_runs([tmp_path / "new"])
-    assert any("the rule 'none'" in remark for remark in pairs.remarks)
+    assert any("the rule 'none'" in remark.text for remark in pairs.remarks)
 
 
 def test_two_rules_are_not_compared(run: MadeRun, tmp_path: Path) -> None:
