@@ -96,8 +96,8 @@ def _check_constants(table: pa.Table, manifest: Manifest, system: SystemRecord, 
     for column, value in (
         ("system", system.fingerprint),
         ("name", system.name),
-        ("ladder_version", manifest.ladder.version),
-        ("ladder_hash", manifest.ladder.hash),
+        ("ladder_version", manifest.signature.ladder_version),
+        ("ladder_hash", manifest.signature.ladder_hash),
     ):
         other = next((each for each in table[column].unique().to_pylist() if each != value), None)
         if other is not None:

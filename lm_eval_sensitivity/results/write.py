@@ -7,14 +7,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
@@ -30,7 +28,7 @@ from lm_eval_sensitivity.results.manifest import (
     MANIFEST,
     STATEMENTS,
     Manifest,
-    SeriesRecord,
+    SystemRecord,
     alphabetical,
     details_name,
     pairs_name,
@@ -38,10 +36,10 @@ from lm_eval_sensitivity.results.manifest import (
 from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.results.read import open_results
 from lm_eval_sensitivity.results.redact_paths import places_of, without_folders
-from lm_eval_sensitivity.results.systems import found_series, system_records, without_path
+from lm_eval_sensitivity.results.systems import facts, found_series, without_path
 from lm_eval_sensitivity.results.tables import make_table, write_parquet
 from lm_eval_sensitivity.runs import Runs, System
-from lm_eval_sensitivity.statements import signature
+from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
 from lm_eval_sensitivity.types import RUNGS, Note, Pair
 
@@ -55,7 +53,9 @@ class Request:
     """One of the systems of `pairs`."""
     series: Mapping[str, Sequence[System]] | None
     """Levels by name of the series; None looks for series."""
-    statistics: kinds.StatisticsRecord
+    signature: Signature
+    alpha: float
+    """Family-wise error of a table of clusters."""
     embedder: str | None = None
     """Of the runs, where drift is recomputed and it is not the default one."""
     folders: tuple[Path, ...] = ()
@@ -150,7 +150,9 @@ def check_names(table: pa.Table, series: Iterable[str]) -> None:
 
 def _write(request: Request, folder: Path) -> Manifest:
     systems = sorted(request.pairs.systems, key=lambda system: alphabetical(system.name))
-    statements, left_out = compute(request.pairs, request.reference, request.statistics, request.embedder)
+    statements, left_out = compute(
+        request.pairs, request.reference, request.alpha, request.signature, request.embedder
+    )
     for name in FOLDERS:
         (folder / name).mkdir()
     asked = _write_systems(systems, request.pairs.table, folder)
@@ -211,57 +213,42 @@ def _manifest(
     left_out: Sequence[Note],
     files: Mapping[str, FileRecord],
 ) -> Manifest:
-    pairs, statistics, first = request.pairs, request.statistics, systems[0]
-    series = _series(request, systems)
-    signed = signature(pairs, seed=statistics.seed, resamples=statistics.resamples, draws=statistics.draws)
+    pairs, embedder = request.pairs, request.signature.embedder
+    series = request.series
+    limit, until = embedder.get("max_tokens"), request.signature.decoding.get("until")
     return Manifest(
         kind="lm_eval_sensitivity results",
         format=2,
-        package_version=__version__,
-        ladder=kinds.LadderRecord(
-            name=first.ladder.name,
-            subset=first.ladder.subset,
-            version=first.ladder.version,
-            hash=first.ladder.hash,
-            n_prompts=len({pair.prompt_id for pair in asked.values()}),
-            n_pairs=len(asked),
+        signature=replace(
+            request.signature,
+            decoding={
+                "max_gen_toks": request.signature.decoding["max_gen_toks"],
+                "until": [str(each) for each in until] if isinstance(until, list) else [],
+                "greedy": request.signature.decoding["greedy"],
+            },
+            embedder={
+                "name": without_path(embedder["name"]) or "not named",
+                "weights_sha256": embedder["weights_sha256"],
+                "max_tokens": limit if type(limit) is int and limit > 0 else None,
+            },
         ),
-        embedder=_embedder(first.embedder),
-        decoding=_decoding(first.decoding),
-        statistics=statistics,
+        alpha=request.alpha,
+        ladder=systems[0].ladder.name,
+        n_prompts=len({pair.prompt_id for pair in asked.values()}),
+        n_pairs=len(asked),
         reference=None if request.reference is None else systems.index(request.reference),
-        systems=system_records(systems, request.reference, series),
-        series=series,
+        systems=tuple(
+            SystemRecord(index, each.name, each.fingerprint, tuple(facts(each)))
+            for index, each in enumerate(systems)
+        ),
+        series=found_series(systems)
+        if series is None
+        else {name: tuple(map(systems.index, members)) for name, members in series.items()},
         remarks=tuple(sorted(pairs.remarks)),
         left_out=tuple(
             Note("left_out", each.reason, (each.what,))
             for each in sorted(pairs.left_out, key=lambda each: (each.what, each.reason))
         ),
         selections_left_out=tuple(left_out),
-        signature=signed.in_words(),
         files=dict(sorted(files.items())),
-    )
-
-
-def _embedder(recorded: Mapping[str, Any]) -> kinds.EmbedderRecord:
-    limit = recorded.get("max_tokens")
-    return kinds.EmbedderRecord(
-        name=without_path(recorded["name"]) or "not named",
-        weights_sha256=str(recorded["weights_sha256"]),
-        max_tokens=limit if type(limit) is int and limit > 0 else None,
-    )
-
-
-def _decoding(recorded: Mapping[str, Any]) -> kinds.DecodingRecord:
-    until = recorded.get("until")
-    stops = tuple(map(str, until)) if isinstance(until, list) else ()
-    return kinds.DecodingRecord(int(recorded["max_gen_toks"]), stops, bool(recorded["greedy"]))
-
-
-def _series(request: Request, systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
-    if request.series is None:
-        return found_series(systems)
-    return tuple(
-        SeriesRecord(name, tuple(systems.index(system) for system in members))
-        for name, members in request.series.items()
     )

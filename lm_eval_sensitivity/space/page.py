@@ -52,7 +52,7 @@ def render(results: Results, query: Mapping[str, str]) -> str:
         # A complaint of a name of the address is in both.
         complaints=list(dict.fromkeys((*asked.complaints, *here.complaints))),
         navigation=navigation,
-        signature=results.manifest.signature,
+        signature=results.manifest.signature.in_words(),
         names=tuple(system.name for system in results.systems),
         is_empty=False,
     )

@@ -16,7 +16,6 @@ from lm_eval_sensitivity.report.wording.drift import (
     verdict_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.manifest import SeriesRecord
 from lm_eval_sensitivity.space.choices import Chosen, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
@@ -130,10 +129,10 @@ def marks_of(
     )
 
 
-def series_lines(series: Sequence[SeriesRecord], marks: Sequence[Mark]) -> tuple[tuple[str, str], ...]:
+def series_lines(series: Mapping[str, Sequence[int]], marks: Sequence[Mark]) -> tuple[tuple[str, str], ...]:
     """(name, points) of the line of every series, through its systems in the order of the levels."""
     at = {mark.number - 1: f"{mark.x},{mark.y}" for mark in marks}
-    lines = ((each.name, [at[system] for system in each.systems if system in at]) for each in series)
+    lines = ((name, [at[each] for each in systems if each in at]) for name, systems in series.items())
     return tuple((name, " ".join(points)) for name, points in lines if len(points) > 1)
 
 

@@ -68,7 +68,7 @@ def show(results: Results, query: Query) -> View:
             "bar_width": BAR_WIDTH,
             "groups": groups_of(rows),
             "without": [row for row in rows if not row.letters],
-            "alpha": results.manifest.statistics.alpha,
+            "alpha": results.manifest.alpha,
             "left_out": results.manifest.selections_left_out,
             "remarks": results.manifest.remarks,
         },

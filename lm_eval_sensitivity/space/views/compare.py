@@ -119,7 +119,7 @@ def comparison(results: Results, first: int, second: int, selection: Selection) 
     Raises:
         InputError: a system has no pair in the selection.
     """
-    settings = results.manifest.statistics
+    settings = results.manifest.signature
     return comparison_statement(
         TablePartition(both_tables(results, first, second), settings.resamples, settings.seed),
         results.systems[first].name,

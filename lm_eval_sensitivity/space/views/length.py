@@ -93,7 +93,7 @@ def show(results: Results, query: Query) -> View:
             "upwards": upwards,
             "size": (WIDTH, HEIGHT),
             "margins": (LEFT, RIGHT, TOP, BOTTOM),
-            "max_tokens": results.manifest.decoding.max_gen_toks,
+            "max_tokens": results.manifest.signature.decoding["max_gen_toks"],
             "has_floors": any(not math.isnan(line.floor_mean) for line in lines),
         },
     )

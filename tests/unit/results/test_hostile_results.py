@@ -264,29 +264,33 @@ OF_THE_MANIFEST = [
     of_manifest("systems[0].facts", [["a"]], "`systems[0].facts[0]"),
     of_manifest("systems[1].index", 0),
     of_manifest("systems[0].fingerprint", "../x"),
-    of_manifest("systems[3].series", "s", "`series`"),
     of_manifest("systems", []),
-    of_manifest("series[0].name", OVER_NAME),
-    of_manifest("series[0].systems", [1, 9]),
-    of_manifest("series[0].systems", [1, 1]),
+    of_manifest("series", {OVER_NAME: [1, 2]}, "series"),
+    of_manifest("series", {"a": [1, 9]}),
+    of_manifest("series", {"a": [1, 1]}),
+    of_manifest("series", {"a": [1, 2], "b": [2, 3]}),
+    of_manifest("series", {"a": [1]}, "`series.a`"),
     of_manifest("reference", 7),
-    of_manifest("reference", 1),
     of_manifest("remarks", [LONG], "`remarks[0]`"),
     of_manifest("remarks", MANY),
     of_manifest("remarks", ["x" * LONGEST_SENTENCE] * 50),
     of_manifest("left_out", [{**TOGETHER[0], "text": LONG}], "`left_out[0].text`"),
     of_manifest("selections_left_out", TOGETHER),
-    of_manifest("signature", LONG),
-    of_manifest("package_version", "1}}, author={{Evil"),
-    of_manifest("statistics.alpha", NAN),
-    of_manifest("statistics.alpha", None),
-    of_manifest("statistics.alpha", INFINITE),
-    of_manifest("statistics.resamples", MOST_RESAMPLES + 1),
-    of_manifest("statistics.draws", FEWEST_RESAMPLES - 1),
-    of_manifest("statistics.seed", -1),
-    of_manifest("decoding.greedy", 1),
-    of_manifest("decoding.until", ["x"] * 101),
-    of_manifest("ladder.n_pairs", 0),
+    of_manifest("signature.subset", LONG),
+    of_manifest("signature.package_version", "1}}, author={{Evil"),
+    of_manifest("alpha", NAN),
+    of_manifest("alpha", None),
+    of_manifest("alpha", INFINITE),
+    of_manifest("signature.resamples", MOST_RESAMPLES + 1),
+    of_manifest("signature.draws", FEWEST_RESAMPLES - 1),
+    of_manifest("signature.seed", -1),
+    of_manifest("signature.decoding.greedy", 1),
+    of_manifest("signature.decoding.max_gen_toks", "x"),
+    of_manifest("signature.decoding.unheard_of", 1),
+    of_manifest("signature.embedder", {}, "`signature.embedder.name`"),
+    of_manifest("signature.systems", {"x": "0" * 16}),
+    of_manifest("signature.decoding.until", ["x"] * 101),
+    of_manifest("n_pairs", 0),
     of_manifest("unheard_of", 1),
     Case(
         "many bytes",
@@ -513,7 +517,12 @@ OF_TABLES = [
     cell(OF_PAIRS, "rung", "noop"),
     cell(OF_PAIRS, "rung", "x"),
     cell(OF_PAIRS, "audit_status", None),
-    Case("other ladder", in_json(MANIFEST, **{"ladder.hash": "0" * 64}), pairs_name(0), "`ladder_hash`"),
+    Case(
+        "other ladder",
+        in_json(MANIFEST, **{"signature.ladder_hash": "0" * 64}),
+        pairs_name(0),
+        "`ladder_hash`",
+    ),
     Case("other system", swapped_systems, OF_PAIRS, "`system`"),
     Case("row twice", changed(OF_PAIRS, doubled), OF_PAIRS, "twice"),
     Case("one filter", changed(OF_PAIRS, one_filter), OF_PAIRS, "`filter`"),
@@ -601,7 +610,9 @@ def test_control_characters_are_legal_in_names_and_inert_in_messages(copied: Pat
     text = (copied / STATEMENTS).read_text(encoding="utf-8")
     (copied / STATEMENTS).write_text(text.replace('"plain"', json.dumps(nasty)), encoding="utf-8")
     declare(copied, STATEMENTS)
-    in_json(MANIFEST, **{"systems[3].name": nasty})(copied)
+    own = json.loads((copied / MANIFEST).read_text())["signature"]["systems"]
+    named_so = {nasty if name == "plain" else name: each for name, each in own.items()}
+    in_json(MANIFEST, **{"systems[3].name": nasty, "signature.systems": named_so})(copied)
     results = read_results(copied)
     assert results.systems[3].name == nasty
     with pytest.raises(InputError) as raised:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from lm_eval_sensitivity.results.write import Request
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.types import Missing
-from tests.unit.results.made_results import NASTY_NAMES, STATISTICS
+from tests.unit.results.made_results import NASTY_NAMES
 from tests.unit.runs.made_run import Rows, make_run
 
 
@@ -38,7 +39,9 @@ def results(exported: Path) -> Results:
 
 def test_the_statements_are_those_of_the_commands(results: Results, request_made: Request) -> None:
     """To the last bit and the last word. NaN is not equal to itself, so that texts are compared."""
-    found, left_out = compute(request_made.pairs, request_made.reference, STATISTICS, None)
+    found, left_out = compute(
+        request_made.pairs, request_made.reference, request_made.alpha, request_made.signature, None
+    )
     assert repr(results.statements) == repr(found)
     assert results.manifest.selections_left_out == left_out
     assert [len(found.clusters), len(found.drift), len(found.heatmaps), len(found.windows)] == [40, 2, 4, 4]
@@ -128,22 +131,16 @@ def test_missing_has_a_reason(results: Results) -> None:
     assert {Missing.from_text(each).kind for each in missing} == {"erased", "unclosed"}
 
 
-def test_the_manifest(results: Results, exported: Path) -> None:
+def test_the_manifest(results: Results, exported: Path, request_made: Request) -> None:
     manifest = results.manifest
     assert tuple(each.name for each in manifest.systems) == NASTY_NAMES
-    assert manifest.reference == 0 and [each.is_reference for each in manifest.systems] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    assert [each.series for each in manifest.systems] == [None, "<i>a series</i>", "<i>a series</i>", None]
-    assert manifest.series[0].systems == (1, 2)
+    assert manifest.reference == 0 and manifest.series == {"<i>a series</i>": (1, 2)}
     assert ("Model", "org/Model-1") in manifest.systems[1].facts
     assert ("Precision", "bf16") in manifest.systems[1].facts
-    assert manifest.ladder.n_pairs == len(results.ladder)
-    assert manifest.embedder.name == "an/embedder" and manifest.decoding.max_gen_toks == 12
-    assert manifest.statistics == STATISTICS
+    assert manifest.n_pairs == len(results.ladder)
+    made = request_made.signature
+    assert replace(manifest.signature, decoding=made.decoding, embedder=made.embedder) == made
+    assert manifest.signature.in_words() == made.in_words()
     written = {path.relative_to(exported).as_posix() for path in exported.rglob("*.*")}
     assert written == {"manifest.json", *manifest.files} == {"manifest.json", *file_names(4)}
 

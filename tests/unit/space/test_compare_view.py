@@ -56,7 +56,7 @@ def twins(results: Results) -> Any:
     ],
 )
 def test_the_page_says_what_the_analysis_says(results: Results, selection: Selection) -> None:
-    settings = results.manifest.statistics
+    settings = results.manifest.signature
     table = pa.concat_tables([results.pairs(2), results.pairs(0)])
     found = comparison_statement(
         TablePartition(table, settings.resamples, settings.seed),

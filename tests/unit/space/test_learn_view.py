@@ -246,7 +246,9 @@ class Tree(HTMLParser):
 @cache
 def page(**query: str) -> str:
     """The lesson reads nothing of the results, so they hold only what the frame of every page needs."""
-    bare = SimpleNamespace(manifest=SimpleNamespace(signature="of a test"), systems=())
+    bare = SimpleNamespace(
+        manifest=SimpleNamespace(signature=SimpleNamespace(in_words=lambda: "of a test")), systems=()
+    )
     return render(cast(Results, bare), {"view": "learn", **query})
 
 
