@@ -406,7 +406,7 @@ OF_STATEMENTS = [
         "clusters[0].contrasts[0].distinguishable",
         lambda content: not content["clusters"][0]["contrasts"][0]["distinguishable"],
     ),
-    stated("clusters[0].contrasts[0].first", "nobody", "clusters[0].contrasts"),
+    stated("clusters[0].contrasts[0].first", "nobody"),
     stated("clusters[0].contrasts", of("clusters[0].contrasts[0]"), "clusters[0].contrasts"),
     stated("clusters[0].contrasts", lambda content: content["clusters"][0]["contrasts"][1:]),
     stated("clusters[0].selection.metric", "kl_forwards", "clusters[0].selection"),
@@ -473,7 +473,7 @@ OF_STATEMENTS = [
         f"`{ROW}.mean.upper` is inf",
     ),
     Case("letters bomb", all_in(MOST_CLUSTERS + 1), STATEMENTS, f"`{ROW}.letters`"),
-    Case("clusters inside one another", all_in(2), STATEMENTS, "inside another"),
+    Case("clusters inside one another", all_in(2), STATEMENTS, "`clusters[0].clusters`"),
 ]
 OF_TABLES = [
     Case("no column", changed(OF_PAIRS, lambda t: t.drop_columns(["edit"])), OF_PAIRS, "no column `edit`"),
