@@ -147,8 +147,7 @@ def serve_hub() -> None:
     """Serve the results that the environment names, as a Space does; what is wrong with them is said on the page."""
     results: Results | str
     try:
-        fetched = fetch_chosen()
-        results = open_or_explain(fetched.folder, fetched.origin)
+        results = open_or_explain(*fetch_chosen())
     except InputError as error:
         results = str(error)
     launch(build(results))

@@ -17,19 +17,19 @@ import numpy as np
 import pytest
 
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space import logistic, ripple
-from lm_eval_sensitivity.space.clouds import CLOSE, FAR, four_clouds
-from lm_eval_sensitivity.space.logistic import (
+from lm_eval_sensitivity.space.learn import logistic, ripple
+from lm_eval_sensitivity.space.learn import view as learn
+from lm_eval_sensitivity.space.learn.clouds import CLOSE, FAR, four_clouds
+from lm_eval_sensitivity.space.learn.logistic import (
     bifurcation,
     column_r,
     stretch_per_step,
     trajectory,
     two_trajectories,
 )
+from lm_eval_sensitivity.space.learn.raster import shade_paths
+from lm_eval_sensitivity.space.learn.traps import TRAPS
 from lm_eval_sensitivity.space.page import VIEWS, render
-from lm_eval_sensitivity.space.raster import shade_paths
-from lm_eval_sensitivity.space.traps import TRAPS
-from lm_eval_sensitivity.space.views import learn
 from lm_eval_sensitivity.types import RUNGS
 
 VOID = {"input", "br", "path", "circle", "rect", "ellipse", "polyline", "hr", "meta"}
@@ -324,7 +324,7 @@ def test_a_knob_out_of_range_is_complained_of_and_the_default_shown(wrong: str) 
 
 def test_there_is_one_edit_for_every_rung_and_its_change_is_marked() -> None:
     base, examples = learn.example()
-    assert [each.rung for each in examples] == list(RUNGS)
+    assert [rung for rung, *_ in examples] == list(RUNGS)
     tree = Tree(page())
     rows = [
         each for each in tree.of("tr") if any("learn-ladder" in p.at.get("class", "") for p in each.parents)

@@ -26,7 +26,7 @@ def show(results: Results, query: Query) -> View:
             "manifest": results.manifest,
             "origin": results.origin,
             "metrics": tuple(METRICS.values()),
-            "rungs": [(rung, RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
+            "rungs": [(rung, *RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
             "rules": [(label, signs, constants.in_words(MEANINGS[label])) for signs, label in RULES],
             "other_labels": [
                 (label, constants.in_words(words))
