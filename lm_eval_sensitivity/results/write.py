@@ -18,7 +18,6 @@ from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.results import manifest as kinds
 from lm_eval_sensitivity.results import statements as stored
-from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.files import FileRecord
 from lm_eval_sensitivity.results.findings import compute
@@ -36,8 +35,9 @@ from lm_eval_sensitivity.results.manifest import (
 from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.results.read import open_results
 from lm_eval_sensitivity.results.redact_paths import places_of, without_folders
+from lm_eval_sensitivity.results.system_files import CODEC as DETAIL
 from lm_eval_sensitivity.results.systems import facts, found_series, without_path
-from lm_eval_sensitivity.results.tables import make_table, write_parquet
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, write_parquet
 from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
@@ -183,9 +183,13 @@ def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> 
     for index, system in enumerate(bar):
         own = table.filter(pc.equal(table["name"], system.name)).select(SCHEMA.names)
         write_parquet(own.combine_chunks().cast(PAIRS.schema), folder / pairs_name(index), PAIRS)
-        details = read_details(system)
-        write_parquet(make_table(DETAILS, details.rows), folder / details_name(index), DETAILS)
-        for pair in details.pairs:
+        details, pairs = read_details(system)
+        records = [DETAIL.dump(each).decode() for each in details.values()]
+        stored = pa.table(
+            [pa.array([*details], pa.string()), pa.array(records, pa.string())], schema=DETAILS.schema
+        )
+        write_parquet(stored, folder / details_name(index), DETAILS)
+        for pair in pairs:
             if asked.setdefault(pair.pair_id, pair) != pair:
                 raise InputError(
                     f"{shown_path(system.rungs[0].samples)}: the pair {pair.pair_id!r} is another one than in the "

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -18,12 +17,12 @@ from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.findings import compute
 from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.results.manifest import details_name, file_names
-from lm_eval_sensitivity.results.tables import make_table
+from lm_eval_sensitivity.results.system_files import CODEC
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS
 from lm_eval_sensitivity.results.write import Request
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
@@ -100,7 +99,7 @@ def test_one_pair_takes_one_row_group(results: Results, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_groups", counted)
     pair_ids = sorted(set(results.pairs(0)["pair_id"].to_pylist()))
-    assert results.detail(0, pair_ids[20]).pair_id == pair_ids[20]
+    assert results.detail(0, pair_ids[20])
     assert read == [[20 // DETAILS.row_group_rows]]
 
 
@@ -173,12 +172,12 @@ def test_long_texts_token_ends_and_odd_margins(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", rungs=("identical",))
     run.edit_rows("identical", change)
     (system,) = load_runs([run.folder]).systems
-    rows = read_details(system).rows
-    first = next(row for row in rows if row["base_cut_characters"])
-    assert first["base_text"] == "a\ufffd" + "b" * (LONGEST_OUTPUT - 2) and first["base_cut_characters"] == 2
-    assert np.frombuffer(first["base_token_ends"], "<i4").tolist() == [1, 2, LONGEST_OUTPUT]
-    assert np.frombuffer(first["base_margins"], "<f4").tolist() == [0.5, math.inf, 0.0, 2.0]
-    assert make_table(DETAILS, rows).num_rows == len(rows)
+    details, _ = read_details(system)
+    first = next(each for each in details.values() if each.base.cut_characters)
+    assert CODEC.load(CODEC.dump(first), "x") == first
+    assert first.base.text == "a\ufffd" + "b" * (LONGEST_OUTPUT - 2) and first.base.cut_characters == 2
+    assert first.base.token_ends == (1, 2, LONGEST_OUTPUT)
+    assert first.base.margins == (0.5, None, 0.0, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,6 @@ def side(tokens: Tokens, *, answer: tuple[int, int] | None = None, **changes: An
 def detail(first: Tokens, second: Tokens, **changes: Any) -> PairDetail:
     curve, parted = curve_of(first, second), shared(first, second)
     made = PairDetail(
-        "a/b",
         side(first),
         side(second),
         {"raw": curve, "answer": curve},
@@ -304,7 +303,6 @@ def test_under_the_answer_steps_are_counted_from_each_answers_first_token(
         for extra, answer in ((0, first), (1, second))
     ]
     made = PairDetail(
-        "a/b",
         *both,
         {"raw": curve_of([*reasoning, *first], [*reasoning[:3], *second]), "answer": curve_of(first, second)},
         {"raw": 3, "answer": 1},
