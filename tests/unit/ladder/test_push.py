@@ -112,6 +112,13 @@ def test_former_files_are_in_the_way_until_they_may_go(
     assert ladder_in(hub).commits[0]["tiny/test.parquet"] == b"a", "a former commit keeps what it had"
 
 
+def test_private_means_private(own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]) -> None:
+    assert push(own, "--private") == 2, "there is a public one"
+    hub.repositories.clear()
+    assert push(own, "--private") == 0
+    assert ladder_in(hub).private and "(private," in capsys.readouterr().out
+
+
 def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
     folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
