@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import add_run_options, add_statistics_options, run_options
+from lm_eval_sensitivity.cli.analysis_options import (
+    add_run_options,
+    add_statistics_options,
+    run_options,
+    signed,
+)
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Runs, System
@@ -84,7 +88,8 @@ def run(options: argparse.Namespace) -> int:
         pairs,
         reference=reference,
         series=None if series is None else _systems_of(pairs, series, folders),
-        statistics=StatisticsRecord(options.alpha, options.resamples, options.draws, options.seed),
+        signature=signed(pairs, options),
+        alpha=options.alpha,
         embedder=options.embedder,
         folders=tuple(folders),
     )

@@ -33,7 +33,6 @@ def results_card(
         license_id: as the Hub calls it, checked; None says nothing about a licence.
         tag: that it is published under, checked.
     """
-    ladder = manifest.ladder
     return fill(
         _TEMPLATE,
         front_matter=_front_matter(manifest, license_id),
@@ -43,10 +42,10 @@ def results_card(
         revision="" if tag is None else f', revision="{tag}"',
         download_revision="" if tag is None else f" --revision {tag}",
         n_systems="one system" if len(manifest.systems) == 1 else f"{len(manifest.systems)} systems",
-        n_prompts=ladder.n_prompts,
-        n_pairs=ladder.n_pairs,
+        n_prompts=manifest.n_prompts,
+        n_pairs=manifest.n_pairs,
         measured=_block(_measured(manifest)),
-        systems=_block(line for system in manifest.systems for line in _system(system)),
+        systems=_block(line for system in manifest.systems for line in _system(system, manifest)),
         files=_files(manifest),
     )
 
@@ -68,32 +67,36 @@ def _front_matter(manifest: Manifest, license_id: str | None) -> str:
 
 
 def _measured(manifest: Manifest) -> list[tuple[str, str]]:
-    ladder, embedder, decoding = manifest.ladder, manifest.embedder, manifest.decoding
-    limit = "not recorded" if embedder.max_tokens is None else f"{embedder.max_tokens} tokens"
+    signed, embedder, decoding = manifest.signature, manifest.signature.embedder, manifest.signature.decoding
+    limit = "not recorded" if embedder["max_tokens"] is None else f"{embedder['max_tokens']} tokens"
     reference = "none" if manifest.reference is None else f"{manifest.reference:03d}"
     remarks = [("remark", each) for each in manifest.remarks[:_MOST_REMARKS]]
     if len(manifest.remarks) > _MOST_REMARKS:
         remarks.append(("remark", f"{len(manifest.remarks) - _MOST_REMARKS} more in manifest.json"))
     return [
-        ("ladder", ladder.name),
-        ("subset", ladder.subset),
-        ("version", ladder.version),
-        ("ladder hash", ladder.hash),
-        ("embedder", embedder.name),
-        ("weights", embedder.weights_sha256),
+        ("ladder", manifest.ladder),
+        ("subset", signed.subset),
+        ("version", signed.ladder_version),
+        ("ladder hash", signed.ladder_hash),
+        ("embedder", embedder["name"]),
+        ("weights", embedder["weights_sha256"]),
         ("reads up to", limit),
-        ("decoding", f"{'greedy' if decoding.greedy else 'sampled'}, up to {decoding.max_gen_toks} tokens"),
+        (
+            "decoding",
+            f"{'greedy' if decoding['greedy'] else 'sampled'}, up to {decoding['max_gen_toks']} tokens",
+        ),
         ("reference", reference),
         ("left out", f"{len(manifest.left_out)} files, tasks or systems"),
-        ("exported by", f"lm-eval-sensitivity {manifest.package_version}"),
-        ("signature", manifest.signature),
+        ("exported by", f"lm-eval-sensitivity {signed.package_version}"),
+        ("signature", signed.in_words()),
         *remarks,
     ]
 
 
-def _system(system: SystemRecord) -> list[tuple[str, str]]:
-    marks = [("    reference", "drift is measured from it")] if system.is_reference else []
-    series = [] if system.series is None else [("    series", system.series)]
+def _system(system: SystemRecord, manifest: Manifest) -> list[tuple[str, str]]:
+    is_reference, own = system.index == manifest.reference, manifest.series_of.get(system.index)
+    marks = [("    reference", "drift is measured from it")] if is_reference else []
+    series = [] if own is None else [("    series", own)]
     facts = [(f"    {_cut(label)}", value) for label, value in system.facts]
     fingerprint = ("    fingerprint", system.fingerprint)
     return [(f"{system.index:03d}", system.name), *marks, *series, fingerprint, *facts]

@@ -35,6 +35,7 @@ class Codec(Generic[Record]):
 
     Args:
         kind: a frozen dataclass; its fields are texts, numbers, flags, literals, tuples, mappings and such records.
+        longest: characters of a text, where its field says nothing else.
 
     Example:
         >>> from lm_eval_sensitivity.types import Missing
@@ -48,9 +49,10 @@ class Codec(Generic[Record]):
         `x.json`: `kind` is 1; accepted is a valid string. ...
     """
 
-    def __init__(self, kind: type[Record]) -> None:
+    def __init__(self, kind: type[Record], longest: int = LONGEST_SENTENCE) -> None:
         self._adapter: TypeAdapter[Record] = TypeAdapter(kind)
-        self._reader = SchemaValidator(_limited(self._adapter.core_schema))
+        self._longest = longest
+        self._reader = SchemaValidator(_limited(self._adapter.core_schema, longest))
 
     def dump(self, record: Record, clean: Callable[[str], str] = str, *, indent: int | None = None) -> bytes:
         """The JSON of a record; equal records give equal bytes. A number that is not finite becomes null.
@@ -62,7 +64,7 @@ class Codec(Generic[Record]):
             clean: is applied to every text, before it is cut.
             indent: spaces of a level; None writes one line.
         """
-        value = _cut(json.loads(self._adapter.dump_json(record)), clean)
+        value = _cut(json.loads(self._adapter.dump_json(record)), clean, self._longest)
         separators = (",", ":") if indent is None else (",", ": ")
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
         return f"{text}\n".encode("utf-8", "replace")
@@ -113,16 +115,16 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from walk(each, f"{path}.{inert(name)[:100]}")
 
 
-def _limited(schema: Any) -> Any:
+def _limited(schema: Any, longest: int) -> Any:
     """A core schema of pydantic with the limits of a stranger's file; limits that a field states itself stay."""
     if isinstance(schema, list):
-        return [_limited(each) for each in schema]
+        return [_limited(each, longest) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {name: _limited(each) for name, each in schema.items()}
+    inner = {name: _limited(each, longest) for name, each in schema.items()}
     kind = schema.get("type")
     if kind == "str":
-        return {"max_length": LONGEST_SENTENCE, **inner}
+        return {"max_length": longest, **inner}
     if kind == "int":
         return {"ge": 0, "le": _LARGEST, **inner}
     if kind == "float":
@@ -174,17 +176,17 @@ def _length(item: Any) -> int:
     return len(text) + sum(map(len, about))
 
 
-def _cut(value: Any, clean: Callable[[str], str]) -> Any:
+def _cut(value: Any, clean: Callable[[str], str], longest: int) -> Any:
     """JSON values whose texts are clean and short enough; where something had to go, the text says so."""
     if isinstance(value, str):
         text = clean(value)
         end = f" [... cut: {len(text)} characters]"
-        return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - len(end)] + end
+        return text if len(text) <= longest else text[: longest - len(end)] + end
     if isinstance(value, dict):
-        return {name: _cut(each, clean) for name, each in value.items()}
+        return {name: _cut(each, clean, longest) for name, each in value.items()}
     if not isinstance(value, list):
         return value
-    whole = [_cut(each, clean) for each in value]
+    whole = [_cut(each, clean, longest) for each in value]
     lengths = [_length(each) for each in whole] if _are_texts(whole) else []
     if _fit(lengths):
         return whole

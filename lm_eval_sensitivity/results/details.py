@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.columns import SIDES
-from lm_eval_sensitivity.records.sample import SampleRow, TokenPath, WholeRow, WholeSideRecord
-from lm_eval_sensitivity.results.columns import DETAILS
+from lm_eval_sensitivity.records.sample import Packed, SampleRow, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT, MOST_STEPS
+from lm_eval_sensitivity.results.system_files import PairDetail, SideDetail
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.checked_rows import row_digest
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, content_of, sample_rows
@@ -21,21 +19,14 @@ from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.types import Pair
 
 
-@dataclass(frozen=True)
-class SystemDetails:
-    """The details of every pair of one system."""
-
-    rows: tuple[dict[str, Any], ...]
-    """By pair id; keys are the columns of `columns.DETAILS`."""
-    pairs: tuple[Pair, ...]
-    """Of the ladder, in the order of the files."""
-
-
-def read_details(system: System) -> SystemDetails:
+def read_details(system: System) -> tuple[dict[str, PairDetail], list[Pair]]:
     """Read the samples files of one system again.
 
     Args:
         system: from `load_runs`.
+
+    Returns:
+        The details of every pair by its id, sorted; and the pairs of the ladder in the order of the files.
 
     Raises:
         InputError: a file has changed since it was loaded, or holds a damaged array.
@@ -46,14 +37,15 @@ def read_details(system: System) -> SystemDetails:
         for sample, place in _rows(rung):
             pair = pair_from_row(dict(sample.doc), f"{place}: `doc`")
             pairs.setdefault(pair.pair_id, pair)
-            row = rows.setdefault(pair.pair_id, {"pair_id": pair.pair_id})
-            row.update(_path(sample.pair.token_path, sample.filter, place))
+            row = rows.setdefault(pair.pair_id, {"curves": {}, "first_divergence": {}, "censored": {}})
+            path, name = sample.pair.token_path, sample.filter
+            row["curves"][name] = path and _array(path.curve, place, "pair.token_path.curve")
+            row["first_divergence"][name] = path and path.first_divergence
+            row["censored"][name] = path and path.censored
             if isinstance(sample, WholeRow):
                 for side, output in zip(SIDES, sample.outputs, strict=True):
-                    row.update(_side(getattr(sample.pair, side), side, output, place))
-    complete = tuple(rows[pair_id] for pair_id in sorted(rows))
-    assert all(row.keys() == set(DETAILS.schema.names) for row in complete)  # both filters, as loaded
-    return SystemDetails(complete, tuple(pairs.values()))
+                    row[side] = _side(getattr(sample.pair, side), output, place, f"pair.{side}")
+    return {pair_id: PairDetail(**rows[pair_id]) for pair_id in sorted(rows)}, list(pairs.values())
 
 
 def _rows(rung: RungSamples) -> Iterator[tuple[SampleRow, str]]:
@@ -68,44 +60,26 @@ def _rows(rung: RungSamples) -> Iterator[tuple[SampleRow, str]]:
         )
 
 
-def _path(path: TokenPath | None, filter_name: str, place: str) -> dict[str, Any]:
-    names = [f"{filter_name}_{name}" for name in ("curve", "first_divergence", "censored")]
-    if path is None:
-        return dict.fromkeys(names)
-    curve = path.curve.unpacked(place, "pair.token_path.curve")[:MOST_STEPS]
-    values = (np.asarray(curve, "<i4").tobytes(), path.first_divergence, path.censored)
-    return dict(zip(names, values, strict=True))
+def _array(packed: Packed | None, place: str, field: str) -> tuple[Any, ...] | None:
+    return None if packed is None else tuple(packed.unpacked(place, field)[:MOST_STEPS].tolist())
 
 
-def _side(side: WholeSideRecord, name: str, output: str, place: str) -> dict[str, Any]:
+def _side(side: WholeSideRecord, output: str, place: str, name: str) -> SideDetail:
     text = output if side.visible_text is None else side.visible_text
-    answer = side.answer
-    found = {
-        "text": text[:LONGEST_OUTPUT],
-        "cut_characters": max(0, len(text) - LONGEST_OUTPUT),
-        "token_ends": _token_ends(side, place, f"pair.{name}.token_ends"),
-        "margins": _margins(side, place, f"pair.{name}.margins"),
-        "status": None if answer is None else answer.status,
-        "scaffold": None if answer is None else answer.scaffold,
-        "answer_start": None if answer is None else answer.start,
-        "answer_end": None if answer is None else answer.end,
-        "finish_reason": side.finish_reason,
-    }
-    return {f"{name}_{column}": value for column, value in found.items()}
-
-
-def _token_ends(side: WholeSideRecord, place: str, field: str) -> bytes | None:
-    """Ends of tokens inside the text that is kept; that they fit the text was checked when the run was loaded."""
-    if side.token_ends is None:
-        return None
-    ends = side.token_ends.unpacked(place, field)[:MOST_STEPS]
-    return np.asarray(ends[ends <= LONGEST_OUTPUT], "<i4").tobytes()
-
-
-def _margins(side: WholeSideRecord, place: str, field: str) -> bytes | None:
-    if side.margins is None:
-        return None
-    values = np.asarray(side.margins.unpacked(place, field)[:MOST_STEPS], "<f4")
-    if np.isnan(values).any() or (values < 0).any():
-        raise InputError(f"{place}: `{field}` holds a number below 0, or none.")
-    return values.tobytes()
+    margins = _array(side.margins, place, f"{name}.margins")
+    if any(not each >= 0 for each in margins or ()):
+        raise InputError(f"{place}: `{name}.margins` holds a number below 0, or none.")
+    # That the ends fit the text was checked when the run was loaded; those beyond the text that is kept go.
+    ends = _array(side.token_ends, place, f"{name}.token_ends")
+    found = side.answer
+    return SideDetail(
+        text[:LONGEST_OUTPUT],
+        max(0, len(text) - LONGEST_OUTPUT),
+        ends and tuple(each for each in ends if each <= LONGEST_OUTPUT),
+        margins and tuple(None if math.isinf(each) else each for each in margins),
+        None if found is None else found.status,
+        None if found is None else found.scaffold,
+        None if found is None else found.start,
+        None if found is None else found.end,
+        side.finish_reason,
+    )

@@ -14,10 +14,9 @@ from lm_eval_sensitivity.metrics import measured_under
 from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
-from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.statements import Statements
 from lm_eval_sensitivity.runs import Runs, System
-from lm_eval_sensitivity.statements import RUNG_SETS, Selection, TablePartition
+from lm_eval_sensitivity.statements import RUNG_SETS, Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import measure_drifts
@@ -50,14 +49,15 @@ def declared_selections() -> tuple[Selection, ...]:
 
 
 def compute(
-    pairs: Runs, reference: System | None, statistics: StatisticsRecord, embedder: str | None
+    pairs: Runs, reference: System | None, alpha: float, signed: Signature, embedder: str | None
 ) -> tuple[Statements, tuple[Note, ...]]:
     """Compute everything.
 
     Args:
         pairs: the runs.
         reference: one of their systems, or None.
-        statistics: alpha, resamples, draws, seed.
+        alpha: family-wise error of a table of clusters.
+        signed: resamples, draws, seed.
         embedder: of the runs, where drift is recomputed and it is not the default one.
 
     Returns:
@@ -65,7 +65,7 @@ def compute(
     """
     from tqdm import tqdm
 
-    partition = TablePartition(pairs.table, statistics.resamples, statistics.seed)
+    partition = TablePartition(pairs.table, signed.resamples, signed.seed)
     selections, left_out = _with_data(pairs.table)
     judged = FILTERS if reference is not None else ()
     maps, profiled = list(product(MAIN_METRICS, FILTERS)), list(product(CONTRASTED, FILTERS))
@@ -78,7 +78,7 @@ def compute(
                 bar.update()
 
         clusters = [
-            clusters_statement(partition, each, alpha=statistics.alpha, draws=statistics.draws)
+            clusters_statement(partition, each, alpha=alpha, draws=signed.draws)
             for each in counted(selections)
         ]
         drift = [

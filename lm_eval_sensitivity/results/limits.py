@@ -32,6 +32,8 @@ LONGEST_OUTPUT = 100_000
 """Characters of one output; the rest is cut, and counted."""
 MOST_STEPS = 8_192
 """Tokens of a curve or of margins that are kept."""
+LONGEST_DETAIL = 4 * 2**20
+"""Characters of the JSON of one pair's details: two outputs, and six arrays."""
 
 READER_BYTES = 2 * 2**30
 """Memory of the process that reads a stranger's folder."""

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic_core import from_json
+from typing_extensions import TypedDict
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.codec import decode
 from lm_eval_sensitivity.results.codec import Codec
-from lm_eval_sensitivity.results.files import FileRecord, Sha256, read_file, refuse
+from lm_eval_sensitivity.results.files import ADVICE, FileRecord, Sha256, read_file, refuse
 from lm_eval_sensitivity.results.limits import (
     LONGEST_NAME,
     LONGEST_SENTENCE,
     MAX_MANIFEST_BYTES,
     MAX_SYSTEMS,
 )
+from lm_eval_sensitivity.statements.signature import Signature
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Note
@@ -33,56 +36,36 @@ FORMAT = 2
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=r"\S")]
 Sentence = Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE, pattern=r"\S")]
-Stop = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
-Version = Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.+!_-]{0,59}$")]
 Index = Annotated[int, Field(ge=0, lt=MAX_SYSTEMS)]
-Drawn = Annotated[int, Field(ge=FEWEST_RESAMPLES, le=MOST_RESAMPLES)]
-"""Resamples or draws, within the bounds of the command line: a page computes with them."""
+AtLeastOne = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True)
-class LadderRecord:
-    """The ladder that every system was asked."""
-
-    name: Text
-    subset: Text
-    version: Text
-    hash: Sha256
-    n_prompts: Annotated[int, Field(ge=1)]
-    """Base prompts that any system was run on."""
-    n_pairs: Annotated[int, Field(ge=1)]
-    """Pairs that any system was run on."""
-
-
-@dataclass(frozen=True)
-class EmbedderRecord:
-    """What cosine distances were measured with."""
-
-    name: Text
-    weights_sha256: Text
-    max_tokens: Annotated[int, Field(ge=1)] | None
-    """None where the runs do not say."""
-
-
-@dataclass(frozen=True)
-class DecodingRecord:
-    """How outputs were made."""
-
-    max_gen_toks: Annotated[int, Field(ge=1)]
-    until: Annotated[tuple[Stop, ...], Field(max_length=100)]
-    """Stop strings."""
+class _Decoding(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    max_gen_toks: AtLeastOne
+    until: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=2_000)]], Field(max_length=100)
+    ]
     greedy: bool
 
 
-@dataclass(frozen=True)
-class StatisticsRecord:
-    """What it takes to compute the numbers again."""
+class _Embedder(TypedDict):
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    name: Text
+    weights_sha256: Text
+    max_tokens: AtLeastOne | None
 
-    alpha: Annotated[float, Field(ge=0, le=1)]
-    """Family-wise error of one table of clusters."""
-    resamples: Drawn
-    draws: Drawn
-    seed: Annotated[int, Field(le=2**63)]
+
+_DRAWN = Annotated[int, Field(ge=FEWEST_RESAMPLES, le=MOST_RESAMPLES)]  # a page computes with them
+_SIGNED: dict[str, Any] = {
+    "package_version": Annotated[str, StringConstraints(pattern=r"^[0-9][0-9A-Za-z.+!_-]{0,59}$")],
+    "ladder_hash": Sha256,
+    "decoding": _Decoding,
+    "embedder": _Embedder,
+    "resamples": _DRAWN,
+    "draws": _DRAWN,
+}
+"""What a signature of a stranger may hold, beside the types of the record."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +80,6 @@ class SystemRecord:
     """Equal fingerprints, equal systems."""
     facts: Annotated[tuple[tuple[Name, Name], ...], Field(max_length=50)]
     """(label, value): model, revision, precision, engine, ..."""
-    series: Name | None
-    """Name of the series that it is a level of, or None; its place in it stands in `Manifest.series`."""
-    is_reference: bool
-    """Whether drift is measured from it."""
-
-
-@dataclass(frozen=True)
-class SeriesRecord:
-    """Levels of one model, such as quantizations, that may be joined by a line."""
-
-    name: Name
-    systems: Annotated[tuple[Index, ...], Field(min_length=2, max_length=MAX_SYSTEMS)]
-    """In the order of the levels; each system in one series at most."""
 
 
 @dataclass(frozen=True)
@@ -119,27 +89,38 @@ class Manifest:
     kind: Literal["lm_eval_sensitivity results"]
     """So that no other JSON file is taken for one."""
     format: Literal[2]
-    package_version: Version
-    """That wrote the folder."""
-    ladder: LadderRecord
-    embedder: EmbedderRecord
-    decoding: DecodingRecord
-    statistics: StatisticsRecord
+    signature: Signature
+    """What the numbers were computed from."""
+    alpha: Annotated[float, Field(ge=0, le=1)]
+    """Family-wise error of one table of clusters."""
+    ladder: Text
+    """Its name."""
+    n_prompts: AtLeastOne
+    """Base prompts that any system was run on."""
+    n_pairs: AtLeastOne
+    """Pairs that any system was run on."""
     reference: Index | None
     """Of the system that drift is measured from; None where none was given."""
     systems: Annotated[tuple[SystemRecord, ...], Field(min_length=1, max_length=MAX_SYSTEMS)]
     """In alphabetical order, as `alphabetical` has it."""
-    series: Annotated[tuple[SeriesRecord, ...], Field(max_length=MAX_SYSTEMS)]
+    series: Annotated[
+        Mapping[Name, Annotated[tuple[Index, ...], Field(min_length=2)]], Field(max_length=MAX_SYSTEMS)
+    ]
+    """Levels of one model by name of the series, such as quantizations, that may be joined by a line in their order;
+    each system in one series at most."""
     remarks: tuple[Sentence, ...]
     """Sentences that a reader of the runs should know."""
     left_out: tuple[Note, ...]
     """Files, tasks and systems that were not taken: `about` one, folders by their names only, and why."""
     selections_left_out: tuple[Note, ...]
     """Selections that were asked for and have no data, likewise."""
-    signature: Sentence
-    """What the numbers were computed from, in one line."""
     files: Mapping[str, FileRecord]
     """By name; all files but the manifest."""
+
+    @property
+    def series_of(self) -> dict[int, str]:
+        """Name of the series of each system that is in one."""
+        return {index: name for name, members in self.series.items() for index in members}
 
 
 CODEC = Codec(Manifest)
@@ -222,7 +203,7 @@ def _check_format(content: bytes, place: str) -> None:
 
 
 def _check_systems(manifest: Manifest, place: str) -> None:
-    """Systems, series and the reference agree with each other."""
+    """Systems, series, the reference and the signature agree with each other."""
     systems, n = manifest.systems, len(manifest.systems)
     for at, each in enumerate(systems):
         if each.index != at:
@@ -232,13 +213,12 @@ def _check_systems(manifest: Manifest, place: str) -> None:
         refuse(f"{place}: `systems`", "hold a name twice, or are not in alphabetical order")
     if len({each.fingerprint for each in systems}) != n:
         refuse(f"{place}: `systems`", "hold a fingerprint twice")
-    marked = [each.index for each in systems if each.is_reference]
-    if marked != ([] if manifest.reference is None else [manifest.reference]):
-        refuse(f"{place}: `reference`", "is not the system that `systems` mark with `is_reference`")
-    for at, series in enumerate(manifest.series):
-        if len(set(series.systems)) != len(series.systems) or max(series.systems) >= n:
-            refuse(f"{place}: `series[{at}].systems`", "are not different systems of this folder")
-    members = sorted((index, each.name) for each in manifest.series for index in each.systems)
-    named = [(each.index, each.series) for each in systems if each.series is not None]
-    if len({each.name for each in manifest.series}) != len(manifest.series) or members != named:
-        refuse(f"{place}: `series`", "hold a name twice, or are not those that `systems` name")
+    if manifest.reference is not None and manifest.reference >= n:
+        refuse(f"{place}: `reference`", f"is {manifest.reference}, and there are {n} systems")
+    members = [index for each in manifest.series.values() for index in each]
+    if len(set(members)) != len(members) or max(members, default=0) >= n:
+        refuse(f"{place}: `series`", "hold a system twice, or one that is not there")
+    for name, kind in _SIGNED.items():
+        decode(kind, getattr(manifest.signature, name), place, f"signature.{name}", ADVICE)
+    if manifest.signature.systems != {each.name: each.fingerprint for each in systems}:
+        refuse(f"{place}: `signature.systems`", "are other ones than `systems`")

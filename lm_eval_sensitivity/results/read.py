@@ -132,8 +132,8 @@ def _read_ladder(folder: Path, manifest: Manifest) -> dict[str, Pair]:
     place, declared = shown_path(folder / LADDER), manifest.files[LADDER]
     with open_checked(folder, LADDER, MAX_TABLE_BYTES, declared):
         pairs = pairs_from_rows(read_parquet(folder / LADDER)[0], place)
-    if len(pairs) != manifest.ladder.n_pairs or len(pairs) != declared.rows:
-        refuse(place, f"has {len(pairs)} rows, and the manifest says {manifest.ladder.n_pairs}")
+    if len(pairs) != manifest.n_pairs or len(pairs) != declared.rows:
+        refuse(place, f"has {len(pairs)} rows, and the manifest says {manifest.n_pairs}")
     for name in ("pair_id", "prompt_id", "edit"):
         if any(len(getattr(pair, name)) > LONGEST_ID for pair in pairs):
             refuse(f"{place}: `{name}`", f"is longer than {LONGEST_ID} characters in some row")

@@ -48,7 +48,7 @@ def check_some(results: Results, folder: Path) -> None:
     Raises:
         InputError: a difference; the sentence names statement and field.
     """
-    draw = Random(results.manifest.signature + results.manifest.files[STATEMENTS].sha256)  # noqa: S311 - no secret
+    draw = Random(results.manifest.signature.in_words() + results.manifest.files[STATEMENTS].sha256)  # noqa: S311 - no secret
     for kind in fields(Statements):
         stored = getattr(results.statements, kind.name)
         if stored:
@@ -77,9 +77,9 @@ def recomputed_differences(results: Results, path: str) -> Iterator[tuple[str, A
 
 @lru_cache(maxsize=1)
 def _partition(results: Results) -> TablePartition:
-    statistics = results.manifest.statistics
+    signed = results.manifest.signature
     tables = [results.pairs(system.index) for system in results.systems]
-    return TablePartition(pa.concat_tables(tables), statistics.resamples, statistics.seed)
+    return TablePartition(pa.concat_tables(tables), signed.resamples, signed.seed)
 
 
 def _as_read(kind: str, statement: Statement) -> Any:
@@ -90,8 +90,10 @@ def _as_read(kind: str, statement: Statement) -> Any:
 
 def _computed(stored: Statement, partition: TablePartition, results: Results) -> Statement:
     if isinstance(stored, ClustersStatement):
-        statistics = results.manifest.statistics
-        return clusters_statement(partition, stored.selection, alpha=statistics.alpha, draws=statistics.draws)
+        described = results.manifest
+        return clusters_statement(
+            partition, stored.selection, alpha=described.alpha, draws=described.signature.draws
+        )
     if isinstance(stored, HeatmapStatement):
         return heatmap_statement(partition, stored.metric, stored.filter_name)
     if isinstance(stored, ProfilesStatement):

@@ -7,19 +7,19 @@ read must agree with itself, and with the manifest and the ladder.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, islice
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import combinations, islice, product
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.codec import Codec, walk
-from lm_eval_sensitivity.results.columns import value_range
 from lm_eval_sensitivity.results.files import open_checked, refuse
 from lm_eval_sensitivity.results.limits import MAX_STATEMENTS_BYTES, MOST_CLUSTERS
 from lm_eval_sensitivity.results.manifest import STATEMENTS, Manifest
+from lm_eval_sensitivity.results.tables import value_range
 from lm_eval_sensitivity.statements.records import (
     ClustersStatement,
     DriftStatement,
@@ -29,8 +29,8 @@ from lm_eval_sensitivity.statements.records import (
     TestedContrast,
 )
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
-from lm_eval_sensitivity.stats import AxisContrast, Constants, Interval, PairCounts, Verdict
-from lm_eval_sensitivity.stats.clusters import cluster_letters
+from lm_eval_sensitivity.stats import Cluster, Constants, Interval, PairCounts, Verdict
+from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
 from lm_eval_sensitivity.stats.verdicts import MEANINGS
 from lm_eval_sensitivity.text.escape import shown, shown_path
@@ -43,6 +43,9 @@ whose standard error is below sqrt(`NO_SPREAD`) of the sample's are not used."""
 _WIDTHS = {"difference": 1.0, "bounds": 4.0}
 """How many widths of the range a number may be away from 0, by its field; all others are means. A contrast of axes
 has at most four means, with factors near 1."""
+
+_NAMES = ("system", "systems", "absent", "members", "first", "second")
+"""Fields that name systems; where they hold records instead, those do."""
 
 
 @dataclass(frozen=True)
@@ -95,32 +98,39 @@ class Agreement:
         self.names = [each.name for each in manifest.systems]
         self.reference = None if manifest.reference is None else self.names[manifest.reference]
         self.edits, self.place = edits, place
-        self.letters = list(islice(cluster_letters(), MOST_CLUSTERS))
 
-    def refuse(self, path: str, problem: str) -> NoReturn:
-        refuse(f"{self.place}: `{path}`", problem)
+    def need(self, holds: bool, path: str, problem: str) -> None:
+        if not holds:
+            refuse(f"{self.place}: `{path}`", problem)
+
+    def once(self, path: str, found: list[Any], expected: Iterable[Any]) -> None:
+        complete = len(set(found)) == len(found) and set(found) == set(expected)
+        self.need(complete, path, "are not once each of those that must stand there")
+
+    def within(self, path: str, value: float, low: float, high: float) -> None:
+        """A number in its range, or none."""
+        accepted = f"is {value}; accepted is a number from {low:g} to {high:g}"
+        self.need(math.isnan(value) or low <= value <= high, path, accepted)
 
     def all(self, found: Statements) -> None:
         """Every statement, and that none stands there twice."""
         keys: set[object] = set()
         for path, statement in each_statement(found):
-            if isinstance(statement, ProfilesStatement) and not statement.points:
-                self.refuse(f"{path}.points", "are none")
+            if isinstance(statement, ProfilesStatement):
+                self.need(bool(statement.points), f"{path}.points", "are none")
             key = _key(statement)
-            if key in keys:
-                self.refuse(path, f"is of {shown(str(key[1:]))}, which stands there twice")
+            self.need(key not in keys, path, f"is of {shown(str(key[1:]))}, which stands there twice")
             keys.add(key)
-            metric, filter_name = key[1:3]
-            for field, received, accepted in (
-                ("metric", metric, METRICS),
-                ("filter_name", filter_name, FILTERS),
+            for field, received, accepted in zip(
+                ("metric", "filter_name"), key[1:], (METRICS, FILTERS), strict=False
             ):
-                if received not in accepted:
-                    self.refuse(
-                        f"{path}.{field}", f"is {shown(received)}; accepted are {', '.join(accepted)}"
-                    )
+                self.need(
+                    received in accepted,
+                    f"{path}.{field}",
+                    f"is {shown(received)}; there is none of this name",
+                )
             for inner, record in walk(statement, path):
-                self.record(inner, record, metric)
+                self.record(inner, record, key[1])
             if isinstance(statement, ClustersStatement):
                 self.clusters(path, statement)
             elif isinstance(statement, DriftStatement):
@@ -130,182 +140,142 @@ class Agreement:
             else:
                 self.windows(path, statement)
 
-    # ---- of any statement
-
     def record(self, path: str, record: Any, metric: str) -> None:
         """A record by itself, wherever it stands."""
+        for each in fields(record) if is_dataclass(record) else ():
+            if each.name in _NAMES:
+                value = getattr(record, each.name)
+                for name in value if isinstance(value, tuple) else (value,):
+                    known = name in self.names or not isinstance(name, str)
+                    self.need(
+                        known, f"{path}.{each.name}", f"is {shown(name)}, which is no system of the manifest"
+                    )
         if isinstance(record, Interval):
             self.interval(path, record, metric)
-        if isinstance(record, PairCounts) and record.n_prompts > record.n_pairs:
-            self.refuse(f"{path}.n_prompts", f"is {record.n_prompts}, and `n_pairs` is {record.n_pairs}")
+        if isinstance(record, PairCounts):
+            few = record.n_prompts <= record.n_pairs
+            self.need(few, f"{path}.n_prompts", f"is {record.n_prompts}, and `n_pairs` is {record.n_pairs}")
         if isinstance(record, SystemMean):
-            self.known(f"{path}.system", [record.system])
-            if not math.isnan(record.mean.estimate) and not record.counts.n_prompts:
-                self.refuse(f"{path}.mean.estimate", "is a number, and `n_prompts` is 0; accepted is none")
-            if record.n_zero > record.mean.n:
-                self.refuse(f"{path}.n_zero", f"is {record.n_zero}, and `n` is {record.mean.n}")
+            is_missing = math.isnan(record.mean.estimate)
+            self.need(is_missing or record.counts.n_prompts > 0, f"{path}.mean.estimate", "is of no prompt")
+            few = record.n_zero <= record.mean.n
+            self.need(few, f"{path}.n_zero", f"is {record.n_zero}, and `n` is {record.mean.n}")
         if isinstance(record, TestedContrast):
-            for field, low, value in (
-                ("p_adjusted", math.ulp(0.0), record.p_adjusted),
-                ("attainable_p", 0.0, record.attainable_p),
-            ):
-                if not (math.isnan(value) or low <= value <= 1):
-                    self.refuse(f"{path}.{field}", f"is {value}; accepted is a number above 0, to 1")
+            self.within(f"{path}.p_adjusted", record.p_adjusted, math.ulp(0.0), 1)
+            self.within(f"{path}.attainable_p", record.attainable_p, 0, 1)
+        if isinstance(record, Verdict):
+            for label in (record.label, *record.possible):
+                field = "label" if label == record.label else "possible"
+                self.need(label in MEANINGS, f"{path}.{field}", f"is {shown(label)}, which is no verdict")
+            names = [each.name for each in record.contrasts]
+            self.once(f"{path}.contrasts", names, {*names} & {*Constants().formulas})
+            self.within(f"{path}.harmless_over_control", record.harmless_over_control, 0, math.inf)
 
     def interval(self, path: str, found: Interval, metric: str) -> None:
         """In the range of its metric, with both bounds in their order and around a number, or none."""
         low, high = value_range(metric)
-        width = high - low
-        widths = _WIDTHS.get(path.rpartition(".")[2], 0.0)
-        if widths:
-            low, high = -widths * width, widths * width
+        if widths := _WIDTHS.get(path.rpartition(".")[2], 0.0):
+            low, high = -widths * (high - low), widths * (high - low)
         reach = REACH * (high - low)
-        for field, value, beyond in (
-            ("estimate", found.estimate, 0.0),
-            ("lower", found.lower, reach),
-            ("upper", found.upper, reach),
-        ):
-            if not (math.isnan(value) or low - beyond <= value <= high + beyond):
-                accepted = f"a number from {low - beyond:g} to {high + beyond:g}"
-                self.refuse(f"{path}.{field}", f"is {value}; accepted is {accepted}")
-        if math.isnan(found.lower) != math.isnan(found.upper):
-            missing = "lower" if math.isnan(found.lower) else "upper"
-            self.refuse(f"{path}.{missing}", "is missing, and the other bound is not")
-        if found.lower > found.upper:
-            self.refuse(f"{path}.upper", f"is {found.upper}, below `lower`, which is {found.lower}")
-        if math.isnan(found.estimate) and not math.isnan(found.lower):
-            self.refuse(f"{path}.estimate", "is missing, and has bounds")
-        if not found.n and not math.isnan(found.estimate):
-            self.refuse(f"{path}.estimate", f"is {found.estimate}, and `n` is 0; accepted is no number")
-
-    def known(self, path: str, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in self.names:
-                self.refuse(path, f"is {shown(name)}, which is no system of the manifest")
-
-    def once(self, path: str, found: list[Any], expected: Iterable[Any]) -> None:
-        if len(set(found)) != len(found) or set(found) != set(expected):
-            self.refuse(path, "are not once each of those that must stand there")
+        self.within(f"{path}.estimate", found.estimate, low, high)
+        self.within(f"{path}.lower", found.lower, low - reach, high + reach)
+        self.within(f"{path}.upper", found.upper, low - reach, high + reach)
+        both = math.isnan(found.lower) == math.isnan(found.upper)
+        self.need(both, f"{path}.{'lower' if math.isnan(found.lower) else 'upper'}", "is missing alone")
+        self.need(not found.lower > found.upper, f"{path}.upper", f"is below `lower`, which is {found.lower}")
+        known = not math.isnan(found.estimate)
+        self.need(known or math.isnan(found.lower), f"{path}.estimate", "is missing, and has bounds")
+        self.need(found.n > 0 or not known, f"{path}.estimate", f"is {found.estimate}, of no prompt")
 
     # ---- one kind each
 
-    def clusters(self, path: str, statement: ClustersStatement) -> None:
-        """Every system once, every two of them once, and clusters as letters name them: none inside another."""
-        names = [each.system for each in statement.systems]
-        if len(set(names)) != len(names) or not names:
-            self.refuse(f"{path}.systems", "are none, or hold one twice")
-        self.known(f"{path}.absent", statement.absent)
-        pairs = [frozenset((each.first, each.second)) for each in statement.contrasts]
-        every = map(frozenset, combinations(names, 2)) if len(names) > 1 else ()
-        self.once(f"{path}.contrasts", pairs, every)
-        if [each.letter for each in statement.clusters] != self.letters[: len(statement.clusters)]:
-            self.refuse(f"{path}.clusters", "have other letters than a, b, ..., z, aa, ..., in this order")
-        members = [set(each.members) for each in statement.clusters]
-        for at, each in enumerate(members):
-            if not each or not each <= set(names):
-                self.refuse(f"{path}.clusters[{at}].members", "are not systems of this statement")
-        for (at, ours), (_, theirs) in combinations(enumerate(members), 2):
-            if ours <= theirs or theirs <= ours:
-                self.refuse(f"{path}.clusters[{at}].members", "are inside another cluster, or hold it")
-        for at, row in enumerate(statement.systems):
-            own = tuple(
-                c.letter for c, each in zip(statement.clusters, members, strict=True) if row.system in each
-            )
-            if row.letters != own:
-                self.refuse(f"{path}.systems[{at}].letters", "are not those of the clusters that it is in")
-        self.told_apart(path, statement)
-
-    def told_apart(self, path: str, statement: ClustersStatement) -> None:
-        """Two systems share a cluster where their contrast does not tell them apart, and nowhere else."""
-        letters = {row.system: set(row.letters) for row in statement.systems if row.letters}
-        apart, untested = [], set()
-        for at, each in enumerate(statement.contrasts):
-            where, both = f"{path}.contrasts[{at}]", frozenset((each.first, each.second))
-            if each.distinguishable != (each.p_adjusted <= statement.alpha):
-                self.refuse(
-                    f"{where}.distinguishable", f"is {each.distinguishable}; `p_adjusted` says another thing"
-                )
-            if not both <= letters.keys():
+    def clusters(self, path: str, found: ClustersStatement) -> None:
+        """Every system once, every two of them once; clusters, letters and order are those that the contrasts give."""
+        names = [each.system for each in found.systems]
+        self.once(f"{path}.systems", names, names or [None])
+        pairs = [frozenset((each.first, each.second)) for each in found.contrasts]
+        self.once(f"{path}.contrasts", pairs, map(frozenset, combinations(names, 2)))
+        neighbors = {each.system: set(names) - {each.system} for each in found.systems if each.letters}
+        ordered, untested = [], []
+        for at, each in enumerate(found.contrasts):
+            told = each.distinguishable == (each.p_adjusted <= found.alpha)
+            where = f"{path}.contrasts[{at}].distinguishable"
+            self.need(told, where, f"is {each.distinguishable}; `p_adjusted` says another thing")
+            both = (each.first, each.second)
+            if not neighbors.keys() >= {*both}:
                 continue
-            if each.distinguishable == bool(letters[each.first] & letters[each.second]):
-                self.refuse(f"{where}.distinguishable", "says another thing than the clusters")
             if each.distinguishable:
-                apart.append(both)
-            if math.isnan(each.p_adjusted):
-                untested.add(both)
-        self.once(f"{path}.ordered", list(map(frozenset, statement.ordered)), apart)
-        self.once(f"{path}.untested", list(map(frozenset, statement.untested)), untested)
+                ordered.append(both if each.difference.estimate < 0 else both[::-1])
+                neighbors[each.first].discard(each.second)
+                neighbors[each.second].discard(each.first)
+            elif math.isnan(each.p_adjusted):
+                untested.append(tuple(sorted(both)))
+        neighbors = {name: each & neighbors.keys() for name, each in neighbors.items()}
+        cliques = islice(maximal_cliques(neighbors), MOST_CLUSTERS + 1)
+        groups = sorted(tuple(sorted(each)) for each in cliques) if found.contrasts else []
+        clusters = tuple(Cluster(*each) for each in zip(cluster_letters(), groups, strict=False))
+        fit = found.clusters == clusters and len(clusters) <= MOST_CLUSTERS
+        self.need(fit, f"{path}.clusters", f"are not those of the contrasts, or more than {MOST_CLUSTERS}")
+        for at, row in enumerate(found.systems):
+            own = tuple(each.letter for each in clusters if row.system in each.members)
+            self.need(row.letters == own, f"{path}.systems[{at}].letters", "are not those of its clusters")
+        self.need(sorted(ordered) == list(found.ordered), f"{path}.ordered", "are not those of the contrasts")
+        self.need(
+            sorted(untested) == list(found.untested), f"{path}.untested", "are not those of the contrasts"
+        )
 
-    def drift(self, path: str, statement: DriftStatement) -> None:
+    def drift(self, path: str, found: DriftStatement) -> None:
         """Every system once, the reference of the manifest without a verdict, all others with one."""
-        if statement.reference is None or statement.reference != self.reference:
-            self.refuse(f"{path}.reference", "is another one than that of the manifest")
-        if statement.constants != Constants():
-            self.refuse(f"{path}.constants", "are not those that this version declares")
-        self.named(f"{path}.probe", statement.probe, ("control", "noise"))
-        self.once(f"{path}.systems", [each.system for each in statement.systems], self.names)
-        for at, each in enumerate(statement.systems):
-            where = f"{path}.systems[{at}]"
-            if each.is_reference != (each.system == statement.reference):
-                self.refuse(f"{where}.is_reference", "marks another system than the manifest")
-            if (each.verdict is None) != each.is_reference or each.reduced is not None:
-                self.refuse(f"{where}.verdict", "is missing, or is one of the reference")
-            if not (math.isnan(each.silent_share) or 0 <= each.silent_share <= 1):
-                self.refuse(
-                    f"{where}.silent_share", f"is {each.silent_share}; accepted is a number from 0 to 1"
-                )
-            if each.verdict is not None:
-                self.verdict(f"{where}.verdict", each.verdict, each.system)
+        for inner, each in walk(found, path):
+            if isinstance(each, DriftStatement | Verdict):
+                own = each.reference is not None and each.reference == self.reference
+                self.need(own, f"{inner}.reference", "is another one than that of the manifest")
+                known = each.constants == Constants()
+                self.need(known, f"{inner}.constants", "are not those that this version declares")
+        probe = [each.name for each in found.probe]
+        self.once(f"{path}.probe", probe, {*probe} & {"control", "noise"})
+        self.once(f"{path}.systems", [each.system for each in found.systems], self.names)
+        for at, row in enumerate(found.systems):
+            where, verdict = f"{path}.systems[{at}]", row.verdict
+            marked = row.is_reference == (row.system == found.reference)
+            self.need(marked, f"{where}.is_reference", "marks another system than the manifest")
+            fits = (verdict is None) == row.is_reference and row.reduced is None
+            fits = fits and (verdict is None or verdict.system == row.system)
+            self.need(fits, f"{where}.verdict", "is missing, or of another system, or one of the reference")
+            self.within(f"{where}.silent_share", row.silent_share, 0, 1)
 
-    def verdict(self, path: str, verdict: Verdict, system: str) -> None:
-        for field, labels in (("label", (verdict.label,)), ("possible", verdict.possible)):
-            for label in labels:
-                if label not in MEANINGS:
-                    self.refuse(f"{path}.{field}", f"is {shown(label)}; accepted are {', '.join(MEANINGS)}")
-        if (verdict.system, verdict.reference, verdict.constants) != (system, self.reference, Constants()):
-            self.refuse(path, "is of another system, another reference or other constants")
-        self.named(f"{path}.contrasts", verdict.contrasts, Constants().formulas)
-        if not (math.isnan(verdict.harmless_over_control) or verdict.harmless_over_control >= 0):
-            self.refuse(f"{path}.harmless_over_control", "is below 0")
-
-    def named(self, path: str, contrasts: Sequence[AxisContrast], accepted: Collection[str]) -> None:
-        names = [each.name for each in contrasts]
-        self.once(path, names, {name for name in names if name in accepted})
-
-    def heatmap(self, path: str, statement: HeatmapStatement) -> None:
+    def heatmap(self, path: str, found: HeatmapStatement) -> None:
         """Every edit of the ladder at most once, beside every system."""
-        edits = [edit for _, edit in statement.edits]
-        self.once(f"{path}.edits", edits, {edit for edit in edits if edit in self.edits})
-        self.once(f"{path}.systems", list(statement.systems), self.names)
-        expected = {(edit, system) for edit in edits for system in self.names}
-        self.once(f"{path}.cells", [(each.edit, each.system) for each in statement.cells], expected)
+        edits = [edit for _, edit in found.edits]
+        self.once(f"{path}.edits", edits, {*edits} & {*self.edits})
+        self.once(f"{path}.systems", list(found.systems), self.names)
+        cells = [(each.edit, each.system) for each in found.cells]
+        self.once(f"{path}.cells", cells, product(edits, self.names))
 
-    def windows(self, path: str, statement: ProfilesStatement) -> None:
+    def windows(self, path: str, found: ProfilesStatement) -> None:
         """Every selection at most once for a system, all of one filter and rung set."""
-        points = [(each.system, each.selection.metric) for each in statement.points]
+        points = [(each.system, each.selection.metric) for each in found.points]
         self.once(f"{path}.points", points, points)
-        chosen = [each.selection for each in statement.points]
-        if len({(each.filter_name, each.rung_set) for each in chosen}) != 1:
-            self.refuse(f"{path}.points", "are of several filters or rung sets")
-        if not {each.metric for each in chosen} <= set(TEXT_METRICS):
-            self.refuse(f"{path}.points", f"are of other metrics than {', '.join(TEXT_METRICS)}")
-        self.known(f"{path}.systems", statement.systems)
+        chosen = [each.selection for each in found.points]
+        alike = len({(each.filter_name, each.rung_set) for each in chosen}) == 1
+        alike = alike and {each.metric for each in chosen} <= set(TEXT_METRICS)
+        self.need(alike, f"{path}.points", "are of several filters or rung sets, or of other metrics")
 
 
 def each_statement(found: Statements) -> Iterator[tuple[str, Any]]:
     """All statements, with their paths."""
-    for field in ("clusters", "drift", "heatmaps", "windows"):
-        for at, statement in enumerate(getattr(found, field)):
-            yield f"{field}[{at}]", statement
+    for kind in fields(found):
+        for at, statement in enumerate(getattr(found, kind.name)):
+            yield f"{kind.name}[{at}]", statement
 
 
 def _key(statement: Any) -> tuple[Any, ...]:
     """Kind, metric, filter and, where it has one, rung set: what a statement is of."""
     if isinstance(statement, HeatmapStatement):
-        return (HeatmapStatement, statement.metric, statement.filter_name)
+        return HeatmapStatement, statement.metric, statement.filter_name
     if isinstance(statement, ProfilesStatement):
         of = statement.points[0].selection
-        return (ProfilesStatement, PRIMARY_METRIC, of.filter_name, of.rung_set)
+        return ProfilesStatement, PRIMARY_METRIC, of.filter_name, of.rung_set
     of = statement.selection
     key = (type(statement), of.metric, of.filter_name)
     return key if isinstance(statement, DriftStatement) else (*key, of.rung_set)

@@ -2,70 +2,75 @@
 
 from __future__ import annotations
 
-import math
 import os
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field, StringConstraints
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS, SIDES
-from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
+from lm_eval_sensitivity.records.sample import FinishReason, Name
+from lm_eval_sensitivity.results.codec import Codec
 from lm_eval_sensitivity.results.files import open_checked, open_file, refuse
+from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT, MOST_STEPS
 from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord, details_name, pairs_name
-from lm_eval_sensitivity.results.tables import open_parquet, read_table, reopen_parquet
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, open_parquet, read_table, reopen_parquet
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
 _OF_THE_LADDER = ("prompt_id", "rung", "edit", "category", "meaning_preserving")
+Steps = Annotated[tuple[int, ...], Field(max_length=MOST_STEPS)]
+"""A number of each token."""
 
 
 @dataclass(frozen=True)
 class SideDetail:
     """One output of a pair."""
 
-    text: str
+    text: Annotated[str, StringConstraints(max_length=LONGEST_OUTPUT)]
     """With special tokens shown where the engine lets us see them."""
     cut_characters: int
     """Characters that were left out at the end of a very long text."""
-    token_ends: tuple[int, ...] | None
+    token_ends: Steps | None
     """[step] character of `text` at which each generated token ends, for tokens inside the text; None where it
     is not known."""
-    margins: tuple[float | None, ...] | None
+    margins: Annotated[tuple[Annotated[float, Field(ge=0)] | None, ...], Field(max_length=MOST_STEPS)] | None
     """[step] nats between the chosen token and the next best; an entry is None where no other token could be
     chosen at all; None for engines that return text only."""
-    status: str | None
-    """Of the scaffold: `none`, `closed`, `unclosed`, `empty_answer`; None where it was not looked for."""
-    scaffold: str | None
+    status: Literal["none", "closed", "unclosed", "empty_answer"] | None
+    """Of the scaffold; None where it was not looked for."""
+    scaffold: Name | None
     """Name of the reasoning scaffold, if there is one."""
     answer_start: int | None
     """First character of the answer in `text`; it may lie beyond the text where that was cut."""
     answer_end: int | None
     """One past the last."""
-    finish_reason: str | None
-    """`end_token`, `stop_string`, `length`, `not_finite`; None for engines that return text only."""
+    finish_reason: FinishReason | None
+    """What ended the output; None for engines that return text only."""
 
 
 @dataclass(frozen=True)
 class PairDetail:
     """Everything about one pair of one system."""
 
-    pair_id: str
     base: SideDetail
     variant: SideDetail
-    curves: Mapping[str, tuple[int, ...] | None] = field(repr=False)
+    curves: Mapping[str, Steps | None]
     """By filter: [t - 1] edit distance of the first t tokens; None where there is no answer to compare."""
     first_divergence: Mapping[str, int | None]
     """By filter: 0-based step at which the outputs part; None where they do not, or where there is no curve."""
     censored: Mapping[str, bool | None]
     """By filter: the outputs are equal up to a token limit and may part later; None where there is no curve."""
+
+
+CODEC = Codec(PairDetail, LONGEST_OUTPUT)
 
 
 def read_pairs(
@@ -86,7 +91,7 @@ def read_pairs(
     place, expected = shown_path(folder / name), manifest.files[name]
     with open_checked(folder, name, PAIRS.max_bytes, expected) as stream:
         content = BytesIO(stream.read(expected.bytes))
-    table = read_table(open_parquet(content, PAIRS, expected.rows, place), PAIRS, place)
+    table = read_table(open_parquet(content, PAIRS, expected.rows, place), place)
     _check_constants(table, manifest, system, place)
     _check_pairs(table, ladder, place)
     return table
@@ -96,8 +101,8 @@ def _check_constants(table: pa.Table, manifest: Manifest, system: SystemRecord, 
     for column, value in (
         ("system", system.fingerprint),
         ("name", system.name),
-        ("ladder_version", manifest.ladder.version),
-        ("ladder_hash", manifest.ladder.hash),
+        ("ladder_version", manifest.signature.ladder_version),
+        ("ladder_hash", manifest.signature.ladder_hash),
     ):
         other = next((each for each in table[column].unique().to_pylist() if each != value), None)
         if other is not None:
@@ -144,7 +149,7 @@ class Details:
             self._identity = _identity(stream)
             file = open_parquet(stream, DETAILS, expected.rows, self._place)
             self._metadata: pq.FileMetaData = file.metadata
-            index = read_table(file, DETAILS, self._place, columns=["pair_id"])
+            index = read_table(file, self._place, columns=["pair_id"])
         self._pair_ids: list[str] = index["pair_id"].to_pylist()
         if any(a >= b for a, b in zip(self._pair_ids, self._pair_ids[1:], strict=False)):
             refuse(f"{self._place}: `pair_id`", "is not in the order of letters, or stands there twice")
@@ -158,8 +163,8 @@ class Details:
             InputError: a damaged pair, or a file that is not the checked one any more.
         """
         for group in range(-(-len(self._pair_ids) // DETAILS.row_group_rows)):
-            for row, cells in enumerate(self._row_group(group)):
-                _detail(cells, f"{self._place}, row {group * DETAILS.row_group_rows + row + 1}")
+            for row, content in enumerate(self._row_group(group)):
+                _detail(content, f"{self._place}, row {group * DETAILS.row_group_rows + row + 1}")
 
     def read(self, pair_id: str) -> PairDetail:
         """One pair; only its row group is read.
@@ -173,14 +178,12 @@ class Details:
         group, row = divmod(at, DETAILS.row_group_rows)
         return _detail(self._row_group(group)[row], f"{self._place}, row {at + 1}")
 
-    def _row_group(self, group: int) -> list[dict[str, Any]]:
+    def _row_group(self, group: int) -> list[str]:
         with open_file(self._folder, self._name, DETAILS.max_bytes) as stream:
             if _identity(stream) != self._identity:
                 refuse(self._place, "has changed since it was checked")
             file = reopen_parquet(stream, self._metadata)
-            rows: list[dict[str, Any]] = read_table(
-                file, DETAILS, self._place, row_groups=[group]
-            ).to_pylist()
+            rows: list[str] = read_table(file, self._place, row_groups=[group])["detail"].to_pylist()
         return rows
 
 
@@ -190,43 +193,17 @@ def _identity(stream: BinaryIO) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _detail(row: dict[str, Any], place: str) -> PairDetail:
-    curves = {name: _integers(row[f"{name}_curve"]) for name in FILTERS}
-    for name, curve in curves.items():
-        if curve is not None and (min(curve, default=0) < 0):
-            refuse(f"{place}: `{name}_curve`", "holds a number below 0")
-    base, variant = (_side(row, side, place) for side in SIDES)
-    return PairDetail(
-        pair_id=row["pair_id"],
-        base=base,
-        variant=variant,
-        curves=curves,
-        first_divergence={name: row[f"{name}_first_divergence"] for name in FILTERS},
-        censored={name: row[f"{name}_censored"] for name in FILTERS},
-    )
-
-
-def _side(row: dict[str, Any], side: str, place: str) -> SideDetail:
-    cells = {each.name: row[f"{side}_{each.name}"] for each in fields(SideDetail)}
-    text, start, end = cells["text"], cells["answer_start"], cells["answer_end"]
-    ends = _integers(cells["token_ends"])
-    if ends and (list(ends) != sorted(ends) or not 0 <= ends[0] <= ends[-1] <= len(text)):
-        refuse(f"{place}: `{side}_token_ends`", f"are not numbers from 0 to {len(text)} that never fall")
-    if (start is None) != (end is None) or (start is not None and start > end):
-        refuse(f"{place}: `{side}_answer_end`", "is no end of an answer that begins at `answer_start`")
-    margins = _margins(cells["margins"], f"{place}: `{side}_margins`")
-    return SideDetail(**{**cells, "token_ends": ends, "margins": margins})
-
-
-def _integers(packed: bytes | None) -> tuple[int, ...] | None:
-    return None if packed is None else tuple(np.frombuffer(packed, "<i4").tolist())
-
-
-def _margins(packed: bytes | None, place: str) -> tuple[float | None, ...] | None:
-    """Nats by step; an infinite margin is a step at which no other token could be chosen."""
-    if packed is None:
-        return None
-    values = np.frombuffer(packed, "<f4")
-    if np.isnan(values).any() or (values < 0).any():
-        refuse(place, "holds a number below 0, or none")
-    return tuple(None if math.isinf(value) else value for value in values.tolist())
+def _detail(content: str, place: str) -> PairDetail:
+    found = CODEC.load(content.encode(), place)
+    for name in ("curves", "first_divergence", "censored"):
+        if getattr(found, name).keys() != {*FILTERS}:
+            refuse(f"{place}: `{name}`", f"is not of {' and '.join(FILTERS)}")
+    for side in SIDES:
+        output: SideDetail = getattr(found, side)
+        start, end, ends = output.answer_start, output.answer_end, output.token_ends or ()
+        if list(ends) != sorted(ends) or max(ends, default=0) > len(output.text):
+            accepted = f"are not numbers from 0 to {len(output.text)} that never fall"
+            refuse(f"{place}: `{side}.token_ends`", accepted)
+        if (start is None) != (end is None) or (start is not None and end is not None and start > end):
+            refuse(f"{place}: `{side}.answer_end`", "is no end of an answer that begins at `answer_start`")
+    return found

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lm_eval_sensitivity.results.limits import LONGEST_NAME
-from lm_eval_sensitivity.results.manifest import SeriesRecord, SystemRecord
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.names import model_name, precision
 from lm_eval_sensitivity.text.escape import inert
@@ -16,31 +15,8 @@ _OF_A_LEVEL = ("dtype", "quantization", "weights", "config", "autocast")
 """Parts of an identity in which quantizations of one model differ: the weights are summed up in memory."""
 
 
-def system_records(
-    systems: Sequence[System], reference: System | None, series: Sequence[SeriesRecord]
-) -> tuple[SystemRecord, ...]:
-    """The systems as records.
-
-    Args:
-        systems: in alphabetical order.
-        reference: one of them.
-        series: of them, by index.
-    """
-    named = {index: each.name for each in series for index in each.systems}
-    return tuple(
-        SystemRecord(
-            index=index,
-            name=system.name,
-            fingerprint=system.fingerprint,
-            facts=tuple(_facts(system)),
-            series=named.get(index),
-            is_reference=system is reference,
-        )
-        for index, system in enumerate(systems)
-    )
-
-
-def _facts(system: System) -> Iterator[tuple[str, str]]:
+def facts(system: System) -> Iterator[tuple[str, str]]:
+    """(label, value) of what a reader should know of a system."""
     identity, notes = system.identity, system.notes
     prompt = identity.get("prompt")
     applied = prompt.get("chat_template_applied") if isinstance(prompt, Mapping) else None
@@ -75,7 +51,7 @@ def without_path(name: object) -> str | None:
     return name if name.count("/") <= 1 and not name.startswith(("/", "~", ".")) else name.rsplit("/", 1)[-1]
 
 
-def found_series(systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
+def found_series(systems: Sequence[System]) -> dict[str, tuple[int, ...]]:
     """Systems of one model that differ in their precision only, from the most bits to the least.
 
     Only what an identity states counts: a name on the Hub may say anything, and another checkpoint is another
@@ -83,6 +59,9 @@ def found_series(systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
 
     Args:
         systems: in alphabetical order.
+
+    Returns:
+        Indices of the levels, by name of the series.
     """
     groups: dict[str, list[tuple[int, int]]] = {}
     for index, system in enumerate(systems):
@@ -91,15 +70,15 @@ def found_series(systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
             rest = {key: value for key, value in system.identity.items() if key not in _OF_A_LEVEL}
             notes = {key: system.notes.get(key) for key in ("model", "revision", "peft", "delta")}
             groups.setdefault(repr((_sorted(rest), _sorted(notes))), []).append((-bits, index))
-    series: list[SeriesRecord] = []
+    series: dict[str, tuple[int, ...]] = {}
     for group in groups.values():
         if len({bits for bits, _ in group}) > 1:
             members = tuple(index for _, index in sorted(group))
             first = systems[members[0]]
             name = without_path(model_name(first.identity, first.notes)) or "model"
-            taken = sum(each.name.split(" (series ")[0] == name for each in series)
-            series.append(SeriesRecord(f"{name} (series {taken + 1})" if taken else name, members))
-    return tuple(series)
+            taken = sum(each.split(" (series ")[0] == name for each in series)
+            series[f"{name} (series {taken + 1})" if taken else name] = members
+    return series
 
 
 def _sorted(value: Any) -> Any:

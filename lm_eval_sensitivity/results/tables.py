@@ -1,8 +1,13 @@
-"""Parquet tables of a results folder: written deterministically, and read with every cell checked."""
+"""The parquet tables of one system: pairs, and details as a record each; read with every cell checked.
+
+Files are compressed with snappy, which expands bytes about 21 times at most.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -10,28 +15,88 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lm_eval_sensitivity.results.columns import Column, TableSpec
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.records.columns import (
+    AUDIT_STATUSES,
+    FILTERS,
+    FINISH_REASONS,
+    SCHEMA,
+    SIDES,
+    SPAN_STATUSES,
+)
 from lm_eval_sensitivity.results.files import refuse
-from lm_eval_sensitivity.results.limits import MAX_GROUP_BYTES
+from lm_eval_sensitivity.results.limits import (
+    LONGEST_DETAIL,
+    LONGEST_ID,
+    LONGEST_NAME,
+    MAX_DETAILS_BYTES,
+    MAX_GROUP_BYTES,
+    MAX_PAIRS,
+    MAX_TABLE_BYTES,
+)
+from lm_eval_sensitivity.runs.checked_rows import metric_range
 from lm_eval_sensitivity.text.escape import one_line, shown
+from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 
 COMPRESSION = "SNAPPY"
 _ENCODINGS = {"PLAIN", "RLE", "RLE_DICTIONARY", "PLAIN_DICTIONARY"}
 _ERRORS = (pa.ArrowException, OSError, ValueError)
+_ROUNDING, _LARGEST = 1e-6, 2.0**31
+"""Metrics without an upper end count tokens or nats."""
+_ENUMS: dict[str, Sequence[str]] = {
+    "rung": RUNGS,
+    "filter": FILTERS,
+    "audit_status": AUDIT_STATUSES,
+    "category": (*CATEGORIES, UNCATEGORIZED),
+    **{f"{side}_scaffold_status": SPAN_STATUSES for side in SIDES},
+    **{f"{side}_finish_reason": FINISH_REASONS for side in SIDES},
+}
+_ALWAYS = (
+    *("system", "name", "ladder_version", "ladder_hash", "task", "rung", "rung_index", "edit", "category"),
+    *("prompt_id", "pair_id", "row_hash", "meaning_preserving", "filter", "audit_status", "detail"),
+)
+"""Columns without a missing cell."""
+_LONGEST = {
+    **dict.fromkeys(("pair_id", "prompt_id", "edit"), LONGEST_ID),
+    "name": LONGEST_NAME,
+    "detail": LONGEST_DETAIL,
+}
+"""Characters of a text; others have 2,000."""
 
 
-def make_table(spec: TableSpec, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as a table.
+@dataclass(frozen=True)
+class TableSpec:
+    """One kind of table."""
 
-    Args:
-        spec: of the table.
-        rows: a value for every column; other keys are left out.
+    schema: pa.Schema
+    max_rows: int
+    row_group_rows: int
+    max_bytes: int
+
+
+PAIRS = TableSpec(SCHEMA, len(FILTERS) * MAX_PAIRS, 65_536, MAX_TABLE_BYTES)
+DETAILS = TableSpec(
+    pa.schema(
+        pa.field(name, pa.string(), metadata={"description": description})
+        for name, description in (("pair_id", "Sorted."), ("detail", "JSON of a `PairDetail`."))
+    ),
+    max_rows=MAX_PAIRS,
+    row_group_rows=16,  # one pair is read without all others
+    max_bytes=MAX_DETAILS_BYTES,
+)
+
+
+@cache
+def value_range(metric: str) -> tuple[float, float]:
+    """Smallest and largest value of a metric that is read, or of a mean of it: finite, and as far outside the range of
+    its card as rounding takes it.
+
+    Example:
+        >>> value_range("cosine_distance"), value_range("first_divergence")
+        ((-1e-06, 2.000001), (-1e-06, 2147483648.0))
     """
-    given = list(rows)
-    return pa.table(
-        [pa.array([row[column.name] for row in given], column.kind) for column in spec.columns],
-        schema=spec.schema,
-    )
+    low, high = metric_range(metric)
+    return low - _ROUNDING, min(high + _ROUNDING, _LARGEST)
 
 
 def write_parquet(table: pa.Table, path: Path, spec: TableSpec) -> None:
@@ -75,18 +140,17 @@ def reopen_parquet(stream: BinaryIO, metadata: pq.FileMetaData) -> pq.ParquetFil
 
 
 def _check_columns(found: pa.Schema, spec: TableSpec, place: str) -> None:
-    names = [each.name for each in spec.columns]
+    names = spec.schema.names
     for name in names:
         if name not in found.names:
             refuse(place, f"has no column `{name}`")
     if found.names != names:
         other = next(name for at, name in enumerate(found.names) if at >= len(names) or name != names[at])
         refuse(place, f"has the column {shown(other)} where it should not be")
-    for column, field in zip(spec.columns, found, strict=True):
-        if field.type != column.kind:
-            refuse(
-                f"{place}: `{column.name}`", f"is of type {str(field.type)[:80]}; accepted is {column.kind}"
-            )
+    for field, expected in zip(found, spec.schema, strict=True):
+        if field.type != expected.type:
+            received = str(field.type)[:80]
+            refuse(f"{place}: `{field.name}`", f"is of type {received}; accepted is {expected.type}")
 
 
 def _check_groups(metadata: pq.FileMetaData, spec: TableSpec, n_rows: int, place: str) -> None:
@@ -105,8 +169,8 @@ def _check_groups(metadata: pq.FileMetaData, spec: TableSpec, n_rows: int, place
                 place,
                 f"declares {group.total_byte_size} bytes in one row group; at most {MAX_GROUP_BYTES} are read",
             )
-        for at, column in enumerate(spec.columns):
-            chunk, name = group.column(at), f"{place}: `{column.name}`"
+        for at, column in enumerate(spec.schema.names):
+            chunk, name = group.column(at), f"{place}: `{column}`"
             if chunk.compression not in (COMPRESSION, "UNCOMPRESSED"):
                 refuse(name, f"is compressed with {shown(chunk.compression)}; accepted is {COMPRESSION}")
             if chunk.file_path or set(chunk.encodings) - _ENCODINGS:
@@ -119,17 +183,15 @@ def _check_groups(metadata: pq.FileMetaData, spec: TableSpec, n_rows: int, place
 
 def read_table(
     file: pq.ParquetFile,
-    spec: TableSpec,
     place: str,
     *,
     row_groups: Sequence[int] | None = None,
-    columns: Sequence[str] | None = None,
+    columns: list[str] | None = None,
 ) -> pa.Table:
     """Rows of an accepted file, with every cell checked.
 
     Args:
         file: from `open_parquet`.
-        spec: of its table.
         place: the file's name, for messages.
         row_groups: only these; None reads all.
         columns: only these; None reads all.
@@ -137,47 +199,42 @@ def read_table(
     Raises:
         InputError: damaged, or a cell that is not accepted; the message names column and row.
     """
-    chosen = [each for each in spec.columns if columns is None or each.name in columns]
     groups = list(range(file.metadata.num_row_groups)) if row_groups is None else list(row_groups)
     try:
-        table = file.read_row_groups(groups, columns=[each.name for each in chosen], use_threads=False)
+        table = file.read_row_groups(groups, columns=columns, use_threads=False)
         table.validate(full=True)
     except _ERRORS as error:
         refuse(place, f"is damaged ({one_line(error)[:200]})")
     expected = sum(file.metadata.row_group(group).num_rows for group in groups)
     if table.num_rows != expected:
         refuse(place, f"has {table.num_rows} rows, and its footer says {expected}")
-    for each in chosen:
-        _check_cells(table[each.name], each, place)
+    for field, column in zip(table.schema, table.columns, strict=True):
+        _check_cells(field, column, f"{place}: `{field.name}`")
     return table
 
 
-def _check_cells(values: Any, column: Column, place: str) -> None:
-    name, kind = f"{place}: `{column.name}`", column.kind
-    if not column.optional:
+def _check_cells(field: pa.Field, values: Any, name: str) -> None:
+    """What the cells of a column may hold follows from its name."""
+    kind, always = field.type, field.name in _ALWAYS
+    if always:
         _refuse_where(pc.is_null(values), values, name, "a value in every row")
     if pa.types.is_floating(kind):
         _refuse_where(pc.invert(pc.is_finite(values)), values, name, "a finite number")
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
-        outside = pc.or_(pc.less(values, column.low), pc.greater(values, column.high))
-        _refuse_where(outside, values, name, f"a number from {column.low:g} to {column.high:g}")
+    if field.name in METRICS:
+        low, high = value_range(field.name)
+        outside = pc.or_(pc.less(values, low), pc.greater(values, high))
+        _refuse_where(outside, values, name, f"a number from {low:g} to {high:g}")
     if pa.types.is_string(kind):
-        limit = f"a text of at most {column.longest} characters"
-        _refuse_where(pc.greater(pc.utf8_length(values), column.longest), values, name, limit)
-    if column.accepted is not None:
-        known = pc.is_in(values, pa.array([*column.accepted, *([None] if column.optional else [])], kind))
-        _refuse_where(pc.invert(known), values, name, f"one of {', '.join(column.accepted)}")
-    if pa.types.is_binary(kind):
-        lengths = pc.binary_length(values)
-        whole = pc.equal(pc.bit_wise_and(lengths, 3), 0)
-        fits = pc.and_(whole, pc.less_equal(lengths, column.longest))
-        limit = f"an array of at most {column.longest // 4} values of 4 bytes"
-        _refuse_where(pc.invert(fits), values, name, limit)
+        longest = _LONGEST.get(field.name, 2_000)
+        too_long = pc.greater(pc.utf8_length(values), longest)
+        _refuse_where(too_long, values, name, f"a text of at most {longest} characters")
+    if field.name in _ENUMS:
+        accepted = _ENUMS[field.name]
+        known = pc.is_in(values, pa.array([*accepted, *([] if always else [None])], kind))
+        _refuse_where(pc.invert(known), values, name, f"one of {', '.join(accepted)}")
 
 
 def _refuse_where(mask: Any, values: Any, name: str, accepted: str) -> None:
     row = pc.index(mask, True).as_py()
     if row >= 0:
-        found = values[row].as_py()
-        what = f"{len(found)} bytes" if isinstance(found, bytes) else shown(found)
-        refuse(f"{name}, row {row + 1}", f"is {what}; accepted is {accepted}")
+        refuse(f"{name}, row {row + 1}", f"is {shown(values[row].as_py())}; accepted is {accepted}")

@@ -7,21 +7,18 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.report.documents.parts import what_and_why
 from lm_eval_sensitivity.results import manifest as kinds
 from lm_eval_sensitivity.results import statements as stored
-from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.files import FileRecord
 from lm_eval_sensitivity.results.findings import compute
@@ -31,7 +28,7 @@ from lm_eval_sensitivity.results.manifest import (
     MANIFEST,
     STATEMENTS,
     Manifest,
-    SeriesRecord,
+    SystemRecord,
     alphabetical,
     details_name,
     pairs_name,
@@ -39,10 +36,11 @@ from lm_eval_sensitivity.results.manifest import (
 from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.results.read import open_results
 from lm_eval_sensitivity.results.redact_paths import places_of, without_folders
-from lm_eval_sensitivity.results.systems import found_series, system_records, without_path
-from lm_eval_sensitivity.results.tables import make_table, write_parquet
+from lm_eval_sensitivity.results.system_files import CODEC as DETAIL
+from lm_eval_sensitivity.results.systems import facts, found_series, without_path
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, write_parquet
 from lm_eval_sensitivity.runs import Runs, System
-from lm_eval_sensitivity.statements import signature
+from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
 from lm_eval_sensitivity.types import RUNGS, Note, Pair
 
@@ -56,7 +54,9 @@ class Request:
     """One of the systems of `pairs`."""
     series: Mapping[str, Sequence[System]] | None
     """Levels by name of the series; None looks for series."""
-    statistics: kinds.StatisticsRecord
+    signature: Signature
+    alpha: float
+    """Family-wise error of a table of clusters."""
     embedder: str | None = None
     """Of the runs, where drift is recomputed and it is not the default one."""
     folders: tuple[Path, ...] = ()
@@ -151,7 +151,9 @@ def check_names(table: pa.Table, series: Iterable[str]) -> None:
 
 def _write(request: Request, folder: Path) -> Manifest:
     systems = sorted(request.pairs.systems, key=lambda system: alphabetical(system.name))
-    statements, left_out = compute(request.pairs, request.reference, request.statistics, request.embedder)
+    statements, left_out = compute(
+        request.pairs, request.reference, request.alpha, request.signature, request.embedder
+    )
     for name in FOLDERS:
         (folder / name).mkdir()
     asked = _write_systems(systems, request.pairs.table, folder)
@@ -182,9 +184,13 @@ def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> 
     for index, system in enumerate(bar):
         own = table.filter(pc.equal(table["name"], system.name)).select(SCHEMA.names)
         write_parquet(own.combine_chunks().cast(PAIRS.schema), folder / pairs_name(index), PAIRS)
-        details = read_details(system)
-        write_parquet(make_table(DETAILS, details.rows), folder / details_name(index), DETAILS)
-        for pair in details.pairs:
+        details, pairs = read_details(system)
+        records = [DETAIL.dump(each).decode() for each in details.values()]
+        stored = pa.table(
+            [pa.array([*details], pa.string()), pa.array(records, pa.string())], schema=DETAILS.schema
+        )
+        write_parquet(stored, folder / details_name(index), DETAILS)
+        for pair in pairs:
             if asked.setdefault(pair.pair_id, pair) != pair:
                 raise InputError(
                     f"{shown_path(system.rungs[0].samples)}: the pair {pair.pair_id!r} is another one than in the "
@@ -212,54 +218,39 @@ def _manifest(
     left_out: Sequence[Note],
     files: Mapping[str, FileRecord],
 ) -> Manifest:
-    pairs, statistics, first = request.pairs, request.statistics, systems[0]
-    series = _series(request, systems)
-    signed = signature(pairs, seed=statistics.seed, resamples=statistics.resamples, draws=statistics.draws)
+    pairs, embedder = request.pairs, request.signature.embedder
+    series = request.series
+    limit, until = embedder.get("max_tokens"), request.signature.decoding.get("until")
     return Manifest(
         kind="lm_eval_sensitivity results",
         format=2,
-        package_version=__version__,
-        ladder=kinds.LadderRecord(
-            name=first.ladder.name,
-            subset=first.ladder.subset,
-            version=first.ladder.version,
-            hash=first.ladder.hash,
-            n_prompts=len({pair.prompt_id for pair in asked.values()}),
-            n_pairs=len(asked),
+        signature=replace(
+            request.signature,
+            decoding={
+                "max_gen_toks": request.signature.decoding["max_gen_toks"],
+                "until": [str(each) for each in until] if isinstance(until, list) else [],
+                "greedy": request.signature.decoding["greedy"],
+            },
+            embedder={
+                "name": without_path(embedder["name"]) or "not named",
+                "weights_sha256": embedder["weights_sha256"],
+                "max_tokens": limit if type(limit) is int and limit > 0 else None,
+            },
         ),
-        embedder=_embedder(first.embedder),
-        decoding=_decoding(first.decoding),
-        statistics=statistics,
+        alpha=request.alpha,
+        ladder=systems[0].ladder.name,
+        n_prompts=len({pair.prompt_id for pair in asked.values()}),
+        n_pairs=len(asked),
         reference=None if request.reference is None else systems.index(request.reference),
-        systems=system_records(systems, request.reference, series),
-        series=series,
+        systems=tuple(
+            SystemRecord(index, each.name, each.fingerprint, tuple(facts(each)))
+            for index, each in enumerate(systems)
+        ),
+        series=found_series(systems)
+        if series is None
+        else {name: tuple(map(systems.index, members)) for name, members in series.items()},
         remarks=tuple(sorted(map(str, pairs.remarks))),
         left_out=tuple(sorted(pairs.left_out, key=what_and_why)),
         selections_left_out=tuple(left_out),
-        signature=signed.in_words(),
         files=dict(sorted(files.items())),
-    )
-
-
-def _embedder(recorded: Mapping[str, Any]) -> kinds.EmbedderRecord:
-    limit = recorded.get("max_tokens")
-    return kinds.EmbedderRecord(
-        name=without_path(recorded["name"]) or "not named",
-        weights_sha256=str(recorded["weights_sha256"]),
-        max_tokens=limit if type(limit) is int and limit > 0 else None,
-    )
-
-
-def _decoding(recorded: Mapping[str, Any]) -> kinds.DecodingRecord:
-    until = recorded.get("until")
-    stops = tuple(map(str, until)) if isinstance(until, list) else ()
-    return kinds.DecodingRecord(int(recorded["max_gen_toks"]), stops, bool(recorded["greedy"]))
-
-
-def _series(request: Request, systems: Sequence[System]) -> tuple[SeriesRecord, ...]:
-    if request.series is None:
-        return found_series(systems)
-    return tuple(
-        SeriesRecord(name, tuple(systems.index(system) for system in members))
-        for name, members in request.series.items()
     )

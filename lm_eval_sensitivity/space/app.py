@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
 from importlib import resources
@@ -56,16 +55,7 @@ def build(results: Results | str) -> gr.Blocks:
             return render_message(_failed(error))
 
     def download_table(name: str) -> dict[str, str] | None:
-        if isinstance(results, str):
-            return None
-        file = make_download(results, name)
-        if file is None:
-            return None
-        return {
-            "name": file.name,
-            "media_type": file.media_type,
-            "base64": base64.b64encode(file.content).decode("ascii"),
-        }
+        return None if isinstance(results, str) else make_download(results, name)
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as app:
         gr.HTML(
@@ -157,8 +147,7 @@ def serve_hub() -> None:
     """Serve the results that the environment names, as a Space does; what is wrong with them is said on the page."""
     results: Results | str
     try:
-        fetched = fetch_chosen()
-        results = open_or_explain(fetched.folder, fetched.origin)
+        results = open_or_explain(*fetch_chosen())
     except InputError as error:
         results = str(error)
     launch(build(results))

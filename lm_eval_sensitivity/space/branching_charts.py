@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from lm_eval_sensitivity.metrics import trivial_shift_reference
 from lm_eval_sensitivity.space.branching import Path, thinned
@@ -21,50 +21,21 @@ TABLE_ROWS = 40
 """Steps that the table under the drawings has."""
 
 
-@dataclass(frozen=True)
-class Charts:
-    """What the template draws."""
+def numbers_of(path: Path, step: int) -> dict[str, float | None]:
+    """Distance after a step, and both margins of it in nats; 0 is before the first step.
 
-    x: Scale
-    x_ticks: tuple[Tick, ...]
-    curve: str
-    """Points of a line."""
-    reference: str
-    curve_ticks: tuple[Tick, ...]
-    margins: tuple[tuple[str, ...], tuple[str, ...]] | None
-    """Lines of base and variant, broken where a margin is missing; None where there are none at all."""
-    margin_ticks: tuple[Tick, ...]
-    steps_per_point: int
-    parts_at: float | None
-    """Pixels of the step at which the outputs part."""
-    table: tuple[Numbers, ...]
-    data: str
-    """JSON of numbers alone: `curve` from 0 steps on, `base` and `variant` margins."""
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """After one step."""
-
-    step: int
-    distance: int
-    base: float | None
-    """Margin of the step, in nats; None before the first one, after the end, and where it is missing."""
-    variant: float | None
-
-
-def numbers_of(path: Path, step: int) -> Numbers:
-    """The numbers after a step; 0 is before the first one."""
-    margins = [_at(side.margins, step - 1) for side in (path.base, path.variant)]
-    return Numbers(step, path.curve[step - 1] if step else 0, *margins)
+    A margin is None before the first step, after the end, and where it is missing.
+    """
+    base, variant = (_at(side.margins, step - 1) for side in (path.base, path.variant))
+    return {"step": step, "distance": path.curve[step - 1] if step else 0, "base": base, "variant": variant}
 
 
 def _at(margins: Sequence[float | None] | None, index: int) -> float | None:
     return margins[index] if margins is not None and 0 <= index < len(margins) else None
 
 
-def charts_of(path: Path) -> Charts:
-    """Both drawings."""
+def charts_of(path: Path) -> dict[str, Any]:
+    """What the template draws, in its pixels."""
     n = path.n_steps
     x = Scale(0, max(n, 1), LEFT, RIGHT)
     reference = trivial_shift_reference(n).tolist()
@@ -73,21 +44,23 @@ def charts_of(path: Path) -> Charts:
     known = [value for side in margins for value in side or () if value is not None]
     top = bent(max([1.0, *known]) * 1.1)
     upright = Scale(0, top, BOTTOM, TOP)
-    return Charts(
-        x=x,
-        x_ticks=tuple(tick for tick in x.ticks(5) if "." not in tick.words),
-        curve=_line(x, height, [0, *path.curve]),
-        reference=_line(x, height, [0, *reference]),
-        curve_ticks=tuple(tick for tick in height.ticks(4) if "." not in tick.words),
-        margins=(_lines(x, upright, margins[0]), _lines(x, upright, margins[1])) if known else None,
-        margin_ticks=tuple(
+    return {
+        "x": x,
+        "x_ticks": [tick for tick in x.ticks(5) if "." not in tick.words],
+        "curve": _line(x, height, [0, *path.curve]),
+        "reference": _line(x, height, [0, *reference]),
+        "curve_ticks": [tick for tick in height.ticks(4) if "." not in tick.words],
+        # Lines of base and variant, broken where a margin is missing.
+        "margins": [_lines(x, upright, each) for each in margins] if known else None,
+        "margin_ticks": [
             Tick(upright(bent(each)), f"{each:g}") for each in MARGIN_TICKS if bent(each) <= top
-        ),
-        steps_per_point=-(-n // MOST_POINTS) if n else 1,
-        parts_at=None if path.parts_after is None else x(path.parts_after + 1),
-        table=tuple(numbers_of(path, step) for step in _table_steps(path)),
-        data=json.dumps({"curve": [0, *path.curve], "base": margins[0], "variant": margins[1]}),
-    )
+        ],
+        "steps_per_point": -(-n // MOST_POINTS) if n else 1,
+        "parts_at": None if path.parts_after is None else x(path.parts_after + 1),
+        "table": [numbers_of(path, step) for step in _table_steps(path)],
+        # For the script.
+        "data": json.dumps({"curve": [0, *path.curve], "base": margins[0], "variant": margins[1]}),
+    }
 
 
 def bent(margin: float) -> float:

@@ -11,29 +11,20 @@ from lm_eval_sensitivity.statements.selection import Selection
 
 
 @dataclass(frozen=True)
-class Option:
-    """One value of a choice."""
-
-    value: str
-    """In the address."""
-    words: str
-    """For the reader; may be a stranger's text."""
-
-
-@dataclass(frozen=True)
 class Choice:
     """One select of a form."""
 
     name: str
     """In the address."""
     label: str
-    options: tuple[Option, ...]
+    options: tuple[tuple[str, str], ...]
+    """(value in the address, words for the reader), which may be a stranger's text."""
     chosen: str
 
 
-def options(values: Iterable[str]) -> tuple[Option, ...]:
-    """Options with their words."""
-    return tuple(Option(value, words_of(value)) for value in values)
+def options(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Values with their words."""
+    return tuple((value, words_of(value)) for value in values)
 
 
 def split_window(metric: str) -> tuple[str, str]:
@@ -57,6 +48,10 @@ class Chosen:
     choices: tuple[Choice, ...]
     address: Mapping[str, str]
     """Metric, window and filter as they are shown, for a link to what stands behind a number."""
+
+    def selection(self, rung_set: str) -> Selection:
+        """Of these rungs."""
+        return Selection(self.metric, self.filter_name, rung_set)
 
 
 def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:

@@ -12,7 +12,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +30,6 @@ MAX_FETCHED_BYTES = 4 * 2**30
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _VERSION = re.compile(r"v?[0-9]{1,6}(\.[0-9]{1,6}){0,3}([-+.][\w.-]{1,40})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class HubResults:
-    """Where exported results were published."""
-
-    dataset: str
-    """`ORG/NAME`."""
-    revision: str
-    """A commit, or a name that begins with a version, as a tag has it; `fetch` looks up its commit."""
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """Results on this machine."""
-
-    folder: Path
-    """Deleted when Python exits."""
-    origin: HubOrigin
-    """Which commit of which dataset it is, for `open_results`."""
 
 
 def is_dataset_id(name: str) -> bool:
@@ -73,15 +52,18 @@ def is_version_tag(tag: str) -> bool:
     return _VERSION.fullmatch(tag) is not None
 
 
-def chosen_results(environment: Mapping[str, str]) -> HubResults:
+def chosen_results(environment: Mapping[str, str]) -> tuple[str, str]:
     """Dataset and revision from environment variables.
+
+    Returns:
+        `ORG/NAME`; and a commit, or a name that begins with a version, as a tag has it.
 
     Raises:
         InputError: one is missing or malformed; the sentence says what to set.
 
     Example:
         >>> chosen_results({"RESULTS_DATASET": "org/results", "RESULTS_REVISION": "v1.0.0"})
-        HubResults(dataset='org/results', revision='v1.0.0')
+        ('org/results', 'v1.0.0')
     """
     dataset, revision = environment.get(DATASET, ""), environment.get(REVISION, "")
     if not is_dataset_id(dataset):
@@ -95,11 +77,14 @@ def chosen_results(environment: Mapping[str, str]) -> HubResults:
             "with a version, such as 'v1.0.0'. A branch such as 'main' is not accepted: its content changes from one "
             "start of the page to the next. Set the variable in the settings of the Space."
         )
-    return HubResults(dataset, revision)
+    return dataset, revision
 
 
-def fetch(chosen: HubResults) -> Fetched:
+def fetch(dataset: str, revision: str) -> tuple[Path, HubOrigin]:
     """The files of the results in a local folder; nothing else comes down.
+
+    Returns:
+        The folder, deleted when Python exits; and which commit of which dataset it is.
 
     Raises:
         InputError: huggingface_hub is not installed, the files are too large, or they cannot be fetched.
@@ -114,39 +99,34 @@ def fetch(chosen: HubResults) -> Fetched:
     folder = tempfile.mkdtemp(prefix="lm-eval-sensitivity-results-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        commit = _download(chosen, folder)
+        commit = _download(dataset, revision, folder)
     except InputError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
         shutil.rmtree(folder, ignore_errors=True)
         raise InputError(
-            f"The results {quoted(chosen.dataset)} at {quoted(chosen.revision)} cannot be fetched: "
+            f"The results {quoted(dataset)} at {quoted(revision)} cannot be fetched: "
             f"{brief(str(error)) or type(error).__name__}. Check `{DATASET}`, `{REVISION}` and the network."
         ) from None
-    return Fetched(Path(folder), HubOrigin(chosen.dataset, chosen.revision, commit))
+    return Path(folder), HubOrigin(dataset, revision, commit)
 
 
-def _download(chosen: HubResults, folder: str) -> str:
+def _download(dataset: str, revision: str, folder: str) -> str:
     """Fill a folder, and return the commit that its files are of."""
     from huggingface_hub import HfApi, snapshot_download
 
-    where: dict[str, Any] = {"repo_id": chosen.dataset, "repo_type": "dataset"}
-    info = HfApi().repo_info(**where, revision=chosen.revision, files_metadata=True)
-    commit = _commit_of(info)
-    _check_size(info, chosen)
+    where: dict[str, Any] = {"repo_id": dataset, "repo_type": "dataset"}
+    info = HfApi().repo_info(**where, revision=revision, files_metadata=True)
+    if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
+        raise ValueError(f"the Hub names no commit, but {quoted(str(info.sha))}")
+    commit = info.sha
+    _check_size(info, f"{quoted(dataset)} at {quoted(revision)}")
     snapshot_download(**where, revision=commit, allow_patterns=list(ALLOWED), local_dir=folder)
     return commit
 
 
-def _commit_of(info: Any) -> str:
-    """The commit that the Hub says the revision stands for."""
-    if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
-        raise ValueError(f"the Hub names no commit, but {quoted(str(info.sha))}")
-    return info.sha
-
-
-def _check_size(info: Any, chosen: HubResults) -> None:
+def _check_size(info: Any, chosen: str) -> None:
     """Add up what would be fetched, before it is."""
     from huggingface_hub.utils import filter_repo_objects
 
@@ -160,11 +140,11 @@ def _check_size(info: Any, chosen: HubResults) -> None:
     size = sum(each.size for each in files)
     if size > MAX_FETCHED_BYTES:
         raise InputError(
-            f"The results {quoted(chosen.dataset)} at {quoted(chosen.revision)} have {size} bytes; at most "
+            f"The results {chosen} have {size} bytes; at most "
             f"{MAX_FETCHED_BYTES} are fetched. Export fewer systems into one folder, and publish that."
         )
 
 
-def fetch_chosen() -> Fetched:
+def fetch_chosen() -> tuple[Path, HubOrigin]:
     """The results that the environment names."""
-    return fetch(chosen_results(os.environ))
+    return fetch(*chosen_results(os.environ))

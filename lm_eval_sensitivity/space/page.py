@@ -11,10 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space.learn import view as learn
+from lm_eval_sensitivity.space.pages import axes, clusters, compare, heatmap, length, method, pairs
 from lm_eval_sensitivity.space.query import CARRIED, DEFAULTS, Query
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, in_plain_text, shown
 from lm_eval_sensitivity.space.view import VIEWS, View
-from lm_eval_sensitivity.space.views import axes, clusters, compare, heatmap, learn, length, method, pairs
 from lm_eval_sensitivity.text.format import in_print, percent
 
 SHOWS: dict[str, Callable[[Results, Query], View]] = {
@@ -52,7 +53,7 @@ def render(results: Results, query: Mapping[str, str]) -> str:
         # A complaint of a name of the address is in both.
         complaints=list(dict.fromkeys((*asked.complaints, *here.complaints))),
         navigation=navigation,
-        signature=results.manifest.signature,
+        signature=results.manifest.signature.in_words(),
         names=tuple(system.name for system in results.systems),
         is_empty=False,
     )

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lm_eval_sensitivity.space.texts import Piece, visible
 from lm_eval_sensitivity.types import Replacement
 
-
-@dataclass(frozen=True)
-class EditedPiece:
-    """A part of a prompt."""
-
-    pieces: tuple[Piece, ...]
-    changed: bool
+EditedParts = tuple[tuple[tuple[Piece, ...], bool], ...]
+"""(pieces, whether they were changed) of every part of a prompt."""
 
 
 def visible_between(text: str, cuts: Iterable[int]) -> list[tuple[Piece, ...]]:
@@ -74,56 +69,39 @@ def visible_change(text: str) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class Edited:
-    """Both prompts in parts that are equal or changed, so that an edit can be seen."""
-
-    before: tuple[EditedPiece, ...]
-    after: tuple[EditedPiece, ...]
-    n_cut_before: int
-    """Characters of the base that are not shown."""
-    n_cut_after: int
-    """Characters of the variant that are not shown."""
-
-
-def edited(base: str, replacements: Sequence[Replacement], longest: int) -> Edited:
-    """A prompt before and after an edit.
+def edited(
+    base: str, replacements: Sequence[Replacement], longest: int
+) -> tuple[tuple[EditedParts, int], tuple[EditedParts, int]]:
+    """A prompt before and after an edit, in parts that are equal or changed, so that the edit can be seen.
 
     Args:
         base: the prompt before the edit.
         replacements: what was done to it, sorted.
         longest: characters of the base, and of all that the edit put in, that are shown.
 
+    Returns:
+        Of the base and of the variant the parts, and how many characters are not shown.
+
     Example:
-        >>> found = edited("one two", [Replacement(3, 4, chr(0xA0))], 100)
-        >>> [(part.pieces[0].text, part.changed) for part in found.after]
+        >>> _, (after, _) = edited("one two", [Replacement(3, 4, chr(0xA0))], 100)
+        >>> [(pieces[0].text, changed) for pieces, changed in after]
         [('one', False), ('U+00A0', True), ('two', False)]
     """
     shown = base[:longest]
     kept = [replace(each, end=min(each.end, len(shown))) for each in replacements if each.start <= len(shown)]
     cuts = [at for each in kept for at in (each.start, each.end)]
     gaps = visible_between(shown, cuts)[::2]
-    before, after = [EditedPiece(gaps[0], changed=False)], [EditedPiece(gaps[0], changed=False)]
+    before, after = [(gaps[0], False)], [(gaps[0], False)]
     room = longest
     for each, gap in zip(kept, gaps[1:], strict=True):
         put_in = each.replacement[:room]
         room -= len(put_in)
-        before.append(EditedPiece(visible_change(shown[each.start : each.end]), changed=True))
-        after.append(EditedPiece(visible_change(put_in), changed=True))
-        before.append(EditedPiece(gap, changed=False))
-        after.append(EditedPiece(gap, changed=False))
+        before += [(visible_change(shown[each.start : each.end]), True), (gap, False)]
+        after += [(visible_change(put_in), True), (gap, False)]
     taken_out = sum(each.end - each.start for each in kept)
-    return Edited(
-        _without_empty(before),
-        _without_empty(after),
-        n_cut_before=len(base) - len(shown),
-        n_cut_after=_length_after(base, replacements) - (len(shown) - taken_out + longest - room),
+    length_after = len(base) + sum(len(each.replacement) - (each.end - each.start) for each in replacements)
+    n_cut_after = length_after - (len(shown) - taken_out + longest - room)
+    return (
+        (tuple(part for part in before if part[0]), len(base) - len(shown)),
+        (tuple(part for part in after if part[0]), n_cut_after),
     )
-
-
-def _length_after(base: str, replacements: Iterable[Replacement]) -> int:
-    return len(base) + sum(len(each.replacement) - (each.end - each.start) for each in replacements)
-
-
-def _without_empty(parts: Iterable[EditedPiece]) -> tuple[EditedPiece, ...]:
-    return tuple(part for part in parts if part.pieces)

@@ -83,21 +83,15 @@ def _mark(character: str, dotted: bool) -> Piece | None:
     return None
 
 
-@dataclass(frozen=True)
-class Shown:
-    """The start of a text, and how much of it is not shown."""
-
-    pieces: tuple[Piece, ...]
-    n_cut: int
-    """Characters after it."""
-
-
-def shown(text: str, longest: int = LONGEST) -> Shown:
+def shown(text: str, longest: int = LONGEST) -> tuple[tuple[Piece, ...], int]:
     r"""A text as pieces, cut where it is long. A mark counts as `MARK_COUNTS` characters.
 
+    Returns:
+        The pieces, and how many characters after them are not shown.
+
     Example:
-        >>> found = shown("ab\u00a0cdef", 11)
-        >>> [piece.text for piece in found.pieces], found.n_cut
+        >>> pieces, n_cut = shown("ab\u00a0cdef", 11)
+        >>> [piece.text for piece in pieces], n_cut
         (['ab', 'U+00A0', 'c'], 3)
     """
     pieces: list[Piece] = []
@@ -111,7 +105,7 @@ def shown(text: str, longest: int = LONGEST) -> Shown:
             n_shown += 1 if piece.is_mark else len(fitting.text)
         if room <= 0:
             break
-    return Shown(tuple(pieces), len(text) - n_shown)
+    return tuple(pieces), len(text) - n_shown
 
 
 def in_plain_text(text: str, longest: int = LONGEST_NAME) -> str:
@@ -121,8 +115,8 @@ def in_plain_text(text: str, longest: int = LONGEST_NAME) -> str:
         >>> in_plain_text("a\u202eb"), in_plain_text("abcdef", 4)
         ('a[U+202E]b', 'abcd…')
     """
-    found = shown(text, longest)
+    pieces, n_cut = shown(text, longest)
     words = "".join(
-        f"[{piece.text}]" if piece.is_mark and piece.name != "space" else piece.text for piece in found.pieces
+        f"[{piece.text}]" if piece.is_mark and piece.name != "space" else piece.text for piece in pieces
     )
-    return f"{words}…" if found.n_cut else words
+    return f"{words}…" if n_cut else words

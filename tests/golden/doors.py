@@ -191,16 +191,15 @@ def page(export: str, address: str) -> str:
 
 
 def downloads(export: str) -> str:
-    """Every table that the page offers; of the second form of each, the schema."""
+    """The beginning of every file that the page offers, and its length: the documents are those of the commands."""
     parts = []
-    for name in entries.file_names():
-        file = entries.make_download(_results(export), name)
-        text = (
-            dump(pq.read_table(io.BytesIO(file.content)).slice(0, 0))
-            if name.endswith(".parquet")
-            else settled(file.content.decode())
-        )
-        parts.append(f"=== {file.name} {file.media_type}\n{text}")
+    for name in entries.documents(_results(export)):
+        for form in ("csv", "json"):
+            file = entries.make_download(_results(export), f"{name}.{form}")
+            lines = settled(base64.b64decode(file["base64"]).decode()).splitlines(keepends=True)
+            parts.append(
+                f"=== {file['name']} {file['media_type']}, {len(lines)} lines\n{''.join(lines[:FEW_ROWS])}"
+            )
     return "\n".join(parts)
 
 

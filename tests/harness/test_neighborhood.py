@@ -122,11 +122,7 @@ def test_range_and_counts_are_those_of_the_meaning_preserving_samples(measured: 
     edits = [edit for edit, row in measured.rows().items() if row.doc["rung"] in MEANING_PRESERVING]
     distances = [found for edit in edits if (found := measured.distances()[edit]) is not None]
     found = measured.content["meaning_preserving"]
-    expected = {
-        "smallest": min(distances),
-        "median": statistics.median(distances),
-        "largest": max(distances),
-    }
+    expected = {"smallest": min(distances), "median": statistics.median(distances), "largest": max(distances)}
     assert found["range"] == expected
     assert (found["n_variants"], found["n_scored"]) == (len(edits), len(distances))
     assert measured.content["noise_floor"] == measured.distances()["identical"]

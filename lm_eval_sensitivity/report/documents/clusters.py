@@ -119,7 +119,7 @@ def _matrix(found: ClustersStatement, forms: tuple[Format, ...]) -> Iterator[Res
             f"Adjusted p of every two systems{where}",
             (Column("system"), *(Column(each, 4) for each in headings(("system",), columns))),
             tuple(
-                (name, *("" if name == other else by_pair[frozenset((name, other))] for other in columns))
+                (name, *("" if name == other else by_pair.get(frozenset((name, other))) for other in columns))
                 for name in names
             ),
             only=forms,

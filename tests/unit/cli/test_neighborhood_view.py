@@ -93,9 +93,7 @@ def test_single_spaces_inside_a_rewording_stay_spaces() -> None:
     assert shown_change(PROMPT, pair.replacements) == "Wh[y is the sky→at makes it] blue?"
 
 
-def test_a_terminal_without_unicode_gets_numbers_instead_of_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_terminal_without_unicode_gets_numbers_instead_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     print_text("►here\n")

@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.manifest import StatisticsRecord
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Runs, load_runs
+from lm_eval_sensitivity.statements import signature
 from tests.unit.runs.made_run import make_run
 
 RUNGS = ("identical", "noop", "synonym", "positive_control")
-STATISTICS = StatisticsRecord(alpha=0.05, resamples=999, draws=999, seed=0)
+SETTINGS = {"resamples": 999, "draws": 999, "seed": 0}
 NASTY_NAMES = (
     "../../x",
     "<b>x</b>",
@@ -86,7 +86,8 @@ def made_request(home: Path, *, with_reference: bool = True) -> Request:
         pairs,
         reference=pairs.systems[0] if with_reference else None,
         series={"<i>a series</i>": pairs.systems[1:3]},
-        statistics=STATISTICS,
+        signature=signature(pairs, **SETTINGS),
+        alpha=0.05,
         folders=runs.folders,
     )
 

@@ -50,17 +50,21 @@ def hostile(manifest: Manifest, text: str) -> Manifest:
             each,
             name=text,
             facts=tuple((text, text) for _ in each.facts),
-            series=None if each.series is None else text,
         )
         for each in manifest.systems
     )
     return replace(
         manifest,
         systems=systems,
-        ladder=replace(manifest.ladder, name=text, subset=text, version=text),
-        embedder=replace(manifest.embedder, name=text, weights_sha256=text),
-        signature=text,
-        package_version=text,
+        series=dict.fromkeys([text], (1, 2)),
+        ladder=text,
+        signature=replace(
+            manifest.signature,
+            subset=text,
+            ladder_version=text,
+            package_version=text,
+            embedder={**manifest.signature.embedder, "name": text, "weights_sha256": text},
+        ),
         remarks=(text,),
     )
 

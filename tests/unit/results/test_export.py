@@ -18,14 +18,14 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.results.findings import compute
 from lm_eval_sensitivity.results.limits import LONGEST_ID, LONGEST_NAME
-from lm_eval_sensitivity.results.manifest import CODEC, Manifest, StatisticsRecord
+from lm_eval_sensitivity.results.manifest import CODEC, Manifest
 from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.redact_paths import without_folders
 from lm_eval_sensitivity.results.systems import found_series
 from lm_eval_sensitivity.results.write import Request, check_names, export_results
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.space.page import render
-from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements import Selection, signature
 from lm_eval_sensitivity.types import Note
 from tests.unit.results.made_results import make_runs, renamed
 from tests.unit.runs.made_run import IDENTITY, make_run
@@ -69,8 +69,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     results = open_results(target)
     names = [each.name for each in results.systems]
     assert names == sorted(names) and results.manifest.reference == names.index("Model-4B bf16")
-    assert [each.name for each in results.manifest.series] == ["org/Model-4B"]
-    assert [names[index] for index in results.manifest.series[0].systems] == [
+    assert list(results.manifest.series) == ["org/Model-4B"]
+    assert [names[index] for index in results.manifest.series["org/Model-4B"]] == [
         "Model-4B bf16",
         "Model-4B int8",
     ]
@@ -170,10 +170,10 @@ def test_series_that_are_found(tmp_path: Path) -> None:
         ).folder
     )
     systems = sorted(load_runs(folders).systems, key=lambda each: each.name)
-    (series,) = found_series(systems)
-    quantizations = [systems[index].identity["quantization"] for index in series.systems]
+    (series,) = found_series(systems).values()
+    quantizations = [systems[index].identity["quantization"] for index in series]
     assert quantizations == [None, {"load_in_8bit": True}, identities["4bit"]["quantization"]]
-    assert found_series([each for each in systems if each.identity["quantization"] is None]) == ()
+    assert found_series([each for each in systems if each.identity["quantization"] is None]) == {}
 
 
 def test_folders_of_this_machine_are_not_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_an_embedder_that_was_given_as_a_folder(tmp_path: Path) -> None:
     run.edit_results(change)
     assert main(["export", str(run.folder), "-o", str(tmp_path / "results"), *QUICK]) == 0
     manifest = open_results(tmp_path / "results").manifest
-    assert manifest.embedder.name == "embedder" and "embedder embedder (" in manifest.signature
+    assert "embedder embedder (" in manifest.signature.in_words()
     assert not any(b"zz-owner" in data for data in content(tmp_path / "results").values())
 
 
@@ -207,8 +207,8 @@ def test_systems_stand_in_the_order_that_a_reader_expects(tmp_path: Path) -> Non
     pairs = renamed(runs.pairs, dict(zip(own, ("gemma", "Llama", "Qwen"), strict=True)))
     settings = {"resamples": 99, "draws": 99, "seed": 0}
     reference = pairs.systems[0]
-    statistics = StatisticsRecord(alpha=0.05, **settings)
-    export_results(Request(pairs, reference, None, statistics, folders=runs.folders), tmp_path / "results")
+    signed = signature(pairs, **settings)
+    export_results(Request(pairs, reference, None, signed, 0.05, folders=runs.folders), tmp_path / "results")
     results = open_results(tmp_path / "results")
     names = [each.name for each in results.systems]
     assert names == ["gemma", "Llama", "Qwen"] != sorted(names)
@@ -230,15 +230,17 @@ def test_what_is_written_is_accepted() -> None:
     """Sentences of any length and number are cut, and say so; texts without a limit to them are the worst case."""
     long = ("a" * 50_000, "\U0001f600" * 50_000, *(f"{n}: " + "b" * 3_000 for n in range(700)))
     left_out = tuple(Note("left_out", each, (each,)) for each in long)
-    described = replace(manifest(("m",), None), series=(), remarks=long, left_out=left_out, signature=long[0])
+    described = replace(manifest(("m",), None), series={}, remarks=long, left_out=left_out)
     with pytest.raises(InputError, match="`remarks"):
         CODEC.load(TypeAdapter(Manifest).dump_json(described), "x")
     found = CODEC.load(CODEC.dump(described), "x")
-    assert found.signature.startswith("a" * 3_000) and found.signature.endswith("[... cut: 50000 characters]")
+    assert found.remarks[0].startswith("a" * 3_000) and found.remarks[0].endswith(
+        "[... cut: 50000 characters]"
+    )
     *kept, last = found.remarks
-    assert kept[0] == found.signature and tuple(kept[2:]) == long[2 : len(kept)]
+    assert tuple(kept[2:]) == long[2 : len(kept)]
     assert last == f"{702 - len(kept)} more sentences are left out here."
-    assert found.left_out[0].text == found.signature and len(found.left_out) < len(found.remarks)
+    assert found.left_out[0].text == kept[0] and len(found.left_out) < len(found.remarks)
     assert found.left_out[-1].text == f"{703 - len(found.left_out)} more sentences are left out here."
     short = replace(described, remarks=long[2:5], left_out=left_out[2:5])
     assert CODEC.load(CODEC.dump(short), "x").remarks == long[2:5]
@@ -247,11 +249,11 @@ def test_what_is_written_is_accepted() -> None:
 def test_more_clusters_than_a_page_shows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """They are left out with a reason, and neither cut nor in the way of everything else."""
     runs = make_runs(tmp_path / "runs", 3, rungs=("noop",))
-    statistics = StatisticsRecord(alpha=0.05, resamples=99, draws=99, seed=0)
-    every, without = compute(runs.pairs, None, statistics, None)
+    signed = signature(runs.pairs, resamples=99, draws=99, seed=0)
+    every, without = compute(runs.pairs, None, 0.05, signed, None)
     most = max(len(each.clusters) for each in every.clusters)
     monkeypatch.setattr("lm_eval_sensitivity.results.findings.MOST_CLUSTERS", most - 1)
-    found, more = compute(runs.pairs, None, statistics, None)
+    found, more = compute(runs.pairs, None, 0.05, signed, None)
     lost = [each.selection for each in every.clusters if len(each.clusters) == most]
     kept = {each.selection for each in every.clusters}.difference(lost)
     assert lost and {each.selection for each in found.clusters} == kept
@@ -280,9 +282,9 @@ def test_names_and_ids_that_no_folder_holds_are_refused_at_once(tmp_path: Path) 
             table = fine.table.set_column(at, name, pa.array(["i" * n] * fine.table.num_rows))
             with pytest.raises(InputError, match=f"`{name}`") if refused else nullcontext():
                 check_names(table, [])
-    statistics = StatisticsRecord(alpha=0.05, resamples=99, draws=99, seed=0)
+    signed = signature(runs.pairs, resamples=99, draws=99, seed=0)
     with pytest.raises(InputError, match="a results folder holds at most"):
-        export_results(Request(long, None, None, statistics), tmp_path / "results")
+        export_results(Request(long, None, None, signed, 0.05), tmp_path / "results")
     assert not (tmp_path / "results").exists()
 
 

@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,8 +19,8 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import open_results, tables
-from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
 from lm_eval_sensitivity.results.limits import (
+    LONGEST_DETAIL,
     LONGEST_ID,
     LONGEST_NAME,
     LONGEST_SENTENCE,
@@ -31,7 +30,7 @@ from lm_eval_sensitivity.results.limits import (
 )
 from lm_eval_sensitivity.results.manifest import details_name, pairs_name
 from lm_eval_sensitivity.results.read import read_everything, read_results
-from lm_eval_sensitivity.results.tables import write_parquet
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, write_parquet
 from lm_eval_sensitivity.space.query import LONGEST_VALUE
 from lm_eval_sensitivity.stats.clusters import cluster_letters
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
@@ -125,6 +124,22 @@ def cell(file: str, column: str, value: Any, row: int = 0, says: str | None = No
     return Case(f"{column} {str(value)[:20]!r}", changed(file, with_cell(column, value, row)), file, place)
 
 
+def in_detail(path: str, value: Any, row: int = 0) -> Callable[[pa.Table], pa.Table]:
+    """Another value in the record of one pair."""
+
+    def change(table: pa.Table) -> pa.Table:
+        content = json.loads(table["detail"][row].as_py())
+        put(content, path, value)
+        return with_cell("detail", json.dumps(content), row)(table)
+
+    return change
+
+
+def detail(path: str, value: Any, says: str | None = None) -> Case:
+    place = f"row 1: `{says or path}`"
+    return Case(f"{path} {str(value)[:20]!r}", changed(OF_DETAILS, in_detail(path, value)), OF_DETAILS, place)
+
+
 def of_bytes(name: str, change: Callable[[bytes], bytes], *, declared: bool = True) -> Damage:
     def damage(folder: Path) -> None:
         (folder / name).write_bytes(change((folder / name).read_bytes()))
@@ -195,14 +210,6 @@ def one_filter(table: pa.Table) -> pa.Table:
     return table.filter(pc.equal(table["filter"], "raw"))
 
 
-def packed(*values: float) -> bytes:
-    return np.asarray(values, "<f4").tobytes()
-
-
-def ends(*values: int) -> bytes:
-    return np.asarray(values, "<i4").tobytes()
-
-
 def of(path: str) -> Callable[[Any], Any]:
     """What stands at a path of the same file."""
 
@@ -264,29 +271,33 @@ OF_THE_MANIFEST = [
     of_manifest("systems[0].facts", [["a"]], "`systems[0].facts[0]"),
     of_manifest("systems[1].index", 0),
     of_manifest("systems[0].fingerprint", "../x"),
-    of_manifest("systems[3].series", "s", "`series`"),
     of_manifest("systems", []),
-    of_manifest("series[0].name", OVER_NAME),
-    of_manifest("series[0].systems", [1, 9]),
-    of_manifest("series[0].systems", [1, 1]),
+    of_manifest("series", {OVER_NAME: [1, 2]}, "series"),
+    of_manifest("series", {"a": [1, 9]}),
+    of_manifest("series", {"a": [1, 1]}),
+    of_manifest("series", {"a": [1, 2], "b": [2, 3]}),
+    of_manifest("series", {"a": [1]}, "`series.a`"),
     of_manifest("reference", 7),
-    of_manifest("reference", 1),
     of_manifest("remarks", [LONG], "`remarks[0]`"),
     of_manifest("remarks", MANY),
     of_manifest("remarks", ["x" * LONGEST_SENTENCE] * 50),
     of_manifest("left_out", [{**TOGETHER[0], "text": LONG}], "`left_out[0].text`"),
     of_manifest("selections_left_out", TOGETHER),
-    of_manifest("signature", LONG),
-    of_manifest("package_version", "1}}, author={{Evil"),
-    of_manifest("statistics.alpha", NAN),
-    of_manifest("statistics.alpha", None),
-    of_manifest("statistics.alpha", INFINITE),
-    of_manifest("statistics.resamples", MOST_RESAMPLES + 1),
-    of_manifest("statistics.draws", FEWEST_RESAMPLES - 1),
-    of_manifest("statistics.seed", -1),
-    of_manifest("decoding.greedy", 1),
-    of_manifest("decoding.until", ["x"] * 101),
-    of_manifest("ladder.n_pairs", 0),
+    of_manifest("signature.subset", LONG),
+    of_manifest("signature.package_version", "1}}, author={{Evil"),
+    of_manifest("alpha", NAN),
+    of_manifest("alpha", None),
+    of_manifest("alpha", INFINITE),
+    of_manifest("signature.resamples", MOST_RESAMPLES + 1),
+    of_manifest("signature.draws", FEWEST_RESAMPLES - 1),
+    of_manifest("signature.seed", -1),
+    of_manifest("signature.decoding.greedy", 1),
+    of_manifest("signature.decoding.max_gen_toks", "x"),
+    of_manifest("signature.decoding.unheard_of", 1),
+    of_manifest("signature.embedder", {}, "`signature.embedder.name`"),
+    of_manifest("signature.systems", {"x": "0" * 16}),
+    of_manifest("signature.decoding.until", ["x"] * 101),
+    of_manifest("n_pairs", 0),
     of_manifest("unheard_of", 1),
     Case(
         "many bytes",
@@ -402,7 +413,7 @@ OF_STATEMENTS = [
         "clusters[0].contrasts[0].distinguishable",
         lambda content: not content["clusters"][0]["contrasts"][0]["distinguishable"],
     ),
-    stated("clusters[0].contrasts[0].first", "nobody", "clusters[0].contrasts"),
+    stated("clusters[0].contrasts[0].first", "nobody"),
     stated("clusters[0].contrasts", of("clusters[0].contrasts[0]"), "clusters[0].contrasts"),
     stated("clusters[0].contrasts", lambda content: content["clusters"][0]["contrasts"][1:]),
     stated("clusters[0].selection.metric", "kl_forwards", "clusters[0].selection"),
@@ -469,7 +480,7 @@ OF_STATEMENTS = [
         f"`{ROW}.mean.upper` is inf",
     ),
     Case("letters bomb", all_in(MOST_CLUSTERS + 1), STATEMENTS, f"`{ROW}.letters`"),
-    Case("clusters inside one another", all_in(2), STATEMENTS, "inside another"),
+    Case("clusters inside one another", all_in(2), STATEMENTS, "`clusters[0].clusters`"),
 ]
 OF_TABLES = [
     Case("no column", changed(OF_PAIRS, lambda t: t.drop_columns(["edit"])), OF_PAIRS, "no column `edit`"),
@@ -497,11 +508,11 @@ OF_TABLES = [
             OF_DETAILS,
             lambda t: t,
             use_dictionary=False,
-            column_encoding={"base_text": "DELTA_BYTE_ARRAY"},
+            column_encoding={"detail": "DELTA_BYTE_ARRAY"},
             row_group_size=16,
         ),
         OF_DETAILS,
-        "`base_text` is encoded as",
+        "`detail` is encoded as",
     ),
     Case("row groups", changed(OF_PAIRS, lambda t: t, row_group_size=7), OF_PAIRS, "row groups"),
     Case("one large group", changed(OF_DETAILS, lambda t: t, row_group_size=1_000), OF_DETAILS, "row groups"),
@@ -513,7 +524,12 @@ OF_TABLES = [
     cell(OF_PAIRS, "rung", "noop"),
     cell(OF_PAIRS, "rung", "x"),
     cell(OF_PAIRS, "audit_status", None),
-    Case("other ladder", in_json(MANIFEST, **{"ladder.hash": "0" * 64}), pairs_name(0), "`ladder_hash`"),
+    Case(
+        "other ladder",
+        in_json(MANIFEST, **{"signature.ladder_hash": "0" * 64}),
+        pairs_name(0),
+        "`ladder_hash`",
+    ),
     Case("other system", swapped_systems, OF_PAIRS, "`system`"),
     Case("row twice", changed(OF_PAIRS, doubled), OF_PAIRS, "twice"),
     Case("one filter", changed(OF_PAIRS, one_filter), OF_PAIRS, "`filter`"),
@@ -526,16 +542,23 @@ OF_TABLES = [
     Case("details out of order", changed(OF_DETAILS, reversed_rows), OF_DETAILS, "`pair_id`"),
     Case("details twice", changed(OF_DETAILS, doubled), OF_DETAILS, "`pair_id`"),
     Case("lost details", changed(OF_DETAILS, without_last), OF_DETAILS, "other pairs"),
-    cell(OF_DETAILS, "base_text", "x" * 100_001),
-    cell(OF_DETAILS, "base_token_ends", ends(1, 99), says="`base_token_ends`"),
-    cell(OF_DETAILS, "base_token_ends", ends(3, 1), says="`base_token_ends`"),
-    cell(OF_DETAILS, "raw_curve", b"abc"),
-    cell(OF_DETAILS, "raw_curve", b"\0" * 40_000),
-    cell(OF_DETAILS, "raw_curve", b"\xff" * 4, says="`raw_curve`"),
-    cell(OF_DETAILS, "base_margins", packed(NAN), says="`base_margins`"),
-    cell(OF_DETAILS, "base_margins", packed(-1), says="`base_margins`"),
-    cell(OF_DETAILS, "base_answer_end", None, says="`base_answer_end`"),
-    cell(OF_DETAILS, "variant_status", "fine"),
+    cell(OF_DETAILS, "detail", None),
+    cell(OF_DETAILS, "detail", " " * (LONGEST_DETAIL + 1)),
+    cell(OF_DETAILS, "detail", "[" * 99_999, says="as JSON"),
+    detail("base.text", "x" * 100_001),
+    detail("base.token_ends", [1, 99]),
+    detail("base.token_ends", [3, 1]),
+    detail("base.token_ends", [-3, 1], "base.token_ends[0]"),
+    detail("curves.raw", "abc"),
+    detail("curves.raw", [0] * 10_000),
+    detail("curves.raw", [-1], "curves.raw[0]"),
+    detail("curves", {"raw": []}),
+    detail("base.margins", [NAN], "base.margins[0]"),
+    detail("base.margins", [-1], "base.margins[0]"),
+    detail("base.answer_end", None),
+    detail("variant.status", "fine"),
+    detail("variant.scaffold", "x" * 2_001),
+    detail("variant.unheard_of", 1),
 ]
 
 
@@ -559,9 +582,9 @@ def test_every_accepted_id_fits_into_an_address() -> None:
 @pytest.mark.parametrize("row", [1, -1])
 def test_every_row_of_details_is_read(row: int, copied: Path) -> None:
     """A page reads a row when it is asked for; what is exported or published was read before."""
-    changed(OF_DETAILS, with_cell("base_token_ends", ends(5, 1), row))(copied)
+    changed(OF_DETAILS, in_detail("base.token_ends", [5, 1], row))(copied)
     read_results(copied).check(0)
-    with pytest.raises(InputError, match="`base_token_ends`"):
+    with pytest.raises(InputError, match=r"`base\.token_ends`"):
         read_everything(copied)
 
 
@@ -601,7 +624,9 @@ def test_control_characters_are_legal_in_names_and_inert_in_messages(copied: Pat
     text = (copied / STATEMENTS).read_text(encoding="utf-8")
     (copied / STATEMENTS).write_text(text.replace('"plain"', json.dumps(nasty)), encoding="utf-8")
     declare(copied, STATEMENTS)
-    in_json(MANIFEST, **{"systems[3].name": nasty})(copied)
+    own = json.loads((copied / MANIFEST).read_text())["signature"]["systems"]
+    named_so = {nasty if name == "plain" else name: each for name, each in own.items()}
+    in_json(MANIFEST, **{"systems[3].name": nasty, "signature.systems": named_so})(copied)
     results = read_results(copied)
     assert results.systems[3].name == nasty
     with pytest.raises(InputError) as raised:

@@ -115,7 +115,7 @@ def test_the_space_finds_what_was_published(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert publish(exported, *tag, *SPACE) == 0
     dataset(hub).commits.append({"manifest.json": b"what somebody pushed later"})
-    fetched = fetch(chosen_results(space(hub).variables)).folder
+    fetched, _ = fetch(*chosen_results(space(hub).variables))
     assert open_results(fetched).manifest == open_results(exported).manifest
     names = {each.relative_to(fetched).as_posix() for each in fetched.rglob("*") if each.is_file()}
     assert names == {"manifest.json", *file_names(4)}

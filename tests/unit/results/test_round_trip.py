@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -17,17 +17,17 @@ from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.results import Results, open_results
-from lm_eval_sensitivity.results.columns import DETAILS, PAIRS
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.findings import compute
 from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.results.manifest import details_name, file_names
-from lm_eval_sensitivity.results.tables import make_table
+from lm_eval_sensitivity.results.system_files import CODEC
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS
 from lm_eval_sensitivity.results.write import Request
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.types import Missing
-from tests.unit.results.made_results import NASTY_NAMES, STATISTICS
+from tests.unit.results.made_results import NASTY_NAMES
 from tests.unit.runs.made_run import Rows, make_run
 
 
@@ -38,7 +38,9 @@ def results(exported: Path) -> Results:
 
 def test_the_statements_are_those_of_the_commands(results: Results, request_made: Request) -> None:
     """To the last bit and the last word. NaN is not equal to itself, so that texts are compared."""
-    found, left_out = compute(request_made.pairs, request_made.reference, STATISTICS, None)
+    found, left_out = compute(
+        request_made.pairs, request_made.reference, request_made.alpha, request_made.signature, None
+    )
     assert repr(results.statements) == repr(found)
     assert results.manifest.selections_left_out == left_out
     assert [len(found.clusters), len(found.drift), len(found.heatmaps), len(found.windows)] == [40, 2, 4, 4]
@@ -97,7 +99,7 @@ def test_one_pair_takes_one_row_group(results: Results, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_groups", counted)
     pair_ids = sorted(set(results.pairs(0)["pair_id"].to_pylist()))
-    assert results.detail(0, pair_ids[20]).pair_id == pair_ids[20]
+    assert results.detail(0, pair_ids[20])
     assert read == [[20 // DETAILS.row_group_rows]]
 
 
@@ -128,22 +130,16 @@ def test_missing_has_a_reason(results: Results) -> None:
     assert {Missing.from_text(each).kind for each in missing} == {"erased", "unclosed"}
 
 
-def test_the_manifest(results: Results, exported: Path) -> None:
+def test_the_manifest(results: Results, exported: Path, request_made: Request) -> None:
     manifest = results.manifest
     assert tuple(each.name for each in manifest.systems) == NASTY_NAMES
-    assert manifest.reference == 0 and [each.is_reference for each in manifest.systems] == [
-        True,
-        False,
-        False,
-        False,
-    ]
-    assert [each.series for each in manifest.systems] == [None, "<i>a series</i>", "<i>a series</i>", None]
-    assert manifest.series[0].systems == (1, 2)
+    assert manifest.reference == 0 and manifest.series == {"<i>a series</i>": (1, 2)}
     assert ("Model", "org/Model-1") in manifest.systems[1].facts
     assert ("Precision", "bf16") in manifest.systems[1].facts
-    assert manifest.ladder.n_pairs == len(results.ladder)
-    assert manifest.embedder.name == "an/embedder" and manifest.decoding.max_gen_toks == 12
-    assert manifest.statistics == STATISTICS
+    assert manifest.n_pairs == len(results.ladder)
+    made = request_made.signature
+    assert replace(manifest.signature, decoding=made.decoding, embedder=made.embedder) == made
+    assert manifest.signature.in_words() == made.in_words()
     written = {path.relative_to(exported).as_posix() for path in exported.rglob("*.*")}
     assert written == {"manifest.json", *manifest.files} == {"manifest.json", *file_names(4)}
 
@@ -176,12 +172,12 @@ def test_long_texts_token_ends_and_odd_margins(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", rungs=("identical",))
     run.edit_rows("identical", change)
     (system,) = load_runs([run.folder]).systems
-    rows = read_details(system).rows
-    first = next(row for row in rows if row["base_cut_characters"])
-    assert first["base_text"] == "a\ufffd" + "b" * (LONGEST_OUTPUT - 2) and first["base_cut_characters"] == 2
-    assert np.frombuffer(first["base_token_ends"], "<i4").tolist() == [1, 2, LONGEST_OUTPUT]
-    assert np.frombuffer(first["base_margins"], "<f4").tolist() == [0.5, math.inf, 0.0, 2.0]
-    assert make_table(DETAILS, rows).num_rows == len(rows)
+    details, _ = read_details(system)
+    first = next(each for each in details.values() if each.base.cut_characters)
+    assert CODEC.load(CODEC.dump(first), "x") == first
+    assert first.base.text == "a\ufffd" + "b" * (LONGEST_OUTPUT - 2) and first.base.cut_characters == 2
+    assert first.base.token_ends == (1, 2, LONGEST_OUTPUT)
+    assert first.base.margins == (0.5, None, 0.0, 2.0)
 
 
 @pytest.mark.parametrize(

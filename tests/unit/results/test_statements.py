@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.statements import REACH, Agreement
 from lm_eval_sensitivity.statements import Selection, records
 from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
 from lm_eval_sensitivity.stats import (
     Cluster,
+    MaxT,
     PairCounts,
     difference_interval,
     mean_interval,
     one_sided_bounds,
 )
-from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
+from lm_eval_sensitivity.stats.clusters import find_clusters
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
 from tests.unit.space.known import manifest
 
@@ -52,34 +54,38 @@ def test_the_reach_follows_from_the_least_spread_of_a_resample() -> None:
     assert pytest.approx(NO_SPREAD**-0.5) == REACH
 
 
-def statement(groups: list[set[int]], n: int) -> ClustersStatement:
-    """Systems without a number, in these groups."""
-    clusters = tuple(
-        Cluster(letter, tuple(NAMES[at] for at in sorted(group)))
-        for letter, group in zip(cluster_letters(), groups, strict=False)
-    )
-    nothing, counts = mean_interval([]), PairCounts(0, 0, 0, 0, 0, 0)
+def statement(apart: np.ndarray[Any, Any]) -> ClustersStatement:
+    """Systems of which these are told apart, as an export writes them."""
+    n = len(apart)
+    pairs = list(combinations(NAMES[:n], 2))
+    p = np.where([apart[NAMES.index(a), NAMES.index(b)] for a, b in pairs], 0.01, 0.5)
+    tests = SimpleNamespace(contrasts=pairs, p_adjusted=p, estimates=np.ones(len(p)), reasons=[""] * len(p))
+    found = find_clusters(cast(MaxT, tests))
+    one, nothing, counts = mean_interval(np.ones(9)), mean_interval([]), PairCounts(0, 0, 0, 0, 0, 0)
     rows = tuple(
-        SystemRow(
-            name,
-            nothing,
-            counts,
-            0,
-            None,
-            nothing,
-            None,
-            tuple(c.letter for c in clusters if name in c.members),
-        )
+        SystemRow(name, nothing, counts, 0, None, nothing, None, found.letters.get(name, ()))
         for name in NAMES[:n]
     )
     contrasts = tuple(
-        records.TestedContrast(a.system, b.system, nothing, p, 0.001, counts, p < 0.05, None, None)
-        for a, b in combinations(rows, 2)
-        for p in [0.5 if set(a.letters) & set(b.letters) else 0.01]
+        records.TestedContrast(a, b, one, each, 0.001, counts, each < 0.05, None, None)
+        for (a, b), each in zip(pairs, p, strict=True)
     )
-    ordered = tuple((each.first, each.second) for each in contrasts if each.distinguishable)
     return ClustersStatement(
-        Selection(), rows, (), contrasts, clusters, ordered, (), (), None, None, (), 0.05, 0, 99, 99
+        Selection(),
+        rows,
+        (),
+        contrasts,
+        found.clusters,
+        found.ordered,
+        (),
+        (),
+        None,
+        None,
+        (),
+        0.05,
+        0,
+        99,
+        99,
     )
 
 
@@ -88,18 +94,25 @@ def test_clusters_of_any_relation_are_accepted(n: int, agreement: Agreement) -> 
     """Letters as `find_clusters` gives them: the maximal cliques of a graph, at most 3^(n/3) of them."""
     random = np.random.default_rng(n)
     for share in (0.0, 0.5, 0.9, 1.0):
-        edges = np.triu(random.random((n, n)) < share, 1)
-        neighbors = {
-            f"{a:02d}": {f"{b:02d}" for b in range(n) if edges[min(a, b), max(a, b)]} for a in range(n)
-        }
-        groups = sorted(sorted(int(name) for name in clique) for clique in maximal_cliques(neighbors))
-        assert len(groups) <= MOST_CLUSTERS
-        agreement.clusters("x", statement(list(map(set, groups)), n))
+        honest = statement(random.random((n, n)) < share)
+        agreement.clusters("x", honest)
+        for other in honest.clusters[1:], (*honest.clusters, Cluster("zz", NAMES[:1])):
+            if other != honest.clusters:
+                with pytest.raises(InputError, match=r"`x.clusters`"):
+                    agreement.clusters("x", replace(honest, clusters=other))
 
 
-@pytest.mark.parametrize(
-    "groups", [[{0, 1}, {0, 1}], [{0, 1, 2}, {1, 2}], [{0}, {0, 1}], [{0, 1}, {1, 2}, {1}]]
-)
-def test_a_cluster_inside_another_is_none(groups: list[set[int]], agreement: Agreement) -> None:
-    with pytest.raises(InputError, match="inside another"):
-        agreement.clusters("x", statement(groups, 3))
+def test_clusters_that_would_take_for_ever_are_refused(agreement: Agreement) -> None:
+    """Of 3^(n/3) cliques at most `MOST_CLUSTERS` and one more are looked for."""
+    threes = np.arange(48) // 3
+    names = tuple(f"{at:02d}" for at in range(48))
+    rows = tuple(replace(statement(np.zeros((2, 2))).systems[0], system=name) for name in names)
+    told = statement(np.ones((2, 2))).contrasts[0]
+    contrasts = tuple(
+        replace(told, first=a, second=b, p_adjusted=0.01 if same else 0.5, distinguishable=bool(same))
+        for a, b in combinations(names, 2)
+        for same in [threes[int(a)] == threes[int(b)]]
+    )
+    many = replace(statement(np.zeros((2, 2))), systems=rows, contrasts=contrasts)
+    with pytest.raises(InputError, match=r"`x.clusters`"):
+        agreement.clusters("x", many)

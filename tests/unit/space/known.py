@@ -6,18 +6,10 @@ import math
 from pathlib import Path
 from typing import Any, get_args
 
-from lm_eval_sensitivity.results.manifest import (
-    DecodingRecord,
-    EmbedderRecord,
-    LadderRecord,
-    Manifest,
-    SeriesRecord,
-    StatisticsRecord,
-    SystemRecord,
-)
+from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord
 from lm_eval_sensitivity.results.read import Results
 from lm_eval_sensitivity.results.statements import Statements
-from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements import Selection, Signature
 from lm_eval_sensitivity.statements.records import (
     BaseOutputs,
     ClustersStatement,
@@ -234,25 +226,34 @@ def windows(filter_name: str, names: tuple[str, ...]) -> ProfilesStatement:
 
 def manifest(names: tuple[str, ...], reference: int | None) -> Manifest:
     systems = tuple(
-        SystemRecord(index, name, f"{index:016x}", (("model", name), ("precision", "bf16")),
-                     "levels" if index in (0, 1) else None, index == reference)
+        SystemRecord(index, name, f"{index:016x}", (("model", name), ("precision", "bf16")))
         for index, name in enumerate(names)
-    )  # fmt: skip
+    )
     return Manifest(
         kind="lm_eval_sensitivity results",
         format=2,
-        package_version="0.1.0",
-        ladder=LadderRecord("prompt_sensitivity", "mini", "1.0.0", "ab" * 32, 24, 432),
-        embedder=EmbedderRecord("all-MiniLM-L6-v2", "cd" * 32, 256),
-        decoding=DecodingRecord(512, (), True),
-        statistics=StatisticsRecord(0.05, 2000, 10000, 0),
+        signature=Signature(
+            "0.1.0",
+            "1.0.0",
+            "ab" * 32,
+            "mini",
+            {"max_gen_toks": 512, "until": [], "greedy": True},
+            {"name": "all-MiniLM-L6-v2", "weights_sha256": "cd" * 32, "max_tokens": 256},
+            {each.name: each.fingerprint for each in systems},
+            0,
+            2000,
+            10000,
+        ),
+        alpha=0.05,
+        ladder="prompt_sensitivity",
+        n_prompts=24,
+        n_pairs=432,
         reference=reference,
         systems=systems,
-        series=(SeriesRecord("levels", (0, 1)),),
+        series={"levels": (0, 1)},
         remarks=("A known remark.",),
         left_out=(Note("left_out", "It was killed.", ("runs/x",)),),
         selections_left_out=(),
-        signature="the known signature",
         files={},
     )
 

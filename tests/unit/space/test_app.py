@@ -87,7 +87,7 @@ def test_other_addresses_are_answered_with_their_pages(address: str) -> None:
 
 def test_downloads_know_their_own_names_only(address: str) -> None:
     file = ask(address, "download_table", "clusters.csv")
-    assert base64.b64decode(file["base64"]).startswith(b"\xef\xbb\xbfmetric,")
+    assert base64.b64decode(file["base64"]).startswith(b"\xef\xbb\xbftable,system,")
     for name in ("../../etc/passwd", "manifest.json", None, ["clusters.csv"]):
         assert ask(address, "download_table", name) is None
 

@@ -15,9 +15,9 @@ from lm_eval_sensitivity.report.wording.compare import (
 )
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.page import render
+from lm_eval_sensitivity.space.pages.compare import comparison, prompt_lines, scale_around_0, show
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import visible
-from lm_eval_sensitivity.space.views.compare import comparison, plot_of, prompt_lines, show
 from lm_eval_sensitivity.statements import TablePartition
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
@@ -56,7 +56,7 @@ def twins(results: Results) -> Any:
     ],
 )
 def test_the_page_says_what_the_analysis_says(results: Results, selection: Selection) -> None:
-    settings = results.manifest.statistics
+    settings = results.manifest.signature
     table = pa.concat_tables([results.pairs(2), results.pairs(0)])
     found = comparison_statement(
         TablePartition(table, settings.resamples, settings.seed),
@@ -94,20 +94,18 @@ def test_the_difference_of_every_prompt_is_that_of_its_shared_pairs(results: Res
     for prompt, edits in values.items():
         both = [numbers for numbers in edits.values() if len(numbers) == 2]
         truth[prompt] = math.fsum(second - first for first, second in both) / len(both)
-    lines = prompt_lines(results, 0, 1, selection, Query({"view": "compare"}))
-    assert {line.prompt_id: line.difference for line in lines} == pytest.approx(truth)
+    lines = prompt_lines(results, 0, 1, selection)
+    assert {prompt: difference for prompt, _, _, difference in lines} == pytest.approx(truth)
     in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder.values())
-    assert [line.prompt_id for line in lines] == [prompt for prompt in in_order if prompt in truth]
-    plot = plot_of(lines)
-    zero = plot.x(0)
-    for _, line in plot.dots:
-        assert math.copysign(1, plot.x(line.difference) - zero) == math.copysign(1, line.difference)
+    assert [prompt for prompt, *_ in lines] == [prompt for prompt in in_order if prompt in truth]
+    x = scale_around_0(list(truth.values()))
+    assert all(math.copysign(1, x(each) - x(0)) == math.copysign(1, each) for each in truth.values())
 
 
 def test_equal_systems_differ_by_nothing(results: Results) -> None:
     view = show(twins(results), Query({"view": "compare"}))
     assert view.context["found"].difference.estimate == 0
-    assert all(line.difference == 0 for line in view.context["lines"])
+    assert all(line[3] == 0 for line in view.context["lines"])
     assert not view.context["found"].prompts
     text = read_page(render(twins(results), {"view": "compare"})).text()
     assert "No prompt differs." in text
@@ -128,7 +126,7 @@ def test_turned_round_the_difference_has_the_other_sign(results: Results) -> Non
 def test_a_comparison_is_computed_once(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
     address = {"view": "compare", "a": "1", "b": "3"}
     first = render(results, address)
-    monkeypatch.setattr("lm_eval_sensitivity.space.views.compare.comparison_statement", None)
+    monkeypatch.setattr("lm_eval_sensitivity.space.pages.compare.comparison_statement", None)
     assert render(results, address) == first
 
 
@@ -154,10 +152,10 @@ def test_wrong_values_are_complained_of(results: Results, name: str, value: str)
 
 
 def test_a_prompt_leads_to_its_pairs(results: Results) -> None:
-    lines = prompt_lines(results, 0, 1, Selection(), Query({"view": "compare", "a": "0", "b": "1"}))
-    address = lines[0].links[1]
-    assert address == f"?view=pairs&system=1&prompt={lines[0].prompt_id}"
-    listed = read_page(render(results, {"view": "pairs", "system": "1", "prompt": lines[0].prompt_id}))
+    prompt = prompt_lines(results, 0, 1, Selection())[0][0]
+    links = read_page(render(results, {"view": "compare", "a": "0", "b": "1"})).every("a")
+    assert f"?view=pairs&system=1&prompt={prompt}" in [each.attributes["href"] for each in links]
+    listed = read_page(render(results, {"view": "pairs", "system": "1", "prompt": prompt}))
     rows = listed.one("table", id="pairs").one("tbody").every("tr")
     assert rows
-    assert all(row.one("th").text().startswith(f"{lines[0].prompt_id}/") for row in rows)
+    assert all(row.one("th").text().startswith(f"{prompt}/") for row in rows)

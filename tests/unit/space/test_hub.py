@@ -20,7 +20,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, details_name, pairs_name
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
-from lm_eval_sensitivity.space.hub import HubResults, chosen_results, fetch
+from lm_eval_sensitivity.space.hub import chosen_results, fetch
 from tests.unit.hub.fake_hub import FakeHub, Repository, install, oid
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -31,7 +31,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 @pytest.mark.parametrize("revision", [COMMIT, "v1.0.0", "1.0.0-rc1"])
 def test_commits_and_version_tags_are_pinned(revision: str) -> None:
     found = chosen_results({"RESULTS_DATASET": "org/results", "RESULTS_REVISION": revision})
-    assert found == HubResults("org/results", revision)
+    assert found == ("org/results", revision)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ OTHERS = [
 
 
 def test_only_the_files_of_results_come_down_and_as_files(hub: FakeHub, temporary: Path) -> None:
-    folder = fetch(HubResults("org/results", "v1")).folder
+    folder = fetch("org/results", "v1")[0]
     assert folder.parent == temporary, "the Hub's cache holds links, which results refuse"
     assert {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()} == set(
         WANTED
@@ -92,14 +92,14 @@ def test_the_commit_that_is_named_is_the_one_that_was_fetched(
         repository.tags["v1"] = oid(1)
 
     hub.meanwhile[moved] = move
-    found = fetch(HubResults("org/results", "v1"))
+    folder, origin = fetch("org/results", "v1")
     commit, content = (oid(1), b"second") if moved == "repo_info" else (oid(0), b"first")
-    assert found.origin == HubOrigin("org/results", "v1", commit)
-    assert (found.folder / "manifest.json").read_bytes() == content
+    assert origin == HubOrigin("org/results", "v1", commit)
+    assert (folder / "manifest.json").read_bytes() == content
 
 
 def test_a_commit_stays_a_commit(hub: FakeHub, temporary: Path) -> None:
-    assert fetch(HubResults("org/results", oid(0))).origin == HubOrigin("org/results", oid(0), oid(0))
+    assert fetch("org/results", oid(0))[1] == HubOrigin("org/results", oid(0), oid(0))
 
 
 def test_too_large_results_are_refused_before_anything_comes_down(
@@ -108,11 +108,11 @@ def test_too_large_results_are_refused_before_anything_comes_down(
     """Only what would be fetched counts; the limit itself is accepted."""
     size = len(b"first") * len(WANTED)
     monkeypatch.setattr("lm_eval_sensitivity.space.hub.MAX_FETCHED_BYTES", size)
-    fetch(HubResults("org/results", "v1"))
+    fetch("org/results", "v1")
     monkeypatch.setattr("lm_eval_sensitivity.space.hub.MAX_FETCHED_BYTES", size - 1)
     hub.calls.clear()
     with pytest.raises(InputError, match=f"'org/results' at 'v1' have {size} bytes; at most {size - 1}"):
-        fetch(HubResults("org/results", "v1"))
+        fetch("org/results", "v1")
     assert hub.calls == ["repo_info"]
 
 
@@ -131,7 +131,7 @@ def test_an_answer_of_the_hub_that_says_too_little(
 ) -> None:
     monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *_, **__: answer)
     with pytest.raises(InputError, match=says):
-        fetch(HubResults("org/results", "v1"))
+        fetch("org/results", "v1")
     assert hub.calls == [] and not list(temporary.iterdir())
 
 
@@ -148,7 +148,7 @@ def test_a_failed_download_becomes_one_sentence_and_leaves_nothing(
     with pytest.raises(
         InputError, match=r"'org/results' at 'v1' cannot be fetched: no route to host\. Check"
     ):
-        fetch(HubResults("org/results", "v1"))
+        fetch("org/results", "v1")
     assert not list(temporary.iterdir())
 
 
@@ -157,11 +157,11 @@ def test_a_download_is_deleted_when_the_server_ends(tmp_path: Path) -> None:
         "import huggingface_hub\n"
         "from pathlib import Path\n"
         "from types import SimpleNamespace\n"
-        "from lm_eval_sensitivity.space.hub import HubResults, fetch\n"
+        "from lm_eval_sensitivity.space.hub import fetch\n"
         "answer = SimpleNamespace(sha='0' * 40, siblings=[])\n"
         "huggingface_hub.HfApi.repo_info = lambda *_, **__: answer\n"
         "huggingface_hub.snapshot_download = lambda *_, **__: None\n"
-        "folder = fetch(HubResults('org/results', 'v1')).folder\n"
+        "folder = fetch('org/results', 'v1')[0]\n"
         "(folder / 'manifest.json').write_text('x')\n"
         "print(folder)\n"
     )

@@ -7,7 +7,6 @@ import math
 import shutil
 import subprocess
 from functools import cache
-from html.parser import HTMLParser
 from importlib import resources
 from itertools import pairwise
 from types import SimpleNamespace
@@ -17,22 +16,22 @@ import numpy as np
 import pytest
 
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space import logistic, ripple
-from lm_eval_sensitivity.space.clouds import CLOSE, FAR, four_clouds
-from lm_eval_sensitivity.space.logistic import (
+from lm_eval_sensitivity.space.learn import logistic, ripple
+from lm_eval_sensitivity.space.learn import view as learn
+from lm_eval_sensitivity.space.learn.clouds import CLOSE, FAR, four_clouds
+from lm_eval_sensitivity.space.learn.logistic import (
     bifurcation,
     column_r,
     stretch_per_step,
     trajectory,
     two_trajectories,
 )
+from lm_eval_sensitivity.space.learn.raster import shade_paths
+from lm_eval_sensitivity.space.learn.traps import TRAPS
 from lm_eval_sensitivity.space.page import VIEWS, render
-from lm_eval_sensitivity.space.raster import shade_paths
-from lm_eval_sensitivity.space.traps import TRAPS
-from lm_eval_sensitivity.space.views import learn
 from lm_eval_sensitivity.types import RUNGS
+from tests.unit.space.reading import Element, read_page
 
-VOID = {"input", "br", "path", "circle", "rect", "ellipse", "polyline", "hr", "meta"}
 KNOB = [round(2.5 + 0.01 * step, 2) for step in range(151)]
 """Every position of the knob."""
 
@@ -196,103 +195,57 @@ def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
 # The page.
 
 
-class Element(SimpleNamespace):
-    tag: str
-    at: dict[str, str]
-    parents: tuple[Element, ...]
-    text: str
-
-
-class Tree(HTMLParser):
-    """Elements of a page with their parents and text; fails where one is not closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.all: list[Element] = []
-        self.open: list[Element] = []
-        self.feed(page)
-        self.close()
-        assert not self.open, [each.tag for each in self.open]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = [name for name, _ in attrs]
-        assert len(names) == len(set(names)), f"an attribute twice: {tag} {names}"
-        at = {name: value or "" for name, value in attrs}
-        element = Element(tag=tag, at=at, parents=tuple(self.open), text="")
-        self.all.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in VOID, tag
-        self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop().tag == tag
-
-    def handle_data(self, data: str) -> None:
-        for each in self.open:
-            each.text += data
-
-    def of(self, tag: str, **at: str) -> list[Element]:
-        found = [each for each in self.all if each.tag == tag]
-        return [
-            each
-            for each in found
-            if all(each.at.get(k.replace("_", "-")) == value for k, value in at.items())
-        ]
-
-
 @cache
 def page(**query: str) -> str:
     """The lesson reads nothing of the results, so they hold only what the frame of every page needs."""
-    bare = SimpleNamespace(manifest=SimpleNamespace(signature="of a test"), systems=())
+    bare = SimpleNamespace(
+        manifest=SimpleNamespace(signature=SimpleNamespace(in_words=lambda: "of a test")), systems=()
+    )
     return render(cast(Results, bare), {"view": "learn", **query})
 
 
-def section(tree: Tree, name: str) -> Element:
-    return next(each for each in tree.of("section") if f"data-{name}" in each.at)
+def tree(**query: str) -> Element:
+    return read_page(page(**query))
+
+
+def section(found: Element, name: str) -> Element:
+    return next(each for each in found.every("section") if f"data-{name}" in each.attributes)
 
 
 def test_headings_are_in_order_and_ids_unique() -> None:
-    tree = Tree(page())
-    levels = [int(each.tag[1]) for each in tree.all if each.tag in ("h1", "h2", "h3", "h4")]
-    assert levels[0] == 1 and levels.count(1) == 1
+    every = list(tree().walk())
+    levels = [int(each.tag[1]) for each in every if each.tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1 and levels.count(1) == 1 and levels.count(2) == 6
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert levels.count(2) == 6
-    ids = [each.at["id"] for each in tree.all if "id" in each.at]
+    ids = [each.attributes["id"] for each in every if "id" in each.attributes]
     assert len(ids) == len(set(ids))
-    for each in tree.all:
-        for name in ("aria-labelledby", "aria-describedby", "for"):
-            assert each.at.get(name, ids[0]) in ids, each
+    for name in ("aria-labelledby", "aria-describedby", "for"):
+        assert {each.attributes.get(name, ids[0]) for each in every} <= {*ids}
 
 
 def test_every_control_is_labeled_and_every_drawing_described() -> None:
-    tree = Tree(page())
-    labeled = {each.at["for"] for each in tree.of("label") if each.text.strip()}
-    knobs = tree.of("input", type="range")
-    assert len(knobs) == 3 and {each.at["id"] for each in knobs} <= labeled
-    assert all(each.text.strip() for each in tree.of("button"))
-    drawings = [each for each in tree.of("svg") if not any(parent.tag == "svg" for parent in each.parents)]
+    found = tree()
+    labeled = {each.attributes["for"] for each in found.every("label") if each.text().strip()}
+    knobs = found.every("input", type="range")
+    assert len(knobs) == 3 and {each.attributes["id"] for each in knobs} <= labeled
+    assert all(each.text().strip() for each in found.every("button"))
+    inner = [id(each) for svg in found.every("svg") for each in svg.every("svg")]
+    drawings = [each for each in found.every("svg") if id(each) not in inner]
     assert len(drawings) == 3 + 2 * len(learn.FRAMES_SHOWN) + 4 + len(TRAPS)
-    assert all(each.at["role"] == "img" and len(each.at["aria-label"]) > 10 for each in drawings)
-    assert all(each.at["aria-label"] for each in tree.all if each.at.get("role") == "grid")
-    assert {each.at.get("aria-live") for each in tree.of("output")} == {"polite"}
+    described = [*found.every(role="img"), *found.every(role="grid")]
+    assert {id(each) for each in drawings} <= {id(each) for each in described}
+    assert all(len(each.attributes["aria-label"]) > 10 for each in described)
+    assert {each.attributes.get("aria-live") for each in found.every("output")} == {"polite"}
 
 
 def test_nothing_of_the_page_comes_from_elsewhere_or_runs() -> None:
-    tree = Tree(page())
+    every = list(tree().walk())
     assert "//" not in page()
-    assert not {each.tag for each in tree.all} & {
-        "script",
-        "style",
-        "img",
-        "image",
-        "iframe",
-        "link",
-        "object",
+    assert not {each.tag for each in every} & {
+        *["script", "style", "img", "image", "iframe", "link", "object"]
     }
-    assert not [name for each in tree.all for name in each.at if name.startswith("on") or name == "src"]
+    names = {name for each in every for name in each.attributes}
+    assert "src" not in names and not [name for name in names if name.startswith("on")]
 
 
 def test_the_page_is_small() -> None:
@@ -301,55 +254,42 @@ def test_the_page_is_small() -> None:
 
 
 def test_the_knob_is_in_the_address() -> None:
-    tree = Tree(page(r="3.2"))
-    (form,) = [each for each in tree.of("form") if "learn-knob" in each.at["class"]]
-    assert form.at["method"] == "get"
-    inside = [each for each in tree.of("input") if form in each.parents]
-    assert {each.at["name"]: each.at["value"] for each in inside} == {"view": "learn", "r": "3.20"}
-    assert "At r = 3.20 the two stay together" in section(tree, "logistic").text
-    assert "At r = 4.00 the two part: at step 18" in section(Tree(page(r="4")), "logistic").text
-    assert not tree.of("div", role="alert")
+    found = tree(r="3.2")
+    form = found.one("form", css="learn-knob")
+    assert form.attributes["method"] == "get"
+    inside = {each.attributes["name"]: each.attributes["value"] for each in form.every("input")}
+    assert inside == {"view": "learn", "r": "3.20"}
+    assert "At r = 3.20 the two stay together" in section(found, "logistic").text()
+    assert "At r = 4.00 the two part: at step 18" in section(tree(r="4"), "logistic").text()
+    assert not found.every("div", role="alert")
 
 
 @pytest.mark.parametrize("wrong", ["2.49", "4.01", "-3", "nan", "inf", "3,7", "1e0", "<b>", "٣.٥", "3.7.1"])
 def test_a_knob_out_of_range_is_complained_of_and_the_default_shown(wrong: str) -> None:
-    tree = Tree(page(r=wrong))
-    (alert,) = tree.of("div", role="alert")
-    assert "`r` is" in alert.text and "a number from 2.5 to 4" in alert.text and "Shown is 3.7" in alert.text
-    assert "At r = 3.70" in section(tree, "logistic").text
+    found = tree(r=wrong)
+    alert = found.one("div", role="alert").text()
+    assert "`r` is" in alert and "a number from 2.5 to 4" in alert and "Shown is 3.7" in alert
+    assert "At r = 3.70" in section(found, "logistic").text()
     assert "<b>" not in page(r=wrong)
 
 
 def test_there_is_one_edit_for_every_rung_and_its_change_is_marked() -> None:
     base, examples = learn.example()
-    assert [each.rung for each in examples] == list(RUNGS)
-    tree = Tree(page())
-    rows = [
-        each for each in tree.of("tr") if any("learn-ladder" in p.at.get("class", "") for p in each.parents)
-    ][1:]
-    assert len(rows) == len(RUNGS) and rows[0].text.strip().endswith(base)
-    changed = [[each for each in tree.of("ins") if row in each.parents] for row in rows]
-    assert not changed[0] and all(changed[1:])
-    assert "·" in changed[1][0].text, "an edit that nobody sees is shown"
+    assert [rung for rung, *_ in examples] == list(RUNGS)
+    rows = tree().one("table", css="learn-ladder").every("tr")[1:]
+    assert len(rows) == len(RUNGS) and rows[0].text().strip().endswith(base)
+    assert [bool(row.every("ins")) for row in rows] == [False] + [True] * 6
+    assert "·" in rows[1].every("ins")[0].text(), "an edit that nobody sees is shown"
 
 
 def test_eight_traps_each_with_a_drawing_of_its_own_and_a_link_to_a_view() -> None:
-    tree = Tree(page())
+    found = tree()
     assert len(TRAPS) == 8 and {trap.view for trap in TRAPS} <= set(VIEWS)
-    pictures = [each for each in tree.of("svg") if each.at.get("class") == "learn-picture"]
-    strokes = [
-        str([(each.tag, each.at) for each in tree.all if picture in each.parents and each.tag in VOID])
-        for picture in pictures
-    ]
+    pictures = found.every("svg", css="learn-picture")
+    strokes = [str([(each.tag, each.attributes) for each in picture.walk()]) for picture in pictures]
     assert len(set(strokes)) == 8 and min(map(len, strokes)) > 100
-    cards = [each for each in tree.of("article") if tree_link(tree, each)]
-    assert [tree_link(tree, card) for card in cards] == [
-        "?" if trap.view == "clusters" else f"?view={trap.view}" for trap in TRAPS
-    ]
-
-
-def tree_link(tree: Tree, card: Element) -> str | None:
-    return next((each.at["href"] for each in tree.of("a") if card in each.parents), None)
+    links = [link.attributes["href"] for card in found.every("article") for link in card.every("a")]
+    assert links == ["?" if trap.view == "clusters" else f"?view={trap.view}" for trap in TRAPS]
 
 
 # The script.
@@ -373,9 +313,8 @@ def in_node(expression: str, **values: Any) -> Any:
 
 @pytest.mark.skipif(NODE is None, reason="no JavaScript engine here")
 def test_the_knob_of_the_script_computes_what_python_does() -> None:
-    at = section(Tree(page()), "logistic").at
-    settings = json.loads(at["data-logistic"])
-    (told,) = [each.at for each in Tree(page()).of("output", **{"for": "learn-r"})]
+    settings = json.loads(section(tree(), "logistic").attributes["data-logistic"])
+    told = tree().one("output", **{"for": "learn-r"}).attributes
     camel = {
         "".join(w.title() if i else w for i, w in enumerate(k.split("-"))): told[f"data-{k}"]
         for k in learn.SENTENCES
@@ -401,7 +340,7 @@ def test_the_knob_of_the_script_computes_what_python_does() -> None:
 @pytest.mark.skipif(NODE is None, reason="no JavaScript engine here")
 @pytest.mark.parametrize(("gain", "row", "column"), [(0.8, 10, 10), (1.25, 0, 20), (1.0, 20, 3)])
 def test_the_ripple_of_the_script_computes_what_python_does(gain: float, row: int, column: int) -> None:
-    settings = json.loads(section(Tree(page()), "ripple").at["data-ripple"])
+    settings = json.loads(section(tree(), "ripple").attributes["data-ripple"])
     theirs = in_node(
         "learn.ripple(gain, row, column, settings)", gain=gain, row=row, column=column, settings=settings
     )

@@ -91,7 +91,6 @@ def side(tokens: Tokens, *, answer: tuple[int, int] | None = None, **changes: An
 def detail(first: Tokens, second: Tokens, **changes: Any) -> PairDetail:
     curve, parted = curve_of(first, second), shared(first, second)
     made = PairDetail(
-        "a/b",
         side(first),
         side(second),
         {"raw": curve, "answer": curve},
@@ -153,12 +152,8 @@ def test_what_of_an_edit_is_shown_and_what_is_counted_is_all_of_it(
         variant += base[at : each.start] + each.replacement
         at = each.end
     variant += base[at:]
-    found = edited(base, changes, longest)
-    for parts, n_cut, text in (
-        (found.before, found.n_cut_before, base),
-        (found.after, found.n_cut_after, variant),
-    ):
-        shown = sum(1 if piece.is_mark else len(piece.text) for part in parts for piece in part.pieces)
+    for (parts, n_cut), text in zip(edited(base, changes, longest), (base, variant), strict=True):
+        shown = sum(1 if piece.is_mark else len(piece.text) for pieces, _ in parts for piece in pieces)
         assert shown + n_cut == len(text)
         assert shown <= 2 * longest
 
@@ -308,7 +303,6 @@ def test_under_the_answer_steps_are_counted_from_each_answers_first_token(
         for extra, answer in ((0, first), (1, second))
     ]
     made = PairDetail(
-        "a/b",
         *both,
         {"raw": curve_of([*reasoning, *first], [*reasoning[:3], *second]), "answer": curve_of(first, second)},
         {"raw": 3, "answer": 1},
@@ -388,17 +382,17 @@ def test_the_curve_is_drawn_at_its_values() -> None:
     first, second = ([draw.choice("abc") for _ in range(n)] for n in (30, 24))
     path = path_of(detail(first, second), "raw")
     charts = charts_of(path)
-    drawn = [tuple(map(float, point.split(","))) for point in charts.curve.split()]
+    drawn = [tuple(map(float, point.split(","))) for point in charts["curve"].split()]
     truth = [0, *curve_of(first, second)]
     assert len(drawn) == len(truth)
-    assert [x for x, _ in drawn] == [charts.x(step) for step in range(len(truth))]
+    assert [x for x, _ in drawn] == [charts["x"](step) for step in range(len(truth))]
     # Equal heights for equal values, and each edit takes the same room.
     heights = {value: y for value, (_, y) in zip(truth, drawn, strict=True)}
     assert [y for _, y in drawn] == [heights[value] for value in truth]
     per_edit = (heights[max(truth)] - heights[0]) / max(truth)
     assert per_edit < 0  # upwards
     assert all(heights[value] == pytest.approx(heights[0] + value * per_edit, abs=0.11) for value in heights)
-    late = [float(point.split(",")[1]) for point in charts.reference.split()]
+    late = [float(point.split(",")[1]) for point in charts["reference"].split()]
     assert late == pytest.approx([heights[0] + min(t, 2) * per_edit for t in range(len(truth))], abs=0.11)
 
 
@@ -406,12 +400,12 @@ def test_margins_are_drawn_in_their_order_and_gaps_stay_gaps() -> None:
     made = detail(["a"] * 4, ["a"] * 4)
     made = replace(made, base=replace(made.base, margins=(0.0, 3.0, None, 12.0)))
     charts = charts_of(path_of(made, "raw"))
-    assert charts.margins is not None
-    lines = [[float(point.split(",")[1]) for point in line.split()] for line in charts.margins[0]]
+    assert charts["margins"] is not None
+    lines = [[float(point.split(",")[1]) for point in line.split()] for line in charts["margins"][0]]
     assert [len(line) for line in lines] == [2, 1]
     assert lines[0][0] > lines[0][1] > lines[1][0]  # a tie at the bottom, upwards from there
     assert bent(0.0) == 0
-    assert numbers_of(path_of(made, "raw"), 3).base is None
+    assert numbers_of(path_of(made, "raw"), 3)["base"] is None
 
 
 def test_of_many_steps_the_smallest_margin_stays() -> None:
@@ -608,5 +602,5 @@ def test_the_script_says_the_numbers_that_the_server_says(results: Results, pair
     )
     for step, said in enumerate(json.loads(done.stdout)):
         here = numbers_of(path, step)
-        margins = [number(here.base), number(here.variant)]
-        assert list(said.values()) == [str(step), str(here.distance), *margins]
+        margins = [number(here["base"]), number(here["variant"])]
+        assert list(said.values()) == [str(step), str(here["distance"]), *margins]

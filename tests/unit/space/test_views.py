@@ -14,11 +14,11 @@ from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.page import render
-from lm_eval_sensitivity.space.query import Query, parse
+from lm_eval_sensitivity.space.pages.axes import SHAPES
+from lm_eval_sensitivity.space.pages.clusters import also_in, groups_of
+from lm_eval_sensitivity.space.pages.heatmap import SHADES, counts_of, kind_of, shade_of
+from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
-from lm_eval_sensitivity.space.views.axes import SHAPES
-from lm_eval_sensitivity.space.views.clusters import also_in, groups_of
-from lm_eval_sensitivity.space.views.heatmap import SHADES, shade_of, shown_cell
 from lm_eval_sensitivity.statements.records import HeatmapCell
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
@@ -214,14 +214,12 @@ def test_a_cell_without_a_number_has_no_shade_whatever_else_it_says() -> None:
     record = HeatmapCell(
         "m", interval(None, n=0, reason="Nothing."), counts(0, 0, 3, 2), 0, None, "noop", "x"
     )
-    cell = shown_cell(record, 0.5, Query({}).link)
-    assert (cell.shade, cell.kind, cell.counts) == (None, "unscored", "3 of 5 erased, 2 of 5 unscored")
+    assert (kind_of(record), counts_of(record)) == ("unscored", "3 of 5 erased, 2 of 5 unscored")
 
 
 def test_what_was_erased_is_no_number_even_if_one_is_given() -> None:
     record = HeatmapCell("m", interval(0.0), counts(0, 0, 5), 0, None, "noop", "x")
-    cell = shown_cell(record, 0.5, Query({}).link)
-    assert (cell.shade, cell.kind, cell.is_partly_erased) == (None, "erased", False)
+    assert kind_of(record) == "erased"
 
 
 def test_a_number_of_which_some_pairs_were_erased_is_hatched_at_its_edge(results: Results) -> None:
@@ -343,8 +341,7 @@ def test_every_definition_is_there(results: Results) -> None:
     ("alpha", "said"), [(0.05, "5 %"), (0.005, "0.5 %"), (0.025, "2.5 %"), (0.0001, "0.01 %")]
 )
 def test_the_error_that_was_allowed_is_never_rounded_away(results: Results, alpha: float, said: str) -> None:
-    statistics = dataclasses.replace(results.manifest.statistics, alpha=alpha)
-    manifest = dataclasses.replace(results.manifest, statistics=statistics)
+    manifest = dataclasses.replace(results.manifest, alpha=alpha)
     page = page_of(known_results(manifest=manifest))
     assert f"tested together at {said}." in page.text()
 
@@ -386,4 +383,4 @@ def test_many_groups_that_overlap_are_named_up_to_a_number() -> None:
     assert also_in(letters, "a") == "b, c, d, e, f, g, h, i, j, k, l, m and 15 more"
     assert also_in(letters, "ab") == "a, b, c, d, e, f, g, h, i, j, k, l and 15 more"
     row = dataclasses.replace(clusters(KEYS[0], NAMES).systems[0], letters=tuple(letters))
-    assert [group.letter for group in groups_of([row])] == letters, "aa comes after z"
+    assert list(groups_of([row])) == letters, "aa comes after z"

@@ -17,9 +17,9 @@ from lm_eval_sensitivity.records.columns import AUDIT_STATUSES, FILTERS, FINISH_
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.system_files import PairDetail
 from lm_eval_sensitivity.space.page import VIEWS, render
+from lm_eval_sensitivity.space.pages import compare
 from lm_eval_sensitivity.space.query import CARRIED, parse
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
-from lm_eval_sensitivity.space.views import compare
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.stats.verdicts import MEANINGS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
@@ -112,6 +112,7 @@ OURS = {
             "+",
             "-",
         ),
+        *("max_gen_toks", "until", "greedy", "name", "weights_sha256", "max_tokens"),
         *("caution", "finding", "reason", "remark", "left_out", "rule", "authored"),
     ),
     *(*AUDIT_STATUSES, *SPAN_STATUSES, *FINISH_REASONS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import chain
 
 from lm_eval_sensitivity.report.wording.clusters import (
     clusters_in_words,
@@ -23,23 +23,6 @@ BAR_WIDTH = 160
 """Pixels of an interval's drawing; all rows share one scale."""
 MOST_ALSO = 12
 """Letters of other groups that a member names: hundreds of groups that overlap would fill the page with letters."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One system of a group."""
-
-    system: str
-    also: str
-    """The other groups that it could as well be in, in words; empty where there is none."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Systems of which no two can be told apart, in the order of their names."""
-
-    letter: str
-    members: tuple[Member, ...]
 
 
 def show(results: Results, query: Query) -> View:
@@ -68,7 +51,7 @@ def show(results: Results, query: Query) -> View:
             "bar_width": BAR_WIDTH,
             "groups": groups_of(rows),
             "without": [row for row in rows if not row.letters],
-            "alpha": results.manifest.statistics.alpha,
+            "alpha": results.manifest.alpha,
             "left_out": results.manifest.selections_left_out,
             "remarks": results.manifest.remarks,
         },
@@ -83,19 +66,16 @@ def choose_selection(results: Results, query: Query) -> tuple[Selection, tuple[C
         query, [(key.metric, key.filter_name) for key in results.clusters if key.rung_set == rung_set]
     )
     rungs = Choice("rungs", "Edits that count", options(rung_sets), rung_set)
-    return Selection(chosen.metric, chosen.filter_name, rung_set), (*chosen.choices, rungs)
+    return chosen.selection(rung_set), (*chosen.choices, rungs)
 
 
-def groups_of(rows: Sequence[SystemRow]) -> tuple[Group, ...]:
-    """The groups, by letter. Rows are in the order of names, and so are members."""
+def groups_of(rows: Sequence[SystemRow]) -> dict[str, list[tuple[str, str]]]:
+    """Members by letter, in the order of the rows, each with the other groups that it could as well be in."""
     letters = {letter for row in rows for letter in row.letters}
-    return tuple(
-        Group(
-            letter,
-            tuple(Member(row.system, also_in(row.letters, letter)) for row in rows if letter in row.letters),
-        )
+    return {
+        letter: [(row.system, also_in(row.letters, letter)) for row in rows if letter in row.letters]
         for letter in sorted(letters, key=lambda each: (len(each), each))  # z, then aa
-    )
+    }
 
 
 def also_in(letters: Sequence[str], own: str) -> str:
@@ -112,9 +92,5 @@ def also_in(letters: Sequence[str], own: str) -> str:
 
 def bar_scale(rows: Sequence[SystemRow]) -> Scale:
     """One scale for the bars of all rows."""
-    means = (
-        each
-        for row in rows
-        for each in (row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate)
-    )
-    return scale_of(means, 6, BAR_WIDTH - 6)
+    means = ((row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate) for row in rows)
+    return scale_of(chain.from_iterable(means), 6, BAR_WIDTH - 6)

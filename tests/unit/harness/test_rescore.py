@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -12,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.cli import rescore as command
+from lm_eval_sensitivity.cli import rescore as rescore_command
 from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.rescore import NO_BOUNDARIES, Settings, rescore_run
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.runs import load_reference, load_runs
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, find_answer
+from tests.running import command
 from tests.unit.runs.made_run import ERASED, UNCLOSED, MadeRun, make_run
 
 COMPASS = {"e": (1, 0), "n": (0, 1), "w": (-1, 0), "d": (math.sqrt(0.5), math.sqrt(0.5))}
@@ -458,13 +458,6 @@ def test_half_characters_are_written_again(run: MadeRun, tmp_path: Path) -> None
 # ---- command
 
 
-def call(*arguments: object) -> int:
-    parser = argparse.ArgumentParser(prog="lm-eval-sensitivity")
-    command.add_parser(parser.add_subparsers(dest="command"))
-    options: Any = parser.parse_args(["rescore", *map(str, arguments)])
-    return int(options.run(options))
-
-
 def test_the_command_says_what_it_did(
     run: MadeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,10 +467,14 @@ def test_the_command_says_what_it_did(
 
     asked = {}
     monkeypatch.setattr(
-        command, "find_embedder", lambda name, revision: asked.update(name=name, revision=revision) or Files()
+        rescore_command,
+        "find_embedder",
+        lambda name, revision: asked.update(name=name, revision=revision) or Files(),
     )
     target = tmp_path / "new"
-    assert call(run.folder, "-o", target, "--embedder", "x/y", "--embedder-revision", "abc") == 0
+    assert (
+        command("rescore", run.folder, "-o", target, "--embedder", "x/y", "--embedder-revision", "abc") == 0
+    )
     output = capsys.readouterr().out
     assert asked == {"name": "x/y", "revision": "abc"}
     assert (
@@ -487,11 +484,11 @@ def test_the_command_says_what_it_did(
         and str(target) in output
     )
     with pytest.raises(InputError, match="exists already"):
-        call(run.folder, "-o", target)
+        command("rescore", run.folder, "-o", target)
 
 
 def test_help_has_examples_and_says_what_cannot_be_recomputed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        call("--help")
+        command("rescore", "--help")
     output = capsys.readouterr().out
     assert "--scaffold none" in output and "cannot be recomputed" in output and "mistral_think" in output

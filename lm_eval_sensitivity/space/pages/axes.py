@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from lm_eval_sensitivity.report.wording.drift import (
     SIGNS,
@@ -16,13 +15,11 @@ from lm_eval_sensitivity.report.wording.drift import (
     verdict_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.results.manifest import SeriesRecord
 from lm_eval_sensitivity.space.choices import Chosen, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.space.view import View, texts
-from lm_eval_sensitivity.statements import Selection
-from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean, SystemRow
+from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.stats.verdicts import MEANINGS, Constants
 
@@ -48,19 +45,6 @@ SHAPES = {
 """Path of every verdict's mark, around 0, 0. UNDETERMINED is drawn hollow; the word stands in the table, too."""
 
 
-@dataclass(frozen=True)
-class Mark:
-    """One system in the drawing."""
-
-    row: SystemDrift
-    number: int
-    """What it is called in the drawing: its place in the alphabet, starting with 1."""
-    x: float
-    y: float
-    label: Point
-    """Where its number stands."""
-
-
 def show(results: Results, query: Query) -> View:
     """The view: beside the reference, or what can be said without one."""
     if not results.drift:
@@ -75,8 +59,8 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
         [each for row in rows if row.drift for each in ends(row.drift)], LEFT + INSET, WIDTH - RIGHT
     )
     upwards = scale_of([each for row in rows for each in ends(row.preserving)], HEIGHT - BOTTOM, TOP)
-    marks = marks_of(rows, results.places, across, upwards)
-    placed = {mark.row.system for mark in marks}
+    marks = marks_of(rows, across, upwards)
+    placed = {row.system for row, *_ in marks}
     return View(
         "Two axes beside a reference",
         "axes.html",
@@ -92,7 +76,7 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
             "size": (WIDTH, HEIGHT),
             "margins": (LEFT, RIGHT, TOP, BOTTOM),
             "marks": marks,
-            "lines": series_lines(results.manifest.series, marks),
+            "lines": series_lines(results, marks),
             "rows": [(row, harmless_over_control(row, page)) for row in rows],
             "places": results.places,
             "unplaced": [row for row in rows if row.system not in placed],
@@ -100,7 +84,7 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
                 (row, verdict_in_words(row, page.constants)) for row in rows if not row.is_reference
             ],
             "shapes": SHAPES,
-            "meanings": meanings(),
+            "meanings": {label: Constants().in_words(words) for label, words in MEANINGS.items()},
             "probe": [(page.reference, each) for each in page.probe],
             "contrasts": [(row.system, each) for row in rows for each in row.contrasts],
             "signs": SIGNS,
@@ -115,32 +99,25 @@ def ends(found: SystemMean) -> tuple[float, ...]:
 
 
 def marks_of(
-    rows: Sequence[SystemDrift], places: Mapping[str, int], across: Scale, upwards: Scale
-) -> tuple[Mark, ...]:
-    """The systems that have both numbers. The reference has drifted nowhere: it stands at 0."""
+    rows: Sequence[SystemDrift], across: Scale, upwards: Scale
+) -> list[tuple[SystemDrift, Point, Point]]:
+    """The systems that have both numbers, with the places of mark and label. The reference stands at 0."""
     placed = []
     for row in rows:
         drift = 0.0 if row.is_reference else math.nan if row.drift is None else row.drift.mean.estimate
         if not math.isnan(drift) and not math.isnan(row.preserving.mean.estimate):
             placed.append((row, Point(across(drift), upwards(row.preserving.mean.estimate))))
     labels = label_places([point for _, point in placed], width=WIDTH, height=HEIGHT - BOTTOM)
-    return tuple(
-        Mark(row, places[row.system] + 1, point.x, point.y, label)
-        for (row, point), label in zip(placed, labels, strict=True)
-    )
+    return [(row, point, label) for (row, point), label in zip(placed, labels, strict=True)]
 
 
-def series_lines(series: Sequence[SeriesRecord], marks: Sequence[Mark]) -> tuple[tuple[str, str], ...]:
+def series_lines(
+    results: Results, marks: Sequence[tuple[SystemDrift, Point, Point]]
+) -> list[tuple[str, str]]:
     """(name, points) of the line of every series, through its systems in the order of the levels."""
-    at = {mark.number - 1: f"{mark.x},{mark.y}" for mark in marks}
-    lines = ((each.name, [at[system] for system in each.systems if system in at]) for each in series)
-    return tuple((name, " ".join(points)) for name, points in lines if len(points) > 1)
-
-
-def meanings() -> dict[str, str]:
-    """What each verdict says, with the declared constants."""
-    constants = Constants()
-    return {label: constants.in_words(words) for label, words in MEANINGS.items()}
+    at = {results.places[row.system]: f"{point.x},{point.y}" for row, point, _ in marks}
+    lines = {name: [at[each] for each in own if each in at] for name, own in results.manifest.series.items()}
+    return [(name, " ".join(points)) for name, points in lines.items() if len(points) > 1]
 
 
 def _without_reference(results: Results, query: Query) -> View:
@@ -156,12 +133,7 @@ def _without_reference(results: Results, query: Query) -> View:
         {
             "reason": NO_REFERENCE if results.manifest.reference is None else None,
             "choices": chosen.choices if chosen else (),
-            "rows": _life_rows(results, chosen) if chosen else (),
+            "rows": chosen and results.in_order(results.clusters[chosen.selection(PRIMARY_RUNGS)].systems),
             "constants": Constants(),
         },
     )
-
-
-def _life_rows(results: Results, chosen: Chosen) -> list[SystemRow]:
-    selection = Selection(chosen.metric, chosen.filter_name, PRIMARY_RUNGS)
-    return results.in_order(results.clusters[selection].systems)

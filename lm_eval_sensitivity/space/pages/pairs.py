@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.compute as pc
@@ -16,7 +15,7 @@ from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
-from lm_eval_sensitivity.space.choices import Choice, Option, choose_metric, options
+from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import LONGEST
@@ -45,28 +44,6 @@ FINISHED = {
     "length": "The token limit cut it.",
     "not_finite": "It is not to be used: the system computed infinite or undefined numbers.",
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """One pair of the list."""
-
-    pair: Pair
-    value: float | None
-    status: str
-    """`scored`, `erased`, or `unscored` with the reason."""
-    first_divergence: int | None
-    link: str
-
-
-@dataclass(frozen=True)
-class NumberLine:
-    """One metric of one pair, under both filters, beside the same metric of the unedited prompt."""
-
-    metric: str
-    what: str
-    cells: tuple[tuple[float | None, str | None], ...]
-    """(value, reason) under each of `FILTERS`, then the noise floor under each, where there is one."""
 
 
 def show(results: Results, query: Query) -> View:
@@ -107,13 +84,9 @@ def show_list(results: Results, query: Query) -> View:
     table = results.pairs(system)
     rows = table.filter(pc.equal(table["filter"], chosen.filter_name)).select(_cells_of(chosen.metric))
     found = {row["pair_id"]: row for row in rows.to_pylist()}
-    lines = [
-        line_of(pair, found[pair.pair_id], chosen.metric, system, query)
-        for pair in asked
-        if pair.pair_id in found
-    ]
+    lines = [(pair, found[pair.pair_id]) for pair in asked if pair.pair_id in found]
     rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
-    edit_choice = Choice("edit", "Edit", (Option(ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
+    edit_choice = Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
     return View(
         "Pairs",
         "pairs.html",
@@ -121,6 +94,11 @@ def show_list(results: Results, query: Query) -> View:
             "system": results.systems[system],
             "choices": (system_choice(results, system), edit_choice, rung_choice, *chosen.choices),
             "lines": lines[:MOST_LINES],
+            "column": chosen.metric,
+            "status_of": status_of,
+            "link": lambda pair: query.link(
+                system=system, pair=pair.pair_id, edit=None, prompt=None, step=None
+            ),
             "n_lines": len(lines),
             "n_not_given": len(asked) - len(lines),
             "metric": words_of(chosen.metric),
@@ -134,7 +112,7 @@ def show_list(results: Results, query: Query) -> View:
 
 def system_choice(results: Results, chosen: int, name: str = "system", label: str = "System") -> Choice:
     """A select of all systems."""
-    every = tuple(Option(str(system.index), system.name) for system in results.systems)
+    every = tuple((str(system.index), system.name) for system in results.systems)
     return Choice(name, label, every, str(chosen))
 
 
@@ -144,25 +122,13 @@ def _cells_of(metric: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def line_of(pair: Pair, row: Mapping[str, Any], metric: str, system: int, query: Query) -> Line:
-    """A line, with its link.
-
-    Args:
-        pair: of the ladder.
-        row: of the pairs table.
-        metric: that the list shows.
-        system: index.
-        query: of the page.
-    """
-    value, step = row[metric], row["first_divergence"]
-    if value is not None:
-        status = "scored"
-    elif row["audit_status"] == "erased":
-        status = "erased: the edit never reached the system"
-    else:
-        status = f"unscored: {row[f'missing_{metric}'] or 'no reason was recorded'}"
-    link = query.link(system=system, pair=pair.pair_id, edit=None, prompt=None, step=None)
-    return Line(pair, value, status, None if step is None else int(step), link)
+def status_of(row: Mapping[str, Any], metric: str) -> str:
+    """`scored`, `erased`, or `unscored` with the reason, of a row of the pairs table."""
+    if row[metric] is not None:
+        return "scored"
+    if row["audit_status"] == "erased":
+        return "erased: the edit never reached the system"
+    return f"unscored: {row[f'missing_{metric}'] or 'no reason was recorded'}"
 
 
 # ---- one pair
@@ -218,8 +184,8 @@ def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
 
 def number_lines(
     results: Results, system: int, pair: Pair, rows: Mapping[str, Row]
-) -> tuple[NumberLine, ...]:
-    """The numbers of a pair, with what mere repetition of the same prompt gives beside them."""
+) -> list[tuple[str, str, list[tuple[float | None, str | None]]]]:
+    """Metric, direction and (value, reason) under each of `FILTERS`, then what mere repetition of the prompt gives."""
     sources = [rows]
     if has_noise_floor(pair):
         table = results.pairs(system)
@@ -228,14 +194,14 @@ def number_lines(
         )
         floor: dict[str, Row] = {name: {} for name in FILTERS}
         sources.append(floor | {str(row["filter"]): row for row in table.filter(of_prompt).to_pylist()})
-    return tuple(
-        NumberLine(
+    return [
+        (
             metric,
             METRICS[metric].direction,
-            tuple(_cell(source[name], metric) for source in sources for name in FILTERS),
+            [_cell(source[name], metric) for source in sources for name in FILTERS],
         )
         for metric in SHOWN_METRICS
-    )
+    ]
 
 
 def has_noise_floor(pair: Pair) -> bool:

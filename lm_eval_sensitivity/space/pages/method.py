@@ -7,7 +7,7 @@ from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.citation import bibtex
-from lm_eval_sensitivity.space.downloads import MEDIA_TYPES, TABLES
+from lm_eval_sensitivity.space.downloads import MEDIA_TYPES, documents
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
@@ -18,7 +18,7 @@ from lm_eval_sensitivity.types import RUNGS
 
 def show(results: Results, query: Query) -> View:
     """The view."""
-    constants = Constants()
+    constants, signed = Constants(), results.manifest.signature
     return View(
         "Method and downloads",
         "method.html",
@@ -26,7 +26,7 @@ def show(results: Results, query: Query) -> View:
             "manifest": results.manifest,
             "origin": results.origin,
             "metrics": tuple(METRICS.values()),
-            "rungs": [(rung, RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
+            "rungs": [(rung, *RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
             "rules": [(label, signs, constants.in_words(MEANINGS[label])) for signs, label in RULES],
             "other_labels": [
                 (label, constants.in_words(words))
@@ -35,11 +35,9 @@ def show(results: Results, query: Query) -> View:
             ],
             "formulas": constants.formulas,
             "constants": constants,
-            "tables": tuple(TABLES),
+            "tables": tuple(documents(results)),
             "endings": tuple(MEDIA_TYPES),
             "not_to_conclude": NOT_TO_CONCLUDE,
-            "citation": bibtex(
-                results.manifest.package_version[:LONGEST_NAME], results.manifest.signature[:LONGEST]
-            ),
+            "citation": bibtex(signed.package_version[:LONGEST_NAME], signed.in_words()[:LONGEST]),
         },
     )

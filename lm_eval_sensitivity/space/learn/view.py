@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -11,17 +10,16 @@ import numpy as np
 
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space import logistic, ripple
-from lm_eval_sensitivity.space.clouds import SAMPLES, Clouds, four_clouds
-from lm_eval_sensitivity.space.logistic import Trajectories, two_trajectories
-from lm_eval_sensitivity.space.pieces import EditedPiece, edited
+from lm_eval_sensitivity.space.learn import logistic, ripple
+from lm_eval_sensitivity.space.learn.clouds import SAMPLES, four_clouds
+from lm_eval_sensitivity.space.learn.logistic import Trajectories, two_trajectories
+from lm_eval_sensitivity.space.learn.raster import points, shade_paths
+from lm_eval_sensitivity.space.learn.traps import TRAPS
+from lm_eval_sensitivity.space.pieces import EditedParts, edited
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.raster import points, shade_paths
 from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST
-from lm_eval_sensitivity.space.traps import TRAPS
 from lm_eval_sensitivity.space.view import VIEWS, View
-from lm_eval_sensitivity.types import Pair
 
 EXAMPLE_PROMPT = "brasilia-capital"
 EXAMPLE_EDITS = {"noop": "double_space", "positive_control": "control_topic"}
@@ -53,17 +51,6 @@ OUTCOMES = {
 }
 
 
-@dataclass(frozen=True)
-class Example:
-    """One edit of the example prompt."""
-
-    rung: str
-    changed: str
-    """What this rung changes, in words."""
-    parts: tuple[EditedPiece, ...]
-    """Of the variant."""
-
-
 def show(results: Results, query: Query) -> View:
     """The lesson. It needs no results and shows none; the knob of the logistic map is `r` in the address."""
     r = round(query.number("r", logistic.R_LOW, logistic.R_HIGH, logistic.R_DEFAULT), 2)
@@ -73,7 +60,7 @@ def show(results: Results, query: Query) -> View:
         "examples": examples,
         "logistic": _logistic_context(r),
         "ripple": _ripple_context(),
-        "clouds": [_cloud_context(clouds) for clouds in four_clouds()],
+        "clouds": four_clouds(),
         "n_samples": SAMPLES,
         "traps": TRAPS,
         "views": VIEWS,
@@ -82,20 +69,17 @@ def show(results: Results, query: Query) -> View:
 
 
 @cache
-def example() -> tuple[str, tuple[Example, ...]]:
-    """A prompt of the packaged ladder, and one variant of it on each rung."""
+def example() -> tuple[str, tuple[tuple[str, str, EditedParts], ...]]:
+    """A prompt of the packaged ladder, and of each rung what it changes, in words, and a variant of the prompt."""
     pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.prompt_id == EXAMPLE_PROMPT]
     base = pairs[0].base
-    shown = {rung: _shown_pair(pairs, rung) for rung in RUNG_WORDS}
-    return base, tuple(
-        Example(rung, RUNG_WORDS[rung].changed, edited(base, pair.replacements, LONGEST).after)
-        for rung, pair in shown.items()
-    )
-
-
-def _shown_pair(pairs: list[Pair], rung: str) -> Pair:
-    of_rung = {pair.edit: pair for pair in pairs if pair.rung == rung}
-    return of_rung.get(EXAMPLE_EDITS.get(rung, "")) or next(iter(of_rung.values()))
+    found = []
+    for rung, (changed, _) in RUNG_WORDS.items():
+        of_rung = {pair.edit: pair for pair in pairs if pair.rung == rung}
+        pair = of_rung.get(EXAMPLE_EDITS.get(rung, "")) or next(iter(of_rung.values()))
+        _, (after, _) = edited(base, pair.replacements, LONGEST)
+        found.append((rung, changed, after))
+    return base, tuple(found)
 
 
 def _logistic_context(r: float) -> dict[str, Any]:
@@ -170,8 +154,3 @@ def _film(gain: float) -> dict[str, Any]:
 
 def _grid_paths(grid: ripple.Grid) -> tuple[str, ...]:
     return shade_paths(ripple.shades(grid), len(ripple.SHADES))
-
-
-def _cloud_context(clouds: Clouds) -> dict[str, Any]:
-    rounded = {name: np.round(getattr(clouds, name), 3).tolist() for name in ("base", "variant", "centers")}
-    return {**rounded, "wide": clouds.wide, "far": clouds.far, "test": asdict(clouds.test)}

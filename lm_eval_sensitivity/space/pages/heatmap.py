@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
@@ -19,22 +16,6 @@ SHADES = 6
 """Steps of the one color, from nearly none to full; the number stands in the cell in any case."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One cell as it is drawn."""
-
-    record: HeatmapCell
-    shade: int | None
-    """0 to SHADES - 1; None where there is no number, which is never colored as a small one."""
-    kind: str
-    """`number`, `erased`, `unscored`, `few` (prompts, for a mean) or `empty`."""
-    is_partly_erased: bool
-    """Some pairs never reached the system, and the number is of the others."""
-    counts: str
-    """What became of pairs without a number, in words; empty where all have one."""
-    link: str
-
-
 def show(results: Results, query: Query) -> View:
     """The view."""
     if not results.heatmaps:
@@ -43,14 +24,7 @@ def show(results: Results, query: Query) -> View:
     page = results.heatmaps[chosen.metric, chosen.filter_name]
     means = (cell.mean.estimate for cell in page.cells)
     most = max((mean for mean in means if not math.isnan(mean)), default=0.0)
-    link = partial(query.link, view="pairs", **chosen.address)
-    cells = {
-        (cell.edit, cell.system): shown_cell(cell, most, partial(link, system=results.places[cell.system]))
-        for cell in page.cells
-    }
-    rows = [
-        (rung, edit, [cells[edit, system.name] for system in results.systems]) for rung, edit in page.edits
-    ]
+    rows = [(rung, edit, results.in_order(page.row(edit))) for rung, edit in page.edits]
     return View(
         "Every edit",
         "heatmap.html",
@@ -60,34 +34,23 @@ def show(results: Results, query: Query) -> View:
             "choices": chosen.choices,
             "rows": rows,
             "rungs": [(rung, list(lines)) for rung, lines in groupby(rows, key=itemgetter(0))],
-            "key": key_of(most),
+            "key": [(shade, most * shade / SHADES, most * (shade + 1) / SHADES) for shade in range(SHADES)],
+            "kind_of": kind_of,
+            "shade": lambda cell: shade_of(cell.mean.estimate, most),
+            "counts_of": counts_of,
+            "link": lambda cell: query.link(
+                view="pairs", **chosen.address, system=results.places[cell.system], edit=cell.edit
+            ),
             "most_given": max((cell.n_given for cell in page.cells), default=0),
         },
     )
 
 
-def shown_cell(cell: HeatmapCell, most: float, link: Callable[..., str]) -> Shown:
-    """A cell, with its link to the pairs behind it.
-
-    Args:
-        cell: as it was exported.
-        most: largest mean of the table.
-        link: makes the address of the system's pairs from `edit`.
-    """
-    kind = kind_of(cell)
-    shade = shade_of(cell.mean.estimate, most) if kind == "number" else None
-    return Shown(
-        record=cell,
-        shade=shade,
-        kind=kind,
-        is_partly_erased=kind == "number" and cell.counts.n_erased > 0,
-        counts=counts_of(cell),
-        link=link(edit=cell.edit),
-    )
-
-
 def kind_of(cell: HeatmapCell) -> str:
-    """What a cell shows. What was erased is no number, whatever else the cell says."""
+    """What a cell shows: `number`, `erased`, `unscored`, `few` (prompts, for a mean) or `empty`.
+
+    What was erased is no number, whatever else the cell says.
+    """
     if cell.n_given == 0:
         return "empty"
     if cell.counts.n_erased == cell.n_given:
@@ -115,8 +78,3 @@ def counts_of(cell: HeatmapCell) -> str:
         if count
     ]
     return ", ".join(said)
-
-
-def key_of(most: float) -> list[tuple[int, float, float]]:
-    """(shade, from, to) of every step of the color."""
-    return [(shade, most * shade / SHADES, most * (shade + 1) / SHADES) for shade in range(SHADES)]

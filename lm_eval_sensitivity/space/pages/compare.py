@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import pyarrow as pa
@@ -17,10 +16,10 @@ from lm_eval_sensitivity.report.wording.compare import (
 )
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
+from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE, system_choice
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.svg import SMALLEST, Scale, Tick
+from lm_eval_sensitivity.space.svg import SMALLEST, Scale
 from lm_eval_sensitivity.space.view import View
-from lm_eval_sensitivity.space.views.pairs import IN_THE_TABLE, system_choice
 from lm_eval_sensitivity.space.words import words_of
 from lm_eval_sensitivity.statements import TablePartition
 from lm_eval_sensitivity.statements.compare import comparison_statement
@@ -32,29 +31,6 @@ LINE = 16
 """Pixels of one prompt."""
 CACHED = 128
 """Comparisons that are kept: one takes about a second."""
-
-
-@dataclass(frozen=True)
-class PromptLine:
-    """One prompt in both systems, over the edits that are scored in both."""
-
-    prompt_id: str
-    first: float
-    second: float
-    difference: float
-    links: tuple[str, str]
-    """To its pairs, in the first and in the second system."""
-
-
-@dataclass(frozen=True)
-class Plot:
-    """The differences of all prompts as dots."""
-
-    x: Scale
-    ticks: tuple[Tick, ...]
-    height: int
-    dots: tuple[tuple[float, PromptLine], ...]
-    """(pixels from the top, prompt)."""
 
 
 def show(results: Results, query: Query) -> View:
@@ -82,10 +58,10 @@ def show(results: Results, query: Query) -> View:
     try:
         if first == second:
             raise InputError("Both are the same system. Choose two different ones.")
-        found = comparison(results, first, second, Selection(chosen.metric, chosen.filter_name, rungs))
+        found = comparison(results, first, second, chosen.selection(rungs))
     except InputError as error:
         return View("Two systems", "compare.html", context | {"problem": str(error)})
-    lines = prompt_lines(results, first, second, found.selection, query)
+    lines = prompt_lines(results, first, second, found.selection)
     context |= {
         "found": found,
         "sentences": comparison_in_words(found),
@@ -96,20 +72,13 @@ def show(results: Results, query: Query) -> View:
             if math.isnan(side.noise.estimate)
         ],
         "lines": lines,
-        "plot": plot_of(lines),
-        "prompt_links": {line.prompt_id: line.links for line in lines},
-        "edit_links": {
-            each.name: tuple(edit_link(query, system, each.name) for system in (first, second))
-            for each in found.edits
-        },
+        "x": scale_around_0([line[3] for line in lines]),
+        "line_height": LINE,
+        # To the pairs of a prompt or an edit, in the first and in the second system.
+        "links": lambda **of: [query.link(view="pairs", system=each, **of) for each in (first, second)],
         "width": WIDTH,
     }
     return View("Two systems", "compare.html", context)
-
-
-def edit_link(query: Query, system: int, edit: str) -> str:
-    """The pairs of one edit."""
-    return query.link(view="pairs", system=system, edit=edit)
 
 
 @lru_cache(maxsize=CACHED)
@@ -119,7 +88,7 @@ def comparison(results: Results, first: int, second: int, selection: Selection) 
     Raises:
         InputError: a system has no pair in the selection.
     """
-    settings = results.manifest.statistics
+    settings = results.manifest.signature
     return comparison_statement(
         TablePartition(both_tables(results, first, second), settings.resamples, settings.seed),
         results.systems[first].name,
@@ -135,44 +104,23 @@ def both_tables(results: Results, first: int, second: int) -> pa.Table:
 
 
 def prompt_lines(
-    results: Results, first: int, second: int, selection: Selection, query: Query
-) -> tuple[PromptLine, ...]:
-    """Every prompt with a shared pair, in the order of the ladder."""
+    results: Results, first: int, second: int, selection: Selection
+) -> list[tuple[str, float, float, float]]:
+    """(prompt, mean of the first system, of the second, difference) over the edits that are scored in both.
+
+    Every prompt with a shared pair, in the order of the ladder.
+    """
     names = (results.systems[first].name, results.systems[second].name)
     pairs = TablePartition(both_tables(results, first, second)).pairs(selection, names)
     contrast = pairs.contrast(names[1], names[0])
-    means = {
-        prompt: (ours, theirs, difference)
-        for prompt, ours, theirs, difference in zip(
-            contrast.prompts,
-            contrast.second_means.tolist(),
-            contrast.first_means.tolist(),
-            contrast.differences.tolist(),
-            strict=True,
-        )
-        if not math.isnan(difference)
-    }
-    in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder.values())
-    return tuple(
-        PromptLine(
-            prompt,
-            *means[prompt],
-            links=(prompt_link(query, first, prompt), prompt_link(query, second, prompt)),
-        )
-        for prompt in in_order
-        if prompt in means
-    )
+    order = {prompt: at for at, prompt in enumerate(pair.prompt_id for pair in results.ladder.values())}
+    columns = (each.tolist() for each in (contrast.second_means, contrast.first_means, contrast.differences))
+    rows = zip(contrast.prompts, *columns, strict=True)
+    return sorted((row for row in rows if not math.isnan(row[3])), key=lambda row: order[row[0]])
 
 
-def prompt_link(query: Query, system: int, prompt: str) -> str:
-    """The pairs of one prompt."""
-    return query.link(view="pairs", system=system, prompt=prompt)
-
-
-def plot_of(lines: Sequence[PromptLine]) -> Plot:
-    """Dots on a scale with 0 in its middle, so that both directions look alike."""
-    furthest = max((abs(line.difference) for line in lines), default=0.0)
+def scale_around_0(differences: Sequence[float]) -> Scale:
+    """0 in its middle, so that both directions look alike."""
+    furthest = max(map(abs, differences), default=0.0)
     reach = 1.05 * furthest if furthest >= SMALLEST else 1.0
-    x = Scale(-reach, reach, LEFT, RIGHT)
-    dots = tuple((LINE * (row + 0.5) + 4, line) for row, line in enumerate(lines))
-    return Plot(x, x.ticks(4), LINE * len(lines) + 8, dots)
+    return Scale(-reach, reach, LEFT, RIGHT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results import Results
@@ -40,31 +41,6 @@ class Line:
         return math.nan if self.floor is None else self.floor.estimate
 
 
-@dataclass(frozen=True)
-class Dot:
-    """One line, drawn."""
-
-    row: ProfilePoint
-    x: float
-    y: float
-    floor: float | None
-    """Pixels from the top; None where it is not known."""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One system."""
-
-    system: str
-    dots: dict[str, tuple[Dot, ...]]
-    """By filter; only windows with a number."""
-    n_prompts: str
-    """How many prompts the numbers are over."""
-    n_pairs: str
-    dominated: tuple[int | None, ...]
-    """Windows that mostly show what stands before the answer."""
-
-
 def show(results: Results, query: Query) -> View:
     """The view."""
     if not results.windows:
@@ -72,6 +48,11 @@ def show(results: Results, query: Query) -> View:
     rung_set = query.choice("rungs", tuple(results.windows))
     lines = with_floors(results, results.windows[rung_set])
     windows = windows_of(lines)
+    by_system = [
+        (system.name, own)
+        for system in results.systems
+        if (own := [line for line in lines if line.row.system == system.name])
+    ]
     drawn = [
         each
         for line in lines
@@ -82,18 +63,14 @@ def show(results: Results, query: Query) -> View:
         "By length of the output",
         "length.html",
         {
-            "lines": [
-                (system.name, own)
-                for system in results.systems
-                if (own := [line for line in lines if line.row.system == system.name])
-            ],
+            "lines": by_system,
             "choices": (Choice("rungs", "Edits that count", options(results.windows), rung_set),),
-            "panels": panels_of(lines, windows, upwards),
+            "panels": [(system, panel_of(own, windows)) for system, own in by_system],
             "columns": [(window, column(windows, window)) for window in windows],
             "upwards": upwards,
             "size": (WIDTH, HEIGHT),
             "margins": (LEFT, RIGHT, TOP, BOTTOM),
-            "max_tokens": results.manifest.decoding.max_gen_toks,
+            "max_tokens": results.manifest.signature.decoding["max_gen_toks"],
             "has_floors": any(not math.isnan(line.floor_mean) for line in lines),
         },
     )
@@ -124,38 +101,23 @@ def column(windows: Sequence[int | None], window: int | None) -> float:
     return scale(windows.index(window))
 
 
-def panels_of(lines: Sequence[Line], windows: Sequence[int | None], upwards: Scale) -> tuple[Panel, ...]:
-    """One panel per system, in the order of names."""
-    panels = []
-    for system in dict.fromkeys(line.row.system for line in lines):
-        own = sorted(
-            (line for line in lines if line.row.system == system),
-            key=lambda line: windows.index(line.window),
-        )
-        drawn = [line for line in own if not math.isnan(line.row.mean.estimate)]
-        dots = {
-            name: tuple(
-                Dot(
-                    line.row,
-                    round(column(windows, line.window) + shift, 1),
-                    upwards(line.row.mean.estimate),
-                    None if math.isnan(line.floor_mean) else upwards(line.floor_mean),
-                )
+def panel_of(lines: Sequence[Line], windows: Sequence[int | None]) -> dict[str, Any]:
+    """What is drawn of one system: by filter its windows with a number, each beside its pixels from the left."""
+    own = sorted(lines, key=lambda line: windows.index(line.window))
+    drawn = [line for line in own if not math.isnan(line.row.mean.estimate)]
+    return {
+        "dots": {
+            name: [
+                (round(column(windows, line.window) + shift, 1), line)
                 for line in drawn
                 if line.row.selection.filter_name == name
-            )
+            ]
             for name, shift in zip(FILTERS, (-APART, APART), strict=True)
-        }
-        panels.append(
-            Panel(
-                system,
-                dots,
-                n_prompts=_from_to(line.row.counts.n_prompts for line in drawn),
-                n_pairs=_from_to(line.row.counts.n_pairs for line in drawn),
-                dominated=tuple(line.window for line in own if line.row.scaffold_dominates),
-            )
-        )
-    return tuple(panels)
+        },
+        "n_prompts": _from_to(line.row.counts.n_prompts for line in drawn),
+        "n_pairs": _from_to(line.row.counts.n_pairs for line in drawn),
+        "dominated": [line.window for line in own if line.row.scaffold_dominates],
+    }
 
 
 def _from_to(counts: Iterable[int]) -> str:
