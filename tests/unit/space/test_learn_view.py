@@ -181,15 +181,16 @@ def test_paths_draw_every_cell_once() -> None:
 
 def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
     for clouds in four_clouds():
-        test, apart = clouds.test, FAR if clouds.far else CLOSE
-        assert clouds.base.mean(axis=0) == pytest.approx(clouds.centers[0])
-        assert np.linalg.norm(clouds.centers[1] - clouds.centers[0]) == pytest.approx(apart)
-        assert (test.p_value < 0.05) == clouds.far
-        assert (min(test.within_a, test.within_b) > 0.3) == clouds.wide
-        assert (test.between > max(test.within_a, test.within_b)) == clouds.far
+        test, centers = clouds["test"], clouds["centers"]
+        assert clouds["base"].mean(axis=0) == pytest.approx(centers[0])
+        apart = pytest.approx(FAR if clouds["far"] else CLOSE)
+        assert np.linalg.norm(centers[1] - centers[0]) == apart
+        assert (test.p_value < 0.05) == clouds["far"]
+        assert (min(test.within_a, test.within_b) > 0.3) == clouds["wide"]
+        assert (test.between > max(test.within_a, test.within_b)) == clouds["far"]
     low, moved, noisy, both = four_clouds()
-    assert low.test.between < noisy.test.between, "all small, all large"
-    assert moved.test.p_value < both.test.p_value, "the same move is harder to see in noise"
+    assert low["test"].between < noisy["test"].between, "all small, all large"
+    assert moved["test"].p_value < both["test"].p_value, "the same move is harder to see in noise"
 
 
 # The page.
