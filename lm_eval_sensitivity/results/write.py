@@ -128,10 +128,11 @@ def check_names(table: pa.Table, series: Iterable[str]) -> None:
         longest = max(table[column].unique().to_pylist(), key=len, default="")
         most = LONGEST_NAME if is_name else LONGEST_ID
         if len(longest) > most:
+            of_ladder = "Build the ladder with shorter ids"
             of_system = "Export this system from a model folder or with model arguments that are shorter"
             raise InputError(
                 f"These runs have the `{column}` {shown(longest)}, of {len(longest)} characters; a results folder "
-                f"holds at most {most}. {of_system if is_name else 'Build the ladder with shorter ids'}, and run it again."
+                f"holds at most {most}. {of_system if is_name else of_ladder}, and run it again."
             )
 
 
