@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:
     return line
 
 
+def command(*line: object) -> int:
+    """A command of `lm-eval-sensitivity`; unlike `main` it lets errors through."""
+    from lm_eval_sensitivity.cli.main import build_parser
+
+    options = build_parser().parse_args([*map(str, line)])
+    return int(options.run(options))
+
+
 def execute(line: list[str]) -> None:
     """Run a command line of lm_eval's in this process (a fresh one costs ten seconds of imports)."""
     from lm_eval._cli import HarnessCLI
@@ -102,9 +111,13 @@ def read_run(folder: Path, output: str = "", log: str = "") -> Run:
 
 @contextmanager
 def only_our_tasks() -> Iterator[None]:
-    """Reading lm_eval's other twelve thousand YAML files takes longer than most of these runs."""
+    """Reading lm_eval's other twelve thousand YAML files takes longer than most of these runs.
+
+    So does asking pip for all packages at the end of each; it is asked once.
+    """
     from lm_eval import tasks
     from lm_eval.tasks._index import TaskIndex
+    from torch.utils import collect_env
 
     find = TaskIndex._iter_yaml_files
     every = Path(tasks.__file__).parent
@@ -114,4 +127,15 @@ def only_our_tasks() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TaskIndex, "_iter_yaml_files", staticmethod(find_ours))
+        patch.setattr(collect_env, "get_pretty_env_info", cache(collect_env.get_pretty_env_info))
+        yield
+
+
+@contextmanager
+def one_embedder() -> Iterator[None]:
+    """Every run of this process, and the probe beside it, share one sentence embedder: a text is embedded once."""
+    from lm_eval_sensitivity.embedder.load import EmbedderFiles
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EmbedderFiles, "load", cache(EmbedderFiles.load))
         yield

@@ -6,21 +6,18 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import add_command, write
+from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, write
 from lm_eval_sensitivity.cli.tasks_path import tasks_path
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder import build_pairs
-from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS
-from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
-from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, AuthoredVariant, Source, read_variants
+from lm_eval_sensitivity.ladder.sources import read_variants
 from lm_eval_sensitivity.neighborhood.document import neighborhood_document
-from lm_eval_sensitivity.neighborhood.findings import Findings, findings_from_rows
+from lm_eval_sensitivity.neighborhood.findings import findings_from_rows
+from lm_eval_sensitivity.neighborhood.prompt import neighborhood_pairs, read_stdin
 from lm_eval_sensitivity.neighborhood.verdict import check_limit
-from lm_eval_sensitivity.types import UNCATEGORIZED, Pair
 
 DESCRIPTION = """\
 Edit one prompt in ways that a reader hardly sees, run lm_eval on it and on every variant, and print
@@ -67,17 +64,8 @@ def add_parser(subparsers: Any) -> None:
         metavar="DISTANCE",
         help="exit with 1 if a meaning-preserving variant is further away, with 3 if none could be scored",
     )
-    parser.add_argument(
-        "--format", choices=("table", "markdown", "json"), default="table", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--output", "-o", type=Path, metavar="FILE", help="write there instead of to the terminal"
-    )
-    _add_lm_eval_options(parser)
-
-
-def _add_lm_eval_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `lm_eval` that say which model is asked, and how; each means the same here."""
+    add_output_options(parser)
+    # Which model is asked, and how; each means the same as in lm_eval.
     group = parser.add_argument_group("as in lm_eval")
     group.add_argument("--model", default="hf", help="engine; default: %(default)s")
     group.add_argument("--model_args", default="", metavar="ARGS", help="name=value,name=value or JSON")
@@ -101,9 +89,13 @@ def _add_lm_eval_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, print, and return the exit status."""
     _check_options(options)
-    prompt = _read_stdin() if options.prompt == "-" else options.prompt
+    # The harness imports lm_eval; `--help` must not wait for it.
+    from lm_eval_sensitivity.harness.one_prompt import RunSettings, run_one_prompt
+
+    prompt = read_stdin() if options.prompt == "-" else options.prompt
     pairs = neighborhood_pairs(prompt, {} if options.variants is None else read_variants(options.variants))
-    findings = _measure(pairs, options)
+    settings = RunSettings(**{each.name: getattr(options, each.name) for each in fields(RunSettings)})
+    findings = findings_from_rows(*run_one_prompt(pairs, settings, tasks_path()), options.filter)
     check = None if options.fail_above is None else check_limit(findings, options.fail_above)
     write(neighborhood_document(findings, check), options)
     if check is None or check.status == "passed":
@@ -111,38 +103,6 @@ def run(options: argparse.Namespace) -> int:
     # On stderr as well: the report may be in a file, or read by a program.
     print(f"lm-eval-sensitivity neighborhood: --fail-above: {check.message}", file=sys.stderr)
     return 1 if check.status == "failed" else 3
-
-
-def neighborhood_pairs(prompt: str, variants: dict[str, str]) -> tuple[Pair, ...]:
-    """One prompt and its variants as validated pairs, mildest rung first.
-
-    Args:
-        prompt: the base prompt.
-        variants: text by authored edit.
-
-    Raises:
-        InputError: a blank or too long text, or a variant that equals the prompt.
-
-    Example:
-        >>> [pair.edit for pair in neighborhood_pairs("Why is the sky blue?", {})][:3]
-        ['identical', 'leading_space', 'trailing_space']
-    """
-    _check_prompt(prompt)
-    authored = {edit: AuthoredVariant(text, "") for edit, text in variants.items()}
-    source = Source("one_prompt", (AuthoredPrompt("prompt", UNCATEGORIZED, prompt, authored),))
-    # Through the same checks as rows from outside: an authored variant can equal its base.
-    return pairs_from_rows(rows_from_pairs(build_pairs(source)), "PROMPT and --variants")
-
-
-def _check_prompt(prompt: str) -> None:
-    if not prompt.strip():
-        raise InputError("PROMPT is blank. Give the prompt in quotes, or `-` to read it from stdin.")
-    if len(prompt) > MAX_CELL_CHARACTERS:
-        raise InputError(
-            f"PROMPT has {len(prompt)} characters; accepted are at most {MAX_CELL_CHARACTERS}. Shorten it."
-        )
-    if any("\ud800" <= character <= "\udfff" for character in prompt):
-        raise InputError("PROMPT is not valid UTF-8. Save it as UTF-8 and read it with `-` from stdin.")
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -164,34 +124,3 @@ def _check_options(options: argparse.Namespace) -> None:
         raise InputError(
             f"`--output {options.output}` cannot be written. Give a file in a folder that exists."
         )
-
-
-def _read_stdin() -> str:
-    """The prompt on stdin; one line break at its end is the shell's, not the prompt's."""
-    content = sys.stdin.buffer.read(4 * MAX_CELL_CHARACTERS + 1)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"PROMPT on stdin is not valid UTF-8, or too long (byte {error.start}). Save it as UTF-8; at most "
-            f"{MAX_CELL_CHARACTERS} characters are accepted."
-        ) from None
-    return text.removesuffix("\n").removesuffix("\r")
-
-
-def _measure(pairs: Sequence[Pair], options: argparse.Namespace) -> Findings:
-    # The harness imports lm_eval; `--help` must not wait for it.
-    from lm_eval_sensitivity.harness.one_prompt import RunSettings, run_one_prompt
-
-    settings = RunSettings(
-        model=options.model,
-        model_args=options.model_args,
-        device=options.device,
-        batch_size=options.batch_size,
-        gen_kwargs=options.gen_kwargs,
-        apply_chat_template=options.apply_chat_template,
-        system_instruction=options.system_instruction,
-        use_cache=options.use_cache,
-    )
-    results = run_one_prompt(pairs, settings, tasks_path())
-    return findings_from_rows(results.rows, results.summary, options.filter)

@@ -94,15 +94,15 @@ def run(options: argparse.Namespace) -> int:
 def as_text(done: RescoredRun) -> str:
     """What was written, from which embedder to which, and what was not taken."""
     lines = [
-        f"{rung.source.metadata.rung} of system {rung.source.metadata.system}: raw {inert(rung.words['raw'])}; answer "
-        f"{inert(rung.words['answer'])}"
-        for rung in done.rungs
+        f"{rung.metadata.rung} of system {rung.metadata.system}: raw {inert(words['raw'])}; answer "
+        f"{inert(words['answer'])}"
+        for rung, words in done.rungs
     ]
-    before = sorted({_named(rung.source.metadata.embedder) for rung in done.rungs})
+    before = sorted({_named(rung.metadata.embedder) for rung, _ in done.rungs})
     lines.append(f"Embedder: {_named(done.embedder)}; before: {', '.join(before)}")
-    lines += [f"Left out: {each.what}: {each.reason}" for each in done.left_out]
+    lines += [f"Left out: {each.about[0]}: {each.text}" for each in done.left_out]
     lines.append(
-        f"Wrote {sum(rung.n_pairs for rung in done.rungs)} pairs to {shown_path(done.folder)}. Next: "
+        f"Wrote {sum(rung.n_pairs for rung, _ in done.rungs)} pairs to {shown_path(done.folder)}. Next: "
         f"`lm-eval-sensitivity clusters {shown_path(done.folder)}`"
     )
     return "\n".join(lines) + "\n"

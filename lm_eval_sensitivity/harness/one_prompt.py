@@ -39,23 +39,19 @@ class RunSettings:
     use_cache: str | None = None
 
 
-@dataclass(frozen=True)
-class OnePromptResults:
-    """What one run left behind, as lm_eval's samples file would have it."""
-
-    rows: tuple[SampleRow, ...]
-    """Of both filters, mildest rung first."""
-    summary: Mapping[str, Any]
-    """What was measured and how: `configs.<task>.metadata.sensitivity` of the results."""
-
-
-def run_one_prompt(pairs: Sequence[Pair], settings: RunSettings, tasks_folder: Path) -> OnePromptResults:
+def run_one_prompt(
+    pairs: Sequence[Pair], settings: RunSettings, tasks_folder: Path
+) -> tuple[tuple[SampleRow, ...], dict[str, Any]]:
     """Measure the pairs of one prompt with the tasks `prompt_sensitivity_<rung>`.
 
     Args:
         pairs: validated pairs of one base prompt; only the rungs that have pairs are run.
         settings: the model and how it is asked.
         tasks_folder: holds `prompt_sensitivity/` with its YAML files.
+
+    Returns:
+        The sample rows of both filters, mildest rung first, and what was measured and how:
+        `configs.<task>.metadata.sensitivity` of the results.
 
     Raises:
         InputError: a setting that lm_eval, the model or the tasks refuse, in one sentence.
@@ -94,7 +90,7 @@ def run_one_prompt(pairs: Sequence[Pair], settings: RunSettings, tasks_folder: P
             "`accelerate launch` or `torchrun`; one prompt is too little work to share."
         )
     rows = tuple(decode_row(row, f"Task `{task}`") for task in tasks for row in results["samples"][task])
-    return OnePromptResults(rows, results["configs"][tasks[0]]["metadata"]["sensitivity"])
+    return rows, results["configs"][tasks[0]]["metadata"]["sensitivity"]
 
 
 def _check_template_name(lm: Any, name: bool | str) -> None:

@@ -64,6 +64,9 @@ class RecordedPair:
             decoding: what was in effect, from the results file.
             rule: cut the answers out by this rule of `RULES`; None keeps the recorded ones.
 
+        Returns:
+            Both sides, as `measure_pair` takes them.
+
         Raises:
             InputError: naming file, line and field.
         """

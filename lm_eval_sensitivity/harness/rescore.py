@@ -17,7 +17,7 @@ import json
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,9 @@ from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.close.finished_run import windows_below
 from lm_eval_sensitivity.harness.close.table_rows import (
-    OfPrompt,
-    mean_of_scored,
-    mean_over_prompts,
+    mean_of,
     pairs_in_words,
-    tokens_of_pair,
+    table_item,
     window_item,
     windows_in_words,
 )
@@ -45,7 +43,12 @@ from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
-from lm_eval_sensitivity.records.run_metadata import sampling_tasks, sensitivity_tasks
+from lm_eval_sensitivity.records.run_metadata import (
+    ReferenceOfRun,
+    RunMetadata,
+    sampling_tasks,
+    sensitivity_tasks,
+)
 from lm_eval_sensitivity.records.sample import (
     PairRecord,
     SampleRow,
@@ -57,9 +60,9 @@ from lm_eval_sensitivity.runs.find import RunFiles, read_results
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
-from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
+from lm_eval_sensitivity.runs.select_runs import choose_rungs
 from lm_eval_sensitivity.text.escape import shown_path
-from lm_eval_sensitivity.types import Missing
+from lm_eval_sensitivity.types import Missing, Note
 
 NOT_RESCORED = "not rescored: drift was measured with another embedder, and the reference run was not given"
 RESCORED = "not judged: rescored"
@@ -80,23 +83,14 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class RescoredRung:
-    """What became of one rung."""
-
-    source: RungSamples
-    n_pairs: int
-    words: Mapping[str, str]
-    """Filter -> its pairs in words."""
-
-
-@dataclass(frozen=True)
 class RescoredRun:
     """A new run folder."""
 
     folder: Path
     embedder: Mapping[str, Any]
-    rungs: tuple[RescoredRung, ...]
-    left_out: tuple[LeftOut, ...]
+    rungs: tuple[tuple[RungSamples, Mapping[str, str]], ...]
+    """What was read, and its pairs in words by filter."""
+    left_out: tuple[Note, ...]
     """What stands in the old folder and was not scored again."""
 
 
@@ -119,6 +113,9 @@ def rescore_run(
         settings: embedder, rule for answers, reference.
         ladder: the ladder that was run, if it is not the packaged one.
         subset: take only tasks of this subset.
+
+    Returns:
+        The new folder, what stands in it, and what was left out.
 
     Raises:
         InputError: the target exists or cannot be written, there is nothing to rescore, a file breaks a
@@ -191,27 +188,29 @@ def _check_reference(rung: RungSamples, settings: Settings) -> None:
 
 def _write_run(
     folder: Path, target: Path, rungs: Sequence[RungSamples], settings: Settings
-) -> list[RescoredRung]:
+) -> list[tuple[RungSamples, dict[str, str]]]:
     """Samples first: a folder without its results file is not taken for a run."""
     from tqdm import tqdm
 
     by_results: dict[Path, list[RungSamples]] = defaultdict(list)
     for rung in rungs:
         by_results[rung.results].append(rung)
-    done = []
+    done: list[tuple[RungSamples, dict[str, str]]] = []
     total = sum(rung.n_pairs for rung in rungs)
     with tqdm(total=total, desc="Rescoring", unit="pair", delay=2, disable=None) as progress:
         for path, group in by_results.items():
             results = read_results(RunFiles(path, group[0].date, {}))
-            changes = _Changes(results, settings)
+            old = {task: dict(each) for task, each in results["results"].items() if isinstance(each, dict)}
             for rung in group:
                 rows = rescored_rows(rung, settings)
                 file = target / rung.samples.relative_to(folder)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(b"".join(_as_json(row) + b"\n" for row in rows))
-                done.append(changes.enter(rung, rows))
+                done.append((rung, _renew_task(results, rung, rows, settings)))
                 progress.update(rung.n_pairs)
-            changes.finish({rung.metadata.task for rung in group}, path)
+            taken = {rung.metadata.task for rung in group}
+            _drop_tasks(results, taken, shown_path(path))
+            _renew_groups(results, taken, old)
             (target / path.relative_to(folder)).write_bytes(_as_json(results, indent=2))
     return done
 
@@ -234,6 +233,9 @@ def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
         rung: read and checked.
         settings: embedder, rule for answers, reference.
 
+    Returns:
+        [line] as lm_eval would have written it.
+
     Raises:
         InputError: a field that the pairs table does not need breaks a rule.
     """
@@ -246,7 +248,8 @@ def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
         for row, line, place in rows
         if isinstance(row, WholeRow)
     }
-    settings.distances.prepare(_texts(pairs.values()))
+    shown = (FilteredText(side, name) for pair in pairs.values() for name in FILTERS for side in pair)
+    settings.distances.prepare(texts_to_embed(shown))
     prompts = {row.doc_id: row.doc["prompt_id"] for row, _, _ in rows}
     spreads = {
         name: output_spreads(
@@ -259,12 +262,6 @@ def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
         _rescored_row(line, row, pairs[row.doc_id], settings, spreads[row.filter][prompts[row.doc_id]])
         for row, line, _ in rows
     ]
-
-
-def _texts(pairs: Iterable[tuple[Generation, Generation]]) -> Iterator[str]:
-    for pair in pairs:
-        for name in FILTERS:
-            yield from texts_to_embed(FilteredText(generation, name) for generation in pair)
 
 
 def _rescored_row(
@@ -297,7 +294,7 @@ def _rescored_row(
                 record, base=_with_span(record.base, pair[0]), variant=_with_span(record.variant, pair[1])
             )
     if settings.rule is not None and "window" in line:
-        new_line["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
+        new_line["window"] = window_item(base, variant, scores.missing)
     if settings.reference is None and DRIFT in (record.scores or {}):
         scores.values[DRIFT], scores.missing[DRIFT] = math.nan, NOT_RESCORED
     record = _with_scores(record, scores)
@@ -336,141 +333,129 @@ def _enter_numbers(line: Row, scores: Scores) -> None:
 
 def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
     """Set a value; a new name stands before another one."""
-    if name not in table and before in table:
-        items = list(table.items())
-        table.clear()
-        for key, old in items:
-            if key == before:
-                table[name] = value
-            table[key] = old
-    table[name] = value
+    after = list(table)[list(table).index(before) :] if name not in table and before in table else []
+    rest = {key: table.pop(key) for key in after}
+    table.update({name: value, **rest})
 
 
 # ---- results
 
 
-class _Changes:
-    """The results file of a run, on its way to saying what the new samples say.
+def _renew_task(
+    results: dict[str, Any], rung: RungSamples, rows: Sequence[Row], settings: Settings
+) -> dict[str, str]:
+    """The new means of one task and what they were made from; its pairs in words, by filter."""
+    task, words = rung.metadata.task, {}
+    table = results["results"][task]
+    for filter_name in FILTERS:
+        chosen, pair = [row for row in rows if row["filter"] == filter_name], f"pair,{filter_name}"
+        for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
+            error = f"{name}_stderr,{filter_name}"
+            items = [table_item(name, row[name], row["doc"]["prompt_id"]) for row in chosen]
+            _put(table, f"{name},{filter_name}", mean_of(name)(items), before=pair)
+            _put(table, error, table.get(error, "N/A"), before=pair)
+        # The words of a whole run go: the commands that read runs judge the new numbers.
+        table |= {key: RESCORED for name in ("noise", "verdict") if (key := f"{name},{filter_name}") in table}
+        if f"window,{filter_name}" in table and settings.rule is not None:
+            windows = windows_below(rung.metadata.decoding_requested["max_gen_toks"])
+            table[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in chosen], windows)
+        words[filter_name] = table[pair] = pairs_in_words([row["pair"] for row in chosen])
+    directions = results.get("higher_is_better")
+    if isinstance(directions, dict) and task in directions:
+        for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
+            _put(directions[task], name, None, before="pair")
+    metadata = results["configs"][task]["metadata"]
+    metadata["sensitivity"] = _summary(metadata["sensitivity"], rung.metadata, settings)
+    return words
+
+
+def _numbers_of(row: Row) -> list[str]:
+    return [name for name in row["pair"]["scores"] if name in row]
+
+
+def _is_rescored(name: str, filter_name: str) -> bool:
+    """Whether a mean may have changed; the others keep what lm_eval wrote."""
+    return METRICS[name].family == "text" or (METRICS[name].family == "tokens" and filter_name == "answer")
+
+
+def _summary(old: Mapping[str, Any], metadata: RunMetadata, settings: Settings) -> dict[str, Any]:
+    theirs = settings.reference
+    new = {
+        **old,
+        "embedder": settings.distances.identity(),
+        "reference": encode(theirs and ReferenceOfRun(theirs.folder.resolve().name, theirs.system)),
+        "rescored_by": __version__,
+        "rescored_from": {
+            "system": metadata.system,
+            "package_version": metadata.package_version,
+            "embedder": dict(metadata.embedder),
+            "answer_rule": metadata.answer_rule,
+            "reference": metadata.reference_system,
+            **{name: old[name] for name in ("rescored_from",) if name in old},
+        },
+    }
+    return new if settings.rule is None else {**new, "answer_rule": settings.rule}
+
+
+def _drop_tasks(results: dict[str, Any], taken: set[str], place: str) -> None:
+    """Our tasks that were not scored again go."""
+    lost = {*sensitivity_tasks(results, place), *sampling_tasks(results, place)} - taken
+    for name in _BY_TASK:
+        if isinstance(part := results.get(name), dict):
+            for task in lost:
+                part.pop(task, None)
+
+
+_BY_TASK = ("results", "configs", "versions", "n-shot", "higher_is_better", "n-samples", "task_hashes")
+
+
+def _renew_groups(results: dict[str, Any], taken: set[str], old: Mapping[str, Mapping[str, Any]]) -> None:
+    """The means of groups.
 
     Args:
         results: changed in place.
-        settings: embedder, rule for answers, reference.
+        taken: tasks that were scored again.
+        old: task -> its numbers before.
     """
+    groups, subtasks = results.get("groups"), results.get("group_subtasks")
+    if not isinstance(groups, dict) or not isinstance(subtasks, dict):
+        return
+    for group, numbers in groups.items():
+        leaves = _leaves(group, subtasks)
+        if not isinstance(numbers, dict) or taken.isdisjoint(leaves):
+            continue
+        for key, value in numbers.items():
+            found = [task for task in leaves if key in old.get(task, {})]
+            if not found or not isinstance(value, float):
+                continue
+            numbers[key] = _group_mean(
+                value,
+                [old[task][key] for task in found],
+                [results["results"].get(task, {}).get(key) for task in found],
+                [old[task].get("sample_len") for task in found],
+            )
+            if isinstance(results["results"].get(group), dict):
+                results["results"][group][key] = numbers[key]
 
-    def __init__(self, results: dict[str, Any], settings: Settings) -> None:
-        self._results = results
-        self._settings = settings
-        self._old = {
-            task: dict(numbers) for task, numbers in results["results"].items() if isinstance(numbers, dict)
-        }
 
-    def enter(self, rung: RungSamples, rows: Sequence[Row]) -> RescoredRung:
-        """The new means of one task, and what they were made from."""
-        task = rung.metadata.task
-        table = self._results["results"][task]
-        words = {}
-        for filter_name in FILTERS:
-            chosen = [row for row in rows if row["filter"] == filter_name]
-            for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
-                _put(table, f"{name},{filter_name}", _mean(chosen, name), before=f"pair,{filter_name}")
-                table_error = f"{name}_stderr,{filter_name}"
-                _put(table, table_error, table.get(table_error, "N/A"), before=f"pair,{filter_name}")
-            self._renew_words(table, filter_name, rung, chosen)
-            words[filter_name] = pairs_in_words([row["pair"] for row in chosen])
-            table[f"pair,{filter_name}"] = words[filter_name]
-        directions = self._results.get("higher_is_better")
-        if isinstance(directions, dict) and task in directions:
-            for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
-                _put(directions[task], name, None, before="pair")
-        metadata = self._results["configs"][task]["metadata"]
-        metadata["sensitivity"] = self._summary(metadata["sensitivity"], rung)
-        return RescoredRung(rung, len(rows) // len(FILTERS), words)
+def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any]) -> float:
+    """A mean of means, weighted as the old one was; NaN where that cannot be seen or a task is lost.
 
-    def _renew_words(
-        self, table: dict[str, Any], filter_name: str, rung: RungSamples, rows: Sequence[Row]
-    ) -> None:
-        """The words of a whole run go: the commands that read runs judge the new numbers."""
-        for name in ("noise", "verdict"):
-            if f"{name},{filter_name}" in table:
-                table[f"{name},{filter_name}"] = RESCORED
-        if f"window,{filter_name}" in table and self._settings.rule is not None:
-            windows = windows_below(rung.metadata.decoding_requested["max_gen_toks"])
-            table[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in rows], windows)
-
-    def _summary(self, old: Mapping[str, Any], rung: RungSamples) -> dict[str, Any]:
-        reference, metadata = self._settings.reference, rung.metadata
-        new = {
-            **old,
-            "embedder": self._settings.distances.identity(),
-            "reference": None
-            if reference is None
-            else {"folder": reference.folder.resolve().name, "system": reference.system},
-            "rescored_by": __version__,
-            "rescored_from": {
-                "system": metadata.system,
-                "package_version": metadata.package_version,
-                "embedder": dict(metadata.embedder),
-                "answer_rule": metadata.answer_rule,
-                "reference": metadata.reference_system,
-                **{name: old[name] for name in ("rescored_from",) if name in old},
-            },
-        }
-        return new if self._settings.rule is None else {**new, "answer_rule": self._settings.rule}
-
-    def finish(self, taken: set[str], path: Path) -> None:
-        """Drop our tasks that were not scored again, and renew the means of groups."""
-        place = shown_path(path)
-        lost = {*sensitivity_tasks(self._results, place), *sampling_tasks(self._results, place)} - taken
-        for name in (
-            "results",
-            "configs",
-            "versions",
-            "n-shot",
-            "higher_is_better",
-            "n-samples",
-            "task_hashes",
-        ):
-            part = self._results.get(name)
-            if isinstance(part, dict):
-                for task in lost:
-                    part.pop(task, None)
-        groups, subtasks = self._results.get("groups"), self._results.get("group_subtasks")
-        if not isinstance(groups, dict) or not isinstance(subtasks, dict):
-            return
-        for group, numbers in groups.items():
-            leaves = _leaves(group, subtasks)
-            if isinstance(numbers, dict) and not taken.isdisjoint(leaves):
-                numbers |= {
-                    key: self._group_mean(key, numbers, leaves) for key in self._keys(numbers, leaves)
-                }
-                if isinstance(self._results["results"].get(group), dict):
-                    self._results["results"][group] |= {
-                        key: numbers[key] for key in self._keys(numbers, leaves)
-                    }
-
-    def _keys(self, numbers: Mapping[str, Any], leaves: Sequence[str]) -> list[str]:
-        """The means in a group's table that its tasks have, too."""
-        return [
-            key
-            for key, value in numbers.items()
-            if isinstance(value, float) and any(key in self._old.get(task, {}) for task in leaves)
-        ]
-
-    def _group_mean(self, key: str, numbers: Mapping[str, Any], leaves: Sequence[str]) -> float:
-        """A mean of means, weighted as the old one was; NaN where that cannot be seen or a task is lost."""
-        found = [task for task in leaves if key in self._old.get(task, {})]
-        old = [self._old[task][key] for task in found]
-        new = [self._results["results"].get(task, {}).get(key) for task in found]
-        sizes = [self._old[task].get("sample_len") for task in found]
-        if not all(isinstance(value, float) for value in (*old, *new)):
-            return math.nan
-        for weighted in (False, True):
-            if weighted and not all(type(size) is int and size > 0 for size in sizes):
-                break
-            before = aggregate_subtask_metrics(old, sizes, weighted)
-            if before == numbers[key] or (math.isnan(before) and math.isnan(numbers[key])):
-                return float(aggregate_subtask_metrics(new, sizes, weighted))
+    Args:
+        stated: the old mean of the group.
+        old: [task] means before.
+        new: [task] means now; None where a task is lost.
+        sizes: [task] numbers of documents.
+    """
+    if not all(isinstance(value, float) for value in (*old, *new)):
         return math.nan
+    for weighted in (False, True):
+        if weighted and not all(type(size) is int and size > 0 for size in sizes):
+            break
+        before = aggregate_subtask_metrics(old, sizes, weighted)
+        if before == stated or (math.isnan(before) and math.isnan(stated)):
+            return float(aggregate_subtask_metrics(new, sizes, weighted))
+    return math.nan
 
 
 def _leaves(group: str, subtasks: Mapping[str, Any]) -> list[str]:
@@ -487,18 +472,3 @@ def _leaves(group: str, subtasks: Mapping[str, Any]) -> list[str]:
             seen.add(name)
             waiting += [each for each in reversed(below) if isinstance(each, str)]
     return list(leaves)
-
-
-def _numbers_of(row: Row) -> list[str]:
-    return [name for name in row["pair"]["scores"] if name in row]
-
-
-def _is_rescored(name: str, filter_name: str) -> bool:
-    """Whether a mean may have changed; the others keep what lm_eval wrote."""
-    return METRICS[name].family == "text" or (METRICS[name].family == "tokens" and filter_name == "answer")
-
-
-def _mean(rows: Sequence[Row], name: str) -> float:
-    if belongs_to_prompt(name):
-        return mean_over_prompts([OfPrompt(row[name], row["doc"]["prompt_id"]) for row in rows])
-    return mean_of_scored([row[name] for row in rows])

@@ -7,14 +7,15 @@ reorder a line or become markup. In JSON they are whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from lm_eval_sensitivity.neighborhood.findings import METRIC, Divergence, Findings, Variant
+from lm_eval_sensitivity.neighborhood.findings import METRIC, Findings
 from lm_eval_sensitivity.neighborhood.verdict import Check, cautions, shown_distance, verdict
 from lm_eval_sensitivity.report import Column, Document, ResultTable
-from lm_eval_sensitivity.report.blocks import Cell, Verbatim
+from lm_eval_sensitivity.report.blocks import Format, Verbatim, table_of
 from lm_eval_sensitivity.report.documents.parts import below_rungs
-from lm_eval_sensitivity.text.visible import ELLIPSIS, shortened, shown_change, visible
+from lm_eval_sensitivity.text.visible import ELLIPSIS, shortened, visible
 from lm_eval_sensitivity.types import Note
 
 MARK = "►"
@@ -25,8 +26,8 @@ PROMPT_SHOWN = 240
 
 _COLUMNS = (
     *map(Column, ("edit", "change", "reached")),
-    Column("distance", 4),
-    Column("parts at"),
+    Column("distance", 4, METRIC),
+    Column("parts at", path="parts_at"),
 )
 _CAPTION = (
     f"change: [+inserted], [-deleted], [old→new]; · is a space, ⏎ a line break. distance: {METRIC} of the "
@@ -63,24 +64,12 @@ def neighborhood_document(findings: Findings, check: Check | None) -> Document:
 
 
 def _variants_tables(findings: Findings) -> Iterator[ResultTable]:
-    rows: list[tuple[str, tuple[Cell, ...]]] = [
-        (
-            each.rung,
-            (
-                each.edit,
-                shown_change(findings.prompt, each.replacements),
-                each.reached,
-                each.distance,
-                shown_divergence(each.divergence, scored=each.distance is not None),
-            ),
-        )
-        for each in findings.variants
-    ]
-    title = "Every edit of the prompt"
-    yield ResultTable("edits", title, _COLUMNS, below_rungs(rows), _CAPTION, only=("table",))
-    whole = tuple((rung, *cells) for rung, cells in rows)
-    columns = (Column("rung"), *_COLUMNS)
-    yield ResultTable("variants", title, columns, whole, _CAPTION, only=("markdown", "csv", "json"))
+    title, columns = "Every edit of the prompt", (Column("rung"), *_COLUMNS)
+    forms: tuple[Format, ...] = ("markdown", "csv", "json")
+    whole = table_of("variants", title, columns, findings.variants, [_CAPTION], only=forms)
+    rows = below_rungs((str(row[0]), row[1:]) for row in whole.rows)
+    yield replace(whole, name="edits", columns=_COLUMNS, rows=rows, only=("table",))
+    yield whole
 
 
 def _outputs(findings: Findings) -> Iterator[ResultTable | Verbatim]:
@@ -89,7 +78,9 @@ def _outputs(findings: Findings) -> Iterator[ResultTable | Verbatim]:
     titles = [title for title, _ in shown]
     caption = f"The two outputs that differ most; {MARK} marks the first difference."
     columns, row = tuple(map(Column, titles)), tuple(text for _, text in shown)
-    yield ResultTable("outputs", caption if len(shown) > 1 else "Output", columns, (row,), only=("table",))
+    yield ResultTable(
+        "outputs", caption if len(shown) > 1 else "Output", columns, (row,), only=("table", "csv")
+    )
     for title, text in shown:
         yield Verbatim(title, text, only=("markdown",))
 
@@ -97,11 +88,11 @@ def _outputs(findings: Findings) -> Iterator[ResultTable | Verbatim]:
 def _shown_outputs(findings: Findings) -> Iterator[tuple[str, str]]:
     """Title and text of the base's output, and of the one that is furthest from it if any moved."""
     other = findings.furthest
-    at = None if other is None else other.divergence.character
+    at = None if other is None else other.first_divergence.character
     base = shown_output(findings.base_output, at, findings.base_flags)
     yield "Output to the base prompt", base
     if other is not None and at is not None:
-        title = f"Output to {other.edit} ({shown_distance(other.distance)})"
+        title = f"Output to {other.edit} ({shown_distance(other.cosine_distance)})"
         yield title, shown_output(other.output, at, other.flags)
 
 
@@ -122,17 +113,6 @@ def shown_output(text: str, divergence: int | None, flags: Sequence[str]) -> str
     return before + mark + visible(text[at:end]) + (ELLIPSIS if end < len(text) else "")
 
 
-def shown_divergence(divergence: Divergence, *, scored: bool) -> str:
-    """Where two outputs part, in tokens where there are any."""
-    if not scored:
-        return "-"
-    if divergence.token is not None:
-        return f"token {divergence.token}"
-    if divergence.character is not None:
-        return f"char {divergence.character}"
-    return "not yet" if divergence.censored else "never"
-
-
 def _numbers(findings: Findings) -> list[str]:
     """Range, counts and noise floor, one line each."""
     spread, missing = findings.spread, findings.noise.missing
@@ -141,8 +121,8 @@ def _numbers(findings: Findings) -> list[str]:
         f"{len(findings.meaning_preserving)}"
     )
     lines = [f"Meaning-preserving: no distance ({counts})."]
-    if spread is not None:
-        smallest, median, largest = map(shown_distance, (spread.smallest, spread.median, spread.largest))
+    if spread:
+        smallest, median, largest = map(shown_distance, spread.values())
         lines = [f"Meaning-preserving: {smallest} to {largest}, median {median} ({counts})."]
     floor = shown_distance(findings.noise_floor) if missing is None else f"not known ({missing})"
     # Batch noise flips a near tie or it does not: one repetition without a difference is weak evidence.
@@ -181,7 +161,7 @@ def _signature(findings: Findings) -> str:
 
 def _data(findings: Findings, check: Check | None) -> dict[str, Any]:
     """Everything, whole; numbers as in the samples."""
-    spread, furthest = findings.spread, findings.furthest
+    furthest = findings.furthest
     return {
         "schema_version": 1,
         "prompt": findings.prompt,
@@ -194,28 +174,13 @@ def _data(findings: Findings, check: Check | None) -> dict[str, Any]:
             "n_scored": len(findings.scored),
             "n_erased": len(findings.erased),
             "n_unscored": findings.n_unscored,
-            "range": spread,
+            "range": findings.spread or None,
             "furthest": None if furthest is None else furthest.edit,
         },
         "verdict": verdict(findings),
         "cautions": cautions(findings),
         "check": check,
         "base": {"output": findings.base_output, "flags": findings.base_flags},
-        "variants": [_variant_record(findings.prompt, each) for each in findings.variants],
+        "variants": findings.variants,
         "run": findings.run,
-    }
-
-
-def _variant_record(prompt: str, variant: Variant) -> dict[str, Any]:
-    return {
-        "edit": variant.edit,
-        "rung": variant.rung,
-        "variant": variant.text,
-        "change": shown_change(prompt, variant.replacements),
-        "audit": variant.audit,
-        METRIC: variant.distance,
-        "missing": variant.missing,
-        "first_divergence": variant.divergence,
-        "output": variant.output,
-        "flags": variant.flags,
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lm_eval_sensitivity.audit import PairAudit
 from lm_eval_sensitivity.records.columns import FLAGS
 from lm_eval_sensitivity.records.sample import SampleRow, WholeRow, WholeSideRecord
+from lm_eval_sensitivity.text.visible import shown_change
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Replacement
 
 METRIC = "cosine_distance"
@@ -33,19 +34,18 @@ class Variant:
 
     edit: str
     rung: str
-    text: str
-    """The variant itself."""
-    replacements: tuple[Replacement, ...]
-    """What was changed in the base."""
+    variant: str
+    change: str
+    """What was changed in the base, as it is shown."""
     audit: PairAudit
-    distance: float | None
+    cosine_distance: float | None
     missing: str | None
     """Why there is no distance; a reason starts with its kind, as in `erased: ...`."""
-    divergence: Divergence
+    first_divergence: Divergence
     output: str
     flags: tuple[str, ...]
     """What is wrong with the whole output: of `empty`, `loop`, `cut`, `unclosed`."""
-    raw_differs: bool
+    raw_differs: bool = field(repr=False)
     """The whole outputs differ, whatever the filter shows of them."""
 
     @property
@@ -54,6 +54,18 @@ class Variant:
         if self.rung == "identical":
             return "-"
         return "reached" if self.audit.status == "survived" else self.audit.status
+
+    @property
+    def parts_at(self) -> str:
+        """Where the outputs part, in tokens where there are any; `-` where nothing was scored."""
+        at = self.first_divergence
+        if self.cosine_distance is None:
+            return "-"
+        if at.token is not None:
+            return f"token {at.token}"
+        if at.character is not None:
+            return f"char {at.character}"
+        return "not yet" if at.censored else "never"
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,7 @@ class Findings:
     @property
     def noise_floor(self) -> float | None:
         """The distance of two runs of the same prompt; None where it could not be measured."""
-        return self.noise.distance
+        return self.noise.cosine_distance
 
     @property
     def meaning_preserving(self) -> tuple[Variant, ...]:
@@ -87,7 +99,7 @@ class Findings:
     @property
     def scored(self) -> tuple[Variant, ...]:
         """Meaning-preserving variants with a distance."""
-        return tuple(each for each in self.meaning_preserving if each.distance is not None)
+        return tuple(each for each in self.meaning_preserving if each.cosine_distance is not None)
 
     @property
     def erased(self) -> tuple[Variant, ...]:
@@ -100,28 +112,29 @@ class Findings:
         return len(self.meaning_preserving) - len(self.scored) - len(self.erased)
 
     @property
-    def spread(self) -> Spread | None:
-        """The range of the scored distances; None if there is none."""
-        distances = [each.distance for each in self.scored if each.distance is not None]
-        return Spread(min(distances), statistics.median(distances), max(distances)) if distances else None
+    def spread(self) -> dict[str, float]:
+        """`smallest`, `median` and `largest` of the scored distances; empty if there is none."""
+        distances = [found for each in self.scored if (found := each.cosine_distance) is not None]
+        if not distances:
+            return {}
+        return {
+            "smallest": min(distances),
+            "median": statistics.median(distances),
+            "largest": max(distances),
+        }
 
     @property
     def furthest(self) -> Variant | None:
         """The scored meaning-preserving variant that moved the output most, the first of equals."""
-        return max(self.scored, key=lambda each: each.distance or 0, default=None)
+        return max(self.scored, key=lambda each: each.cosine_distance or 0, default=None)
 
     def above(self, distance: float) -> tuple[Variant, ...]:
         """Scored meaning-preserving variants further away than `distance`."""
-        return tuple(each for each in self.scored if each.distance is not None and each.distance > distance)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Smallest, middle and largest distance."""
-
-    smallest: float
-    median: float
-    largest: float
+        return tuple(
+            each
+            for each in self.scored
+            if each.cosine_distance is not None and each.cosine_distance > distance
+        )
 
 
 def findings_from_rows(rows: Iterable[SampleRow], run: Mapping[str, Any], filter_name: str) -> Findings:
@@ -131,6 +144,9 @@ def findings_from_rows(rows: Iterable[SampleRow], run: Mapping[str, Any], filter
         rows: of one prompt, both filters, mildest rung first.
         run: the run's summary.
         filter_name: `raw` or `answer`.
+
+    Returns:
+        Prompt, base output and one variant per row of this filter, in their order.
     """
     raw: dict[str, WholeRow] = {}
     chosen: dict[str, SampleRow] = {}
@@ -158,12 +174,12 @@ def _variant(row: SampleRow, raw: WholeRow) -> Variant:
     return Variant(
         edit=doc["edit"],
         rung=doc["rung"],
-        text=doc["variant"],
-        replacements=tuple(Replacement(**each) for each in doc["replacements"]),
+        variant=doc["variant"],
+        change=shown_change(doc["base"], [Replacement(**each) for each in doc["replacements"]]),
         audit=record.audit,
-        distance=(record.scores or {}).get(METRIC),
+        cosine_distance=(record.scores or {}).get(METRIC),
         missing=record.missing.get(METRIC),
-        divergence=Divergence(
+        first_divergence=Divergence(
             None if path is None else path.first_divergence,
             first_difference(base, output),
             path is not None and path.censored,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.ladder.edits import EDITS
@@ -16,20 +16,20 @@ def verdict(findings: Findings) -> str:
     """One sentence on how far the output moved. What the noise floor covers is never called sensitivity."""
     counts = f"{len(findings.scored)} scored meaning-preserving variants"
     floor, spread = findings.noise_floor, findings.spread
-    if spread is None:
+    if not spread:
         return (
             f"Nothing could be scored: of {len(findings.meaning_preserving)} meaning-preserving variants "
             f"{len(findings.erased)} are erased and {findings.n_unscored} unscored. This says nothing about the "
             "model, not that it is stable."
         )
-    if spread.largest == 0:
+    if spread["largest"] == 0:
         return f"All distances are 0: no output to the {counts} measurably differs from the base's."
     if floor is None:
         return (
             f"{len(findings.above(0))} of {counts} moved the output, but the noise floor could not be measured "
             f"({findings.noise.missing}): how much of it is noise is not known."
         )
-    if spread.largest <= floor:
+    if spread["largest"] <= floor:
         return (
             f"No distance is above the noise floor: {counts} move the output no further than the same prompt "
             "does when it is run twice."
@@ -40,80 +40,66 @@ def verdict(findings: Findings) -> str:
 def cautions(findings: Findings) -> list[Note]:
     """What could make the distances say something else than the model's sensitivity."""
     found = [*_about_inputs(findings), *_about_outputs(findings)]
-    if findings.spread is not None and findings.spread.largest <= (findings.noise_floor or 0):
+    if findings.spread and findings.spread["largest"] <= (findings.noise_floor or 0):
         found += _about_stillness(findings)
     return [Note("caution", each) for each in found]
 
 
-def _about_inputs(findings: Findings) -> list[str]:
-    found = []
-    erased = [each for each in findings.variants if each.reached == "erased"]
-    if erased:
-        found.append(
+def _about_inputs(findings: Findings) -> Iterator[str]:
+    if erased := [each for each in findings.variants if each.reached == "erased"]:
+        yield (
             f"{len(erased)} of {len(findings.variants) - 1} edits never reached the model ({_names(erased)}): chat "
             "template or tokenizer erases them, so they have no distance."
         )
     tried = {each.edit for each in findings.variants}
-    without_place = [edit for edit in EDITS if edit not in tried]
-    if without_place:
-        found.append(f"Edits that find no place in this prompt: {', '.join(without_place)}.")
+    if without_place := [edit for edit in EDITS if edit not in tried]:
+        yield f"Edits that find no place in this prompt: {', '.join(without_place)}."
     if any(each.reached == "unknown" for each in findings.meaning_preserving):
-        found.append(
+        yield (
             "This engine shows no token ids: whether an edit that is not marked as erased reached the model is "
             "not known."
         )
     notes = findings.run.get("notes") or {}
     applied = ((findings.run.get("identity") or {}).get("prompt") or {}).get("chat_template_applied")
     if notes.get("chat_template_available") and not applied:
-        found.append(
+        yield (
             "The model's tokenizer has a chat template and this run did not use it: a user of the model would "
             "see other outputs. Add --apply_chat_template."
         )
-    return found
 
 
-def _about_outputs(findings: Findings) -> list[str]:
+def _about_outputs(findings: Findings) -> Iterator[str]:
     outputs = [findings.base_flags, *(each.flags for each in findings.variants)]
-    counts = {flag: sum(flag in flags for flags in outputs) for flag in FLAGS_IN_WORDS}
-    return [
-        f"{count} of {len(outputs)} outputs {FLAGS_IN_WORDS[flag]}."
-        for flag, count in counts.items()
-        if count
-    ]
+    for flag, words in FLAGS_IN_WORDS.items():
+        if count := sum(flag in flags for flags in outputs):
+            yield f"{count} of {len(outputs)} outputs {words}."
 
 
-def _about_stillness(findings: Findings) -> list[str]:
+def _about_stillness(findings: Findings) -> Iterator[str]:
     """What could fake that nothing moved."""
-    found = []
-    unseen = [
-        each for each in findings.scored if each.distance == 0 and each.divergence.character is not None
-    ]
-    hidden = [each for each in findings.scored if each.raw_differs and each.divergence.character is None]
-    if unseen:
-        found.append(
+    differ = [each for each in findings.scored if each.first_divergence.character is not None]
+    if unseen := [each for each in differ if each.cosine_distance == 0]:
+        yield (
             f"{len(unseen)} outputs with distance 0 differ in their text ({_names(unseen)}): the sentence "
             "embedder does not see the difference."
         )
-    if hidden:
-        found.append(
+    if hidden := [each for each in findings.scored if each.raw_differs and each not in differ]:
+        yield (
             f"{len(hidden)} whole outputs differ although their answers do not ({_names(hidden)}): see "
             "--filter raw."
         )
-    controls = [
-        each for each in findings.variants if each.rung == "positive_control" and each.distance is not None
-    ]
-    moved = [each for each in controls if (each.distance or 0) > (findings.noise_floor or 0)]
+    distances = [each.cosine_distance for each in findings.variants if each.rung == "positive_control"]
+    controls = [distance for distance in distances if distance is not None]
     if not controls:
-        found.append(
+        yield (
             "No positive control was scored: a model that answers everything alike would look the same. Give a "
             "control_topic with --variants."
         )
-    elif not moved:
-        found.append(
+    elif max(controls) <= (findings.noise_floor or 0):
+        yield (
             "The positive control did not move the output either: this model may answer everything alike, and "
             "then a small distance says nothing."
         )
-    return found
 
 
 def _names(variants: Sequence[Variant]) -> str:
@@ -137,23 +123,18 @@ class Check:
 
 def check_limit(findings: Findings, limit: float) -> Check:
     """Compare every scored meaning-preserving distance with a limit."""
-    above = findings.above(limit)
-    if above:
-        listed = ", ".join(f"{each.edit} ({shown_distance(each.distance)})" for each in above)
+    if above := findings.above(limit):
+        listed = ", ".join(f"{each.edit} ({shown_distance(each.cosine_distance)})" for each in above)
         floor = "not known" if findings.noise_floor is None else shown_distance(findings.noise_floor)
-        edits = tuple(each.edit for each in above)
-        return Check(limit, "failed", edits, f"above {limit:g}: {listed}. The noise floor is {floor}.")
-    if not findings.scored:
-        return Check(
-            limit, "blind", (), f"nothing could be scored, so nothing is known to be within {limit:g}."
-        )
-    unseen = len(findings.meaning_preserving) - len(findings.scored)
-    return Check(
-        limit,
-        "passed",
-        (),
-        f"{len(findings.scored)} scored distances are at most {limit:g}; {unseen} variants have none.",
-    )
+        message = f"above {limit:g}: {listed}. The noise floor is {floor}."
+        return Check(limit, "failed", tuple(each.edit for each in above), message)
+    n_scored = len(findings.scored)
+    if not n_scored:
+        message = f"nothing could be scored, so nothing is known to be within {limit:g}."
+        return Check(limit, "blind", (), message)
+    unseen = len(findings.meaning_preserving) - n_scored
+    message = f"{n_scored} scored distances are at most {limit:g}; {unseen} variants have none."
+    return Check(limit, "passed", (), message)
 
 
 def shown_distance(distance: float | None) -> str:

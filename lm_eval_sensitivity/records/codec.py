@@ -126,7 +126,13 @@ def contradiction(place: str, name: str, value: Any, other: str, advice: str = A
 
 
 def encode(record: Any) -> Any:
-    """A record as plain JSON values: NaN becomes null, and a field that may be absent is, where it is None.
+    """A record as plain JSON values: NaN becomes null, and a field that may be absent is, where it has its default.
+
+    Args:
+        record: a frozen dataclass, or anything that its fields hold.
+
+    Returns:
+        What `decode` takes.
 
     Example:
         >>> from lm_eval_sensitivity.types import AnswerSpan
@@ -135,9 +141,9 @@ def encode(record: Any) -> Any:
     """
     if is_dataclass(record):
         return {
-            each.name: encode(value)
+            each.name: encode(getattr(record, each.name))
             for each in fields(record)
-            if (value := getattr(record, each.name)) is not None or each.default is MISSING
+            if each.default is MISSING or getattr(record, each.name) != each.default
         }
     if isinstance(record, Mapping):
         return {str(key): encode(value) for key, value in record.items()}

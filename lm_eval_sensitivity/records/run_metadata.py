@@ -44,19 +44,23 @@ class ReferenceOfRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """`metadata.sensitivity` of a task, as the harness writes it."""
+    """`metadata.sensitivity` of a task, as the harness writes it.
+
+    What the engine says about itself is None where it has not generated anything.
+    """
 
     package_version: Name
-    system: Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")]
+    system: Annotated[str, StringConstraints(pattern="^[0-9a-f]{16}$")] | None
     """Fingerprint."""
-    identity: Mapping[str, Any]
+    identity: Mapping[str, Any] | None
     """What the fingerprint is made of; see docs/samples.md."""
-    notes: Mapping[str, Any]
+    notes: Mapping[str, Any] | None
     ladder: LadderIdentity
     audit: Mapping[AuditStatus, Count]
     decoding_requested: Mapping[str, Any]
     decoding: Mapping[str, Any]
-    embedder: Mapping[str, Any]
+    embedder: Mapping[str, Any] | None
+    """None after --predict_only."""
     reference: ReferenceOfRun | None
     answer_rule: Name = DETECTED
     """How the answers were cut out of the outputs; a rescored run may have another rule."""
@@ -64,8 +68,12 @@ class RunSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunMetadata(RunSummary):
-    """What one task of one run was, as its results file says."""
+    """What one task of one run was, as its results file says; it generated and measured."""
 
+    system: str
+    identity: Mapping[str, Any]
+    notes: Mapping[str, Any]
+    embedder: Mapping[str, Any]
     task: str
     rung: Rung
     model_args: Mapping[str, Any]
@@ -144,6 +152,8 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
         if isinstance(written, dict) and isinstance(written.get(part), dict):
             _shallow(written[part], place, f"{name}.{part}")
     summary = decode(RunSummary, written, place, name)
+    for part, kind in (("system", str), ("identity", dict[str, Any]), ("notes", dict[str, Any])):
+        decode(kind, getattr(summary, part), place, f"{name}.{part}")
     for part in ("decoding_requested", "decoding"):
         _field(_AtLeastOne, getattr(summary, part), "max_gen_toks", place, f"{name}.{part}")
         # Only greedy outputs are compared.

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.report.documents.parts import what_and_why
 from lm_eval_sensitivity.results import manifest as kinds
 from lm_eval_sensitivity.results import statements as stored
 from lm_eval_sensitivity.results.details import read_details
@@ -234,11 +235,8 @@ def _manifest(
         series=found_series(systems)
         if series is None
         else {name: tuple(map(systems.index, members)) for name, members in series.items()},
-        remarks=tuple(sorted(pairs.remarks)),
-        left_out=tuple(
-            Note("left_out", each.reason, (each.what,))
-            for each in sorted(pairs.left_out, key=lambda each: (each.what, each.reason))
-        ),
+        remarks=tuple(sorted(map(str, pairs.remarks))),
+        left_out=tuple(sorted(pairs.left_out, key=what_and_why)),
         selections_left_out=tuple(left_out),
         files=dict(sorted(files.items())),
     )

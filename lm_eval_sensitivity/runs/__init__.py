@@ -11,7 +11,7 @@ texts.py, export.py, coverage.py, ladder_lookup.py, system.py
 from __future__ import annotations
 
 from lm_eval_sensitivity.runs.export import write_table
-from lm_eval_sensitivity.runs.find import RunFiles, find_runs, read_results, read_samples
+from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples
 from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.reference import (
     ReferenceOutput,
@@ -21,11 +21,9 @@ from lm_eval_sensitivity.runs.reference import (
     load_reference,
     missing_drift,
 )
-from lm_eval_sensitivity.runs.select_runs import LeftOut
 from lm_eval_sensitivity.runs.system import System
 
 __all__ = [
-    "LeftOut",
     "ReferenceOutput",
     "ReferenceRun",
     "RunFiles",
@@ -33,7 +31,6 @@ __all__ = [
     "System",
     "base_outputs",
     "check_reference",
-    "find_runs",
     "load_reference",
     "load_runs",
     "missing_drift",

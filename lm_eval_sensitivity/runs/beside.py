@@ -31,7 +31,7 @@ def system_of(pairs: Runs, folder: Path) -> System:
             f"{', '.join(f'{each.name} ({each.fingerprint})' for each in found)}. Give a folder with one; one "
             "`--output_path` per system keeps them apart."
         )
-    reasons = [f"{each.what}: {each.reason}." for each in pairs.left_out]
+    reasons = [f"{each.about[0]}: {each.text}" for each in pairs.left_out]
     raise InputError(
         f"Run folder `{shown_path(folder)}` gives no system of its own beside the other runs. "
         + " ".join(reasons[:3])
@@ -54,6 +54,9 @@ def load_beside(
         folders: run folders.
         reference: the run that the others are compared with, or None.
         **options: of `load_runs`.
+
+    Returns:
+        All runs, the reference among them, and its system; None where none was given.
 
     Raises:
         InputError: there is no system beside the reference.

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
+from lm_eval_sensitivity.runs.select_runs import omitted
 from lm_eval_sensitivity.text.escape import inert, shown, shown_path
+from lm_eval_sensitivity.types import Note
+
+_Mismatch = tuple[RungSamples, RungSamples, str]
+"""A rung, the one that it cannot stand beside, and the field below `metadata.sensitivity` that differs."""
 
 _WHY = {
     "ladder": "other prompts were asked",
@@ -19,39 +25,63 @@ _WHY = {
 }
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """One rung of one system that cannot stand beside the first one."""
+def comparable(rungs: Sequence[RungSamples], *, exclude: bool) -> tuple[list[RungSamples], list[Note]]:
+    """The rungs that can stand beside the first of them.
 
-    rung: RungSamples
-    field: str
-    """Below `metadata.sensitivity` of its results file."""
-    sentence: str
-    """Names both files and the field."""
+    Args:
+        rungs: of all folders.
+        exclude: leave out what differs, instead of refusing.
+
+    Returns:
+        [rung] those, and a note for every system, file and field that differs.
+
+    Raises:
+        InputError: ladder, decoding, embedder or reference of one differs.
+    """
+    found = _mismatches(rungs)
+    if found and not exclude:
+        more = f" ({len(found) - 1} more rungs differ.)" if len(found) > 1 else ""
+        raise InputError(
+            f"{_sentence(*found[0])}{more} Repeat one of the runs, or give `--exclude-mismatched` to leave out what "
+            "differs from the first one."
+        )
+    groups: dict[tuple[Path, str, str], list[_Mismatch]] = {}
+    for rung, other, field in found:
+        groups.setdefault((rung.results, rung.metadata.system, field), []).append((rung, other, field))
+    excluded = {id(rung) for rung, _, _ in found}
+    kept = [rung for rung in rungs if id(rung) not in excluded]
+    return kept, [
+        omitted(f"system {system}, {_count(group)}", _sentence(*group[0]))
+        for (_, system, _), group in groups.items()
+    ]
 
 
-def mismatches(rungs: Sequence[RungSamples]) -> list[Mismatch]:
-    """Everything that differs from the first of them in ladder, decoding, embedder or reference."""
+def _count(group: Sequence[_Mismatch]) -> str:
+    rungs = [rung.metadata.rung for rung, _, _ in group]
+    return f"{'rungs' if len(rungs) > 1 else 'rung'} {', '.join(rungs)}"
+
+
+def _mismatches(rungs: Sequence[RungSamples]) -> list[_Mismatch]:
     found = []
     drift = next((rung for rung in rungs if rung.metadata.reference is not None), None)
     for rung in rungs:
         for other, is_drift in ((rungs[0], False), (drift, True)):
             field = None if other is None else _first_difference(rung, other, drift=is_drift)
             if other is not None and field is not None:
-                found.append(Mismatch(rung, field, _sentence(rung, other, field)))
+                found.append((rung, other, field))
                 break
     return found
 
 
 def _first_difference(rung: RungSamples, other: RungSamples, *, drift: bool) -> str | None:
-    ours, theirs = _comparable(rung, drift=drift), _comparable(other, drift=drift)
+    ours, theirs = _compared(rung, drift=drift), _compared(other, drift=drift)
     if ours.get("reference.system") is None or theirs.get("reference.system") is None:
         # A run without a reference has no drift to compare.
         ours.pop("reference.system", None)
     return next((field for field, value in ours.items() if value != theirs[field]), None)
 
 
-def _comparable(rung: RungSamples, *, drift: bool) -> dict[str, Any]:
+def _compared(rung: RungSamples, *, drift: bool) -> dict[str, Any]:
     """Value by field of `metadata.sensitivity`; the fields that decide first."""
     metadata = rung.metadata
     if drift:
@@ -70,7 +100,7 @@ def _comparable(rung: RungSamples, *, drift: bool) -> dict[str, Any]:
 
 def _sentence(rung: RungSamples, other: RungSamples, field: str) -> str:
     drift = field.startswith("reference")
-    ours, theirs = (_comparable(each, drift=drift)[field] for each in (rung, other))
+    ours, theirs = (_compared(each, drift=drift)[field] for each in (rung, other))
     name = f"configs.{inert(rung.metadata.task)}.metadata.sensitivity.{field}"
     return (
         f"{shown_path(rung.results)}: `{name}` is {_whole(ours)}, but {_whole(theirs)} in {shown_path(other.results)}: "

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.runs.system import System
+from lm_eval_sensitivity.types import Missing
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ def coverage(table: pa.Table, system: System) -> tuple[Coverage, ...]:
     found = []
     for filter_name in FILTERS:
         chosen = [row for row in rows if row[1] == filter_name]
-        # A reason starts with its kind, as in "erased: the edit does not ...".
-        kinds = Counter(reason.split(":", 1)[0] for *_, value, reason in chosen if value is None)
+        kinds = Counter(Missing.from_text(reason).kind for *_, value, reason in chosen if value is None)
         erased = kinds.pop("erased", 0)
         scored = sum(row[3] is not None for row in chosen)
         prompts = len({row[2] for row in chosen})

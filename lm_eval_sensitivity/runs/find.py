@@ -15,9 +15,6 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.files import MAX_ROWS
 from lm_eval_sensitivity.text.escape import shown_path
 
-TASK_PREFIX = "prompt_sensitivity"
-SAMPLING_PREFIX = "prompt_sensitivity_sampling_"
-"""Tasks whose rows hold sets of outputs."""
 MAX_RESULTS_BYTES = 64 * 1024**2
 MAX_SAMPLES_BYTES = 8 * 1024**3
 MAX_LINE_BYTES = 64 * 1024**2
@@ -48,21 +45,15 @@ class RunFiles:
     """Task name -> samples file."""
 
 
-@dataclass(frozen=True)
-class FolderContent:
-    """What lm_eval left below a folder."""
-
-    runs: tuple[RunFiles, ...]
-    """Oldest first; runs of other tasks and runs without samples are among them."""
-    orphans: tuple[Path, ...]
-    """Samples files without the results file of their run."""
-
-
-def scan_folder(folder: Path) -> FolderContent:
+def scan_folder(folder: Path) -> tuple[list[RunFiles], list[Path]]:
     """Everything below a folder that has the name of a results or samples file.
 
     `--output_path runs/x` makes `results_<date>.json`, `--output_path runs/x.json` makes `x_<date>.json`;
     the samples of the run stand beside it. A name from inside a file is never made into a path.
+
+    Returns:
+        Runs, oldest first, those of other tasks and those without samples among them; and samples files without
+        the results file of their run.
 
     Raises:
         InputError: no such folder, or too many files in it.
@@ -82,7 +73,7 @@ def scan_folder(folder: Path) -> FolderContent:
         own = {task: file for (*where, task), file in samples.items() if tuple(where) == place}
         runs.append(RunFiles(path, place[1], own))
     orphans = [file for (parent, date, _), file in samples.items() if (parent, date) not in results]
-    return FolderContent(tuple(sorted(runs, key=lambda run: (run.date, str(run.results)))), tuple(orphans))
+    return sorted(runs, key=lambda run: (run.date, str(run.results))), orphans
 
 
 def _named_files(folder: Path) -> tuple[dict[tuple[Path, str], Path], dict[tuple[Path, str, str], Path]]:
@@ -100,29 +91,6 @@ def _named_files(folder: Path) -> tuple[dict[tuple[Path, str], Path], dict[tuple
                 "one system."
             )
     return results, samples
-
-
-def find_runs(folder: Path) -> list[RunFiles]:
-    """All runs with logged samples of our greedy tasks below a folder, oldest first; those tasks only.
-
-    Raises:
-        InputError: no such folder, or no run with logged samples of our tasks in it.
-    """
-    runs = []
-    for run in scan_folder(folder).runs:
-        ours = {
-            task: path
-            for task, path in run.samples.items()
-            if task.startswith(TASK_PREFIX) and not task.startswith(SAMPLING_PREFIX)
-        }
-        if ours:
-            runs.append(RunFiles(run.results, run.date, ours))
-    if not runs:
-        raise InputError(
-            f"Run folder `{shown_path(folder)}` holds no prompt_sensitivity run with samples. Run lm_eval with "
-            f"`--output_path {shown_path(folder)} --log_samples`."
-        )
-    return runs
 
 
 def read_results(run: RunFiles) -> dict[str, Any]:
@@ -150,6 +118,9 @@ def read_samples(
     Args:
         path: a samples file.
         advance: called with the bytes of every line, for a progress bar.
+
+    Returns:
+        [line] parsed objects, read while they are asked for.
 
     Raises:
         InputError: unreadable or too large, naming the line.

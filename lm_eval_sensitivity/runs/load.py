@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
 from lm_eval_sensitivity.records.run_metadata import DETECTED
-from lm_eval_sensitivity.runs.comparability import Mismatch, mismatches
+from lm_eval_sensitivity.runs.comparability import comparable
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
-from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs, merge_folders
+from lm_eval_sensitivity.runs.select_runs import choose_rungs, merge_folders, omitted
 from lm_eval_sensitivity.runs.system import LadderCheck, System
 from lm_eval_sensitivity.text.escape import inert, one_line, shown_path
-from lm_eval_sensitivity.types import RUNGS
+from lm_eval_sensitivity.types import RUNGS, Note
 
 METADATA_KEY = "lm_eval_sensitivity.pairs"
 
@@ -35,8 +35,9 @@ class Runs:
     """In the order of the folders: a series of quantizations is read as it was given."""
     table: pa.Table
     """One row per system, pair and filter, by system, rung, pair and filter; see `columns.SCHEMA`."""
-    left_out: tuple[LeftOut, ...]
-    remarks: tuple[str, ...]
+    left_out: tuple[Note, ...]
+    """Each about a file, a folder or a system."""
+    remarks: tuple[Note, ...]
     """What a reader of the table should know: partial runs, weaker checks, other versions."""
 
 
@@ -57,6 +58,9 @@ def load_runs(
             rows of other ladders are checked by their hashes and counts.
         exclude_mismatched: leave out what has another ladder, decoding, embedder or reference than the
             first system, instead of refusing.
+
+    Returns:
+        Systems in the order of the folders, one pairs table, and notes on what was left out.
 
     Raises:
         InputError: nothing to load, a file that breaks a rule, or systems that cannot be compared; one
@@ -82,11 +86,11 @@ def load_runs(
 
 def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None, *, exclude: bool) -> Runs:
     chosen: list[RungSamples] = []
-    left_out: list[LeftOut] = []
+    left_out: list[Note] = []
     seen: set[Path] = set()
     for folder in map(Path, folders):
         if folder.resolve() in seen:
-            left_out.append(LeftOut(shown_path(folder), "given twice"))
+            left_out.append(omitted(shown_path(folder), "given twice"))
             continue
         seen.add(folder.resolve())
         rungs, others = choose_rungs(folder, known, subset)
@@ -94,36 +98,12 @@ def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None
         left_out += others
     rungs, others = merge_folders(chosen)
     left_out += others
-    rungs, others = _comparable(rungs, exclude=exclude)
+    rungs, others = comparable(rungs, exclude=exclude)
     left_out += others
     systems = _systems(rungs)
     # By name, so that the order of the folders does not change what is written.
     by_name = sorted(systems, key=lambda system: system.name)
     return Runs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
-
-
-def _comparable(rungs: Sequence[RungSamples], *, exclude: bool) -> tuple[list[RungSamples], list[LeftOut]]:
-    found = mismatches(rungs)
-    if found and not exclude:
-        more = f" ({len(found) - 1} more rungs differ.)" if len(found) > 1 else ""
-        raise InputError(
-            f"{found[0].sentence}{more} Repeat one of the runs, or give `--exclude-mismatched` to leave out what "
-            "differs from the first one."
-        )
-    excluded = {id(each.rung) for each in found}
-    kept = [rung for rung in rungs if id(rung) not in excluded]
-    groups: dict[tuple[Path, str, str], list[Mismatch]] = {}
-    for each in found:
-        groups.setdefault((each.rung.results, each.rung.metadata.system, each.field), []).append(each)
-    return kept, [
-        LeftOut(f"system {system}, {_count(group)}", group[0].sentence)
-        for (_, system, _), group in groups.items()
-    ]
-
-
-def _count(group: Sequence[Mismatch]) -> str:
-    rungs = [each.rung.metadata.rung for each in group]
-    return f"{'rungs' if len(rungs) > 1 else 'rung'} {', '.join(rungs)}"
 
 
 def _systems(rungs: Sequence[RungSamples]) -> tuple[System, ...]:
@@ -214,34 +194,35 @@ def _description(systems: Sequence[System]) -> dict[str, Any]:
     }
 
 
-def _remarks(systems: Sequence[System]) -> tuple[str, ...]:
-    remarks = []
+def _remarks(systems: Sequence[System]) -> tuple[Note, ...]:
     every_rung = [rung.metadata.rung for system in systems for rung in system.rungs]
+    remarks: list[Note] = []
     for system in systems:
-        if system.partial:
-            remarks.append(f"{system.name} was run in part: {'; '.join(system.partial)}.")
-        lacking = [rung for rung in RUNGS if rung in every_rung and rung not in _names(system)]
-        if lacking:
-            remarks.append(f"{system.name} lacks rungs that other systems have: {', '.join(lacking)}.")
-        if system.ladder_check == "counts":
-            remarks.append(
-                f"{system.name}: its ladder {inert(system.ladder.name)!r} is not at hand, so that its pairs were "
-                "counted and every row was compared with its own hash only; give it with --ladder."
-            )
-        if system.package_version != __version__:
-            remarks.append(
-                f"{system.name} was measured with lm-eval-sensitivity {inert(system.package_version)[:40]}, which "
-                f"is not this version, {__version__}."
-            )
-        rule = _newest(system.rungs).metadata.answer_rule
-        if rule != DETECTED:
-            remarks.append(
-                f"{system.name} was rescored: its answers were cut out of its outputs by the rule "
-                f"{inert(rule)[:40]!r}, not by what was detected in them."
-            )
+        remarks += [Note("remark", words, (system.name,)) for words in _remarks_on(system, every_rung)]
         remarks += [remark for rung in system.rungs for remark in rung.remarks]
     return tuple(remarks)
 
 
-def _names(system: System) -> set[str]:
-    return {rung.metadata.rung for rung in system.rungs}
+def _remarks_on(system: System, every_rung: Sequence[str]) -> Iterator[str]:
+    if system.partial:
+        yield f"{system.name} was run in part: {'; '.join(system.partial)}."
+    own = {rung.metadata.rung for rung in system.rungs}
+    lacking = [rung for rung in RUNGS if rung in every_rung and rung not in own]
+    if lacking:
+        yield f"{system.name} lacks rungs that other systems have: {', '.join(lacking)}."
+    if system.ladder_check == "counts":
+        yield (
+            f"{system.name}: its ladder {inert(system.ladder.name)!r} is not at hand, so that its pairs were "
+            "counted and every row was compared with its own hash only; give it with --ladder."
+        )
+    if system.package_version != __version__:
+        yield (
+            f"{system.name} was measured with lm-eval-sensitivity {inert(system.package_version)[:40]}, which "
+            f"is not this version, {__version__}."
+        )
+    rule = _newest(system.rungs).metadata.answer_rule
+    if rule != DETECTED:
+        yield (
+            f"{system.name} was rescored: its answers were cut out of its outputs by the rule "
+            f"{inert(rule)[:40]!r}, not by what was detected in them."
+        )

@@ -26,6 +26,9 @@ def display_names(all_metadata: Sequence[RunMetadata]) -> list[str]:
 
     Args:
         all_metadata: one per system; fingerprints are all different.
+
+    Returns:
+        [system] labels.
     """
     short = [model_name(metadata.identity, metadata.notes).rsplit("/", 1)[-1] for metadata in all_metadata]
     labels = list(short)
@@ -44,8 +47,11 @@ def display_names(all_metadata: Sequence[RunMetadata]) -> list[str]:
 
 def _differences(facets: Sequence[Mapping[str, str]]) -> list[str]:
     """The words of the fewest facets that differ between all members of a group."""
-    # In the order of the facets, which does not depend on the order of the systems.
-    names = [name for name in _ordered(facets) if len({each.get(name, "") for each in facets}) > 1]
+    # Those with words of their own first, as they stand, then the others by name, whatever the order of the systems.
+    every = sorted(
+        {name: "" for each in facets for name in each}, key=lambda name: name if name.startswith("~") else ""
+    )
+    names = [name for name in every if len({each.get(name, "") for each in facets}) > 1]
     for size in range(1, _MOST_FACETS + 1):
         for chosen in combinations(names, size):
             words = [", ".join(filter(None, (each.get(name, "") for name in chosen))) for each in facets]
@@ -54,30 +60,11 @@ def _differences(facets: Sequence[Mapping[str, str]]) -> list[str]:
     return [""] * len(facets)
 
 
-def _ordered(facets: Sequence[Mapping[str, str]]) -> list[str]:
-    every = {name for each in facets for name in each}
-    spoken = [name for name in _SPOKEN if name in every]
-    return spoken + sorted(every - set(spoken))
-
-
-_SPOKEN = (
-    "precision",
-    "thinking",
-    "template",
-    "instruction",
-    "limit",
-    "owner",
-    "revision",
-    "adapter",
-    "device",
-    "attention",
-    "engine",
-)
-"""Facets with words of their own, most telling first; the rest of an identity follows by name."""
-
-
 def _facets(metadata: RunMetadata) -> dict[str, str]:
-    """What may tell this system from another of the same name, in words."""
+    """What may tell this system from another of the same name, in words.
+
+    Those with words of their own stand first, most telling ones before others; the rest of an identity is named ~.
+    """
     identity, notes = metadata.identity, metadata.notes
     prompt = identity.get("prompt") if isinstance(identity.get("prompt"), Mapping) else {}
     assert isinstance(prompt, Mapping)

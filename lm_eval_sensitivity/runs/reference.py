@@ -13,8 +13,9 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.run_metadata import DETECTED, RunMetadata
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
-from lm_eval_sensitivity.runs.select_runs import LeftOut, choose_rungs
+from lm_eval_sensitivity.runs.select_runs import choose_rungs
 from lm_eval_sensitivity.text.escape import inert, shown_path
+from lm_eval_sensitivity.types import Note
 
 _WHOSE = "the reference run"
 
@@ -47,7 +48,7 @@ class ReferenceRun:
     """The rows that `clusters` and `drift` take from the same folder."""
     outputs: Mapping[tuple[str, str], ReferenceOutput] = field(repr=False)
     """(prompt id, filter) -> output."""
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Note, ...] = ()
 
     @property
     def system(self) -> str:
@@ -63,10 +64,7 @@ class ReferenceRun:
         """Which runs of its folder were taken, and what was left out."""
         rungs = ", ".join(rung.metadata.rung for rung in self.rungs)
         taken = f"Reference {shown_path(self.folder)}: {rungs}, of the run of {' and '.join(self.dates)}."
-        return [
-            taken,
-            *(f"Left out of the reference: {e.what}: {e.reason.rstrip('.')}." for e in self.left_out),
-        ]
+        return [taken, *(f"Left out of the reference: {e.about[0]}: {e.text}" for e in self.left_out)]
 
     @property
     def table(self) -> pa.Table:
@@ -121,6 +119,9 @@ def base_outputs(samples: Iterable[Path], *, whose: str = _WHOSE) -> dict[tuple[
     Args:
         samples: samples files of one system.
         whose: that system, in the reason of a missing output.
+
+    Returns:
+        A text, or why there is none.
 
     Raises:
         InputError: rows that are not ours.

@@ -24,7 +24,7 @@ from lm_eval_sensitivity.runs.checked_rows import CheckedRow, check_row, row_dig
 from lm_eval_sensitivity.runs.find import read_samples
 from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.text.escape import shown_path
-from lm_eval_sensitivity.types import Pair
+from lm_eval_sensitivity.types import Note, Pair
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RungSamples:
     """Digest of what all rows say; equal digests, equal rows."""
     pairs: tuple[Pair, ...]
     """The ladder's rows as the samples file holds them, where they were not compared with the ladder."""
-    remarks: tuple[str, ...]
+    remarks: tuple[Note, ...]
     """Sentences about what was left out of the rows."""
 
     @property
@@ -94,6 +94,9 @@ def read_rung(
         date: the run's time stamp.
         ladder: the ladder that was asked, where it is at hand.
         advance: called with the bytes of every line.
+
+    Returns:
+        The rung's rows as a table, with counts and digests.
 
     Raises:
         InputError: a line breaks a rule, or the rows contradict the results file or the ladder; one
@@ -241,12 +244,10 @@ def _mean(rows: Iterable[CheckedRow], name: str) -> float:
     return math.fsum(values.values()) / len(values) if values else math.nan
 
 
-def _unknown_scores(rows: Iterable[CheckedRow], where: str) -> tuple[str, ...]:
+def _unknown_scores(rows: Iterable[CheckedRow], where: str) -> tuple[Note, ...]:
     names = sorted({name for row in rows for name in row.unknown})
     if not names:
         return ()
     shown = ", ".join(repr(name[:60]) for name in names[:5])
-    return (
-        f"{where}: `pair.scores` holds {len(names)} numbers that this version does not know, which are left out: "
-        f"{shown}.",
-    )
+    words = f"`pair.scores` holds {len(names)} numbers that this version does not know, which are left out: {shown}."
+    return (Note("remark", f"{where}: {words}", (where,)),)

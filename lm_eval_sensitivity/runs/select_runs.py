@@ -19,6 +19,7 @@ from lm_eval_sensitivity.runs.find import RunFiles, read_results, scan_folder
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, read_rung
 from lm_eval_sensitivity.text.escape import inert, one_line, shown, shown_path
+from lm_eval_sensitivity.types import Note
 
 _SAMPLED = (
     "tasks whose pairs are sets of sampled outputs, which have no single distance to compare with that of two greedy "
@@ -26,13 +27,21 @@ _SAMPLED = (
 )
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Something in a folder that is not in the table."""
+def omitted(what: str, reason: str) -> Note:
+    """What stands in a folder and is not in the table.
 
-    what: str
-    """File, task or system."""
-    reason: str
+    Args:
+        what: file, task or system.
+        reason: why, with or without its period.
+
+    Returns:
+        A sentence about it.
+
+    Example:
+        >>> omitted("runs/x", "given twice")
+        Note(kind='left_out', text='given twice.', about=('runs/x',))
+    """
+    return Note("left_out", f"{reason.rstrip('.')}.", (what,))
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class _Candidate:
 
 def choose_rungs(
     folder: Path, known: LadderLookup, subset: str | None
-) -> tuple[list[RungSamples], list[LeftOut]]:
+) -> tuple[list[RungSamples], list[Note]]:
     """The rungs that a folder gives, one run of each per system, and what is left out.
 
     Args:
@@ -71,23 +80,26 @@ def choose_rungs(
         known: ladders to compare rows with.
         subset: take only tasks of this subset.
 
+    Returns:
+        [rung] newest complete runs, and a note for everything else that stands there.
+
     Raises:
         InputError: the folder gives no rung; the reason of the first thing left out, or of the newest
             broken file.
     """
-    content = scan_folder(folder)
+    runs, orphans = scan_folder(folder)
     left_out = [
-        LeftOut(shown_path(path), "the results file of its run is missing, so its system is not known")
-        for path in content.orphans
+        omitted(shown_path(path), "the results file of its run is missing, so its system is not known")
+        for path in orphans
     ]
     problems: list[InputError] = []
     groups: dict[tuple[str, str], list[_Candidate]] = {}
-    for run in reversed(content.runs):
+    for run in reversed(runs):
         try:
             candidates, others = _candidates(run, known, subset)
         except InputError as error:
             problems.append(error)
-            left_out.append(LeftOut(shown_path(run.results), one_line(error)))
+            left_out.append(omitted(shown_path(run.results), one_line(error)))
             continue
         left_out += others
         for each in candidates:
@@ -104,7 +116,7 @@ def choose_rungs(
 
 def _candidates(
     run: RunFiles, known: LadderLookup, subset: str | None
-) -> tuple[list[_Candidate], list[LeftOut]]:
+) -> tuple[list[_Candidate], list[Note]]:
     """The tasks of one run that may be taken."""
     name = shown_path(run.results)
     results = read_results(run)
@@ -112,25 +124,25 @@ def _candidates(
     left_out = []
     if sampled:
         tasks = ", ".join(shown(task) for task in sampled)
-        left_out.append(LeftOut(name, f"{_SAMPLED}: {tasks}"))
+        left_out.append(omitted(name, f"{_SAMPLED}: {tasks}"))
     elif not ours:
         tasks = ", ".join(shown(task) for task in list(results["configs"])[:5])
-        left_out.append(LeftOut(name, f"`configs` holds no prompt_sensitivity task: {tasks or 'none'}"))
+        left_out.append(omitted(name, f"`configs` holds no prompt_sensitivity task: {tasks or 'none'}"))
     found = []
     for task in ours:
         if task not in run.samples:
             reason = f"the samples of task {shown(task)} are missing: the run was made without --log_samples, or killed"
-            left_out.append(LeftOut(name, reason))
+            left_out.append(omitted(name, reason))
             continue
         metadata = read_metadata(results, task, name)
         if subset is not None and metadata.ladder.subset != subset:
             reason = f"its `ladder.subset` is {shown(metadata.ladder.subset)}, and {subset!r} was asked for"
-            left_out.append(LeftOut(shown_path(run.samples[task]), reason))
+            left_out.append(omitted(shown_path(run.samples[task]), reason))
             continue
         found.append(_Candidate(run, results, metadata, known))
     _check_one_task_per_rung(found)
     foreign = [
-        LeftOut(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
+        omitted(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
         for task, path in run.samples.items()
         if task not in (*ours, *sampled)
     ]
@@ -151,7 +163,7 @@ def _check_one_task_per_rung(candidates: Sequence[_Candidate]) -> None:
             )
 
 
-def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungSamples, list[LeftOut]]:
+def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungSamples, list[Note]]:
     """The newest complete run of a rung, else the newest partial one.
 
     Args:
@@ -196,15 +208,15 @@ def _read(candidate: _Candidate) -> RungSamples:
 
 def _left_out(
     problems: Sequence[tuple[_Candidate, InputError]], others: Sequence[tuple[Path, str]], taken: RungSamples
-) -> list[LeftOut]:
-    broken = [LeftOut(shown_path(candidate.samples), one_line(error)) for candidate, error in problems]
+) -> list[Note]:
+    broken = [omitted(shown_path(candidate.samples), one_line(error)) for candidate, error in problems]
     return broken + [
-        LeftOut(shown_path(path), f"{reason}; {shown_path(taken.samples)} was taken")
+        omitted(shown_path(path), f"{reason}; {shown_path(taken.samples)} was taken")
         for path, reason in others
     ]
 
 
-def _nothing(folder: Path, left_out: Sequence[LeftOut]) -> InputError:
+def _nothing(folder: Path, left_out: Sequence[Note]) -> InputError:
     name = shown_path(folder)
     if not left_out:
         return InputError(
@@ -214,12 +226,12 @@ def _nothing(folder: Path, left_out: Sequence[LeftOut]) -> InputError:
     first = left_out[0]
     more = f" ({len(left_out) - 1} more were left out.)" if len(left_out) > 1 else ""
     return InputError(
-        f"Run folder `{name}` holds nothing to load. {first.what}: {first.reason}.{more} Run lm_eval with "
+        f"Run folder `{name}` holds nothing to load. {first.about[0]}: {first.text}{more} Run lm_eval with "
         "`--tasks prompt_sensitivity --output_path ... --log_samples`."
     )
 
 
-def merge_folders(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list[LeftOut]]:
+def merge_folders(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list[Note]]:
     """Rungs of all folders, each system and rung once.
 
     Raises:
@@ -248,7 +260,7 @@ def merge_folders(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list
                 "noise (of another batch size, say), which its identical rung measures. Give one of the two folders."
             )
         left_out.append(
-            LeftOut(
+            omitted(
                 shown_path(rung.samples),
                 f"the same system and rung, with the same rows as {shown_path(first.samples)}",
             )

@@ -81,6 +81,9 @@ def table_of(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> pa.
 
     Args:
         rows: [pair] cells under the filters raw and answer.
+
+    Returns:
+        [pair and filter] rows, raw before answer.
     """
     cells = []
     for raw, answer in rows:

@@ -13,7 +13,8 @@ from lm_eval_sensitivity.report.documents.heatmap import heatmap_document
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.render import render
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.runs import LeftOut, Runs
+from lm_eval_sensitivity.runs import Runs
+from lm_eval_sensitivity.types import Note
 
 MEDIA_TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _WINDOWS = (
@@ -29,8 +30,8 @@ _WINDOWS = (
 def documents(results: Results) -> dict[str, Callable[[], Document]]:
     """What there is, by the name of its files."""
     found, signed = results.statements, results.manifest.signature
-    left_out = tuple(LeftOut(", ".join(each.about), each.text) for each in results.manifest.left_out)
-    runs = Runs((), SCHEMA.empty_table(), left_out, results.manifest.remarks)
+    remarks = tuple(Note("remark", each) for each in results.manifest.remarks)
+    runs = Runs((), SCHEMA.empty_table(), results.manifest.left_out, remarks)
     made: dict[str, Callable[[], Document]] = {}
     if found.clusters:
         made["clusters"] = lambda: clusters_document(found.clusters, runs, signed, pairwise=False)

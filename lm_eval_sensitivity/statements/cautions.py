@@ -9,20 +9,20 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, beside_noise, not_above_in_words
 from lm_eval_sensitivity.statements.partition import TablePartition
-from lm_eval_sensitivity.statements.prompt_ends import PROMPT_END_METRICS, SAME_PROMPT_END_NATS, parted_in
+from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, PROMPT_END_METRICS, parted_in
 from lm_eval_sensitivity.statements.records import Family, SystemRow, TestedContrast
-from lm_eval_sensitivity.statements.responsiveness import responds
+from lm_eval_sensitivity.statements.responsiveness import no_further_in_words, responds
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
 from lm_eval_sensitivity.statements.windows import (
-    OUTPUT_SHARE,
-    WINDOW_SHARE,
+    SCAFFOLD_DOMINATES,
+    WHERE_IT_DOMINATES,
     shows_the_scaffold,
     window_in_words,
 )
 from lm_eval_sensitivity.stats import MIN_PROMPTS
 from lm_eval_sensitivity.stats.partition import ABSENT
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
-from lm_eval_sensitivity.text.format import in_print, percent
+from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note, Rung
 
 COVERAGE_GAP = 0.10
@@ -125,12 +125,8 @@ def collapse_cautions(partition: TablePartition, filter_name: str, names: Iterab
     for name in names:
         verdict = responds(partition, filter_name, name)
         if verdict is not None and verdict.label == LIFELESS:
-            more = percent(verdict.constants.k_harmless)
-            yield caution(
-                f"{name}: {LIFELESS.upper()}. Another request moves its output not {more} further than a harmless "
-                "edit does: its low distance is no stability.",
-                name,
-            )
+            words = no_further_in_words(verdict, "its output")
+            yield caution(f"{name}: {LIFELESS.upper()}. {words}: its low distance is no stability.", name)
 
 
 def noise_cautions(
@@ -165,9 +161,8 @@ def window_cautions(partition: TablePartition, selection: Selection, names: Iter
     for name in names:
         if shows_the_scaffold(partition, selection, name):
             yield caution(
-                f"{name}: scaffold dominates this window ({window_in_words(selection.window)}): in at least "
-                f"{percent(OUTPUT_SHARE)} of its outputs more than {percent(WINDOW_SHARE)} of the tokens stand before "
-                "the answer. Take the filter answer.",
+                f"{name}: {SCAFFOLD_DOMINATES} ({window_in_words(selection.window)}): {WHERE_IT_DOMINATES}. Take the "
+                "filter answer.",
                 name,
             )
 
@@ -183,7 +178,7 @@ def prompt_end_cautions(
         if n_parted:
             yield caution(
                 f"{name}: prompt-end metrics: {n_parted} of {n_agreeing} pairs whose prompt-end distributions agree "
-                f"(js_divergence below {SAME_PROMPT_END_NATS:g} nats) still part later.",
+                f"({ENDS_AGREE}) still part later.",
                 name,
             )
 

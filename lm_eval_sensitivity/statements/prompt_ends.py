@@ -12,6 +12,8 @@ SAME_PROMPT_END_NATS = 1e-6
 """js_divergence below which two next-token distributions agree. In single precision the same prompt in another
 batch stays below it; a real difference of any weight lies far above."""
 
+ENDS_AGREE = f"js_divergence below {SAME_PROMPT_END_NATS:g} nats"
+
 PROMPT_END_METRICS = (
     "js_divergence",
     "kl_forward",

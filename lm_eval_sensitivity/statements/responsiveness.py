@@ -15,6 +15,7 @@ from lm_eval_sensitivity.stats import Constants, ReducedVerdict, judge_without_r
 from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
 from lm_eval_sensitivity.stats.sample import Floats
 from lm_eval_sensitivity.stats.verdicts import ALIVE, LIFELESS, UNDETERMINED
+from lm_eval_sensitivity.text.format import percent
 
 PRESERVING, CONTROL = PRIMARY_RUNGS, "positive_control"
 OUTPUT_SPREAD = "output_spread"
@@ -33,6 +34,12 @@ def responsiveness(partition: TablePartition, filter_name: str, system: str) -> 
     """The same in a word."""
     found = responds(partition, filter_name, system)
     return None if found is None else _WORDS.get(found.label, "unclear")
+
+
+def no_further_in_words(found: ReducedVerdict, what: str) -> str:
+    """What it means to be `collapsed or indiscriminate`; `what` is moved."""
+    share = percent(found.constants.k_harmless)
+    return f"Another request moves {what} not {share} further than a harmless edit does"
 
 
 def judged_alone(

@@ -11,12 +11,19 @@ import pyarrow.compute as pc
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.selection import Selection
+from lm_eval_sensitivity.text.format import percent
 
 WINDOW_SHARE = 0.5
 """A scaffold dominates a window of one output where more than this share of its tokens stand before the answer:
 most of what is compared there is then no answer."""
 OUTPUT_SHARE = 0.5
 """From this share of the outputs on, the window is said to be dominated: in the typical output it is."""
+
+SCAFFOLD_DOMINATES = "scaffold dominates this window"
+WHERE_IT_DOMINATES = (
+    f"in at least {percent(OUTPUT_SHARE)} of the outputs more than {percent(WINDOW_SHARE)} of its tokens stand before "
+    "the answer"
+)
 
 NO_ANSWER = ("unclosed", "empty_answer")
 """A scaffold that is never left: all of the output stands before an answer."""
@@ -83,16 +90,22 @@ def window_in_words(window: int | None) -> str:
     return "whole output" if window is None else f"{window} tokens"
 
 
-def outputs_of(partition: TablePartition, selection: Selection, system: str) -> list[OutputTokens]:
-    """Both outputs of every pair of a system that has the selected number, under the filter raw.
+def outputs_of(
+    partition: TablePartition, metric: str, rungs: Iterable[str], system: str
+) -> list[OutputTokens]:
+    """Both outputs of every pair of a system that has a number, under the filter raw.
 
     Args:
         partition: of a pairs table.
-        selection: metric and rungs count.
+        metric: which number.
+        rungs: of the pairs.
         system: display name.
+
+    Returns:
+        [output] those of which it is known where tokens end.
     """
-    rows = rows_of(partition, selection.rungs, system)
-    rows = rows.filter(pc.is_valid(rows[selection.metric]))
+    rows = rows_of(partition, rungs, system)
+    rows = rows.filter(pc.is_valid(rows[metric]))
     found = []
     for side in SIDES:
         columns = (
@@ -112,5 +125,7 @@ def rows_of(partition: TablePartition, rungs: Iterable[str], system: str) -> pa.
 def shows_the_scaffold(partition: TablePartition, selection: Selection, system: str) -> bool:
     """Whether the selected window is dominated by the scaffold; only the filter raw shows one."""
     return selection.filter_name == "raw" and bool(
-        dominated_windows(outputs_of(partition, selection, system), [selection.window])
+        dominated_windows(
+            outputs_of(partition, selection.metric, selection.rungs, system), [selection.window]
+        )
     )

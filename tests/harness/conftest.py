@@ -10,11 +10,22 @@ import pytest
 
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.records.packing import unpack
+from tests.harness import tiny_models
 from tests.running import Run, arguments, execute, only_our_tasks, read_run
 
 __all__ = ["Lmeval", "Run", "arguments", "ids", "read_run"]
 
 Lmeval = Callable[..., Run]
+
+FOUR_RUNGS: dict[str, Any] = {
+    "tasks": ",".join(
+        f"prompt_sensitivity_mini_{rung}"
+        for rung in ("identical", "punctuation", "synonym", "positive_control")
+    ),
+    "gen_kwargs": "max_gen_toks=12",
+    "batch_size": 16,
+}
+"""Options of a run that says all that a verdict needs."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,17 +48,43 @@ def lm_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Lmeval:
 
 
 @pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Lmeval:
+    """The same for tests that only read what a run left: the same line runs once, whoever asks for it."""
+    made: dict[str, Run] = {}
+
+    def run(model: Path | str, /, **options: Any) -> Run:
+        name = repr((str(model), sorted(options.items())))
+        if name not in made:
+            folder = tmp_path_factory.mktemp("run")
+            execute(arguments(model, folder, **options))
+            made[name] = read_run(folder)
+        return made[name]
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def demo() -> Path:
     """The embedded demonstration model."""
     return demo_model_path()
 
 
 @pytest.fixture(scope="session")
-def demo_run(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One full run of the demonstration model, shared by the tests that only read it."""
-    folder = tmp_path_factory.mktemp("demo_run")
-    execute(arguments(demo, folder, gen_kwargs="max_gen_toks=96", batch_size=16))
-    return read_run(folder)
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random model."""
+    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
+
+
+@pytest.fixture(scope="session")
+def demo_run(demo: Path, run_once: Lmeval) -> Run:
+    """One full run of the demonstration model."""
+    return run_once(demo, gen_kwargs="max_gen_toks=96", batch_size=16)
+
+
+@pytest.fixture(scope="session")
+def demo_of_four_rungs(demo: Path, run_once: Lmeval) -> Run:
+    """A short run of it, to compare others with."""
+    return run_once(demo, **FOUR_RUNGS)
 
 
 def ids(row: Mapping[str, Any], side: str, field: str = "token_ids") -> list[Any]:

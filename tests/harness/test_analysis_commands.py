@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,32 +17,19 @@ from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.drift_distance import find_distances, measure_drift
-from tests.harness import tiny_models
-from tests.harness.conftest import arguments
-
-TASKS = ",".join(f"prompt_sensitivity_mini_{rung}" for rung in ("identical", "synonym", "positive_control"))
+from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run
 
 
 @pytest.fixture(scope="module")
-def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The demonstration model, and a random model that measured its drift from it."""
-    from lm_eval._cli import HarnessCLI
-
+def runs(
+    demo_of_four_rungs: Run, model: Path, run_once: Lmeval, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The demonstration model, and a random model that measured its drift from it, in one folder."""
     home = tmp_path_factory.mktemp("runs")
-    other = tiny_models.build(home / "model", "llama")
-    wanted: dict[str, tuple[Path, dict[str, Any]]] = {
-        "reference": (demo, {}),
-        "candidate": (other, {"metadata": {"reference": str(home / "reference")}}),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, (model, options) in wanted.items():
-            line = arguments(
-                model, home / name, tasks=TASKS, gen_kwargs="max_gen_toks=8", batch_size=32, **options
-            )
-            patch.setattr(sys, "argv", line)
-            harness = HarnessCLI()
-            harness.execute(harness.parse_args())
-    return {name: home / name for name in wanted}
+    reference = demo_of_four_rungs.folder
+    candidate = run_once(model, **FOUR_RUNGS, metadata={"reference": str(reference)}).folder
+    found = {"reference": reference, "candidate": candidate}
+    return {name: shutil.copytree(folder, home / name) for name, folder in found.items()}
 
 
 @pytest.fixture

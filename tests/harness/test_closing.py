@@ -12,7 +12,6 @@ from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.text.format import percent
-from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 from tests.harness.made_pairs import LEVELS, missing, pairs, raw, reference, run, with_tokens
 
@@ -249,9 +248,8 @@ def test_words_name_the_share_and_a_path_that_can_be_pasted() -> None:
 
 
 def test_words_are_logged_once_for_all_tasks_of_a_run(
-    lm_eval: Lmeval, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    lm_eval: Lmeval, model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    model = tiny_models.build(tmp_path / "llama", "llama")
     with caplog.at_level(logging.INFO, logger="lm_eval_sensitivity.harness.tasks.task"):
         run = lm_eval(
             model,

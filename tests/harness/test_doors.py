@@ -19,28 +19,25 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from tests.harness import tiny_models
-from tests.harness.conftest import Lmeval, arguments
+from tests.harness.conftest import Lmeval, Run, arguments
 
 IDENTICAL = "prompt_sensitivity_mini_identical"
 NOOP = "prompt_sensitivity_mini_noop"
+PUNCTUATION = "prompt_sensitivity_mini_punctuation"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
-
-
-@pytest.fixture(scope="module")
-def reference(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reference(model: Path, run_once: Lmeval) -> Path:
     """A small finished run."""
-    from lm_eval._cli import HarnessCLI
+    return run_once(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6").folder
 
-    folder = tmp_path_factory.mktemp("reference")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", arguments(model, folder, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6"))
-        harness = HarnessCLI()
-        harness.execute(harness.parse_args())
-    return folder
+
+@pytest.fixture(scope="module")
+def drifted(reference: Path, run_once: Lmeval, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Another model beside it."""
+    other = tiny_models.build(tmp_path_factory.mktemp("other") / "other", "llama", seed=1)
+    metadata = {"reference": str(reference)}
+    return run_once(other, tasks=f"{IDENTICAL},{PUNCTUATION}", gen_kwargs="max_gen_toks=6", metadata=metadata)
 
 
 @pytest.fixture
@@ -159,11 +156,9 @@ def test_a_system_does_not_drift_from_itself(lm_eval: Lmeval, model: Path, refer
     assert run.value(IDENTICAL, "baseline_drift", "answer") == 0
 
 
-def test_another_model_drifts(lm_eval: Lmeval, reference: Path, tmp_path: Path) -> None:
-    other = tiny_models.build(tmp_path / "other", "llama", seed=1)
-    run = lm_eval(other, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(reference)})
-    assert run.value(IDENTICAL, "baseline_drift") > 0.1
-    summary = run.results["configs"][IDENTICAL]["metadata"]["sensitivity"]
+def test_another_model_drifts(drifted: Run) -> None:
+    assert drifted.value(IDENTICAL, "baseline_drift") > 0.1
+    summary = drifted.results["configs"][IDENTICAL]["metadata"]["sensitivity"]
     assert summary["reference"]["system"] != summary["system"]
 
 
@@ -219,16 +214,11 @@ def test_a_reference_with_strange_rows_is_refused(
         lm_eval(model, tasks=IDENTICAL, gen_kwargs="max_gen_toks=6", metadata={"reference": str(copy)})
 
 
-def test_drift_counts_every_prompt_once_whatever_its_number_of_edits(
-    lm_eval: Lmeval, reference: Path, tmp_path: Path
-) -> None:
-    other = tiny_models.build(tmp_path / "other", "llama", seed=1)
-    tasks = (IDENTICAL, "prompt_sensitivity_mini_punctuation")
-    run = lm_eval(
-        other, tasks=",".join(tasks), gen_kwargs="max_gen_toks=6", metadata={"reference": str(reference)}
+def test_drift_counts_every_prompt_once_whatever_its_number_of_edits(drifted: Run) -> None:
+    assert len({row["doc"]["prompt_id"] for row in drifted.rows(PUNCTUATION)}) == 9
+    assert drifted.value(IDENTICAL, "baseline_drift") == pytest.approx(
+        drifted.value(PUNCTUATION, "baseline_drift")
     )
-    assert len({row["doc"]["prompt_id"] for row in run.rows(tasks[1])}) == 9
-    assert run.value(tasks[0], "baseline_drift") == pytest.approx(run.value(tasks[1], "baseline_drift"))
 
 
 # ---- what must not stop a run

@@ -16,7 +16,6 @@ from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.huggingface import HFLM
 
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, View
-from tests.harness import tiny_models
 
 NOOP = "prompt_sensitivity_mini_noop"
 IDENTICAL = "prompt_sensitivity_mini_identical"
@@ -112,13 +111,12 @@ def test_what_was_asked_for_beside_the_model_does_not_change_the_system(tmp_path
     assert len(systems) == 1
 
 
-def test_an_engine_that_changes_generation_is_not_traced_behind_its_back(tmp_path: Path) -> None:
+def test_an_engine_that_changes_generation_is_not_traced_behind_its_back(model: Path) -> None:
     class Steered(HFLM):  # type: ignore[misc,unused-ignore]
         def _model_generate(self, context: Any, **options: Any) -> Any:
             return context  # steered so hard that nothing is said
 
-    folder = tiny_models.build(tmp_path / "model", "llama")
-    lm = Steered(pretrained=str(folder), device="cpu")
+    lm = Steered(pretrained=str(model), device="cpu")
     results = evaluate(lm, tasks=IDENTICAL, gen_kwargs={"max_gen_toks": 8})
     row = raw_rows(results, IDENTICAL)[0]
     assert row["resps"] == [[""], [""]]
@@ -126,9 +124,9 @@ def test_an_engine_that_changes_generation_is_not_traced_behind_its_back(tmp_pat
 
 
 def test_a_model_without_named_output_embeddings_has_no_hidden_distance(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lm = HFLM(pretrained=str(tiny_models.build(tmp_path / "model", "llama")), device="cpu")
+    lm = HFLM(pretrained=str(model), device="cpu")
 
     def unnamed() -> None:
         raise NotImplementedError

@@ -11,16 +11,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity.types import RUNGS
-from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, Run, ids
 
 SYNONYM = "prompt_sensitivity_mini_synonym"
 IDENTICAL = "prompt_sensitivity_mini_identical"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
 
 
 def prompts(run: Run, task: str) -> list[str]:
@@ -32,8 +26,8 @@ def test_limit_takes_the_first_rows_and_they_span_the_prompts(lm_eval: Lmeval, m
     assert len(prompts(run, SYNONYM)) == len(set(prompts(run, SYNONYM))) == 9
 
 
-def test_samples_chooses_rows(lm_eval: Lmeval, model: Path) -> None:
-    whole = lm_eval(model, tasks=SYNONYM)
+def test_samples_chooses_rows(lm_eval: Lmeval, run_once: Lmeval, model: Path) -> None:
+    whole = run_once(model, tasks=SYNONYM)
     chosen = lm_eval(model, tasks=SYNONYM, samples={SYNONYM: [2, 11]})
     expected = [row["doc"]["pair_id"] for row in whole.rows(SYNONYM)]
     assert [row["doc"]["pair_id"] for row in chosen.rows(SYNONYM)] == [expected[2], expected[11]]
@@ -88,9 +82,9 @@ def test_a_chat_model_without_its_template_is_warned_about_and_recorded(
     assert "--apply_chat_template" in caplog.text
 
 
-def test_batch_size_auto_needs_no_detection_run(lm_eval: Lmeval, model: Path) -> None:
+def test_batch_size_auto_needs_no_detection_run(lm_eval: Lmeval, run_once: Lmeval, model: Path) -> None:
     automatic = lm_eval(model, tasks=SYNONYM, batch_size="auto")
-    fixed = lm_eval(model, tasks=SYNONYM, batch_size=3)
+    fixed = run_once(model, tasks=SYNONYM)
     assert "Detecting largest batch size" not in automatic.output
     for one, other in zip(automatic.rows(SYNONYM), fixed.rows(SYNONYM), strict=True):
         assert one["resps"] == other["resps"]

@@ -9,13 +9,11 @@ import pytest
 
 import lm_eval_sensitivity as les
 from lm_eval_sensitivity.errors import InputError
-from tests.harness import tiny_models
 
 TASKS = ["prompt_sensitivity_mini_identical", "prompt_sensitivity_mini_synonym"]
 
 
-def test_results_in_memory_are_runs(tmp_path: Path) -> None:
-    model = tiny_models.build(tmp_path / "llama", "llama")
+def test_results_in_memory_are_runs(model: Path) -> None:
     results = lm_eval.simple_evaluate(
         model="hf",
         model_args={"pretrained": str(model)},

@@ -12,16 +12,10 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
 from lm_eval_sensitivity.types import RUNGS
-from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 
 TASKS = Path(__file__).parents[2] / "tasks" / "prompt_sensitivity"
 PROMPTS = ["Recommend a book like Dune", "Why is the café closed, and who decided it?"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
 
 
 @pytest.fixture

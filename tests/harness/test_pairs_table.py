@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.runs import Runs, load_runs
-from tests.harness.conftest import Run, arguments, read_run
+from tests.harness.conftest import Lmeval, Run
 from tests.unit.runs.made_run import make_run
 
 RUNGS = ("identical", "synonym")
@@ -32,33 +31,18 @@ class TwoRuns:
     pairs: Runs
 
 
-def run_lm_eval(model: Path | str, folder: Path, /, **options: Any) -> Run:
-    from lm_eval._cli import HarnessCLI
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            sys,
-            "argv",
-            arguments(model, folder, **{"gen_kwargs": "max_gen_toks=12", "batch_size": 16, **options}),
-        )
-        harness = HarnessCLI()
-        harness.execute(harness.parse_args())
-    return read_run(folder)
+def with_drift(demo: Path, run_once: Lmeval, **options: Any) -> tuple[Run, Run]:
+    """lm_eval runs twice on the demonstration model, in float32 and in bfloat16 beside that."""
+    options = {"gen_kwargs": "max_gen_toks=12", "batch_size": 16, **options}
+    reference = run_once(demo, **options)
+    return reference, run_once(
+        f"{demo},dtype=bfloat16", **options, metadata={"reference": str(reference.folder)}
+    )
 
 
 @pytest.fixture(scope="module")
-def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
-    """lm_eval runs twice on the demonstration model."""
-    folder = tmp_path_factory.mktemp("pairs")
-    tasks = ",".join(TASKS.values())
-    reference = run_lm_eval(demo, folder / "reference", tasks=tasks)
-    drifting = run_lm_eval(
-        demo,
-        folder / "drifting",
-        tasks=tasks,
-        model_args=f"pretrained={demo},dtype=bfloat16",
-        metadata={"reference": str(folder / "reference")},
-    )
+def runs(demo: Path, run_once: Lmeval) -> TwoRuns:
+    reference, drifting = with_drift(demo, run_once, tasks=",".join(TASKS.values()))
     return TwoRuns(reference, drifting, load_runs([reference.folder, drifting.folder]))
 
 
@@ -185,9 +169,9 @@ def test_token_metrics_follow_from_the_folder_alone(runs: TwoRuns) -> None:
     assert n_apart > 0
 
 
-def test_an_engine_that_returns_text_only_loads(tmp_path: Path) -> None:
-    run = run_lm_eval(
-        "unused", tmp_path, tasks=TASKS["synonym"], model="dummy", model_args="x=1", apply_chat_template=None
+def test_an_engine_that_returns_text_only_loads(run_once: Lmeval) -> None:
+    run = run_once(
+        "unused", tasks=TASKS["synonym"], model="dummy", model_args="x=1", apply_chat_template=None
     )
     pairs = load_runs([run.folder])
     rows = pairs.table.to_pylist()

@@ -16,8 +16,8 @@ import pytest
 from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from lm_eval_sensitivity.harness.rescore import NOT_RESCORED, RESCORED, Settings, rescore_run
 from lm_eval_sensitivity.runs import load_reference, load_runs
-from tests.harness.conftest import Run, read_run
-from tests.harness.test_pairs_table import run_lm_eval
+from tests.harness.conftest import Lmeval, Run, read_run
+from tests.harness.test_pairs_table import with_drift
 
 GROUP = "prompt_sensitivity_mini_meaning_preserving"
 
@@ -31,18 +31,8 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    folder = tmp_path_factory.mktemp("rescore")
-    options: dict[str, Any] = {"tasks": GROUP, "limit": 2, "gen_kwargs": "max_gen_toks=12"}
-    reference = run_lm_eval(demo, folder / "reference", **options)
-    drifting = run_lm_eval(
-        demo,
-        folder / "drifting",
-        model_args=f"pretrained={demo},dtype=bfloat16",
-        metadata={"reference": str(folder / "reference")},
-        **options,
-    )
-    return Runs(reference, drifting)
+def runs(demo: Path, run_once: Lmeval) -> Runs:
+    return Runs(*with_drift(demo, run_once, tasks=GROUP, limit=2))
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +141,9 @@ def test_drift_of_a_run_that_had_none_is_that_of_a_run_that_had_it(
     assert set(load_runs([tmp_path / "itself"]).table["baseline_drift"].to_pylist()) == {0.0}
 
 
-def test_an_engine_that_returns_text_only(distances: TextDistances, tmp_path: Path) -> None:
-    run = run_lm_eval(
+def test_an_engine_that_returns_text_only(distances: TextDistances, tmp_path: Path, run_once: Lmeval) -> None:
+    run = run_once(
         "unused",
-        tmp_path / "run",
         tasks="prompt_sensitivity_mini_synonym",
         model="dummy",
         model_args="x=1",

@@ -23,11 +23,6 @@ class KilledError(BaseException):
     """Stands for the power cut."""
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
-
-
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Counts generated prompts, and cuts the power after `stop_after` batches."""
@@ -54,6 +49,12 @@ def measured(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def asked(row: dict[str, Any]) -> list[tuple[str, int]]:
+    """Both prompts, with the number of the replicate."""
+    sides = (row["arguments"][f"gen_args_{index}"] for index in range(2))
+    return [(side["arg_0"], side["arg_2"]) for side in sides]
+
+
 def same(one: Run, other: Run) -> bool:
     # NaN is not equal to itself; its text is.
     return repr(measured(one)) == repr(measured(other))
@@ -61,10 +62,12 @@ def same(one: Run, other: Run) -> bool:
 
 @pytest.mark.parametrize("stop_after", [1, 4, 9])
 def test_a_killed_run_resumes_to_identical_results(
-    stop_after: int, lm_eval: Lmeval, model: Path, tmp_path: Path, batches: dict[str, int]
+    stop_after: int, lm_eval: Lmeval, run_once: Lmeval, model: Path, tmp_path: Path, batches: dict[str, int]
 ) -> None:
-    whole = lm_eval(model, tasks=TASKS)
-    n_prompts = batches["prompts"]
+    whole = run_once(model, tasks=TASKS)
+    n_prompts = len(
+        {prompt for task in TASKS.split(",") for row in whole.rows(task) for prompt in asked(row)}
+    )
     cache = tmp_path / "cache"
     batches.update(batches=0, prompts=0, stop_after=stop_after)
     with pytest.raises(KilledError):

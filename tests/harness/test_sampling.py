@@ -63,9 +63,9 @@ def outputs(run: Run, task: str) -> list[list[list[str]]]:
 # ---- streams
 
 
-def test_nothing_but_the_sample_decides_its_output(lm_eval: Lmeval, model: Path) -> None:
+def test_nothing_but_the_sample_decides_its_output(lm_eval: Lmeval, run_once: Lmeval, model: Path) -> None:
     """Another batch size, other tasks in another order, fewer samples: every sample there is stays the same."""
-    run = lm_eval(model, **OPTIONS, batch_size=8)
+    run = run_once(model, **OPTIONS, batch_size=8)
     alone = lm_eval(
         model, **{**OPTIONS, "tasks": SYNONYM, "metadata": {"n_samples": 4, "seed": 1}}, batch_size=1
     )
@@ -88,9 +88,9 @@ class KilledError(BaseException):
 
 
 def test_a_killed_run_resumes_to_the_same_samples_with_another_batch_size(
-    lm_eval: Lmeval, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lm_eval: Lmeval, run_once: Lmeval, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = lm_eval(model, **OPTIONS, batch_size=8)
+    whole = run_once(model, **OPTIONS, batch_size=8)
     generate, sizes = Decoder.generate, list[int]()
 
     def counting(self: Decoder, prompts: Any, choose: Any = None) -> Any:
@@ -239,7 +239,7 @@ def test_both_groups_in_one_run_and_commands_leave_the_samples_out(lm_eval: Lmev
     assert run.value(SYNONYM, "separated").startswith("cannot be said: the smallest p of a pair is 0.33")
     pairs = load_runs([run.folder])
     assert pairs.table.num_rows == load_runs([alone.folder]).table.num_rows == 4
-    assert [SYNONYM in each.reason and "sampled outputs" in each.reason for each in pairs.left_out] == [True]
+    assert [SYNONYM in each.text and "sampled outputs" in each.text for each in pairs.left_out] == [True]
     only = lm_eval(model, tasks=SYNONYM, metadata={"n_samples": 2}, **settings)
     with pytest.raises(InputError, match="sets of sampled outputs"):
         load_runs([only.folder])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +22,19 @@ from lm_eval_sensitivity.harness.close.table_rows import (
 )
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
 from lm_eval_sensitivity.records.columns import FILTERS
-from tests.harness.conftest import Lmeval, Run, arguments, read_run
+from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run
 from tests.harness.made_pairs import LEVELS, answer, missing, pairs, raw, reference
 from tests.harness.made_pairs import run as made_run
 from tests.harness.noise_by_hand import noise_by_hand
 
-RUNGS = ("identical", "punctuation", "positive_control")
-TASKS = [f"prompt_sensitivity_mini_{rung}" for rung in RUNGS]
+TASKS = FOUR_RUNGS["tasks"].split(",")
 
 
 @pytest.fixture(scope="module")
-def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def runs(
+    demo: Path, demo_of_four_rungs: Run, run_once: Lmeval, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Run]:
     """The demonstration model, and its weights rounded to two bits beside it."""
-    from lm_eval._cli import HarnessCLI
-
     home = tmp_path_factory.mktemp("runs")
     model = AutoModelForCausalLM.from_pretrained(demo)
     with torch.no_grad():
@@ -45,26 +43,12 @@ def runs(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]
                 parameter.copy_(rounded(parameter, 2))
     model.save_pretrained(home / "2-bit")
     AutoTokenizer.from_pretrained(demo).save_pretrained(home / "2-bit")
-    beside = {"metadata": {"reference": str(home / "alone")}}
-    wanted: dict[str, tuple[Path, dict[str, Any]]] = {
-        "alone": (demo, {}),
-        "beside": (home / "2-bit", beside),
-        "itself": (demo, beside),
+    beside = {**FOUR_RUNGS, "metadata": {"reference": str(demo_of_four_rungs.folder)}}
+    return {
+        "alone": demo_of_four_rungs,
+        "beside": run_once(home / "2-bit", **beside),
+        "itself": run_once(demo, **beside),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, (path, options) in wanted.items():
-            line = arguments(
-                path,
-                home / name,
-                tasks=",".join(TASKS),
-                gen_kwargs="max_gen_toks=12",
-                batch_size=64,
-                **options,
-            )
-            patch.setattr(sys, "argv", line)
-            harness = HarnessCLI()
-            harness.execute(harness.parse_args())
-    return {name: read_run(home / name) for name in wanted}
 
 
 def drift_says(capsys: pytest.CaptureFixture[str], *line: object) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder
 from lm_eval_sensitivity.harness.generate.generation import Output, Trace
 from lm_eval_sensitivity.harness.generate.plan import Item, Plan
 from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
-from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval
 
 REASONING = "<think>\nThe user wants a number. " + "I add one and one. " * 30 + "\n</think>\n\n"
@@ -71,13 +70,7 @@ def test_a_window_that_cuts_a_character_is_a_prefix_of_the_text(tokenizer: Any) 
         assert "\ufffd" not in raw.window(window)
 
 
-@pytest.mark.parametrize(
-    ("text", "status"),
-    [
-        (REASONING[:200], "unclosed"),
-        (REASONING, "empty_answer"),
-    ],
-)
+@pytest.mark.parametrize(("text", "status"), [(REASONING[:200], "unclosed"), (REASONING, "empty_answer")])
 def test_without_an_answer_there_is_nothing_to_view(tokenizer: Any, text: str, status: str) -> None:
     raw, answer = views(tokenizer, traced(tokenizer, text))
     assert answer.span.status == status
@@ -101,10 +94,7 @@ def test_an_unknown_preamble_is_found_over_unrelated_prompts(tokenizer: Any) -> 
     preamble = "Let me first restate the task in my own words before I answer. "
     contexts = [f"Question {number}?" for number in range(8)]
     outputs = [traced(tokenizer, preamble + f"Topic {n} is about {n * n} things. " * 4) for n in range(8)]
-    plan = dataclasses.replace(
-        plan_of([*contexts, *contexts]),
-        base_of_request=tuple(range(8)) * 2,
-    )
+    plan = dataclasses.replace(plan_of([*contexts, *contexts]), base_of_request=tuple(range(8)) * 2)
     spans, found = find_spans(plan, outputs * 2)
     assert found is not None
     assert found.n_sharing == 8
@@ -122,9 +112,8 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("status", sorted(SCRIPTS))
 def test_an_output_without_an_answer_is_unscored_and_its_raw_text_is_kept(
-    status: str, lm_eval: Lmeval, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    status: str, lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = tiny_models.build(tmp_path / "model", "llama")
     tokenizer = AutoTokenizer.from_pretrained(model)
     generate = Decoder.generate
 

@@ -91,10 +91,7 @@ def test_spread_is_the_mean_over_all_pairs(rows: Floats) -> None:
         assert spread[there].mean() == pytest.approx(expected, abs=1e-9)
 
 
-@given(
-    st.lists(st.floats(0, 20), min_size=1, max_size=40),
-    st.lists(st.floats(0, 25), max_size=8),
-)
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=40), st.lists(st.floats(0, 25), max_size=8))
 def test_margins_against_a_loop(margins: list[float], thresholds: list[float]) -> None:
     density = low_margin_density(margins, thresholds)
     assert density.tolist() == [sum(m < tau for m in margins) / len(margins) for tau in thresholds]

@@ -13,34 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.stats import MaxT, find_clusters
+from tests.unit.stats.simulated import family_of
 
 ALPHA = 0.05
 
 
 def family(p: NDArray[np.float64], names: list[str]) -> MaxT:
     """Tests of all pairs with the p-values of a symmetric matrix; the later name is higher."""
-    pairs = list(combinations(range(len(names)), 2))
-    values = np.array([p[i, j] for i, j in pairs])
-    contrasts = tuple((names[i], names[j]) for i, j in pairs)
-    size = np.array([-1.0 if names[i] < names[j] else 1.0 for i, j in pairs])
-    none = (None,) * len(pairs)
-    return MaxT(
-        contrasts=contrasts,
-        estimates=size,
-        t=size,
-        p_unadjusted=values,
-        p_adjusted=values,
-        n=(9,) * len(pairs),
-        reasons=none,
-        n_prompts=9,
-        family=len(pairs),
-        attainable_p=2 / 512,
-        method="exact",
-        draws=0,
-        seed=0,
-        alpha=ALPHA,
-        attainable_ps=(2 / 512,) * len(pairs),
-    )
+    pairs = {(names[i], names[j]): p[i, j] for i, j in combinations(range(len(names)), 2)}
+    return family_of(pairs, {pair: -1.0 if pair[0] < pair[1] else 1.0 for pair in pairs})
 
 
 @st.composite

@@ -75,10 +75,7 @@ def plain_runs(
     data = include / "prompts.json"
     fields = ("prompt_id", "base", "rung", "edit")
     text = json.dumps([{name: doc[name] for name in fields} for doc in docs])
-    for path, content in (
-        (data, text),
-        (include / "plain_prompts.yaml", PLAIN_TASK.format(data=data)),
-    ):
+    for path, content in ((data, text), (include / "plain_prompts.yaml", PLAIN_TASK.format(data=data))):
         unfinished = path.with_suffix(f".{id(path)}.unfinished")
         unfinished.write_text(content, encoding="utf-8")
         unfinished.replace(path)

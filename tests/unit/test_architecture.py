@@ -14,7 +14,12 @@ import pytest
 import lm_eval_sensitivity
 
 PACKAGE = Path(lm_eval_sensitivity.__file__).parent
-HEAVY = ("torch", "lm_eval", "transformers", "sentence_transformers", "matplotlib", "gradio")
+HEAVY = (
+    *("torch", "lm_eval", "transformers", "tokenizers", "sentence_transformers", "matplotlib", "gradio"),
+    *("datasets", "pandas", "statsmodels", "huggingface_hub", "scipy"),
+)
+CALLS = {"demo": "demo_model_path()", "ladder": "load_ladder()"}
+"""What must not load them either."""
 
 LAYERS = [
     {"types"},
@@ -140,25 +145,20 @@ def test_heavy_libraries_stay_in_their_folders(library: str) -> None:
 
 
 LIGHT = (
-    "types",
-    "errors",
-    "text",
-    "records",
-    "hub",
-    "ladder",
-    "audit",
-    "scaffold",
-    "metrics",
-    "stats",
-    "embedder",
-    "runs",
-    "statements",
-    "report",
-    "results",
-    "space",
-    "notebook",
-    "demo",
-    "cli",
+    *(
+        "types",
+        "errors",
+        "text",
+        "scaffold",
+        "metrics",
+        "stats",
+        "demo",
+        "audit",
+        "embedder",
+        "hub",
+        "ladder",
+    ),
+    *("records", "runs", "statements", "report", "results", "space", "notebook", "cli"),
 )
 
 
@@ -167,11 +167,15 @@ def test_importing_a_light_part_loads_nothing_heavy() -> None:
     code = (
         "import importlib, sys\n"
         f"for part in {LIGHT!r}:\n"
-        "    importlib.import_module(f'lm_eval_sensitivity.{part}')\n"
+        "    module = importlib.import_module(f'lm_eval_sensitivity.{part}')\n"
+        f"    call = {CALLS!r}.get(part)\n"
+        "    call and eval(f'module.{call}')\n"
         f"    print(part, *(name for name in {HEAVY!r} if name in sys.modules))\n"
+        "assert 'lm_eval_sensitivity.ladder.authoring' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == list(LIGHT)
+    n_before = LIGHT.index("stats")
+    assert done.stdout.splitlines() == [*LIGHT[:n_before], *(f"{part} scipy" for part in LIGHT[n_before:])]
 
 
 def test_the_data_folder_named_datasets_holds_no_code() -> None:

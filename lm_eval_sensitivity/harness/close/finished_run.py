@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
-from lm_eval_sensitivity.records.columns import SCHEMA, SIDES
+from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -23,7 +23,7 @@ from lm_eval_sensitivity.statements.noise import beside_noise
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
-from lm_eval_sensitivity.statements.windows import dominated_windows, output_tokens
+from lm_eval_sensitivity.statements.windows import dominated_windows, outputs_of
 from lm_eval_sensitivity.stats import MIN_PROMPTS, AxisContrast, ReducedVerdict, RepetitionTest, Verdict
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
 
@@ -76,11 +76,6 @@ class FinishedRun:
     embedder: Mapping[str, Any] | None = None
     """Identity of the own embedder."""
 
-    @property
-    def windows(self) -> tuple[int | None, ...]:
-        """Windows in tokens that differ from the whole output, and the whole output (None)."""
-        return windows_below(self.max_gen_toks)
-
     @cached_property
     def table(self) -> pa.Table:
         """The run, and the reference where it was measured in the same scale, as a pairs table."""
@@ -120,15 +115,8 @@ class FinishedRun:
 
     def dominated_windows(self) -> tuple[int | None, ...]:
         """The windows of the filter raw that the scaffold dominates."""
-        outputs = [
-            output_tokens(
-                *(row[f"{side}_{name}"] for name in ("n_tokens", "answer_start", "scaffold_status"))
-            )
-            for row in self.rows("raw")
-            if row[PRIMARY_METRIC] is not None
-            for side in SIDES
-        ]
-        return dominated_windows([each for each in outputs if each is not None], self.windows)
+        outputs = outputs_of(self.partition, PRIMARY_METRIC, self.rungs(), OWN)
+        return dominated_windows(outputs, windows_below(self.max_gen_toks))
 
     def judged(self, filter_name: str) -> Judgment:
         """The verdict of `lm-eval-sensitivity drift` on these pairs."""

@@ -20,16 +20,21 @@ from lm_eval_sensitivity.harness.close.finished_run import (
     Judgment,
     PairCells,
 )
-from lm_eval_sensitivity.harness.close.table_rows import kind_of, lost_pairs, silence_in_words
+from lm_eval_sensitivity.harness.close.table_rows import (
+    NO_STABILITY,
+    kind_of,
+    scored_in_words,
+    silence_in_words,
+)
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
-from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS, parts_later
-from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING
+from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, parts_later
+from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, no_further_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_METRIC
-from lm_eval_sensitivity.statements.windows import OUTPUT_SHARE, WINDOW_SHARE, window_in_words
+from lm_eval_sensitivity.statements.windows import SCAFFOLD_DOMINATES, WHERE_IT_DOMINATES, window_in_words
 from lm_eval_sensitivity.stats import Verdict
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
-from lm_eval_sensitivity.text.format import in_print, percent
+from lm_eval_sensitivity.text.format import in_print
 
 MANY = 0.1
 """Share of outputs, or of pairs, from which something is worth a sentence."""
@@ -46,6 +51,9 @@ def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
     Args:
         run: the pairs of all rungs that were run.
         output_path: where lm_eval saves, if it does.
+
+    Returns:
+        [sentence] in reading order.
     """
     if not run.pairs:
         return []
@@ -78,12 +86,9 @@ def _missing(cells: Cells) -> str | None:
 
 
 def _coverage(answers: Sequence[Cells]) -> str:
-    kinds = Counter(kind for cells in answers if (kind := _missing(cells)) is not None)
     n_prompts = len({cells["prompt_id"] for cells in answers})
-    words = f"{len(answers) - kinds.total()} of {len(answers)} pairs of {n_prompts} prompts scored"
-    if not kinds:
-        return f"{words}."
-    words += f"; {', '.join(lost_pairs(kinds, len(answers)))}"
+    scored, *lost = scored_in_words(list(map(_missing, answers)), f"pairs of {n_prompts} prompts")
+    words = f"{scored}; {', '.join(lost)}" if lost else scored
     given = Counter(cells["edit"] for cells in answers)
     erased = Counter(cells["edit"] for cells in answers if _missing(cells) == "erased")
     if erased:
@@ -122,19 +127,15 @@ def _verdict(judged: Judgment) -> Iterator[str]:
         if len(found.possible) > 1:
             words += f" Still possible: {', '.join(found.possible)}."
         if found.label == "COLLAPSED":
-            words += f" {_NO_STABILITY}"
+            words += f" {NO_STABILITY}"
         yield words
         return
     if judged.reason == OTHER_EMBEDDER:
         yield "No verdict beside the reference: its distances were measured with another embedder."
     if found is not None and found.label == LIFELESS:
         yield (
-            f"Another request moves the answers not {percent(found.constants.k_harmless)} further than a harmless edit "
-            f"does: {LIFELESS}, whatever the distances say. {_NO_STABILITY}"
+            f"{no_further_in_words(found, 'the answers')}: {LIFELESS}, whatever the distances say. {NO_STABILITY}"
         )
-
-
-_NO_STABILITY = "A low distance is no stability here."
 
 
 def _silence(answers: Sequence[Cells]) -> Iterator[str]:
@@ -158,9 +159,8 @@ def _windows(run: FinishedRun) -> Iterator[str]:
     found = run.dominated_windows()
     if found:
         yield (
-            f"The scaffold dominates this window under the filter raw: {', '.join(map(window_in_words, found))}. In "
-            f"at least {percent(OUTPUT_SHARE)} of the outputs more than {percent(WINDOW_SHARE)} of its tokens stand "
-            "before the answer; the filter answer leaves them out."
+            f"The {SCAFFOLD_DOMINATES} under the filter raw: {', '.join(map(window_in_words, found))}. "
+            f"{WHERE_IT_DOMINATES.capitalize()}; the filter answer leaves them out."
         )
 
 
@@ -174,7 +174,7 @@ def _parting(raw: Sequence[Cells]) -> Iterator[str]:
     margin = f", with a median margin of {in_print(median(margins))} nats there" if margins else ""
     yield (
         f"In {len(parted)} of {len(edited)} edited pairs the next-token distributions agree at the end of the prompt "
-        f"(js_divergence below {SAME_PROMPT_END_NATS:g} nats), and yet the outputs part later, at step "
+        f"({ENDS_AGREE}), and yet the outputs part later, at step "
         f"{median(cells['first_divergence'] for cells in parted):g} by the median{margin}: prompt-end metrics do not "
         "see this."
     )

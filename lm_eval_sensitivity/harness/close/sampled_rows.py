@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,10 @@ import numpy as np
 
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.harness.close.table_rows import (
+    NO_STABILITY,
     SEVERAL_PROCESSES,
     kind_of,
-    lost_pairs,
+    scored_in_words,
     silence_in_words,
 )
 from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
@@ -56,9 +56,7 @@ def sampled_pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     n = len(records)
     if records and not any("scores" in record for record in records):
         return f"{n} pairs sampled, not measured"
-    reasons = (record["missing"].get(SAMPLED_METRICS[-1]) for record in records)
-    kinds = Counter(kind for reason in reasons if (kind := kind_of(reason)) is not None)
-    words = [f"{n - kinds.total()} of {n} pairs scored", *lost_pairs(kinds, n)]
+    words = scored_in_words([kind_of(record["missing"].get(SAMPLED_METRICS[-1])) for record in records])
     sides = [record[side] for record in records if not record["missing"] for side in ("base", "variant")]
     if left_out := sum(len(side["unscored"]) for side in sides):
         words.append(
@@ -101,6 +99,9 @@ def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
 
     Args:
         tests: [pair] records with `p_value` and `attainable_p`; a p of None does not count.
+
+    Returns:
+        How many pairs separate at `ALPHA` after Holm, and the smallest p that any could have had.
 
     Example:
         >>> tests = [{"p_value": p, "attainable_p": 1e-4} for p in (1e-4, 0.04, 0.2)]
@@ -146,6 +147,9 @@ def response_in_words(notes: Sequence[SampledNote] | None, filter_name: str) -> 
     Args:
         notes: of the whole run; None where a process knows only its part of it.
         filter_name: of the row.
+
+    Returns:
+        How many pairs of the positive control separate, or why that was not judged.
     """
     if notes is None:
         return SEVERAL_PROCESSES
@@ -171,6 +175,9 @@ def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
     Args:
         notes: of the whole run.
 
+    Returns:
+        [sentence] in reading order.
+
     Example:
         >>> test = {"p_value": 1e-4, "attainable_p": 1e-4}
         >>> for sentence in sampled_closing_words([SampledNote("synonym", "answer", test, None)]):
@@ -185,9 +192,8 @@ def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
 
 
 def _coverage(notes: Sequence[SampledNote]) -> str:
-    kinds = Counter(note.missing for note in notes if note.missing is not None)
-    words = f"Sampled outputs: {len(notes) - kinds.total()} of {len(notes)} pairs scored"
-    return f"{words}; {', '.join(lost_pairs(kinds, len(notes)))}." if kinds else f"{words}."
+    scored, *lost = scored_in_words([note.missing for note in notes])
+    return f"Sampled outputs: {scored}; {', '.join(lost)}." if lost else f"Sampled outputs: {scored}."
 
 
 def _separated(notes: Sequence[SampledNote]) -> Iterator[str]:
@@ -223,7 +229,7 @@ def _separated(notes: Sequence[SampledNote]) -> Iterator[str]:
 
 def _response(notes: Sequence[SampledNote]) -> Iterator[str]:
     if response_in_words(notes, "answer") == _BY_CHANCE:
-        yield f"{_as_sentence(_BY_CHANCE)} A low distance is no stability here."
+        yield f"{_as_sentence(_BY_CHANCE)} {NO_STABILITY}"
 
 
 def _silence(notes: Sequence[SampledNote]) -> Iterator[str]:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
+from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.statements.windows import (
+    SCAFFOLD_DOMINATES,
     OutputTokens,
     dominated_windows,
     output_tokens,
@@ -27,6 +29,7 @@ from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
+NO_STABILITY = "A low distance is no stability here."
 
 
 def mean_of_scored(values: Sequence[float]) -> float:
@@ -72,6 +75,16 @@ def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
     return mean_of_scored(list({value.prompt_id: float(value) for value in values}.values()))
 
 
+def table_item(name: str, value: float, prompt_id: str) -> float:
+    """A number of a pair as `mean_of` takes it."""
+    return OfPrompt(value, prompt_id) if belongs_to_prompt(name) else value
+
+
+def mean_of(name: str) -> Callable[[Sequence[Any]], float]:
+    """How a metric is averaged."""
+    return mean_over_prompts if belongs_to_prompt(name) else mean_of_scored
+
+
 def kind_of(reason: str | None) -> str | None:
     """The kind of a reason that a row holds as text; None for none.
 
@@ -86,27 +99,38 @@ def pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     """How many pairs a mean stands for, and what became of the others.
 
     Example:
-        >>> pairs_in_words([{"missing": {}, "scores": {"cosine_distance": 0.5}}])
-        '1 of 1 pairs scored'
+        >>> pairs_in_words([{"missing": {"cosine_distance": "erased: unseen"}, "scores": {}}])
+        '0 of 1 pairs scored, 1 of 1 pairs erased'
     """
     if records and not any("scores" in record for record in records):
         return f"{len(records)} pairs generated, not measured"
-    reasons = (record["missing"].get("cosine_distance") for record in records)
-    kinds = Counter(kind for reason in reasons if (kind := kind_of(reason)) is not None)
-    scored = len(records) - kinds.total()
-    return ", ".join([f"{scored} of {len(records)} pairs scored", *lost_pairs(kinds, len(records))])
+    return ", ".join(
+        scored_in_words([kind_of(record["missing"].get("cosine_distance")) for record in records])
+    )
 
 
-def lost_pairs(kinds: Mapping[str, int], n_pairs: int) -> list[str]:
-    """What became of the pairs without a distance, by the kind of reason.
+def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[str]:
+    """How many pairs have a distance, and what became of the others.
+
+    Args:
+        missing: [pair] the kind of reason why it has no distance, or None.
+        of: what they are.
+
+    Returns:
+        The scored ones, then one phrase per kind of reason.
 
     Example:
-        >>> lost_pairs({"erased": 4, "no answer": 1}, 40)
-        ['4 of 40 pairs erased', '1 no answer']
+        >>> scored_in_words(["erased", None, "no_answer"])
+        ['1 of 3 pairs scored', '1 of 3 pairs erased', '1 no answer']
     """
+    n = len(missing)
+    kinds = Counter(kind for kind in missing if kind is not None)
     return [
-        f"{count} of {n_pairs} pairs erased" if kind == "erased" else f"{count} {kind.replace('_', ' ')}"
-        for kind, count in sorted(kinds.items())
+        f"{n - kinds.total()} of {n} {of} scored",
+        *(
+            f"{count} of {n} pairs erased" if kind == "erased" else f"{count} {kind.replace('_', ' ')}"
+            for kind, count in sorted(kinds.items())
+        ),
     ]
 
 
@@ -116,6 +140,9 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
         of: which pairs those are that were not erased.
+
+    Returns:
+        One sentence above `Constants.k_control`, else none.
 
     Example:
         >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
@@ -136,6 +163,9 @@ def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
         run: None where a process knows only its part of it.
         rung: of the task.
         filter_name: of the row.
+
+    Returns:
+        The row `noise`.
     """
     if run is None:
         return SEVERAL_PROCESSES
@@ -161,6 +191,9 @@ def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     Args:
         run: None where a process knows only its part of it.
         filter_name: of the row.
+
+    Returns:
+        The row `verdict`, or why there is none.
     """
     if run is None:
         return SEVERAL_PROCESSES
@@ -178,6 +211,9 @@ def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: S
         pairs: of both outputs, tokens before the answer and all tokens; None for a pair that does not count.
         windows: which to look at.
 
+    Returns:
+        The row `window`.
+
     Example:
         >>> windows_in_words([[[60, 200], [60, 300]]], [64, 128, None])
         'scaffold dominates this window: 64 tokens'
@@ -188,13 +224,26 @@ def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: S
     found = dominated_windows(outputs, windows)
     if not found:
         return "no scaffold dominates"
-    return f"scaffold dominates this window: {', '.join(map(window_in_words, found))}"
+    return f"{SCAFFOLD_DOMINATES}: {', '.join(map(window_in_words, found))}"
 
 
-def tokens_of_pair(base: FilteredText, variant: FilteredText) -> tuple[OutputTokens, ...]:
-    """Of both outputs, how much stands before the answer; empty where an engine shows no tokens."""
+def window_item(
+    base: FilteredText, variant: FilteredText, missing: Mapping[str, str]
+) -> list[list[int]] | None:
+    """Of both outputs, tokens before the answer and all tokens, as a sample row keeps them.
+
+    Args:
+        base: the base's generation under the filter raw.
+        variant: the variant's.
+        missing: reasons of the pair under the filter raw; a pair without a distance is not counted.
+
+    Returns:
+        None for a pair that is not counted, and where an engine shows no tokens.
+    """
     found = [each for each in map(_tokens_of, (base, variant)) if each is not None]
-    return tuple(found) if len(found) == len(SIDES) else ()
+    if len(found) < len(SIDES) or "cosine_distance" in missing:
+        return None
+    return [[each.n_before, each.n_tokens] for each in found]
 
 
 def _tokens_of(output: FilteredText) -> OutputTokens | None:
@@ -202,15 +251,3 @@ def _tokens_of(output: FilteredText) -> OutputTokens | None:
     if trace is None or answer is None:
         return None
     return output_tokens(len(trace.content_ids), answer.token_start, answer.span.status)
-
-
-def window_item(tokens: Sequence[OutputTokens], missing: Mapping[str, str]) -> list[list[int]] | None:
-    """Of both outputs, tokens before the answer and all tokens, as a sample row keeps them.
-
-    Args:
-        tokens: of both outputs; empty where they are not known.
-        missing: reasons of the pair under the filter raw; a pair without a distance is not counted.
-    """
-    if not tokens or "cosine_distance" in missing:
-        return None
-    return [[each.n_before, each.n_tokens] for each in tokens]

@@ -40,6 +40,9 @@ def assemble(
         facts: of the system.
         requests: that the plan was made of.
         mark_tokens: say where each token ends in the text.
+
+    Returns:
+        [request] generations; equal requests share one.
     """
     outputs = work.finished()
     spans, preamble = find_spans(plan, outputs)

@@ -34,6 +34,9 @@ def first_of_each(order: Sequence[int], keys: Sequence[str]) -> list[int]:
         order: items.
         keys: [item] everything the item's output depends on.
 
+    Returns:
+        Indices in the given order.
+
     Example:
         >>> first_of_each([2, 0, 1], ["a", "b", "a"])
         [2, 1]

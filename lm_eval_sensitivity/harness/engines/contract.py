@@ -71,6 +71,9 @@ class Engine(ABC):
             decoding: token limit, stop strings; a `SampledDecoding` where samples are wanted.
             channels: what is needed of the outputs, of those that the engine `gives`.
 
+        Returns:
+            [request] in the order of the batch.
+
         Raises:
             BatchTooLargeError: it did not fit into memory.
         """

@@ -107,6 +107,9 @@ def margins_of(top_log_probabilities: ArrayLike) -> Floats:
     Args:
         top_log_probabilities: [step, rank] of the two most probable tokens at least.
 
+    Returns:
+        [step] nats, from 0 on; 0 is a tie.
+
     Example:
         >>> margins_of([[-0.5, -1.5, -3.0]]).tolist()
         [1.0]
@@ -160,6 +163,12 @@ class SystemFacts:
     """Everything that tells this system from another; its hash is the engine part of the fingerprint."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a reader should know about the run but that does not change outputs by itself."""
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """What was in effect; empty where an engine does not say it."""
+        found = self.identity.get("decoding")
+        return found if isinstance(found, Mapping) else {}
 
 
 @dataclass(frozen=True)

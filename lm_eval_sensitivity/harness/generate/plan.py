@@ -103,6 +103,9 @@ def numbered(requests: Sequence[Instance]) -> list[Instance]:
 
     Args:
         requests: instances with arguments `(context, gen_kwargs, first replicate)`; repetitions are one object.
+
+    Returns:
+        [request] in the given order.
     """
     seen: Counter[int] = Counter()
     apart = []
@@ -119,6 +122,9 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
     Args:
         requests: instances whose arguments are `(context, gen_kwargs, replicate)`, index 0 being the
             base and index 1 the variant of the pair in `doc`.
+
+    Returns:
+        Distinct items, and of each request which item it is.
     """
     items: dict[tuple[str, str, int], int] = {}
     records: list[Item] = []

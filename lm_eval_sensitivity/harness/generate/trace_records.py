@@ -20,6 +20,9 @@ def output_to_record(output: Output, *, with_distribution: bool) -> dict[str, An
     Args:
         output: with whatever channels it has.
         with_distribution: keep the prompt-end distribution (as large as the vocabulary): only bases need it.
+
+    Returns:
+        Plain JSON values; arrays are packed.
     """
     trace = output.trace
     if trace is None:

@@ -20,6 +20,7 @@ from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
 from lm_eval_sensitivity.types import Missing
 
+ERASED = "erased: the edit does not reach the token ids"
 TOO_FEW = "too few: no other prompt of the task has an output to compare with"
 SEVERAL_PROCESSES = Missing("several processes", "each knows only its part of the outputs")
 
@@ -74,6 +75,9 @@ def measure_pair(
         reference: a run to take `baseline_drift` against, or None.
         spread: of the base prompt, from `output_spreads`.
         families: of metrics; those of family `text` can be measured again in a finished run.
+
+    Returns:
+        Every metric that stands under the filter, a number or NaN with a reason.
     """
     numbers = scores_of(pair_inputs(base, variant, distances), base.filter_name, families)
     if reference is not None:
@@ -87,6 +91,9 @@ def output_spreads(bases: Mapping[str, FilteredText], distances: TextDistances) 
     Args:
         bases: prompt id -> the base's generation under a filter.
         distances: embedding distances.
+
+    Returns:
+        Prompt id -> mean cosine distance in [0, 2], or why there is none.
     """
     reasons = {prompt_id: _unusable(base) for prompt_id, base in bases.items()}
     there = [prompt_id for prompt_id, reason in reasons.items() if reason is None]
@@ -134,7 +141,7 @@ def _side(filtered: FilteredText) -> Side:
 def _blocked(base: Generation, variant: Generation) -> str | None:
     """Why nothing about this pair may be scored, or None."""
     if variant.audit.status == "erased":
-        return "erased: the edit does not reach the token ids"
+        return ERASED
     for side, generation in (("base", base), ("variant", variant)):
         if generation.trace is not None and not generation.trace.finite:
             return f"not finite: NaN or infinite logits while generating the {side}"
@@ -157,11 +164,8 @@ def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
     reason, facts = _unusable(base), base.generation.facts
     if reason is not None:
         return reason
-    decoding = None if facts is None else facts.identity.get("decoding")
-    ours, limit = (
-        d.get("max_gen_toks") if isinstance(d, Mapping) else None
-        for d in (decoding, reference.metadata.decoding)
-    )
+    ours = None if facts is None else facts.decoding.get("max_gen_toks")
+    limit = reference.metadata.decoding.get("max_gen_toks")
     if ours is not None and ours != limit:
         return f"other limit: {ours} tokens in effect here, {limit} in the reference run"
     return None

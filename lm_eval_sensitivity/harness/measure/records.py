@@ -58,6 +58,9 @@ def make_record(
         missing: by metric, why there is no score.
         system: fingerprint.
         ladder: shortened content hash.
+
+    Returns:
+        A `WholePairRecord` under the filter raw.
     """
     shared: dict[str, Any] = {
         "system": system,

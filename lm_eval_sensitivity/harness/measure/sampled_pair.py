@@ -12,6 +12,7 @@ import numpy as np
 
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
+from lm_eval_sensitivity.harness.measure.pair import ERASED
 from lm_eval_sensitivity.stats import TwoSampleTest, two_sample_test
 from lm_eval_sensitivity.text.format import to_json
 
@@ -62,6 +63,9 @@ def measure_sampled_pair(
         variant: [sample] of the variant, under the same filter.
         distances: embedding distances.
         seed: of the permutations.
+
+    Returns:
+        Mean distances within and between the sides, and the permutation test of their difference.
     """
     reason = _blocked(base, variant)
     if reason is not None:
@@ -114,7 +118,7 @@ def _of_outputs(samples: Sequence[FilteredText]) -> dict[str, Any]:
 def _blocked(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> str | None:
     """Why nothing about this pair may be scored, or None."""
     if variant[0].generation.audit.status == "erased":
-        return "erased: the edit does not reach the token ids"
+        return ERASED
     for side, samples in (("base", base), ("variant", variant)):
         kinds = Counter(kind for kind in map(unscorable, samples) if kind is not None)
         if len(samples) - kinds.total() < LEAST_SHARE * len(samples):

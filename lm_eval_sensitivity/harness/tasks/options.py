@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder import Ladder
+from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+
+logger = logging.getLogger(__name__)
 
 OPTIONS = {
     "ladder": "folder, file or Hub id of another ladder",
@@ -40,6 +48,48 @@ class Options:
     reference: str | None = None
     embedder: str | None = None
     embedder_revision: str | None = None
+
+    def distances(self) -> TextDistances:
+        """Distances of the embedder, which tasks of a process share.
+
+        Raises:
+            InputError: there is no such embedder.
+        """
+        return _text_distances(self.embedder, self.embedder_revision)
+
+    def reference_run(self, ladder: Ladder, decoding: Mapping[str, Any]) -> ReferenceRun | None:
+        """The reference, held against what this run asks; None where none was given.
+
+        Args:
+            ladder: that is asked.
+            decoding: as requested.
+
+        Raises:
+            InputError: it cannot be read, or its outputs cannot be compared.
+        """
+        if self.reference is None:
+            return None
+        folder = Path(self.reference)
+        files = sorted(folder.glob("**/results_*.json"))
+        found = _load_reference(folder, tuple((path, path.stat().st_mtime) for path in files))
+        check_reference(
+            found, ladder_version=ladder.version, ladder_hash=ladder.content_hash, decoding=decoding
+        )
+        return found
+
+
+@lru_cache(maxsize=2)
+def _load_reference(folder: Path, stamps: tuple[tuple[Path, float], ...]) -> ReferenceRun:
+    # The time stamps are the key: a folder with a newer run in it is read again.
+    reference = load_reference(folder)
+    for line in reference.in_words():
+        logger.info(line)
+    return reference
+
+
+@lru_cache(maxsize=2)
+def _text_distances(name: str | None, revision: str | None) -> TextDistances:
+    return TextDistances(find_embedder(name, revision=revision).load)
 
 
 def parse_options(metadata: Mapping[str, Any]) -> Options:

@@ -20,7 +20,6 @@ from lm_eval_sensitivity.harness.close.sampled_rows import (
 from lm_eval_sensitivity.harness.close.table_rows import kind_of, mean_of_scored
 from lm_eval_sensitivity.harness.generate.decoding import SEED, SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
-from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.sampled_pair import (
     SAMPLED_METRICS,
     measure_sampled_pair,
@@ -52,6 +51,8 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         InputError: an unknown rung or option, a ladder that fails its checks.
     """
 
+    request_type = "generate_sampled"
+    second_replicate = SECOND_SET
     sampling: SamplingOptions
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -72,24 +73,19 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
         """Two requests, each repeated once per sample; on the identical rung with other replicate numbers."""
-        first_replicates = (0, SECOND_SET if doc["rung"] == "identical" else 0)
-        gen_kwargs = {**self._decoding().as_gen_kwargs(), SEED: self.sampling.seed}
-        arguments = {
-            name: value for name, value in (self.config.metadata or {}).items() if name != SEED
-        }  # the seed of the samples names no other system
-        task, doc_id, _ = kwargs["metadata"]
-        return [
-            PairInstance(
-                request_type="generate_sampled",
-                doc=doc,
-                arguments=(context, gen_kwargs, first),
-                idx=index,
-                metadata=(task, doc_id, self.sampling.n_samples),
-                model_args=model_arguments(arguments),
-                chat_template_applied=bool(kwargs.get("apply_chat_template")),
-            )
-            for index, (context, first) in enumerate(zip(ctx, first_replicates, strict=True))
-        ]
+        task, doc_id, _ = kwargs.pop("metadata")
+        return super().construct_requests(
+            doc, ctx, **kwargs, metadata=(task, doc_id, self.sampling.n_samples)
+        )
+
+    def _gen_kwargs(self) -> dict[str, Any]:
+        return {**super()._gen_kwargs(), SEED: self.sampling.seed}
+
+    def _model_arguments(self) -> dict[str, str]:
+        # The seed of the samples names no other system.
+        return model_arguments(
+            {name: value for name, value in (self.config.metadata or {}).items() if name != SEED}
+        )
 
     def _decoding(self) -> SampledDecoding:
         return parse_sampled_decoding(self.config.generation_kwargs or {})

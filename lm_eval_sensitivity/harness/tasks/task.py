@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.embedder import TextDistances, find_embedder
+from lm_eval_sensitivity.audit.pair import AuditStatus
+from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.close.finished_run import (
     RUN_LOG,
@@ -25,12 +25,10 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 )
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
-    OfPrompt,
-    mean_of_scored,
-    mean_over_prompts,
+    mean_of,
     noise_in_words,
     pairs_in_words,
-    tokens_of_pair,
+    table_item,
     verdict_in_words,
     window_item,
     windows_in_words,
@@ -47,34 +45,21 @@ from lm_eval_sensitivity.harness.measure.pair import (
     texts_to_embed,
 )
 from lm_eval_sensitivity.harness.measure.records import make_record
+from lm_eval_sensitivity.harness.tasks.chat_template import describe_template
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_path
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
 from lm_eval_sensitivity.ladder.tasks import task_names
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import encode
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
 from lm_eval_sensitivity.records.sample import decode_row
-from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import cells_of
 from lm_eval_sensitivity.types import RUNGS, Missing
 
 logger = logging.getLogger(__name__)
-
-
-@lru_cache(maxsize=2)
-def _load_reference(folder: Path, stamps: tuple[tuple[str, float], ...]) -> ReferenceRun:
-    # The time stamps are the key: a folder with a newer run in it is read again.
-    reference = load_reference(folder)
-    for line in reference.in_words():
-        logger.info(line)
-    return reference
-
-
-@lru_cache(maxsize=2)
-def _text_distances(name: str | None, revision: str | None) -> TextDistances:
-    return TextDistances(find_embedder(name, revision=revision).load)
 
 
 class PromptSensitivityTask(ConfigurableTask):
@@ -87,6 +72,9 @@ class PromptSensitivityTask(ConfigurableTask):
         InputError: an unknown rung or option, a ladder that fails its checks.
     """
 
+    request_type = "generate_traced"
+    second_replicate = 1
+    """Of the variant on the identical rung, where the base is generated again."""
     options: Options
     ladder: Ladder
 
@@ -95,7 +83,7 @@ class PromptSensitivityTask(ConfigurableTask):
         settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
         self.options = parse_options(settings.get("metadata") or {})
         self._facts: SystemFacts | None = None
-        self._audited: Counter[str] = Counter()
+        self._audited: Counter[AuditStatus] = Counter()
         self._template: dict[str, Any] = {}
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
@@ -148,19 +136,8 @@ class PromptSensitivityTask(ConfigurableTask):
                 "shared examples would hide the edit in a longer prompt. Leave it out or give 0."
             )
         if not self._predict_only:
-            self._distances = _text_distances(self.options.embedder, self.options.embedder_revision)
-        if self.options.reference is not None:
-            folder = Path(self.options.reference)
-            stamps = tuple(
-                sorted((str(path), path.stat().st_mtime) for path in folder.glob("**/results_*.json"))
-            )
-            self._reference = _load_reference(folder, stamps)
-            check_reference(
-                self._reference,
-                ladder_version=self.ladder.version,
-                ladder_hash=self.ladder.content_hash,
-                decoding=decoding.as_dict(),
-            )
+            self._distances = self.options.distances()
+        self._reference = self.options.reference_run(self.ladder, decoding.as_dict())
         if kwargs.get("cache_requests"):
             # Its key knows neither the ladder nor the token limit: it would serve other prompts, silently.
             logger.warning(
@@ -174,7 +151,8 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
         """The rendered contexts of base and variant, system instruction and chat template included."""
-        self._describe_template(kwargs)
+        # Of the first prompt, as all are wrapped alike.
+        self._template = self._template or describe_template(kwargs)
         try:
             contexts = [
                 super(PromptSensitivityTask, self).fewshot_context(
@@ -193,20 +171,26 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
         """Two requests: the base, and the variant (a second run of the base on the identical rung)."""
-        replicates = (0, 1 if doc["rung"] == "identical" else 0)
-        gen_kwargs = self._decoding().as_gen_kwargs()
+        replicates = (0, self.second_replicate if doc["rung"] == "identical" else 0)
+        gen_kwargs = self._gen_kwargs()
         return [
             PairInstance(
-                request_type="generate_traced",
+                request_type=self.request_type,
                 doc=doc,
                 arguments=(context, gen_kwargs, replicate),
                 idx=index,
                 metadata=kwargs["metadata"],
-                model_args=model_arguments(self.config.metadata or {}),
+                model_args=self._model_arguments(),
                 chat_template_applied=bool(kwargs.get("apply_chat_template")),
             )
             for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
         ]
+
+    def _gen_kwargs(self) -> dict[str, Any]:
+        return self._decoding().as_gen_kwargs()
+
+    def _model_arguments(self) -> dict[str, str]:
+        return model_arguments(self.config.metadata or {})
 
     def _decoding(self) -> Decoding:
         return parse_decoding(self.config.generation_kwargs or {})
@@ -214,27 +198,6 @@ class PromptSensitivityTask(ConfigurableTask):
     @property
     def _predict_only(self) -> bool:
         return "bypass" in self._metric_fn_list
-
-    def _describe_template(self, settings: Mapping[str, Any]) -> None:
-        """Remember how prompts are wrapped: another template or system instruction is another system."""
-        if self._template:
-            return
-        applied = bool(settings.get("apply_chat_template"))
-        self._template = {"chat_template_applied": applied}
-        template = settings.get("chat_template") if applied else None
-        # White space at its edges shows whether the template trims what it is given.
-        probe = [{"role": "user", "content": " probe\n"}]
-        instruction = settings.get("system_instruction")
-        if instruction:
-            probe.insert(0, {"role": "system", "content": instruction})
-        self._template["system_instruction"] = instruction
-        # The rendering of a fixed message shows template, switches, system text and any date in it. A
-        # tokenizer without a template is reported when the first prompt is rendered.
-        if template is not None:
-            try:
-                self._template["rendered_probe"] = template(probe)
-            except ValueError:
-                self._template["rendered_probe"] = None
 
     # ---- results
 
@@ -276,11 +239,11 @@ class PromptSensitivityTask(ConfigurableTask):
         names = self._metric_names(base.filter_name)
         items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), base.filter_name)
         if base.filter_name == "raw":
-            items["window"] = window_item(tokens_of_pair(base, variant), scores.missing)
+            items["window"] = window_item(base, variant, scores.missing)
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: self._of_prompt(doc, name, scores.values[name]) for name in names},
+            **{name: table_item(name, scores.values[name], prompt_id) for name in names},
             "pair": pair,
         }
 
@@ -307,9 +270,6 @@ class PromptSensitivityTask(ConfigurableTask):
         else:
             self._pairs.append(PairCells(self._raw_cells.pop(doc["pair_id"]), cells))
 
-    def _of_prompt(self, doc: Mapping[str, Any], name: str, value: float) -> float:
-        return OfPrompt(value, doc["prompt_id"]) if belongs_to_prompt(name) else value
-
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
         return metric_names(filter_name, max_gen_toks=limit, with_reference=self._reference is not None)
@@ -317,10 +277,7 @@ class PromptSensitivityTask(ConfigurableTask):
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """Means over scored pairs, and the pairs themselves counted in words."""
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        means: dict[str, Callable[[Sequence[Any]], Any]] = {
-            name: mean_over_prompts if belongs_to_prompt(name) else mean_of_scored for name in names
-        }
-        return {**means, **self._words(), "pair": pairs_in_words}
+        return {**{name: mean_of(name) for name in names}, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""
@@ -342,7 +299,7 @@ class PromptSensitivityTask(ConfigurableTask):
             self._decoding().max_gen_toks,
             reference=self._reference,
             system=self._system(),
-            embedder=None if self._distances is None else self._distances.identity(),
+            embedder=self._embedder(),
         )
 
     def higher_is_better(self) -> dict[str, None]:
@@ -371,24 +328,22 @@ class PromptSensitivityTask(ConfigurableTask):
         return fingerprint({**self._facts.identity, "prompt": self._template})
 
     def _run_summary(self) -> dict[str, Any]:
-        requested = self._decoding().as_dict()
-        facts = self._facts
-        return {
-            "package_version": __version__,
-            "system": self._system(),
-            "identity": None if facts is None else {**facts.identity, "prompt": self._template},
-            "notes": None if facts is None else dict(facts.notes),
-            "ladder": {
-                "name": self.ladder.name,
-                "subset": self.ladder.subset,
-                "version": self.ladder.version,
-                "hash": self.ladder.content_hash,
-            },
-            "audit": dict(sorted(self._audited.items())),
-            "decoding_requested": requested,
-            "decoding": (facts.identity.get("decoding") if facts is not None else None) or requested,
-            "embedder": None if self._distances is None else self._distances.identity(),
-            "reference": None
-            if self._reference is None
-            else {"folder": str(self._reference.folder), "system": self._reference.system},
-        }
+        facts, requested, reference = self._facts, self._decoding().as_dict(), self._reference
+        ladder = self.ladder
+        summary = RunSummary(
+            package_version=__version__,
+            system=self._system(),
+            identity=None if facts is None else {**facts.identity, "prompt": self._template},
+            notes=None if facts is None else facts.notes,
+            ladder=LadderIdentity(ladder.name, ladder.subset, ladder.version, ladder.content_hash),
+            audit=dict(sorted(self._audited.items())),
+            decoding_requested=requested,
+            decoding=requested if facts is None else facts.decoding or requested,
+            embedder=self._embedder(),
+            reference=None if reference is None else ReferenceOfRun(str(reference.folder), reference.system),
+        )
+        found: dict[str, Any] = encode(summary)
+        return found
+
+    def _embedder(self) -> dict[str, Any] | None:
+        return None if self._distances is None else self._distances.identity()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -68,11 +69,16 @@ def below_rungs(rows: Iterable[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[Cel
 
 def runs_in_words(pairs: Runs) -> Iterator[Note]:
     """What a reader must know of the runs: remarks, and what was left out; in an order of their own."""
-    yield from (Note("remark", remark) for remark in sorted(pairs.remarks))
+    yield from sorted(pairs.remarks, key=str)
     yield from (
-        Note("left_out", text)
-        for text in sorted(f"{e.what}: {e.reason.rstrip('.')}." for e in pairs.left_out)
+        replace(each, text=f"{each.about[0]}: {each.text}")
+        for each in sorted(pairs.left_out, key=what_and_why)
     )
+
+
+def what_and_why(left_out: Note) -> tuple[str, str]:
+    """In which order the things that were left out are named."""
+    return left_out.about[0], left_out.text
 
 
 def closing(pairs: Runs, signed: Signature) -> tuple[Note, ...]:
@@ -84,6 +90,6 @@ def run_data(pairs: Runs, signed: Signature) -> dict[str, Any]:
     """The same for JSON."""
     return {
         "signature": signed,
-        "left_out": sorted(pairs.left_out, key=lambda each: (each.what, each.reason)),
-        "remarks": sorted(pairs.remarks),
+        "left_out": sorted(pairs.left_out, key=what_and_why),
+        "remarks": sorted(pairs.remarks, key=str),
     }

@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 NAME = "confident_but_unstable"
 LOOKS = {
     "base": {"color": INK, "marker": "o", "markersize": 3, "linestyle": "-"},
-    "variant": {
-        "color": MUTED,
-        "marker": "s",
-        "markersize": 5,
-        "linestyle": "--",
-        "markerfacecolor": PAPER,
-    },
+    "variant": {"color": MUTED, "marker": "s", "markersize": 5, "linestyle": "--", "markerfacecolor": PAPER},
 }
 
 

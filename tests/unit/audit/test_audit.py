@@ -11,34 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
 from lm_eval_sensitivity.audit import audit_pair, load_encoder, survival_rows, user_token_span
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.load import packaged_folder
-
-PLAIN = "{% for m in messages %}<|u|>{{ m.content }}{% endfor %}<|a|>"
-TRIMMED = PLAIN.replace("m.content", "m.content | trim")
-EDGES = ("leading_space", "trailing_space", "leading_newline", "trailing_newline")
-
-
-def build(folder: Path, *, template: str | None = None, strips: bool = False, nfc: bool = False) -> Path:
-    """A byte-level tokenizer, with the faults that erase edits switched on one by one."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    if nfc:
-        tokenizer.normalizer = normalizers.NFC()
-    tokenizer.add_special_tokens([AddedToken(t, lstrip=strips, rstrip=strips) for t in ("<|u|>", "<|a|>")])
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-    fast.chat_template = template
-    fast.save_pretrained(folder)
-    return folder
-
+from tests.unit.audit.made_tokenizer import EDGES, PLAIN, TRIMMED, build
 
 packaged_ladder = cache(load_ladder)
 

@@ -129,12 +129,6 @@ def test_the_table_form_is_capped_and_json_is_not(tmp_path: Path, capsys: pytest
     assert (len(content["violations"]), len(content["remarks"])) == (n_prompts, n_prompts - 1)
 
 
-def test_the_examples_of_the_help_are_ladders() -> None:
-    """A file of prompts is no ladder, and loading refuses it."""
-    assert "prompts.jsonl" not in ladder_check.EPILOG
-    assert "ladder check my_ladder/" in ladder_check.EPILOG
-
-
 def test_json_has_everything(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ladder", "check", str(broken), "--no-embedding", "--format", "json"]) == 1
     output = capsys.readouterr().out
@@ -143,17 +137,6 @@ def test_json_has_everything(broken: Path, capsys: pytest.CaptureFixture[str]) -
     report = check_ladder(broken)
     assert content == json.loads(json.dumps({"passed": False, **asdict(report)}))
     assert {"file", "row", "column", "problem", "check"} == set(content["violations"][0])
-
-
-def test_unreadable_ladder_is_one_sentence_and_status_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "x.parquet").write_bytes(b"PAR1")
-    assert main(["ladder", "check", str(tmp_path / "x.parquet")]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert "not a readable parquet" in captured.err
 
 
 def test_missing_embedder_names_both_ways_out(

@@ -10,23 +10,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
 import lm_eval_sensitivity.embedder
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.embedder import EmbedderIdentity
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.ladder.authoring.card import MARKER, is_minimal
+from lm_eval_sensitivity.ladder.authoring.card import MARKER
 from lm_eval_sensitivity.ladder.authoring.folder import card_of_folder
-from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
+from tests.unit.audit.made_tokenizer import EDGES, PLAIN, TRIMMED, build
 from tests.unit.ladder.small_ladder import SUBSETS, clean_pairs, fake_encode, small_folder
 
 PAIRS = load_ladder(subset="mini").pairs
-PLAIN = "{% for m in messages %}<u>{{ m.content }}{% endfor %}<a>"
-TRIMMED = PLAIN.replace("m.content", "m.content | trim")
-EDGES = {"leading_space", "trailing_space", "leading_newline", "trailing_newline"}
 
 
 @pytest.fixture(autouse=True)
@@ -39,21 +34,12 @@ def fake_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def make_tokenizer(folder: Path, template: str | None) -> None:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
-    fast.chat_template = template
-    fast.save_pretrained(folder)
-
-
 @pytest.fixture
 def places(tmp_path: Path) -> dict[str, str]:
     """A single-file ladder, two tokenizers, two templates."""
     write_parquet(PAIRS, tmp_path / "own" / "test.parquet")
-    make_tokenizer(tmp_path / "tokenizers" / "bare", None)
-    make_tokenizer(tmp_path / "tokenizers" / "templated", TRIMMED)
+    build(tmp_path / "tokenizers" / "bare")
+    build(tmp_path / "tokenizers" / "templated", template=TRIMMED)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "keeps.jinja").write_text(PLAIN)
     (tmp_path / "templates" / "trims.jinja").write_text(TRIMMED)
@@ -83,10 +69,10 @@ def test_the_grid_has_every_tokenizer_bare_and_with_its_template_and_every_templ
     assert found == {
         ("bare", None, False): set(),
         ("templated", None, False): set(),
-        ("templated", "own", False): EDGES,
+        ("templated", "own", False): set(EDGES),
         # Unknown templates, and no neutral tokenizer in the folder: the first one stands in.
         ("bare", "keeps", True): set(),
-        ("bare", "trims", True): EDGES,
+        ("bare", "trims", True): set(EDGES),
     }
 
 
@@ -152,17 +138,6 @@ def test_a_stale_audit_does_not_reach_the_card(
     assert (folder / "README.md").read_text(encoding="utf-8") == card_of_folder(folder) != before
 
 
-def test_the_card_of_an_own_ladder_stays_minimal(places: dict[str, str]) -> None:
-    """Even where the published ladder's card was copied beside the rows."""
-    card = Path(places["own"]) / "README.md"
-    card.write_text(MARKER + "\n", encoding="utf-8")
-    describe(places)
-    page = card.read_text(encoding="utf-8")
-    assert is_minimal(page) and MARKER not in page and "license" not in page
-    describe(places)
-    assert card.read_text(encoding="utf-8") == page
-
-
 def test_a_card_of_ones_own_is_left_alone(published: dict[str, str]) -> None:
     card = Path(published["own"]) / "README.md"
     card.write_text("# Mine\n", encoding="utf-8")
@@ -209,7 +184,3 @@ def test_a_broken_former_file_is_refused_and_kept(
     assert "cannot be read back" in capsys.readouterr().err
     assert path.read_text(encoding="utf-8") == "{}"
     describe(places)  # with an audit nothing of the former file is needed
-
-
-def test_the_packaged_folder_is_not_touched_by_these_tests(places: dict[str, str]) -> None:
-    assert not Path(places["own"]).is_relative_to(packaged_folder())

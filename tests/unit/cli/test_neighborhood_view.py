@@ -6,16 +6,15 @@ import io
 import json
 import re
 import sys
-from dataclasses import replace
 
 import pytest
 
 from lm_eval_sensitivity.audit import PairAudit
 from lm_eval_sensitivity.cli.analysis_options import print_text
-from lm_eval_sensitivity.cli.neighborhood import neighborhood_pairs
 from lm_eval_sensitivity.ladder import minimal_replacement
 from lm_eval_sensitivity.neighborhood.document import neighborhood_document
 from lm_eval_sensitivity.neighborhood.findings import Divergence, Findings, Variant
+from lm_eval_sensitivity.neighborhood.prompt import neighborhood_pairs
 from lm_eval_sensitivity.report import Format, render
 from lm_eval_sensitivity.text.visible import shown_change
 from lm_eval_sensitivity.types import Replacement
@@ -23,30 +22,32 @@ from lm_eval_sensitivity.types import Replacement
 PROMPT = "Why is the sky blue?"
 
 
-def variant(edit: str, rung: str, distance: float | None, output: str, base: str) -> Variant:
-    text = PROMPT if rung == "identical" else PROMPT + " "
+def variant(
+    edit: str, rung: str, distance: float | None, output: str, base: str, prompt: str = PROMPT
+) -> Variant:
+    text = prompt if rung == "identical" else prompt + " "
     at = None if output == base else next(i for i in range(len(base)) if output[i] != base[i])
     return Variant(
         edit=edit,
         rung=rung,
-        text=text,
-        replacements=minimal_replacement(PROMPT, text),
+        variant=text,
+        change=shown_change(prompt, minimal_replacement(prompt, text)),
         audit=PairAudit("identical" if rung == "identical" else "survived", None, None, None),
-        distance=distance,
+        cosine_distance=distance,
         missing=None,
-        divergence=Divergence(at, at, False),
+        first_divergence=Divergence(at, at, False),
         output=output,
         flags=(),
         raw_differs=output != base,
     )
 
 
-def findings(base: str, moved: str) -> Findings:
+def findings(base: str, moved: str, prompt: str = PROMPT) -> Findings:
     variants = (
-        variant("identical", "identical", 0.0, base, base),
-        variant("trailing_space", "noop", 0.5, moved, base),
+        variant("identical", "identical", 0.0, base, base, prompt),
+        variant("trailing_space", "noop", 0.5, moved, base, prompt),
     )
-    return Findings(PROMPT, "answer", base, (), variants, {"system": "s"})
+    return Findings(prompt, "answer", base, (), variants, {"system": "s"})
 
 
 def shown(found: Findings, form: Format) -> str:
@@ -75,7 +76,7 @@ def test_a_fence_in_an_output_does_not_end_the_code_block() -> None:
 
 
 def test_a_bar_in_a_prompt_does_not_open_another_cell() -> None:
-    found = replace(findings("blue", "wide"), prompt="Why is | blue?      ")
+    found = findings("blue", "wide", "Why is | blue?")
     rows = [line for line in shown(found, "markdown").splitlines() if line.startswith("| noop")]
     assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [7]
 
@@ -92,9 +93,7 @@ def test_single_spaces_inside_a_rewording_stay_spaces() -> None:
     assert shown_change(PROMPT, pair.replacements) == "Wh[y is the sky→at makes it] blue?"
 
 
-def test_a_terminal_without_unicode_gets_numbers_instead_of_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_terminal_without_unicode_gets_numbers_instead_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     print_text("►here\n")

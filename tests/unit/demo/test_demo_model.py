@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -19,13 +17,8 @@ from lm_eval_sensitivity.demo.tokenizer import END, chat_prompt
 from lm_eval_sensitivity.ladder import load_ladder
 
 FILES = {
-    "README.md",
-    "chat_template.jinja",
-    "config.json",
-    "generation_config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
+    *("README.md", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors"),
+    *("tokenizer.json", "tokenizer_config.json"),
 }
 MAX_BYTES = 10_000_000
 MAX_NEW_TOKENS = 256
@@ -42,16 +35,8 @@ TOPIC_WORDS = {
     "cafe-reservations": "walk-in|reserv",
 }
 EDITS_THAT_MUST_STAY = [
-    " Why?",
-    "Why? ",
-    "\nWhy?",
-    "Why?\n\n",
-    "Why  not?",
-    "Why\u00a0not?",
-    "Wh\u200by?",
-    "Brasi\u0301lia",
-    "Brasília",
-    "café",
+    *(" Why?", "Why? ", "\nWhy?", "Why?\n\n", "Why  not?", "Why\u00a0not?", "Wh\u200by?"),
+    *("Brasi\u0301lia", "Brasília", "café"),
 ]
 
 
@@ -65,11 +50,13 @@ def model() -> Any:
     return AutoModelForCausalLM.from_pretrained(demo_model_path(), local_files_only=True).eval()
 
 
-def _answers(model: Any, tokenizer: Any, prompts: list[str]) -> list[list[int]]:
+def _answers(
+    model: Any, tokenizer: Any, prompts: list[str], n_tokens: int = MAX_NEW_TOKENS
+) -> list[list[int]]:
     """The greedy token ids of each prompt, up to and including the end of the turn."""
     batch = tokenizer(prompts, return_tensors="pt", padding=True)
     with torch.inference_mode():
-        output = model.generate(**batch, max_new_tokens=MAX_NEW_TOKENS, do_sample=False)
+        output = model.generate(**batch, max_new_tokens=n_tokens, do_sample=False)
     rows = output[:, batch["input_ids"].shape[1] :].tolist()
     end = tokenizer.eos_token_id
     return [row[: row.index(end) + 1] if end in row else row for row in rows]
@@ -174,18 +161,9 @@ def test_some_edits_move_the_answer_and_some_do_not(model: Any, tokenizer: Any) 
     pairs = load_ladder(subset="mini").rung("noop")
     bases = list(dict.fromkeys(pair.base for pair in pairs))
     texts = [*bases, *(pair.variant for pair in pairs)]
-    answers = _answers(model, tokenizer, [chat_prompt(text) for text in texts])
+    answers = _answers(model, tokenizer, [chat_prompt(text) for text in texts], n_tokens=32)
     by_base = dict(zip(bases, answers, strict=False))
     changed = [
         answer != by_base[pair.base] for pair, answer in zip(pairs, answers[len(bases) :], strict=True)
     ]
     assert 0.1 < sum(changed) / len(changed) < 0.9
-
-
-def test_the_path_needs_no_torch() -> None:
-    code = (
-        "import sys; from lm_eval_sensitivity.demo import demo_model_path; demo_model_path();"
-        "sys.exit(', '.join({'torch', 'transformers', 'tokenizers'} & set(sys.modules)) or 0)"
-    )
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.embedder import Embedder, SentenceEmbedder, load_embedder, sentence
+from lm_eval_sensitivity.embedder import Embedder, SentenceEmbedder, sentence
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import cosine_distance, pool_windows
 
@@ -87,15 +86,18 @@ def test_equal_texts_are_equal_to_the_bit_within_and_between_calls(
     assert cosine_distance(first[0], second[3]) == 0.0
 
 
-def test_order_and_company_do_not_matter(model_folder: Path, long_text: str) -> None:
+def test_order_and_company_do_not_matter(fresh_embedder: Embedder, long_text: str) -> None:
+    assert isinstance(fresh_embedder, SentenceEmbedder)
     texts = [*SHORT_TEXTS, long_text, *(long_text[: 40 * n] for n in range(1, 12))]
-    together = load_embedder(str(model_folder), device="cpu").encode(texts)
+    together = fresh_embedder.encode(texts)
     order = list(range(len(texts)))
     random.Random(0).shuffle(order)
-    shuffled = load_embedder(str(model_folder), device="cpu").encode([texts[index] for index in order])
+    fresh_embedder._cache.clear()
+    shuffled = fresh_embedder.encode([texts[index] for index in order])
     np.testing.assert_allclose(shuffled, together[order], atol=1e-6)
-    alone = load_embedder(str(model_folder), device="cpu")
-    np.testing.assert_allclose(np.concatenate([alone.encode([text]) for text in texts]), together, atol=1e-6)
+    fresh_embedder._cache.clear()
+    alone = np.concatenate([fresh_embedder.encode([text]) for text in texts])
+    np.testing.assert_allclose(alone, together, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +167,7 @@ def test_a_result_can_be_changed_without_changing_the_cache(embedder: Embedder) 
 def fake_model(**changes: Any) -> Any:
     """Just enough of a model to be refused."""
     model = SimpleNamespace(
-        tokenizer=SimpleNamespace(is_fast=True),
-        prompts={},
-        default_prompt_name=None,
-        max_seq_length=256,
+        tokenizer=SimpleNamespace(is_fast=True), prompts={}, default_prompt_name=None, max_seq_length=256
     )
     model.__dict__.update(changes)
     return model

@@ -57,20 +57,11 @@ class Corruption:
 
 def corruptions() -> list[Corruption]:
     """All of them."""
-    return [
-        *in_bytes(),
-        *in_tables(),
-        *in_cells(),
-        *in_rows(),
-        *in_lines(),
-        *in_unreadable_sources(),
-        *in_readable_sources(),
-        *in_rule_rows(),
-        *in_authored_rows(),
-        *in_bases(),
-        *in_subsets(),
-        *in_space(),
-    ]
+    makers = (
+        *(in_bytes, in_tables, in_cells, in_rows, in_lines, in_unreadable_sources, in_readable_sources),
+        *(in_rule_rows, in_authored_rows, in_bases, in_subsets, in_space),
+    )
+    return [each for make in makers for each in make()]
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------

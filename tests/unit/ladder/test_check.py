@@ -75,15 +75,10 @@ def one_hot(words: Sequence[str]) -> Callable[[Sequence[str]], NDArray[np.floati
         ("Name a big city.", "Name a large city.", None),
         ("Name a (big) city.", "Name a (large) city.", None),
         ("Is it well-known?", "Is it famous?", None),
-        ("Name a big city.", "Give a large city.", "2 words"),
-        ("Name a big city.", "Name a very big city.", "5 words and its base 4"),
         ("Name a big city.", "Name a large\ncity.", "white space"),
         ("Name a big city.", "Name a  large city.", "white space"),
         ("Name a big, old city.", "Name a large old city.", "punctuation"),
-        ("Name a big city.", "Name a Big city.", "spelling"),
         ("Say 'a big city' now.", "Say 'a large city' now.", "quotation"),
-        ("Run `big city` now.", "Run `large city` now.", "code"),
-        ("Wait 5 minutes there.", "Wait 5 seconds there.", "number"),
         ("Read a.example.org now.", "Read b.example.org now.", "link"),
         ("Add + to it.", "Add - to it.", "punctuation"),
     ],
@@ -143,15 +138,11 @@ def test_what_is_kept_may_move(base: str, variant: str) -> None:
     ("base", "variant", "expected"),
     [
         ("Name 3 cities.", "Name 4 cities.", "loses number '3'; it adds number '4'"),
-        ("Name 3 cities.", "Name cities.", "loses number '3'"),
-        ("Name cities.", "Name 3 cities.", "adds number '3'"),
         ("At -3 degrees.", "At 3 degrees.", "number '-3'"),
         ("Walk 3 km.", "Walk 3 miles.", "number 3"),
         ("Use cell B2.", "Use cell C2.", "number 2"),
         ("1,000 and 5", "1.000 and 5", "number '1,000'"),
         ("Add 2 and 2.", "Add 2.", "number '2'"),
-        ("Run `f(x)`.", "Run `f(y)`.", "code '`f(x)`'"),
-        ('Say "yes".', 'Say "no".', "quote 'yes'"),
         ("See example.org.", "See it.", "link 'example.org'"),
     ],
 )
@@ -200,22 +191,6 @@ def test_white_space(text: str, clean: bool) -> None:
     assert not list(texts.white_space_is_clean([pair("other", text, origin="rule")]))
 
 
-def test_reasons() -> None:
-    rows = [pair("a", "b", "synonym_1", reason="Why."), pair("a", "c", "synonym_2", reason="why")]
-    assert [found.row for found in texts.reasons_are_not_repeated(rows)] == ["p/synonym_2"]
-    assert [found.row for found in texts.authored_rows_have_a_reason([pair("a", "b", reason=" ")])] == [
-        "p/paraphrase_1"
-    ]
-    assert not list(texts.rule_rows_have_no_reason([pair("a", "b")]))
-    assert list(texts.rule_rows_have_no_reason([pair("a", "b", origin="rule")]))
-
-
-def test_bases_equal_but_for_case_spaces_and_punctuation() -> None:
-    bases = ["Is tea hot?", "is TEA  hot", "Is tea, hot", "Is tea not?", "???", "!!!"]
-    rows = [pair(base, "v", prompt_id=f"p{number}") for number, base in enumerate(bases)]
-    assert [found.row.split("/")[0] for found in texts.bases_differ(rows)] == ["p1", "p2"]
-
-
 def test_rule_rows_against_the_rules() -> None:
     """A row of every edit is dropped, altered and added in turn: each is named, and nothing else."""
     rows = rows_by_prompt(PACKAGED)["sky-colours"]
@@ -240,14 +215,6 @@ def test_packaged_prompts_have_more_rule_edits_than_the_least() -> None:
 
 
 # --- whole tables ----------------------------------------------------------------------------------------------------
-
-
-def test_category_balance() -> None:
-    rows = clean_pairs()
-    assert not list(balance.categories_are_balanced("full", rows))
-    fewer = [row for row in rows if row.prompt_id != "plain-sentence"]
-    assert list(balance.categories_are_balanced("full", fewer))
-    assert not list(balance.categories_are_balanced("mini", fewer))
 
 
 @pytest.mark.parametrize(
@@ -433,14 +400,8 @@ def test_own_ladder_is_still_checked(tmp_path: Path) -> None:
 
 
 ODD_BASES = (
-    " Which tea is best?",
-    "Which  coffee is the worst?\n",
-    "\tGreet \nthe visitor",
-    "...",
-    "!!!",
-    "\U0001f600",
-    "\U0001f60e \U0001f60e",
-    "日本の首都はどこですか。",
+    *(" Which tea is best?", "Which  coffee is the worst?\n", "\tGreet \nthe visitor", "...", "!!!"),
+    *("\U0001f600", "\U0001f60e \U0001f60e", "日本の首都はどこですか。"),
 )
 
 

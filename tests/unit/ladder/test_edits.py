@@ -14,30 +14,13 @@ from lm_eval_sensitivity.ladder.edits.words import CONTRACTIONS, FUNCTION_WORDS,
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "edits"
 EXPECTED_EDITS = {
-    "noop": [
-        "leading_space",
-        "trailing_space",
-        "leading_newline",
-        "trailing_newline",
-        "double_space",
-        "mid_newline",
-        "nbsp",
-        "zero_width_space",
-        "nfd",
-    ],
-    "punctuation": [
-        "duplicate_period",
-        "comma_semicolon",
-        "parenthesize_word",
-        "curly_quotes",
-        "drop_final_period",
-        "bullet_prefix",
-        "add_final_period",
-        "oxford_comma",
-        "drop_apostrophe",
-        "paragraph_break",
-        "em_dash",
-    ],
+    rung: edits.split()
+    for rung, edits in {
+        "noop": "leading_space trailing_space leading_newline trailing_newline double_space mid_newline nbsp "
+        "zero_width_space nfd",
+        "punctuation": "duplicate_period comma_semicolon parenthesize_word curly_quotes drop_final_period "
+        "bullet_prefix add_final_period oxford_comma drop_apostrophe paragraph_break em_dash",
+    }.items()
 }
 
 

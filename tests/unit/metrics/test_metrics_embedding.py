@@ -27,10 +27,6 @@ def test_against_scipy_on_random_float32_vectors() -> None:
         )
 
 
-def test_opposite_vectors_are_two_apart() -> None:
-    assert cosine_distance([3.0, -1.0], [-3.0, 1.0]) == 2.0
-
-
 def test_identical_vectors_are_exactly_zero_apart_where_the_formula_misses() -> None:
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(200, 7))
@@ -72,27 +68,9 @@ def test_hidden_distance_is_the_cosine_distance_of_the_means() -> None:
     assert math.isnan(hidden_distance(None, mean_b))
 
 
-@pytest.mark.parametrize(
-    ("n_tokens", "expected"),
-    [(0, []), (1, [(0, 1)]), (254, [(0, 254)]), (255, [(0, 254), (254, 255)]), (508, [(0, 254), (254, 508)])],
-)
-def test_windows_at_the_edges_of_the_capacity(n_tokens: int, expected: list[tuple[int, int]]) -> None:
-    assert split_into_windows(n_tokens, capacity=254) == expected
-
-
 def test_a_window_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         split_into_windows(10, capacity=0)
-
-
-def test_pooling_weighs_by_tokens() -> None:
-    pooled = pool_windows([[1.0, 0.0], [0.0, 1.0]], [300, 100])
-    np.testing.assert_allclose(pooled, np.array([3.0, 1.0]) / math.sqrt(10), atol=1e-15)
-
-
-def test_one_window_is_its_own_vector() -> None:
-    vector = np.array([0.6, 0.8])
-    np.testing.assert_allclose(pool_windows([vector], [17]), vector, atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +89,6 @@ def test_pooling_without_a_direction_is_nan(
 def test_pooling_refuses_mismatched_weights() -> None:
     with pytest.raises(ValueError, match="pool_windows"):
         pool_windows([[1.0, 0.0]], [1, 2])
-
-
-def test_spread_by_hand() -> None:
-    assert output_spread(np.eye(5)) == pytest.approx(np.ones(5))
-    assert output_spread([[1.0, 0.0], [-2.0, 0.0]]).tolist() == [2.0, 2.0]
-    assert output_spread([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]) == pytest.approx([0.5, 0.5, 1.0])
 
 
 def test_spread_of_one_answer_to_everything_is_exactly_zero() -> None:

@@ -33,21 +33,6 @@ def logs(*probabilities: float) -> NDArray[np.float64]:
     return values
 
 
-def test_a_token_that_p_excludes_costs_nothing() -> None:
-    assert kl_divergence(logs(1.0, 0.0), logs(0.5, 0.5)) == pytest.approx(math.log(2))
-
-
-def test_a_token_that_only_q_excludes_costs_everything() -> None:
-    assert kl_divergence(logs(0.5, 0.5), logs(1.0, 0.0)) == math.inf
-    assert js_divergence(logs(0.5, 0.5), logs(1.0, 0.0)) < math.log(2)
-
-
-def test_a_token_that_both_exclude_is_ignored() -> None:
-    with_token = kl_divergence(logs(0.25, 0.0, 0.75), logs(0.5, 0.0, 0.5))
-    assert with_token == pytest.approx(kl_divergence(logs(0.25, 0.75), logs(0.5, 0.5)), abs=1e-15)
-    assert js_divergence(logs(0.25, 0.0, 0.75), logs(0.25, 0.0, 0.75)) == 0.0
-
-
 def test_distributions_with_nothing_in_common_are_ln2_apart() -> None:
     assert js_divergence(logs(1.0, 0.0), logs(0.0, 1.0)) == math.log(2)
 

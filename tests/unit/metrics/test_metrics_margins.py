@@ -48,10 +48,6 @@ def test_a_step_with_one_allowed_token_is_safe() -> None:
     assert low_margin_density([math.inf, 3.0], [100.0]).tolist() == [0.5]
 
 
-def test_density_needs_no_sorted_thresholds() -> None:
-    assert low_margin_density([0.5, 1.5], [2.0, 1.0, 0.5]).tolist() == [1.0, 0.5, 0.0]
-
-
 @pytest.mark.parametrize(
     ("step", "expected"), [(0, 3.0), (2, 4.0), (3, math.nan), (None, math.nan), (-1, math.nan)]
 )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lm_eval_sensitivity.cli import report
 from lm_eval_sensitivity.runs import Runs, load_runs
 from lm_eval_sensitivity.types import RUNGS
+from tests.running import command
 from tests.unit.runs.made_run import make_run
 
 HOSTILE = '$x^{2}$ <b onload="x()">&\'--> ]]>'
@@ -29,11 +28,7 @@ class Reported:
 
 
 def make_report(arguments: Sequence[str | Path]) -> int:
-    """The command, as the command line calls it."""
-    parser = argparse.ArgumentParser()
-    report.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["report", *map(str, arguments), "--resamples", "199", "--draws", "199"])
-    return int(options.run(options))
+    return command("report", *arguments, "--resamples", 199, "--draws", 199)
 
 
 @pytest.fixture(scope="session")

@@ -19,33 +19,41 @@ from lm_eval_sensitivity.report.render.terminal import column_widths
 from lm_eval_sensitivity.text.escape import inert
 
 HOSTILE = (
-    "<script>alert(1)</script>",
-    "[bold red]m[/]",
-    "[x](http://evil.example)",
-    "![x](http://evil.example/p.png)",
-    "http://evil.example",
-    "www.evil.example",
-    "a|b",
-    "a\\|b",
-    "`code`",
-    "**bold** _x_ ~~gone~~",
-    "# heading",
-    "- item",
-    "1. item",
-    "+ item",
-    "===",
-    "---",
-    "&lt;b&gt; &amp;",
-    "$x$ @someone :smile:",
-    "=HYPERLINK(1)",
-    "+1",
-    "-1",
-    "@SUM(1)",
-    "'quoted'",
-    "a,b;c",
-    '"quoted"',
-    "名前 模型",
-    "​".encode("unicode_escape").decode(),
+    *(
+        "<script>alert(1)</script>",
+        "[bold red]m[/]",
+        "[x](http://evil.example)",
+        "![x](http://evil.example/p.png)",
+    ),
+    *(
+        "http://evil.example",
+        "www.evil.example",
+        "a|b",
+        "a\\|b",
+        "`code`",
+        "**bold** _x_ ~~gone~~",
+        "# heading",
+    ),
+    *(
+        "- item",
+        "1. item",
+        "+ item",
+        "===",
+        "---",
+        "&lt;b&gt; &amp;",
+        "$x$ @someone :smile:",
+        "=HYPERLINK(1)",
+    ),
+    *(
+        "+1",
+        "-1",
+        "@SUM(1)",
+        "'quoted'",
+        "a,b;c",
+        '"quoted"',
+        "名前 模型",
+        "​".encode("unicode_escape").decode(),
+    ),
 )
 """Names of systems that somebody else gave; unprintable characters were escaped before they come here."""
 
@@ -151,10 +159,6 @@ def test_a_spreadsheet_runs_nothing(name: str) -> None:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row), row
 
 
-def test_a_negative_number_is_not_quoted_in_csv() -> None:
-    assert csv_tables(render(one_table([("m", -0.5)]), "csv"))["values"][0]["value"] == "-0.5"
-
-
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_words_beside_the_numbers_are_in_every_form(form: str) -> None:
     document = one_table([("m", 0.5)], note="What must be known.")
@@ -176,10 +180,7 @@ def test_a_table_stands_only_in_its_forms() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(TEXTS, TEXTS, NUMBERS), min_size=1, max_size=4),
-    st.integers(20, 120),
-)
+@given(st.lists(st.tuples(TEXTS, TEXTS, NUMBERS), min_size=1, max_size=4), st.integers(20, 120))
 def test_a_narrow_terminal_loses_no_character(rows: list[tuple[str, str, float | None]], width: int) -> None:
     columns = (Column("first"), Column("second"), Column("some number", 3))
     document = Document("Title", (ResultTable("t", "T", columns, tuple(rows)),))

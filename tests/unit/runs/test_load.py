@@ -27,6 +27,7 @@ from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunMetadata
 from lm_eval_sensitivity.runs import Runs, load_runs, write_table
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.table import NOT_MEASURED
+from lm_eval_sensitivity.types import Note
 from tests.unit.runs.made_run import ERASED, UNCLOSED, make_run
 
 LADDER = load_ladder(subset="mini")
@@ -42,7 +43,7 @@ def refusal(folders: Sequence[Path], **options: Any) -> str:
 
 
 def reasons(pairs: Runs) -> str:
-    return "\n".join(f"{each.what}: {each.reason}" for each in pairs.left_out)
+    return "\n".join(f"{each.about[0]}: {each.text}" for each in pairs.left_out)
 
 
 def rows(pairs: Runs) -> list[dict[str, Any]]:
@@ -192,9 +193,9 @@ def test_a_partial_run_is_named(tmp_path: Path) -> None:
     pairs = load_runs([limited.folder])
     whole = len(LADDER.rung("synonym"))
     assert pairs.systems[0].partial == (f"synonym: 4 of {whole} pairs (--limit 4)",)
-    assert "in part" in pairs.remarks[0] and pairs.table.num_rows == 8
+    assert "in part" in pairs.remarks[0].text and pairs.table.num_rows == 8
     limited.edit_results(lambda results: results["config"].update(limit=None))
-    assert "(--samples)" in load_runs([limited.folder]).remarks[0]
+    assert "(--samples)" in load_runs([limited.folder]).remarks[0].text
 
 
 def test_several_systems_in_one_folder_stay_apart(tmp_path: Path) -> None:
@@ -276,7 +277,7 @@ def test_unknown_scores_and_versions_are_said(tmp_path: Path) -> None:
             package_version="99.0\x1b[0m"
         )
     )
-    remarks = " ".join(load_runs([tmp_path]).remarks)
+    remarks = " ".join(map(str, load_runs([tmp_path]).remarks))
     assert "'new_distance'" in remarks and "99.0\\x1b[0m" in remarks and remarks.isprintable()
 
 
@@ -284,7 +285,7 @@ def test_lacking_rungs_are_said(tmp_path: Path) -> None:
     a = make_run(tmp_path / "a", identity=BF16)
     b = make_run(tmp_path / "b", identity=INT8, rungs=("synonym",))
     assert load_runs([a.folder, b.folder]).remarks == (
-        "Model-4B int8 lacks rungs that other systems have: identical.",
+        Note("remark", "Model-4B int8 lacks rungs that other systems have: identical.", ("Model-4B int8",)),
     )
 
 
@@ -302,7 +303,7 @@ def test_an_unknown_ladder_proves_itself_when_it_is_whole(tmp_path: Path) -> Non
     assert load_runs([run.folder]).systems[0].ladder_check == "hash"
     part = make_run(tmp_path / "b", ladder=ladder, rungs=("synonym",))
     pairs = load_runs([part.folder])
-    assert pairs.systems[0].ladder_check == "counts" and "--ladder" in pairs.remarks[0]
+    assert pairs.systems[0].ladder_check == "counts" and "--ladder" in pairs.remarks[0].text
     write_parquet(ladder.pairs, tmp_path / "mine.parquet")
     assert load_runs([part.folder], ladder=tmp_path / "mine.parquet").systems[0].ladder_check == "rows"
 
@@ -324,7 +325,7 @@ def test_two_ladders_are_refused_or_excluded(tmp_path: Path) -> None:
     pairs = load_runs([a.folder, b.folder], exclude_mismatched=True)
     assert pairs.table.equals(load_runs([a.folder]).table)
     (left_out,) = pairs.left_out
-    assert "identical, synonym" in left_out.what and "ladder.version" in left_out.reason
+    assert "identical, synonym" in left_out.about[0] and "ladder.version" in left_out.text
 
 
 def test_the_subset_can_be_chosen(tmp_path: Path) -> None:

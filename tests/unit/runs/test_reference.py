@@ -36,7 +36,7 @@ def test_a_folder_filled_in_two_calls_gives_the_rows_that_every_command_takes(tm
     assert all(name in words[0] for name in ("identical", "noop", "synonym", "2026-08-01", "2026-08-02"))
     assert "2026-08-03" not in words[0] and "a partial run (2 of" in words[1] and len(words) == 2
     assert reference.dates == ("2026-08-01T10-00-00", "2026-08-02T10-00-00")
-    assert [each.what for each in reference.left_out] == [each.what for each in loaded.left_out] != []
+    assert [each.about for each in reference.left_out] == [each.about for each in loaded.left_out] != []
 
 
 def test_only_the_same_weights_read_to_the_same_length_give_the_same_scale(tmp_path: Path) -> None:

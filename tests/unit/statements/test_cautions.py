@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.types import Note
-from tests.unit.statements.made_table import partition_of, row, table_of
+from tests.unit.statements.made_table import made_table, panel, partition_of, row, table_of
 
 N = 9
 COLLAPSED, WINDOW, FLOOR, END = (
@@ -63,6 +63,28 @@ def responsive(table: pa.Table) -> dict[str, str | None]:
 def about(words: str, notes: Iterable[Note]) -> list[str]:
     """Who the cautions with these words are about; each is about one system."""
     return [system for each in notes if words in each.text for (system,) in [each.about]]
+
+
+STATEMENTS: dict[str, Callable[[TablePartition], Any]] = {
+    "clusters": lambda partition: clusters_statement(partition, Selection(), draws=99),
+    "compare": lambda partition: comparison_statement(partition, "m", "n", Selection(), draws=99),
+    "drift": lambda partition: drift_statement(partition, ["m", "n"], Selection()),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_rung_that_one_system_lacks_is_the_first_thing_said(name: str) -> None:
+    """Means beside each other are over other edits, or over other pairs, and only the words can say so."""
+    whole = panel({"m": 0.1, "n": 0.1})
+    lacking = [row for row in whole if (row[0], row[2]) != ("n", "synonym")]
+    first, second, *_ = STATEMENTS[name](partition_of(made_table(lacking), 99)).cautions
+    assert "DO NOT COVER THE SAME RUNGS (m: noop, synonym; n: noop)" in first.text
+    assert second.text.startswith(
+        "Coverage differs: 67% of the pairs of n are erased, unscored or were not given"
+    )
+    found = STATEMENTS[name](partition_of(made_table(whole), 99)).cautions
+    assert found[0].text.startswith("No system was run on punctuation, paraphrase:")
+    assert not [each for each in found if "DO NOT COVER" in each.text or each.text.startswith("Coverage")]
 
 
 # ---- collapse

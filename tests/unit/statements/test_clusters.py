@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import statistics
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from lm_eval_sensitivity.cli import clusters as command
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.blocks import ResultTable, in_words
 from lm_eval_sensitivity.report.documents.clusters import statement_parts
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.records import ClustersStatement
+from tests.running import command
 from tests.unit.runs.made_run import make_run
 from tests.unit.statements.made_table import Row, made_table, panel, partition_of
 
@@ -65,11 +64,6 @@ def test_systems_stand_by_name_and_clusters_are_the_planted_ones() -> None:
     }
 
 
-def test_the_order_of_rows_changes_nothing() -> None:
-    first, second = (stated(panel(THREE), shuffle=seed) for seed in (0, 3))
-    assert repr(first) == repr(second)
-
-
 def test_noise_floor_stands_beside_the_mean_with_its_n() -> None:
     found = stated(panel({"m": 0.3, "n": 0.3}, noise=0.02))
     for each in found.systems:
@@ -103,12 +97,6 @@ def test_a_rung_that_was_not_run_gives_a_reason_not_a_zero() -> None:
     assert floors["zeta"].estimate == 0
     none = stated([row for row in rows if row[2] != "identical"])
     assert all(each.noise.reason for each in none.systems)
-
-
-def test_a_distance_at_the_noise_floor_is_pointed_out() -> None:
-    rows = panel({"quiet": 0.05, "loud": 0.5}, noise=0.2)
-    assert [each.about for each in stated(rows).cautions if "noise floor" in each.text] == [("quiet",)]
-    assert not stated(rows, Selection(rung_set="identical")).cautions
 
 
 def test_coverage_that_differs_is_pointed_out_and_pairs_lost_are_counted() -> None:
@@ -230,20 +218,6 @@ def test_clusters_say_what_was_not_compared() -> None:
     assert "distinguishable, which" not in said(stated(told))
 
 
-def test_a_rung_that_one_system_lacks_is_the_first_thing_said() -> None:
-    rows = [row for row in panel({"m": 0.1, "n": 0.1}) if (row[0], row[2]) != ("n", "synonym")]
-    found = stated(rows)
-    assert "DO NOT COVER THE SAME RUNGS (m: noop, synonym; n: noop)" in found.cautions[0].text
-    coverage = next(each.text for each in found.cautions if each.text.startswith("Coverage"))
-    assert "67% of the pairs of n are erased, unscored or were not given to it, but 0% of m" in coverage
-    words = said(found)
-    assert words.index("DO NOT COVER") < words.index("Cluster a")
-    whole = stated(panel({"m": 0.1, "n": 0.1}))
-    assert "No system was run on punctuation, paraphrase" in whole.cautions[0].text
-    assert not any("DO NOT COVER" in each.text for each in whole.cautions)
-    assert not stated(panel({"m": 0.1, "n": 0.1}), Selection(rung_set="noop")).cautions
-
-
 @pytest.mark.parametrize("metric", ["top1_probability", "margin_min", "first_divergence"])
 def test_what_is_no_distance_of_a_pair_has_no_floor(metric: str) -> None:
     table = made_table(panel({"m": 0.3, "n": 0.3}, noise=0.3), metric=metric, filter_name="raw")
@@ -289,11 +263,7 @@ def test_a_bound_below_zero_is_explained() -> None:
 
 
 def run_command(*arguments: object) -> int:
-    parser = ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["clusters", *map(str, arguments), "--resamples", "199"])
-    status: int = options.run(options)
-    return status
+    return command("clusters", *arguments, "--resamples", 199)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.compare import _edits_table, _rungs_table, _systems_table
-from lm_eval_sensitivity.report.wording.compare import (
-    comparison_in_words,
-    shared_in_words,
-)
+from lm_eval_sensitivity.report.wording.compare import comparison_in_words, shared_in_words
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.records import ComparisonStatement
@@ -93,10 +90,6 @@ def test_swapping_the_systems_turns_the_sign_and_nothing_else() -> None:
     assert other.equivalence.margin == pytest.approx(0.25 * one.second.mean.estimate)
 
 
-def test_the_order_of_rows_changes_nothing() -> None:
-    assert repr(found(ROWS[::-1])) == repr(found())
-
-
 def test_contributions_add_up_to_the_difference() -> None:
     comparison = found()
     for drivers in (comparison.prompts, comparison.edits):
@@ -160,17 +153,6 @@ def test_a_system_without_pairs_is_refused() -> None:
         found(made)
 
 
-def test_the_noise_floors_are_of_the_identical_rung() -> None:
-    noisy = [
-        {**each, "cosine_distance": 0.04} if (each["name"], each["rung"]) == ("b", "identical") else each
-        for each in ROWS
-    ]
-    comparison = found(noisy)
-    assert (comparison.first.noise.estimate, comparison.second.noise.estimate) == (0.0, 0.04)
-    without = found([each for each in ROWS if each["rung"] != "identical"])
-    assert without.first.noise.reason == "The identical rung was not run."
-
-
 @pytest.mark.parametrize(
     ("shift", "spread", "begins"),
     [
@@ -196,15 +178,6 @@ def test_the_margin_can_be_declared() -> None:
     wide, narrow = found(margin_share=5.0), found(margin_share=0.01)
     assert wide.equivalence.word == "equal within the margin" != narrow.equivalence.word
     assert str(replace(wide, equivalence=narrow.equivalence)) == str(narrow)
-
-
-def test_a_rung_that_one_system_lacks_is_said_first_and_its_pairs_count_as_not_covered() -> None:
-    made = [each for each in ROWS if (each["name"], each["rung"]) != ("a", "synonym")]
-    cautions = found(made).cautions
-    assert "DO NOT COVER THE SAME RUNGS (a: noop; b: noop, synonym)" in cautions[0].text
-    assert cautions[1].text.startswith("Coverage differs: 33% of the pairs of a are")
-    assert not [each for each in found().cautions if "DO NOT COVER" in each.text]
-    assert not [each for each in found(rows(30)).cautions if each.text.startswith("Coverage")]
 
 
 def test_outputs_that_never_part_are_not_called_missing() -> None:

@@ -6,12 +6,10 @@ import csv
 import io
 import json
 import math
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 
-from lm_eval_sensitivity.cli import heatmap as command
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics import METRICS
@@ -19,6 +17,7 @@ from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.report.documents.heatmap import _long, cell_in_words
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.types import RUNGS
+from tests.running import command
 from tests.unit.runs.made_run import make_run
 from tests.unit.statements.made_table import Row, made_table, panel, partition_of
 
@@ -88,10 +87,7 @@ def test_forms_of_the_command_agree(tmp_path: Path, capsys: pytest.CaptureFixtur
     ]
     outputs = {}
     for form in ("table", "markdown", "csv", "json"):
-        parser = ArgumentParser()
-        command.add_parser(parser.add_subparsers())
-        options = parser.parse_args(["heatmap", *map(str, runs), "--format", form, "--resamples", "199"])
-        assert options.run(options) == 0
+        assert command("heatmap", *runs, "--format", form, "--resamples", 199) == 0
         outputs[form] = capsys.readouterr().out
         assert "Signature: " in outputs[form]
     block = outputs["csv"].split("\n\n")[0]
@@ -113,11 +109,8 @@ def test_a_metric_that_is_one_number_per_prompt_is_refused(metric: str) -> None:
     table = made_table(panel({"m": 0.1}), metric=metric, filter_name="raw")
     with pytest.raises(InputError, match=f"{metric}` is one number per prompt"):
         heatmap_statement(partition_of(table), metric, "raw")
-    parser = ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["heatmap", "no_such_folder", "--metric", metric, "--filter", "raw"])
     with pytest.raises(InputError, match="is one number per prompt"):
-        options.run(options)
+        command("heatmap", "no_such_folder", "--metric", metric, "--filter", "raw")
 
 
 def test_outputs_that_never_part_are_not_called_missing() -> None:

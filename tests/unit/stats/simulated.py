@@ -7,6 +7,7 @@ the system's: the level's logit is normal.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from lm_eval_sensitivity.stats import Partition, TwoAxes, partition_by_prompt, two_axes
+from lm_eval_sensitivity.stats import MaxT, Partition, TwoAxes, partition_by_prompt, two_axes
 
 Floats = NDArray[np.float64]
 N_EDITS = 8
@@ -93,6 +94,19 @@ def null_differences(rng: np.random.Generator, replicates: int, prompts: int, *,
     table = null_tables(rng, replicates, prompts, zero=zero)
     contrasts = [table.contrast(name(r, 0), name(r, 1)) for r in range(replicates)]
     return np.stack([contrast.differences for contrast in contrasts], axis=1)
+
+
+def family_of(p: dict[tuple[str, str], float], estimates: dict[tuple[str, str], float] | None = None) -> MaxT:
+    """A family of tests with these adjusted p-values; the second system is higher by default."""
+    pairs = tuple(p)
+    sizes = np.array([(estimates or {}).get(pair, -0.1) for pair in pairs])
+    values = np.array(list(p.values()))
+    reasons = tuple("too few" if math.isnan(value) else None for value in values)
+    n = tuple(0 if reason else 9 for reason in reasons)
+    least = (2 / 512,) * len(pairs)
+    return MaxT(
+        pairs, sizes, sizes, values, values, n, reasons, 9, len(pairs), 2 / 512, "exact", 0, 0, 0.05, least
+    )
 
 
 @dataclass(frozen=True)

@@ -5,35 +5,12 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
-import numpy as np
 import pytest
 
-from lm_eval_sensitivity.stats import MaxT, contrast_table, find_clusters, max_t_test, partition_by_prompt
-
-
-def family_of(p: dict[tuple[str, str], float], estimates: dict[tuple[str, str], float] | None = None) -> MaxT:
-    """A family of tests with these adjusted p-values; the second system is higher by default."""
-    pairs = tuple(p)
-    sizes = np.array([(estimates or {}).get(pair, -0.1) for pair in pairs])
-    values = np.array(list(p.values()))
-    reasons = tuple("too few" if math.isnan(value) else None for value in values)
-    n = tuple(0 if reason else 9 for reason in reasons)
-    least = (2 / 512,) * len(pairs)
-    return MaxT(
-        pairs, sizes, sizes, values, values, n, reasons, 9, len(pairs), 2 / 512, "exact", 0, 0, 0.05, least
-    )
-
+from lm_eval_sensitivity.stats import contrast_table, find_clusters, max_t_test, partition_by_prompt
+from tests.unit.stats.simulated import family_of
 
 CHAIN = {("a", "b"): 0.5, ("a", "c"): 0.01, ("b", "c"): 0.5}
-
-
-def test_a_system_may_be_in_two_clusters() -> None:
-    found = find_clusters(family_of(CHAIN))
-    assert [(cluster.letter, cluster.members) for cluster in found.clusters] == [
-        ("a", ("a", "b")),
-        ("b", ("b", "c")),
-    ]
-    assert found.letters == {"a": ("a",), "b": ("a", "b"), "c": ("b",)}
 
 
 def test_order_is_stated_only_where_no_cluster_is_shared() -> None:

@@ -32,43 +32,6 @@ def table(rows: list[Row]) -> Partition:
     return partition_by_prompt(prompts, edits, systems, values, statuses)
 
 
-def test_means_of_one_system_renormalize_over_what_the_prompt_has() -> None:
-    partition = table(ROWS)
-    assert (partition.prompts, partition.edits, partition.systems) == (tuple("abc"), tuple("xyz"), ("m", "n"))
-    expected = [[(0.2 + 0.4) / 2, (0.1 + 0.5) / 2], [0.7, 0.3], [0.7, NAN]]
-    assert partition.means() == pytest.approx(np.array(expected), nan_ok=True)
-    assert partition.system("n") == pytest.approx(partition.means()[:, 1], nan_ok=True)
-
-
-def test_a_contrast_uses_only_what_both_scored() -> None:
-    contrast = table(ROWS).contrast("m", "n")
-    assert contrast.first_means == pytest.approx([0.2, 0.6, NAN], nan_ok=True)
-    assert contrast.second_means == pytest.approx([0.1, 0.3, NAN], nan_ok=True)
-    assert contrast.differences == pytest.approx([0.1, 0.3, NAN], nan_ok=True)
-
-
-def test_every_pair_is_counted_once() -> None:
-    partition = table(ROWS)
-    assert partition.counts("m") == PairCounts(3, 0, 5, 1, 0, 0)
-    assert partition.counts("n") == PairCounts(2, 1, 3, 1, 1, 0)
-    contrast = partition.contrast("m", "n").counts
-    assert contrast == PairCounts(2, 1, n_pairs=2, n_erased=2, n_unscored=1, n_not_shared=1)
-
-
-def test_an_edit_that_does_not_apply_changes_no_weight_of_the_others() -> None:
-    both = [
-        ("a", edit, system, value, "scored") for edit, value in (("x", 0.1), ("y", 0.3)) for system in "mn"
-    ]
-    more = [
-        ("b", edit, system, value, "scored")
-        for edit, value in (("x", 0.1), ("y", 0.3), ("z", 0.8))
-        for system in "mn"
-    ]
-    means = table(both + more).means()
-    assert means[0] == pytest.approx([0.2, 0.2])
-    assert means[1] == pytest.approx([0.4, 0.4])
-
-
 def test_identical_systems_differ_by_exactly_nothing() -> None:
     """Sums of the same numbers in another order differ by rounding; here they must not."""
     values = [0.1, 0.2, 0.3, 0.7, 0.4]
@@ -76,14 +39,6 @@ def test_identical_systems_differ_by_exactly_nothing() -> None:
     rows += [("a", f"e{i}", "n", value, "scored") for i, value in enumerate(values[::-1])]
     assert sum(values) != sum(values[::-1]) or 0.1 + 0.2 != 0.3
     assert table(rows).contrast("m", "n").differences.tolist() == [0.0]
-
-
-def test_a_system_with_everything_unscored_is_there_and_empty() -> None:
-    rows = [*ROWS, ("a", "x", "o", NAN, "unscored"), ("b", "x", "o", NAN, "unscored")]
-    partition = table(rows)
-    assert np.isnan(partition.system("o")).all()
-    assert partition.counts("o") == PairCounts(0, 2, 0, 0, 2, 0)
-    assert np.isnan(partition.contrast("m", "o").differences).all()
 
 
 def test_contrasts_of_all_pairs() -> None:

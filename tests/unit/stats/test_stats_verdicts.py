@@ -19,7 +19,7 @@ from lm_eval_sensitivity.stats import (
     partition_by_prompt,
     two_axes,
 )
-from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Sign, possible_labels
+from lm_eval_sensitivity.stats.verdicts import RULES, Sign, possible_labels
 from tests.unit.stats.simulated import SCENARIOS, axes_of
 
 RNG = np.random.default_rng(2)
@@ -95,23 +95,6 @@ def test_contrasts_are_those_of_the_definition() -> None:
     assert found.harmless_over_control_reference == pytest.approx(
         given.own_harmless.mean() / given.own_control.mean()
     )
-
-
-def test_default_constants() -> None:
-    assert Constants() == Constants(k_control=0.20, k_harmless=0.25, drift_factor=1.0, level=0.95)
-
-
-def test_each_label_can_be_reached() -> None:
-    p, c = axes().harmless, axes().control
-    noise = RNG.uniform(-0.01, 0.01, N)
-    assert judge(axes()).label == "STABLE"
-    assert judge(axes(drift=5 * p + noise)).label == "DRIFTED"
-    assert judge(axes(harmless=2 * p + noise)).label == "RESPONSIVE"
-    assert judge(axes(harmless=c, drift=c)).label == "INDISCRIMINATE"
-    assert judge(axes(control=c / 2, harmless=p / 2)).label == "COLLAPSED"
-    undetermined = judge(axes(drift=p + 2 * noise))
-    assert undetermined.label == "UNDETERMINED" and undetermined.possible == ("STABLE", "DRIFTED")
-    assert undetermined.meaning == MEANINGS["UNDETERMINED"]
 
 
 def test_words_say_what_was_tested() -> None:

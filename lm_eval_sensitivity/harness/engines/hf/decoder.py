@@ -36,6 +36,9 @@ class Decoder:
             prompts: [row][position] token ids.
             choose: leaves one finite logit per row and step, where another token than the largest is wanted.
                 What is recorded is recorded before it.
+
+        Returns:
+            [row] texts with what was recorded of each step.
         """
         input_ids, attention_mask = self._pad(prompts)
         recorder = StepRecorder(

@@ -29,6 +29,9 @@ def uniforms(seed: int, prompt: Sequence[int], replicate: int, n_steps: int) -> 
         replicate: which sample of this prompt.
         n_steps: most tokens of the output.
 
+    Returns:
+        [step] float64 in [0, 1).
+
     Example:
         >>> bool((uniforms(0, [1, 2], 0, 9)[:4] == uniforms(0, [1, 2], 0, 4)).all())
         True
@@ -45,6 +48,9 @@ def choose_tokens(logits: torch.Tensor, temperature: float, numbers: torch.Tenso
         logits: [row, vocabulary]; -inf has no probability. A row that is not finite gives some valid id.
         temperature: above 0.
         numbers: [row] in [0, 1), float64.
+
+    Returns:
+        [row] token ids.
     """
     # Single precision would make the rarest tokens of a large vocabulary unreachable; Apple's GPUs have no double.
     device = torch.device("cpu") if logits.device.type == "mps" else logits.device

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -12,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lm_eval_sensitivity.cli import rescore as command
+from lm_eval_sensitivity.cli import rescore as rescore_command
 from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.rescore import NO_BOUNDARIES, Settings, rescore_run
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.runs import load_reference, load_runs
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, find_answer
+from tests.running import command
 from tests.unit.runs.made_run import ERASED, UNCLOSED, MadeRun, make_run
 
 COMPASS = {"e": (1, 0), "n": (0, 1), "w": (-1, 0), "d": (math.sqrt(0.5), math.sqrt(0.5))}
@@ -105,7 +105,7 @@ def test_distances_are_those_of_the_new_embedder(run: MadeRun, tmp_path: Path) -
     task = results_of(tmp_path / "new")["results"]["prompt_sensitivity_mini_synonym"]
     assert task["cosine_distance,answer"] == pytest.approx(1, abs=1e-6)
     words = f"{n_pairs - 2} of {n_pairs} pairs scored, 1 of {n_pairs} pairs erased, 1 unclosed"
-    assert done.rungs[0].words["answer"] == words
+    assert done.rungs[0][1]["answer"] == words
 
 
 def test_another_distance_of_another_text(run: MadeRun, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_without_scaffold_the_answer_is_the_whole_output(run: MadeRun, tmp_path:
         n_unclosed += doc_id == 2 and answer["cosine_distance"] > 0
     assert n_unclosed == 1
     pairs = load_runs([tmp_path / "new"])
-    assert any("the rule 'none'" in remark for remark in pairs.remarks)
+    assert any("the rule 'none'" in remark.text for remark in pairs.remarks)
 
 
 def test_two_rules_are_not_compared(run: MadeRun, tmp_path: Path) -> None:
@@ -458,13 +458,6 @@ def test_half_characters_are_written_again(run: MadeRun, tmp_path: Path) -> None
 # ---- command
 
 
-def call(*arguments: object) -> int:
-    parser = argparse.ArgumentParser(prog="lm-eval-sensitivity")
-    command.add_parser(parser.add_subparsers(dest="command"))
-    options: Any = parser.parse_args(["rescore", *map(str, arguments)])
-    return int(options.run(options))
-
-
 def test_the_command_says_what_it_did(
     run: MadeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,10 +467,14 @@ def test_the_command_says_what_it_did(
 
     asked = {}
     monkeypatch.setattr(
-        command, "find_embedder", lambda name, revision: asked.update(name=name, revision=revision) or Files()
+        rescore_command,
+        "find_embedder",
+        lambda name, revision: asked.update(name=name, revision=revision) or Files(),
     )
     target = tmp_path / "new"
-    assert call(run.folder, "-o", target, "--embedder", "x/y", "--embedder-revision", "abc") == 0
+    assert (
+        command("rescore", run.folder, "-o", target, "--embedder", "x/y", "--embedder-revision", "abc") == 0
+    )
     output = capsys.readouterr().out
     assert asked == {"name": "x/y", "revision": "abc"}
     assert (
@@ -487,11 +484,11 @@ def test_the_command_says_what_it_did(
         and str(target) in output
     )
     with pytest.raises(InputError, match="exists already"):
-        call(run.folder, "-o", target)
+        command("rescore", run.folder, "-o", target)
 
 
 def test_help_has_examples_and_says_what_cannot_be_recomputed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        call("--help")
+        command("rescore", "--help")
     output = capsys.readouterr().out
     assert "--scaffold none" in output and "cannot be recomputed" in output and "mistral_think" in output
