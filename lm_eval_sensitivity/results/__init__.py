@@ -5,8 +5,8 @@
     findings.py        which statements an export makes; systems.py: what it says of each system
     details.py         outputs, spans, token ends, margins, curves, from the samples files
     write.py           the folder; output_folder.py: what is replaced; redact_paths.py: no paths
-    files.py           files opened as strangers' data; columns.py, tables.py: parquet
-    system_files.py    pairs and details of one system
+    files.py           files opened as strangers' data; tables.py: parquet, every cell checked
+    system_files.py    pairs and details of one system, read when they are asked for
     read.py            a folder, opened; sandbox.py: by a child process first, decode.py, with limits
     files_to_publish.py, recompute.py   what of it is published, after it was computed again; card.py: its page
 

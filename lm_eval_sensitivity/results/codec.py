@@ -158,9 +158,8 @@ def _fit(lengths: Sequence[int]) -> bool:
 
 
 def _are_texts(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(
-        isinstance(each, str | Note) or _is_note(each) for each in value
-    )
+    is_list = isinstance(value, (list, tuple))
+    return is_list and all(isinstance(each, str | Note) or _is_note(each) for each in value)
 
 
 def _is_note(item: Any) -> bool:

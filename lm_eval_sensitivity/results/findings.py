@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import TypeVar
 
@@ -22,7 +22,6 @@ from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import measure_drifts
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import window_profiles
-from lm_eval_sensitivity.statements.records import DriftStatement
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
 from lm_eval_sensitivity.types import Missing, Note
 
@@ -82,8 +81,14 @@ def compute(
             for each in counted(selections)
         ]
         drift = [
-            _drift(partition, pairs, reference, Selection(PRIMARY_METRIC, name), embedder)
-            for name in counted(judged)
+            drift_statement(
+                partition,
+                partition.systems,
+                of,
+                reference=reference.name,
+                drifts=measure_drifts(pairs, reference, of, embedder),
+            )
+            for of in counted(Selection(PRIMARY_METRIC, name) for name in judged)
             if reference is not None
         ]
         heatmaps = [heatmap_statement(partition, metric, name) for metric, name in counted(maps)]
@@ -100,48 +105,22 @@ def compute(
     return Statements(tuple(shown), tuple(drift), tuple(heatmaps), tuple(windows)), tuple(left_out)
 
 
-def _drift(
-    partition: TablePartition, pairs: Runs, reference: System, selection: Selection, embedder: str | None
-) -> DriftStatement:
-    return drift_statement(
-        partition,
-        partition.systems,
-        selection,
-        reference=reference.name,
-        drifts=measure_drifts(pairs, reference, selection, embedder),
-    )
-
-
 def _with_data(table: pa.Table) -> tuple[list[Selection], list[Note]]:
     """The declared selections in which any pair has a number, and why the others have none."""
     selections, left_out = [], []
-    for selection in declared_selections():
-        reason = _nothing(table, selection)
-        if reason is None:
-            selections.append(selection)
-        else:
-            left_out.append(_without(selection, reason))
+    for each in declared_selections():
+        of_filter = pc.equal(table["filter"], each.filter_name)
+        rows = table.filter(pc.and_(of_filter, pc.is_in(table["rung"], pa.array(each.rungs, pa.string()))))
+        if rows[each.metric].null_count < rows.num_rows:
+            selections.append(each)
+            continue
+        reasons = sorted({reason for reason in rows[f"missing_{each.metric}"].to_pylist() if reason})
+        kinds = ", ".join(dict.fromkeys(Missing.from_text(reason).kind for reason in reasons))
+        nothing = f"no pair has a number ({kinds})" if rows.num_rows else "no system was run on these rungs"
+        left_out.append(_without(each, nothing))
     return selections, left_out
 
 
 def _without(selection: Selection, reason: str) -> Note:
     what = f"clusters of {selection.metric}, filter {selection.filter_name}, rungs {selection.rung_set}"
     return Note("left_out", reason, (what,))
-
-
-def _nothing(table: pa.Table, selection: Selection) -> str | None:
-    mask = pc.and_(
-        pc.equal(table["filter"], selection.filter_name),
-        pc.is_in(table["rung"], pa.array(selection.rungs, pa.string())),
-    )
-    rows = table.filter(mask)
-    if rows.num_rows == 0:
-        return "no system was run on these rungs"
-    if rows[selection.metric].null_count < rows.num_rows:
-        return None
-    kinds = dict.fromkeys(_kinds(rows[f"missing_{selection.metric}"].to_pylist()))
-    return f"no pair has a number ({', '.join(kinds)})"
-
-
-def _kinds(reasons: Sequence[str | None]) -> Iterator[str]:
-    return (Missing.from_text(reason).kind for reason in sorted({each for each in reasons if each}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -69,7 +70,8 @@ def found_series(systems: Sequence[System]) -> dict[str, tuple[int, ...]]:
         if bits is not None:
             rest = {key: value for key, value in system.identity.items() if key not in _OF_A_LEVEL}
             notes = {key: system.notes.get(key) for key in ("model", "revision", "peft", "delta")}
-            groups.setdefault(repr((_sorted(rest), _sorted(notes))), []).append((-bits, index))
+            key = json.dumps([rest, notes], sort_keys=True, default=repr)
+            groups.setdefault(key, []).append((-bits, index))
     series: dict[str, tuple[int, ...]] = {}
     for group in groups.values():
         if len({bits for bits, _ in group}) > 1:
@@ -79,13 +81,6 @@ def found_series(systems: Sequence[System]) -> dict[str, tuple[int, ...]]:
             taken = sum(each.split(" (series ")[0] == name for each in series)
             series[f"{name} (series {taken + 1})" if taken else name] = members
     return series
-
-
-def _sorted(value: Any) -> Any:
-    """The same text for the same content, whatever the order of the keys."""
-    if isinstance(value, Mapping):
-        return [(key, _sorted(value[key])) for key in sorted(value)]
-    return value
 
 
 def _bits(identity: Mapping[str, Any]) -> int | None:

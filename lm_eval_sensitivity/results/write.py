@@ -92,7 +92,12 @@ def export_results(request: Request, folder: Path, *, overwrite: bool = False) -
         unfinished.mkdir()
         try:
             manifest = _write(request, unfinished)
-            _read_again(unfinished)
+            try:  # what is written must be accepted by whoever opens it
+                open_results(unfinished, everything=True)
+            except InputError as error:
+                raise InputError(
+                    f"these runs do not fit the limits of a results folder: {one_line(error)}"
+                ) from None
             move_results(unfinished, target)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -101,14 +106,6 @@ def export_results(request: Request, folder: Path, *, overwrite: bool = False) -
             f"`--output {shown_path(folder)}` cannot be written ({error.strerror or error}). Choose another folder."
         ) from None
     return manifest
-
-
-def _read_again(folder: Path) -> None:
-    """What is written must be accepted by whoever opens it."""
-    try:
-        open_results(folder, everything=True)
-    except InputError as error:
-        raise InputError(f"these runs do not fit the limits of a results folder: {one_line(error)}") from None
 
 
 def check_names(table: pa.Table, series: Iterable[str]) -> None:
@@ -127,22 +124,16 @@ def check_names(table: pa.Table, series: Iterable[str]) -> None:
                 f"`--series` names a series {shown(name)}, of {len(name)} characters; accepted are at most "
                 f"{LONGEST_NAME}. Give it a shorter name."
             )
-    shorter_ids = "Build the ladder with shorter ids"
-    for column, most, advice in (
-        (
-            "name",
-            LONGEST_NAME,
-            "Export this system from a model folder or with model arguments that are shorter",
-        ),
-        ("pair_id", LONGEST_ID, shorter_ids),
-        ("prompt_id", LONGEST_ID, shorter_ids),
-        ("edit", LONGEST_ID, shorter_ids),
-    ):
+    for column in ("name", "pair_id", "prompt_id", "edit"):
+        is_name = column == "name"
         longest = max(table[column].unique().to_pylist(), key=len, default="")
+        most = LONGEST_NAME if is_name else LONGEST_ID
         if len(longest) > most:
+            of_ladder = "Build the ladder with shorter ids"
+            of_system = "Export this system from a model folder or with model arguments that are shorter"
             raise InputError(
                 f"These runs have the `{column}` {shown(longest)}, of {len(longest)} characters; a results folder "
-                f"holds at most {most}. {advice}, and run it again."
+                f"holds at most {most}. {of_system if is_name else of_ladder}, and run it again."
             )
 
 
@@ -157,7 +148,8 @@ def _write(request: Request, folder: Path) -> Manifest:
     for name in FOLDERS:
         (folder / name).mkdir()
     asked = _write_systems(systems, request.pairs.table, folder)
-    write_ladder(_in_order(asked), folder / LADDER)
+    in_order = sorted(asked.values(), key=lambda pair: (RUNGS.index(pair.rung), pair.edit, pair.prompt_id))
+    write_ladder(in_order, folder / LADDER)
     names = {system.name for system in systems}
     places = places_of(request.pairs, request.folders, request.embedder)
 
@@ -169,7 +161,10 @@ def _write(request: Request, folder: Path) -> Manifest:
     rows = {STATEMENTS: sum(1 for _ in stored.each_statement(statements)), LADDER: len(asked)}
     for index, system in enumerate(systems):
         rows |= {pairs_name(index): 2 * system.n_pairs, details_name(index): system.n_pairs}
-    files = {name: _file(folder, name, n_rows) for name, n_rows in rows.items()}
+    files = {}
+    for name, n_rows in rows.items():
+        content = (folder / name).read_bytes()
+        files[name] = FileRecord(hashlib.sha256(content).hexdigest(), len(content), n_rows)
     manifest = _manifest(request, systems, asked, left_out, files)
     (folder / MANIFEST).write_bytes(kinds.CODEC.dump(manifest, clean, indent=1))
     return manifest
@@ -197,15 +192,6 @@ def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> 
                     "other runs. Give the ladder that was run with `--ladder`."
                 )
     return asked
-
-
-def _file(folder: Path, name: str, rows: int) -> FileRecord:
-    content = (folder / name).read_bytes()
-    return FileRecord(hashlib.sha256(content).hexdigest(), len(content), rows)
-
-
-def _in_order(asked: Mapping[str, Pair]) -> list[Pair]:
-    return sorted(asked.values(), key=lambda pair: (RUNGS.index(pair.rung), pair.edit, pair.prompt_id))
 
 
 # ---- the manifest

@@ -74,16 +74,8 @@ class Path:
         return len(self.curve)
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """The steps of one side that a filter counts."""
-
-    ends: tuple[int, ...]
-    """[step] character at which each ends."""
-    begins: int
-    """Character at which the first one begins."""
-    first: int = 0
-    """Its number in the whole output."""
+_Steps = tuple[tuple[int, ...], int]
+"""The steps of one side that a filter counts: [step] character at which each ends, and where the first one begins."""
 
 
 def path_of(detail: PairDetail, filter_name: str) -> Path:
@@ -127,10 +119,8 @@ def _by_tokens(detail: PairDetail, filter_name: str, curve: tuple[int, ...], rem
         remarks.append(f"Only the first {len(curve)} tokens were kept, and the outputs part after them.")
 
     def side(output: SideDetail) -> Side:
-        steps = _token_steps(output, filter_name, len(curve))
-        margins = output.margins
-        if margins is not None:
-            margins = margins[steps.first : steps.first + len(steps.ends)]
+        steps, first = _token_steps(output, filter_name, len(curve))
+        margins = output.margins and output.margins[first : first + len(steps[0])]
         return _side(output, steps, parts_after, margins)
 
     censored = bool(detail.censored[filter_name])
@@ -139,8 +129,11 @@ def _by_tokens(detail: PairDetail, filter_name: str, curve: tuple[int, ...], rem
     )
 
 
-def _token_steps(side: SideDetail, filter_name: str, most: int) -> _Steps:
-    """The tokens of a side that a filter counts; the same rule cut the answer when it was measured."""
+def _token_steps(side: SideDetail, filter_name: str, most: int) -> tuple[_Steps, int]:
+    """The tokens of a side that a filter counts, and the number of the first one in the whole output.
+
+    The same rule cut the answer when it was measured.
+    """
     ends = side.token_ends
     assert ends is not None  # the caller has looked
     first, last, begins = 0, len(ends), 0
@@ -152,25 +145,22 @@ def _token_steps(side: SideDetail, filter_name: str, most: int) -> _Steps:
         begins = side.answer_start
         if side.finish_reason == "stop_string" or side.answer_end < len(side.text):
             last = min(last, bisect_left(ends, side.answer_end) + 1)
-    return _Steps(ends[first : max(first, min(last, first + most))], begins, first)
+    return (ends[first : max(first, min(last, first + most))], begins), first
 
 
 def _by_words(detail: PairDetail, filter_name: str, remarks: list[str]) -> Path:
     outputs = (detail.base, detail.variant)
     steps = [_word_steps(output, filter_name) for output in outputs]
     words = [
-        [
-            output.text[start:end].strip()
-            for start, end in zip([each.begins, *each.ends], each.ends, strict=False)
-        ]
-        for output, each in zip(outputs, steps, strict=True)
+        [output.text[start:end].strip() for start, end in zip([begins, *ends], ends, strict=False)]
+        for output, (ends, begins) in zip(outputs, steps, strict=True)
     ]
     parts_after = first_divergence(*words).step
     remarks.append(
         "The run does not say where tokens end in the text, so the steps here are words: distances of the first words, "
         "not of tokens as in the table above, and no margins beside them."
     )
-    if any(len(each.ends) == MOST_WORDS for each in steps):
+    if any(len(ends) == MOST_WORDS for ends, _ in steps):
         remarks.append(f"Only the first {MOST_WORDS} words are compared here.")
     base, variant = (
         _side(output, each, parts_after, None) for output, each in zip(outputs, steps, strict=True)
@@ -187,20 +177,17 @@ def _word_steps(side: SideDetail, filter_name: str) -> _Steps:
         match.end()
         for match, _ in zip(_WORD.finditer(side.text, start, end), range(MOST_WORDS), strict=False)
     ]
-    return _Steps(tuple(ends), start)
+    return tuple(ends), start
 
 
 def _side(
     side: SideDetail, steps: _Steps, parts_after: int | None, margins: tuple[float | None, ...] | None
 ) -> Side:
-    text = side.text[:LONGEST_OUTPUT]
-    parts_at = None
-    if parts_after is not None:
-        before = [steps.begins, *steps.ends]
-        parts_at = before[min(parts_after, len(steps.ends))]
+    text, (ends, begins) = side.text[:LONGEST_OUTPUT], steps
+    parts_at = None if parts_after is None else [begins, *ends][min(parts_after, len(ends))]
     return Side(
         _segments(text, side, steps, parts_at),
-        len(steps.ends),
+        len(ends),
         len(side.text) - len(text) + side.cut_characters,
         parts_at if parts_at is not None and parts_at <= len(text) else None,
         margins,
@@ -209,27 +196,20 @@ def _side(
 
 def _segments(text: str, side: SideDetail, steps: _Steps, parts_at: int | None) -> tuple[Segment, ...]:
     answer = (side.answer_start, side.answer_end) if side.status == "closed" else (None, None)
-    marks = {steps.begins, *steps.ends, parts_at, *answer}
+    ends, begins = steps
+    marks = {begins, *ends, parts_at, *answer}
     cuts = sorted(at for at in marks if at is not None and 0 < at < len(text))
     bounds = [0, *cuts, len(text)]
-    segments = []
-    for start, end, pieces in zip(bounds, bounds[1:], visible_between(text, cuts), strict=False):
-        if pieces:
-            segments.append(
-                Segment(
-                    pieces,
-                    step=_step_of(start, end, steps),
-                    is_scaffold=_is_scaffold(start, side),
-                    parts=start == parts_at,
-                )
-            )
-    return tuple(segments)
-
-
-def _step_of(start: int, end: int, steps: _Steps) -> int:
-    if start < steps.begins:
-        return 0
-    return min(bisect_left(steps.ends, end) + 1, len(steps.ends))
+    return tuple(
+        Segment(
+            pieces,
+            step=0 if start < begins else min(bisect_left(ends, end) + 1, len(ends)),
+            is_scaffold=_is_scaffold(start, side),
+            parts=start == parts_at,
+        )
+        for start, end, pieces in zip(bounds, bounds[1:], visible_between(text, cuts), strict=False)
+        if pieces
+    )
 
 
 def _is_scaffold(at: int, side: SideDetail) -> bool:

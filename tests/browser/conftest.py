@@ -20,11 +20,11 @@ from tests.browser.looking import BLIND, Browsing
 from tests.browser.serving import serving
 from tests.browser.thinking import with_thinking_switch
 from tests.conftest import shared_folder
+from tests.harness.conftest import _read_only_our_tasks  # noqa: F401 - a fixture
 from tests.running import Run
 from tests.traps.conftest import (  # noqa: F401 - fixtures
     BuiltModel,
     TrapRun,
-    _read_only_our_tasks,
     built_model,
     once,
     shared_home,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import load_runs
-from tests.unit.results.made_results import STATISTICS, make_runs, renamed
+from lm_eval_sensitivity.statements import signature
+from tests.unit.results.made_results import SETTINGS, make_runs, renamed
 from tests.unit.runs.made_run import write_rows
 
 MARKUP = "\"><img src=x onerror=\"window.owned='img'\"><script>window.owned='script'</script>"
@@ -32,7 +33,7 @@ def make_hostile_results(home: Path) -> None:
     own = [each.name for each in pairs.systems]
     pairs = renamed(pairs, dict(zip(own, NAMES, strict=True)))
     series = {f"a series {MARKUP}": pairs.systems[1:3]}
-    request = Request(pairs, pairs.systems[0], series, STATISTICS, folders=folders)
+    request = Request(pairs, pairs.systems[0], series, signature(pairs, **SETTINGS), 0.05, folders=folders)
     export_results(request, home / "results")
 
 

@@ -16,18 +16,6 @@ SHADES = (0.005, 0.05, 0.2, 0.6)
 Grid = NDArray[np.float64]
 
 
-def still() -> Grid:
-    """[row, column] a grid that holds nothing."""
-    return np.zeros((SIZE, SIZE))
-
-
-def poke(grid: Grid, row: int, column: int) -> Grid:
-    """The grid with one cell filled to 1, the most that a cell can hold."""
-    poked: Grid = grid.copy()
-    poked[row, column] = 1.0
-    return poked
-
-
 def ripple_step(grid: Grid, gain: float) -> Grid:
     """One step: every cell becomes `gain` times the mean of itself and its four neighbors, at most 1.
 
@@ -39,7 +27,7 @@ def ripple_step(grid: Grid, gain: float) -> Grid:
         gain: not negative.
 
     Example:
-        >>> grid = ripple_step(poke(still(), 10, 10), 0.5)
+        >>> grid = ripple(0.5, 10, 10, steps=1)[1]
         >>> round(float(grid.sum()), 12), float(grid[10, 10]), float(grid[9, 10]), float(grid[9, 9])
         (0.5, 0.1, 0.1, 0.0)
     """
@@ -51,15 +39,16 @@ def ripple_step(grid: Grid, gain: float) -> Grid:
 
 
 def ripple(gain: float, row: int = SIZE // 2, column: int = SIZE // 2, steps: int = FRAMES) -> Grid:
-    """A ripple from one cell in a still grid.
+    """A ripple from one cell, filled to 1, in a grid that holds nothing else.
 
     Returns:
         [step, row, column], steps + 1 grids; the first is the one that was just touched.
     """
-    grids = [poke(still(), row, column)]
-    for _ in range(steps):
-        grids.append(ripple_step(grids[-1], gain))
-    return np.stack(grids)
+    grids = np.zeros((steps + 1, SIZE, SIZE))
+    grids[0, row, column] = 1.0
+    for step in range(steps):
+        grids[step + 1] = ripple_step(grids[step], gain)
+    return grids
 
 
 def shades(grid: Grid) -> NDArray[np.int64]:

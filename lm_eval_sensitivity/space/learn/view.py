@@ -14,7 +14,6 @@ from lm_eval_sensitivity.space.learn import logistic, ripple
 from lm_eval_sensitivity.space.learn.clouds import SAMPLES, four_clouds
 from lm_eval_sensitivity.space.learn.logistic import Trajectories, two_trajectories
 from lm_eval_sensitivity.space.learn.raster import points, shade_paths
-from lm_eval_sensitivity.space.learn.traps import TRAPS
 from lm_eval_sensitivity.space.pieces import EditedParts, edited
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.rungs import RUNG_WORDS
@@ -60,9 +59,10 @@ def show(results: Results, query: Query) -> View:
         "examples": examples,
         "logistic": _logistic_context(r),
         "ripple": _ripple_context(),
+        "rule": logistic,
+        "cells": ripple,
         "clouds": four_clouds(),
         "n_samples": SAMPLES,
-        "traps": TRAPS,
         "views": VIEWS,
     }
     return View("Learn", "learn.html", context)
@@ -95,15 +95,8 @@ def _logistic_context(r: float) -> dict[str, Any]:
     }
     return {
         "r": f"{r:.2f}",
-        "low": logistic.R_LOW,
-        "high": logistic.R_HIGH,
-        "step": logistic.R_STEP,
         "settings": json.dumps(settings),
         "diagram": diagram_paths(),
-        "columns": logistic.COLUMNS,
-        "rows": logistic.ROWS,
-        "transient": logistic.TRANSIENT,
-        "kept": logistic.KEPT,
         "first": points(1 - both.first),
         "second": points(1 - both.second),
         "gap": points(-np.log10(np.maximum(both.gap, SMALLEST_GAP))),
@@ -133,24 +126,15 @@ def _ripple_context() -> dict[str, Any]:
     settings = {"size": ripple.SIZE, "steps": ripple.FRAMES, "shades": ripple.SHADES}
     return {
         "settings": json.dumps(settings),
-        "size": ripple.SIZE,
-        "steps": ripple.FRAMES,
-        "low": ripple.GAIN_LOW,
-        "high": ripple.GAIN_HIGH,
-        "step": ripple.GAIN_STEP,
         "outcomes": OUTCOMES,
-        "films": [_film(gain) for gain in GAINS],
+        "films": {gain: _film(gain) for gain in GAINS},
     }
 
 
-def _film(gain: float) -> dict[str, Any]:
+def _film(gain: float) -> list[tuple[int, float, tuple[str, ...]]]:
+    """(step, total, a path for each shade) of every frame."""
     grids = ripple.ripple(gain)
-    frames = [
-        {"step": step, "total": float(grids[step].sum()), "paths": _grid_paths(grids[step])}
+    return [
+        (step, float(grids[step].sum()), shade_paths(ripple.shades(grids[step]), len(ripple.SHADES)))
         for step in FRAMES_SHOWN
     ]
-    return {"gain": gain, "frames": frames}
-
-
-def _grid_paths(grid: ripple.Grid) -> tuple[str, ...]:
-    return shade_paths(ripple.shades(grid), len(ripple.SHADES))

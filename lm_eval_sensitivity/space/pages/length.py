@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lm_eval_sensitivity.records.columns import FILTERS
@@ -14,31 +13,14 @@ from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.statements.records import ProfilePoint
-from lm_eval_sensitivity.stats import Interval
+from lm_eval_sensitivity.stats import Interval, mean_interval
 
 WIDTH, HEIGHT = 300, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 40
 APART = 3
 """Pixels by which the two filters stand beside each other, so that intervals do not hide each other."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One window of one filter of one system, with what repetition alone moves there."""
-
-    row: ProfilePoint
-    floor: Interval | None
-    """None, or without an estimate, where it is not known."""
-
-    @property
-    def window(self) -> int | None:
-        """Tokens that are read; None for the whole text."""
-        return self.row.selection.window
-
-    @property
-    def floor_mean(self) -> float:
-        """Of the floor; NaN where it is not known."""
-        return math.nan if self.floor is None else self.floor.estimate
+UNKNOWN = mean_interval([])
+"""A noise floor that these results do not have."""
 
 
 def show(results: Results, query: Query) -> View:
@@ -46,81 +28,63 @@ def show(results: Results, query: Query) -> View:
     if not results.windows:
         return View("By length of the output", "nothing.html", {"what": "distances by length"})
     rung_set = query.choice("rungs", tuple(results.windows))
-    lines = with_floors(results, results.windows[rung_set])
-    windows = windows_of(lines)
-    by_system = [
-        (system.name, own)
-        for system in results.systems
-        if (own := [line for line in lines if line.row.system == system.name])
-    ]
-    drawn = [
-        each
-        for line in lines
-        for each in (line.row.mean.estimate, line.row.mean.lower, line.row.mean.upper, line.floor_mean)
-    ]
-    upwards = scale_of(drawn, HEIGHT - BOTTOM, TOP)
+    rows = results.windows[rung_set]
+    # From the clusters of whatever rungs: a noise floor is of the identical rung and the same for all of them.
+    floors = {
+        (row.system, each.metric, each.filter_name): row.noise
+        for each, found in results.clusters.items()
+        for row in found.systems
+    }
+
+    def floor_of(row: ProfilePoint) -> Interval:
+        return floors.get((row.system, row.selection.metric, row.selection.filter_name), UNKNOWN)
+
+    means = [each for row in rows for each in (row.mean, floor_of(row))]
+    drawn = [number for each in means for number in (each.estimate, each.lower, each.upper)]
+    # Shortest first and the whole text last.
+    windows = sorted({row.selection.window for row in rows}, key=lambda window: window or math.inf)
+    scale = Scale(-0.5, len(windows) - 0.5, LEFT, WIDTH - RIGHT)
+    columns = {window: scale(at) for at, window in enumerate(windows)}
+    lines = [(name, own) for name in results.places if (own := [row for row in rows if row.system == name])]
     return View(
         "By length of the output",
         "length.html",
         {
-            "lines": by_system,
+            "lines": lines,
             "choices": (Choice("rungs", "Edits that count", options(results.windows), rung_set),),
-            "panels": [(system, panel_of(own, windows)) for system, own in by_system],
-            "columns": [(window, column(windows, window)) for window in windows],
-            "upwards": upwards,
+            "panels": [(name, panel_of(own, columns)) for name, own in lines],
+            "columns": columns,
+            "floor_of": floor_of,
+            "upwards": scale_of(drawn, HEIGHT - BOTTOM, TOP),
             "size": (WIDTH, HEIGHT),
             "margins": (LEFT, RIGHT, TOP, BOTTOM),
             "max_tokens": results.manifest.signature.decoding["max_gen_toks"],
-            "has_floors": any(not math.isnan(line.floor_mean) for line in lines),
+            "has_floors": any(not math.isnan(floor_of(row).estimate) for row in rows),
         },
     )
 
 
-def with_floors(results: Results, rows: Iterable[ProfilePoint]) -> tuple[Line, ...]:
-    """Every row beside the noise floor of its window, from the clusters of whatever rungs: a floor is of the identical
-    rung and the same for all of them."""
-    floors = {
-        (row.system, each.selection.metric, each.selection.filter_name): row.noise
-        for each in results.clusters.values()
-        for row in each.systems
-    }
-    return tuple(
-        Line(row, floors.get((row.system, row.selection.metric, row.selection.filter_name))) for row in rows
-    )
-
-
-def windows_of(lines: Sequence[Line]) -> tuple[int | None, ...]:
-    """The windows, shortest first and the whole text last."""
-    numbers = sorted({line.window for line in lines if line.window is not None})
-    return (*numbers, *((None,) if any(line.window is None for line in lines) else ()))
-
-
-def column(windows: Sequence[int | None], window: int | None) -> float:
-    """Pixels of a window: all stand equally far apart."""
-    scale = Scale(-0.5, len(windows) - 0.5, LEFT, WIDTH - RIGHT)
-    return scale(windows.index(window))
-
-
-def panel_of(lines: Sequence[Line], windows: Sequence[int | None]) -> dict[str, Any]:
+def panel_of(rows: Sequence[ProfilePoint], columns: Mapping[int | None, float]) -> dict[str, Any]:
     """What is drawn of one system: by filter its windows with a number, each beside its pixels from the left."""
-    own = sorted(lines, key=lambda line: windows.index(line.window))
-    drawn = [line for line in own if not math.isnan(line.row.mean.estimate)]
+    own = sorted(rows, key=lambda row: columns[row.selection.window])
+    drawn = [row for row in own if not math.isnan(row.mean.estimate)]
+    shifts = zip(FILTERS, (-APART, APART), strict=True)
     return {
         "dots": {
             name: [
-                (round(column(windows, line.window) + shift, 1), line)
-                for line in drawn
-                if line.row.selection.filter_name == name
+                (round(columns[row.selection.window] + shift, 1), row)
+                for row in drawn
+                if row.selection.filter_name == name
             ]
-            for name, shift in zip(FILTERS, (-APART, APART), strict=True)
+            for name, shift in shifts
         },
-        "n_prompts": _from_to(line.row.counts.n_prompts for line in drawn),
-        "n_pairs": _from_to(line.row.counts.n_pairs for line in drawn),
-        "dominated": [line.window for line in own if line.row.scaffold_dominates],
+        "n_prompts": _from_to(row.counts.n_prompts for row in drawn),
+        "n_pairs": _from_to(row.counts.n_pairs for row in drawn),
+        "dominated": [row.selection.window for row in own if row.scaffold_dominates],
     }
 
 
 def _from_to(counts: Iterable[int]) -> str:
     """The least and the most of counts, as one number where they are the same."""
-    least_and_most = sorted(set(counts))
-    return " to ".join(str(each) for each in dict.fromkeys([*least_and_most[:1], *least_and_most[-1:]]))
+    ordered = sorted(counts)
+    return " to ".join(str(each) for each in dict.fromkeys([*ordered[:1], *ordered[-1:]]))

@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 
 from lm_eval_sensitivity.records.columns import SCHEMA
-from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Runs, load_runs
 from lm_eval_sensitivity.statements import signature
@@ -101,11 +100,6 @@ def make_results(home: Path, *, with_reference: bool = True) -> Path:
     """
     export_results(made_request(home / "runs", with_reference=with_reference), home / "results")
     return home / "results"
-
-
-def made_results(home: Path, *, with_reference: bool = True) -> Results:
-    """A results folder, opened."""
-    return open_results(make_results(home, with_reference=with_reference))
 
 
 def edit_manifest(folder: Path, **changes: Any) -> None:

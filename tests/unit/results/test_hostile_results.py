@@ -149,6 +149,10 @@ def of_bytes(name: str, change: Callable[[bytes], bytes], *, declared: bool = Tr
     return damage
 
 
+def with_bytes(name: str, file: str, change: Callable[[bytes], bytes], says: str, **options: Any) -> Case:
+    return Case(name, of_bytes(file, change, **options), file, says)
+
+
 def named(*names: str) -> Damage:
     """Other names of the systems, in the manifest."""
     return in_json(MANIFEST, **{f"systems[{at}].name": name for at, name in enumerate(names)})
@@ -172,11 +176,19 @@ def not_a_file(folder: Path) -> None:
     (folder / OF_PAIRS).mkdir()
 
 
-def other_files(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Damage:
+def declared(name: str, /, **changes: Any) -> Damage:
+    """What the manifest says of a file."""
+
     def damage(folder: Path) -> None:
-        edit_manifest(folder, files=change(json.loads((folder / MANIFEST).read_text())["files"]))
+        files = json.loads((folder / MANIFEST).read_text())["files"]
+        edit_manifest(folder, files={**files, name: {**files.get(name, {}), **changes}})
 
     return damage
+
+
+def undeclared(folder: Path) -> None:
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    edit_manifest(folder, files={name: each for name, each in files.items() if name != LADDER})
 
 
 def swapped_systems(folder: Path) -> None:
@@ -192,6 +204,16 @@ def long_id(table: pa.Table) -> pa.Table:
     rows[-1] |= {"prompt_id": "p" * LONGEST_ID, "pair_id": f"{'p' * LONGEST_ID}/{rows[-1]['edit']}"}
     rows[-1]["row_hash"] = row_hash(rows[-1])
     return pa.Table.from_pylist(rows, schema=table.schema)
+
+
+def rewritten(
+    name: str, file: str, says: str, change: Callable[[pa.Table], pa.Table], **options: Any
+) -> Case:
+    return Case(name, changed(file, change, **options), file, says)
+
+
+def same(table: pa.Table) -> pa.Table:
+    return table
 
 
 def doubled(table: pa.Table) -> pa.Table:
@@ -239,26 +261,21 @@ def all_in(n: int) -> Damage:
 
 # ---- what is said
 
-ROW, CELL, POINT, AXES = (
-    "clusters[0].systems[0]",
-    "heatmaps[0].cells[0]",
-    "windows[0].points[0]",
-    "drift[0].systems",
-)
+ROW, CELL = "clusters[0].systems[0]", "heatmaps[0].cells[0]"
+POINT, AXES = "windows[0].points[0]", "drift[0].systems"
 NAN, INFINITE = float("nan"), float("inf")
 LONG, MANY = "x" * (LONGEST_SENTENCE + 1), ["x"] * (MOST_SENTENCES + 1)
 TOGETHER = [{"kind": "left_out", "text": "x" * LONGEST_SENTENCE, "about": ["x"]}] * 50
 SENTENCE = {"kind": "caution", "text": "x", "about": []}
 OVER_NAME = "x" * (LONGEST_NAME + 1)
+WHOLE = {"sha256": "0" * 64, "bytes": 1, "rows": 1}
 
 OF_THE_MANIFEST = [
     Case("no manifest", lambda folder: (folder / MANIFEST).unlink(), MANIFEST, "is missing"),
-    Case("no JSON", of_bytes(MANIFEST, lambda _: b"{"), MANIFEST, "as JSON"),
-    Case("a list", of_bytes(MANIFEST, lambda _: b"[]"), MANIFEST, "an object"),
-    Case("deep JSON", of_bytes(MANIFEST, lambda _: b"[" * 200_000), MANIFEST, "recursion limit"),
-    Case(
-        "large", of_bytes(MANIFEST, lambda data: data + b" " * MAX_MANIFEST_BYTES), MANIFEST, "bytes; at most"
-    ),
+    with_bytes("no JSON", MANIFEST, lambda _: b"{", "as JSON"),
+    with_bytes("a list", MANIFEST, lambda _: b"[]", "an object"),
+    with_bytes("deep JSON", MANIFEST, lambda _: b"[" * 200_000, "recursion limit"),
+    with_bytes("large", MANIFEST, lambda data: data + b" " * MAX_MANIFEST_BYTES, "bytes; at most"),
     Case("surrogate", in_json(MANIFEST, **{"systems[0].name": "\ud800"}), MANIFEST, "as JSON"),
     Case("code-point order", named("Llama", "Qwen", "gemma", "mistral"), MANIFEST, "`systems`"),
     of_manifest("kind", "a tokenizer"),
@@ -299,77 +316,34 @@ OF_THE_MANIFEST = [
     of_manifest("signature.decoding.until", ["x"] * 101),
     of_manifest("n_pairs", 0),
     of_manifest("unheard_of", 1),
-    Case(
-        "many bytes",
-        other_files(lambda f: {**f, STATEMENTS: {**f[STATEMENTS], "bytes": 2**30}}),
-        MANIFEST,
-        "bytes`",
-    ),
-    Case(
-        "a path",
-        other_files(lambda f: {**f, STATEMENTS: {**f[STATEMENTS], "name": "../x"}}),
-        MANIFEST,
-        "name`",
-    ),
-    Case(
-        "file of nobody",
-        other_files(lambda f: {**f, "../../x\x1b[31m": f[LADDER]}),
-        MANIFEST,
-        r"'../../x\x1b[31m'",
-    ),
-    Case(
-        "file not named",
-        other_files(lambda f: {name: each for name, each in f.items() if name != LADDER}),
-        MANIFEST,
-        "`files.ladder.parquet` is missing",
-    ),
+    Case("many bytes", declared(STATEMENTS, bytes=2**30), MANIFEST, "bytes`"),
+    Case("a path", declared(STATEMENTS, name="../x"), MANIFEST, "name`"),
+    Case("file of nobody", declared("../../x\x1b[31m", **WHOLE), MANIFEST, r"'../../x\x1b[31m'"),
+    Case("file not named", undeclared, MANIFEST, "`files.ladder.parquet` is missing"),
 ]
 OF_FILES = [
-    Case(
-        "other sha256",
-        other_files(lambda f: {**f, STATEMENTS: {**f[STATEMENTS], "sha256": "0" * 64}}),
-        STATEMENTS,
-        "sha256",
-    ),
-    Case("other rows", other_files(lambda f: {**f, OF_PAIRS: {**f[OF_PAIRS], "rows": 3}}), OF_PAIRS, "rows"),
-    Case(
-        "too many rows",
-        other_files(lambda f: {**f, OF_PAIRS: {**f[OF_PAIRS], "rows": 10**9}}),
-        OF_PAIRS,
-        "rows",
-    ),
-    Case(
-        "one byte",
-        of_bytes(OF_PAIRS, lambda data: data[:40] + b"?" + data[41:], declared=False),
-        OF_PAIRS,
-        "sha256",
-    ),
-    Case("other size", of_bytes(OF_PAIRS, lambda data: data + b"?", declared=False), OF_PAIRS, "bytes"),
+    Case("other sha256", declared(STATEMENTS, sha256="0" * 64), STATEMENTS, "sha256"),
+    Case("other rows", declared(OF_PAIRS, rows=3), OF_PAIRS, "rows"),
+    Case("too many rows", declared(OF_PAIRS, rows=10**9), OF_PAIRS, "rows"),
     Case("missing", lambda folder: (folder / STATEMENTS).unlink(), STATEMENTS, "is missing"),
     Case("a link", linked(LADDER), LADDER, "symbolic link"),
     Case("a link to a folder", linked("pairs"), "pairs", "symbolic link"),
     Case("a pipe", a_pipe, STATEMENTS, "regular file"),
     Case("a folder", not_a_file, OF_PAIRS, "directory"),
-    Case(
-        "truncated", of_bytes(OF_PAIRS, lambda data: data[: len(data) // 2]), OF_PAIRS, "is no parquet file"
+    with_bytes("one byte", OF_PAIRS, lambda data: data[:40] + b"?" + data[41:], "sha256", declared=False),
+    with_bytes("other size", OF_PAIRS, lambda data: data + b"?", "bytes", declared=False),
+    with_bytes("truncated", OF_PAIRS, lambda data: data[: len(data) // 2], "is no parquet file"),
+    with_bytes("a pickle", OF_PAIRS, lambda _: pickle.dumps([1]), "is no parquet file"),
+    with_bytes("a page", OF_PAIRS, lambda data: data[:30] + b"?????" + data[35:], "is damaged"),
+    with_bytes(
+        "huge footer", OF_PAIRS, lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1", "is no parquet file"
     ),
-    Case("a pickle", of_bytes(OF_PAIRS, lambda _: pickle.dumps([1])), OF_PAIRS, "is no parquet file"),
-    Case("a page", of_bytes(OF_PAIRS, lambda data: data[:30] + b"?????" + data[35:]), OF_PAIRS, "is damaged"),
-    Case(
-        "huge footer",
-        of_bytes(OF_PAIRS, lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1"),
-        OF_PAIRS,
-        "is no parquet file",
+    with_bytes(
+        "footer", OF_PAIRS, lambda data: data[:-300] + b"\xff" * 100 + data[-200:], "is no parquet file"
     ),
-    Case(
-        "broken footer",
-        of_bytes(OF_PAIRS, lambda data: data[:-300] + b"\xff" * 100 + data[-200:]),
-        OF_PAIRS,
-        "is no parquet file",
-    ),
-    Case("no JSON", of_bytes(STATEMENTS, lambda data: data[:-9]), STATEMENTS, "as JSON"),
-    Case("deep JSON", of_bytes(STATEMENTS, lambda _: b"[" * 200_000), STATEMENTS, "recursion limit"),
-    Case("a pickle of statements", of_bytes(STATEMENTS, lambda _: pickle.dumps([1])), STATEMENTS, "as JSON"),
+    with_bytes("no JSON", STATEMENTS, lambda data: data[:-9], "as JSON"),
+    with_bytes("deep JSON", STATEMENTS, lambda _: b"[" * 200_000, "recursion limit"),
+    with_bytes("a pickle of statements", STATEMENTS, lambda _: pickle.dumps([1]), "as JSON"),
 ]
 OF_STATEMENTS = [
     stated(f"{ROW}.mean.estimate", "0.1"),
@@ -467,55 +441,31 @@ OF_STATEMENTS = [
     stated("windows[1]", of("windows[0]")),
     stated("heatmaps[1]", of("heatmaps[0]")),
     stated("drift[1]", of("drift[0]")),
-    Case(
-        "NaN",
-        in_json(STATEMENTS, **{f"{ROW}.mean.estimate": NAN}),
-        STATEMENTS,
-        f"`{ROW}.mean.estimate` is nan",
-    ),
-    Case(
-        "infinity",
-        in_json(STATEMENTS, **{f"{ROW}.mean.upper": INFINITE}),
-        STATEMENTS,
-        f"`{ROW}.mean.upper` is inf",
-    ),
+    stated(f"{ROW}.mean.estimate", NAN),
+    stated(f"{ROW}.mean.upper", INFINITE),
     Case("letters bomb", all_in(MOST_CLUSTERS + 1), STATEMENTS, f"`{ROW}.letters`"),
     Case("clusters inside one another", all_in(2), STATEMENTS, "`clusters[0].clusters`"),
 ]
+AS_INTEGERS = with_column("cosine_distance", lambda t: pc.cast(t["rung_index"], pa.int32()))
+AS_LISTS = with_column("edit", lambda t: pa.array([["a"]] * t.num_rows))
+DELTA = {"use_dictionary": False, "column_encoding": {"detail": "DELTA_BYTE_ARRAY"}, "row_group_size": 16}
 OF_TABLES = [
-    Case("no column", changed(OF_PAIRS, lambda t: t.drop_columns(["edit"])), OF_PAIRS, "no column `edit`"),
-    Case(
-        "more columns", changed(OF_PAIRS, lambda t: t.append_column("x\x1b", t["edit"])), OF_PAIRS, r"'x\x1b'"
-    ),
-    Case(
-        "integers",
-        changed(OF_PAIRS, with_column("cosine_distance", lambda t: pc.cast(t["rung_index"], pa.int32()))),
-        OF_PAIRS,
-        "`cosine_distance` is of type int32",
-    ),
-    Case(
-        "lists",
-        changed(OF_PAIRS, with_column("edit", lambda t: pa.array([["a"]] * t.num_rows))),
-        OF_PAIRS,
-        "`edit` is of type list",
-    ),
-    Case(
-        "other codec", changed(OF_PAIRS, lambda t: t, compression="zstd"), OF_PAIRS, "compressed with 'ZSTD'"
-    ),
-    Case(
-        "other encoding",
-        changed(
-            OF_DETAILS,
-            lambda t: t,
-            use_dictionary=False,
-            column_encoding={"detail": "DELTA_BYTE_ARRAY"},
-            row_group_size=16,
-        ),
-        OF_DETAILS,
-        "`detail` is encoded as",
-    ),
-    Case("row groups", changed(OF_PAIRS, lambda t: t, row_group_size=7), OF_PAIRS, "row groups"),
-    Case("one large group", changed(OF_DETAILS, lambda t: t, row_group_size=1_000), OF_DETAILS, "row groups"),
+    rewritten("no column", OF_PAIRS, "no column `edit`", lambda t: t.drop_columns(["edit"])),
+    rewritten("more columns", OF_PAIRS, r"'x\x1b'", lambda t: t.append_column("x\x1b", t["edit"])),
+    rewritten("integers", OF_PAIRS, "`cosine_distance` is of type int32", AS_INTEGERS),
+    rewritten("lists", OF_PAIRS, "`edit` is of type list", AS_LISTS),
+    rewritten("other codec", OF_PAIRS, "compressed with 'ZSTD'", same, compression="zstd"),
+    rewritten("other encoding", OF_DETAILS, "`detail` is encoded as", same, **DELTA),
+    rewritten("row groups", OF_PAIRS, "row groups", same, row_group_size=7),
+    rewritten("one large group", OF_DETAILS, "row groups", same, row_group_size=1_000),
+    rewritten("row twice", OF_PAIRS, "twice", doubled),
+    rewritten("one filter", OF_PAIRS, "`filter`", one_filter),
+    rewritten("pair twice", LADDER, "`pair_id`", doubled),
+    rewritten("lost pair", LADDER, "rows", without_last),
+    rewritten("long id", LADDER, "`pair_id`", long_id),
+    rewritten("details out of order", OF_DETAILS, "`pair_id`", reversed_rows),
+    rewritten("details twice", OF_DETAILS, "`pair_id`", doubled),
+    rewritten("lost details", OF_DETAILS, "other pairs", without_last),
     cell(OF_PAIRS, "missing_margin_min", "x" * 10_000_000),
     cell(OF_PAIRS, "missing_margin_min", "x" * 2_001),
     cell(OF_PAIRS, "cosine_distance", 5.0, 3),
@@ -531,17 +481,9 @@ OF_TABLES = [
         "`ladder_hash`",
     ),
     Case("other system", swapped_systems, OF_PAIRS, "`system`"),
-    Case("row twice", changed(OF_PAIRS, doubled), OF_PAIRS, "twice"),
-    Case("one filter", changed(OF_PAIRS, one_filter), OF_PAIRS, "`filter`"),
-    Case("pair twice", changed(LADDER, doubled), LADDER, "`pair_id`"),
-    Case("lost pair", changed(LADDER, without_last), LADDER, "rows"),
-    Case("long id", changed(LADDER, long_id), LADDER, "`pair_id`"),
     cell(LADDER, "variant", "x", -1, "`replacements`"),
     cell(LADDER, "replacements", [{"start": 0, "end": 2**30, "replacement": "x"}], -1, "`replacements`"),
     cell(LADDER, "reason", "another", -1, "`row_hash`"),
-    Case("details out of order", changed(OF_DETAILS, reversed_rows), OF_DETAILS, "`pair_id`"),
-    Case("details twice", changed(OF_DETAILS, doubled), OF_DETAILS, "`pair_id`"),
-    Case("lost details", changed(OF_DETAILS, without_last), OF_DETAILS, "other pairs"),
     cell(OF_DETAILS, "detail", None),
     cell(OF_DETAILS, "detail", " " * (LONGEST_DETAIL + 1)),
     cell(OF_DETAILS, "detail", "[" * 99_999, says="as JSON"),
@@ -590,9 +532,9 @@ def test_every_row_of_details_is_read(row: int, copied: Path) -> None:
 
 def test_the_copies_are_valid(copied: Path) -> None:
     in_json(STATEMENTS)(copied)
-    changed(OF_PAIRS, lambda table: table)(copied)
-    changed(OF_DETAILS, lambda table: table)(copied)
-    changed(LADDER, lambda table: table)(copied)
+    changed(OF_PAIRS, same)(copied)
+    changed(OF_DETAILS, same)(copied)
+    changed(LADDER, same)(copied)
     in_json(MANIFEST, reference=0)(copied)
     read_everything(copied)
 

@@ -21,13 +21,7 @@ from lm_eval_sensitivity.space.texts import visible
 from lm_eval_sensitivity.statements import TablePartition
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
-from tests.unit.results.made_results import made_results
 from tests.unit.space.reading import Stand, assert_inert, read_page
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return made_results(tmp_path_factory.mktemp("results"))
 
 
 def shown_as(sentence: str) -> str:

@@ -27,8 +27,8 @@ from lm_eval_sensitivity.space.learn.logistic import (
     two_trajectories,
 )
 from lm_eval_sensitivity.space.learn.raster import shade_paths
-from lm_eval_sensitivity.space.learn.traps import TRAPS
 from lm_eval_sensitivity.space.page import VIEWS, render
+from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.space.reading import Element, read_page
 
@@ -181,15 +181,16 @@ def test_paths_draw_every_cell_once() -> None:
 
 def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
     for clouds in four_clouds():
-        test, apart = clouds.test, FAR if clouds.far else CLOSE
-        assert clouds.base.mean(axis=0) == pytest.approx(clouds.centers[0])
-        assert np.linalg.norm(clouds.centers[1] - clouds.centers[0]) == pytest.approx(apart)
-        assert (test.p_value < 0.05) == clouds.far
-        assert (min(test.within_a, test.within_b) > 0.3) == clouds.wide
-        assert (test.between > max(test.within_a, test.within_b)) == clouds.far
+        test, centers = clouds["test"], clouds["centers"]
+        assert clouds["base"].mean(axis=0) == pytest.approx(centers[0])
+        apart = pytest.approx(FAR if clouds["far"] else CLOSE)
+        assert np.linalg.norm(centers[1] - centers[0]) == apart
+        assert (test.p_value < 0.05) == clouds["far"]
+        assert (min(test.within_a, test.within_b) > 0.3) == clouds["wide"]
+        assert (test.between > max(test.within_a, test.within_b)) == clouds["far"]
     low, moved, noisy, both = four_clouds()
-    assert low.test.between < noisy.test.between, "all small, all large"
-    assert moved.test.p_value < both.test.p_value, "the same move is harder to see in noise"
+    assert low["test"].between < noisy["test"].between, "all small, all large"
+    assert moved["test"].p_value < both["test"].p_value, "the same move is harder to see in noise"
 
 
 # The page.
@@ -231,7 +232,7 @@ def test_every_control_is_labeled_and_every_drawing_described() -> None:
     assert all(each.text().strip() for each in found.every("button"))
     inner = [id(each) for svg in found.every("svg") for each in svg.every("svg")]
     drawings = [each for each in found.every("svg") if id(each) not in inner]
-    assert len(drawings) == 3 + 2 * len(learn.FRAMES_SHOWN) + 4 + len(TRAPS)
+    assert len(drawings) == 3 + 2 * len(learn.FRAMES_SHOWN) + 4 + 8
     described = [*found.every(role="img"), *found.every(role="grid")]
     assert {id(each) for each in drawings} <= {id(each) for each in described}
     assert all(len(each.attributes["aria-label"]) > 10 for each in described)
@@ -284,12 +285,11 @@ def test_there_is_one_edit_for_every_rung_and_its_change_is_marked() -> None:
 
 def test_eight_traps_each_with_a_drawing_of_its_own_and_a_link_to_a_view() -> None:
     found = tree()
-    assert len(TRAPS) == 8 and {trap.view for trap in TRAPS} <= set(VIEWS)
     pictures = found.every("svg", css="learn-picture")
     strokes = [str([(each.tag, each.attributes) for each in picture.walk()]) for picture in pictures]
     assert len(set(strokes)) == 8 and min(map(len, strokes)) > 100
     links = [link.attributes["href"] for card in found.every("article") for link in card.every("a")]
-    assert links == ["?" if trap.view == "clusters" else f"?view={trap.view}" for trap in TRAPS]
+    assert len(links) == 8 and {parse(each).get("view", "clusters") for each in links} <= set(VIEWS)
 
 
 # The script.

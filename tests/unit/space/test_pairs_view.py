@@ -25,16 +25,11 @@ from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import Pair, Replacement
-from tests.unit.results.made_results import NASTY_NAMES, made_results
+from tests.unit.results.made_results import NASTY_NAMES
 from tests.unit.space.reading import Element, Stand, assert_inert, read_page
 
 Tokens = Sequence[str]
 SCRIPT = resources.files("lm_eval_sensitivity.space").joinpath("branching.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return made_results(tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")

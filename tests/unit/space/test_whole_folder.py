@@ -23,17 +23,11 @@ from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.stats.verdicts import MEANINGS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
-from tests.unit.results.made_results import make_results
 from tests.unit.space.known import known_results
 from tests.unit.space.reading import Element, read_page
 
 EVIL = "\u202e\x1b\u200b"
 """At the start of every text of a stranger: it turns what follows round, commands a terminal, and is not seen."""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_results(tmp_path_factory.mktemp("made"))
 
 
 # ---- links
@@ -63,7 +57,7 @@ def links_to_views(page: Element) -> dict[str, str]:
 
 
 def test_the_pages_own_navigation_is_never_complained_of(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From every view to every other one; and what was chosen is not lost on the way back."""
 
@@ -71,7 +65,7 @@ def test_the_pages_own_navigation_is_never_complained_of(
         raise InputError("A comparison takes long and has nothing to do with links.")
 
     monkeypatch.setattr(compare, "comparison", not_now)
-    results = open_results(folder)
+    results = open_results(exported)
     pages: dict[str, Element] = {}
 
     def at(address: str) -> Element:
@@ -172,8 +166,8 @@ class Spoiled(Results):
         yield {"view": "pairs", "pair": self.change("pair_id", line.pair_id)}
 
 
-def test_no_text_of_a_stranger_is_there_as_it_is(folder: Path) -> None:
-    results = Spoiled(folder, lambda field, text: EVIL + text)
+def test_no_text_of_a_stranger_is_there_as_it_is(exported: Path) -> None:
+    results = Spoiled(exported, lambda field, text: EVIL + text)
     for query in results.queries():
         html = render(results, query)
         # What a form sends back must be what came; nobody sees it.
@@ -184,11 +178,11 @@ def test_no_text_of_a_stranger_is_there_as_it_is(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("tail", ["\x7f", "a"])
-def test_a_page_is_no_larger_for_what_it_does_not_show(folder: Path, tail: str) -> None:
+def test_a_page_is_no_larger_for_what_it_does_not_show(exported: Path, tail: str) -> None:
     """Texts beyond every limit, and much longer ones, give the same page but for how much is not shown."""
 
     def longer(by: int) -> Spoiled:
-        return Spoiled(folder, lambda field, text: text if field in IDS else text + tail * by)
+        return Spoiled(exported, lambda field, text: text if field in IDS else text + tail * by)
 
     small, large = longer(7_000), longer(9_000)
     for query in small.queries():
