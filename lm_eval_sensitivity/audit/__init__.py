@@ -1,4 +1,9 @@
-"""Audit: did the edit survive chat template and tokenizer? An erased edit says nothing about the model."""
+"""Audit: did the edit survive chat template and tokenizer? An erased edit says nothing about the model.
+
+encode.py  Prompts to token ids without weights, the way `--model hf` would feed them
+pair.py    Did an edit reach the model? A pair is judged by the token ids it is really fed as
+table.py   The edit x tokenizer table: how many pairs of each edit reach the ids of each tokenizer
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ fragile. The neighbouring subjects were chosen so that a changed request meets a
 | | |
 |---|---|
 | Architecture | Llama, float32, tied embeddings |
-| Tokenizer | byte-level BPE without a normaliser, trained on the same text |
+| Tokenizer | byte-level BPE without a normalizer, trained on the same text |
 | Text | {n_questions} questions, {n_answers} answers, {n_exchanges} pairs, written for it (`demo/corpus`) |
 | Formats | {formats} |
 | Steps | {steps} |

@@ -1,6 +1,6 @@
-"""The demo model's own tokenizer: byte-level BPE, no normaliser, five special tokens, a chat template.
+"""The demo model's own tokenizer: byte-level BPE, no normalizer, five special tokens, a chat template.
 
-Byte-level and without a normaliser on purpose: a double space, a newline, a no-break space, a
+Byte-level and without a normalizer on purpose: a double space, a newline, a no-break space, a
 zero-width space and a decomposed accent must all reach the model, or the demo could not show them.
 """
 

@@ -1,8 +1,10 @@
 """Text to vectors: besides the harness the only place that loads a model. Importing it does not.
 
-`base` what an embedder is, `sentence` one over sentence-transformers that reads long texts to their
-end, `load` from a name to an embedder, `weights` checks and hash of a model folder, `text_distances`
-distances between texts.
+base.py            What every embedder offers, and what must be known about one to compare its numbers
+load.py            From a name to an embedder: a folder, the Hugging Face Hub and its cache
+sentence.py        Embedder over a sentence-transformers model that reads every text to its end
+text_distances.py  Embedding distances between texts, each text embedded once per process
+weights.py         What is checked about a model folder before anything in it is loaded, and its hash
 """
 
 from __future__ import annotations

@@ -1,9 +1,18 @@
 """Arrays in, numbers out. No torch here: the harness and the embedder hand over what was recorded.
 
-`embedding` texts as vectors, `token_path` token sequences, `logits` next-token distributions,
-`hidden` hidden states, `margins` how narrowly each token won, `collapse` outputs that stopped being
-answers, `catalogue` one card per number, `inputs` what they are made from. Every file of this folder is
-imported, so that a file with a registered function is a new metric. Undefined is nan, never 0.
+    _symbols.py       Sequences of any hashable symbols as integer codes, so that numpy can compare them
+    catalogue.py      What every number of a pair means, what it needs and how it is computed
+    collapse.py       Outputs that stopped being answers: empty, looping, cut
+    embedding.py      Distances between texts that are already vectors, and the pooling
+    hidden.py         Distance between hidden states recorded while two outputs were generated
+    inputs.py         What metrics are made from: the channels of both outputs of a pair
+    length_change.py  How much longer or shorter an output became
+    logits.py         Next-token distributions after two prompts: divergences, top-1
+    margins.py        How narrowly each greedy token won: the margin between the two largest logits
+    token_path.py     How two token sequences part: step by step, at the end, and where first
+
+Every file of this folder is imported, so that a file with a registered function is a new metric. Undefined is nan,
+never 0.
 """
 
 from __future__ import annotations

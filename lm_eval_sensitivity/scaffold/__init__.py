@@ -1,7 +1,8 @@
 """The answer span of an output: what follows its reasoning scaffold, with a status.
 
-`table` lists the known scaffolds, `split` finds the answer behind one of them, `preamble` detects a
-scaffold that the table does not know.
+preamble.py  Detect a scaffold that no table knows
+split.py     Find the answer in one output: what follows the reasoning scaffold, if there is one
+table.py     The table of known reasoning scaffolds: how each model family marks its reasoning off
 """
 
 from __future__ import annotations

@@ -1,13 +1,22 @@
 """Prompt-level statistics: arrays in, frozen records out. No torch, lm_eval or pandas here.
 
+    clusters.py      Clusters of systems that cannot be told apart: a compact letter display, never a ranking
+    equivalence.py   Equal within a margin: what "not distinguishable" does not say
+    intervals.py     Bootstrap-t intervals over prompts
+    multiplicity.py  Many contrasts at once: step-down max-|t| over shared sign flips
+    partition.py     From a table of pairs to prompt-level numbers
+    permutation.py   Sign flips of prompt-level differences: the core of every test here
+    power.py         What could have been found: the smallest difference that this many prompts detect
+    repetition.py    Do edits move an output more than repeating the prompt does?
+    sample.py        What every statistic demands of its prompt-level numbers
+    two_sample.py    Two clouds of outputs: are they further apart than each is wide?
+    verdicts.py      Two axes against a reference: does a system still respond to meaning
+
 The prompt is the unit: pairs of one prompt are not independent, and treating them so rejects a true
 null hypothesis in 21 to 63 % of cases at a nominal 5 %. `partition` makes prompt-level numbers of a
 table of pairs, and everything else takes those.
 
-`partition` pairs to prompts, `intervals` bootstrap-t, `permutation` sign flips, `multiplicity` all
-contrasts at once, `clusters` who cannot be told apart, `equivalence` who is equal within a margin,
-`power` what could have been detected, `repetition` edits beside repetitions of the same prompts, `verdicts` two
-axes against a reference. `two_sample` is the one test inside a pair: its units are samples of outputs, not prompts.
+`two_sample` is the one test inside a pair: its units are samples of outputs, not prompts.
 
 What cannot be computed is NaN with a `reason`. The same seed gives the same bytes, in whatever order
 systems, prompts and rows come.

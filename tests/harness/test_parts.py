@@ -13,7 +13,7 @@ from transformers import GenerationConfig
 
 from lm_eval_sensitivity.harness.close.table_rows import mean_of_scored, pairs_in_words
 from lm_eval_sensitivity.harness.engines.batches import distinct
-from lm_eval_sensitivity.harness.engines.hf.greedy import NEUTRAL_VALUES, end_token_ids, neutralised_settings
+from lm_eval_sensitivity.harness.engines.hf.greedy import NEUTRAL_VALUES, end_token_ids, neutralized_settings
 from lm_eval_sensitivity.harness.engines.hf.weights import weights_checksum
 from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan, generation_order, make_plan
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder
@@ -102,10 +102,10 @@ def test_every_setting_of_generate_is_known_to_bend_or_not_to_bend() -> None:
     assert settings - harmless - set(NEUTRAL_VALUES) == set()
 
 
-def test_a_default_generation_config_has_nothing_to_neutralise() -> None:
-    assert neutralised_settings(GenerationConfig()) == {}
+def test_a_default_generation_config_has_nothing_to_neutralize() -> None:
+    assert neutralized_settings(GenerationConfig()) == {}
     sampling = GenerationConfig(do_sample=True, temperature=0.6, top_p=0.9)
-    assert neutralised_settings(sampling) == {"do_sample": True, "temperature": 0.6, "top_p": 0.9}
+    assert neutralized_settings(sampling) == {"do_sample": True, "temperature": 0.6, "top_p": 0.9}
 
 
 @pytest.mark.parametrize(

@@ -169,14 +169,14 @@ def _make_some_rows_end_early(lm: HFLM, prompts: list[list[int]]) -> list[int]:
     return [middle]
 
 
-def test_a_repetition_penalty_in_the_checkpoint_is_neutralised_and_restored(tmp_path: Path) -> None:
+def test_a_repetition_penalty_in_the_checkpoint_is_neutralized_and_restored(tmp_path: Path) -> None:
     plain = load(tiny_models.build(tmp_path / "plain", "llama"))
     bent = load(tiny_models.build(tmp_path / "bent", "llama", repetition_penalty=1.8, no_repeat_ngram_size=2))
     prompts = encode(plain)
     expected = [output.text for output in decode(plain, prompts)]
     assert [output.text for output in decode(bent, prompts)] == expected
-    with greedy_generation_config(bent.model) as neutralised:
-        assert neutralised == {"repetition_penalty": 1.8, "no_repeat_ngram_size": 2}
+    with greedy_generation_config(bent.model) as neutralized:
+        assert neutralized == {"repetition_penalty": 1.8, "no_repeat_ngram_size": 2}
     assert bent.model.generation_config.repetition_penalty == 1.8
     # And it would have mattered: the model's own generate gives something else.
     with torch.inference_mode():
@@ -199,7 +199,7 @@ def test_a_stop_string_half_in_the_prompt_was_never_said(tmp_path: Path) -> None
     assert output.text == whole.text
 
 
-def test_settings_of_a_wrapped_model_are_neutralised_where_they_are(tmp_path: Path) -> None:
+def test_settings_of_a_wrapped_model_are_neutralized_where_they_are(tmp_path: Path) -> None:
     """Adapters and quantizers hand out the inner model's config: replacing it would stay on the wrapper."""
     plain = load(tiny_models.build(tmp_path / "plain", "llama"))
     bent = load(tiny_models.build(tmp_path / "bent", "llama", repetition_penalty=1.8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -176,6 +177,18 @@ def test_importing_a_light_part_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     n_before = LIGHT.index("stats")
     assert done.stdout.splitlines() == [*LIGHT[:n_before], *(f"{part} scipy" for part in LIGHT[n_before:])]
+
+
+def test_each_room_has_a_contents_page() -> None:
+    """Its docstring names every file and room in it, and none that is not there."""
+    rooms = [file.parent for file in PACKAGE.rglob("__init__.py") if file.parent != PACKAGE]
+    assert len(rooms) > 25
+    for room in rooms:
+        page = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+        there = {file.name for file in room.glob("*.py")} - {"__init__.py"}
+        there |= {f"{folder.name}/" for folder in room.iterdir() if (folder / "__init__.py").exists()}
+        listed = set(re.findall(r"(?<![\w/.])\w+(?:\.py|/(?!\w))", page))
+        assert there - listed <= {"__main__.py"} and listed <= there, room.relative_to(PACKAGE)
 
 
 def test_the_data_folder_named_datasets_holds_no_code() -> None:

@@ -34,7 +34,7 @@ class HuggingFaceEngine(Engine):
     def __init__(self, lm: HFLM, model_args: Mapping[str, str]) -> None:
         super().__init__(lm, model_args)
         self.gives = CHANNELS - ({"hidden states"} if not shows_hidden_states(lm.model) else set())
-        self._neutralised: dict[str, Any] = {}
+        self._neutralized: dict[str, Any] = {}
         self._decoder: Decoder | None = None
 
     @classmethod
@@ -52,8 +52,8 @@ class HuggingFaceEngine(Engine):
         return hf_identity(self.lm, self._weights, {**decoding.as_dict(), **ends})
 
     def notes(self) -> dict[str, object]:
-        """Names of model and device, and what was neutralised."""
-        return hf_notes(self.lm, self._weights, self._neutralised)
+        """Names of model and device, and what was neutralized."""
+        return hf_notes(self.lm, self._weights, self._neutralized)
 
     def encode(self, context: Any) -> list[int]:
         """[position] the token ids that the model is fed."""
@@ -80,12 +80,12 @@ class HuggingFaceEngine(Engine):
     @contextlib.contextmanager
     def ready(self, decoding: Decoding) -> Iterator[None]:
         """Put the model's own generation settings out of the way."""
-        with greedy_generation_config(self.lm.model) as self._neutralised:
-            if self._neutralised:
+        with greedy_generation_config(self.lm.model) as self._neutralized:
+            if self._neutralized:
                 logger.warning(
-                    "%s: the model's own generation settings %s were neutralised for this run.",
+                    "%s: the model's own generation settings %s were neutralized for this run.",
                     "Greedy decoding" if decoding.greedy else "Sampling",
-                    ", ".join(f"{name}={value}" for name, value in self._neutralised.items()),
+                    ", ".join(f"{name}={value}" for name, value in self._neutralized.items()),
                 )
             ends = tuple(end_token_ids(self.lm.model, self.lm.tokenizer))
             self._decoder = Decoder(self.lm, decoding, ends, stop_criterion(self.lm, decoding))

@@ -1,5 +1,14 @@
 """Rule-based edits: pure functions from a text to the replacements that edit it.
 
+    noop.py                  No-op edits: a reader sees the same prompt, a tokenizer may not
+    parentheses.py           Which words of English prose may be put in parentheses
+    positions.py             Finding the place of an edit: word gaps, brackets, and the middle-most
+    protected.py             Protected spans: the parts of a prompt that no edit may change
+    punctuation.py           Punctuation and structural edits: visible, small, and without another meaning
+    registry.py              The registry of rule-based edits: a dictionary
+    request_and_material.py  Telling the request of a prompt from the material it hands over: lists, data
+    words.py                 English word lists for the edits that must tell words apart
+
 `EDITS` holds every edit by name, in the order of the ladder: first the rung `noop`, then
 `punctuation`. Importing this folder fills it.
 """

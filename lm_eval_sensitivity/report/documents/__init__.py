@@ -1,1 +1,10 @@
-"""One document per kind of statement: what a command says, as blocks that every form renders."""
+"""One document per kind of statement: what a command says, as blocks that every form renders.
+
+clusters.py  The document of `lm-eval-sensitivity clusters`
+compare.py   The document of `lm-eval-sensitivity compare`
+drift.py     The document of `lm-eval-sensitivity drift`
+heatmap.py   The document of `lm-eval-sensitivity heatmap`
+pairs.py     The document of `lm-eval-sensitivity pairs`: what was loaded, and what was not
+parts.py     Pieces of documents that commands over runs share
+report.py    The page of a report: every statement about some runs, with its figures, in one file
+"""

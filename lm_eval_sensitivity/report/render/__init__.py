@@ -1,4 +1,11 @@
-"""Documents in their forms: one file each for terminal, Markdown, CSV, JSON and HTML."""
+"""Documents in their forms: one file each for terminal, Markdown, CSV, JSON and HTML.
+
+csv.py       A document as comma-separated values
+html.py      One HTML page that needs nothing but itself: no script, no address of another place
+json.py      A document as JSON
+markdown.py  A document in Markdown
+terminal.py  A document on a terminal
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def hf_identity(lm: Any, weights: WeightsChecksum, decoding: dict[str, object]) 
     }
 
 
-def hf_notes(lm: Any, weights: WeightsChecksum, neutralised: dict[str, Any]) -> dict[str, object]:
+def hf_notes(lm: Any, weights: WeightsChecksum, neutralized: dict[str, Any]) -> dict[str, object]:
     """What a reader should know beside it."""
     return {
         # Names, not identities: one model has many paths, and one path may hold many models.
@@ -45,7 +45,7 @@ def hf_notes(lm: Any, weights: WeightsChecksum, neutralised: dict[str, Any]) -> 
         "revision": str(lm.revision),
         "peft": lm.peft,
         "delta": lm.delta,
-        "neutralised_generation_settings": {name: repr(value) for name, value in neutralised.items()},
+        "neutralised_generation_settings": {name: repr(value) for name, value in neutralized.items()},
         "batch_size": str(lm.batch_size),
         "weights_unread": f"{weights.n_unread} of {weights.n_tensors} tensors",
         "device_name": torch.cuda.get_device_name(lm.device) if lm.device.type == "cuda" else lm.device.type,

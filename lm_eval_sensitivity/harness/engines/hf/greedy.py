@@ -1,4 +1,4 @@
-"""Greedy must mean greedy: neutralise every generation setting that bends the argmax, and say which.
+"""Greedy must mean greedy: neutralize every generation setting that bends the argmax, and say which.
 
 `model.generate` lets a checkpoint's own `generation_config.json` through even when nothing was asked
 for, so a repetition penalty shipped with a model would be measured as the model's sensitivity.
@@ -60,15 +60,15 @@ NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
     "output_logits": (False,),
     "return_dict_in_generate": (False,),
 }
-"""Setting -> values (besides None) that change nothing. Any other value is neutralised and recorded."""
+"""Setting -> values (besides None) that change nothing. Any other value is neutralized and recorded."""
 
 
-def neutralised_settings(generation_config: Any) -> dict[str, Any]:
+def neutralized_settings(generation_config: Any) -> dict[str, Any]:
     """Settings of a generation config that would bend greedy decoding, with the values found.
 
     Example:
         >>> from types import SimpleNamespace
-        >>> neutralised_settings(SimpleNamespace(repetition_penalty=1.1, top_p=1.0, eos_token_id=2))
+        >>> neutralized_settings(SimpleNamespace(repetition_penalty=1.1, top_p=1.0, eos_token_id=2))
         {'repetition_penalty': 1.1}
     """
     found = {name: getattr(generation_config, name, None) for name in NEUTRAL_VALUES}
@@ -89,11 +89,11 @@ def greedy_generation_config(model: Any) -> Iterator[dict[str, Any]]:
     on the wrapper. What does not bend the argmax (end tokens, cache kind) is kept.
 
     Yields:
-        The settings that were neutralised, with their original values.
+        The settings that were neutralized, with their original values.
     """
     config = model.generation_config
     original = {name: getattr(config, name) for name in NEUTRAL_VALUES if hasattr(config, name)}
-    found = neutralised_settings(config)
+    found = neutralized_settings(config)
     for name in original:
         setattr(config, name, None)
     config.do_sample = False
