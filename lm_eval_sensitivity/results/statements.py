@@ -109,8 +109,8 @@ class Agreement:
 
     def within(self, path: str, value: float, low: float, high: float) -> None:
         """A number in its range, or none."""
-        accepted = f"is {value}; accepted is a number from {low:g} to {high:g}"
-        self.need(math.isnan(value) or low <= value <= high, path, accepted)
+        if not (math.isnan(value) or low <= value <= high):
+            self.need(False, path, f"is {value}; accepted is a number from {low:g} to {high:g}")
 
     def all(self, found: Statements) -> None:
         """Every statement, and that none stands there twice."""
@@ -121,14 +121,8 @@ class Agreement:
             key = _key(statement)
             self.need(key not in keys, path, f"is of {shown(str(key[1:]))}, which stands there twice")
             keys.add(key)
-            for field, received, accepted in zip(
-                ("metric", "filter_name"), key[1:], (METRICS, FILTERS), strict=False
-            ):
-                self.need(
-                    received in accepted,
-                    f"{path}.{field}",
-                    f"is {shown(received)}; there is none of this name",
-                )
+            for field, received, held in (("metric", key[1], METRICS), ("filter_name", key[2], FILTERS)):
+                self.need(received in held, f"{path}.{field}", f"is {shown(received)}, which there is not")
             for inner, record in walk(statement, path):
                 self.record(inner, record, key[1])
             if isinstance(statement, ClustersStatement):
@@ -146,10 +140,9 @@ class Agreement:
             if each.name in _NAMES:
                 value = getattr(record, each.name)
                 for name in value if isinstance(value, tuple) else (value,):
-                    known = name in self.names or not isinstance(name, str)
-                    self.need(
-                        known, f"{path}.{each.name}", f"is {shown(name)}, which is no system of the manifest"
-                    )
+                    if isinstance(name, str) and name not in self.names:
+                        said = f"is {shown(name)}, which is no system of the manifest"
+                        self.need(False, f"{path}.{each.name}", said)
         if isinstance(record, Interval):
             self.interval(path, record, metric)
         if isinstance(record, PairCounts):
