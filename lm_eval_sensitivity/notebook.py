@@ -5,6 +5,7 @@ Loaded by `import lm_eval_sensitivity as les` when it is first used; docs/python
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import weakref
@@ -39,6 +40,8 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_MET
 from lm_eval_sensitivity.statements.signature import signature
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
+from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
+from lm_eval_sensitivity.text.escape import shown
 
 if TYPE_CHECKING:
     import pandas
@@ -140,6 +143,8 @@ class LoadedRuns:
         return as_html(pairs_document(self.runs))
 
 
+OPTIONS = ("subset", "ladder", "exclude_mismatched")
+"""Of every function here that takes runs: which are read, and how strictly."""
 RunsOrFolders = LoadedRuns | str | Path | Sequence[str | Path]
 """Loaded already, or a folder, or several."""
 
@@ -167,7 +172,21 @@ def load(runs: RunsOrFolders, **options: Any) -> LoadedRuns:
     """
     if isinstance(runs, LoadedRuns):
         return runs
-    folders = tuple(map(Path, [runs] if isinstance(runs, (str, Path)) else runs))
+    given = [runs] if isinstance(runs, (str, Path)) else runs
+    if not isinstance(given, Sequence) or not all(
+        isinstance(each, (str, Path)) and str(each) for each in given
+    ):
+        raise InputError(
+            f"`runs` is {shown(runs)}; accepted are the folder that was `--output_path`, as a text or a path, a list "
+            "of them, or what `load` gave."
+        )
+    unknown = set(options) - set(OPTIONS)
+    if unknown:
+        name = min(unknown)
+        raise InputError(
+            f"`{name}` is no option of runs.{did_you_mean(name, OPTIONS)} Accepted: {', '.join(OPTIONS)}."
+        )
+    folders = tuple(map(Path, given))
     return LoadedRuns(load_runs(folders, **options), folders)
 
 
@@ -228,6 +247,11 @@ def clusters(
     Raises:
         InputError: no system has a pair in the selection, or an option is not accepted.
     """
+    _check(metric=metric, filter=filter, rungs=rungs, seed=seed, resamples=resamples, draws=draws)
+    if not isinstance(alpha, float) or not 0 < alpha < 1:
+        raise InputError(
+            f"`alpha` is {shown(alpha)}; accepted is a share between 0 and 1, as in `alpha=0.05`."
+        )
     selection = Selection(metric, filter, rungs)
     check_metric(metric)
     loaded = load(runs, **options).runs
@@ -272,8 +296,11 @@ def compare(
     Raises:
         InputError: a folder does not hold one system of its own, or an option is not accepted.
     """
+    _check(metric=metric, filter=filter, rungs=rungs, seed=seed, resamples=resamples, draws=draws)
+    if not isinstance(margin, (int, float)) or not 0 < margin < math.inf:
+        raise InputError(f"`margin` is {shown(margin)}; accepted is a share above 0, as in `margin=0.25`.")
     selection = Selection(metric, filter, rungs)
-    loaded = load_runs([first, second], **options)
+    loaded = load([first, second], **options).runs
     ours, theirs = (system_of(loaded, Path(folder)).name for folder in (first, second))
     partition = TablePartition(loaded.table, resamples, seed)
     found = comparison_statement(partition, ours, theirs, selection, margin_share=margin, draws=draws)
@@ -309,6 +336,7 @@ def drift(
     Raises:
         InputError: the reference holds no system of its own, or an option is not accepted.
     """
+    _check(metric=metric, filter=filter, seed=seed, resamples=resamples)
     selection = Selection(metric, filter)
     check_drift_metric(selection)
     loaded = load(runs, **options)
@@ -325,6 +353,20 @@ def drift(
     )
     document = drift_document(found, loaded.runs, _signed(loaded.runs, seed, resamples, 0))
     return Finding(found, document, two_axes.picture(found))
+
+
+def _check(**given: object) -> None:
+    """The doors of what argparse would have refused."""
+    for name, value in given.items():
+        if name in ("metric", "filter", "rungs"):
+            if not isinstance(value, str):
+                raise InputError(f"`{name}` is {shown(value)}; accepted is a name, as in `{name}='...'`.")
+            continue
+        least, most = (0, 2**63) if name == "seed" else (FEWEST_RESAMPLES, MOST_RESAMPLES)
+        if type(value) is not int or not least <= value <= most:
+            raise InputError(
+                f"`{name}` is {shown(value)}; accepted is a whole number from {least} to {most}."
+            )
 
 
 def _signed(runs: Runs, seed: int, resamples: int, draws: int) -> Signature:

@@ -68,8 +68,6 @@ def run(options: argparse.Namespace) -> int:
     selection = Selection(options.metric, options.filter, options.rungs)
     pairs = load_runs([options.first, options.second], **run_options(options))
     first, second = (system_of(pairs, folder).name for folder in (options.first, options.second))
-    if first == second:
-        raise InputError(f"Both folders hold the same system, {first}. Give runs of two systems.")
     found = comparison_statement(
         partitioned(pairs, options),
         first,

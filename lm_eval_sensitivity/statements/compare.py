@@ -57,11 +57,13 @@ def comparison_statement(
         Differences in the unit of the metric, second minus first; p-values unadjusted but for those of the rungs.
 
     Raises:
-        InputError: a system has no pair in the selection.
+        InputError: a system has no pair in the selection, or both are the same.
 
     Example:
         See `tests/unit/statements/test_compare.py`; a table takes a run.
     """
+    if first == second:
+        raise InputError(f"Both folders hold the same system, {first}. Give runs of two systems.")
     names, seed = (first, second), partition.seed
     pairs = partition.pairs(selection, names)
     for name in names:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,3 +103,28 @@ def test_the_page_of_the_documentation_runs_as_it_is_written(tmp_path: Path) -> 
     code = "\n".join([*blocks, "import sys", "assert not {'torch', 'lm_eval'} & set(sys.modules)"])
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "clusters.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "names"),
+    [
+        (lambda: les.load(5), ["`runs` is 5", "--output_path"]),
+        (lambda: les.load(None), ["`runs` is null"]),
+        (lambda: les.load(""), ["`runs` is ''"]),
+        (lambda: les.load([DEMO, 3]), ["`runs` is a list"]),
+        (lambda: les.load(DEMO, subest="mini"), ["`subest`", "Did you mean 'subset'?"]),
+        (lambda: les.clusters(DEMO, metric=3), ["`metric` is 3"]),
+        (lambda: les.clusters(DEMO, metrc="cosine_distance"), ["`metrc`"]),
+        (lambda: les.clusters(DEMO, seed=-1), ["`seed` is -1", "from 0"]),
+        (lambda: les.clusters(DEMO, resamples=0), ["`resamples` is 0"]),
+        (lambda: les.clusters(DEMO, alpha=1.0), ["`alpha` is 1.0"]),
+        (lambda: les.compare(DEMO, ROUNDED, margin=0), ["`margin` is 0"]),
+        (lambda: les.compare(DEMO, DEMO), ["same system"]),
+        (lambda: les.drift(DEMO, seed="a"), ["`seed` is 'a'"]),
+        (lambda: les.drift(DEMO, metric="hidden_distance"), ["hidden_distance", "filter raw"]),
+    ],
+)
+def test_mistakes_are_one_sentence(call: Any, names: list[str]) -> None:
+    with pytest.raises(InputError) as refused:
+        call()
+    assert all(name in str(refused.value) for name in names), str(refused.value)
