@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow.compute as pc
@@ -22,8 +23,9 @@ from lm_eval_sensitivity.statements.windows import (
 from lm_eval_sensitivity.stats import MIN_PROMPTS
 from lm_eval_sensitivity.stats.partition import ABSENT
 from lm_eval_sensitivity.stats.verdicts import LIFELESS
+from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.text.format import in_print
-from lm_eval_sensitivity.types import Note, Rung
+from lm_eval_sensitivity.types import Missing, Note, Rung
 
 COVERAGE_GAP = 0.10
 """Shares of lost pairs that differ by more than this between systems are pointed out."""
@@ -53,6 +55,7 @@ def cautions_of(
     """
     names = [row.system for row in rows]
     return (
+        *unmeasured_cautions(partition, selection, names),
         *rung_cautions(partition, selection, names),
         *coverage_cautions(partition, selection, names),
         *collapse_cautions(partition, selection.filter_name, names),
@@ -69,6 +72,30 @@ def cautions_of(
 def absent_cautions(names: Iterable[str]) -> Iterator[Note]:
     """For every system of the runs that has no pair in a selection."""
     return (caution(f"{name} has no pair on these rungs and is left out.", name) for name in names)
+
+
+def unmeasured_cautions(
+    partition: TablePartition, selection: Selection, names: Iterable[str]
+) -> Iterator[Note]:
+    """For every system that was run on these rungs and has no number at all: why, most often.
+
+    Args:
+        partition: of a pairs table.
+        selection: which numbers.
+        names: display names.
+    """
+    columns = ("name", "filter", "rung", selection.metric, f"missing_{selection.metric}")
+    rows = list(zip(*(partition.column(column) for column in columns), strict=True))
+    for name in names:
+        found = [
+            row[3:] for row in rows if row[:2] == (name, selection.filter_name) and row[2] in selection.rungs
+        ]
+        reasons = Counter(
+            reason for value, reason in found if value is None and Missing.from_text(reason).kind != "erased"
+        )
+        if reasons and all(value is None for value, _ in found):
+            (reason, _), *_ = reasons.most_common(1)
+            yield caution(f"{name} has no {selection.metric} here: {inert(reason)}.", name)
 
 
 def rung_cautions(partition: TablePartition, selection: Selection, names: Sequence[str]) -> Iterator[Note]:
