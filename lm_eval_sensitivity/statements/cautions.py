@@ -90,12 +90,11 @@ def unmeasured_cautions(
         found = [
             row[3:] for row in rows if row[:2] == (name, selection.filter_name) and row[2] in selection.rungs
         ]
-        reasons = Counter(
-            reason for value, reason in found if value is None and Missing.from_text(reason).kind != "erased"
-        )
+        lost = (Missing.from_text(reason) for value, reason in found if value is None and reason)
+        reasons = Counter(reason for reason in lost if reason.kind != "erased")
         if reasons and all(value is None for value, _ in found):
             (reason, _), *_ = reasons.most_common(1)
-            yield caution(f"{name} has no {selection.metric} here: {inert(reason)}.", name)
+            yield caution(f"{name} has no {selection.metric} here: {inert(str(reason))}.", name)
 
 
 def rung_cautions(partition: TablePartition, selection: Selection, names: Sequence[str]) -> Iterator[Note]:
