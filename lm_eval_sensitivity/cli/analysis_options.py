@@ -42,7 +42,14 @@ def add_command(
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
     """One run folder or more."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that was --output_path")
+    parser.add_argument("runs", nargs="+", type=folder, metavar="RUN", help="folder that was --output_path")
+
+
+def folder(text: str) -> Path:
+    """An argparse type: a blank would be the working folder, and all that lies below it."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a folder is blank; give the folder that was --output_path")
+    return Path(text)
 
 
 def add_embedder_option(parser: argparse.ArgumentParser) -> None:

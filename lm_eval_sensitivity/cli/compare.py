@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.cli.analysis_options import (
@@ -13,6 +12,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_run_options,
     add_selection_options,
     add_statistics_options,
+    folder,
     partitioned,
     run_options,
     signed,
@@ -44,8 +44,8 @@ def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
     words = "compare two finished runs, and say what drives the difference"
     parser = add_command(subparsers, "compare", run, words, DESCRIPTION, EPILOG)
-    parser.add_argument("first", type=Path, metavar="RUN_A", help="folder that was --output_path")
-    parser.add_argument("second", type=Path, metavar="RUN_B", help="the other one")
+    parser.add_argument("first", type=folder, metavar="RUN_A", help="folder that was --output_path")
+    parser.add_argument("second", type=folder, metavar="RUN_B", help="the other one")
     add_selection_options(parser, repeatable=False)
     parser.add_argument(
         "--margin",

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator, Field, StringConstraints
 
 from lm_eval_sensitivity.audit import PairAudit
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import CollapseFlags
-from lm_eval_sensitivity.records.codec import decode, refused
+from lm_eval_sensitivity.records.codec import ADVICE, decode, refused
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.packing import pack, unpack
 from lm_eval_sensitivity.types import AnswerSpan
@@ -69,9 +70,7 @@ class Packed:
         try:
             return unpack(asdict(self))
         except ValueError as error:
-            raise refused(
-                place, name, {"n": self.n, "dtype": self.dtype}, f"no such array: {error}"
-            ) from None
+            raise InputError(f"{place}: `{name}`: {error}. {ADVICE}") from None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
 from lm_eval_sensitivity.runs.select_runs import choose_rungs
 from lm_eval_sensitivity.text.escape import inert, shown_path
-from lm_eval_sensitivity.types import Note
+from lm_eval_sensitivity.types import RUNGS, Note
 
 _WHOSE = "the reference run"
 
@@ -62,7 +62,10 @@ class ReferenceRun:
 
     def in_words(self) -> list[str]:
         """Which runs of its folder were taken, and what was left out."""
-        rungs = ", ".join(rung.metadata.rung for rung in self.rungs)
+        rungs = ", ".join(
+            rung.metadata.rung + ("" if rung.complete else f" ({rung.n_pairs} of {rung.n_expected} pairs)")
+            for rung in sorted(self.rungs, key=lambda rung: RUNGS.index(rung.metadata.rung))
+        )
         taken = f"Reference {shown_path(self.folder)}: {rungs}, of the run of {' and '.join(self.dates)}."
         return [taken, *(f"Left out of the reference: {e.about[0]}: {e.text}" for e in self.left_out)]
 
