@@ -140,6 +140,9 @@ def render(picture: Picture, foot: str) -> Drawn:
     Args:
         picture: what to draw.
         foot: the signature, for the files, which stand alone.
+
+    Returns:
+        The figure for the page; and as SVG and PNG files, with title, caption and foot in them.
     """
     with _settings(picture.name):
         figure = _laid_out(picture)
@@ -261,6 +264,9 @@ def page_rules() -> str:
     """Rules for a style sheet, by which drawn colors follow the page; a reader without them sees the light ones.
 
     They name no ancestor: a marker is drawn by `<use>`, in a tree of its own that `svg [...]` does not reach.
+
+    Returns:
+        CSS, a line per color and property.
     """
     return "\n".join(
         f'[style*="{paint}: {color}"], [{paint}="{color}"] {{ {paint}: var({variable}) !important; }}'
@@ -273,7 +279,13 @@ def page_rules() -> str:
 
 
 def wrapped(name: str, letters: int = 26) -> str:
-    """A name over as many lines as it needs; never cut, because two names may differ in their last letter.
+    """A name over as many lines as it needs; nothing is cut, because two names may differ in their last letter.
+
+    Args:
+        letters: most in a line.
+
+    Returns:
+        The name with line breaks, after hyphens, underscores, slashes and spaces where it has them.
 
     Example:
         >>> print(wrapped("a-rather-long-name-7b", 12))
@@ -292,6 +304,14 @@ def panels(figure: Figure, names: Sequence[str], *, across: str = "", up: str = 
     """One axes per system with shared scales, in reading order, each under the name of its system.
 
     Limits of a shared scale are set once, after all panels are drawn: setting them ends their adjustment.
+
+    Args:
+        names: of the systems.
+        across: label of the horizontal axis.
+        up: label of the vertical axis.
+
+    Returns:
+        [system] the axes.
     """
     rows = -(-len(names) // PANEL_COLUMNS)
     columns = PANEL_COLUMNS
@@ -309,7 +329,16 @@ def panels(figure: Figure, names: Sequence[str], *, across: str = "", up: str = 
 
 
 def panels_size(names: Sequence[str], row: float = 1.75, foot: float = 0.5) -> tuple[float, float]:
-    """Size of a figure of `panels`."""
+    """Size of a figure of `panels`.
+
+    Args:
+        names: of the systems.
+        row: inches of a row of panels, without long names.
+        foot: inches below all of them.
+
+    Returns:
+        (width, height) in inches.
+    """
     rows = [names[start : start + PANEL_COLUMNS] for start in range(0, len(names), PANEL_COLUMNS)]
     lines = sum(max(wrapped(name, 30).count("\n") for name in each) for each in rows)
     return FULL_WIDTH, row * len(rows) + foot + lines * LINE
@@ -344,7 +373,13 @@ def legend_below(figure: Figure, entries: Sequence[tuple[dict[str, Any], str]], 
 
 
 def prompts_and_pairs(counts: Sequence[Any]) -> str:
-    """`24 prompts, 440 pairs`, or the span where systems differ.
+    """How many prompts and pairs stand behind a figure.
+
+    Args:
+        counts: `PairCounts`, one per system.
+
+    Returns:
+        One phrase; a span where systems differ, `nothing` without any.
 
     Example:
         >>> from lm_eval_sensitivity.stats import PairCounts

@@ -10,7 +10,12 @@ from lm_eval_sensitivity.report.blocks import Cell, Document
 
 
 def as_csv(document: Document) -> str:
-    """All tables below each other, each with its name in the first column, and last the sentences."""
+    """A document for spreadsheets and programs.
+
+    Returns:
+        All tables below each other with an empty line between, each with its name in the first column, and last the
+        sentences.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     for table in document.tables_in("csv"):
@@ -23,7 +28,15 @@ def as_csv(document: Document) -> str:
 
 
 def csv_cell(cell: Cell) -> Cell:
-    """A cell as it is; a missing number is empty, and a text that a spreadsheet would run gets a quote."""
+    """A cell that a spreadsheet does not run.
+
+    Returns:
+        The cell as it is; empty where a number is missing; a text that looks like a formula gets a quote in front.
+
+    Example:
+        >>> csv_cell("=1+1"), csv_cell(float("nan")), csv_cell(0.5)
+        ("'=1+1", '', 0.5)
+    """
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):

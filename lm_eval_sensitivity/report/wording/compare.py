@@ -11,7 +11,11 @@ from lm_eval_sensitivity.types import Note
 
 
 def comparison_in_words(found: ComparisonStatement) -> tuple[Note, Note, Note]:
-    """The difference, its test, and the verdict."""
+    """A comparison in three sentences.
+
+    Returns:
+        The difference, its test, and the verdict.
+    """
     return Note("finding", _difference(found)), Note("method", _test(found)), Note("finding", _verdict(found))
 
 
