@@ -54,6 +54,12 @@ def _foreign(folder: Path) -> list[str]:
 def is_file_of_results(name: str) -> bool:
     """Whether an export may write a file of this name.
 
+    Args:
+        name: path inside the folder, with `/`.
+
+    Returns:
+        True for manifest, statements, ladder, and pairs and details of a system.
+
     Example:
         >>> is_file_of_results("pairs/003.parquet"), is_file_of_results("README.md")
         (True, False)

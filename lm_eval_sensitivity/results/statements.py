@@ -74,6 +74,9 @@ def read_statements(folder: Path, manifest: Manifest, ladder: Mapping[str, Pair]
         manifest: of the folder.
         ladder: pairs by id.
 
+    Returns:
+        All of them; every one agrees with manifest and ladder.
+
     Raises:
         InputError: naming file and field.
     """
@@ -256,7 +259,11 @@ class Agreement:
 
 
 def each_statement(found: Statements) -> Iterator[tuple[str, Any]]:
-    """All statements, with their paths."""
+    """All statements.
+
+    Returns:
+        (path such as `clusters[0]`, statement), kind by kind.
+    """
     for kind in fields(found):
         for at, statement in enumerate(getattr(found, kind.name)):
             yield f"{kind.name}[{at}]", statement
