@@ -22,7 +22,10 @@ _NO_DATASETS = "\ndatasets: []\n"
 
 
 def leaderboard_folder() -> Path:
-    """The files of the Space: inside the installed package, else in the source checkout.
+    """The files of the Space.
+
+    Returns:
+        The folder inside the installed package, else in the source checkout.
 
     Raises:
         InputError: neither exists, so the installation is incomplete.
@@ -43,6 +46,9 @@ def space_files(dataset: str) -> Files:
     Args:
         dataset: `ORG/NAME`, checked: it stands in YAML.
 
+    Returns:
+        Content by name.
+
     Raises:
         InputError: the installation is incomplete.
     """
@@ -55,6 +61,13 @@ def space_files(dataset: str) -> Files:
 
 def space_variables(dataset: str, revision: str) -> dict[str, str]:
     """What the settings of the Space must say, for `space.hub.chosen_results` to read.
+
+    Args:
+        dataset: `ORG/NAME`, checked.
+        revision: a tag or a commit, checked.
+
+    Returns:
+        Value by name of the variable.
 
     Example:
         >>> space_variables("org/results", "v1.0.0")

@@ -36,11 +36,14 @@ MISSING = "–"
 
 
 def render(results: Results, query: Mapping[str, str]) -> str:
-    """The page of an address, as inert HTML.
+    """The page of an address.
 
     Args:
         results: from `open_results`.
         query: the values of the address; wrong ones are complained of on the page, and never an error.
+
+    Returns:
+        HTML of the whole page; nothing of a stranger in it acts.
     """
     asked = Query(query)
     name = asked.choice("view", tuple(VIEWS))
@@ -60,10 +63,13 @@ def render(results: Results, query: Mapping[str, str]) -> str:
 
 
 def render_message(problem: str) -> str:
-    """The page that stands where there are no results: what is wrong, and how to make some. No example data.
+    """The page that stands where there are no results: what is wrong, and how to make some.
 
     Args:
         problem: whole sentences, as an `InputError` has them.
+
+    Returns:
+        HTML, as `render`; it holds no example data.
     """
     view = View("No results to show", "message.html", {"problem": problem})
     return _html(view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True)
@@ -109,7 +115,10 @@ def is_measured(value: float | None) -> bool:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number in print; one that is missing is a dash.
+    """A number in print.
+
+    Returns:
+        Text with `digits` decimal places; a dash for None and NaN.
 
     Example:
         >>> number(0.12345), number(None), number(0.00001)

@@ -26,6 +26,9 @@ def ripple_step(grid: Grid, gain: float) -> Grid:
         grid: [row, column], from 0 to 1.
         gain: not negative.
 
+    Returns:
+        [row, column], from 0 to 1, a new grid.
+
     Example:
         >>> grid = ripple(0.5, 10, 10, steps=1)[1]
         >>> round(float(grid.sum()), 12), float(grid[10, 10]), float(grid[9, 10]), float(grid[9, 9])
