@@ -165,6 +165,10 @@ def file_names(n_systems: int) -> tuple[str, ...]:
 
     Returns:
         Paths inside the folder: statements, ladder, then pairs and details of each system.
+
+    Example:
+        >>> file_names(1)
+        ('statements.json', 'ladder.parquet', 'pairs/000.parquet', 'details/000.parquet')
     """
     of_systems = (name(system) for system in range(n_systems) for name in (pairs_name, details_name))
     return (STATEMENTS, LADDER, *of_systems)
@@ -198,6 +202,13 @@ def parse_manifest(content: bytes, place: str) -> Manifest:
 
     Raises:
         InputError: damaged, of another format, or with a field that is not accepted.
+
+    Example:
+        >>> try:
+        ...     parse_manifest(b'{"format": 1}', "`manifest.json`")
+        ... except ValueError as error:
+        ...     print(error)
+        `manifest.json`: `format` is 1, and this version of lm-eval-sensitivity reads format 2. ...
     """
     _check_format(content, place)
     manifest = CODEC.load(content, place)

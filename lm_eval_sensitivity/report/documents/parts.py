@@ -109,7 +109,15 @@ def what_and_why(left_out: Note) -> tuple[str, str]:
 
 
 def closing(pairs: Runs, signed: Signature) -> tuple[Note, ...]:
-    """What stands at the end of every document."""
+    """What stands at the end of every document.
+
+    Args:
+        pairs: the runs.
+        signed: what the numbers were computed from.
+
+    Returns:
+        As `runs_in_words`, and last the signature.
+    """
     return (*runs_in_words(pairs), Note("signature", f"{signed.in_words()}."))
 
 

@@ -15,6 +15,18 @@ def as_csv(document: Document) -> str:
     Returns:
         All tables below each other with an empty line between, each with its name in the first column, and last the
         sentences.
+
+    Example:
+        >>> from lm_eval_sensitivity.report.blocks import Column, ResultTable
+        >>> table = ResultTable("means", "Means", (Column("system"), Column("mean", 3)), (("m", 0.12345),))
+        >>> print(as_csv(Document("Example", (table, "A note."))))
+        table,system,mean
+        means,m,0.12345
+        <BLANKLINE>
+        table,text
+        text,Example
+        text,A note.
+        <BLANKLINE>
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

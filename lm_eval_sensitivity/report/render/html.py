@@ -91,6 +91,12 @@ def as_html(document: Document) -> str:
 
     Returns:
         HTML under an `<h2>`, every text escaped.
+
+    Example:
+        >>> print(as_html(Document("Of <m>", ("A note.",))))
+        <h2>Of &lt;m&gt;</h2>
+        <p>A note.</p>
+        <BLANKLINE>
     """
     parts = "\n".join(_part(part, "") for part in document.parts_in("markdown"))
     return f"<h2>{escape(document.title)}</h2>\n{parts}\n"

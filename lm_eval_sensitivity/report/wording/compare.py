@@ -89,7 +89,14 @@ def _verdict(found: ComparisonStatement) -> str:
 
 
 def shared_in_words(counts: PairCounts) -> Note:
-    """How many pairs both systems are scored on, and what became of the others."""
+    """How many pairs both systems are scored on.
+
+    Args:
+        counts: over both systems.
+
+    Returns:
+        One note, with what became of the other pairs.
+    """
     return Note(
         "method",
         f"Shared: {counts.n_pairs} pairs of {counts.n_prompts} prompts. Fell out: {counts.n_erased} pairs erased in "

@@ -129,6 +129,10 @@ def result_sentence(both: Trajectories) -> str:
 
     Returns:
         Whole sentences, one of `SENTENCES` with its numbers.
+
+    Example:
+        >>> result_sentence(logistic.two_trajectories(2.8))[:33]
+        'At r = 2.80 the two stay together'
     """
     parting = "together" if both.parted_at is None else "parted"
     direction = "shrinking" if both.stretch < 1 else "growing"

@@ -149,6 +149,11 @@ def scale_around_0(differences: Sequence[float]) -> Scale:
 
     Returns:
         0 stands in its middle, so that both directions look alike; -1 to 1 where all are 0.
+
+    Example:
+        >>> scale = scale_around_0([0.1, -0.2])
+        >>> round(scale.high, 2), scale.low == -scale.high
+        (0.21, True)
     """
     furthest = max(map(abs, differences), default=0.0)
     reach = 1.05 * furthest if furthest >= SMALLEST else 1.0

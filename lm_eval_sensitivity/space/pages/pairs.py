@@ -147,6 +147,11 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
 
     Returns:
         `scored`, or `erased` or `unscored` with the reason.
+
+    Example:
+        >>> row = {"cosine_distance": None, "audit_status": "survived", "missing_cosine_distance": "empty: no output"}
+        >>> status_of(row, "cosine_distance")
+        'unscored: empty: no output'
     """
     if row[metric] is not None:
         return "scored"
