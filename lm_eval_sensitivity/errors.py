@@ -45,6 +45,10 @@ MOST_CANDIDATES = 1_000
 def did_you_mean(received: str, accepted: list[str] | tuple[str, ...]) -> str:
     """A suggestion for an unknown name.
 
+    Args:
+        received: the name; cut it where a stranger wrote it.
+        accepted: all names that would do.
+
     Returns:
         A sentence after a space; empty where no name is close, or more than `MOST_CANDIDATES` are accepted.
 

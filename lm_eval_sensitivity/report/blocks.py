@@ -202,7 +202,11 @@ def in_words(note: Note | str) -> str:
 
 
 def shown(value: Cell, column: Column) -> str:
-    """A cell in print: a missing number is a dash, never 0; a p-value below its last digit is not 0 either.
+    """A cell in print: neither a missing number nor a p-value below its last digit is shown as 0.
+
+    Args:
+        value: the cell.
+        column: its column.
 
     Returns:
         `-` for None and NaN; else the text, or the number to the digits of its column.

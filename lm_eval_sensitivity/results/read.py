@@ -129,6 +129,10 @@ def read_results(
 def read_everything(folder: Path, sha256: str | None = None) -> None:
     """Read every row and every array of every file in this process.
 
+    Args:
+        folder: the results folder.
+        sha256: as for `read_results`.
+
     Raises:
         InputError: as `open_results`.
     """

@@ -32,6 +32,10 @@ def places_of(pairs: Runs, folders: Sequence[Path], embedder: str | None) -> tup
 def without_folders(text: str, folders: Iterable[Path]) -> str:
     """A sentence without the paths of run folders.
 
+    Args:
+        text: of a note or a remark.
+        folders: from `places_of`.
+
     Returns:
         The text with the last part of each folder in place of its path.
 

@@ -91,6 +91,8 @@ def read_statements(folder: Path, manifest: Manifest, ladder: Mapping[str, Pair]
 class Agreement:
     """Refuses statements that do not agree with themselves or with the rest of the folder.
 
+    Every method raises an `InputError` where something does not hold; `path` is the field that its sentence names.
+
     Args:
         manifest: of the folder.
         edits: of its ladder.
@@ -103,10 +105,12 @@ class Agreement:
         self.edits, self.place = edits, place
 
     def need(self, holds: bool, path: str, problem: str) -> None:
+        """What must hold; `problem` is said where it does not."""
         if not holds:
             refuse(f"{self.place}: `{path}`", problem)
 
     def once(self, path: str, found: list[Any], expected: Iterable[Any]) -> None:
+        """All that is expected, each once, in any order."""
         complete = len(set(found)) == len(found) and set(found) == set(expected)
         self.need(complete, path, "are not once each of those that must stand there")
 

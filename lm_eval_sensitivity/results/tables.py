@@ -105,7 +105,13 @@ def value_range(metric: str) -> tuple[float, float]:
 
 
 def write_parquet(table: pa.Table, path: Path, spec: TableSpec) -> None:
-    """Write a table with the columns of its spec; the same table gives the same bytes."""
+    """Write a table with the columns of its spec; the same table gives the same bytes.
+
+    Args:
+        table: its columns are those of the spec.
+        path: of a new file.
+        spec: of the table.
+    """
     pq.write_table(
         table,
         path,

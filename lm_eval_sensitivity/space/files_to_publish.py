@@ -77,7 +77,14 @@ def space_variables(dataset: str, revision: str) -> dict[str, str]:
 
 
 def check_shown(dataset: str, tag: str | None) -> None:
-    """Raise InputError for a name or a tag that no page would show, so that nobody publishes under it.
+    """Refuse a name or a tag that no page would show, so that nobody publishes under it.
+
+    Args:
+        dataset: as given.
+        tag: as given; None for none.
+
+    Raises:
+        InputError: what is accepted.
 
     Example:
         >>> check_shown("org/results", "v1.0.0")

@@ -89,6 +89,10 @@ def chosen_results(environment: Mapping[str, str]) -> tuple[str, str]:
 def fetch(dataset: str, revision: str) -> tuple[Path, HubOrigin]:
     """The files of the results in a local folder; nothing else comes down.
 
+    Args:
+        dataset: `ORG/NAME`, checked.
+        revision: a tag or a commit, checked.
+
     Returns:
         The folder, deleted when Python exits; and which commit of which dataset it is.
 

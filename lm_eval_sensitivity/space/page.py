@@ -90,7 +90,11 @@ def _html(view: View, query: Query, **frame: Any) -> str:
 
 @cache
 def environment() -> Environment:
-    """The templates. Everything is escaped, and a name that a template misspells is an error."""
+    """The templates. Everything is escaped, and a name that a template misspells is an error.
+
+    Returns:
+        The same one at every call.
+    """
     made = Environment(
         loader=PackageLoader("lm_eval_sensitivity.space", "templates"),
         autoescape=True,
@@ -116,6 +120,10 @@ def is_measured(value: float | None) -> bool:
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number in print.
+
+    Args:
+        value: None or NaN where it is missing.
+        digits: decimal places.
 
     Returns:
         Text with `digits` decimal places; a dash for None and NaN.

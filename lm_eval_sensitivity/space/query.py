@@ -174,7 +174,14 @@ class Query:
         return default
 
     def refuse(self, name: str, received: str, accepted: Sequence[str], shown: str | None) -> None:
-        """Collect a complaint: what was received, what is accepted, what is shown instead."""
+        """Collect a complaint: what was received, what is accepted, what is shown instead.
+
+        Args:
+            name: in `NAMES`.
+            received: its value, which the address loses.
+            accepted: all that would do.
+            shown: what is shown instead; None for a default that has no name.
+        """
         self._values.pop(name, None)  # a link from here must not be complained of again
         named = ", ".join(accepted[:MOST_NAMED])
         more = f" and {len(accepted) - MOST_NAMED} more" if len(accepted) > MOST_NAMED else ""

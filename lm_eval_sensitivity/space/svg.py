@@ -104,7 +104,16 @@ class Point:
     y: float
 
     def is_near(self, other: Point, width: float, height: float) -> bool:
-        """Whether two boxes of this size around the two overlap."""
+        """Whether two boxes of this size around the two overlap.
+
+        Args:
+            other: the middle of the other box.
+            width: of each box, in pixels.
+            height: of each box, in pixels.
+
+        Returns:
+            Boxes that only touch do not overlap.
+        """
         return abs(self.x - other.x) < width and abs(self.y - other.y) < height
 
 

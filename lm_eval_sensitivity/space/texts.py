@@ -89,6 +89,10 @@ def _mark(character: str, dotted: bool) -> Piece | None:
 def shown(text: str, longest: int = LONGEST) -> tuple[tuple[Piece, ...], int]:
     r"""A text as pieces, cut where it is long. A mark counts as `MARK_COUNTS` characters.
 
+    Args:
+        text: of a stranger.
+        longest: characters that are shown.
+
     Returns:
         The pieces, and how many characters after them are not shown.
 

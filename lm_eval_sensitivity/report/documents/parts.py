@@ -124,6 +124,10 @@ def closing(pairs: Runs, signed: Signature) -> tuple[Note, ...]:
 def run_data(pairs: Runs, signed: Signature) -> dict[str, Any]:
     """The same for JSON.
 
+    Args:
+        pairs: the runs.
+        signed: what the numbers were computed from.
+
     Returns:
         `signature`, `left_out` and `remarks`, in the order of `runs_in_words`.
     """

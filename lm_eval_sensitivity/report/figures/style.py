@@ -282,6 +282,7 @@ def wrapped(name: str, letters: int = 26) -> str:
     """A name over as many lines as it needs; nothing is cut, because two names may differ in their last letter.
 
     Args:
+        name: of a system.
         letters: most in a line.
 
     Returns:
@@ -306,6 +307,7 @@ def panels(figure: Figure, names: Sequence[str], *, across: str = "", up: str = 
     Limits of a shared scale are set once, after all panels are drawn: setting them ends their adjustment.
 
     Args:
+        figure: without axes.
         names: of the systems.
         across: label of the horizontal axis.
         up: label of the vertical axis.
@@ -345,7 +347,14 @@ def panels_size(names: Sequence[str], row: float = 1.75, foot: float = 0.5) -> t
 
 
 def interval_bar(axes: Axes, x: float, interval: Any, **look: Any) -> None:
-    """A mean with its interval, upright; a mean without one is hollow."""
+    """A mean with its interval, upright; a mean without one is hollow.
+
+    Args:
+        axes: to draw on.
+        x: where.
+        interval: estimate and bounds.
+        **look: `color`, `marker`, `size`, `hollow`.
+    """
     known = interval.upper >= interval.lower
     if known:
         axes.plot([x, x], [interval.lower, interval.upper], color=look.get("color", INK), linewidth=1.1)
@@ -361,7 +370,13 @@ def interval_bar(axes: Axes, x: float, interval: Any, **look: Any) -> None:
 
 
 def legend_below(figure: Figure, entries: Sequence[tuple[dict[str, Any], str]], columns: int = 3) -> None:
-    """A legend under the whole figure, of looks and words."""
+    """A legend under the whole figure, of looks and words.
+
+    Args:
+        figure: with its axes.
+        entries: (properties of a line or, with a `facecolor`, of a patch; words).
+        columns: entries beside each other.
+    """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

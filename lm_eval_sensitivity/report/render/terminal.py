@@ -17,6 +17,7 @@ def as_terminal(document: Document, width: int | None) -> str:
     """A document for a terminal.
 
     Args:
+        document: what to show.
         width: columns; None where nothing may wrap.
 
     Returns:

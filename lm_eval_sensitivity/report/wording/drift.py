@@ -150,6 +150,10 @@ def constants_in_words(found: DriftStatement) -> Note:
 def contrast_in_words(contrast: AxisContrast, constants: Constants) -> str:
     """What the sign of one contrast says.
 
+    Args:
+        contrast: with its sign.
+        constants: of the rules.
+
     Returns:
         A phrase with the constants in it.
     """

@@ -113,7 +113,11 @@ def stretch_per_step(r: float) -> float:
 
 
 def column_r() -> Floats:
-    """[column] the r in the middle of each column of the diagram."""
+    """The r in the middle of each column of the diagram.
+
+    Returns:
+        [column], between `R_LOW` and `R_HIGH`.
+    """
     return R_LOW + (np.arange(COLUMNS) + 0.5) * (R_HIGH - R_LOW) / COLUMNS
 
 

@@ -102,7 +102,14 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
 
 
 def ends(found: SystemMean) -> tuple[float, ...]:
-    """What a scale must hold of a mean; NaN where it has no bounds."""
+    """What a scale must hold of a mean.
+
+    Args:
+        found: a mean.
+
+    Returns:
+        (estimate, lower, upper); NaN where there is none.
+    """
     return (found.mean.estimate, found.mean.lower, found.mean.upper)
 
 

@@ -101,6 +101,10 @@ def groups_of(rows: Sequence[SystemRow]) -> dict[str, list[tuple[str, str]]]:
 def also_in(letters: Sequence[str], own: str) -> str:
     """The letters beside a group's own.
 
+    Args:
+        letters: of all groups that a system is in.
+        own: one of them.
+
     Returns:
         Letters with commas between, `MOST_ALSO` at most, and how many more there are; empty without others.
 
@@ -114,6 +118,13 @@ def also_in(letters: Sequence[str], own: str) -> str:
 
 
 def bar_scale(rows: Sequence[SystemRow]) -> Scale:
-    """One scale for the bars of all rows."""
+    """One scale for the bars of all rows.
+
+    Args:
+        rows: all rows of the page.
+
+    Returns:
+        It holds means, bounds and noise floors.
+    """
     means = ((row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate) for row in rows)
     return scale_of(chain.from_iterable(means), 6, BAR_WIDTH - 6)

@@ -127,7 +127,17 @@ def show_list(results: Results, query: Query) -> View:
 
 
 def system_choice(results: Results, chosen: int, name: str = "system", label: str = "System") -> Choice:
-    """A select of all systems."""
+    """A select of all systems.
+
+    Args:
+        results: from `open_results`.
+        chosen: index of a system.
+        name: of the select, in the address.
+        label: of the select.
+
+    Returns:
+        One option per system: its index, and its name as the stranger wrote it.
+    """
     every = tuple((str(system.index), system.name) for system in results.systems)
     return Choice(name, label, every, str(chosen))
 
