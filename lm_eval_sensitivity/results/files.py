@@ -39,6 +39,9 @@ def refuse(place: str, problem: str) -> NoReturn:
     Args:
         place: the file, and what in it.
         problem: what was found there, and what is accepted.
+
+    Raises:
+        InputError: always.
     """
     raise InputError(f"{place} {problem}. {ADVICE}")
 

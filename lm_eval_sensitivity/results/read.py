@@ -208,7 +208,7 @@ class Results:
             system: its index.
 
         Returns:
-            Two rows per pair, raw and answer, with the columns of `runs.columns.SCHEMA`; a missing number is null.
+            Two rows per pair, raw and answer, with the columns of `records.columns.SCHEMA`; a missing number is null.
 
         Raises:
             InputError: no such system, or a damaged file.

@@ -65,7 +65,7 @@ def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:
         available: (metric with window, filter), at least one.
 
     Returns:
-        One of `available`, and its selects; what the address asks for in vain is complained of in `query`.
+        One of `available`, and its selects; `query` collects what the address asks for in vain.
 
     Example:
         >>> held = [("cosine_distance", "raw"), ("cosine_distance", "answer"), ("cosine_distance_64", "raw")]

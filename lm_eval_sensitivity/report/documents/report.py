@@ -66,7 +66,7 @@ def report_files(
         `index.html`, and of every figure that could be drawn an `.svg` and a `.png`.
 
     Raises:
-        InputError: drift cannot be measured.
+        InputError: a samples file has changed since it was loaded, or is damaged.
     """
     from tqdm import tqdm
 

@@ -142,7 +142,7 @@ def render(picture: Picture, foot: str) -> Drawn:
         foot: the signature, for the files, which stand alone.
 
     Returns:
-        The figure for the page; and as SVG and PNG files, with title, caption and foot in them.
+        The figure for the page; and as SVG and PNG files, with title, counts and foot in them.
     """
     with _settings(picture.name):
         figure = _laid_out(picture)
@@ -162,6 +162,9 @@ def figure_of(picture: Picture) -> Figure:
 
     Returns:
         A matplotlib figure that belongs to no window.
+
+    Raises:
+        InputError: matplotlib is not installed.
     """
     check_matplotlib()
     with _settings(picture.name):

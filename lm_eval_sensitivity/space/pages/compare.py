@@ -134,6 +134,9 @@ def prompt_lines(
     Returns:
         (prompt, mean of the first, mean of the second, second minus first), every prompt with a shared pair, in the
         order of the ladder.
+
+    Raises:
+        InputError: a damaged file.
     """
     names = (results.systems[first].name, results.systems[second].name)
     pairs = TablePartition(both_tables(results, first, second)).pairs(selection, names)

@@ -83,6 +83,9 @@ def show_list(results: Results, query: Query) -> View:
 
     Returns:
         At most `MOST_LINES` pairs, in the order of the ladder, and how many there are.
+
+    Raises:
+        InputError: a damaged file.
     """
     chosen = choose_metric(query, IN_THE_TABLE)
     system = query.index("system", len(results.systems)) or 0
@@ -236,6 +239,9 @@ def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
 
     Returns:
         By filter, the row; an empty one where the system was not given the pair.
+
+    Raises:
+        InputError: a damaged file.
     """
     table = results.pairs(system)
     rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
@@ -256,6 +262,9 @@ def number_lines(
     Returns:
         (metric, direction, cells): (value, reason) under each of `FILTERS`, then the same of the repetition where
         `has_noise_floor`.
+
+    Raises:
+        InputError: a damaged file.
     """
     sources = [rows]
     if has_noise_floor(pair):
