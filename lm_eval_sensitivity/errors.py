@@ -43,7 +43,14 @@ MOST_CANDIDATES = 1_000
 
 
 def did_you_mean(received: str, accepted: list[str] | tuple[str, ...]) -> str:
-    """A suggestion sentence for an unknown name, or an empty string; none where too many names are accepted.
+    """A suggestion for an unknown name.
+
+    Args:
+        received: the name; cut it where a stranger wrote it.
+        accepted: all names that would do.
+
+    Returns:
+        A sentence after a space; empty where no name is close, or more than `MOST_CANDIDATES` are accepted.
 
     Example:
         >>> did_you_mean("synonyms", ["synonym", "paraphrase"])
@@ -67,6 +74,9 @@ def unknown_name(what: str, received: str, accepted: Sequence[str]) -> InputErro
         what: what has this name, and where: the subject of the sentence.
         received: the name.
         accepted: all names that would do.
+
+    Returns:
+        The error, to be raised by the caller; its sentence suggests a close name.
 
     Example:
         >>> print(unknown_name("`rung`", "synonyms", ["noop", "synonym"]))

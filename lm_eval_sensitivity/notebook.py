@@ -63,10 +63,13 @@ class Finding:
     picture: Picture | NotDrawn | None = None
 
     def to_frame(self, table: str | None = None) -> pandas.DataFrame:
-        """One of its tables, with all digits; a missing number is NaN.
+        """One of its tables as a data frame.
 
         Args:
             table: its name, as in CSV; None takes the first.
+
+        Returns:
+            The table with all digits; a missing number is NaN.
 
         Raises:
             InputError: there is no such table.
@@ -85,6 +88,9 @@ class Finding:
 
     def plot(self) -> Figure:
         """Its figure, to be shown or saved: `finding.plot().savefig("clusters.png")`.
+
+        Returns:
+            A matplotlib figure that belongs to no window.
 
         Raises:
             InputError: it has none, or matplotlib is not installed.
@@ -116,7 +122,11 @@ class LoadedRuns:
         return self.runs.systems
 
     def summary(self) -> Finding:
-        """What was loaded: counts per system and filter, remarks, and what was left out with its reason."""
+        """What was loaded: counts per system and filter, remarks, and what was left out with its reason.
+
+        Returns:
+            A finding without statement or figure.
+        """
         return Finding(None, pairs_document(self.runs))
 
     def pairs(self, text: bool = False) -> pa.Table:
@@ -131,7 +141,14 @@ class LoadedRuns:
         return with_texts(self.runs.table, self.runs.systems) if text else self.runs.table
 
     def to_pandas(self, text: bool = False) -> pandas.DataFrame:
-        """The same as `pairs`, as a data frame; a missing number is NaN."""
+        """The same as `pairs`, as a data frame.
+
+        Args:
+            text: as for `pairs`.
+
+        Returns:
+            One row per system, pair and filter; a missing number is NaN.
+        """
         return self.pairs(text).to_pandas()
 
     def __str__(self) -> str:

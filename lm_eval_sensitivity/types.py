@@ -181,6 +181,12 @@ class Missing:
     def from_text(cls, text: str) -> Missing:
         """The reason that a file holds as one text, `kind: detail`.
 
+        Args:
+            text: `kind: detail`, or a kind alone.
+
+        Returns:
+            The reason; a text without `: ` is all kind.
+
         Example:
             >>> Missing.from_text("unclosed: the scaffold of the base never ends")
             Missing(kind='unclosed', detail='the scaffold of the base never ends')

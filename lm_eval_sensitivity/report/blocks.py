@@ -46,7 +46,11 @@ class Column:
         return self.digits is not None
 
     def cell(self, record: Any) -> Cell:
-        """The cell of one record; None where something on the way is None, and for nothing in a list.
+        """The cell of one record.
+
+        Returns:
+            What stands at the path; texts of a list joined by commas; None where something on the way is None, and for
+            an empty list.
 
         Example:
             >>> from lm_eval_sensitivity.stats import Cluster
@@ -106,6 +110,9 @@ def table_of(
         records: in the order of the rows.
         notes: below it; empty ones are left out.
         **options: `only`, `is_detail`.
+
+    Returns:
+        The table, one row per record.
     """
     rows = tuple(tuple(column.cell(record) for column in columns) for record in records)
     return ResultTable(
@@ -153,7 +160,11 @@ class Document:
     """Everything, for JSON: the statements, and the signature."""
 
     def parts_in(self, form: Format) -> tuple[ResultTable | Verbatim | str, ...]:
-        """The parts that one form shows; sentences as they are read."""
+        """The parts that one form shows.
+
+        Returns:
+            Tables, verbatim texts and sentences in reading order; sentences as `in_words` has them.
+        """
         return tuple(
             part if isinstance(part, (ResultTable, Verbatim)) else in_words(part)
             for part in self.parts
@@ -165,7 +176,11 @@ class Document:
         return [part for part in self.parts_in(form) if isinstance(part, ResultTable)]
 
     def text_in(self, form: Format) -> list[str]:
-        """Sentences and notes of tables, in reading order: the words beside the numbers."""
+        """Sentences and notes of tables, in reading order: the words beside the numbers.
+
+        Returns:
+            One text per sentence or note; none is empty.
+        """
         words = (
             part if isinstance(part, str) else part.note if isinstance(part, ResultTable) else part.text
             for part in self.parts_in(form)
@@ -174,7 +189,10 @@ class Document:
 
 
 def in_words(note: Note | str) -> str:
-    """A sentence as it is read: some kinds say what they are.
+    """A sentence as it is read.
+
+    Returns:
+        The text; a caution or a note of another kind that has a word for it stands behind that word.
 
     Example:
         >>> in_words(Note("caution", "Only 3 prompts.")), in_words("A sentence.")
@@ -184,7 +202,14 @@ def in_words(note: Note | str) -> str:
 
 
 def shown(value: Cell, column: Column) -> str:
-    """A cell in print: a missing number is a dash, never 0; a p-value below its last digit is not 0 either.
+    """A cell in print: neither a missing number nor a p-value below its last digit is shown as 0.
+
+    Args:
+        value: the cell.
+        column: its column.
+
+    Returns:
+        `-` for None and NaN; else the text, or the number to the digits of its column.
 
     Example:
         >>> shown(None, Column("p", 3)), shown(0.00001, Column("p", 3)), shown(0, Column("n"))

@@ -32,6 +32,9 @@ def results_card(
         repo_id: `ORG/NAME`, checked.
         license_id: as the Hub calls it, checked; None says nothing about a licence.
         tag: that it is published under, checked.
+
+    Returns:
+        Markdown with YAML front matter: `README.md` of the dataset.
     """
     return fill(
         _TEMPLATE,

@@ -55,7 +55,7 @@ class Codec(Generic[Record]):
         self._reader = SchemaValidator(_limited(self._adapter.core_schema, longest))
 
     def dump(self, record: Record, clean: Callable[[str], str] = str, *, indent: int | None = None) -> bytes:
-        """The JSON of a record; equal records give equal bytes. A number that is not finite becomes null.
+        """The JSON of a record; equal records give equal bytes.
 
         Texts are cut to what `load` accepts: nothing that is written may be refused by whoever reads it.
 
@@ -63,6 +63,9 @@ class Codec(Generic[Record]):
             record: what is written.
             clean: is applied to every text, before it is cut.
             indent: spaces of a level; None writes one line.
+
+        Returns:
+            UTF-8 with a final newline; a number that is not finite is null.
         """
         value = _cut(json.loads(self._adapter.dump_json(record)), clean, self._longest)
         separators = (",", ":") if indent is None else (",", ": ")
@@ -75,6 +78,9 @@ class Codec(Generic[Record]):
         Args:
             content: of the file.
             place: the file's name, for messages.
+
+        Returns:
+            The record; a number that is null is NaN, and None where its field may be None.
 
         Raises:
             InputError: one sentence names the file and the field.
@@ -95,7 +101,14 @@ class Codec(Generic[Record]):
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every record and every tuple inside a record, itself included, with its path.
+    """Every record and every tuple inside a value, itself included.
+
+    Args:
+        value: a record, tuple or mapping; anything else has nothing inside.
+        path: of the value; empty for a record by itself.
+
+    Returns:
+        (path, record or tuple), outermost first; a mapping itself is left out.
 
     Example:
         >>> from lm_eval_sensitivity.types import Note

@@ -39,18 +39,24 @@ def refuse(place: str, problem: str) -> NoReturn:
     Args:
         place: the file, and what in it.
         problem: what was found there, and what is accepted.
+
+    Raises:
+        InputError: always.
     """
     raise InputError(f"{place} {problem}. {ADVICE}")
 
 
 @contextmanager
 def open_file(folder: Path, name: str, limit: int) -> Iterator[BinaryIO]:
-    """A file of the folder, open for reading.
+    """A file of the folder.
 
     Args:
         folder: the results folder; it may itself be reached through a link, nothing inside it may.
         name: one of the fixed names; never taken from the content of a file.
         limit: most bytes.
+
+    Returns:
+        A context with the stream of its bytes.
 
     Raises:
         InputError: missing, a link, not a regular file, or too large.
@@ -82,6 +88,14 @@ def open_file(folder: Path, name: str, limit: int) -> Iterator[BinaryIO]:
 def read_file(folder: Path, name: str, limit: int) -> bytes:
     """The bytes of a small file.
 
+    Args:
+        folder: the results folder.
+        name: one of the fixed names.
+        limit: most bytes.
+
+    Returns:
+        Its whole content.
+
     Raises:
         InputError: as `open_file`.
     """
@@ -92,13 +106,16 @@ def read_file(folder: Path, name: str, limit: int) -> bytes:
 
 @contextmanager
 def open_checked(folder: Path, name: str, limit: int, declared: FileRecord) -> Iterator[BinaryIO]:
-    """A file that is the one that was exported, open at its start.
+    """A file that is the one that was exported.
 
     Args:
         folder: the results folder.
         name: one of the fixed names.
         limit: most bytes.
         declared: size and checksum, of the manifest.
+
+    Returns:
+        A context with the stream, at its start.
 
     Raises:
         InputError: as `open_file`, or another size or checksum.

@@ -35,6 +35,9 @@ MAIN_METRICS = (PRIMARY_METRIC, "token_edit_distance")
 def declared_selections() -> tuple[Selection, ...]:
     """The clusters that an export computes, where there is data.
 
+    Returns:
+        Metric, filter and rung set, each once; the same for all runs.
+
     Example:
         >>> len(declared_selections()), declared_selections()[0].in_words()
         (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')

@@ -129,6 +129,9 @@ CODEC = Codec(Manifest)
 def alphabetical(name: str) -> tuple[str, str]:
     """Sort key of names: the order that a reader expects, in which capitals stand among small letters.
 
+    Returns:
+        (the name without regard to capitals, the name), to be compared.
+
     Example:
         >>> sorted(["Qwen", "gemma", "Llama"], key=alphabetical)
         ['gemma', 'Llama', 'Qwen']
@@ -138,6 +141,12 @@ def alphabetical(name: str) -> tuple[str, str]:
 
 def pairs_name(system: int) -> str:
     """File of one system's pairs.
+
+    Args:
+        system: its index.
+
+    Returns:
+        Path inside the folder, with `/`.
 
     Example:
         >>> pairs_name(3), details_name(3)
@@ -152,13 +161,27 @@ def details_name(system: int) -> str:
 
 
 def file_names(n_systems: int) -> tuple[str, ...]:
-    """Every file of a folder with so many systems, but the manifest."""
+    """Every file of a folder with so many systems, but the manifest.
+
+    Returns:
+        Paths inside the folder: statements, ladder, then pairs and details of each system.
+
+    Example:
+        >>> file_names(1)
+        ('statements.json', 'ladder.parquet', 'pairs/000.parquet', 'details/000.parquet')
+    """
     of_systems = (name(system) for system in range(n_systems) for name in (pairs_name, details_name))
     return (STATEMENTS, LADDER, *of_systems)
 
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder.
+
+    Args:
+        folder: the results folder.
+
+    Returns:
+        As `parse_manifest`; no other file was looked at.
 
     Raises:
         InputError: missing, damaged, of another format, or with a field that is not accepted.
@@ -173,8 +196,19 @@ def parse_manifest(content: bytes, place: str) -> Manifest:
         content: of the file.
         place: the file's name, for messages.
 
+    Returns:
+        A manifest that is sound in itself: systems in order, one record for each file and no
+        other, a signature of the same systems.
+
     Raises:
         InputError: damaged, of another format, or with a field that is not accepted.
+
+    Example:
+        >>> try:
+        ...     parse_manifest(b'{"format": 1}', "`manifest.json`")
+        ... except ValueError as error:
+        ...     print(error)
+        `manifest.json`: `format` is 1, and this version of lm-eval-sensitivity reads format 2. ...
     """
     _check_format(content, place)
     manifest = CODEC.load(content, place)

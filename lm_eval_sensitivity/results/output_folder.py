@@ -17,6 +17,10 @@ _NAMES = re.compile(r"(pairs|details)/\d{3}\.parquet")
 def check_target(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that holds anything but results of ours, before anything long is done.
 
+    Args:
+        folder: that was asked for.
+        overwrite: whether earlier results in it may be replaced.
+
     Raises:
         InputError: it exists, and may not be replaced.
     """
@@ -54,6 +58,12 @@ def _foreign(folder: Path) -> list[str]:
 def is_file_of_results(name: str) -> bool:
     """Whether an export may write a file of this name.
 
+    Args:
+        name: path inside the folder, with `/`.
+
+    Returns:
+        True for manifest, statements, ladder, and pairs and details of a system.
+
     Example:
         >>> is_file_of_results("pairs/003.parquet"), is_file_of_results("README.md")
         (True, False)
@@ -62,7 +72,12 @@ def is_file_of_results(name: str) -> bool:
 
 
 def move_results(unfinished: Path, target: Path) -> None:
-    """Put the new folder in the place of the old one; what is not ours is never deleted."""
+    """Put the new folder in the place of the old one; what is not ours is never deleted.
+
+    Args:
+        unfinished: the new folder, complete, beside the old one.
+        target: where it belongs; it may hold earlier results.
+    """
     old = target.with_name(f".{target.name}.replaced-{os.getpid()}")
     if target.exists():
         target.rename(old)

@@ -62,6 +62,9 @@ def open_results(folder: Path, origin: HubOrigin | None = None, *, everything: b
         origin: where it was fetched from, for a page to say so; None for a folder of this machine.
         everything: have every row and every array of every file read now.
 
+    Returns:
+        The folder, to be asked for its records and, system by system, for tables.
+
     Raises:
         InputError: missing, damaged, hostile or of another format; one sentence names file and field.
 
@@ -106,6 +109,12 @@ def read_results(
         origin: as for `open_results`.
         before: is called with the index of a system before its files are read.
         of_systems_only: leave out the statements.
+
+    Returns:
+        The folder, as `open_results` returns it; without statements where only systems are asked for.
+
+    Raises:
+        InputError: as `open_results`, or another manifest than `sha256`.
     """
     place = shown_path(folder / MANIFEST)
     content = read_file(folder, MANIFEST, MAX_MANIFEST_BYTES)
@@ -119,6 +128,10 @@ def read_results(
 
 def read_everything(folder: Path, sha256: str | None = None) -> None:
     """Read every row and every array of every file in this process.
+
+    Args:
+        folder: the results folder.
+        sha256: as for `read_results`.
 
     Raises:
         InputError: as `open_results`.
@@ -189,7 +202,13 @@ class Results:
         return found
 
     def pairs(self, system: int) -> pa.Table:
-        """The pairs table of one system, with the columns of `runs.columns.SCHEMA`; cached.
+        """The pairs table of one system; cached.
+
+        Args:
+            system: its index.
+
+        Returns:
+            Two rows per pair, raw and answer, with the columns of `records.columns.SCHEMA`; a missing number is null.
 
         Raises:
             InputError: no such system, or a damaged file.
@@ -202,7 +221,14 @@ class Results:
             return self._pairs[system]
 
     def detail(self, system: int, pair_id: str) -> PairDetail:
-        """Outputs, spans, margins and curves of one pair; one row group is read for it.
+        """One pair of one system; one row group is read for it.
+
+        Args:
+            system: its index.
+            pair_id: of the ladder.
+
+        Returns:
+            Outputs, spans, margins and curves.
 
         Raises:
             InputError: no such system or pair, or a damaged file.

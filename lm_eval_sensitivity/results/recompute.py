@@ -125,7 +125,15 @@ def _drift(stored: DriftStatement, partition: TablePartition, results: Results) 
 
 
 def differences(stored: Any, again: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Every field that differs, with both values.
+    """Every field in which two statements differ.
+
+    Args:
+        stored: from the folder.
+        again: computed now.
+        path: of both.
+
+    Returns:
+        (path of the field, stored, again); NaN equals NaN, and numbers may differ by `ROUNDING`.
 
     Example:
         >>> from lm_eval_sensitivity.types import Note

@@ -12,7 +12,16 @@ from lm_eval_sensitivity.text.escape import shown_path
 
 
 def places_of(pairs: Runs, folders: Sequence[Path], embedder: str | None) -> tuple[Path, ...]:
-    """Folders of this machine: the runs, and whatever else was named by a path."""
+    """Folders of this machine that no published sentence may name.
+
+    Args:
+        pairs: the runs.
+        folders: as they were given.
+        embedder: as it was given; None for that of the runs.
+
+    Returns:
+        The run folders, then embedders and ladders that were named by a path.
+    """
     names = [embedder]
     for system in pairs.systems:
         names += [system.embedder.get("name"), system.ladder.name]
@@ -21,7 +30,14 @@ def places_of(pairs: Runs, folders: Sequence[Path], embedder: str | None) -> tup
 
 
 def without_folders(text: str, folders: Iterable[Path]) -> str:
-    """A sentence in which run folders stand with the last part of their names only.
+    """A sentence without the paths of run folders.
+
+    Args:
+        text: of a note or a remark.
+        folders: from `places_of`.
+
+    Returns:
+        The text with the last part of each folder in place of its path.
 
     Example:
         >>> without_folders("/home/me/runs/a/results_1.json: broken", [Path("/home/me/runs/a")])

@@ -74,6 +74,9 @@ def read_statements(folder: Path, manifest: Manifest, ladder: Mapping[str, Pair]
         manifest: of the folder.
         ladder: pairs by id.
 
+    Returns:
+        All of them; every one agrees with manifest and ladder.
+
     Raises:
         InputError: naming file and field.
     """
@@ -88,6 +91,8 @@ def read_statements(folder: Path, manifest: Manifest, ladder: Mapping[str, Pair]
 class Agreement:
     """Refuses statements that do not agree with themselves or with the rest of the folder.
 
+    Every method raises an `InputError` where something does not hold; `path` is the field that its sentence names.
+
     Args:
         manifest: of the folder.
         edits: of its ladder.
@@ -100,10 +105,12 @@ class Agreement:
         self.edits, self.place = edits, place
 
     def need(self, holds: bool, path: str, problem: str) -> None:
+        """What must hold; `problem` is said where it does not."""
         if not holds:
             refuse(f"{self.place}: `{path}`", problem)
 
     def once(self, path: str, found: list[Any], expected: Iterable[Any]) -> None:
+        """All that is expected, each once, in any order."""
         complete = len(set(found)) == len(found) and set(found) == set(expected)
         self.need(complete, path, "are not once each of those that must stand there")
 
@@ -256,7 +263,11 @@ class Agreement:
 
 
 def each_statement(found: Statements) -> Iterator[tuple[str, Any]]:
-    """All statements, with their paths."""
+    """All statements.
+
+    Returns:
+        (path such as `clusters[0]`, statement), kind by kind.
+    """
     for kind in fields(found):
         for at, statement in enumerate(getattr(found, kind.name)):
             yield f"{kind.name}[{at}]", statement

@@ -84,6 +84,9 @@ def read_pairs(
         system: one of its systems.
         ladder: pairs by id.
 
+    Returns:
+        Two rows per pair, raw and answer; every cell agrees with manifest and ladder.
+
     Raises:
         InputError: naming file and field.
     """
@@ -168,6 +171,12 @@ class Details:
 
     def read(self, pair_id: str) -> PairDetail:
         """One pair; only its row group is read.
+
+        Args:
+            pair_id: of the pairs table.
+
+        Returns:
+            The pair; what the engine did not give is None.
 
         Raises:
             InputError: no such pair, a damaged one, or a file that is not the checked one any more.

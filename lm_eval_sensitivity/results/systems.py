@@ -17,7 +17,11 @@ _OF_A_LEVEL = ("dtype", "quantization", "weights", "config", "autocast")
 
 
 def facts(system: System) -> Iterator[tuple[str, str]]:
-    """(label, value) of what a reader should know of a system."""
+    """What a reader should know of a system.
+
+    Returns:
+        (label, value), values inert and cut; what the run does not say is left out.
+    """
     identity, notes = system.identity, system.notes
     prompt = identity.get("prompt")
     applied = prompt.get("chat_template_applied") if isinstance(prompt, Mapping) else None
@@ -40,7 +44,13 @@ def facts(system: System) -> Iterator[tuple[str, str]]:
 
 
 def without_path(name: object) -> str | None:
-    """A name, without the folders of the machine that it lay on; names on the Hub have one slash at most.
+    """A name, without the folders of the machine that it lay on.
+
+    Args:
+        name: of a model, an adapter or an embedder; one on the Hub has one slash at most.
+
+    Returns:
+        The name, or the last part of a path; None for what is no text.
 
     Example:
         >>> without_path("org/model"), without_path("home/me/models/x")

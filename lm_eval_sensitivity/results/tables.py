@@ -88,8 +88,13 @@ DETAILS = TableSpec(
 
 @cache
 def value_range(metric: str) -> tuple[float, float]:
-    """Smallest and largest value of a metric that is read, or of a mean of it: finite, and as far outside the range of
-    its card as rounding takes it.
+    """Smallest and largest value of a metric, or of a mean of it, that is read.
+
+    Args:
+        metric: column of the pairs table.
+
+    Returns:
+        (low, high), both finite: the range of the metric's card, widened by rounding.
 
     Example:
         >>> value_range("cosine_distance"), value_range("first_divergence")
@@ -100,7 +105,13 @@ def value_range(metric: str) -> tuple[float, float]:
 
 
 def write_parquet(table: pa.Table, path: Path, spec: TableSpec) -> None:
-    """Write a table with the columns of its spec; the same table gives the same bytes."""
+    """Write a table with the columns of its spec; the same table gives the same bytes.
+
+    Args:
+        table: its columns are those of the spec.
+        path: of a new file.
+        spec: of the table.
+    """
     pq.write_table(
         table,
         path,
@@ -113,13 +124,16 @@ def write_parquet(table: pa.Table, path: Path, spec: TableSpec) -> None:
 
 
 def open_parquet(stream: BinaryIO, spec: TableSpec, n_rows: int, place: str) -> pq.ParquetFile:
-    """A parquet file of which nothing but the footer has been read, and that was found acceptable.
+    """A parquet file of which nothing but the footer has been read.
 
     Args:
         stream: the open file.
         spec: of its table.
         n_rows: as the manifest declares.
         place: the file's name, for messages.
+
+    Returns:
+        The file; its columns, row groups and sizes are acceptable, its cells were not looked at.
 
     Raises:
         InputError: no parquet file, other columns, or more than the limits allow.
@@ -135,7 +149,15 @@ def open_parquet(stream: BinaryIO, spec: TableSpec, n_rows: int, place: str) -> 
 
 
 def reopen_parquet(stream: BinaryIO, metadata: pq.FileMetaData) -> pq.ParquetFile:
-    """A file that was accepted before, without another look at its footer."""
+    """A file that was accepted before, without another look at its footer.
+
+    Args:
+        stream: the same file, open again.
+        metadata: of `open_parquet`.
+
+    Returns:
+        The file, as `open_parquet` returned it.
+    """
     return pq.ParquetFile(stream, page_checksum_verification=True, metadata=metadata)
 
 
@@ -188,13 +210,16 @@ def read_table(
     row_groups: Sequence[int] | None = None,
     columns: list[str] | None = None,
 ) -> pa.Table:
-    """Rows of an accepted file, with every cell checked.
+    """Rows of an accepted file.
 
     Args:
         file: from `open_parquet`.
         place: the file's name, for messages.
         row_groups: only these; None reads all.
         columns: only these; None reads all.
+
+    Returns:
+        The rows in the order of the file; every cell is accepted.
 
     Raises:
         InputError: damaged, or a cell that is not accepted; the message names column and row.

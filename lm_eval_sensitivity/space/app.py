@@ -44,6 +44,12 @@ def build(results: Results | str) -> gr.Blocks:
     """The app over opened results, or over the sentence that says why there are none.
 
     The content of the bare address is part of what a browser loads first; other addresses ask for theirs.
+
+    Args:
+        results: from `open_or_explain`.
+
+    Returns:
+        The app, with a queue, not started.
     """
 
     def show_page(query_string: str) -> str:
@@ -83,6 +89,9 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     Args:
         app: from `build`.
         **options: of gradio's `launch`, such as `server_name`.
+
+    Returns:
+        What gradio's `launch` returns: (application, local address, shared address, of which there is none).
     """
     started: tuple[Any, str, str] = app.launch(
         css="\n".join(map(read, STYLES)),
@@ -101,7 +110,15 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
 
 
 def open_or_explain(folder: Path, origin: HubOrigin | None = None) -> Results | str:
-    """Opened results with everything in place to show them, or what is wrong with them, for the page."""
+    """Results in place to be shown; nothing is raised.
+
+    Args:
+        folder: of `lm-eval-sensitivity export`, by whoever.
+        origin: as for `open_results`.
+
+    Returns:
+        Opened results, `warm`; or sentences on what is wrong with them, for the page.
+    """
     try:
         results = open_results(folder, origin)
         warm(results)
@@ -154,5 +171,12 @@ def serve_hub() -> None:
 
 
 def read(name: str) -> str:
-    """A file of this folder that the page needs."""
+    """A file of this folder that the page needs.
+
+    Args:
+        name: of a script or a style.
+
+    Returns:
+        Its text.
+    """
     return resources.files("lm_eval_sensitivity.space").joinpath(name).read_text(encoding="utf-8")

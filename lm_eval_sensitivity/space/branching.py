@@ -86,6 +86,9 @@ def path_of(detail: PairDetail, filter_name: str) -> Path:
         filter_name: `answer` counts from the first token of each answer; where there is no answer to compare,
             the whole outputs are shown, and a remark says so.
 
+    Returns:
+        Segments of both outputs, the curve between them, and remarks on what a step is.
+
     Example:
         See `tests/unit/space/test_pairs_view.py`.
     """
@@ -220,7 +223,14 @@ def _is_scaffold(at: int, side: SideDetail) -> bool:
 
 
 def thinned(values: Sequence[float | None], most: int) -> list[tuple[int, float | None]]:
-    """At most so many (step, value): of every few steps the smallest value, because low margins are what matters.
+    """A line with fewer points: of every few steps the smallest value, because low margins are what matters.
+
+    Args:
+        values: [step], None where one is missing.
+        most: points of the line.
+
+    Returns:
+        (step, value) of at most so many steps, rising; a value is None where a whole block has none.
 
     Example:
         >>> thinned([3.0, 1.0, None, 2.0], 2), thinned([3.0, None], 2)

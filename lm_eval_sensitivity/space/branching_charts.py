@@ -22,9 +22,15 @@ TABLE_ROWS = 40
 
 
 def numbers_of(path: Path, step: int) -> dict[str, float | None]:
-    """Distance after a step, and both margins of it in nats; 0 is before the first step.
+    """The numbers beside one step.
 
-    A margin is None before the first step, after the end, and where it is missing.
+    Args:
+        path: both outputs.
+        step: how many units of each are said; 0 is before the first one.
+
+    Returns:
+        `step`, `distance` (edits), and the margins `base` and `variant` in nats: None before the first step, after the
+        end, and where one is missing.
     """
     base, variant = (_at(side.margins, step - 1) for side in (path.base, path.variant))
     return {"step": step, "distance": path.curve[step - 1] if step else 0, "base": base, "variant": variant}
@@ -35,7 +41,15 @@ def _at(margins: Sequence[float | None] | None, index: int) -> float | None:
 
 
 def charts_of(path: Path) -> dict[str, Any]:
-    """What the template draws, in its pixels."""
+    """What the template draws of a pair, in its pixels.
+
+    Args:
+        path: both outputs.
+
+    Returns:
+        Scales, ticks and lines by name, the rows of the table, and `data` as JSON for the script; `margins` is None
+        where no step has one.
+    """
     n = path.n_steps
     x = Scale(0, max(n, 1), LEFT, RIGHT)
     reference = trivial_shift_reference(n).tolist()
@@ -65,6 +79,12 @@ def charts_of(path: Path) -> dict[str, Any]:
 
 def bent(margin: float) -> float:
     """A margin on an axis that is straight near 0 and logarithmic far from it, so that a tie has its place.
+
+    Args:
+        margin: nats; one below 0 counts as 0.
+
+    Returns:
+        0 for a tie, rising with the margin.
 
     Example:
         >>> bent(0.0), round(bent(10.0) - bent(1.0), 1), round(bent(100.0) - bent(10.0), 1)

@@ -30,6 +30,9 @@ def options(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def split_window(metric: str) -> tuple[str, str]:
     """A metric as metric and window of the address.
 
+    Returns:
+        (metric without window, window in tokens or `whole`).
+
     Example:
         >>> split_window("cosine_distance_64"), split_window("js_divergence")
         (('cosine_distance', '64'), ('js_divergence', 'whole'))
@@ -60,6 +63,9 @@ def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:
     Args:
         query: what was asked for.
         available: (metric with window, filter), at least one.
+
+    Returns:
+        One of `available`, and its selects; `query` collects what the address asks for in vain.
 
     Example:
         >>> held = [("cosine_distance", "raw"), ("cosine_distance", "answer"), ("cosine_distance_64", "raw")]

@@ -15,6 +15,9 @@ def bibtex(version: str, signature: str) -> str:
         version: of the package that made the numbers.
         signature: what they were computed from.
 
+    Returns:
+        BibTeX; braces and what TeX would run are left out of both texts.
+
     Example:
         >>> print(bibtex("1.0", "ladder 1 mini").splitlines()[0])
         @misc{lm_eval_sensitivity,

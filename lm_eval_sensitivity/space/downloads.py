@@ -28,7 +28,14 @@ _WINDOWS = (
 
 
 def documents(results: Results) -> dict[str, Callable[[], Document]]:
-    """What there is, by the name of its files."""
+    """What there is to download.
+
+    Args:
+        results: from `open_results`.
+
+    Returns:
+        By the name of its files, what makes the document; what the results do not hold is left out.
+    """
     found, signed = results.statements, results.manifest.signature
     remarks = tuple(Note("remark", each) for each in results.manifest.remarks)
     runs = Runs((), SCHEMA.empty_table(), results.manifest.left_out, remarks)
@@ -48,11 +55,14 @@ def documents(results: Results) -> dict[str, Callable[[], Document]]:
 
 
 def make_download(results: Results, name: object) -> dict[str, str] | None:
-    """A file for a browser: its name, media type and content; None for a name that the page does not offer.
+    """A file for a browser.
 
     Args:
         results: from `open_results`.
         name: as a browser sent it, such as `clusters.csv`; it is compared, and never used as a path.
+
+    Returns:
+        `name`, `media_type` and the content as `base64`; None for a name that the page does not offer.
     """
     for table, document in documents(results).items():
         for form, media_type in MEDIA_TYPES.items():

@@ -22,7 +22,10 @@ _NO_DATASETS = "\ndatasets: []\n"
 
 
 def leaderboard_folder() -> Path:
-    """The files of the Space: inside the installed package, else in the source checkout.
+    """The files of the Space.
+
+    Returns:
+        The folder inside the installed package, else in the source checkout.
 
     Raises:
         InputError: neither exists, so the installation is incomplete.
@@ -43,6 +46,9 @@ def space_files(dataset: str) -> Files:
     Args:
         dataset: `ORG/NAME`, checked: it stands in YAML.
 
+    Returns:
+        Content by name.
+
     Raises:
         InputError: the installation is incomplete.
     """
@@ -56,6 +62,13 @@ def space_files(dataset: str) -> Files:
 def space_variables(dataset: str, revision: str) -> dict[str, str]:
     """What the settings of the Space must say, for `space.hub.chosen_results` to read.
 
+    Args:
+        dataset: `ORG/NAME`, checked.
+        revision: a tag or a commit, checked.
+
+    Returns:
+        Value by name of the variable.
+
     Example:
         >>> space_variables("org/results", "v1.0.0")
         {'RESULTS_DATASET': 'org/results', 'RESULTS_REVISION': 'v1.0.0'}
@@ -64,7 +77,14 @@ def space_variables(dataset: str, revision: str) -> dict[str, str]:
 
 
 def check_shown(dataset: str, tag: str | None) -> None:
-    """Raise InputError for a name or a tag that no page would show, so that nobody publishes under it.
+    """Refuse a name or a tag that no page would show, so that nobody publishes under it.
+
+    Args:
+        dataset: as given.
+        tag: as given; None for none.
+
+    Raises:
+        InputError: what is accepted.
 
     Example:
         >>> check_shown("org/results", "v1.0.0")

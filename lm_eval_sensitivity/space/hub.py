@@ -35,6 +35,9 @@ _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 def is_dataset_id(name: str) -> bool:
     """Whether a page accepts the id of a dataset.
 
+    Returns:
+        True for `ORG/NAME`.
+
     Example:
         >>> is_dataset_id("org/results"), is_dataset_id("results")
         (True, False)
@@ -44,6 +47,9 @@ def is_dataset_id(name: str) -> bool:
 
 def is_version_tag(tag: str) -> bool:
     """Whether a page accepts a tag: it begins with a version, so that nobody takes it for a branch.
+
+    Returns:
+        True for a version, alone or with a suffix.
 
     Example:
         >>> is_version_tag("v1.0.0"), is_version_tag("2-rc1"), is_version_tag("main")
@@ -82,6 +88,10 @@ def chosen_results(environment: Mapping[str, str]) -> tuple[str, str]:
 
 def fetch(dataset: str, revision: str) -> tuple[Path, HubOrigin]:
     """The files of the results in a local folder; nothing else comes down.
+
+    Args:
+        dataset: `ORG/NAME`, checked.
+        revision: a tag or a commit, checked.
 
     Returns:
         The folder, deleted when Python exits; and which commit of which dataset it is.
@@ -146,5 +156,12 @@ def _check_size(info: Any, chosen: str) -> None:
 
 
 def fetch_chosen() -> tuple[Path, HubOrigin]:
-    """The results that the environment names."""
+    """The results that the environment names.
+
+    Returns:
+        As `fetch`.
+
+    Raises:
+        InputError: as `chosen_results` and `fetch`.
+    """
     return fetch(*chosen_results(os.environ))

@@ -36,11 +36,14 @@ MISSING = "–"
 
 
 def render(results: Results, query: Mapping[str, str]) -> str:
-    """The page of an address, as inert HTML.
+    """The page of an address.
 
     Args:
         results: from `open_results`.
         query: the values of the address; wrong ones are complained of on the page, and never an error.
+
+    Returns:
+        HTML of the whole page; nothing of a stranger in it acts.
     """
     asked = Query(query)
     name = asked.choice("view", tuple(VIEWS))
@@ -60,10 +63,13 @@ def render(results: Results, query: Mapping[str, str]) -> str:
 
 
 def render_message(problem: str) -> str:
-    """The page that stands where there are no results: what is wrong, and how to make some. No example data.
+    """The page that stands where there are no results: what is wrong, and how to make some.
 
     Args:
         problem: whole sentences, as an `InputError` has them.
+
+    Returns:
+        HTML, as `render`; it holds no example data.
     """
     view = View("No results to show", "message.html", {"problem": problem})
     return _html(view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True)
@@ -84,7 +90,11 @@ def _html(view: View, query: Query, **frame: Any) -> str:
 
 @cache
 def environment() -> Environment:
-    """The templates. Everything is escaped, and a name that a template misspells is an error."""
+    """The templates. Everything is escaped, and a name that a template misspells is an error.
+
+    Returns:
+        The same one at every call.
+    """
     made = Environment(
         loader=PackageLoader("lm_eval_sensitivity.space", "templates"),
         autoescape=True,
@@ -109,7 +119,14 @@ def is_measured(value: float | None) -> bool:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number in print; one that is missing is a dash.
+    """A number in print.
+
+    Args:
+        value: None or NaN where it is missing.
+        digits: decimal places.
+
+    Returns:
+        Text with `digits` decimal places; a dash for None and NaN.
 
     Example:
         >>> number(0.12345), number(None), number(0.00001)

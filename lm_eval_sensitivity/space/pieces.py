@@ -48,6 +48,9 @@ def visible_between(text: str, cuts: Iterable[int]) -> list[tuple[Piece, ...]]:
 def visible_change(text: str) -> tuple[Piece, ...]:
     """What an edit put in or took out: every space and every accent by itself is a mark, too.
 
+    Returns:
+        Pieces in the order of the text; accents are marks of their own.
+
     Example:
         >>> [piece.text for piece in visible_change("i" + chr(0x301) + " a ")]
         ['i', 'U+0301', ' a', '·']

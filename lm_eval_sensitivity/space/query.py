@@ -70,13 +70,16 @@ class Query:
         self._complain_of_names()
 
     def choice(self, name: str, accepted: Sequence[str], default: str | None = None) -> str:
-        """One of the accepted values: the received one, or else the default.
+        """One of the accepted values.
 
         Args:
             name: in `NAMES`.
             accepted: at least one. For another one of `KNOWN` there is a note, for any other value a complaint.
             default: where the address is silent. A name in `DEFAULTS` has its own, which counts where it is
                 accepted, so that a link that leaves it out means the same everywhere.
+
+        Returns:
+            The received one, or else the default, which is always accepted.
         """
         assert accepted, name
         usual = DEFAULTS.get(name)
@@ -99,7 +102,15 @@ class Query:
         )
 
     def optional(self, name: str, accepted: Sequence[str]) -> str | None:
-        """One of the accepted values, or None where the address is silent or wrong."""
+        """One of the accepted values, or none.
+
+        Args:
+            name: in `NAMES`.
+            accepted: all that would do.
+
+        Returns:
+            The received one; None where the address is silent or wrong.
+        """
         received = self._values.get(name, "")
         if received in accepted:
             return received
@@ -108,7 +119,14 @@ class Query:
         return None
 
     def index(self, name: str, n: int) -> int | None:
-        """A whole number from 0 to n - 1, such as the index of a system; None where it is silent or wrong.
+        """A whole number, such as the index of a system.
+
+        Args:
+            name: in `NAMES`.
+            n: how many there are.
+
+        Returns:
+            0 to n - 1; None where the address is silent or wrong.
 
         Example:
             >>> Query({"system": "2"}).index("system", 3), Query({"system": "3"}).index("system", 3)
@@ -127,7 +145,16 @@ class Query:
         return None
 
     def number(self, name: str, low: float, high: float, default: float) -> float:
-        """A decimal number from low to high: the received one, or else the default.
+        """A decimal number.
+
+        Args:
+            name: in `NAMES`.
+            low: the smallest that is accepted.
+            high: the largest.
+            default: where the address is silent or wrong.
+
+        Returns:
+            The received one, from low to high, or the default.
 
         Example:
             >>> query = Query({"r": "3.2"})
@@ -147,7 +174,14 @@ class Query:
         return default
 
     def refuse(self, name: str, received: str, accepted: Sequence[str], shown: str | None) -> None:
-        """Collect a complaint: what was received, what is accepted, what is shown instead."""
+        """Collect a complaint: what was received, what is accepted, what is shown instead.
+
+        Args:
+            name: in `NAMES`.
+            received: its value, which the address loses.
+            accepted: all that would do.
+            shown: what is shown instead; None for a default that has no name.
+        """
         self._values.pop(name, None)  # a link from here must not be complained of again
         named = ", ".join(accepted[:MOST_NAMED])
         more = f" and {len(accepted) - MOST_NAMED} more" if len(accepted) > MOST_NAMED else ""
@@ -163,6 +197,10 @@ class Query:
         Args:
             view: None stays in this view and keeps all its values; another one takes along `CARRIED` only.
             **changes: by name, in `NAMES`.
+
+        Returns:
+            A query string with its `?`, quoted for a URL; names in the order of `NAMES`, without those at their
+            default.
         """
         assert set(changes) <= set(NAMES), changes
         present = self._values.get("view") or DEFAULTS["view"]
@@ -188,7 +226,13 @@ class Query:
 
 
 def parse(query_string: str) -> dict[str, str]:
-    """The values of a query string; the last one counts where a name is there twice.
+    """The values of a query string.
+
+    Args:
+        query_string: with or without `?`; its first `LONGEST_QUERY` characters count.
+
+    Returns:
+        Values by name, unchecked; the last one counts where a name is there twice, and empty ones are left out.
 
     Example:
         >>> parse("?view=pairs&edit=a%20b")

@@ -44,7 +44,14 @@ class Scale:
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self, most: int = 5) -> tuple[Tick, ...]:
-        """At most so many round numbers."""
+        """Round numbers along the scale.
+
+        Args:
+            most: steps between them.
+
+        Returns:
+            In rising order, each at its pixels, with as many digits as its neighbors need.
+        """
         step = _round_step((self.high - self.low) / most)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
@@ -52,7 +59,15 @@ class Scale:
 
 
 def scale_of(values: Iterable[float | None], start: float, end: float) -> Scale:
-    """A scale that holds 0 and all numbers, with a little room at the top; 0 to 1 where there are none.
+    """A scale that holds 0 and all numbers, with a little room at the top.
+
+    Args:
+        values: None, NaN and infinite ones are not looked at.
+        start: pixels of its low end.
+        end: pixels of its high end.
+
+    Returns:
+        The scale; from 0 to 1 where there are no numbers, or all are 0.
 
     Example:
         >>> scale_of([0.1, None, 0.4], 0, 100).high, scale_of([], 0, 100).high
@@ -89,7 +104,16 @@ class Point:
     y: float
 
     def is_near(self, other: Point, width: float, height: float) -> bool:
-        """Whether two boxes of this size around the two overlap."""
+        """Whether two boxes of this size around the two overlap.
+
+        Args:
+            other: the middle of the other box.
+            width: of each box, in pixels.
+            height: of each box, in pixels.
+
+        Returns:
+            Boxes that only touch do not overlap.
+        """
         return abs(self.x - other.x) < width and abs(self.y - other.y) < height
 
 
@@ -111,6 +135,9 @@ def label_places(
         width: of the drawing.
         height: of the drawing.
         size: of a label.
+
+    Returns:
+        [mark] the middle of its label.
 
     Example:
         >>> label_places([Point(50, 50)], width=100, height=100)

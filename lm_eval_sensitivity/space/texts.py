@@ -48,9 +48,12 @@ class Piece:
 
 
 def visible(text: str) -> tuple[Piece, ...]:
-    r"""A text as pieces that can be shown; put together, the ordinary pieces hold no active character.
+    r"""A text as pieces that can be shown.
 
     Spaces at the ends of a line and several in a row are marks; single ones between words are not.
+
+    Returns:
+        Pieces in the order of the text; the ordinary ones hold no active character.
 
     Example:
         >>> [piece.text for piece in visible("a b\u00a0c ")]
@@ -86,6 +89,10 @@ def _mark(character: str, dotted: bool) -> Piece | None:
 def shown(text: str, longest: int = LONGEST) -> tuple[tuple[Piece, ...], int]:
     r"""A text as pieces, cut where it is long. A mark counts as `MARK_COUNTS` characters.
 
+    Args:
+        text: of a stranger.
+        longest: characters that are shown.
+
     Returns:
         The pieces, and how many characters after them are not shown.
 
@@ -110,6 +117,13 @@ def shown(text: str, longest: int = LONGEST) -> tuple[tuple[Piece, ...], int]:
 
 def in_plain_text(text: str, longest: int = LONGEST_NAME) -> str:
     r"""A text for where no element can stand, such as an option or a label: marks are words in brackets.
+
+    Args:
+        text: of a stranger.
+        longest: characters that are shown.
+
+    Returns:
+        The text without active characters; an ellipsis at its end where it was cut.
 
     Example:
         >>> in_plain_text("a\u202eb"), in_plain_text("abcdef", 4)

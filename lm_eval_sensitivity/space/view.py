@@ -37,7 +37,10 @@ class View:
 
 
 def texts(notes: Iterable[Note]) -> list[str]:
-    """Their sentences, as many as a page has room for: sentences are made of records, and a stranger's may be many.
+    """The sentences of notes, as many as a page has room for.
+
+    Returns:
+        Whole texts in their order; where some are left out, a sentence that says how many.
 
     Example:
         >>> texts([Note("remark", "one"), Note("remark", "two")])

@@ -17,6 +17,12 @@ WORDS = {
 def words_of(value: str) -> str:
     """A value for the reader.
 
+    Args:
+        value: a metric, window, filter or rung set.
+
+    Returns:
+        Words; underscores become blanks where it has none of its own.
+
     Example:
         >>> words_of("cosine_distance"), words_of("64"), words_of("raw")
         ('cosine distance', 'first 64 tokens', 'raw: the whole output')

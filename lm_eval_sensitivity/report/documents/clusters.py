@@ -63,6 +63,9 @@ def clusters_document(
         pairs: the runs.
         signed: what the numbers were computed from.
         pairwise: whether the terminal shows every pair of systems.
+
+    Returns:
+        Tables and sentences of each selection, then what was left out and the signature.
     """
     parts = [part for found in statements for part in statement_parts(found, pairwise=pairwise)]
     if len(statements) > 1:
@@ -74,7 +77,15 @@ def clusters_document(
 
 
 def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[ResultTable | Note | str]:
-    """The tables and sentences of one selection."""
+    """The tables and sentences of one selection.
+
+    Args:
+        found: the selection.
+        pairwise: whether the terminal shows every pair of systems.
+
+    Returns:
+        The table of systems, cautions, sentences, and where a family was tested the matrix and the table of contrasts.
+    """
     notes: tuple[Note | str, ...] = (
         "mean: over prompts, every edit of a prompt with the same weight; lower, upper: 95 % bootstrap-t interval over "
         "prompts, if not said otherwise below; noise floor: mean of the identical rung. Systems in the order of their "

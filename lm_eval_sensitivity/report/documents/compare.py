@@ -61,6 +61,9 @@ def compare_document(found: ComparisonStatement, pairs: Runs, signed: Signature)
         found: the comparison.
         pairs: the runs.
         signed: what the numbers were computed from.
+
+    Returns:
+        Sentences, tables by system, rung, prompt and edit, then what was left out and the signature.
     """
     parts: tuple[ResultTable | Note | str, ...] = (
         f"First: {found.first.system}. Second: {found.second.system}. Differences are second minus first; "

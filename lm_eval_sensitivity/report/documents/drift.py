@@ -68,6 +68,9 @@ def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Doc
         found: all systems on them.
         pairs: the runs.
         signed: what the numbers were computed from.
+
+    Returns:
+        Both axes, verdicts, what they are made of and every contrast, then what was left out and the signature.
     """
     about = f"{found.selection.metric}, filter {found.selection.filter_name}"
     alone = found.reference is None
@@ -96,7 +99,11 @@ def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Doc
 
 
 def systems_table(found: DriftStatement) -> ResultTable:
-    """Both axes and the verdict, a row per system."""
+    """Both axes and the verdict, a row per system.
+
+    Returns:
+        Its b columns are there only with a reference; p/c is `harmless_over_control`.
+    """
     alone = found.reference is None
     columns = (*_SYSTEMS, *(() if alone else _DRIFT), Column("f", 4, "identical.mean.estimate"))
     pairs = "scored pairs" if alone else "pairs that are scored in both systems"
@@ -139,7 +146,17 @@ def _numbers_table(found: DriftStatement) -> ResultTable:
 def contrast_table(
     name: str, title: str, contrasts: Sequence[AxisContrast], found: DriftStatement
 ) -> ResultTable:
-    """Contrasts with their bounds, signs and what the signs say."""
+    """Contrasts with their bounds, signs and what the signs say.
+
+    Args:
+        name: of the table.
+        title: its caption.
+        contrasts: of one system, or of the probe.
+        found: the statement they stand in, for its constants.
+
+    Returns:
+        One row per contrast; its note says why bounds are missing.
+    """
     rows = tuple(
         (
             *(column.cell(each) for column in _CONTRASTS),

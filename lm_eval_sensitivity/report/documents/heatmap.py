@@ -42,6 +42,9 @@ def heatmap_document(statements: Sequence[HeatmapStatement], pairs: Runs, signed
         statements: one per metric and filter.
         pairs: the runs.
         signed: what the numbers were computed from.
+
+    Returns:
+        Of each a wide table for reading and a long one for programs, then what was left out and the signature.
     """
     parts: list[ResultTable | Note | str] = []
     for found in statements:
@@ -51,11 +54,14 @@ def heatmap_document(statements: Sequence[HeatmapStatement], pairs: Runs, signed
 
 
 def cell_in_words(cell: HeatmapCell, n_prompts: int) -> str:
-    """A cell for reading; see `LEGEND`.
+    """A cell for reading.
 
     Args:
         cell: one edit of one system.
         n_prompts: prompts that the edit has in these runs.
+
+    Returns:
+        `not run`, `erased`, `unscored`, or the mean (`-` without one) and behind it the marks of `LEGEND`.
     """
     counts = cell.counts
     if cell.n_given == 0:

@@ -20,7 +20,14 @@ _COLUMNS = (
 
 
 def pairs_document(pairs: Runs) -> Document:
-    """Counts per system and filter, fingerprints, remarks, and what was left out."""
+    """Counts per system and filter, fingerprints, remarks, and what was left out.
+
+    Args:
+        pairs: the runs, at least one system.
+
+    Returns:
+        One row per system and filter, then the sentences.
+    """
     ladder = pairs.systems[0].ladder
     fingerprints = sorted(f"{system.name}: system {system.fingerprint}" for system in pairs.systems)
     return Document(

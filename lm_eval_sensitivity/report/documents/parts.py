@@ -18,7 +18,13 @@ SYSTEMS_PER_TABLE = 6
 
 
 def blocks_of_systems(names: Sequence[str]) -> Iterator[tuple[list[str], str]]:
-    """Systems in blocks that fit side by side, each with words that tell which block it is.
+    """Systems in blocks that fit side by side.
+
+    Args:
+        names: of all systems, in the order of the table.
+
+    Returns:
+        (names of the block, at most `SYSTEMS_PER_TABLE`; words for the caption, empty where one block holds all).
 
     Example:
         >>> [(len(block), words) for block, words in blocks_of_systems(list("abcdefgh"))]
@@ -38,6 +44,13 @@ def blocks_of_systems(names: Sequence[str]) -> Iterator[tuple[list[str], str]]:
 def headings(taken: Sequence[str], names: Sequence[str]) -> list[str]:
     """Names of systems as headings beside others: a system may be called as a column is.
 
+    Args:
+        taken: headings of the other columns.
+        names: of the systems, each once.
+
+    Returns:
+        One heading per name, no two alike; a prime stands behind a name that is taken.
+
     Example:
         >>> headings(("system",), ["m", "system"])
         ['m', "system'"]
@@ -56,6 +69,12 @@ def headings(taken: Sequence[str], names: Sequence[str]) -> list[str]:
 def below_rungs(rows: Iterable[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[Cell, ...], ...]:
     """Rows for reading: each rung's below its name.
 
+    Args:
+        rows: (rung, cells), those of a rung in a row.
+
+    Returns:
+        The cells, with a row before those of each rung that holds its name and else nothing.
+
     Example:
         >>> below_rungs([("noop", ("tab", 9)), ("noop", ("nbsp", 9)), ("synonym", ("synonym_1", 9))])
         (('noop:', ''), ('tab', 9), ('nbsp', 9), ('synonym:', ''), ('synonym_1', 9))
@@ -68,7 +87,11 @@ def below_rungs(rows: Iterable[tuple[str, tuple[Cell, ...]]]) -> tuple[tuple[Cel
 
 
 def runs_in_words(pairs: Runs) -> Iterator[Note]:
-    """What a reader must know of the runs: remarks, and what was left out; in an order of their own."""
+    """What a reader must know of the runs.
+
+    Returns:
+        Remarks in the order of letters, then what was left out, as `what_and_why` orders it.
+    """
     yield from sorted(pairs.remarks, key=str)
     yield from (
         replace(each, text=f"{each.about[0]}: {each.text}")
@@ -77,17 +100,37 @@ def runs_in_words(pairs: Runs) -> Iterator[Note]:
 
 
 def what_and_why(left_out: Note) -> tuple[str, str]:
-    """In which order the things that were left out are named."""
+    """Sort key of what was left out.
+
+    Returns:
+        (what it is, why).
+    """
     return left_out.about[0], left_out.text
 
 
 def closing(pairs: Runs, signed: Signature) -> tuple[Note, ...]:
-    """What stands at the end of every document."""
+    """What stands at the end of every document.
+
+    Args:
+        pairs: the runs.
+        signed: what the numbers were computed from.
+
+    Returns:
+        As `runs_in_words`, and last the signature.
+    """
     return (*runs_in_words(pairs), Note("signature", f"{signed.in_words()}."))
 
 
 def run_data(pairs: Runs, signed: Signature) -> dict[str, Any]:
-    """The same for JSON."""
+    """The same for JSON.
+
+    Args:
+        pairs: the runs.
+        signed: what the numbers were computed from.
+
+    Returns:
+        `signature`, `left_out` and `remarks`, in the order of `runs_in_words`.
+    """
     return {
         "signature": signed,
         "left_out": sorted(pairs.left_out, key=what_and_why),

@@ -61,6 +61,12 @@ def report_files(
         reference: one of their systems, for the two axes.
         signed: seed, resamples and draws are taken from it.
         embedder: of the runs, where drift is recomputed and it is not the default one.
+
+    Returns:
+        `index.html`, and of every figure that could be drawn an `.svg` and a `.png`.
+
+    Raises:
+        InputError: a samples file has changed since it was loaded, or is damaged.
     """
     from tqdm import tqdm
 

@@ -35,6 +35,9 @@ def picture(found: ClustersStatement) -> Picture | NotDrawn:
 
     Args:
         found: systems in the order of letters.
+
+    Returns:
+        The figure; where no system has a mean, why there is none.
     """
     if all(math.isnan(each.mean.estimate) for each in found.systems):
         return NotDrawn(

@@ -40,6 +40,9 @@ def picture(table: pa.Table) -> Picture | NotDrawn:
 
     Args:
         table: from `load_runs`.
+
+    Returns:
+        The figure; where no pair has both distances, why there is none.
     """
     by_system = _points(table)
     if not any(each.kept or each.control for each in by_system.values()):

@@ -37,6 +37,9 @@ def picture(heatmap: HeatmapStatement) -> Picture | NotDrawn:
 
     Args:
         heatmap: edits in the order of the ladder, systems in the order of letters.
+
+    Returns:
+        The figure, wider than a page where there are many systems; where there is no edit, why there is none.
     """
     if not heatmap.edits:
         return NotDrawn(NAME, TITLE, "The runs hold no edit of the ladder, so there is nothing to draw.")

@@ -35,6 +35,9 @@ def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Pictur
     Args:
         raw: from `window_profiles`, filter raw.
         answer: filter answer, the same systems.
+
+    Returns:
+        The figure, a panel per system; where no window has a mean, why there is none.
     """
     if not _drawable((*raw.points, *answer.points)):
         return NotDrawn(
@@ -61,6 +64,9 @@ def rungs_picture(profiles: ProfilesStatement) -> Picture | NotDrawn:
 
     Args:
         profiles: from `rung_profiles`.
+
+    Returns:
+        The figure, a panel per system; where no rung has a mean, why there is none.
     """
     if not _drawable(profiles.points):
         return NotDrawn(RUNGS, RUNGS_TITLE, "No system has enough scored prompts on any rung.")

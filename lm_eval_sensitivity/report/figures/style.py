@@ -140,6 +140,9 @@ def render(picture: Picture, foot: str) -> Drawn:
     Args:
         picture: what to draw.
         foot: the signature, for the files, which stand alone.
+
+    Returns:
+        The figure for the page; and as SVG and PNG files, with title, counts and foot in them.
     """
     with _settings(picture.name):
         figure = _laid_out(picture)
@@ -159,6 +162,9 @@ def figure_of(picture: Picture) -> Figure:
 
     Returns:
         A matplotlib figure that belongs to no window.
+
+    Raises:
+        InputError: matplotlib is not installed.
     """
     check_matplotlib()
     with _settings(picture.name):
@@ -261,6 +267,9 @@ def page_rules() -> str:
     """Rules for a style sheet, by which drawn colors follow the page; a reader without them sees the light ones.
 
     They name no ancestor: a marker is drawn by `<use>`, in a tree of its own that `svg [...]` does not reach.
+
+    Returns:
+        CSS, a line per color and property.
     """
     return "\n".join(
         f'[style*="{paint}: {color}"], [{paint}="{color}"] {{ {paint}: var({variable}) !important; }}'
@@ -273,7 +282,14 @@ def page_rules() -> str:
 
 
 def wrapped(name: str, letters: int = 26) -> str:
-    """A name over as many lines as it needs; never cut, because two names may differ in their last letter.
+    """A name over as many lines as it needs; nothing is cut, because two names may differ in their last letter.
+
+    Args:
+        name: of a system.
+        letters: most in a line.
+
+    Returns:
+        The name with line breaks, after hyphens, underscores, slashes and spaces where it has them.
 
     Example:
         >>> print(wrapped("a-rather-long-name-7b", 12))
@@ -292,6 +308,15 @@ def panels(figure: Figure, names: Sequence[str], *, across: str = "", up: str = 
     """One axes per system with shared scales, in reading order, each under the name of its system.
 
     Limits of a shared scale are set once, after all panels are drawn: setting them ends their adjustment.
+
+    Args:
+        figure: without axes.
+        names: of the systems.
+        across: label of the horizontal axis.
+        up: label of the vertical axis.
+
+    Returns:
+        [system] the axes.
     """
     rows = -(-len(names) // PANEL_COLUMNS)
     columns = PANEL_COLUMNS
@@ -309,14 +334,30 @@ def panels(figure: Figure, names: Sequence[str], *, across: str = "", up: str = 
 
 
 def panels_size(names: Sequence[str], row: float = 1.75, foot: float = 0.5) -> tuple[float, float]:
-    """Size of a figure of `panels`."""
+    """Size of a figure of `panels`.
+
+    Args:
+        names: of the systems.
+        row: inches of a row of panels, without long names.
+        foot: inches below all of them.
+
+    Returns:
+        (width, height) in inches.
+    """
     rows = [names[start : start + PANEL_COLUMNS] for start in range(0, len(names), PANEL_COLUMNS)]
     lines = sum(max(wrapped(name, 30).count("\n") for name in each) for each in rows)
     return FULL_WIDTH, row * len(rows) + foot + lines * LINE
 
 
 def interval_bar(axes: Axes, x: float, interval: Any, **look: Any) -> None:
-    """A mean with its interval, upright; a mean without one is hollow."""
+    """A mean with its interval, upright; a mean without one is hollow.
+
+    Args:
+        axes: to draw on.
+        x: where.
+        interval: estimate and bounds.
+        **look: `color`, `marker`, `size`, `hollow`.
+    """
     known = interval.upper >= interval.lower
     if known:
         axes.plot([x, x], [interval.lower, interval.upper], color=look.get("color", INK), linewidth=1.1)
@@ -332,7 +373,13 @@ def interval_bar(axes: Axes, x: float, interval: Any, **look: Any) -> None:
 
 
 def legend_below(figure: Figure, entries: Sequence[tuple[dict[str, Any], str]], columns: int = 3) -> None:
-    """A legend under the whole figure, of looks and words."""
+    """A legend under the whole figure, of looks and words.
+
+    Args:
+        figure: with its axes.
+        entries: (properties of a line or, with a `facecolor`, of a patch; words).
+        columns: entries beside each other.
+    """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -344,7 +391,13 @@ def legend_below(figure: Figure, entries: Sequence[tuple[dict[str, Any], str]], 
 
 
 def prompts_and_pairs(counts: Sequence[Any]) -> str:
-    """`24 prompts, 440 pairs`, or the span where systems differ.
+    """How many prompts and pairs stand behind a figure.
+
+    Args:
+        counts: `PairCounts`, one per system.
+
+    Returns:
+        One phrase; a span where systems differ, `nothing` without any.
 
     Example:
         >>> from lm_eval_sensitivity.stats import PairCounts

@@ -36,6 +36,9 @@ def paths_picture(traces: Sequence[Traces]) -> Picture | NotDrawn:
 
     Args:
         traces: one per system, in the order of letters.
+
+    Returns:
+        The figure, a panel per system with curves; where none has any, why there is none.
     """
     found = [(each.system, each.path) for each in traces if each.path is not None]
     if not found:
@@ -70,6 +73,9 @@ def margins_picture(traces: Sequence[Traces]) -> Picture | NotDrawn:
 
     Args:
         traces: one per system, in the order of letters.
+
+    Returns:
+        The figure, a panel per system with margins; where none has any, why there is none.
     """
     found = [(each.system, each.margins) for each in traces if each.margins is not None]
     reasons = [f"{each.system}: {each.margins_reason}" for each in traces if each.margins is None]

@@ -47,10 +47,13 @@ _BITS = re.compile(
 
 
 def picture(found: DriftStatement | None) -> Picture | NotDrawn:
-    """The two axes.
+    """The two axes: drift from the reference across, distance under harmless edits up.
 
     Args:
         found: of all systems; None, or one without a reference, gives a sentence.
+
+    Returns:
+        The figure; without a reference, or a system that has both numbers, why there is none.
     """
     if found is None or found.reference is None:
         return NotDrawn(
@@ -103,6 +106,9 @@ def _words(each: SystemDrift) -> str:
 def bit_series(names: Sequence[str]) -> list[list[str]]:
     """Groups of names that differ in bits only, most bits first.
 
+    Returns:
+        [series][system] names; those alone are in none.
+
     Example:
         >>> bit_series(["m-4bit", "m-8bit", "other", "m-q3"])
         [['m-8bit', 'm-4bit', 'm-q3']]
@@ -126,6 +132,9 @@ def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: fl
         sizes: how much room each needs.
         low: lower end.
         high: upper end.
+
+    Returns:
+        [label] its middle; where there is not enough room, all are packed closer in proportion.
 
     Example:
         >>> spread([0.5, 0.5], [0.2, 0.2], 0.0, 1.0)

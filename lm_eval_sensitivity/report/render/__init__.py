@@ -17,13 +17,16 @@ from lm_eval_sensitivity.report.render.terminal import as_terminal
 
 
 def render(document: Document, form: Format, *, width: int | None = None) -> str:
-    """A document in one of its forms, with a final newline.
+    """A document in one of its forms.
 
     Args:
         document: what to show. Its texts may come from strangers' files and must be inert already.
         form: `table` for a terminal, `markdown`, `csv` (every table, each with its name in the first
             column, and last a table `text` of paragraphs and notes), or `json`.
         width: columns of the terminal; None where nothing may wrap, as in a file.
+
+    Returns:
+        The text, with a final newline; a missing number is `-` in print, empty in CSV and null in JSON.
 
     Example:
         >>> from lm_eval_sensitivity.report import Column, ResultTable

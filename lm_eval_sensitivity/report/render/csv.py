@@ -10,7 +10,24 @@ from lm_eval_sensitivity.report.blocks import Cell, Document
 
 
 def as_csv(document: Document) -> str:
-    """All tables below each other, each with its name in the first column, and last the sentences."""
+    """A document for spreadsheets and programs.
+
+    Returns:
+        All tables below each other with an empty line between, each with its name in the first column, and last the
+        sentences.
+
+    Example:
+        >>> from lm_eval_sensitivity.report.blocks import Column, ResultTable
+        >>> table = ResultTable("means", "Means", (Column("system"), Column("mean", 3)), (("m", 0.12345),))
+        >>> print(as_csv(Document("Example", (table, "A note."))))
+        table,system,mean
+        means,m,0.12345
+        <BLANKLINE>
+        table,text
+        text,Example
+        text,A note.
+        <BLANKLINE>
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     for table in document.tables_in("csv"):
@@ -23,7 +40,15 @@ def as_csv(document: Document) -> str:
 
 
 def csv_cell(cell: Cell) -> Cell:
-    """A cell as it is; a missing number is empty, and a text that a spreadsheet would run gets a quote."""
+    """A cell that a spreadsheet does not run.
+
+    Returns:
+        The cell as it is; empty where a number is missing; a text that looks like a formula gets a quote in front.
+
+    Example:
+        >>> csv_cell("=1+1"), csv_cell(float("nan")), csv_cell(0.5)
+        ("'=1+1", '', 0.5)
+    """
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):

@@ -34,6 +34,9 @@ def as_page(title: str, introduction: Iterable[str], sections: Iterable[Section]
         sections: in reading order.
         signature: what all numbers were computed from, in words.
 
+    Returns:
+        HTML that is a whole file: styles are in it, nothing is loaded, and every text is escaped.
+
     Example:
         >>> from lm_eval_sensitivity.report.blocks import Section
         >>> page = as_page("A report", ["Of <m>."], [Section("Means", ("None.",))], "made by hand")
@@ -84,7 +87,17 @@ def _part(part: Part, signature: str) -> str:
 
 
 def as_html(document: Document) -> str:
-    """A document as a piece of a page: its title, tables that scroll by themselves, and sentences."""
+    """A document as a piece of a page: its title, tables that scroll by themselves, and sentences.
+
+    Returns:
+        HTML under an `<h2>`, every text escaped.
+
+    Example:
+        >>> print(as_html(Document("Of <m>", ("A note.",))))
+        <h2>Of &lt;m&gt;</h2>
+        <p>A note.</p>
+        <BLANKLINE>
+    """
     parts = "\n".join(_part(part, "") for part in document.parts_in("markdown"))
     return f"<h2>{escape(document.title)}</h2>\n{parts}\n"
 

@@ -9,7 +9,12 @@ from lm_eval_sensitivity.text.format import to_json
 
 
 def as_json(document: Document) -> str:
-    """The tables, the sentences, and all data without rounding."""
+    """A document for programs.
+
+    Returns:
+        JSON: `title`, `tables` (by name, one object per row), `text`, and all data without rounding; a missing number
+        is null.
+    """
     tables = {
         table.name: [
             {column.name: cell for column, cell in zip(table.columns, row, strict=True)} for row in table.rows

@@ -8,7 +8,11 @@ from lm_eval_sensitivity.report.blocks import Document, ResultTable, shown
 
 
 def as_markdown(document: Document) -> str:
-    """The document in Markdown; nothing in it that strangers wrote is markup."""
+    """The document in Markdown; nothing in it that strangers wrote is markup.
+
+    Returns:
+        A heading, then tables with headings of their own and paragraphs.
+    """
     blocks = [f"# {_escaped(document.title)}"]
     for part in document.parts_in("markdown"):
         if not isinstance(part, ResultTable):

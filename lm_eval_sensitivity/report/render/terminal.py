@@ -14,7 +14,15 @@ MIN_WIDTH = 6
 
 
 def as_terminal(document: Document, width: int | None) -> str:
-    """The document for a terminal of some columns; None where nothing may wrap."""
+    """A document for a terminal.
+
+    Args:
+        document: what to show.
+        width: columns; None where nothing may wrap.
+
+    Returns:
+        Plain text; what does not fit is wrapped, never cut.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -56,6 +64,9 @@ def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]
     Args:
         rows: heading and cells, as they are shown.
         width: of the terminal; None where nothing may wrap.
+
+    Returns:
+        [column] characters on a terminal; none is narrowed below `MIN_WIDTH`, so that many columns may stay too wide.
 
     Example:
         >>> rows = [("name", "p adjusted"), ("m", "0.001")]

@@ -35,7 +35,10 @@ FLAGS_IN_WORDS = {
 
 
 def bounds_note(metric: str) -> str:
-    """What a bound below 0 is to be read as; empty where a metric is no distance.
+    """What a bound below 0 is to be read as.
+
+    Returns:
+        A sentence; empty where the metric is no distance.
 
     Example:
         >>> bounds_note("cosine_distance"), bounds_note("first_divergence")

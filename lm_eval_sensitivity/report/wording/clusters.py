@@ -14,7 +14,11 @@ from lm_eval_sensitivity.types import Note
 
 
 def reasons_in_words(systems: tuple[SystemRow, ...]) -> Iterator[Note]:
-    """Why a cell is a dash, once for all systems of which the same is true."""
+    """Why a cell is a dash.
+
+    Returns:
+        One note per reason, about the systems that share it.
+    """
     by_reason: dict[tuple[str, str], list[str]] = {}
     for each in systems:
         kinds = [
@@ -35,7 +39,11 @@ def reasons_in_words(systems: tuple[SystemRow, ...]) -> Iterator[Note]:
 
 
 def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
-    """One sentence or more per cluster, and per system that is in several or in none."""
+    """The clusters, and what they do not say.
+
+    Returns:
+        One note or more per cluster, and per system that is in several or in none.
+    """
     if found.family is None:
         yield Note(
             "finding",
@@ -54,7 +62,11 @@ def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
 
 
 def family_in_words(found: ClustersStatement) -> Iterator[Note]:
-    """How many contrasts were tested together, and how; nothing for a system alone."""
+    """How many contrasts were tested together, and how.
+
+    Returns:
+        One note; none for a system alone.
+    """
     family = found.family
     if family is None:
         return
@@ -97,7 +109,11 @@ def _told(found: ClustersStatement, cluster: Cluster) -> str:
 
 
 def detectable_in_words(found: ClustersStatement) -> Iterator[Note]:
-    """Which difference these prompts would have shown; nothing for a system alone."""
+    """Which difference these prompts would have shown.
+
+    Returns:
+        One note, with the reason where there is no such number; none for a system alone.
+    """
     detectable, family = found.detectable, found.family
     if detectable is None or family is None:
         return
@@ -122,7 +138,11 @@ def detectable_in_words(found: ClustersStatement) -> Iterator[Note]:
 
 
 def contrast_notes(contrasts: Sequence[TestedContrast]) -> Iterator[Note | str]:
-    """What the columns of a table of contrasts are, and which intervals are missing or unreliable."""
+    """What the columns of a table of contrasts are, and which intervals are missing or unreliable.
+
+    Returns:
+        The sentence on the columns, one note per reason without an interval, then cautions.
+    """
     yield (
         "difference: first minus second, over the pairs that are scored in both; lower, upper: 95 % symmetric "
         "bootstrap-t interval of this contrast alone; pairs lost: erased, unscored or not given in at least one of "

@@ -11,7 +11,11 @@ from lm_eval_sensitivity.types import Note
 
 
 def comparison_in_words(found: ComparisonStatement) -> tuple[Note, Note, Note]:
-    """The difference, its test, and the verdict."""
+    """A comparison in three sentences.
+
+    Returns:
+        The difference, its test, and the verdict.
+    """
     return Note("finding", _difference(found)), Note("method", _test(found)), Note("finding", _verdict(found))
 
 
@@ -85,7 +89,14 @@ def _verdict(found: ComparisonStatement) -> str:
 
 
 def shared_in_words(counts: PairCounts) -> Note:
-    """How many pairs both systems are scored on, and what became of the others."""
+    """How many pairs both systems are scored on.
+
+    Args:
+        counts: over both systems.
+
+    Returns:
+        One note, with what became of the other pairs.
+    """
     return Note(
         "method",
         f"Shared: {counts.n_pairs} pairs of {counts.n_prompts} prompts. Fell out: {counts.n_erased} pairs erased in "

@@ -16,7 +16,11 @@ _DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
 
 
 def symbols_in_words(found: DriftStatement) -> Note:
-    """What p, c, b and f are."""
+    """What p, c, b and f are.
+
+    Returns:
+        One note; b is in it only with a reference.
+    """
     drift = "" if found.reference is None else _DRIFT_SYMBOL
     return Note(
         "method",
@@ -26,7 +30,11 @@ def symbols_in_words(found: DriftStatement) -> Note:
 
 
 def interval_cautions(found: DriftStatement) -> Iterator[Note]:
-    """What must not be overlooked beside an interval of the tables."""
+    """What must not be overlooked beside an interval of the tables.
+
+    Returns:
+        Cautions of all axes, by system.
+    """
     for each in found.systems:
         for axis in (each.preserving, each.control, each.identical, each.drift):
             if axis is not None and axis.caution is not None:
@@ -34,7 +42,15 @@ def interval_cautions(found: DriftStatement) -> Iterator[Note]:
 
 
 def harmless_over_control(system: SystemDrift, found: DriftStatement) -> float | None:
-    """p/c of one system, as its verdict has it, and as the others' verdicts have it for the reference."""
+    """p/c, distance under harmless edits over that under the positive control.
+
+    Args:
+        system: one of `found`.
+        found: all systems; the reference's number stands in the others' verdicts.
+
+    Returns:
+        The ratio that the verdict rests on, 0 or more; NaN or None where there is none.
+    """
     judged = system.verdict or system.reduced
     if judged is not None:
         return judged.harmless_over_control
@@ -43,7 +59,11 @@ def harmless_over_control(system: SystemDrift, found: DriftStatement) -> float |
 
 
 def verdicts_in_words(found: DriftStatement) -> Iterator[Note]:
-    """What is said of every system but the reference, and of all where there is none."""
+    """What is said of the systems.
+
+    Returns:
+        One note per system that was judged; without a reference one more, on what cannot be said.
+    """
     for system in found.systems:
         words = verdict_in_words(system, found.constants)
         if words is not None:
@@ -59,7 +79,15 @@ def verdicts_in_words(found: DriftStatement) -> Iterator[Note]:
 
 
 def verdict_in_words(system: SystemDrift, constants: Constants) -> Note | None:
-    """What is said of one system, its reasons included; None for the reference."""
+    """What is said of one system.
+
+    Args:
+        system: with its verdict.
+        constants: of the rules.
+
+    Returns:
+        Label, numbers and reasons; None for the reference.
+    """
     name = system.system
     if system.verdict is not None:
         verdict = system.verdict
@@ -99,7 +127,11 @@ def _drift_reasons(system: SystemDrift) -> Iterator[str]:
 
 
 def constants_in_words(found: DriftStatement) -> Note:
-    """The declared constants of the rules."""
+    """The declared constants of the rules.
+
+    Returns:
+        One note; without a reference on those constants alone that are used then.
+    """
     k = found.constants
     if found.reference is None:
         return Note(
@@ -116,7 +148,15 @@ def constants_in_words(found: DriftStatement) -> Note:
 
 
 def contrast_in_words(contrast: AxisContrast, constants: Constants) -> str:
-    """What the sign of one contrast says."""
+    """What the sign of one contrast says.
+
+    Args:
+        contrast: with its sign.
+        constants: of the rules.
+
+    Returns:
+        A phrase with the constants in it.
+    """
     said = _words(constants).get((contrast.name, contrast.sign))
     return _reduced_words(contrast, constants) if said is None else said
 

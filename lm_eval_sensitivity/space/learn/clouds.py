@@ -22,7 +22,12 @@ CLOSE, FAR = 0.03, 0.4
 @cache
 def four_clouds() -> tuple[dict[str, Any], ...]:
     """Outputs to a prompt and to its variant, as points in a plane: noise low and high, each with sensitivity low and
-    high; the same random numbers in all four."""
+    high; the same random numbers in all four.
+
+    Returns:
+        Of each `wide` and `far`, `base` and `variant` [sample, coordinate], `centers` [cloud, coordinate], and their
+        `test`.
+    """
     noise = np.random.default_rng(SEED).standard_normal((2, SAMPLES, 2))
     noise -= noise.mean(axis=1, keepdims=True)  # so that the centers lie exactly as far apart as constructed
     return tuple(_clouds(noise, wide=wide, far=far) for wide in (False, True) for far in (False, True))

@@ -73,6 +73,12 @@ def trajectory(r: ArrayLike, start: ArrayLike, steps: int) -> Floats:
 def two_trajectories(r: float) -> Trajectories:
     """Two starts, NUDGE apart, in the system with this r.
 
+    Args:
+        r: from 0 to 4.
+
+    Returns:
+        Both runs over `STEPS` steps, and when they part.
+
     Example:
         >>> two_trajectories(2.8).parted_at, two_trajectories(4.0).parted_at
         (None, 18)
@@ -88,8 +94,14 @@ def two_trajectories(r: float) -> Trajectories:
 def stretch_per_step(r: float) -> float:
     """What one step multiplies a very small gap by, as the geometric mean over a long run: exp of Lyapunov.
 
-    The Lyapunov exponent is the mean of ln |f'(x)| = ln |r (1 - 2x)| along the run. Below 1 small gaps
-    shrink, above 1 they grow; 0 where the run visits x = 1/2, where the slope is 0.
+    The Lyapunov exponent is the mean of ln |f'(x)| = ln |r (1 - 2x)| along the run.
+
+    Args:
+        r: from 0 to 4.
+
+    Returns:
+        A factor, 0 or more: below 1 small gaps shrink, above 1 they grow; 0 where the run visits x = 1/2, where the
+        slope is 0.
 
     Example:
         >>> round(stretch_per_step(2.5), 6)    # the slope at the fixed point is 2 - r
@@ -101,7 +113,11 @@ def stretch_per_step(r: float) -> float:
 
 
 def column_r() -> Floats:
-    """[column] the r in the middle of each column of the diagram."""
+    """The r in the middle of each column of the diagram.
+
+    Returns:
+        [column], between `R_LOW` and `R_HIGH`.
+    """
     return R_LOW + (np.arange(COLUMNS) + 0.5) * (R_HIGH - R_LOW) / COLUMNS
 
 

@@ -16,6 +16,9 @@ def shade_paths(shades: NDArray[np.int64], n_shades: int, *, upright: bool = Fal
         n_shades: paths to return; a shade that does not occur has an empty one.
         upright: whether a line of the array is a column of the picture.
 
+    Returns:
+        [shade - 1] the `d` of an SVG path; empty for a shade that does not occur.
+
     Example:
         >>> shade_paths(np.array([[0, 1, 1], [2, 0, 1]]), 2)
         ('M1 .5h2M2 1.5h1', 'M0 1.5h1')
@@ -43,6 +46,9 @@ def _runs(positions: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
 
 def points(values: NDArray[np.float64]) -> str:
     """The points of a line through [step] values, with the step as the horizontal coordinate.
+
+    Returns:
+        `step,value` with blanks between, as `points` of an SVG polyline; values to four places.
 
     Example:
         >>> points(np.array([0.5, 1.0, 0.33333333]))

@@ -26,6 +26,9 @@ def ripple_step(grid: Grid, gain: float) -> Grid:
         grid: [row, column], from 0 to 1.
         gain: not negative.
 
+    Returns:
+        [row, column], from 0 to 1, a new grid.
+
     Example:
         >>> grid = ripple(0.5, 10, 10, steps=1)[1]
         >>> round(float(grid.sum()), 12), float(grid[10, 10]), float(grid[9, 10]), float(grid[9, 9])
@@ -41,6 +44,12 @@ def ripple_step(grid: Grid, gain: float) -> Grid:
 def ripple(gain: float, row: int = SIZE // 2, column: int = SIZE // 2, steps: int = FRAMES) -> Grid:
     """A ripple from one cell, filled to 1, in a grid that holds nothing else.
 
+    Args:
+        gain: not negative.
+        row: of the cell that is touched.
+        column: of the same.
+        steps: how often the rule is applied.
+
     Returns:
         [step, row, column], steps + 1 grids; the first is the one that was just touched.
     """
@@ -52,5 +61,16 @@ def ripple(gain: float, row: int = SIZE // 2, column: int = SIZE // 2, steps: in
 
 
 def shades(grid: Grid) -> NDArray[np.int64]:
-    """[row, column] shade of each cell, from 0 (drawn empty) to len(SHADES)."""
+    """Shade of each cell.
+
+    Args:
+        grid: [row, column], from 0 to 1.
+
+    Returns:
+        [row, column], from 0 (drawn empty) to len(SHADES).
+
+    Example:
+        >>> shades(np.array([[0.0, 0.05, 1.0]])).tolist()
+        [[0, 2, 4]]
+    """
     return np.searchsorted(np.array(SHADES), grid, side="right").astype(np.int64)

@@ -51,7 +51,15 @@ OUTCOMES = {
 
 
 def show(results: Results, query: Query) -> View:
-    """The lesson. It needs no results and shows none; the knob of the logistic map is `r` in the address."""
+    """The lesson.
+
+    Args:
+        results: not looked at.
+        query: the address.
+
+    Returns:
+        The view; of the address it depends on `r` alone, the knob of the logistic map.
+    """
     r = round(query.number("r", logistic.R_LOW, logistic.R_HIGH, logistic.R_DEFAULT), 2)
     base, examples = example()
     context = {
@@ -70,7 +78,11 @@ def show(results: Results, query: Query) -> View:
 
 @cache
 def example() -> tuple[str, tuple[tuple[str, str, EditedParts], ...]]:
-    """A prompt of the packaged ladder, and of each rung what it changes, in words, and a variant of the prompt."""
+    """A prompt of the packaged ladder, and what each rung makes of it.
+
+    Returns:
+        The prompt, and per rung (rung, what it changes in words, the variant with its edited parts).
+    """
     pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.prompt_id == EXAMPLE_PROMPT]
     base = pairs[0].base
     found = []
@@ -113,7 +125,15 @@ def diagram_paths() -> tuple[str, ...]:
 
 
 def result_sentence(both: Trajectories) -> str:
-    """What two trajectories do, in words."""
+    """What two trajectories do, in words.
+
+    Returns:
+        Whole sentences, one of `SENTENCES` with its numbers.
+
+    Example:
+        >>> result_sentence(logistic.two_trajectories(2.8))[:33]
+        'At r = 2.80 the two stay together'
+    """
     parting = "together" if both.parted_at is None else "parted"
     direction = "shrinking" if both.stretch < 1 else "growing"
     return SENTENCES[f"{parting}-{direction}"].format(

@@ -46,7 +46,15 @@ SHAPES = {
 
 
 def show(results: Results, query: Query) -> View:
-    """The view: beside the reference, or what can be said without one."""
+    """The view of two axes.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        Systems beside their reference; without one, what can be said then.
+    """
     if not results.drift:
         return _without_reference(results, query)
     chosen = choose_metric(query, tuple(results.drift))
@@ -94,14 +102,31 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
 
 
 def ends(found: SystemMean) -> tuple[float, ...]:
-    """What a scale must hold of a mean; NaN where it has no bounds."""
+    """What a scale must hold of a mean.
+
+    Args:
+        found: a mean.
+
+    Returns:
+        (estimate, lower, upper); NaN where there is none.
+    """
     return (found.mean.estimate, found.mean.lower, found.mean.upper)
 
 
 def marks_of(
     rows: Sequence[SystemDrift], across: Scale, upwards: Scale
 ) -> list[tuple[SystemDrift, Point, Point]]:
-    """The systems that have both numbers, with the places of mark and label. The reference stands at 0."""
+    """Where systems and their labels stand.
+
+    Args:
+        rows: systems.
+        across: scale of drift.
+        upwards: scale of the distance under harmless edits.
+
+    Returns:
+        (system, its mark, middle of its label) in pixels, of those that have both numbers; the reference stands at
+        drift 0.
+    """
     placed = []
     for row in rows:
         drift = 0.0 if row.is_reference else math.nan if row.drift is None else row.drift.mean.estimate
@@ -114,7 +139,15 @@ def marks_of(
 def series_lines(
     results: Results, marks: Sequence[tuple[SystemDrift, Point, Point]]
 ) -> list[tuple[str, str]]:
-    """(name, points) of the line of every series, through its systems in the order of the levels."""
+    """Lines through the systems of a series, in the order of its levels.
+
+    Args:
+        results: from `open_results`.
+        marks: from `marks_of`.
+
+    Returns:
+        (name, `points` of an SVG polyline); a series with fewer than two marks has none.
+    """
     at = {results.places[row.system]: f"{point.x},{point.y}" for row, point, _ in marks}
     lines = {name: [at[each] for each in own if each in at] for name, own in results.manifest.series.items()}
     return [(name, " ".join(points)) for name, points in lines.items() if len(points) > 1]

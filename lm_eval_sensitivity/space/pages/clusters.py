@@ -26,7 +26,15 @@ MOST_ALSO = 12
 
 
 def show(results: Results, query: Query) -> View:
-    """The view."""
+    """The view of clusters.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        The selection that was asked for, or a page that says that there are no clusters.
+    """
     if not results.clusters:
         return View("Who can be told apart", "nothing.html", {"what": "clusters"})
     selection, choices = choose_selection(results, query)
@@ -59,7 +67,15 @@ def show(results: Results, query: Query) -> View:
 
 
 def choose_selection(results: Results, query: Query) -> tuple[Selection, tuple[Choice, ...]]:
-    """The selection of an address, among those that were exported, and the selects of the form."""
+    """The selection of an address, among those that were exported.
+
+    Args:
+        results: with at least one selection.
+        query: the address.
+
+    Returns:
+        The selection, and the selects of the form.
+    """
     rung_sets = tuple(dict.fromkeys(key.rung_set for key in results.clusters))
     rung_set = query.choice("rungs", rung_sets)
     chosen = choose_metric(
@@ -70,7 +86,11 @@ def choose_selection(results: Results, query: Query) -> tuple[Selection, tuple[C
 
 
 def groups_of(rows: Sequence[SystemRow]) -> dict[str, list[tuple[str, str]]]:
-    """Members by letter, in the order of the rows, each with the other groups that it could as well be in."""
+    """Clusters as they are listed.
+
+    Returns:
+        By letter, (system, its other letters) in the order of the rows; a, ..., z, then aa.
+    """
     letters = {letter for row in rows for letter in row.letters}
     return {
         letter: [(row.system, also_in(row.letters, letter)) for row in rows if letter in row.letters]
@@ -80,6 +100,13 @@ def groups_of(rows: Sequence[SystemRow]) -> dict[str, list[tuple[str, str]]]:
 
 def also_in(letters: Sequence[str], own: str) -> str:
     """The letters beside a group's own.
+
+    Args:
+        letters: of all groups that a system is in.
+        own: one of them.
+
+    Returns:
+        Letters with commas between, `MOST_ALSO` at most, and how many more there are; empty without others.
 
     Example:
         >>> also_in(["a", "b", "c"], "b")
@@ -91,6 +118,13 @@ def also_in(letters: Sequence[str], own: str) -> str:
 
 
 def bar_scale(rows: Sequence[SystemRow]) -> Scale:
-    """One scale for the bars of all rows."""
+    """One scale for the bars of all rows.
+
+    Args:
+        rows: all rows of the page.
+
+    Returns:
+        It holds means, bounds and noise floors.
+    """
     means = ((row.mean.estimate, row.mean.lower, row.mean.upper, row.noise.estimate) for row in rows)
     return scale_of(chain.from_iterable(means), 6, BAR_WIDTH - 6)

@@ -34,7 +34,15 @@ CACHED = 128
 
 
 def show(results: Results, query: Query) -> View:
-    """The view."""
+    """The view of two systems.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        The comparison, or the form with the reason why there is none.
+    """
     chosen = choose_metric(query, IN_THE_TABLE)
     rungs = query.choice("rungs", tuple(RUNG_SETS))
     n = len(results.systems)
@@ -85,6 +93,15 @@ def show(results: Results, query: Query) -> View:
 def comparison(results: Results, first: int, second: int, selection: Selection) -> ComparisonStatement:
     """What `lm-eval-sensitivity compare` says of these runs, with the settings of the export.
 
+    Args:
+        results: from `open_results`.
+        first: index of a system.
+        second: index of another one.
+        selection: metric, filter and rungs.
+
+    Returns:
+        The statement; differences are second minus first.
+
     Raises:
         InputError: a system has no pair in the selection.
     """
@@ -106,9 +123,20 @@ def both_tables(results: Results, first: int, second: int) -> pa.Table:
 def prompt_lines(
     results: Results, first: int, second: int, selection: Selection
 ) -> list[tuple[str, float, float, float]]:
-    """(prompt, mean of the first system, of the second, difference) over the edits that are scored in both.
+    """Two systems by prompt, over the edits that are scored in both.
 
-    Every prompt with a shared pair, in the order of the ladder.
+    Args:
+        results: from `open_results`.
+        first: index of a system.
+        second: index of another one.
+        selection: metric, filter and rungs.
+
+    Returns:
+        (prompt, mean of the first, mean of the second, second minus first), every prompt with a shared pair, in the
+        order of the ladder.
+
+    Raises:
+        InputError: a damaged file.
     """
     names = (results.systems[first].name, results.systems[second].name)
     pairs = TablePartition(both_tables(results, first, second)).pairs(selection, names)
@@ -120,7 +148,16 @@ def prompt_lines(
 
 
 def scale_around_0(differences: Sequence[float]) -> Scale:
-    """0 in its middle, so that both directions look alike."""
+    """A scale for differences.
+
+    Returns:
+        0 stands in its middle, so that both directions look alike; -1 to 1 where all are 0.
+
+    Example:
+        >>> scale = scale_around_0([0.1, -0.2])
+        >>> round(scale.high, 2), scale.low == -scale.high
+        (0.21, True)
+    """
     furthest = max(map(abs, differences), default=0.0)
     reach = 1.05 * furthest if furthest >= SMALLEST else 1.0
     return Scale(-reach, reach, LEFT, RIGHT)

@@ -17,7 +17,15 @@ SHADES = 6
 
 
 def show(results: Results, query: Query) -> View:
-    """The view."""
+    """The view of every edit.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        Edits by systems, or a page that says that there are none.
+    """
     if not results.heatmaps:
         return View("Every edit", "nothing.html", {"what": "distances by edit"})
     chosen = choose_metric(query, tuple(results.heatmaps))
@@ -47,9 +55,12 @@ def show(results: Results, query: Query) -> View:
 
 
 def kind_of(cell: HeatmapCell) -> str:
-    """What a cell shows: `number`, `erased`, `unscored`, `few` (prompts, for a mean) or `empty`.
+    """What a cell shows.
 
     What was erased is no number, whatever else the cell says.
+
+    Returns:
+        `number`, `erased`, `unscored`, `few` (prompts, for a mean) or `empty`.
     """
     if cell.n_given == 0:
         return "empty"
@@ -61,7 +72,14 @@ def kind_of(cell: HeatmapCell) -> str:
 
 
 def shade_of(value: float, most: float) -> int:
-    """Step of the color, in equal parts from 0 to the largest mean of the table.
+    """Step of the color.
+
+    Args:
+        value: a mean.
+        most: the largest mean of the table.
+
+    Returns:
+        0 to `SHADES` - 1, in equal parts of 0 to `most`; 0 where that is not above 0.
 
     Example:
         >>> [shade_of(value, 0.6) for value in (0.0, 0.09, 0.31, 0.6)]
@@ -71,7 +89,11 @@ def shade_of(value: float, most: float) -> int:
 
 
 def counts_of(cell: HeatmapCell) -> str:
-    """What became of the pairs without a number."""
+    """What became of the pairs without a number.
+
+    Returns:
+        `2 of 9 erased, 1 of 9 unscored`, or empty.
+    """
     said = [
         f"{count} of {cell.n_given} {word}"
         for count, word in ((cell.counts.n_erased, "erased"), (cell.counts.n_unscored, "unscored"))

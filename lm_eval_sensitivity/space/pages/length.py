@@ -24,7 +24,15 @@ UNKNOWN = mean_interval([])
 
 
 def show(results: Results, query: Query) -> View:
-    """The view."""
+    """The view by length.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        A panel per system, or a page that says that there are no such numbers.
+    """
     if not results.windows:
         return View("By length of the output", "nothing.html", {"what": "distances by length"})
     rung_set = query.choice("rungs", tuple(results.windows))
@@ -65,7 +73,16 @@ def show(results: Results, query: Query) -> View:
 
 
 def panel_of(rows: Sequence[ProfilePoint], columns: Mapping[int | None, float]) -> dict[str, Any]:
-    """What is drawn of one system: by filter its windows with a number, each beside its pixels from the left."""
+    """What is drawn of one system.
+
+    Args:
+        rows: its means by filter and window.
+        columns: pixels from the left by window; None is the whole output.
+
+    Returns:
+        `dots` by filter, (pixels, row) of windows with a number; `n_prompts` and `n_pairs` of these as spans;
+        `dominated`, windows of mostly scaffold.
+    """
     own = sorted(rows, key=lambda row: columns[row.selection.window])
     drawn = [row for row in own if not math.isnan(row.mean.estimate)]
     shifts = zip(FILTERS, (-APART, APART), strict=True)

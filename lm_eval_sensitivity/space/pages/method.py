@@ -17,7 +17,15 @@ from lm_eval_sensitivity.types import RUNGS
 
 
 def show(results: Results, query: Query) -> View:
-    """The view."""
+    """The view of method and downloads.
+
+    Args:
+        results: from `open_results`.
+        query: not looked at.
+
+    Returns:
+        Metrics, rungs, rules and files, with what the manifest says of these results.
+    """
     constants, signed = Constants(), results.manifest.signature
     return View(
         "Method and downloads",

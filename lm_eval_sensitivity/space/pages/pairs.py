@@ -47,7 +47,15 @@ FINISHED = {
 
 
 def show(results: Results, query: Query) -> View:
-    """One pair where the address names one, else the list."""
+    """The view of pairs.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        One pair where the address names one, else the list; a pair that cannot be shown is complained of.
+    """
     asked = query.given("pair")
     if asked:
         try:
@@ -67,7 +75,18 @@ def _of_the_ladder(results: Results, pair_id: str) -> Pair:
 
 
 def show_list(results: Results, query: Query) -> View:
-    """The pairs of one system."""
+    """The pairs of one system.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+
+    Returns:
+        At most `MOST_LINES` pairs, in the order of the ladder, and how many there are.
+
+    Raises:
+        InputError: a damaged file.
+    """
     chosen = choose_metric(query, IN_THE_TABLE)
     system = query.index("system", len(results.systems)) or 0
     ladder = tuple(results.ladder.values())
@@ -111,7 +130,17 @@ def show_list(results: Results, query: Query) -> View:
 
 
 def system_choice(results: Results, chosen: int, name: str = "system", label: str = "System") -> Choice:
-    """A select of all systems."""
+    """A select of all systems.
+
+    Args:
+        results: from `open_results`.
+        chosen: index of a system.
+        name: of the select, in the address.
+        label: of the select.
+
+    Returns:
+        One option per system: its index, and its name as the stranger wrote it.
+    """
     every = tuple((str(system.index), system.name) for system in results.systems)
     return Choice(name, label, every, str(chosen))
 
@@ -123,7 +152,20 @@ def _cells_of(metric: str) -> list[str]:
 
 
 def status_of(row: Mapping[str, Any], metric: str) -> str:
-    """`scored`, `erased`, or `unscored` with the reason, of a row of the pairs table."""
+    """What became of a pair.
+
+    Args:
+        row: of the pairs table.
+        metric: a column of it.
+
+    Returns:
+        `scored`, or `erased` or `unscored` with the reason.
+
+    Example:
+        >>> row = {"cosine_distance": None, "audit_status": "survived", "missing_cosine_distance": "empty: no output"}
+        >>> status_of(row, "cosine_distance")
+        'unscored: empty: no output'
+    """
     if row[metric] is not None:
         return "scored"
     if row["audit_status"] == "erased":
@@ -135,7 +177,19 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
 
 
 def show_pair(results: Results, query: Query, pair: Pair) -> View:
-    """Prompts, numbers, outputs and their parting. InputError where the system was not given the pair."""
+    """One pair: prompts, numbers, outputs and their parting.
+
+    Args:
+        results: from `open_results`.
+        query: the address.
+        pair: of the ladder.
+
+    Returns:
+        The view; an erased pair has no steps.
+
+    Raises:
+        InputError: the system was not given the pair.
+    """
     system = query.index("system", len(results.systems)) or 0
     filter_name = query.choice("filter", FILTERS)
     detail = results.detail(system, pair.pair_id)
@@ -176,7 +230,19 @@ Row = Mapping[str, object]
 
 
 def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
-    """Filter -> the row of the pairs table; without cells where the system was not given the pair."""
+    """The rows of one pair in the pairs table.
+
+    Args:
+        results: from `open_results`.
+        system: its index.
+        pair: of the ladder.
+
+    Returns:
+        By filter, the row; an empty one where the system was not given the pair.
+
+    Raises:
+        InputError: a damaged file.
+    """
     table = results.pairs(system)
     rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
     return {name: next((row for row in rows if row["filter"] == name), {}) for name in FILTERS}
@@ -185,7 +251,21 @@ def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
 def number_lines(
     results: Results, system: int, pair: Pair, rows: Mapping[str, Row]
 ) -> list[tuple[str, str, list[tuple[float | None, str | None]]]]:
-    """Metric, direction and (value, reason) under each of `FILTERS`, then what mere repetition of the prompt gives."""
+    """The numbers of a pair beside what mere repetition of its prompt gives.
+
+    Args:
+        results: from `open_results`.
+        system: its index.
+        pair: of the ladder.
+        rows: from `rows_of_pair`.
+
+    Returns:
+        (metric, direction, cells): (value, reason) under each of `FILTERS`, then the same of the repetition where
+        `has_noise_floor`.
+
+    Raises:
+        InputError: a damaged file.
+    """
     sources = [rows]
     if has_noise_floor(pair):
         table = results.pairs(system)
@@ -220,6 +300,12 @@ def _cell(row: Row, metric: str) -> tuple[float | None, str | None]:
 
 def audit_in_words(row: Row) -> str:
     """Whether the edit reached the system, and where.
+
+    Args:
+        row: of the pairs table, or an empty one.
+
+    Returns:
+        Whole sentences; an engine that does not show its tokens has one that says so.
 
     Example:
         >>> audit_in_words({"audit_status": "survived", "audit_first_difference": 7, "audit_length_change": 1,
