@@ -6,6 +6,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.cli import (
@@ -26,6 +27,7 @@ from lm_eval_sensitivity.cli import (
     tasks_path,
 )
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.text.escape import shown_path
 
 COMMANDS = (
     neighborhood,
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns the exit status. A user's mistake is one message on stderr and status 2."""
     options = build_parser().parse_args(arguments)
     try:
+        _check_output(getattr(options, "output", None))
         status: int = options.run(options)
     except InputError as error:
         print(f"lm-eval-sensitivity {options.command}: {error}", file=sys.stderr)
@@ -87,6 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         return STATUS_OF_A_DEFECT
     return status
+
+
+def _check_output(path: Path | None) -> None:
+    """Not every library that writes files can write one whose name is no text."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            f"`--output {shown_path(Path(str(path)))}` is no UTF-8 text. Give another name."
+        ) from None
 
 
 if __name__ == "__main__":

@@ -247,8 +247,8 @@ def merge_folders(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list
         if named.metadata.identity != metadata.identity:
             raise InputError(
                 f"{shown_path(rung.results)}: `{inert(summary_name(metadata.task))}.identity` is another one "
-                f"than that of {inert(named.metadata.task)} in {shown_path(named.results)}, but both have the fingerprint "
-                f"{metadata.system!r}. One of them was changed: take the files as lm_eval wrote them."
+                f"than that of {inert(named.metadata.task)} in {shown_path(named.results)}, but both have the "
+                f"fingerprint {metadata.system!r}. One of them was changed: take the files as lm_eval wrote them."
             )
         first = kept.setdefault((metadata.system, metadata.rung), rung)
         if first is rung:

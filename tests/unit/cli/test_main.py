@@ -60,3 +60,13 @@ def test_a_prompt_that_is_none_is_refused_before_anything_is_loaded(
 ) -> None:
     assert main(["neighborhood", prompt, "--model_args", "pretrained=nowhere"]) == 2
     assert "PROMPT" in capsys.readouterr().err
+
+
+def test_an_output_whose_name_is_no_text_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("Why is the sky blue?\n")
+    assert main(["ladder", "build", str(prompts), "-o", str(tmp_path / "x\udcff")]) == 2
+    error = capsys.readouterr().err
+    assert "`--output" in error and "no UTF-8 text" in error and error.count("\n") == 1

@@ -91,11 +91,11 @@ def test_a_number_that_is_another_one_is_refused(
 
 def test_a_sentence_that_is_another_one_is_refused(copied: Path) -> None:
     content = json.loads((copied / STATEMENTS).read_text(encoding="utf-8"))
-    for statement in content["clusters"]:
+    for statement in content["clusters"][:1]:  # what a page opens with is always computed again
         statement["cautions"] = [{"kind": "caution", "text": "It is the best.", "about": []}]
     (copied / STATEMENTS).write_text(json.dumps(content), encoding="utf-8")
     declare(copied, STATEMENTS)
-    with pytest.raises(InputError, match=r"`clusters\[\d+\].cautions"):
+    with pytest.raises(InputError, match=r"`clusters\[0\].cautions"):
         check_some(read_results(copied), copied)
 
 
