@@ -12,9 +12,10 @@ import pytest
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.read import Results, read_results
-from lm_eval_sensitivity.results.recompute import check_some, recomputed_differences
+from lm_eval_sensitivity.results.recompute import check_some, opens_with, recomputed_differences
 from lm_eval_sensitivity.results.statements import each_statement
 from lm_eval_sensitivity.results.write import export_results
+from lm_eval_sensitivity.statements import Selection
 from tests.unit.hub.fake_hub import install
 from tests.unit.results.made_results import declare, made_request, make_results
 from tests.unit.results.test_hostile_results import of, put
@@ -91,11 +92,14 @@ def test_a_number_that_is_another_one_is_refused(
 
 def test_a_sentence_that_is_another_one_is_refused(copied: Path) -> None:
     content = json.loads((copied / STATEMENTS).read_text(encoding="utf-8"))
-    for statement in content["clusters"][:1]:  # what a page opens with is always computed again
-        statement["cautions"] = [{"kind": "caution", "text": "It is the best.", "about": []}]
+    statements = read_results(copied).statements
+    assert statements.clusters[opens_with(statements.clusters)].selection == Selection()
+    # What a page opens with is always computed again.
+    statement = content["clusters"][opens_with(statements.clusters)]
+    statement["cautions"] = [{"kind": "caution", "text": "It is the best.", "about": []}]
     (copied / STATEMENTS).write_text(json.dumps(content), encoding="utf-8")
     declare(copied, STATEMENTS)
-    with pytest.raises(InputError, match=r"`clusters\[0\].cautions"):
+    with pytest.raises(InputError, match=r"`clusters\[\d+\].cautions"):
         check_some(read_results(copied), copied)
 
 
