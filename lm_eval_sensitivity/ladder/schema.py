@@ -43,7 +43,15 @@ Row = Mapping[str, Any]
 
 
 def is_meaning_preserving(rung: Rung) -> bool:
-    """True for the rungs whose variant asks for the same answer as its base, `identical` included."""
+    """Whether the variants of a rung ask for the same answer as their bases.
+
+    Returns:
+        True also for `identical`, which `MEANING_PRESERVING_RUNGS` does not hold.
+
+    Example:
+        >>> is_meaning_preserving("identical"), is_meaning_preserving("positive_control")
+        (True, False)
+    """
     return rung == "identical" or rung in MEANING_PRESERVING_RUNGS
 
 
