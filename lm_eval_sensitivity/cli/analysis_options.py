@@ -199,13 +199,29 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def write(document: Document, options: argparse.Namespace) -> None:
-    """Print a document, or write it to `--output`."""
+    """Print a document, or write it to `--output`.
+
+    Args:
+        document: to show.
+        options: `format` and `output`.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     width = None if options.output else terminal_width()
     write_text(render(document, options.format, width=width), options.output)
 
 
 def write_text(text: str, target: Path | None) -> None:
-    """Print a text, or write it to a file."""
+    """Print a text, or write it to a file.
+
+    Args:
+        text: with its last line break.
+        target: file; None prints.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     if target is None:
         print_text(text)
         return

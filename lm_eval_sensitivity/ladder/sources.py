@@ -158,7 +158,11 @@ def read_variants(path: Path) -> dict[str, str]:
 
 
 def check_prompt_ids(prompts: Iterable[AuthoredPrompt], where: str) -> None:
-    """Raise InputError when a prompt id stands there twice."""
+    """Refuse a prompt id that stands there twice.
+
+    Raises:
+        InputError: the id.
+    """
     seen: set[str] = set()
     for prompt in prompts:
         if prompt.prompt_id in seen:

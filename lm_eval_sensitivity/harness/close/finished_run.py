@@ -102,6 +102,10 @@ class FinishedRun:
     def mean(self, filter_name: str, rung_set: str) -> tuple[float, int]:
         """Mean distance of the own pairs of a rung, or of a set of rungs, over prompts.
 
+        Args:
+            filter_name: `raw` or `answer`.
+            rung_set: a rung, or the name of a set of them.
+
         Returns:
             Mean in cosine distance, 0 to 2, NaN where nothing is scored; and the number of prompts it is over.
         """

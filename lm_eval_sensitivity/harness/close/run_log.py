@@ -73,6 +73,10 @@ class RunLog(Generic[Note]):
     def finished(self, task: object, notes: Sequence[Note]) -> list[Note] | None:
         """Take a task's notes, and give out those of all tasks when it was the last one.
 
+        Args:
+            task: whose results are aggregated now.
+            notes: its own.
+
         Returns:
             The notes of every task, forgotten here; None while others are to come, and for a task not entered.
         """

@@ -84,6 +84,11 @@ def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
 def table_item(name: str, value: float, prompt_id: str) -> float:
     """A number of a pair as `mean_of` takes it.
 
+    Args:
+        name: of the metric.
+        value: of the pair, NaN where it is missing.
+        prompt_id: of the pair.
+
     Returns:
         The number; one that belongs to the prompt knows its prompt, and is counted once for all its edits.
 

@@ -86,7 +86,11 @@ class ResponseStore:
         return len(self._records)
 
     def get(self, key: str) -> Mapping[str, Any] | None:
-        """The record under a key, or None."""
+        """Look a record up.
+
+        Returns:
+            The record under the key, or None.
+        """
         return self._records.get(key)
 
     def append(self, records: Sequence[tuple[str, Mapping[str, Any]]]) -> None:

@@ -72,7 +72,11 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
             logger.warning("%s: %s", self.config.task, warning)
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
-        """Two requests, each repeated once per sample; on the identical rung with other replicate numbers."""
+        """The two requests of a pair, each repeated once per sample.
+
+        Returns:
+            As for the greedy tasks; on the identical rung with other replicate numbers.
+        """
         task, doc_id, _ = kwargs.pop("metadata")
         return super().construct_requests(
             doc, ctx, **kwargs, metadata=(task, doc_id, self.sampling.n_samples)

@@ -97,7 +97,15 @@ class PromptSensitivityTask(ConfigurableTask):
     # ---- data
 
     def download(self, dataset_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        """Load this rung of the ladder; lm_eval calls it while the task is built."""
+        """Load this rung of the ladder; lm_eval calls it while the task is built.
+
+        Args:
+            dataset_kwargs: `rung` and `subset` of the task's YAML.
+            kwargs: lm_eval's own, not read.
+
+        Raises:
+            InputError: no such rung, the ladder does not load, or it has no pairs on this rung.
+        """
         wanted = dataset_kwargs or {}
         rung = wanted.get("rung")
         if rung not in RUNGS:
@@ -125,7 +133,12 @@ class PromptSensitivityTask(ConfigurableTask):
     # ---- requests
 
     def build_all_requests(self, **kwargs: Any) -> None:
-        """Open every door before the first token: settings, embedder, reference run, chat template."""
+        """Open every door before the first token: settings, embedder, reference run, chat template.
+
+        Raises:
+            InputError: few-shot examples were asked for, the output folder is no place to write to, or a setting, the
+                embedder, the reference run or the chat template is refused.
+        """
         decoding = self._decoding()
         check_output_folder()
         self._output_path = output_path()

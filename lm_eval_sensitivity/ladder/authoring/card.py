@@ -219,9 +219,17 @@ def read_card(path: Path) -> str:
 
 
 def check_own_card(card: str, ladders: Sequence[Ladder], path: Path) -> None:
-    """Raise InputError if the front matter of a hand-written card says something else than the data.
+    """Refuse a hand-written card whose front matter says something else than the data.
 
     Fields that it leaves out are found by the Hub itself.
+
+    Args:
+        card: its text.
+        ladders: every subset, largest first.
+        path: of the card, for messages.
+
+    Raises:
+        InputError: which field differs, or the front matter is no YAML mapping.
     """
     stated = _front_matter_of(card, path)
     for field, value in data_fields(ladders).items():

@@ -143,7 +143,16 @@ def read_measured(path: Path) -> Measured:
 
 
 def check_measured(measured: Measured, ladder: Ladder, path: Path) -> None:
-    """Raise InputError unless everything in it was measured on exactly these rows."""
+    """Refuse what was not measured on exactly these rows.
+
+    Args:
+        measured: as it was read.
+        ladder: the largest subset.
+        path: of the file, for messages.
+
+    Raises:
+        InputError: distances or audit belong to another content hash; both hashes are named.
+    """
     parts = {"prompt distances": measured.distances.content_hash}
     if measured.audit is not None:
         parts["token audit"] = measured.audit.content_hash

@@ -66,9 +66,19 @@ def middle_most(positions: Iterable[int], length: int) -> int | None:
 
 
 def is_word_character(character: str) -> bool:
-    """True for letters, digits and the marks that combine with them, in any script.
+    """Whether a character is part of a word.
 
     The pattern `\\w` leaves out combining marks, which end many words in Hindi or Thai.
+
+    Args:
+        character: exactly one.
+
+    Returns:
+        True for letters, digits and the marks that combine with them, in any script.
+
+    Example:
+        >>> [is_word_character(each) for each in ("a", "7", "\\u0301", "_")]
+        [True, True, True, False]
     """
     return unicodedata.category(character)[0] in "LMN"
 
