@@ -28,7 +28,19 @@ def add_command(
     description: str,
     epilog: str,
 ) -> argparse.ArgumentParser:
-    """Register a command over runs."""
+    """Register a command over runs.
+
+    Args:
+        subparsers: of the main parser.
+        name: of the command.
+        run: takes the parsed options, gives the exit status.
+        words: its line in the list of commands.
+        description: above its options.
+        epilog: below them, line breaks kept.
+
+    Returns:
+        The command's parser, for its own options.
+    """
     parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
         help=words,
@@ -75,17 +87,37 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What `add_run_options` was given, as `load_runs` takes it."""
+    """What `add_run_options` was given, as `load_runs` takes it.
+
+    Returns:
+        Keyword arguments by name.
+    """
     return {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched")}
 
 
 def partitioned(pairs: Runs, options: argparse.Namespace) -> TablePartition:
-    """The table of the runs, partitioned once for all statements."""
+    """The table of the runs, partitioned once for all statements.
+
+    Args:
+        pairs: the runs that were read.
+        options: with resamples and seed.
+
+    Returns:
+        The partition that every statement of the command shares.
+    """
     return TablePartition(pairs.table, options.resamples, options.seed)
 
 
 def signed(pairs: Runs, options: argparse.Namespace) -> Signature:
-    """What the numbers of a command are computed from; one without a test draws no signs."""
+    """What the numbers of a command are computed from; one without a test draws no signs.
+
+    Args:
+        pairs: the runs that were read.
+        options: with seed, resamples and, where it makes a test, draws.
+
+    Returns:
+        The signature that stands below a table.
+    """
     draws = getattr(options, "draws", 0)
     return signature(pairs, seed=options.seed, resamples=options.resamples, draws=draws)
 
@@ -112,7 +144,14 @@ def add_selection_options(
 
 
 def chosen(given: Sequence[str] | None, default: str) -> list[str]:
-    """The values of a repeatable option, each once, in the order given.
+    """The values of a repeatable option.
+
+    Args:
+        given: None where the option was not given.
+        default: taken then.
+
+    Returns:
+        Each value once, in the order given; never empty.
 
     Example:
         >>> chosen(None, "raw"), chosen(["raw", "answer", "raw"], "raw")
@@ -167,13 +206,29 @@ def _whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def write(document: Document, options: argparse.Namespace) -> None:
-    """Print a document, or write it to `--output`."""
+    """Print a document, or write it to `--output`.
+
+    Args:
+        document: to show.
+        options: `format` and `output`.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     width = None if options.output else terminal_width()
     write_text(render(document, options.format, width=width), options.output)
 
 
 def write_text(text: str, target: Path | None) -> None:
-    """Print a text, or write it to a file."""
+    """Print a text, or write it to a file.
+
+    Args:
+        text: with its last line break.
+        target: file; None prints.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     if target is None:
         print_text(text)
         return
@@ -184,7 +239,11 @@ def write_text(text: str, target: Path | None) -> None:
 
 
 def terminal_width() -> int | None:
-    """Lines are broken for a terminal, or where COLUMNS asks for it; in a file or a pipe they stay whole."""
+    """How wide lines may be.
+
+    Returns:
+        Columns of the terminal, or those that COLUMNS asks for; None in a file or a pipe, where lines stay whole.
+    """
     to_terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
     return shutil.get_terminal_size().columns if to_terminal else None
 

@@ -72,7 +72,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def encode(texts: Sequence[str]) -> NDArray[np.floating]:
-    """Vectors of the default embedder, which is loaded here: a ladder that cannot be read fails before."""
+    """Embed texts with the default embedder, which is loaded here: a ladder that cannot be read fails before.
+
+    Returns:
+        Vectors [text, dimension].
+
+    Raises:
+        InputError: the embedder cannot be loaded.
+    """
     try:
         embedder = load_embedder()
     except InputError as error:

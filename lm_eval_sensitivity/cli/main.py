@@ -60,7 +60,15 @@ The commands below help before and after it."""
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with all subcommands; each has its own `--help` with an example."""
+    """The parser with all subcommands; each has its own `--help` with an example.
+
+    Returns:
+        The parser; its options have `command`, a name, and `run`, which takes them.
+
+    Example:
+        >>> build_parser().parse_args(["tasks-path"]).command
+        'tasks-path'
+    """
     parser = argparse.ArgumentParser(
         prog="lm-eval-sensitivity",
         description=DESCRIPTION,
@@ -74,7 +82,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; returns the exit status. A user's mistake is one message on stderr and status 2."""
+    """Run one subcommand.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        The command's own exit status; 2 for a user's mistake, which is one message on stderr; 0 where the reader of a
+        pipe stopped; `STATUS_OF_A_DEFECT` for anything else, shown with its traceback.
+    """
     options = build_parser().parse_args(arguments)
     try:
         _check_output(getattr(options, "output", None))

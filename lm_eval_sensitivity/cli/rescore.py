@@ -92,7 +92,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def as_text(done: RescoredRun) -> str:
-    """What was written, from which embedder to which, and what was not taken."""
+    """Say what was written, from which embedder to which, and what was not taken.
+
+    Returns:
+        Lines, those of the rungs first, with a line break at the end.
+    """
     lines = [
         f"{rung.metadata.rung} of system {rung.metadata.system}: raw {inert(words['raw'])}; answer "
         f"{inert(words['answer'])}"

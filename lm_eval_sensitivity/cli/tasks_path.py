@@ -33,6 +33,9 @@ def tasks_path() -> Path:
 
     A wheel carries it inside the package; in a source checkout it stands beside the package.
 
+    Returns:
+        An existing folder, to be given to lm_eval as `--include_path`.
+
     Raises:
         InputError: neither exists, which means a broken installation.
     """

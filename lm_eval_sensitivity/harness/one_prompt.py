@@ -109,6 +109,13 @@ def _check_template_name(lm: Any, name: bool | str) -> None:
 def parse_arguments(text: str, option: str) -> dict[str, Any]:
     """Arguments in lm_eval's notation, or as a JSON object where a value has commas.
 
+    Args:
+        text: what the user wrote.
+        option: that it was given to, for messages.
+
+    Returns:
+        Values by name; numbers and booleans as such.
+
     Raises:
         InputError: the text starts like JSON and is none.
 
@@ -136,6 +143,13 @@ def load_model(settings: RunSettings, model_args: Mapping[str, Any]) -> Any:
 
     It is made here and not inside `simple_evaluate`, because only here is it certain that an error is about
     the model's arguments: the same exceptions later on would be defects, and keep their traceback.
+
+    Args:
+        settings: model name, batch size and device.
+        model_args: as `parse_arguments` reads them.
+
+    Returns:
+        An lm_eval model.
 
     Raises:
         InputError: no such engine, a package that is missing, a model that cannot be found or read, an

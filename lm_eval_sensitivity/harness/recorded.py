@@ -112,7 +112,11 @@ class RecordedPair:
 
 
 def prompt_tails(line: Mapping[str, Any]) -> tuple[str, str]:
-    """The ends of both rendered prompts, from a line as lm_eval wrote it."""
+    """The ends of both rendered prompts, from a line as lm_eval wrote it.
+
+    Returns:
+        Of base and variant, at most `PROMPT_TAIL_CHARACTERS` each; empty where the line does not hold the prompt.
+    """
     return _prompt_tail(line, 0), _prompt_tail(line, 1)
 
 

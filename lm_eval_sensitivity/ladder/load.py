@@ -52,7 +52,10 @@ class Ladder:
     """Where the rows were read."""
 
     def rung(self, name: str) -> tuple[Pair, ...]:
-        """The pairs of one rung, in order.
+        """The pairs of one rung.
+
+        Returns:
+            Pairs in ladder order; empty where the ladder has none of it.
 
         Raises:
             InputError: `name` is no rung.

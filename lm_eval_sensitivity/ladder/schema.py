@@ -43,7 +43,15 @@ Row = Mapping[str, Any]
 
 
 def is_meaning_preserving(rung: Rung) -> bool:
-    """True for the rungs whose variant asks for the same answer as its base, `identical` included."""
+    """Whether the variants of a rung ask for the same answer as their bases.
+
+    Returns:
+        True also for `identical`, which `MEANING_PRESERVING_RUNGS` does not hold.
+
+    Example:
+        >>> is_meaning_preserving("identical"), is_meaning_preserving("positive_control")
+        (True, False)
+    """
     return rung == "identical" or rung in MEANING_PRESERVING_RUNGS
 
 
@@ -103,11 +111,14 @@ def column_hashes(pairs: Iterable[Pair]) -> dict[str, str]:
 
 
 def check_columns(received: Sequence[str], where: str) -> None:
-    """Raise InputError unless `received` are exactly the columns of a ladder.
+    """Refuse columns that are not exactly those of a ladder.
 
     Args:
         received: column names.
         where: the file and, for JSON lines, the row; opens the message.
+
+    Raises:
+        InputError: the first column that is missing or unknown.
     """
     missing = [column for column in COLUMNS if column not in received]
     unknown = [column for column in received if column not in COLUMNS]
@@ -151,14 +162,21 @@ def pairs_from_rows(rows: Sequence[Row], file: str) -> tuple[Pair, ...]:
 
 
 def pair_from_row(row: Row, where: str) -> Pair:
-    """One validated pair; `where` opens the message of an InputError.
+    """Make a validated pair from a row.
 
     Checked: types, lengths and known names; `rung_index` and `meaning_preserving` follow from the
     rung; `pair_id` is `<prompt_id>/<edit>`; the variant differs from the base, except on the rung
     `identical`, and is what the replacements make of it.
 
+    Args:
+        row: column to cell, every column there.
+        where: its place, which opens the message.
+
     Returns:
         The pair; its row hash has been compared and is not kept.
+
+    Raises:
+        InputError: the first rule that is broken, or the row hash is another.
     """
     for column in COLUMNS:
         _check_cell(row[column], column, where)

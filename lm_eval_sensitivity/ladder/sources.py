@@ -158,7 +158,11 @@ def read_variants(path: Path) -> dict[str, str]:
 
 
 def check_prompt_ids(prompts: Iterable[AuthoredPrompt], where: str) -> None:
-    """Raise InputError when a prompt id stands there twice."""
+    """Refuse a prompt id that stands there twice.
+
+    Raises:
+        InputError: the id.
+    """
     seen: set[str] = set()
     for prompt in prompts:
         if prompt.prompt_id in seen:
@@ -208,7 +212,22 @@ def _prompt(content: object, where: str) -> AuthoredPrompt:
 
 
 def check_prompt_id(prompt_id: str, where: str) -> str:
-    """The id as it is, or an InputError when it could not stand in a pair id."""
+    """Refuse an id that could not stand in a pair id.
+
+    Args:
+        prompt_id: as it was read.
+        where: its place, which opens the message.
+
+    Returns:
+        The id as it is.
+
+    Raises:
+        InputError: it is not lower-case letters and digits joined by hyphens.
+
+    Example:
+        >>> check_prompt_id("green-tea", "`a.csv`, row 1")
+        'green-tea'
+    """
     if not _PROMPT_ID.fullmatch(prompt_id):
         raise InputError(
             f"{where}: `id` is {prompt_id[:80]!r}; accepted are lower-case letters and digits joined by hyphens. "
@@ -218,7 +237,18 @@ def check_prompt_id(prompt_id: str, where: str) -> str:
 
 
 def check_category(category: str, where: str) -> Category:
-    """The category as it is, or an InputError when there is no such category."""
+    """Refuse a category that there is not.
+
+    Args:
+        category: as it was read.
+        where: its place, which opens the message.
+
+    Returns:
+        The category as it is; `UNCATEGORIZED` is one.
+
+    Raises:
+        InputError: another name.
+    """
     accepted = (*CATEGORIES, UNCATEGORIZED)
     if category not in accepted:
         raise unknown_name(f"{where}: `category`", category, accepted)

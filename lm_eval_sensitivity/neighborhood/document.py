@@ -42,6 +42,9 @@ def neighborhood_document(findings: Findings, check: Check | None) -> Document:
     Args:
         findings: of the prompt.
         check: of `--fail-above`, where it was given.
+
+    Returns:
+        Title, parts in reading order, and the same facts as plain data.
     """
     checked = [] if check is None else [Note("finding", f"Check {check.status}: {check.message}")]
     prompt = visible(findings.prompt)
@@ -103,6 +106,9 @@ def shown_output(text: str, divergence: int | None, flags: Sequence[str]) -> str
         text: the output.
         divergence: character at which it parts from the other one; None shows its beginning.
         flags: shown where the text is empty, because nothing else is left to see.
+
+    Returns:
+        One line without control characters, with ellipses where it is cropped.
     """
     mark = "" if divergence is None else MARK
     if not text:

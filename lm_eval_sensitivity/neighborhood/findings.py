@@ -129,7 +129,14 @@ class Findings:
         return max(self.scored, key=lambda each: each.cosine_distance or 0, default=None)
 
     def above(self, distance: float) -> tuple[Variant, ...]:
-        """Scored meaning-preserving variants further away than `distance`."""
+        """Scored meaning-preserving variants that moved the output further than a distance.
+
+        Args:
+            distance: in cosine distance, 0 to 2; equal is not further.
+
+        Returns:
+            Variants in their order; empty where there is none.
+        """
         return tuple(
             each
             for each in self.scored
@@ -191,7 +198,10 @@ def _variant(row: SampleRow, raw: WholeRow) -> Variant:
 
 
 def first_difference(text: str, other: str) -> int | None:
-    """The 0-based character at which two texts first differ; None if they are equal.
+    """The character at which two texts first differ.
+
+    Returns:
+        0-based position, the length of the shorter where it begins the longer; None if they are equal.
 
     Example:
         >>> first_difference("Dune", "Dunes"), first_difference("Dune", "June"), first_difference("a", "a")

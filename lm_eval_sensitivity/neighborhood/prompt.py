@@ -13,7 +13,10 @@ from lm_eval_sensitivity.types import UNCATEGORIZED, Pair
 
 
 def read_stdin() -> str:
-    """The prompt on stdin; one line break at its end is the shell's, not the prompt's.
+    """Read the prompt from stdin; one line break at its end is the shell's, not the prompt's.
+
+    Returns:
+        The text, without a byte order mark.
 
     Raises:
         InputError: it is not valid UTF-8.

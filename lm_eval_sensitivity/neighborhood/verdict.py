@@ -13,7 +13,11 @@ from lm_eval_sensitivity.types import Note
 
 
 def verdict(findings: Findings) -> str:
-    """One sentence on how far the output moved. What the noise floor covers is never called sensitivity."""
+    """Say how far the output moved. What the noise floor covers is never called sensitivity.
+
+    Returns:
+        One sentence; it says that nothing was scored, or that the floor is unknown, before it counts.
+    """
     counts = f"{len(findings.scored)} scored meaning-preserving variants"
     floor, spread = findings.noise_floor, findings.spread
     if not spread:
@@ -38,7 +42,12 @@ def verdict(findings: Findings) -> str:
 
 
 def cautions(findings: Findings) -> list[Note]:
-    """What could make the distances say something else than the model's sensitivity."""
+    """What could make the distances say something else than the model's sensitivity.
+
+    Returns:
+        Notes on inputs, on outputs, and, where no distance is above the floor, on what could fake stillness; empty
+        where nothing is suspicious.
+    """
     found = [*_about_inputs(findings), *_about_outputs(findings)]
     if findings.spread and findings.spread["largest"] <= (findings.noise_floor or 0):
         found += _about_stillness(findings)
@@ -122,7 +131,15 @@ class Check:
 
 
 def check_limit(findings: Findings, limit: float) -> Check:
-    """Compare every scored meaning-preserving distance with a limit."""
+    """Compare every scored meaning-preserving distance with a limit.
+
+    Args:
+        findings: of the prompt.
+        limit: largest accepted cosine distance.
+
+    Returns:
+        `failed` where one is above, `blind` where none was scored, else `passed`.
+    """
     if above := findings.above(limit):
         listed = ", ".join(f"{each.edit} ({shown_distance(each.cosine_distance)})" for each in above)
         floor = "not known" if findings.noise_floor is None else shown_distance(findings.noise_floor)
@@ -138,5 +155,13 @@ def check_limit(findings: Findings, limit: float) -> Check:
 
 
 def shown_distance(distance: float | None) -> str:
-    """A distance in print."""
+    """A distance in print.
+
+    Returns:
+        Rounded as everywhere in print; `-` for None.
+
+    Example:
+        >>> shown_distance(None)
+        '-'
+    """
     return "-" if distance is None else in_print(distance)

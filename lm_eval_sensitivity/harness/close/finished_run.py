@@ -81,7 +81,11 @@ class FinishedRun:
         return pa.concat_tables([_named(rows, name) for name, rows in parts])
 
     def rows(self, filter_name: str) -> list[dict[str, Any]]:
-        """Cells of the own pairs under a filter."""
+        """Cells of the own pairs under a filter.
+
+        Returns:
+            [pair] column of `ROW_SCHEMA` to value.
+        """
         own = pc.and_(pc.equal(self.table["name"], OWN), pc.equal(self.table["filter"], filter_name))
         found: list[dict[str, Any]] = self.table.filter(own).to_pylist()
         return found
@@ -96,24 +100,44 @@ class FinishedRun:
         return {str(pair.raw["rung"]) for pair in self.pairs}
 
     def mean(self, filter_name: str, rung_set: str) -> tuple[float, int]:
-        """Mean distance over prompts, NaN where nothing is scored, and how many prompts that is."""
+        """Mean distance of the own pairs of a rung, or of a set of rungs, over prompts.
+
+        Args:
+            filter_name: `raw` or `answer`.
+            rung_set: a rung, or the name of a set of them.
+
+        Returns:
+            Mean in cosine distance, 0 to 2, NaN where nothing is scored; and the number of prompts it is over.
+        """
         selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
         values = self.partition.pairs(selection, [OWN]).system(OWN)
         there = values[~np.isnan(values)]
         return (float(there.mean()) if len(there) else math.nan), len(there)
 
     def beside_the_floor(self, filter_name: str, rung_set: str) -> RepetitionTest:
-        """How a rung, or all harmless ones, stand to the noise floor."""
+        """How a rung, or all harmless ones, stand to the noise floor.
+
+        Returns:
+            The test of `beside_noise` in cosine distance.
+        """
         selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
         return beside_noise(self.partition, selection, OWN)
 
     def dominated_windows(self) -> tuple[int | None, ...]:
-        """The windows of the filter raw that the scaffold dominates."""
+        """The windows of the filter raw that the scaffold dominates.
+
+        Returns:
+            Windows in tokens, None for the whole output; empty where none is dominated.
+        """
         outputs = outputs_of(self.partition, PRIMARY_METRIC, self.rungs(), OWN)
         return dominated_windows(outputs, windows_below(self.max_gen_toks))
 
     def judged(self, filter_name: str) -> Judgment:
-        """The verdict of `lm-eval-sensitivity drift` on these pairs."""
+        """The verdict of `lm-eval-sensitivity drift` on these pairs.
+
+        Returns:
+            The judgment, computed once per filter.
+        """
         if filter_name not in self._judged:
             self._judged[filter_name] = self._judge(filter_name)
         return self._judged[filter_name]
@@ -176,6 +200,9 @@ def _named(rows: pa.Table, name: str) -> pa.Table:
 def windows_below(max_gen_toks: int) -> tuple[int | None, ...]:
     """Windows that end before an output may, and the whole output (None).
 
+    Returns:
+        Windows in tokens, shortest first.
+
     Example:
         >>> windows_below(128)
         (64, None)
@@ -184,7 +211,14 @@ def windows_below(max_gen_toks: int) -> tuple[int | None, ...]:
 
 
 def lacking(ran: set[str], whose: str) -> str:
-    """Which rungs a verdict needs and has not got; empty where all are there.
+    """Which rungs a verdict needs and has not got.
+
+    Args:
+        ran: rungs that have pairs.
+        whose: completes the sentence, as in the example.
+
+    Returns:
+        The first lack as half a sentence; empty where all are there.
 
     Example:
         >>> lacking({"noop", "identical"}, "this run")

@@ -40,7 +40,11 @@ MANY = 0.1
 
 
 def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
-    """A pair that two subsets of a ladder have, and so two tasks of a run, counts once."""
+    """A pair that two subsets of a ladder have, and so two tasks of a run, counts once.
+
+    Returns:
+        The pairs in order of first appearance.
+    """
     return list({pair.raw["pair_id"]: pair for pair in pairs}.values())
 
 

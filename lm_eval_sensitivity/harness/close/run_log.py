@@ -52,11 +52,14 @@ class RunLog(Generic[Note]):
         self._entries[id(task)] = _Entry(weakref.ref(task), group, collected)
 
     def of_run(self, task: object, make: Callable[[list[Note]], Made]) -> Made | None:
-        """What is made of all notes in the group of a task, once per run; None for a task not entered.
+        """What is made of all notes in the group of a task, once per run.
 
         Args:
             task: one whose results are being aggregated: those of all others are collected then.
             make: takes the notes.
+
+        Returns:
+            What `make` gave; None for a task not entered.
         """
         own = self._entries.get(id(task))
         if own is None:
@@ -68,7 +71,15 @@ class RunLog(Generic[Note]):
         return made
 
     def finished(self, task: object, notes: Sequence[Note]) -> list[Note] | None:
-        """The notes of all tasks when this was the last one; None before, and for a task not entered."""
+        """Take a task's notes, and give out those of all tasks when it was the last one.
+
+        Args:
+            task: whose results are aggregated now.
+            notes: its own.
+
+        Returns:
+            The notes of every task, forgotten here; None while others are to come, and for a task not entered.
+        """
         self._forget_the_gone()
         entry = self._entries.get(id(task))
         if entry is None:

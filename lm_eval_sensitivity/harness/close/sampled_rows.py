@@ -48,6 +48,12 @@ SAMPLED_RUN: RunLog[SampledNote] = RunLog()
 def sampled_pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     """How many pairs the means stand for, and what became of the others.
 
+    Args:
+        records: of the pairs, as `sampled_pair_record` and the scores fill them.
+
+    Returns:
+        Counts joined by commas.
+
     Example:
         >>> erased = {"missing": {"excess_distance": "erased: the edit does not reach the token ids"}, "scores": {}}
         >>> sampled_pairs_in_words([erased])
@@ -120,6 +126,12 @@ def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
 
 def separated_in_words(tests: Sequence[Mapping[str, Any]]) -> str:
     """How many pairs separate, or why that could not be seen.
+
+    Args:
+        tests: as for `separation`.
+
+    Returns:
+        A clause for a table cell.
 
     Example:
         >>> separated_in_words([{"p_value": 1e-4, "attainable_p": 1e-4}])

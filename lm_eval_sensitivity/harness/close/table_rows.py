@@ -33,10 +33,13 @@ NO_STABILITY = "A low distance is no stability here."
 
 
 def mean_of_scored(values: Sequence[float]) -> float:
-    """Mean of the values that are not NaN; NaN when there are none.
+    """Mean of the values that are not NaN.
 
     lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
     the edits of one prompt as independent; intervals over prompts are made from the samples instead.
+
+    Returns:
+        The mean, in the unit of the values; NaN when all are NaN or there are none.
 
     Example:
         >>> mean_of_scored([0.25, float("nan"), 0.75])
@@ -66,7 +69,10 @@ class OfPrompt(float):
 
 
 def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
-    """Mean with one value per prompt, however many edits a prompt has; NaN when there is none.
+    """Mean with one value per prompt, however many edits a prompt has.
+
+    Returns:
+        As `mean_of_scored`, of the last value of each prompt.
 
     Example:
         >>> mean_over_prompts([OfPrompt(0.0, "p1"), OfPrompt(0.0, "p1"), OfPrompt(1.0, "p2")])
@@ -76,17 +82,41 @@ def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
 
 
 def table_item(name: str, value: float, prompt_id: str) -> float:
-    """A number of a pair as `mean_of` takes it."""
+    """A number of a pair as `mean_of` takes it.
+
+    Args:
+        name: of the metric.
+        value: of the pair, NaN where it is missing.
+        prompt_id: of the pair.
+
+    Returns:
+        The number; one that belongs to the prompt knows its prompt, and is counted once for all its edits.
+
+    Example:
+        >>> table_item("cosine_distance", 0.25, "tea")
+        0.25
+    """
     return OfPrompt(value, prompt_id) if belongs_to_prompt(name) else value
 
 
 def mean_of(name: str) -> Callable[[Sequence[Any]], float]:
-    """How a metric is averaged."""
+    """How a metric is averaged.
+
+    Returns:
+        `mean_over_prompts` for a metric that belongs to the prompt, else `mean_of_scored`.
+
+    Example:
+        >>> mean_of("cosine_distance")([0.25, 0.75])
+        0.5
+    """
     return mean_over_prompts if belongs_to_prompt(name) else mean_of_scored
 
 
 def kind_of(reason: str | None) -> str | None:
-    """The kind of a reason that a row holds as text; None for none.
+    """The kind of a reason that a row holds as text.
+
+    Returns:
+        What stands before the colon; None where there is no reason.
 
     Example:
         >>> kind_of("erased: the edit does not reach the token ids")
@@ -97,6 +127,12 @@ def kind_of(reason: str | None) -> str | None:
 
 def pairs_in_words(records: Sequence[Mapping[str, Any]]) -> str:
     """How many pairs a mean stands for, and what became of the others.
+
+    Args:
+        records: of the pairs, as the samples file holds them.
+
+    Returns:
+        Counts joined by commas.
 
     Example:
         >>> pairs_in_words([{"missing": {"cosine_distance": "erased: unseen"}, "scores": {}}])

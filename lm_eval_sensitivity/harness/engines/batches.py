@@ -41,6 +41,13 @@ def distinct(candidates: list[int], prompts: Sequence[Hashable]) -> list[int]:
     That one is a replicate, and in the batch of its first run it would not measure what another batch,
     with other neighbors and other padding, does to the same prompt.
 
+    Args:
+        candidates: item numbers, in order of generation.
+        prompts: [item] the prompt of every item.
+
+    Returns:
+        The leading candidates, at least one unless there are none.
+
     Example:
         >>> distinct([0, 1, 2], ["a", "b", "a"])
         [0, 1]

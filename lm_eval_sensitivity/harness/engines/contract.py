@@ -58,7 +58,11 @@ class Engine(ABC):
 
     @abstractmethod
     def identity(self, decoding: Decoding) -> dict[str, object]:
-        """All that outputs depend on, `decoding` among it: what tells this system from another. Asked in `ready`."""
+        """What tells this system from another. Asked in `ready`.
+
+        Returns:
+            All that outputs depend on, `decoding` among it, as plain values.
+        """
 
     @abstractmethod
     def generate(
@@ -80,19 +84,38 @@ class Engine(ABC):
 
     @classmethod
     def can_serve(cls, lm: Any) -> bool:
-        """False for a model of the registered class that this engine would not measure faithfully."""
+        """Whether this engine would measure a model of the registered class faithfully.
+
+        Returns:
+            False to leave the model to the engine of a base class, or to text only.
+        """
         return True
 
     def encode(self, context: Any) -> list[int] | None:
-        """[position] the token ids that the model is fed, or None where the engine does not show them."""
+        """The token ids that the model is fed.
+
+        Args:
+            context: as in `Request`.
+
+        Returns:
+            [position] token ids, or None where the engine does not show them.
+        """
         return None
 
     def ready(self, decoding: Decoding) -> contextlib.AbstractContextManager[object]:
-        """For the time of the block nothing but `decoding` decides how outputs are made."""
+        """For the time of the block nothing but `decoding` decides how outputs are made.
+
+        Returns:
+            A context to generate in; on leaving it the model is as it was.
+        """
         return contextlib.nullcontext()
 
     def notes(self) -> dict[str, object]:
-        """What a reader should know about the run but that does not change outputs by itself."""
+        """What a reader should know about the run but that does not change outputs by itself.
+
+        Returns:
+            Plain values by name, which stand in the results file.
+        """
         return {}
 
     @property

@@ -47,7 +47,11 @@ class HuggingFaceEngine(Engine):
         return weights_checksum(self.lm.model)
 
     def identity(self, decoding: Decoding) -> dict[str, object]:
-        """Weights, tokenizer, arithmetic and libraries. A name is none: bf16, int8 and retrained copies share it."""
+        """What tells this system from another. A name does not: bf16, int8 and retrained copies share it.
+
+        Returns:
+            As `hf_identity`, with the ids that end an output among the decoding.
+        """
         ends = {"end_token_ids": end_token_ids(self.lm.model, self.lm.tokenizer)}
         return hf_identity(self.lm, self._weights, {**decoding.as_dict(), **ends})
 
@@ -94,7 +98,14 @@ class HuggingFaceEngine(Engine):
     def generate(
         self, batch: Sequence[Request], decoding: Decoding, channels: Collection[Channel]
     ) -> list[Output]:
-        """[request] outputs, from one left-padded batch."""
+        """Generate one left-padded batch.
+
+        Returns:
+            [request] outputs with every channel that the engine `gives`, whatever was asked for.
+
+        Raises:
+            BatchTooLargeError: it did not fit into memory, which has been freed.
+        """
         assert self._decoder is not None  # the contract: inside of `ready`
         prompts = [request.token_ids or () for request in batch]
         choose = (_choices(batch, decoding),) if isinstance(decoding, SampledDecoding) else ()

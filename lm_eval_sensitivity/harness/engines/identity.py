@@ -9,7 +9,16 @@ from typing import Any
 
 
 def identity_from_outside(lm: Any, model_args: Mapping[str, str]) -> dict[str, object]:
-    """Class, arguments and model name of an lm_eval model, and a checksum of its weights where they are in memory."""
+    """What tells a model from another without knowing its engine.
+
+    Args:
+        lm: the model as lm_eval made it.
+        model_args: the run's `--model_args`.
+
+    Returns:
+        Class, arguments and model name; a checksum of weights that are in memory, or else names, sizes in bytes and
+        modification times in nanoseconds of the files of a local model.
+    """
     identity: dict[str, object] = {"engine": type(lm).__name__, "model_args": dict(model_args)}
     model = getattr(lm, "model", None)
     if isinstance(model, str):

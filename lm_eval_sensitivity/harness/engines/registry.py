@@ -16,7 +16,14 @@ _Kind = TypeVar("_Kind", bound=type[Engine])
 
 
 def register(served: type) -> Callable[[_Kind], _Kind]:
-    """Let an engine serve an lm_eval model class and its subclasses."""
+    """Let an engine serve an lm_eval model class and its subclasses.
+
+    Args:
+        served: class of `lm_eval.models`.
+
+    Returns:
+        A decorator that enters an `Engine` and returns it unchanged.
+    """
 
     def enter(engine: _Kind) -> _Kind:
         _ENGINES[served] = engine
@@ -26,7 +33,15 @@ def register(served: type) -> Callable[[_Kind], _Kind]:
 
 
 def engine_of(lm: Any, model_args: Mapping[str, str]) -> Engine:
-    """The engine of the nearest class that has one; every other model answers with text only."""
+    """The engine of the nearest class that has one; every other model answers with text only.
+
+    Args:
+        lm: the model as lm_eval made it.
+        model_args: the run's `--model_args`.
+
+    Returns:
+        A new engine around the model; `TextEngine` where no registered one can serve it.
+    """
     for kind in type(lm).__mro__:
         _import_engine_of(kind.__module__)
         engine = _ENGINES.get(kind)

@@ -47,14 +47,32 @@ CHANNELS_OF_SAMPLES: frozenset[Channel] = frozenset({"text", "token ids"})
 
 
 def greedy_generations(lm: Any, requests: Sequence[Instance]) -> list[Generation]:
-    """[request] greedy outputs; equal requests share one."""
+    """Greedy outputs of all requests of a run; equal requests share one.
+
+    Returns:
+        [request] outputs with views, answer and audit, in the order of the requests.
+
+    Raises:
+        InputError: settings that are not greedy, or differ between the tasks of the run.
+    """
     plan = make_plan(requests)
     engine = engine_of(lm, plan.model_args)
     return _generations(engine, plan, requests, parse_decoding(common_settings(plan)))
 
 
 def sampled_generations(lm: Any, requests: Sequence[Instance]) -> list[Generation]:
-    """[request] samples; equal prompts share theirs. A request stands there once for each of its samples."""
+    """Samples for all requests of a run; equal prompts share theirs.
+
+    Args:
+        lm: the model as lm_eval made it.
+        requests: each stands there once for each of its samples.
+
+    Returns:
+        [request] one sample each, in the order of the requests.
+
+    Raises:
+        InputError: settings that cannot be sampled with, or differ between the tasks of the run.
+    """
     apart = numbered(requests)
     plan = make_plan(apart)
     engine = engine_of(lm, plan.model_args)

@@ -32,7 +32,11 @@ class TextEngine(Engine):
         return identity_from_outside(self.lm, self.model_args)
 
     def identity(self, decoding: Decoding) -> dict[str, object]:
-        """What the user asked for, and the weights where they can be seen."""
+        """What tells this system from another, as far as it can be seen.
+
+        Returns:
+            As `identity_from_outside`; with the decoding where it samples.
+        """
         # Greedy runs of such a model are one system, whatever their token limit, as they were in all versions.
         return (
             self._from_outside if decoding.greedy else {**self._from_outside, "decoding": decoding.as_dict()}
@@ -46,11 +50,14 @@ class TextEngine(Engine):
     def generate(
         self, batch: Sequence[Request], decoding: Decoding, channels: Collection[Channel]
     ) -> list[Output]:
-        """[request] texts, from one call.
+        """Generate texts in one call.
 
         A model that sends one and the same seed with every request would give one and the same sample; such requests
         get a seed of their own per call. The runner asks for bases and variants in different calls, so that a seed
         never ties a base's sample to its variant's.
+
+        Returns:
+            [request] outputs without a trace.
         """
         settings = decoding.as_gen_kwargs()
         if isinstance(decoding, SampledDecoding) and self._sends_a_seed():

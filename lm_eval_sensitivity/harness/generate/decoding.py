@@ -36,7 +36,15 @@ class Decoding:
         return True
 
     def as_gen_kwargs(self) -> dict[str, Any]:
-        """The form that every lm_eval engine's `generate_until` understands."""
+        """The form that every lm_eval engine's `generate_until` understands.
+
+        Returns:
+            Names of `--gen_kwargs` to values.
+
+        Example:
+            >>> Decoding(8, ()).as_gen_kwargs()
+            {'until': [], 'do_sample': False, 'temperature': 0.0, 'max_gen_toks': 8}
+        """
         return {
             "until": list(self.until),
             "do_sample": False,
@@ -45,7 +53,15 @@ class Decoding:
         }
 
     def as_dict(self) -> dict[str, object]:
-        """For result files: what two runs must have in common to be compared."""
+        """For result files: what two runs must have in common to be compared.
+
+        Returns:
+            JSON values by name, `greedy` among them.
+
+        Example:
+            >>> Decoding(8, ()).as_dict()
+            {'max_gen_toks': 8, 'until': [], 'greedy': True}
+        """
         return {**asdict(self), "until": list(self.until), "greedy": self.greedy}
 
 
@@ -74,6 +90,9 @@ class SampledDecoding(Decoding):
 def parse_decoding(gen_kwargs: Mapping[str, Any]) -> Decoding:
     """Read lm_eval's `generation_kwargs`, refusing whatever would not be greedy.
 
+    Returns:
+        Token limit and stop strings; defaults where they are not given.
+
     Raises:
         InputError: an unknown setting, sampling, or a limit that is not a positive whole number.
 
@@ -98,6 +117,9 @@ def parse_decoding(gen_kwargs: Mapping[str, Any]) -> Decoding:
 
 def parse_sampled_decoding(gen_kwargs: Mapping[str, Any]) -> SampledDecoding:
     """Read lm_eval's `generation_kwargs` for tasks that sample.
+
+    Returns:
+        The same with temperature.
 
     Raises:
         InputError: an unknown setting, one that cuts the distribution off, a temperature that is not above 0,

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 
 
 def fingerprint(identity: Mapping[str, object]) -> str:
-    """Sixteen hex digits of the SHA-256 of an identity's canonical JSON.
+    """A short name of an identity that does not depend on the order of its parts.
+
+    Returns:
+        The first sixteen hex digits of the SHA-256 of its canonical JSON.
 
     Example:
         >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})

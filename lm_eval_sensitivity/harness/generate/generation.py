@@ -27,6 +27,9 @@ CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
 def given(value: Value | None, channel: Channel) -> Value | Missing:
     """What an engine gave of a channel, or why it is missing: it gives none.
 
+    Returns:
+        The value itself, or that the engine gives none of this channel.
+
     Example:
         >>> str(given(None, "hidden states"))
         'not given: this engine gives no hidden states'
@@ -136,7 +139,14 @@ class View:
     """Window in tokens -> character of `text` at which its first that many tokens end. Empty without ids."""
 
     def window(self, n_tokens: int) -> str:
-        """The text of the first `n_tokens` tokens of this view (all of it when it is shorter)."""
+        """The beginning of this view, as far as its first tokens reach.
+
+        Args:
+            n_tokens: one of the keys of `window_ends`.
+
+        Returns:
+            Text; all of it when the view is shorter.
+        """
         return self.text[: self.window_ends[n_tokens]]
 
 
@@ -181,7 +191,11 @@ class Output:
     """None where the engine gives text only."""
 
     def only(self, channels: Collection[Channel]) -> Output:
-        """The same without what comes from other channels."""
+        """The same without what comes from other channels.
+
+        Returns:
+            An output without a trace where token ids are not among the channels, else with None for what was not asked.
+        """
         if self.trace is None or "token ids" not in channels:
             return Output(self.text)
         others: dict[str, Any] = {

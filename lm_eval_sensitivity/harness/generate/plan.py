@@ -51,6 +51,9 @@ PROMPT_TAIL_CHARACTERS = 400
 def context_text(context: Any) -> str:
     """A context as text: chat APIs get their messages as JSON inside a record of lm_eval's.
 
+    Returns:
+        The text itself, or the messages as JSON.
+
     Example:
         >>> context_text("Why?")
         'Why?'
@@ -157,6 +160,9 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
 def common_settings(plan: Plan) -> dict[str, Any]:
     """The one decoding setting of all items.
 
+    Returns:
+        `generation_kwargs` by name, as lm_eval handed them over.
+
     Raises:
         InputError: there are several.
     """
@@ -179,6 +185,13 @@ def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], lis
 
     Replicates come last and in reverse order: another slot, other neighbors, other padding, which is what
     makes the identical rung measure the system's own noise.
+
+    Args:
+        plan: of the run.
+        lengths: [item] prompt lengths, in tokens or, where those are not shown, in characters.
+
+    Returns:
+        Item numbers of first runs and of replicates, each in order of generation.
     """
     longest: dict[str, int] = {}
     for prompt, length in zip(plan.prompt_of_item, lengths, strict=True):

@@ -56,7 +56,14 @@ class Neighborhoods:
         return self._keys[index] not in self._outputs
 
     def add(self, outputs: Mapping[int, Output]) -> int:
-        """Take in generated items, compare what can be compared, write both to the store; how many are new."""
+        """Take in generated items, compare what can be compared, write both to the store.
+
+        Args:
+            outputs: by item number.
+
+        Returns:
+            How many of them are new.
+        """
         arrived = {self._keys[index]: output for index, output in outputs.items()}
         new = {key: output for key, output in arrived.items() if key not in self._outputs}
         self._outputs.update(new)
@@ -77,7 +84,14 @@ class Neighborhoods:
         return len(new)
 
     def finished(self) -> tuple[Output, ...]:
-        """[item] all outputs, in the plan's order."""
+        """All outputs, once none is missing.
+
+        Returns:
+            [item] outputs, in the plan's order.
+
+        Raises:
+            KeyError: one is missing.
+        """
         return tuple(self._outputs[key] for key in self._keys)
 
     @property

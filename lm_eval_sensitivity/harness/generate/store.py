@@ -39,6 +39,9 @@ SUFFIX = ".sensitivity"
 def record_key(*parts: object) -> str:
     """A key from everything that an output depends on.
 
+    Returns:
+        32 hex digits; another format of the store gives other keys.
+
     Example:
         >>> record_key("system", [1, 2], 0) != record_key("system", [1, 2], 1)
         True
@@ -83,7 +86,11 @@ class ResponseStore:
         return len(self._records)
 
     def get(self, key: str) -> Mapping[str, Any] | None:
-        """The record under a key, or None."""
+        """Look a record up.
+
+        Returns:
+            The record under the key, or None.
+        """
         return self._records.get(key)
 
     def append(self, records: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
@@ -154,7 +161,11 @@ def _decode(line: bytes) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def open_store(lm: Any) -> ResponseStore | None:
-    """The store beside the harness's own cache, or None when `--use_cache` was not given."""
+    """The store beside the harness's own cache.
+
+    Returns:
+        The store that all ranks share, or None when `--use_cache` was not given.
+    """
     database = getattr(getattr(lm, "cache_hook", None), "dbdict", None)
     path = getattr(database, "filename", None)
     if path is None:

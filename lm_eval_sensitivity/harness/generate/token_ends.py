@@ -38,9 +38,16 @@ def token_ends(output: Output, decode: Decode | None, tokenizer: Any) -> TokenId
 
 
 def ends_of_prefixes(prefixes: Sequence[str], text: str) -> list[int]:
-    """[step] how much of a text stands when only the first tokens are decoded, from the decoded prefixes.
+    """How much of a text stands when only the first tokens are decoded, from the decoded prefixes.
 
     This is the definition. It decodes every prefix, so its time grows with the square of the length.
+
+    Args:
+        prefixes: [step] the first 1, 2, … tokens, decoded.
+        text: the output.
+
+    Returns:
+        [step] characters of the text, never falling.
 
     Example:
         >>> half = chr(0xFFFD)
@@ -54,9 +61,16 @@ def ends_of_prefixes(prefixes: Sequence[str], text: str) -> list[int]:
 
 
 def ends_in_stream(ids: Sequence[int], text: str, backend: Tokenizer) -> list[int] | None:
-    """The same from one pass over the tokens; None where the pass does not end in this text.
+    """The same as `ends_of_prefixes`, from one pass over the tokens.
 
-    It does not where text is changed after decoding, as by tokenizers that clean up spaces.
+    Args:
+        ids: [step] token ids of the output.
+        text: the output.
+        backend: the tokenizer that decodes.
+
+    Returns:
+        [step] characters of the text; None where the pass does not end in this text, as with tokenizers that clean
+        up spaces after decoding.
     """
     stream = DecodeStream(skip_special_tokens=False)
     said, held = "", ""

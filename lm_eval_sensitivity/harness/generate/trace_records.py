@@ -42,6 +42,9 @@ def output_to_record(output: Output, *, with_distribution: bool) -> dict[str, An
 def output_from_record(record: Mapping[str, Any]) -> Output:
     """The output that a record was made from.
 
+    Returns:
+        The output; without a trace where the record has text only.
+
     Raises:
         ValueError: a packed array is damaged.
         KeyError: a field is missing.

@@ -15,9 +15,16 @@ Decode = Callable[[Sequence[int], bool], str]
 
 
 def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan], SharedPreamble | None]:
-    """[item] answer spans, and the unknown preamble that unrelated prompts' outputs share, if any.
+    """Find the answer in every output.
 
-    The detector sees one output per prompt, and only outputs without a known scaffold.
+    The detector of shared preambles sees one output per prompt, and only outputs without a known scaffold.
+
+    Args:
+        plan: of the run.
+        outputs: [item] in the plan's order.
+
+    Returns:
+        [item] answer spans, and the unknown preamble that unrelated prompts' outputs share, None if there is none.
     """
     texts = [_visible(output) for output in outputs]
     tails = [item.tail for item in plan.items]
@@ -36,7 +43,15 @@ def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan],
 
 
 def raw_view(output: Output, decode: Decode | None) -> View:
-    """The whole output."""
+    """The whole output as a view.
+
+    Args:
+        output: of an engine.
+        decode: the engine's own decoding.
+
+    Returns:
+        Text, token ids without the end token, and window ends; of an output without ids the text only.
+    """
     if output.trace is None or decode is None:
         return View(output.text, None, {})
     # Without the end token: whether it was reached before the limit is no difference in what was said.
@@ -45,7 +60,18 @@ def raw_view(output: Output, decode: Decode | None) -> View:
 
 
 def answer_of(output: Output, span: AnswerSpan, raw: View, decode: Decode | None) -> Answer:
-    """The answer span of an output, as text and as steps."""
+    """The answer span of an output, as text and as steps.
+
+    Args:
+        output: of an engine.
+        span: where its answer stands, in characters.
+        raw: the whole output, which is the answer where there is no scaffold.
+        decode: the engine's own decoding.
+
+    Returns:
+        Span, view and steps; view and steps are None where there is no answer to score, the steps also without
+        token ids.
+    """
     scored = span.status in ("none", "closed")
     if output.trace is None or decode is None:
         text = output.text[span.start : span.end].strip()
@@ -105,7 +131,11 @@ def _steps_before(ids: Sequence[int], character: int, decode: Decode, *, whole: 
 
 
 def decoder_of(lm: Any) -> Decode | None:
-    """The engine's own decoding, or None where it has none."""
+    """The engine's own decoding.
+
+    Returns:
+        Takes ids and whether to skip special tokens; None where the engine has none.
+    """
     if not hasattr(lm, "tok_decode"):
         return None
     return lambda ids, skip: str(lm.tok_decode(list(ids), skip_special_tokens=skip))

@@ -30,6 +30,18 @@ def metric_names(filter_name: str, *, max_gen_toks: int, with_reference: bool) -
 
     A window longer than the token limit equals the whole output; it is in the samples and would only
     lengthen the table.
+
+    Args:
+        filter_name: `raw` or `answer`.
+        max_gen_toks: token limit of the outputs.
+        with_reference: whether drift is measured.
+
+    Returns:
+        Names in the order of the catalogue.
+
+    Example:
+        >>> "cosine_distance" in metric_names("raw", max_gen_toks=64, with_reference=False)
+        True
     """
     return tuple(
         card.name
@@ -49,7 +61,15 @@ class Scores:
 
     @classmethod
     def of(cls, numbers: Mapping[str, float | Missing]) -> Scores:
-        """Numbers and reasons apart, as a sample row keeps them."""
+        """Numbers and reasons apart, as a sample row keeps them.
+
+        Returns:
+            Values with NaN for what is missing, and the reasons of those.
+
+        Example:
+            >>> Scores.of({"a": 0.5, "b": Missing("empty", "no text")})
+            Scores(values={'a': 0.5, 'b': nan}, missing={'b': 'empty: no text'})
+        """
         return cls(
             {name: math.nan if isinstance(each, Missing) else each for name, each in numbers.items()},
             {name: str(each) for name, each in numbers.items() if isinstance(each, Missing)},
@@ -109,7 +129,17 @@ def output_spreads(bases: Mapping[str, FilteredText], distances: TextDistances) 
 
 
 def pair_inputs(base: FilteredText, variant: FilteredText, distances: TextDistances) -> PairInputs:
-    """What metrics are made from: every channel of both sides, or the reason why it is not there."""
+    """What the metrics of a pair are made from.
+
+    Args:
+        base: of the pair, under one filter.
+        variant: likewise.
+        distances: of the embedder.
+
+    Returns:
+        Every channel of both sides, or the reason why it is not there; all share one reason where the pair cannot be
+        scored at all.
+    """
     reason = _blocked(base.generation, variant.generation) or _unanswered(base, variant)
     if reason is not None:
         return PairInputs.without(Missing.from_text(reason))
@@ -202,7 +232,11 @@ def _text(view: View | None) -> str:
 
 
 def texts_to_embed(filtered: Iterable[FilteredText]) -> list[str]:
-    """Every text and window that `measure_pair` may ask for, to embed them in one go."""
+    """Every text and window that `measure_pair` may ask for, to embed them in one go.
+
+    Returns:
+        Texts in order, not deduplicated; none of outputs without a view.
+    """
     texts: list[str] = []
     for one in filtered:
         if one.view is not None:

@@ -165,7 +165,11 @@ def _margins(base: Generation, variant: Generation) -> MarginsRecord | None:
 
 
 def prompt_end_hidden_distance(base: Generation, variant: Generation) -> float:
-    """Cosine distance of the final hidden states at the prompt end; NaN where an engine shows none."""
+    """Cosine distance of the final hidden states at the prompt end.
+
+    Returns:
+        0 for equal directions to 2 for opposite ones; NaN where an engine shows none.
+    """
     if base.trace is None or variant.trace is None:
         return math.nan
     return hidden_distance(base.trace.prompt_end_hidden, variant.trace.prompt_end_hidden)

@@ -80,7 +80,11 @@ def measure_sampled_pair(
 
 
 def unscorable(sample: FilteredText) -> str | None:
-    """Why there is nothing to embed in one sample, or None."""
+    """Why there is nothing to embed in one sample.
+
+    Returns:
+        Kind of the reason, such as `empty` or `no answer`; None where there is something.
+    """
     generation = sample.generation
     if generation.trace is not None and not generation.trace.finite:
         return "not finite"
@@ -91,7 +95,15 @@ def unscorable(sample: FilteredText) -> str | None:
 
 
 def sampled_pair_record(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> dict[str, Any]:
-    """The pair as it is kept in the samples file; the texts stand in `resps` and `filtered_resps` of the row."""
+    """The pair as it is kept in the samples file; the texts stand in `resps` and `filtered_resps` of the row.
+
+    Args:
+        base: [sample] under one filter.
+        variant: likewise.
+
+    Returns:
+        JSON values by name: audit, and of both sides the number of samples and the unscored ones by index.
+    """
     record: dict[str, Any] = {"schema_version": 1, "audit": asdict(variant[0].generation.audit)}
     for side, samples in (("base", base), ("variant", variant)):
         unscored = {

@@ -31,7 +31,15 @@ class ViewFilter(Filter):
         self.view = view
 
     def apply(self, resps: Any, docs: list[dict[str, Any]]) -> Iterable[FilteredText]:
-        """[instance][repeat] generations to [instance] filtered texts; greedy repeats are equal."""
+        """Show one view of every output; greedy repeats are equal.
+
+        Args:
+            resps: [instance][repeat] generations.
+            docs: not read.
+
+        Returns:
+            [instance] filtered texts.
+        """
         return [FilteredText(repeats[0], self.view) for repeats in resps]
 
 
@@ -40,5 +48,13 @@ class SampledViewFilter(ViewFilter):
     """The same of every sample: repeats are samples here, and all of them are shown."""
 
     def apply(self, resps: Any, docs: list[dict[str, Any]]) -> Iterable[list[FilteredText]]:  # type: ignore[override]
-        """[instance][sample] generations to [instance][sample] filtered texts."""
+        """Show one view of every sample.
+
+        Args:
+            resps: [instance][sample] generations.
+            docs: not read.
+
+        Returns:
+            [instance][sample] filtered texts.
+        """
         return [[FilteredText(sample, self.view) for sample in samples] for samples in resps]

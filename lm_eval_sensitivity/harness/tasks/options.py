@@ -32,6 +32,9 @@ _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", 
 def model_arguments(metadata: Mapping[str, Any]) -> dict[str, str]:
     """The run's `--model_args`, which lm_eval hands to every task inside its metadata, without secrets.
 
+    Returns:
+        Text values by name, sorted.
+
     Example:
         >>> model_arguments({"model": "m", "api_key": "x", "version": 1, "reference": "runs/a"})
         {'model': 'm'}
@@ -52,17 +55,23 @@ class Options:
     def distances(self) -> TextDistances:
         """Distances of the embedder, which tasks of a process share.
 
+        Returns:
+            One object per embedder and revision.
+
         Raises:
             InputError: there is no such embedder.
         """
         return _text_distances(self.embedder, self.embedder_revision)
 
     def reference_run(self, ladder: Ladder, decoding: Mapping[str, Any]) -> ReferenceRun | None:
-        """The reference, held against what this run asks; None where none was given.
+        """The reference run, held against what this run asks.
 
         Args:
             ladder: that is asked.
             decoding: as requested.
+
+        Returns:
+            The reference; None where none was given.
 
         Raises:
             InputError: it cannot be read, or its outputs cannot be compared.
@@ -94,6 +103,9 @@ def _text_distances(name: str | None, revision: str | None) -> TextDistances:
 
 def parse_options(metadata: Mapping[str, Any]) -> Options:
     """Pick our options out of a task's metadata, which also holds all of `--model_args`.
+
+    Returns:
+        The options given, None for the others.
 
     Raises:
         InputError: an option that is not a text, or a name that is nearly one of ours.

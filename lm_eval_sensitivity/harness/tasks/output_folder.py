@@ -35,7 +35,11 @@ def check_output_folder() -> None:
 
 
 def output_path() -> Path | None:
-    """The `--output_path` of the evaluation that is calling, or None."""
+    """The `--output_path` of the evaluation that is calling.
+
+    Returns:
+        The path, or None where nothing is saved or no evaluation is calling.
+    """
     # Tasks are not told the output path. The evaluator that is running us holds the tracker that will
     # save the results; looking at it from here changes nothing in lm_eval.
     import sys

@@ -33,6 +33,9 @@ class SamplingOptions:
 def parse_sampling_options(metadata: Mapping[str, Any]) -> SamplingOptions:
     """Pick the options of the sampling tasks out of a task's metadata, which also holds all of `--model_args`.
 
+    Returns:
+        Samples per prompt and seed; defaults where they are not given.
+
     Raises:
         InputError: a number that is none or out of range, or a reference run.
 
@@ -56,7 +59,14 @@ def parse_sampling_options(metadata: Mapping[str, Any]) -> SamplingOptions:
 
 
 def too_few_to_separate(n_samples: int, n_pairs: int) -> str | None:
-    """The sentence that says before a run that no pair of a rung can separate; None where one can.
+    """Say before a run that no pair of a rung can separate.
+
+    Args:
+        n_samples: of each side.
+        n_pairs: of the rung.
+
+    Returns:
+        The sentence, with a number of samples that is enough where there is one; None where a pair can separate.
 
     Example:
         >>> too_few_to_separate(30, 40) is None

@@ -72,7 +72,11 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
             logger.warning("%s: %s", self.config.task, warning)
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
-        """Two requests, each repeated once per sample; on the identical rung with other replicate numbers."""
+        """The two requests of a pair, each repeated once per sample.
+
+        Returns:
+            As for the greedy tasks; on the identical rung with other replicate numbers.
+        """
         task, doc_id, _ = kwargs.pop("metadata")
         return super().construct_requests(
             doc, ctx, **kwargs, metadata=(task, doc_id, self.sampling.n_samples)
@@ -99,7 +103,15 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         return {}  # what two samples of one prompt differ by is measured pair by pair
 
     def process_results(self, doc: dict[str, Any], results: Any) -> dict[str, Any]:
-        """Measure one pair under one filter; the record of the pair goes into the samples file."""
+        """Measure one pair under one filter; the record of the pair goes into the samples file.
+
+        Args:
+            doc: row of the ladder.
+            results: [side][sample] filtered texts, base first.
+
+        Returns:
+            Row of lm_eval's table to what its aggregation takes; only the pair where no metric is computed.
+        """
         base: list[FilteredText]
         base, variant = results
         if base[0].filter_name == "raw":
@@ -120,7 +132,12 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         }
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        """Means over scored pairs, and in words how many were scored, how many separate, and what that means."""
+        """How the rows of lm_eval's table are made from the pairs.
+
+        Returns:
+            Row name to function: means over scored pairs; in words how many were scored, how many separate, and
+            what that means.
+        """
         means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(SAMPLED_METRICS, mean_of_scored)
         return {
             **means,

@@ -97,7 +97,15 @@ class PromptSensitivityTask(ConfigurableTask):
     # ---- data
 
     def download(self, dataset_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        """Load this rung of the ladder; lm_eval calls it while the task is built."""
+        """Load this rung of the ladder; lm_eval calls it while the task is built.
+
+        Args:
+            dataset_kwargs: `rung` and `subset` of the task's YAML.
+            kwargs: lm_eval's own, not read.
+
+        Raises:
+            InputError: no such rung, the ladder does not load, or it has no pairs on this rung.
+        """
         wanted = dataset_kwargs or {}
         rung = wanted.get("rung")
         if rung not in RUNGS:
@@ -125,7 +133,12 @@ class PromptSensitivityTask(ConfigurableTask):
     # ---- requests
 
     def build_all_requests(self, **kwargs: Any) -> None:
-        """Open every door before the first token: settings, embedder, reference run, chat template."""
+        """Open every door before the first token: settings, embedder, reference run, chat template.
+
+        Raises:
+            InputError: few-shot examples were asked for, the output folder is no place to write to, or a setting, the
+                embedder, the reference run or the chat template is refused.
+        """
         decoding = self._decoding()
         check_output_folder()
         self._output_path = output_path()
@@ -150,7 +163,14 @@ class PromptSensitivityTask(ConfigurableTask):
         super().build_all_requests(**{**kwargs, "cache_requests": False})
 
     def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
-        """The rendered contexts of base and variant, system instruction and chat template included."""
+        """Render both prompts, system instruction and chat template included.
+
+        Returns:
+            Contexts of base and variant.
+
+        Raises:
+            InputError: the tokenizer could not apply a chat template.
+        """
         # Of the first prompt, as all are wrapped alike.
         self._template = self._template or describe_template(kwargs)
         try:
@@ -170,7 +190,16 @@ class PromptSensitivityTask(ConfigurableTask):
         return contexts[0], contexts[1]
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
-        """Two requests: the base, and the variant (a second run of the base on the identical rung)."""
+        """The two requests of a pair.
+
+        Args:
+            doc: row of the ladder.
+            ctx: [side] contexts, as `fewshot_context` renders them.
+            kwargs: lm_eval's own.
+
+        Returns:
+            The base, and the variant; on the identical rung a second run of the base.
+        """
         replicates = (0, self.second_replicate if doc["rung"] == "identical" else 0)
         gen_kwargs = self._gen_kwargs()
         return [
@@ -202,7 +231,11 @@ class PromptSensitivityTask(ConfigurableTask):
     # ---- results
 
     def apply_filters(self) -> list[Instance] | None:
-        """Filter, then embed every text of the task in one batch."""
+        """Filter, then embed every text of the task in one batch.
+
+        Returns:
+            lm_eval's own instances, unchanged.
+        """
         instances: list[Instance] | None = super().apply_filters()
         for instance in self._instances or []:
             self._facts = instance.resps[0].facts
@@ -224,7 +257,15 @@ class PromptSensitivityTask(ConfigurableTask):
         }
 
     def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
-        """Measure one pair under one filter; the record of the pair goes into the samples file."""
+        """Measure one pair under one filter; the record of the pair goes into the samples file.
+
+        Args:
+            doc: row of the ladder.
+            results: [side] filtered texts, base first.
+
+        Returns:
+            Row of lm_eval's table to what its aggregation takes; only the pair where no metric is computed.
+        """
         base, variant = results
         if base.filter_name == "raw":
             self._audited[variant.generation.audit.status] += 1
@@ -275,7 +316,11 @@ class PromptSensitivityTask(ConfigurableTask):
         return metric_names(filter_name, max_gen_toks=limit, with_reference=self._reference is not None)
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        """Means over scored pairs, and the pairs themselves counted in words."""
+        """How the rows of lm_eval's table are made from the pairs.
+
+        Returns:
+            Row name to function: means over scored pairs, rows in words, and the pairs themselves counted.
+        """
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
         return {**{name: mean_of(name) for name in names}, **self._words(), "pair": pairs_in_words}
 
@@ -307,7 +352,11 @@ class PromptSensitivityTask(ConfigurableTask):
         return dict.fromkeys(self.aggregation())
 
     def dump_config(self) -> dict[str, Any]:
-        """The task's configuration with the facts of the run, as lm_eval writes it into the results."""
+        """The task's configuration with the facts of the run, as lm_eval writes it into the results.
+
+        Returns:
+            JSON values by name; the facts stand under `metadata`, `sensitivity`.
+        """
         config: dict[str, Any] = super().dump_config()
         config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
         # lm_eval dumps the configuration of every task once, when all results are there.

@@ -78,6 +78,9 @@ def find_systems(tokenizers: Path, templates: Path | None) -> list[System]:
         tokenizers: folder with one folder per tokenizer.
         templates: folder with `*.jinja` files; None for none.
 
+    Returns:
+        Systems in this order, each sorted by name.
+
     Raises:
         InputError: a folder does not exist or holds nothing of the kind.
     """
@@ -107,6 +110,12 @@ def audit_system(
         tokenizers: folder with one folder per tokenizer.
         templates: folder with `*.jinja` files.
         advance: called once per pair, for a progress bar.
+
+    Returns:
+        The system with checksums of its tokenizer and template, and by edit how many pairs reach the token ids.
+
+    Raises:
+        InputError: tokenizer or template cannot be read.
     """
     from_file = system.template not in (None, OWN_TEMPLATE)
     file = templates / f"{system.template}.jinja" if from_file and templates else None

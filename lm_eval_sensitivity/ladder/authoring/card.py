@@ -54,6 +54,9 @@ def build_card(ladders: Sequence[Ladder], measured: Measured) -> str:
     Args:
         ladders: every subset, largest first.
         measured: on the largest of them; `check_measured` has compared their hashes.
+
+    Returns:
+        Markdown with front matter.
     """
     return _filled(_TEMPLATE, HEADER, MARKER, ladders, **sections(ladders, measured))
 
@@ -67,6 +70,9 @@ def minimal_card(title: str, ladders: Sequence[Ladder]) -> str:
     Args:
         title: heading, and the name under which the ladder is run: `ORG/NAME`, or a folder.
         ladders: every subset, largest first.
+
+    Returns:
+        Markdown with front matter; its title can be read back with `title_of`.
     """
     return _filled(
         _MINIMAL,
@@ -96,7 +102,11 @@ def _filled(
 
 def data_fields(ladders: Sequence[Ladder]) -> dict[str, Any]:
     """The fields of the front matter that follow from the data: a wrong type there casts a column without a word,
-    and a wrong number of rows makes loading fail."""
+    and a wrong number of rows makes loading fail.
+
+    Returns:
+        `size_categories`, `configs` and `dataset_info`, as the Hub reads them.
+    """
     default = default_subset(ladders)
     return {
         "size_categories": [size_category(max(len(each.pairs) for each in ladders))],
@@ -113,13 +123,24 @@ def data_fields(ladders: Sequence[Ladder]) -> dict[str, Any]:
 
 
 def path_in_folder(ladder: Ladder) -> str:
-    """Where a subset stands in its dataset folder, with forward slashes."""
+    """Where a subset stands in its dataset folder.
+
+    Returns:
+        Relative path with forward slashes: `<subset>/test.parquet`, or the file name of a single file.
+    """
     in_subset = ladder.file.name == SUBSET_FILE and ladder.file.parent.name == ladder.subset
     return f"{ladder.subset}/{SUBSET_FILE}" if in_subset else ladder.file.name
 
 
 def default_subset(ladders: Sequence[Ladder]) -> str:
-    """The one that is loaded when none is named: `core`, else the largest."""
+    """The subset that is loaded when none is named.
+
+    Args:
+        ladders: every subset, largest first.
+
+    Returns:
+        `PREFERRED_SUBSET` where there is one, else the name of the largest.
+    """
     names = [ladder.subset for ladder in ladders]
     return PREFERRED_SUBSET if PREFERRED_SUBSET in names else names[0]
 
@@ -143,20 +164,43 @@ def _feature(field: Any) -> dict[str, Any]:
 
 
 def is_generated(card: str) -> bool:
-    """Whether a card was built by this package, and may be built again."""
+    """Whether a card was built by this package, and may be built again.
+
+    Returns:
+        True where the front matter has one of our markers.
+
+    Example:
+        >>> is_generated("# My own card")
+        False
+    """
     return any(marker in card.split("\n# ", 1)[0] for marker in (MARKER, OWN_MARKER))
 
 
 def is_minimal(card: str) -> bool:
-    """Whether a card says of itself that it is the minimal one of somebody's own ladder."""
+    """Whether a card says of itself that it is the minimal one of somebody's own ladder.
+
+    Returns:
+        True where the front matter has the marker of an own ladder; the published ladder's card is not minimal.
+    """
     return OWN_MARKER in card.split("\n# ", 1)[0]
 
 
 def title_of(card: str, path: Path) -> str | None:
-    """The title that a minimal card was built with, from its front matter; None where there is none.
+    """The title that a minimal card was built with.
+
+    Args:
+        card: its text.
+        path: of the card, for messages.
+
+    Returns:
+        `pretty_name` of the front matter; None where it has none.
 
     Raises:
         InputError: the front matter is no YAML mapping.
+
+    Example:
+        >>> title_of("---\\npretty_name: Tea\\n---\\n# Tea", Path("README.md"))
+        'Tea'
     """
     title = _front_matter_of(card, path).get("pretty_name")
     return title if isinstance(title, str) and title.strip() else None
@@ -165,6 +209,9 @@ def title_of(card: str, path: Path) -> str | None:
 def read_card(path: Path) -> str:
     """The text of a card.
 
+    Returns:
+        Its text, line breaks as they stand there.
+
     Raises:
         InputError: it cannot be read, or is not UTF-8.
     """
@@ -172,9 +219,17 @@ def read_card(path: Path) -> str:
 
 
 def check_own_card(card: str, ladders: Sequence[Ladder], path: Path) -> None:
-    """Raise InputError if the front matter of a hand-written card says something else than the data.
+    """Refuse a hand-written card whose front matter says something else than the data.
 
     Fields that it leaves out are found by the Hub itself.
+
+    Args:
+        card: its text.
+        ladders: every subset, largest first.
+        path: of the card, for messages.
+
+    Raises:
+        InputError: which field differs, or the front matter is no YAML mapping.
     """
     stated = _front_matter_of(card, path)
     for field, value in data_fields(ladders).items():

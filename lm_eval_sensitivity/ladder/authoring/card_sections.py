@@ -50,6 +50,9 @@ def sections(ladders: Sequence[Ladder], measured: Measured) -> dict[str, Any]:
     Args:
         ladders: every subset, largest first.
         measured: on the largest of them.
+
+    Returns:
+        Template variable to value.
     """
     full = ladders[0]
     authored = [pair for pair in full.pairs if pair.origin == "authored"]
@@ -78,7 +81,11 @@ def sections(ladders: Sequence[Ladder], measured: Measured) -> dict[str, Any]:
 
 
 def counts(ladders: Sequence[Ladder], key: Callable[[Pair], str]) -> list[Counter[str]]:
-    """Pairs by whatever a key takes of them, for every subset."""
+    """Count pairs by whatever a key takes of them.
+
+    Returns:
+        [ladder] number of pairs by key.
+    """
     return [Counter(map(key, ladder.pairs)) for ladder in ladders]
 
 
@@ -110,7 +117,15 @@ def _edit(edit: str, ladders: Sequence[Ladder]) -> dict[str, str]:
 
 
 def example_of(edit: str, ladders: Sequence[Ladder]) -> Pair:
-    """The shortest pair of an edit, from the smallest subset that has one; every reader finds it there."""
+    """The shortest pair of an edit, from the smallest subset that has one; every reader finds it there.
+
+    Args:
+        edit: one that some subset has.
+        ladders: every subset, largest first.
+
+    Returns:
+        The pair with the fewest characters of base and variant, the first of equals.
+    """
     pairs = next(
         found for each in reversed(ladders) if (found := [pair for pair in each.pairs if pair.edit == edit])
     )
@@ -119,6 +134,9 @@ def example_of(edit: str, ladders: Sequence[Ladder]) -> Pair:
 
 def excerpts(pair: Pair) -> tuple[str, str]:
     """The changed place before and after, with some context and white space made visible.
+
+    Returns:
+        Excerpt of the base and of the variant; the whole base where nothing is replaced.
 
     Example:
         >>> from lm_eval_sensitivity.ladder.build import build_pairs

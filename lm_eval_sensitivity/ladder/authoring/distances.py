@@ -41,6 +41,9 @@ def embed(pairs: Iterable[Pair], encode: Encode) -> Vectors:
         pairs: ladder rows.
         encode: sentence embedder, for example `load_embedder().encode`.
 
+    Returns:
+        Text to vector [dimension]; empty, and no call of `encode`, where there are no rows.
+
     Example:
         >>> embed([], lambda texts: np.zeros((len(texts), 2)))
         {}
@@ -63,11 +66,14 @@ def prompt_distances(pairs: Iterable[Pair], vectors: Vectors) -> dict[str, float
 
 
 def distances_by_edit(pairs: Iterable[Pair], distances: Mapping[str, float]) -> list[EditDistances]:
-    """Median and quartiles of the prompt distances of every edit, in ladder order.
+    """Median and quartiles of the prompt distances of every edit.
 
     Args:
         pairs: ladder rows.
         distances: by pair id, as `prompt_distances` gives them.
+
+    Returns:
+        One record per rung and edit in ladder order; NaN distances are left out of its quartiles.
     """
     by_edit: dict[tuple[Rung, str], list[float]] = {}
     for pair in pairs:
@@ -81,13 +87,15 @@ def distances_by_edit(pairs: Iterable[Pair], distances: Mapping[str, float]) -> 
 
 
 def median_distances(pairs: Iterable[Pair], distances: Mapping[str, float]) -> dict[str, float | None]:
-    """Median distance by `group`, in ladder order.
-
-    Pairs without a distance are left out; a group in which no pair has one has None.
+    """Median prompt distance by `group`.
 
     Args:
         pairs: ladder rows.
         distances: by pair id, as `prompt_distances` gives them.
+
+    Returns:
+        Group to median in cosine distance, 0 to 2, in ladder order. Pairs without a distance are left out; a group in
+        which no pair has one has None.
 
     Example:
         >>> median_distances([], {})
@@ -100,7 +108,11 @@ def median_distances(pairs: Iterable[Pair], distances: Mapping[str, float]) -> d
 
 
 def group(pair: Pair) -> str:
-    """The rung of a pair; for a control its edit, because a reversal stays near and a topic goes far."""
+    """What prompt distances are summarized by.
+
+    Returns:
+        The rung of a pair; for a control its edit, because a reversal stays near and a topic goes far.
+    """
     return pair.edit if pair.rung == "positive_control" else pair.rung
 
 

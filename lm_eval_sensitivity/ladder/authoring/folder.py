@@ -50,7 +50,17 @@ def build_folder(folder: Path) -> list[Ladder]:
 
 
 def pairs_of_sources(sources: Path) -> dict[str, tuple[Pair, ...]]:
-    """The pairs of every subset, built and validated, largest subset first."""
+    """The pairs of every subset, built and validated.
+
+    Args:
+        sources: folder of `ladder.yaml` and the authored prompts.
+
+    Returns:
+        Subset name to pairs, largest subset first.
+
+    Raises:
+        InputError: there are no sources, or one breaks a rule of the ladder.
+    """
     return {
         # Through the same checks as rows from outside: an authored variant can equal its base.
         subset: pairs_from_rows(rows_from_pairs(build_pairs(source)), str(sources / LADDER_FILE))
@@ -75,6 +85,9 @@ def card_of_folder(folder: Path, title: str | None = None) -> str:
         title: of a minimal card; None keeps that of the minimal card that stands there, else takes the
             folder's name.
 
+    Returns:
+        Markdown with front matter.
+
     Raises:
         InputError: the rows do not load, or it is the published ladder and nothing was measured on
             exactly these rows.
@@ -89,9 +102,19 @@ def card_of_folder(folder: Path, title: str | None = None) -> str:
 
 
 def is_published_ladder(folder: Path, ladders: tuple[Ladder, ...]) -> bool:
-    """True for a folder in the form of the published ladder: its three subsets and the sources they come from.
+    """Whether a folder has the form of the published ladder: its three subsets and the sources they come from.
 
     A minimal card in the folder says of itself that the ladder is somebody's own, whatever its form.
+
+    Args:
+        folder: dataset folder.
+        ladders: its subsets, largest first.
+
+    Returns:
+        False also for the published rows without their sources.
+
+    Raises:
+        InputError: there is a card and it cannot be read.
     """
     card = folder / CARD_FILE
     return (
@@ -108,7 +131,10 @@ def _title(folder: Path) -> str:
 
 
 def read_folder(folder: Path) -> tuple[Ladder, ...]:
-    """Load every subset of a dataset folder with all checks, largest first.
+    """Load every subset of a dataset folder with all checks.
+
+    Returns:
+        The subsets, largest first.
 
     Raises:
         InputError: there is none, one does not load, or they have different versions.

@@ -29,6 +29,9 @@ def read_own_dataset(
         split: split of the dataset; None where it has one.
         reading: as for a file.
 
+    Returns:
+        The prompts that were read; what does not fit in other columns is noted.
+
     Raises:
         InputError: the dataset cannot be read, has several splits and none was named, or a row is no
             prompt.

@@ -74,6 +74,9 @@ def measure_distances(ladder: Ladder, encode: Encode, embedder: Mapping[str, Any
         ladder: its largest subset.
         encode: sentence embedder, for example `load_embedder().encode`.
         embedder: its identity, as plain values.
+
+    Returns:
+        Medians by `group` and quartiles by edit, in cosine distance rounded to `DIGITS`; None where no pair has one.
     """
     by_pair = prompt_distances(ladder.pairs, embed(ladder.pairs, encode))
     medians = median_distances(ladder.pairs, by_pair)
@@ -83,7 +86,16 @@ def measure_distances(ladder: Ladder, encode: Encode, embedder: Mapping[str, Any
 
 
 def make_audit(ladder: Ladder, systems: Sequence[SystemAudit], transformers: str) -> Audit:
-    """The audits of all systems, with the number of pairs that each edit has."""
+    """The audits of all systems, with the number of pairs that each edit has.
+
+    Args:
+        ladder: that was audited.
+        systems: as `audit_system` gives them.
+        transformers: version of the package.
+
+    Returns:
+        The audit; the identical rung is no edit.
+    """
     edited = [pair.edit for pair in ladder.pairs if pair.rung != "identical"]
     n_pairs = {edit: edited.count(edit) for edit in dict.fromkeys(edited)}
     return Audit(ladder.content_hash, transformers, n_pairs, tuple(systems))
@@ -107,6 +119,9 @@ def write_measured(measured: Measured, path: Path) -> None:
 def read_measured(path: Path) -> Measured:
     """Read the file back.
 
+    Returns:
+        What `write_measured` was given.
+
     Raises:
         InputError: there is none, or it is not what `write_measured` writes.
     """
@@ -128,7 +143,16 @@ def read_measured(path: Path) -> Measured:
 
 
 def check_measured(measured: Measured, ladder: Ladder, path: Path) -> None:
-    """Raise InputError unless everything in it was measured on exactly these rows."""
+    """Refuse what was not measured on exactly these rows.
+
+    Args:
+        measured: as it was read.
+        ladder: the largest subset.
+        path: of the file, for messages.
+
+    Raises:
+        InputError: distances or audit belong to another content hash; both hashes are named.
+    """
     parts = {"prompt distances": measured.distances.content_hash}
     if measured.audit is not None:
         parts["token audit"] = measured.audit.content_hash

@@ -80,6 +80,9 @@ def read_own_file(path: Path, **reading: Unpack[Reading]) -> OwnPrompts:
         path: the suffix decides the format.
         reading: a YAML file has its own version and fields.
 
+    Returns:
+        The prompts in file order.
+
     Raises:
         InputError: another format, an unreadable file, or a row that is no prompt; the message names
             the row and the field.
@@ -127,6 +130,12 @@ def own_prompts(rows: Sequence[Row], where: str, reading: Reading, *, foreign: b
         reading: its limit has been kept already.
         foreign: somebody else's data, whose other columns nobody can correct: what does not fit is noted
             instead of refused.
+
+    Returns:
+        The prompts in the order of the rows, with ids made for those that have none.
+
+    Raises:
+        InputError: there are none or more than `MAX_PROMPTS`, or a row is no prompt.
     """
     _check_number(rows, where)
     prompt_field = reading.get("prompt_field") or PROMPT_FIELD

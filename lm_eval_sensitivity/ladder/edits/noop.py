@@ -31,6 +31,9 @@ _EAST_ASIAN_STOPS = "，。、；：！？"
 def leading_space(text: str) -> tuple[Replacement, ...] | None:
     """One space before the text.
 
+    Returns:
+        An insertion; None for a blank text.
+
     Example:
         >>> leading_space("Hello there.")
         (Replacement(start=0, end=0, replacement=' '),)
@@ -41,6 +44,9 @@ def leading_space(text: str) -> tuple[Replacement, ...] | None:
 @register("noop")
 def trailing_space(text: str) -> tuple[Replacement, ...] | None:
     """One space after the text.
+
+    Returns:
+        An insertion; None for a blank text.
 
     Example:
         >>> trailing_space("Hello there.")
@@ -53,6 +59,9 @@ def trailing_space(text: str) -> tuple[Replacement, ...] | None:
 def leading_newline(text: str) -> tuple[Replacement, ...] | None:
     r"""One newline before the text.
 
+    Returns:
+        An insertion; None for a blank text.
+
     Example:
         >>> leading_newline("Hello there.")
         (Replacement(start=0, end=0, replacement='\n'),)
@@ -64,6 +73,9 @@ def leading_newline(text: str) -> tuple[Replacement, ...] | None:
 def trailing_newline(text: str) -> tuple[Replacement, ...] | None:
     r"""One newline after the text.
 
+    Returns:
+        An insertion; None for a blank text.
+
     Example:
         >>> trailing_newline("Hello there.")
         (Replacement(start=12, end=12, replacement='\n'),)
@@ -74,6 +86,9 @@ def trailing_newline(text: str) -> tuple[Replacement, ...] | None:
 @register("noop")
 def double_space(text: str) -> tuple[Replacement, ...] | None:
     """The middle-most unprotected space between two words is doubled.
+
+    Returns:
+        An insertion after the space; None where there is no such space.
 
     Example:
         >>> double_space("one two three")  # 'one two  three'
@@ -88,8 +103,10 @@ def mid_newline(text: str) -> tuple[Replacement, ...] | None:
     r"""The middle-most space at a sentence or clause boundary becomes a newline.
 
     A boundary is a mark that ends a sentence or introduces one (`. ? ! ; :`), or a comma before a
-    word such as `and` or `which`. Only where there is none, any comma counts. No boundary at all: not
-    applicable.
+    word such as `and` or `which`. Only where there is none, any comma counts.
+
+    Returns:
+        One exchange; None where there is no boundary at all.
 
     Example:
         >>> mid_newline("Red, blue or green? Choose one.")  # 'Red, blue or green?\nChoose one.'
@@ -118,6 +135,9 @@ def mid_newline(text: str) -> tuple[Replacement, ...] | None:
 def nbsp(text: str) -> tuple[Replacement, ...] | None:
     r"""The middle-most unprotected space between two words becomes a no-break space, U+00A0.
 
+    Returns:
+        One exchange; None where there is no such space.
+
     Example:
         >>> nbsp("one two three")  # 'one two\xa0three'
         (Replacement(start=7, end=8, replacement='\xa0'),)
@@ -132,6 +152,9 @@ def zero_width_space(text: str) -> tuple[Replacement, ...] | None:
 
     The boundary is the end of a word before a space, or the place after East Asian punctuation.
     Between two letters it is never inserted: that would cut a word, or a letter from its accent.
+
+    Returns:
+        An insertion; None where there is no such boundary outside protected spans.
 
     Example:
         >>> zero_width_space("one two three")  # 'one two\u200b three'
@@ -149,7 +172,10 @@ def zero_width_space(text: str) -> tuple[Replacement, ...] | None:
 def nfd(text: str) -> tuple[Replacement, ...] | None:
     r"""Accented characters are decomposed into letter and accent (Unicode normalisation form NFD).
 
-    Both spellings are canonically equivalent and look the same. Not applicable when nothing changes.
+    Both spellings are canonically equivalent and look the same.
+
+    Returns:
+        One exchange per character that changes; None where none does.
 
     Example:
         >>> nfd("My café.") == (Replacement(6, 7, "e\u0301"),)

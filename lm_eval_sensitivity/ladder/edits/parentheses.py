@@ -47,7 +47,10 @@ class _Surroundings:
 
 
 def can_stand_in_parentheses(text: str, start: int, end: int) -> bool:
-    """True when parentheses around `text[start:end]` withdraw nothing and break no expression.
+    """Whether parentheses around `text[start:end]` withdraw nothing and break no expression.
+
+    Returns:
+        False where in doubt.
 
     Example:
         >>> can_stand_in_parentheses("a quiet garden", 8, 14), can_stand_in_parentheses("only tea", 5, 8)
@@ -64,7 +67,10 @@ def can_stand_in_parentheses(text: str, start: int, end: int) -> bool:
 
 
 def closes_noun_phrase(text: str, start: int, end: int) -> bool:
-    """True for a word between an article or preposition and a mark or function word: most likely a noun.
+    """Whether `text[start:end]` is a word between an article or preposition and a mark or function word.
+
+    Returns:
+        True for what is most likely a noun.
 
     Example:
         >>> closes_noun_phrase("the garden is big", 4, 10), closes_noun_phrase("the quiet garden", 4, 9)

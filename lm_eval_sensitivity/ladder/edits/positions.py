@@ -66,9 +66,19 @@ def middle_most(positions: Iterable[int], length: int) -> int | None:
 
 
 def is_word_character(character: str) -> bool:
-    """True for letters, digits and the marks that combine with them, in any script.
+    """Whether a character is part of a word.
 
     The pattern `\\w` leaves out combining marks, which end many words in Hindi or Thai.
+
+    Args:
+        character: exactly one.
+
+    Returns:
+        True for letters, digits and the marks that combine with them, in any script.
+
+    Example:
+        >>> [is_word_character(each) for each in ("a", "7", "\\u0301", "_")]
+        [True, True, True, False]
     """
     return unicodedata.category(character)[0] in "LMN"
 
@@ -96,7 +106,15 @@ def word_gaps(text: str) -> list[int]:
 
 
 def ends_line_marker(text: str, position: int) -> bool:
-    """True when the line up to `position` is nothing but a list or heading marker."""
+    """True when the line up to `position` is nothing but a list or heading marker.
+
+    Returns:
+        False for an empty line, and for what is too long for a marker.
+
+    Example:
+        >>> ends_line_marker("- tea", 1), ends_line_marker("- tea", 3)
+        (True, False)
+    """
     line_start = text.rfind("\n", 0, position) + 1
     # A marker is short; a bound keeps long lines from being copied at every space.
     return position - line_start <= 12 and _LINE_MARKER.fullmatch(text, line_start, position) is not None
@@ -124,10 +142,17 @@ def bracketed(text: str) -> bytearray:
 
 
 def ends_sentence(text: str, period: int) -> bool:
-    """True when the period at this position ends a sentence that another one follows.
+    """Whether a period ends a sentence that another one follows.
 
     A lower-case word after it, an abbreviation or initial before it, an item number or a run of marks
     speak against it.
+
+    Args:
+        text: the whole prompt.
+        period: position of a final mark, of any script.
+
+    Returns:
+        False also for the last sentence.
 
     Example:
         >>> text = "Ask Dr. Low. Then go."
@@ -152,6 +177,9 @@ def ends_sentence(text: str, period: int) -> bool:
 
 def starts_as_markup(text: str) -> bool:
     """True when a text or line opens with a list, heading, quotation, table or code marker.
+
+    Returns:
+        True also for an indentation of four spaces.
 
     Example:
         >>> starts_as_markup("1. Item"), starts_as_markup("1.5 items")
@@ -183,12 +211,15 @@ def plain_blocks(text: str) -> list[tuple[int, int]]:
 
 
 def series_commas(text: str) -> Iterator[tuple[int, int]]:
-    """The comma before the last item of each English list of three or more: its span, empty if missing.
+    """The comma before the last item of each English list of three or more.
 
     An item is one word, or two to four that open with the same kind of determiner as the other
     items. Commas look alike after an opening phrase (`In winter, cats and dogs sleep`), between clauses,
     before a noun's explanation (`my parents, Anna and Ben`) and between adjectives; where the words do
     not rule these out the list is left out.
+
+    Yields:
+        Start and end of the comma in text order, equal where it is missing.
 
     Example:
         >>> list(series_commas("Buy tea, milk and salt. Compare ink, chalk, and lead. I came, and she left."))

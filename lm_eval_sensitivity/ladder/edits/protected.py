@@ -106,9 +106,10 @@ class Protection:
             self._protected[span.start : span.end] = b"\1" * (span.end - span.start)
 
     def covers(self, start: int, end: int) -> bool:
-        """True when replacing `text[start:end]` would change a protected span.
+        """Whether replacing `text[start:end]` would change a protected span.
 
-        With `start == end` the question is about an insertion, which is free at the edge of a span.
+        Returns:
+            With `start == end` the answer for an insertion, which is free at the edge of a span.
         """
         if start == end:
             return start > 0 and bool(self._protected[start - 1]) and bool(self._protected[start])
@@ -116,7 +117,15 @@ class Protection:
 
 
 def blanked(text: str, spans: Iterable[ProtectedSpan], fill: str = "\0") -> str:
-    """The text with each span overwritten, by default by NUL, which no pattern takes for content.
+    """Overwrite spans, by default by NUL, which no pattern takes for content.
+
+    Args:
+        text: the whole prompt.
+        spans: of this text.
+        fill: one character.
+
+    Returns:
+        A text of the same length.
 
     Example:
         >>> blanked("add 3 to it", protected_spans("add 3 to it"), "#")

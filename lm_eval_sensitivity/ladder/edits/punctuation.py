@@ -76,7 +76,10 @@ def duplicate_period(text: str) -> tuple[Replacement, ...] | None:
     """The final period is doubled.
 
     A text that does not end in a single period gets the middle-most of its other sentence-final
-    periods doubled. None of either: not applicable.
+    periods doubled.
+
+    Returns:
+        An insertion; None where there is neither.
 
     Example:
         >>> duplicate_period("Hello there.")  # 'Hello there..'
@@ -97,6 +100,9 @@ def comma_semicolon(text: str) -> tuple[Replacement, ...] | None:
 
     A comma before a word such as `and` or `which` goes before one in a list. Commas beside a number or a
     one-letter name, in brackets, in code without backticks, in data and in material to work on stay.
+
+    Returns:
+        One exchange; None where no comma may change.
 
     Example:
         >>> comma_semicolon("Well, choose red, or blue.")  # 'Well, choose red; or blue.'
@@ -126,6 +132,9 @@ def parenthesize_word(text: str) -> tuple[Replacement, ...] | None:
     other words of such a phrase or before a mark. Left out are what may be a verb, words beside a bracket,
     a number or a symbol, after a negation or a limit such as `only`, abbreviations, and items of a list. In
     a text that is not recognisably English the edit is not applicable: no list tells its function words.
+
+    Returns:
+        Two insertions around the word; None where no word qualifies.
 
     Example:
         >>> parenthesize_word("Why does the sky look blue at noon?")  # '... look blue at (noon)?'
@@ -161,6 +170,9 @@ def curly_quotes(text: str) -> tuple[Replacement, ...] | None:
     inside a quotation, in code or in a number changes, and a quote without a partner stays. Lists and
     material are not left out, unlike in the other edits: two kinds of quotes would stand side by side.
 
+    Returns:
+        One exchange per character; None where there is nothing to exchange.
+
     Example:
         >>> from lm_eval_sensitivity.ladder.replacements import apply_replacements
         >>> text = '''Don't say "it's me" in `"code"`.'''
@@ -184,7 +196,8 @@ def curly_quotes(text: str) -> tuple[Replacement, ...] | None:
 def drop_final_period(text: str) -> tuple[Replacement, ...] | None:
     """The final period, question mark or exclamation mark is removed.
 
-    Not applicable when the text ends otherwise, or in a run of marks (`...`, `?!`).
+    Returns:
+        A deletion; None when the text ends otherwise, or in a run of marks (`...`, `?!`).
 
     Example:
         >>> drop_final_period("Why does it rain?")  # 'Why does it rain'
@@ -198,8 +211,9 @@ def drop_final_period(text: str) -> tuple[Replacement, ...] | None:
 def bullet_prefix(text: str) -> tuple[Replacement, ...] | None:
     """The text becomes the only item of a Markdown list: `- ` before it.
 
-    Not applicable to a text of more than one line, whose rest would not be part of the item, or when the
-    line already starts with markup: a list, a heading, a table, a code block.
+    Returns:
+        An insertion; None for a text of more than one line, whose rest would not be part of the item, or when the line
+        already starts with markup: a list, a heading, a table, a code block.
 
     Example:
         >>> bullet_prefix("Hello there.")  # '- Hello there.'
@@ -217,9 +231,12 @@ def bullet_prefix(text: str) -> tuple[Replacement, ...] | None:
 def add_final_period(text: str) -> tuple[Replacement, ...] | None:
     """A text that ends in a letter, or in a quote or bracket closed after one, gets a final period.
 
-    The period is that of the script. Not applicable after any mark, code, link, number or abbreviation,
-    in a list item or other markup, where the last sentence is unfinished, a name below a message, or
-    material to work on, and in a script or a mixture of scripts whose period is not known.
+    The period is that of the script.
+
+    Returns:
+        An insertion; None after any mark, code, link, number or abbreviation, in a list item or other markup, where
+        the last sentence is unfinished, a name below a message, or material to work on, and in a script or a mixture of
+        scripts whose period is not known.
 
     Example:
         >>> add_final_period("Tell me why it rains")  # 'Tell me why it rains.'
@@ -241,6 +258,9 @@ def oxford_comma(text: str) -> tuple[Replacement, ...] | None:
 
     The middle-most list that is surely one counts; see `series_commas`. Only in English: most other
     languages never write this comma.
+
+    Returns:
+        An insertion or a deletion; None in a text without such a list.
 
     Example:
         >>> oxford_comma("Compare tea, milk and salt.")  # 'Compare tea, milk, and salt.'
@@ -273,6 +293,9 @@ def drop_apostrophe(text: str) -> tuple[Replacement, ...] | None:
     which becomes `its`, but only before words that rule the possessive out (`it's the best`). Never in a
     possessive, in capitals, or in material to work on.
 
+    Returns:
+        A deletion; None where there is no such contraction.
+
     Example:
         >>> drop_apostrophe("I don't know.")  # 'I dont know.'
         (Replacement(start=5, end=6, replacement=''),)
@@ -297,8 +320,9 @@ def drop_apostrophe(text: str) -> tuple[Replacement, ...] | None:
 def paragraph_break(text: str) -> tuple[Replacement, ...] | None:
     r"""The middle-most space between two sentences becomes a blank line.
 
-    Not applicable where the sentences share a bracket, a quotation, a list item or other markup, where
-    the second would become a list item, and in material to work on, which a break could cut in two.
+    Returns:
+        One exchange; None where the sentences share a bracket, a quotation, a list item or other markup, where the
+        second would become a list item, and in material to work on, which a break could cut in two.
 
     Example:
         >>> paragraph_break("It rains. Tell me why.")  # 'It rains.\n\nTell me why.'
@@ -329,8 +353,9 @@ def paragraph_break(text: str) -> tuple[Replacement, ...] | None:
 def em_dash(text: str) -> tuple[Replacement, ...] | None:
     """The middle-most spaced hyphen between two words becomes an em dash.
 
-    Not applicable where it may be a minus sign (between numbers, number words or single letters, in a
-    line with another operator, in a text about arithmetic) or stand for `to` between two names.
+    Returns:
+        One exchange; None where it may be a minus sign (between numbers, number words or single letters, in a line
+        with another operator, in a text about arithmetic) or stand for `to` between two names.
 
     Example:
         >>> em_dash("I like tea - not coffee.")  # 'I like tea — not coffee.'

@@ -27,7 +27,10 @@ class Edit:
         return self.function(text)
 
     def variant(self, text: str) -> str | None:
-        """The edited text, or None where the edit is not applicable.
+        """Edit a text.
+
+        Returns:
+            The edited text, or None where the edit is not applicable.
 
         Example:
             >>> from lm_eval_sensitivity.ladder.edits import EDITS

@@ -63,7 +63,15 @@ class Request:
         return bool(self._prose[position])
 
     def prefer(self, positions: list[int], choose: Callable[[list[int]], int | None]) -> int | None:
-        """What `choose` takes of the positions in the request, or else of those in other prose."""
+        """Choose a position in the request, or else in other prose.
+
+        Args:
+            positions: candidates.
+            choose: takes one of some of them, or None.
+
+        Returns:
+            What `choose` takes; None where it takes none in any prose.
+        """
         of_request = choose([at for at in positions if self.has(at)])
         return choose([at for at in positions if self.is_prose(at)]) if of_request is None else of_request
 

@@ -209,10 +209,13 @@ where an auxiliary does. `its` is not rare: the edit looks at what follows.
 
 
 def looks_english(text: str) -> bool:
-    """True when at least one word in five is an English function word.
+    """Whether at least one word in five is an English function word.
 
     Plain English stands above one in three; German or French texts, which share a few of these
     spellings, stay below one in five.
+
+    Returns:
+        False also for a text without words.
 
     Example:
         >>> looks_english("Write a short story about the sea."), looks_english("Schreibe eine Geschichte.")

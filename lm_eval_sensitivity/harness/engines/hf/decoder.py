@@ -140,7 +140,11 @@ class Decoder:
 
 
 def stop_criterion(lm: HFLM, decoding: Decoding) -> StoppingCriteria | None:
-    """What finds the stop strings in generated ids, or None where there are none to find."""
+    """What finds the stop strings in generated ids.
+
+    Returns:
+        The criterion, or None where there are no stop strings.
+    """
     return StopStringCriteria(lm.tokenizer, list(decoding.until)) if decoding.until else None
 
 
@@ -153,6 +157,9 @@ def generates_like_hflm(lm: HFLM) -> bool:
 
     Encoder-decoder models do not; nor do subclasses that steer, export or otherwise change generation:
     they answer through their own `generate_until`.
+
+    Returns:
+        False where in doubt: such a model is measured by its texts only.
     """
     kind = type(lm)
     return (

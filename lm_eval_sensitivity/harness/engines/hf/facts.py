@@ -17,7 +17,16 @@ from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
 
 
 def hf_identity(lm: Any, weights: WeightsChecksum, decoding: dict[str, object]) -> dict[str, object]:
-    """Everything that the outputs of a loaded HFLM depend on."""
+    """Everything that the outputs of a loaded HFLM depend on.
+
+    Args:
+        lm: the model.
+        weights: of it.
+        decoding: as plain values.
+
+    Returns:
+        Plain values by name; a difference in any of them makes another system.
+    """
     config = lm.model.config
     return {
         "engine": type(lm).__name__,
@@ -38,7 +47,16 @@ def hf_identity(lm: Any, weights: WeightsChecksum, decoding: dict[str, object]) 
 
 
 def hf_notes(lm: Any, weights: WeightsChecksum, neutralized: dict[str, Any]) -> dict[str, object]:
-    """What a reader should know beside it."""
+    """What a reader should know beside the identity.
+
+    Args:
+        lm: the model.
+        weights: of it.
+        neutralized: as `neutralized_settings` found them.
+
+    Returns:
+        Plain values by name; none of them makes two systems differ.
+    """
     return {
         # Names, not identities: one model has many paths, and one path may hold many models.
         "model": str(lm.pretrained if isinstance(lm.pretrained, str) else lm.model.name_or_path),

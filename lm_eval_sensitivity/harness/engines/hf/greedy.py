@@ -66,6 +66,9 @@ NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {
 def neutralized_settings(generation_config: Any) -> dict[str, Any]:
     """Settings of a generation config that would bend greedy decoding, with the values found.
 
+    Returns:
+        Name to value found; empty where the config bends nothing.
+
     Example:
         >>> from types import SimpleNamespace
         >>> neutralized_settings(SimpleNamespace(repetition_penalty=1.1, top_p=1.0, eos_token_id=2))
@@ -105,10 +108,13 @@ def greedy_generation_config(model: Any) -> Iterator[dict[str, Any]]:
 
 
 def end_token_ids(model: Any, tokenizer: Any) -> list[int]:
-    """Ids that end an output: the model's own end tokens and the tokenizer's, sorted.
+    """The ids that end an output.
 
     A turn-end token is often not the tokenizer's EOS (Phi-3, Gemma), and a base model's generation
     config may know none at all, so both sources count.
+
+    Returns:
+        The model's own end tokens and the tokenizer's, each once and sorted; empty where neither has one.
     """
     configured = getattr(model.generation_config, "eos_token_id", None)
     ids = [configured] if isinstance(configured, int) else list(configured or [])

@@ -18,7 +18,11 @@ def _output_embeddings(model: Any) -> Any:
 
 
 def shows_hidden_states(model: Any) -> bool:
-    """Whether the final hidden state can be seen as it goes into the output embedding."""
+    """Whether the final hidden state can be seen as it goes into the output embedding.
+
+    Returns:
+        False for a model without an output embedding that is a module.
+    """
     return isinstance(_output_embeddings(model), torch.nn.Module)
 
 
@@ -135,7 +139,14 @@ class StepRecorder:
         self.hidden_sum += torch.where(self.active[:, None], hidden, torch.zeros_like(hidden))
 
     def see_token(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """[row] True where the row is done, judged by the ids so far, [row, position]."""
+        """Take in the tokens of a step, and say which rows are done.
+
+        Args:
+            input_ids: [row, position] prompt and all tokens so far.
+
+        Returns:
+            [row] True where an end token, a stop string or logits that are not finite ended the row.
+        """
         ended = torch.isin(input_ids[:, -1], self._end_ids)
         if self._stop is not None:
             # Only what was generated: a stop string half in the prompt was never said.

@@ -30,6 +30,9 @@ def weights_checksum(model: torch.nn.Module) -> WeightsChecksum:
     matter, so every device gives the same value) and 64 raw words spread over the tensor. It is not
     meant to resist an adversary; it tells retrained, rounded, merged and re-quantized weights apart
     without reading a checkpoint from disk.
+
+    Returns:
+        Hex digest, and how many tensors there are and could not be read.
     """
     digest = hashlib.sha256()
     n_tensors = n_unread = 0

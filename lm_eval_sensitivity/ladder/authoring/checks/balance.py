@@ -18,7 +18,10 @@ BALANCED_SUBSETS = ("full", "core")
 
 
 def is_published_form(ladders: Sequence[Ladder]) -> bool:
-    """True where the rules of the published ladder hold: a subset of its names has prompts with a category.
+    """Whether the rules of the published ladder hold.
+
+    Returns:
+        True where a subset of its names has a prompt with a category.
 
     Example:
         >>> is_published_form([])
@@ -29,7 +32,15 @@ def is_published_form(ladders: Sequence[Ladder]) -> bool:
 
 
 def subset_name(subset: str) -> Iterator[Violation]:
-    """A published ladder has no subsets of other names: no task would run them."""
+    """A published ladder has no subsets of other names: no task would run them.
+
+    Yields:
+        One violation of a name that is not in `SUBSETS`.
+
+    Example:
+        >>> [each.check for each in subset_name("tiny")], list(subset_name("core"))
+        (['subset'], [])
+    """
     if subset not in SUBSETS:
         accepted = ", ".join(map(repr, SUBSETS))
         yield Violation(
@@ -38,7 +49,11 @@ def subset_name(subset: str) -> Iterator[Violation]:
 
 
 def every_prompt_has_a_category(pairs: Runs) -> Iterator[Violation]:
-    """In a published ladder no prompt is left uncategorized."""
+    """In a published ladder no prompt is left uncategorized.
+
+    Yields:
+        One violation per prompt without, at its first row.
+    """
     for pair in first_rows(pairs):
         if pair.category == UNCATEGORIZED:
             accepted = ", ".join(map(repr, CATEGORIES))
@@ -47,7 +62,11 @@ def every_prompt_has_a_category(pairs: Runs) -> Iterator[Violation]:
 
 
 def categories_are_balanced(subset: str, pairs: Runs) -> Iterator[Violation]:
-    """Equally many prompts of every category in full and core, at least one of each in mini."""
+    """Equally many prompts of every category in full and core, at least one of each in mini.
+
+    Yields:
+        At most one violation, of the whole subset.
+    """
     n_prompts = Counter({pair.prompt_id: pair.category for pair in pairs}.values())
     counts = ", ".join(f"{category} {n_prompts[category]}" for category in CATEGORIES)
     if subset in BALANCED_SUBSETS and len({n_prompts[category] for category in CATEGORIES}) > 1:
@@ -62,7 +81,11 @@ def categories_are_balanced(subset: str, pairs: Runs) -> Iterator[Violation]:
 
 def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
     """Of one version, every row of a smaller subset is a row of the larger one, and no row of its prompts is
-    left out."""
+    left out.
+
+    Yields:
+        A violation of the version, then one per row and column that differs, and per row that is missing.
+    """
     if smaller.version != larger.version:
         problem = f"is {quoted(smaller.version)}; accepted is {quoted(larger.version)}, which the subset "
         yield Violation("version", f"{problem}{larger.subset!r} has.", column="ladder_version")
@@ -82,7 +105,15 @@ def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
 
 
 def rows_are_built_from(built: Runs, pairs: Runs) -> Iterator[Violation]:
-    """The rows of a subset are those that its authored sources give today, in the same order."""
+    """The rows of a subset are those that its authored sources give today, in the same order.
+
+    Args:
+        built: what the sources give.
+        pairs: what stands in the subset.
+
+    Yields:
+        One violation per differing column, foreign row and missing row; of rows out of order only the first.
+    """
     expected = {pair.pair_id: pair for pair in built}
     present = {pair.pair_id: pair for pair in pairs}
     for pair_id, column in _unequal(expected, pairs):
@@ -104,7 +135,19 @@ def rows_are_built_from(built: Runs, pairs: Runs) -> Iterator[Violation]:
 
 
 def same_subsets(built: Sequence[str], present: Sequence[str]) -> Iterator[Violation]:
-    """The folder has the subsets that its sources list, and no other."""
+    """The folder has the subsets that its sources list, and no other.
+
+    Args:
+        built: names that the sources list.
+        present: names that have a file.
+
+    Yields:
+        One violation per name that only one side has.
+
+    Example:
+        >>> [each.check for each in same_subsets(["core"], ["core", "tiny"])]
+        ['sources']
+    """
     for subset in built:
         if subset not in present:
             yield Violation(
@@ -118,7 +161,11 @@ def same_subsets(built: Sequence[str], present: Sequence[str]) -> Iterator[Viola
 
 
 def larger_ones(ladders: Sequence[Ladder]) -> list[tuple[Ladder, Ladder]]:
-    """Each published subset that is there with the next larger one that is there: (larger, smaller)."""
+    """Each published subset that is there with the next larger one that is there.
+
+    Returns:
+        Pairs (larger, smaller), largest first.
+    """
     by_name = {ladder.subset: ladder for ladder in ladders}
     return list(pairwise([by_name[name] for name in SUBSETS if name in by_name]))
 

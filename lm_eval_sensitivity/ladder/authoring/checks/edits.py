@@ -24,14 +24,22 @@ _RUNG_OF_EDIT: dict[str, Rung] = {**_RULE_EDITS, **AUTHORED_EDITS}
 
 
 def has_identical(pairs: Runs) -> Iterator[Violation]:
-    """Every prompt is also generated against itself: without that pair it has no noise floor."""
+    """Every prompt is also generated against itself: without that pair it has no noise floor.
+
+    Yields:
+        One violation where the row is missing.
+    """
     if IDENTICAL_EDIT not in {pair.edit for pair in pairs}:
         row = f"{pairs[0].prompt_id}/{IDENTICAL_EDIT}"
         yield Violation("edits", "The row is missing; accepted is one such row for every prompt.", row)
 
 
 def has_every_authored_edit(pairs: Runs) -> Iterator[Violation]:
-    """A published prompt has every authored edit; that none stands there twice is a matter of loading."""
+    """A published prompt has every authored edit; that none stands there twice is a matter of loading.
+
+    Yields:
+        One violation per missing edit, at the row that it would have.
+    """
     present = {pair.edit for pair in pairs}
     for edit in AUTHORED_EDITS:
         if edit not in present:
@@ -42,7 +50,11 @@ def has_every_authored_edit(pairs: Runs) -> Iterator[Violation]:
 
 
 def has_enough_rule_edits(pairs: Runs) -> Iterator[Violation]:
-    """A published prompt offers the rules enough places."""
+    """A published prompt offers the rules enough places.
+
+    Yields:
+        One violation per rung with fewer rule rows than `LEAST_RULE_PAIRS`, at the prompt's first row.
+    """
     n_pairs = Counter(pair.rung for pair in pairs if pair.origin == "rule")
     for rung, least in LEAST_RULE_PAIRS.items():
         if n_pairs[rung] < least:
@@ -54,7 +66,11 @@ def has_enough_rule_edits(pairs: Runs) -> Iterator[Violation]:
 
 
 def only_known_edits(pairs: Runs) -> Iterator[Violation]:
-    """A published ladder has no edits but the registered and the authored ones."""
+    """A published ladder has no edits but the registered and the authored ones.
+
+    Yields:
+        One violation per row of another edit.
+    """
     for pair in pairs:
         if pair.edit not in _RUNG_OF_EDIT:
             problem = f"is {quoted(pair.edit)}, which no rule is named and nobody writes; accepted: "
@@ -62,7 +78,11 @@ def only_known_edits(pairs: Runs) -> Iterator[Violation]:
 
 
 def edits_stand_on_their_rungs(pairs: Runs) -> Iterator[Violation]:
-    """Known edits stand on their own rung and have their own origin, in any ladder."""
+    """Known edits stand on their own rung and have their own origin, in any ladder.
+
+    Yields:
+        One violation per wrong rung and per wrong origin; an unknown edit may stand on any rung.
+    """
     for pair in pairs:
         rung = _RUNG_OF_EDIT.get(pair.edit, pair.rung)
         if pair.rung != rung:
@@ -75,7 +95,11 @@ def edits_stand_on_their_rungs(pairs: Runs) -> Iterator[Violation]:
 
 
 def rule_rows_are_rebuilt(pairs: Runs) -> Iterator[Violation]:
-    """Rule rows are exactly what the registered rules build from the base today."""
+    """Rule rows are exactly what the registered rules build from the base today.
+
+    Yields:
+        One violation per rule whose row is missing, should not exist, or has another variant or other replacements.
+    """
     rows = {pair.edit: pair for pair in pairs}
     base = pairs[0].base
     for name, edit in EDITS.items():

@@ -43,6 +43,9 @@ def protected_spans_are_kept(pairs: Sequence[Pair]) -> Iterator[Violation]:
     Of a quotation the content counts, not its marks and not the comma that another place in the sentence
     asks for. Of a number its digits count, and its unit where both texts write one: `a 90-minute walk` is
     `a walk of 90 minutes`, and `2 or 3 days` may become `2 days or 3`.
+
+    Yields:
+        One violation per row that loses or adds a span; only of rows that do not, one per changed unit.
     """
     for pair in pairs:
         if pair.rung in ("synonym", "paraphrase"):

@@ -37,6 +37,9 @@ def prompts_differ_in_words(pairs: Sequence[Pair]) -> Iterator[Violation]:
 
     Of each such text the nearest other one is named, and no more: prompts from one template are all near each other.
 
+    Yields:
+        One violation per text that is more similar than `MAX_WORD_SIMILARITY`, on a scale of 0 to 100.
+
     Raises:
         InputError: rapidfuzz is not installed.
     """
@@ -50,7 +53,15 @@ def prompts_differ_in_words(pairs: Sequence[Pair]) -> Iterator[Violation]:
 
 
 def prompts_differ_in_meaning(pairs: Sequence[Pair], vectors: Vectors) -> Iterator[Violation]:
-    """The same by the distance of sentence embeddings, which also sees other words for the same request."""
+    """The same as `prompts_differ_in_words`, by sentence embeddings, which also see other words for the same request.
+
+    Args:
+        pairs: all pairs of a subset.
+        vectors: of all their prompts, as `embed` gives them.
+
+    Yields:
+        One violation per text nearer than `MIN_DISTANCE`, a cosine distance.
+    """
     for column, texts, bases in _compared(pairs):
         for row, other, distance in _closest_vectors(texts, bases, vectors):
             problem = f"asks for nearly what the base in row {quoted(other)} asks for (embedding distance "

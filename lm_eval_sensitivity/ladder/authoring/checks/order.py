@@ -36,6 +36,10 @@ def distances_grow(pairs: Sequence[Pair], distances: Mapping[str, float]) -> Ite
     Args:
         pairs: all pairs of a subset.
         distances: prompt distances by pair id.
+
+    Yields:
+        One violation per step that does not grow, and one of topic controls below `MIN_TOPIC_MEDIAN`; none below
+        `LEAST_PROMPTS` prompts.
     """
     if len({pair.prompt_id for pair in pairs}) < LEAST_PROMPTS:
         return
@@ -54,7 +58,15 @@ def distances_grow(pairs: Sequence[Pair], distances: Mapping[str, float]) -> Ite
 
 
 def topics_are_far(pairs: Sequence[Pair], distances: Mapping[str, float]) -> Iterator[Violation]:
-    """Every topic control is about something else than its base."""
+    """Every topic control is about something else than its base.
+
+    Args:
+        pairs: all pairs of a subset.
+        distances: prompt distances by pair id.
+
+    Yields:
+        One violation per topic control nearer than `MIN_TOPIC`; one without a distance (NaN) is none.
+    """
     for pair in pairs:
         if pair.edit == "control_topic" and distances[pair.pair_id] < MIN_TOPIC:
             problem = f"lies {distances[pair.pair_id]:.2f} from its base in embedding distance; accepted for another "

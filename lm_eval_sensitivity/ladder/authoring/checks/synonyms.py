@@ -14,7 +14,11 @@ _WORD = re.compile(r"\S+")
 
 
 def synonyms_replace_one_word(pairs: Sequence[Pair]) -> Iterator[Violation]:
-    """Exactly one unprotected word differs, and no two synonym rows of a prompt replace the same one."""
+    """Exactly one unprotected word differs, and no two synonym rows of a prompt replace the same one.
+
+    Yields:
+        One violation per synonym row, at its variant.
+    """
     taken: dict[int, str] = {}
     for pair in pairs:
         if pair.rung == "synonym":

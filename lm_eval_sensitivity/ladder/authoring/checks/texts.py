@@ -30,14 +30,22 @@ _SPACE_BEFORE_BREAK = re.compile(r"[^\S\n]\n")
 
 
 def texts_differ(pairs: Runs) -> Iterator[Violation]:
-    """No two variants of a prompt are equal: one of the rows would measure nothing of its own."""
+    """No two variants of a prompt are equal: one of the rows would measure nothing of its own.
+
+    Yields:
+        One violation per row whose variant stands there before.
+    """
     for row, known in _repeated(pairs, lambda pair: pair.variant):
         problem = f"equals that of the row {quoted(known)}; accepted are texts that all differ."
         yield Violation("texts", problem, row, "variant")
 
 
 def white_space_is_clean(pairs: Runs) -> Iterator[Violation]:
-    """Bases and authored variants have no white space of the kind that only a no-op edit may add."""
+    """Bases and authored variants have no white space of the kind that only a no-op edit may add.
+
+    Yields:
+        One violation per text, with its first problem.
+    """
     texts = [(pairs[0].pair_id, "base", pairs[0].base)]
     texts += [(pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored"]
     for row, column, text in texts:
@@ -60,7 +68,11 @@ def _white_space_problem(text: str) -> str:
 
 
 def lengths_are_similar(pairs: Runs) -> Iterator[Violation]:
-    """An authored variant is about as long as its base."""
+    """An authored variant is about as long as its base.
+
+    Yields:
+        One violation per row whose ratio of characters is outside `LENGTH_RATIOS` of its rung.
+    """
     for pair in pairs:
         if pair.origin == "authored" and pair.rung in LENGTH_RATIOS:
             lowest, highest = LENGTH_RATIOS[pair.rung]
@@ -74,7 +86,11 @@ def lengths_are_similar(pairs: Runs) -> Iterator[Violation]:
 
 
 def authored_rows_have_a_reason(pairs: Runs) -> Iterator[Violation]:
-    """In a published ladder an authored row says why it is on its rung; people's own may stay silent."""
+    """In a published ladder an authored row says why it is on its rung; people's own may stay silent.
+
+    Yields:
+        One violation per authored row without.
+    """
     for pair in pairs:
         if pair.origin == "authored" and not pair.reason.strip():
             problem = "is empty; accepted for an authored row is a sentence: why it is on its rung."
@@ -82,7 +98,11 @@ def authored_rows_have_a_reason(pairs: Runs) -> Iterator[Violation]:
 
 
 def rule_rows_have_no_reason(pairs: Runs) -> Iterator[Violation]:
-    """A rule needs no reason: it is its own."""
+    """A rule needs no reason: it is its own.
+
+    Yields:
+        One violation per rule row with a reason.
+    """
     for pair in pairs:
         if pair.origin == "rule" and pair.reason:
             problem = f"is {quoted(pair.reason)}; accepted for a row that a rule builds is none."
@@ -90,7 +110,11 @@ def rule_rows_have_no_reason(pairs: Runs) -> Iterator[Violation]:
 
 
 def reasons_are_not_repeated(pairs: Runs) -> Iterator[Violation]:
-    """A reason that fits two rows says nothing about either."""
+    """A reason that fits two rows says nothing about either.
+
+    Yields:
+        One violation per authored row whose reason has the letters of one before it.
+    """
     authored = [pair for pair in pairs if pair.origin == "authored"]
     for row, known in _repeated(authored, lambda pair: letters_of(pair.reason)):
         problem = f"repeats that of the row {quoted(known)}; accepted is a reason for exactly this row."
@@ -98,7 +122,11 @@ def reasons_are_not_repeated(pairs: Runs) -> Iterator[Violation]:
 
 
 def bases_differ(pairs: Runs) -> Iterator[Violation]:
-    """No two prompts are equal but for case, spaces and punctuation."""
+    """No two prompts are equal but for case, spaces and punctuation.
+
+    Yields:
+        One violation per prompt whose base has the letters of one before it, at its first row.
+    """
     # Of `???` nothing is left, so it is compared as it stands.
     for row, known in _repeated(first_rows(pairs), lambda pair: letters_of(pair.base) or pair.base.strip()):
         problem = (
@@ -117,7 +145,10 @@ def _repeated(pairs: Runs, text_of: Callable[[Pair], str]) -> Iterator[tuple[str
 
 
 def letters_of(text: str) -> str:
-    """Letters and digits of a text in lower case, nothing else.
+    """The content of a text without case, spaces and punctuation.
+
+    Returns:
+        Letters and digits in NFKC, case folded; empty where there are none.
 
     Example:
         >>> letters_of("Tea, or Café-au-lait?")

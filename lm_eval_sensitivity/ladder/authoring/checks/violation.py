@@ -35,7 +35,10 @@ class Violation:
 
 
 def rows_by_prompt(pairs: Iterable[Pair]) -> dict[str, tuple[Pair, ...]]:
-    """The pairs of each prompt, both in ladder order.
+    """The pairs of each prompt.
+
+    Returns:
+        Prompt id to pairs, both in ladder order.
 
     Example:
         >>> rows_by_prompt([])
@@ -48,5 +51,9 @@ def rows_by_prompt(pairs: Iterable[Pair]) -> dict[str, tuple[Pair, ...]]:
 
 
 def first_rows(pairs: Iterable[Pair]) -> list[Pair]:
-    """One row of each prompt, the first: violations of a base are named by it."""
+    """One row of each prompt: violations of a base are named by it.
+
+    Returns:
+        The first row of each, in ladder order.
+    """
     return [rows[0] for rows in rows_by_prompt(pairs).values()]
