@@ -51,7 +51,7 @@ def picture(found: ClustersStatement) -> Picture | NotDrawn:
 def _caption(found: ClustersStatement) -> Caption:
     selection = found.selection
     apart = (
-        "."
+        ""
         if found.family is None
         else (
             f" Systems that share a letter were not told apart at a family-wise alpha of {found.alpha:g}, "
