@@ -22,7 +22,7 @@ from lm_eval_sensitivity.types import Missing, Pair
 
 WHOLE_OUTPUT_ONLY = "whole output: this number stands in the row of filter raw"
 NO_REFERENCE = "no reference: the run had no reference to measure drift from"
-NOT_MEASURED = "not measured: this run was written by a version without it"
+NOT_MEASURED = "not measured: this run does not hold it; it was made by a version without it"
 
 STATE_NUMBERS = (
     "flip_floor_nats",
