@@ -41,9 +41,9 @@ def test_a_run_again_is_the_recorded_one(name: str, place: Path) -> None:
 
 
 def _said(path: Path) -> str:
-    """Without what is said when a process loads the embedder, in whichever run that is."""
+    """Without what a process says once, when it loads an embedder or a reference, in whichever run that is."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("Embedder "))
+    return "".join(line for line in lines if not line.startswith(("Embedder ", "Reference ")))
 
 
 def _written(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity.embedder import Embedder, load_embedder
+from lm_eval_sensitivity.embedder.load import EmbedderFiles
 
 LONG_TEXT = " ".join(
     f"In step {n} the {adjective} {noun} is weighed, written down and put back on its shelf."
@@ -31,6 +32,13 @@ def model_folder() -> Path:
 def embedder(model_folder: Path) -> Embedder:
     """The embedder of that folder, shared by all tests: its cache must not change any result."""
     return load_embedder(str(model_folder), device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _loaded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the traps ran before in this process, they share one embedder."""
+    load = EmbedderFiles.load
+    monkeypatch.setattr(EmbedderFiles, "load", getattr(load, "__wrapped__", load))
 
 
 @pytest.fixture
