@@ -120,6 +120,10 @@ def _arguments(line: str) -> list[str]:
     )
 
 
+MOST_LINES, FIRST_LINES = 300, 12
+"""Of a JSON file that is shown whole, and of a longer one: the rest is in its digest."""
+
+
 def written(line: str, name: str) -> str:
     """The same, and what the command wrote: one file below `{tmp}`, or all files of a folder."""
     shown = command(line)
@@ -143,7 +147,10 @@ def _content(path: Path) -> str:
     if path.suffix == ".html":
         text = re.sub(r"<svg.*?</svg>", "<svg/>", text, flags=re.DOTALL)
         text = re.sub(r"data:image/[^\"]+", "data:image", text)
-    return settled(text)
+    lines = settled(text).splitlines(keepends=True)
+    if path.suffix == ".json" and len(lines) > MOST_LINES:
+        return "".join(lines[:FIRST_LINES]) + f"... {len(lines)} lines in all, {_digest(lines)}\n"
+    return "".join(lines)
 
 
 def dump(table: Any) -> str:
