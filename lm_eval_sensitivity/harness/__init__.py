@@ -1,7 +1,7 @@
 """Harness: the only folder that imports lm_eval. Importing it adds two request types.
 
     extension.py   The one thing added to lm_eval: the request types `generate_traced` and `generate_sampled`
-    in_memory.py   Results of `simple_evaluate` as the run folder
+    in_memory.py   Results of `simple_evaluate` as a run folder
     one_prompt.py  One prompt through lm_eval: its pairs become a ladder in a temporary folder
     recorded.py    From the samples file back to generations: the texts and ids of a finished run
     rescore.py     Score the samples of a finished run again: with another embedder or rule

@@ -3,11 +3,11 @@
     _symbols.py       Sequences of any hashable symbols as integer codes, so that numpy can compare them
     catalogue.py      What every number of a pair means, what it needs and how it is computed
     collapse.py       Outputs that stopped being answers: empty, looping, cut
-    embedding.py      Distances between texts that are already vectors, and the pooling
+    embedding.py      Distances between texts that are already vectors, and the spread of outputs
     hidden.py         Distance between hidden states recorded while two outputs were generated
     inputs.py         What metrics are made from: the channels of both outputs of a pair
     length_change.py  How much longer or shorter an output became
-    logits.py         Next-token distributions after two prompts: divergences, top-1
+    logits.py         Next-token distributions after two prompts: divergences and their bounds
     margins.py        How narrowly each greedy token won: the margin between the two largest logits
     token_path.py     How two token sequences part: step by step, at the end, and where first
 

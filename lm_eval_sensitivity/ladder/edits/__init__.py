@@ -2,10 +2,10 @@
 
     noop.py                  No-op edits: a reader sees the same prompt, a tokenizer may not
     parentheses.py           Which words of English prose may be put in parentheses
-    positions.py             Finding the place of an edit: word gaps, brackets, and the middle-most
+    positions.py             Finding the place of an edit: word gaps, brackets, the middle
     protected.py             Protected spans: the parts of a prompt that no edit may change
     punctuation.py           Punctuation and structural edits: visible, small, and without another meaning
-    registry.py              The registry of rule-based edits: a dictionary
+    registry.py              The registry of rule-based edits
     request_and_material.py  Telling the request of a prompt from the material it hands over: lists, data
     words.py                 English word lists for the edits that must tell words apart
 
