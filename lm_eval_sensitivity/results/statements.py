@@ -37,7 +37,7 @@ from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
 REACH = 1 / math.sqrt(NO_SPREAD)
-"""Widths of its metric's range that a bound of a bootstrap-t may lie outside it. The bound is the mean plus its standard
+"""Widths of its metric's range that a bound of a bootstrap-t may lie outside it: the mean plus its standard
 error times the (resampled mean - mean) / (resampled standard error) of one resample. That difference is at most a
 width, and resamples whose standard error is below sqrt(`NO_SPREAD`) of the sample's are not used."""
 _WIDTHS = {"difference": 1.0, "bounds": 4.0}
