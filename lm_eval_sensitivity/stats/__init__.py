@@ -4,6 +4,7 @@
     equivalence.py   Equal within a margin: what "not distinguishable" does not say
     intervals.py     Intervals over prompts: half points, and the bootstrap-t
     multiplicity.py  Many contrasts at once: step-down max-|t| over shared sign flips
+    order.py         Which of two means is lower: step-down max-|t| of the symmetric bootstrap-t
     partition.py     From a table of pairs to prompt-level numbers
     permutation.py   Sign flips of prompt-level differences: the core of every test here
     power.py         What could have been found: the smallest difference that this many prompts detect
@@ -39,6 +40,7 @@ from lm_eval_sensitivity.stats.multiplicity import (
     holm,
     max_t_test,
 )
+from lm_eval_sensitivity.stats.order import order_p
 from lm_eval_sensitivity.stats.partition import (
     Contrast,
     ContrastTable,
@@ -105,6 +107,7 @@ __all__ = [
     "max_t_test",
     "mean_interval",
     "one_sided_bounds",
+    "order_p",
     "partition_by_prompt",
     "repetition_test",
     "sign_flip_test",

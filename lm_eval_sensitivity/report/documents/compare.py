@@ -11,6 +11,7 @@ from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.wording import bounds_note
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
+    rung_disagreement,
     shared_in_words,
 )
 from lm_eval_sensitivity.runs import Runs
@@ -106,6 +107,7 @@ def _rungs_table(found: ComparisonStatement) -> ResultTable:
         f"rungs; the smallest unadjusted p that could have come out is {least:.4g}. The identical rung is the noise "
         "floor and is not tested.",
         *(f"{rung.rung}: {rung.difference.reason}" for rung in found.rungs if rung.difference.reason),
+        *(f"{rung.rung}: {words}" for rung in found.rungs if (words := rung_disagreement(rung))),
         *(caution for rung in found.rungs for caution in rung.cautions),
     )
     made = table_of("rungs", "Rungs side by side", _RUNGS, found.rungs, notes)

@@ -77,6 +77,7 @@ def caution(text: str) -> Note:
 
 def contrast(first: str, second: str, difference: Interval, p: float, **others: Any) -> TestedContrast:
     known = {"attainable_p": 0.0001, "distinguishable": False, "reason": None, "caution": None}
+    known |= {"p_order": p, "ordered": others.get("distinguishable", False)}
     return TestedContrast(first, second, difference, p, **{**known, **others})
 
 
