@@ -40,7 +40,6 @@ from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, outpu
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule, prompt_tails
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
 from lm_eval_sensitivity.records.run_metadata import (
@@ -326,9 +325,15 @@ def _enter_numbers(line: Row, scores: Scores) -> None:
     for name, value in scores.values.items():
         if name in line:
             line[name] = value
-        elif belongs_to_prompt(name):
+        elif _is_in_every_table(name):
             _put(line, name, value, before="pair")
             line["metrics"] = [*(each for each in line["metrics"] if each != "pair"), name, "pair"]
+
+
+def _is_in_every_table(name: str) -> bool:
+    """Whether lm_eval's table has it today: an older run may lack it, and windows above its token limit stay out."""
+    card = METRICS[name]
+    return card.in_table and card.family == "text" and card.window is None
 
 
 def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
@@ -362,7 +367,7 @@ def _renew_task(
         words[filter_name] = table[pair] = pairs_in_words([row["pair"] for row in chosen])
     directions = results.get("higher_is_better")
     if isinstance(directions, dict) and task in directions:
-        for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
+        for name in filter(_is_in_every_table, _numbers_of(rows[0])):
             _put(directions[task], name, None, before="pair")
     metadata = results["configs"][task]["metadata"]
     metadata["sensitivity"] = _summary(metadata["sensitivity"], rung.metadata, settings)

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from lm_eval_sensitivity.embedder import MULTILINGUAL_MODEL
+from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
@@ -29,6 +31,13 @@ from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
+WAY_OUT = (
+    "Name an embedder that reads this language or script, as in "
+    f"""`--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'`; """
+    "`lm-eval-sensitivity rescore` has `--embedder` for a run that is there. "
+    "`--metric text_edit_distance` compares characters, of every script."
+)
+"""Where an embedder cannot read outputs."""
 NO_STABILITY = "A low distance is no stability here."
 
 
@@ -173,6 +182,8 @@ def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[st
 def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
 
+    An answer that the embedder cannot read is no silence.
+
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
         of: which pairs those are that were not erased.
@@ -186,10 +197,34 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
         >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
         ['It gave nothing that could be scored in 50 % of the ']
     """
-    reached = [kind for kind in missing if kind != "erased"]
+    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE)]
     share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
     if share > Constants().k_control:
         yield too_silent(share, Constants(), of)
+
+
+def unreadable_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
+    """Sentences where the embedder could not read outputs, with the way out.
+
+    Args:
+        missing: by pair, the kind of reason why it has no distance, or None.
+        of: what the pairs are.
+
+    Returns:
+        Two sentences, or none where it could read all.
+
+    Example:
+        >>> list(unreadable_in_words([None, "unreadable"], "pairs"))[0]
+        'The embedder cannot read 1 of 2 pairs, equal answers included: they have no cosine distance and no verdict.'
+    """
+    kinds = list(missing)
+    count = kinds.count(UNREADABLE)
+    if count:
+        yield (
+            f"The embedder cannot read {count} of {len(kinds)} {of}, equal answers included: they have no cosine "
+            "distance and no verdict."
+        )
+        yield WAY_OUT
 
 
 def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:

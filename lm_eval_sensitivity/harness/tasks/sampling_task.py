@@ -24,6 +24,7 @@ from lm_eval_sensitivity.harness.measure.sampled_pair import (
     SAMPLED_METRICS,
     measure_sampled_pair,
     sampled_pair_record,
+    unreadable_samples,
 )
 from lm_eval_sensitivity.harness.tasks.options import model_arguments
 from lm_eval_sensitivity.harness.tasks.sampling_options import (
@@ -116,9 +117,9 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         base, variant = results
         if base[0].filter_name == "raw":
             self._audited[variant[0].generation.audit.status] += 1
-        record = sampled_pair_record(base, variant)
         if self._predict_only or self._distances is None:
-            return {"pair": {**self._of_run(), **record, "missing": {}}}
+            return {"pair": {**self._of_run(), **sampled_pair_record(base, variant), "missing": {}}}
+        record = sampled_pair_record(base, variant, unreadable_samples(base, variant, self._distances))
         measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
         missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
         test = measured.test_record

@@ -124,6 +124,7 @@ def test_everything_else_stays(run: MadeRun, tmp_path: Path) -> None:
     changed = {name for name in old.column_names if not old[name].equals(new[name])}
     assert changed == {
         "output_spread",
+        "text_edit_distance",
         "cosine_distance",
         *(f"cosine_distance_{w}" for w in (64, 128, 256, 512)),
     }
@@ -136,6 +137,28 @@ def test_everything_else_stays(run: MadeRun, tmp_path: Path) -> None:
     for name in ("configs", "results"):
         old_results.pop(name), new_results.pop(name)
     assert old_results == new_results
+
+
+def test_a_run_of_a_version_without_the_text_edit_distance_gets_it(run: MadeRun, tmp_path: Path) -> None:
+    def forget(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            del row["text_edit_distance"], row["pair"]["scores"]["text_edit_distance"]
+            row["pair"]["missing"].pop("text_edit_distance", None)
+            row["metrics"].remove("text_edit_distance")
+
+    run.edit_rows("synonym", forget)
+    assert (
+        "text_edit_distance,answer"
+        not in results_of(run.folder)["results"]["prompt_sensitivity_mini_synonym"]
+    )
+    rescore_run(run.folder, tmp_path / "new", settings())
+    scored = [row for row in rows_of(tmp_path / "new") if not row["pair"]["missing"]]
+    assert {row["text_edit_distance"] for row in scored} == {1.0}, (
+        "`we` and `en` share one letter, in no place"
+    )
+    task = results_of(tmp_path / "new")["results"]["prompt_sensitivity_mini_synonym"]
+    assert task["text_edit_distance,answer"] == task["text_edit_distance,raw"] == 1.0
+    assert load_runs([tmp_path / "new"]).table["text_edit_distance"].null_count > 0
 
 
 def test_two_embedders_are_not_compared(run: MadeRun, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from lm_eval_sensitivity.cli.analysis_options import add_statistics_options
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
+from lm_eval_sensitivity.embedder.text_distances import EMPTY
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.drift import contrast_table, systems_table
 from lm_eval_sensitivity.report.figures.style import Picture
@@ -357,8 +358,8 @@ class Lengths(TextDistances):
     def prepare(self, texts: Any) -> None:
         assert list(texts)
 
-    def distance(self, text: str, other: str) -> float:
-        return math.nan if not text.strip() else abs(len(text) - len(other)) / 10
+    def distance(self, text: str, other: str) -> float | Missing:
+        return EMPTY if not text.strip() else abs(len(text) - len(other)) / 10
 
 
 def no_distances() -> TextDistances:

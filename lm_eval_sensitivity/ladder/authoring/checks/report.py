@@ -99,7 +99,7 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
         largest, and a text that several checks find too near another by the first of them.
 
     Raises:
-        InputError: the source cannot be loaded, or rapidfuzz is not installed.
+        InputError: the source cannot be loaded.
 
     Example:
         >>> import tempfile
