@@ -14,7 +14,7 @@ from lm_eval_sensitivity.metrics.text_edit_distance import text_edit_distance
     [
         ("kitten", "sitting", 3 / 7),
         ("Yes 🎉", "Yes 😭", 1 / 5),
-        ("แมวชอบนม", "แมวชอบน้ำ", 3 / 9),
+        ("แมวชอบนม", "แมวชอบน้ำ", 2 / 9),
         ("月亮绕着地球转。", "猫喜欢喝牛奶。", 7 / 8),
         ("x² + 1", "x³ + 1", 1 / 6),
         ("🐱", "🐱🥛", 1 / 2),
