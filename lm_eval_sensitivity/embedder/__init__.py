@@ -21,7 +21,7 @@ from lm_eval_sensitivity.embedder.load import (
 )
 from lm_eval_sensitivity.embedder.reading import UNREAD_LIMIT, Reading
 from lm_eval_sensitivity.embedder.sentence import SentenceEmbedder
-from lm_eval_sensitivity.embedder.text_distances import TextDistances
+from lm_eval_sensitivity.embedder.text_distances import TextDistances, readable_vectors
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -37,4 +37,5 @@ __all__ = [
     "TextDistances",
     "find_embedder",
     "load_embedder",
+    "readable_vectors",
 ]

@@ -126,6 +126,22 @@ class TextDistances:
         return asdict(self.embedder.identity)
 
 
+def readable_vectors(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.float32]:
+    """The vectors of what an embedder can read.
+
+    Args:
+        embedder: in memory.
+        texts: any.
+
+    Returns:
+        float32 [text, dim]; rows of nan for texts of which it loses more than `UNREAD_LIMIT`, and for empty ones.
+    """
+    vectors = embedder.encode(texts)
+    if isinstance(embedder, ReadingEmbedder):
+        vectors[[reading.unread > UNREAD_LIMIT for reading in embedder.readings(texts)]] = np.nan
+    return vectors
+
+
 def _lost(share: float) -> Missing:
     return Missing(
         UNREADABLE,

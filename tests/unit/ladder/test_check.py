@@ -475,6 +475,7 @@ def test_few_prompts_have_no_order_and_unreadable_texts_no_distance(tmp_path: Pa
     found = check_ladder(path, one_hot(["tea", "hat"]))
     assert [each.check for each in found.violations if each.check == "order"] == []
     assert any("order of distances" in sentence for sentence in found.left_out)
+    assert any("texts were not compared in meaning" in sentence for sentence in found.left_out)
     assert found.subsets[0].median_distances["control_topic"] == 1.0
 
 
