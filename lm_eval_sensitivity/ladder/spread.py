@@ -128,8 +128,8 @@ def rotation(
         [slot] edit.
 
     Example:
-        >>> rotation([Slot("a", "", ("x", "y")), Slot("b", "", ("x",)), Slot("c", "", ("x", "y"))], "k").count("x")
-        2
+        >>> rotation([Slot("a", "", ("x", "y")), Slot("b", "", ("x",)), Slot("c", "", ("x", "y", "z"))], "any")
+        ['y', 'x', 'z']
     """
     cells = Counter(before or {})
     totals: Counter[str] = Counter()
@@ -159,7 +159,9 @@ def _slot(rows: Sequence[Pair]) -> Slot:
     return Slot(rows[0].prompt_id, rows[0].category, tuple(pair.edit for pair in rows))
 
 
-def _rotation(rung: str, slots: Sequence[Slot], before: Mapping[tuple[str, str], int] | None = None) -> list[str]:
+def _rotation(
+    rung: str, slots: Sequence[Slot], before: Mapping[tuple[str, str], int] | None = None
+) -> list[str]:
     """The pair ids that a rotation chooses."""
     edits = rotation(slots, rung, before)
     return [f"{slot.prompt_id}/{edit}" for slot, edit in zip(slots, edits, strict=True)]
@@ -174,7 +176,7 @@ def _second_edits(
         taken = [pair for rows in by_rung[rung].values() for pair in rows if pair.pair_id in chosen]
         others = [[pair for pair in rows if pair.pair_id not in chosen] for rows in by_rung[rung].values()]
         drawn = _drawn([rows for rows in others if rows], (left - len(found)) // n_rungs, f"second {rung}")
-        before = Counter((pair.category, pair.edit) for pair in taken)
+        before = Counter((str(pair.category), pair.edit) for pair in taken)
         found |= set(_rotation(rung, [_slot(rows) for rows in drawn], before))
     return found
 
@@ -199,7 +201,10 @@ def _digest(*parts: str) -> str:
 
 
 def _negative_cycle(
-    slots: Sequence[Slot], edits: Sequence[str], totals: Mapping[str, int], cells: Mapping[tuple[str, str], int]
+    slots: Sequence[Slot],
+    edits: Sequence[str],
+    totals: Mapping[str, int],
+    cells: Mapping[tuple[str, str], int],
 ) -> list[tuple[int, str]]:
     """Exchanges that make the counts more equal, as (slot, its new edit); empty where there are none."""
     weight = (sum(totals.values()) + 1) ** 2  # an edit's count goes before all counts within strata
