@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lm_eval_sensitivity.embedder.base import Embedder, ReadingEmbedder
 from lm_eval_sensitivity.embedder.reading import UNREAD_LIMIT, letters_of
 from lm_eval_sensitivity.metrics import METRICS, cosine_distance
+from lm_eval_sensitivity.text.format import percent
 from lm_eval_sensitivity.types import Missing
 
 EMPTY = Missing.from_text(METRICS["cosine_distance"].undefined)
@@ -145,5 +146,6 @@ def readable_vectors(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.flo
 def _lost(share: float) -> Missing:
     return Missing(
         UNREADABLE,
-        f"the embedder loses {share:.0%} of the characters of a text as unknown or dropped (limit {UNREAD_LIMIT:.0%})",
+        f"the embedder loses {percent(share)} of the characters of a text as unknown or dropped (limit "
+        f"{percent(UNREAD_LIMIT)})",
     )

@@ -120,7 +120,7 @@ def test_what_the_default_embedder_cannot_read_has_no_distance(english: TextDist
     for pair in ((text, other), (other, text), (text, "A sentence in English."), (text, text)):
         found = english.distance(*pair)
         assert isinstance(found, Missing) and found.kind == UNREADABLE
-        assert f"limit {UNREAD_LIMIT:.0%}" in found.detail
+        assert f"limit {UNREAD_LIMIT * 100:g} %" in found.detail
 
 
 @pytest.mark.parametrize("name", READ)
