@@ -165,8 +165,8 @@ def _edit_drivers(partition: TablePartition, pairs: Partition, first: str, secon
     rungs = dict(zip(partition.column("edit"), partition.column("rung"), strict=True))
     differences = _differences(pairs, first, second)
     shared = ~np.isnan(differences)
-    per_prompt = shared.sum(axis=1)
-    n_prompts = int((per_prompt > 0).sum())
+    shares = pairs.shares(shared)
+    n_prompts = int(shared.any(axis=1).sum())
     for index, edit in enumerate(pairs.edits):
         there = shared[:, index]
         if not there.any():
@@ -180,8 +180,8 @@ def _edit_drivers(partition: TablePartition, pairs: Partition, first: str, secon
             float(b.mean()),
             float(values.mean()),
             _interval(partition, values, first > second),
-            # The mean over prompts of the mean over edits, taken apart by edit.
-            float((values / per_prompt[there]).sum()) / n_prompts,
+            # The mean over prompts of the mean over rungs and edits, taken apart by edit.
+            float((values * shares[there, index]).sum()) / n_prompts,
             len(values),
             zeros_caution(f"{edit}, difference", values, first, second),
         )
