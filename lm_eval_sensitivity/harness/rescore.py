@@ -450,6 +450,8 @@ def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any])
     """
     if not all(isinstance(value, float) for value in (*old, *new)):
         return math.nan
+    if new == old:
+        return stated
     for weighted in (False, True):
         if weighted and not all(type(size) is int and size > 0 for size in sizes):
             break
