@@ -133,9 +133,12 @@ def test_the_numbers_are_means_over_prompts() -> None:
             (("noop", "synonym"), by_name[name].preserving),
             (("positive_control",), by_name[name].control),
         ):
-            values = [r["cosine_distance"] for r in rows if r["name"] == name and r["rung"] in rungs]
-            assert axis.mean.estimate == pytest.approx(np.mean(values))
-            assert axis.counts.n_pairs == len(values) and axis.mean.n == N
+            of_rungs = [
+                [r["cosine_distance"] for r in rows if r["name"] == name and r["rung"] == rung]
+                for rung in rungs
+            ]
+            assert axis.mean.estimate == pytest.approx(np.mean([np.mean(values) for values in of_rungs]))
+            assert axis.counts.n_pairs == sum(map(len, of_rungs)) and axis.mean.n == N
     own = by_name["m"].drift
     assert own is not None and own.mean.estimate == pytest.approx(
         np.mean(list(drift("m", LABELS["STABLE"], seed=0).values.values()))
