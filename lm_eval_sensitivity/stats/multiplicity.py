@@ -258,7 +258,6 @@ def _spread_out(values: Floats, tested: np.ndarray[tuple[int], np.dtype[np.bool_
 
 
 def _holm(p: Floats) -> Floats:
-    # statsmodels has it, too, but collects all garbage in every call: seconds, where a model is in memory.
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)

@@ -90,8 +90,9 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
         The table of systems, cautions, sentences, and where a family was tested the matrix and the table of contrasts.
     """
     notes: tuple[Note | str, ...] = (
-        "mean: over prompts, every edit of a prompt with the same weight; lower, upper: 95 % interval over prompts; "
-        "noise floor: mean of the identical rung. Systems in the order of their names.",
+        "mean: over prompts, where every rung has the same weight, and in a rung every edit, if the signature does not "
+        "say otherwise; lower, upper: 95 % interval over prompts; noise floor: mean of the identical rung. Systems in "
+        "the order of their names.",
         "Alive: whether the positive control moves a system's output reliably more than "
         f"{percent(Constants().k_harmless)} further than harmless edits do, in cosine_distance under this filter; - "
         "where that was not measured.",
