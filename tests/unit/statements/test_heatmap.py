@@ -119,4 +119,4 @@ def test_outputs_that_never_part_are_not_called_missing() -> None:
     assert "outputs that never part have no step" in found.cautions[0].text
     assert "no largest value" in _long(found).note and "below 0" not in _long(found).note
     distances = heatmap_statement(partition_of(made_table(panel({"m": 0.1}))), "cosine_distance", "answer")
-    assert not distances.cautions and "below 0 means 0" in _long(distances).note
+    assert not distances.cautions and "Bounds are by half points" in _long(distances).note
