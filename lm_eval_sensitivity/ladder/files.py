@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
@@ -111,8 +112,26 @@ def _guess(content: bytes) -> str:
     return f"; as Windows-1252 it reads {word!r} there"
 
 
-_CONTROL = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f]")
-"""Control characters that no prompt has: all but tabs, line ends and form feeds."""
+_CONTROL = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
+"""Characters that no prompt has: control characters but tabs, line ends and form feeds; byte order marks."""
+LOST_CHARACTER = "\ufffd"
+"""What decoders put in the place of bytes that are no character."""
+
+
+def has_content(text: str) -> bool:
+    """Whether a reader of a text sees anything.
+
+    Args:
+        text: anything.
+
+    Returns:
+        False where it holds only white space and invisible characters.
+
+    Example:
+        >>> has_content("a"), has_content(" \\u200b\\n")
+        (True, False)
+    """
+    return any(unicodedata.category(character)[0] not in "CZ" for character in text)
 
 
 def control_character(text: str) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean, unknown_name
-from lm_eval_sensitivity.ladder.authoring.tables import PROMPT_FIELD, Row
+from lm_eval_sensitivity.ladder.authoring.tables import PROMPT_FIELD, Row, is_blank
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS
@@ -145,7 +145,7 @@ def _rung(row: Row, text_of: TextOf) -> Rung:
 def _kind(row: Row, text_of: TextOf) -> str:
     """The user's name of an edit in letters, digits and underscores: it becomes a part of the pair's id."""
     given = text_of(row, "edit")
-    name = "_".join(re.findall(r"\w+", unicodedata.normalize("NFKC", given).casefold()))
+    name = "_".join(re.findall(r"\w+", unicodedata.normalize("NFKC", given).lower()))
     if not name.strip("_") or len(name) > LONGEST_NAME:
         raise InputError(
             f"{row[0]}: `edit` is {given[:80]!r}; accepted are up to {LONGEST_NAME} characters with a letter or a "
@@ -228,7 +228,7 @@ def _refuse_name_of_ours(name: str, pair: _OwnPair) -> None:
 def _take(fields: dict[str, object], field: str, pair: _OwnPair, place: str) -> None:
     """Take what belongs to the prompt from one of its pairs."""
     value = pair.row[1].get(field)
-    if value in (None, ""):
+    if is_blank(value):
         return
     known = fields.setdefault(field, value)
     if known != value:

@@ -16,6 +16,17 @@ PROMPT_FIELD = "prompt"
 Row = tuple[str, Mapping[str, Any]]
 """One prompt or pair as it was read, before it is checked: its place, which opens every message, and its fields."""
 
+
+def is_blank(value: object) -> bool:
+    """Whether an optional field is left empty: null, no characters, or the NaN that pandas writes.
+
+    Example:
+        >>> is_blank(None), is_blank(float("nan")), is_blank(" ")
+        (True, True, False)
+    """
+    return value is None or value == "" or value != value
+
+
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _QUOTED = re.compile(r'"[^"]*"')

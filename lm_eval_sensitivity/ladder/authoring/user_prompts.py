@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder.authoring.own_pairs import BASE_FIELD, FIELDS, gather_pairs, holds_pairs
-from lm_eval_sensitivity.ladder.authoring.tables import PROMPT_FIELD, Row, csv_rows, text_rows
+from lm_eval_sensitivity.ladder.authoring.tables import PROMPT_FIELD, Row, csv_rows, is_blank, text_rows
 from lm_eval_sensitivity.ladder.files import (
+    LOST_CHARACTER,
     MAX_CELL_CHARACTERS,
     control_character,
     decode_text,
+    has_content,
     read_limited,
 )
 from lm_eval_sensitivity.ladder.jsonl import json_objects
@@ -204,7 +206,15 @@ def _prompts(
         for prompt_id, category, (text, row) in zip(ids, categories, distinct.items(), strict=True)
     )
     source = Source(reading.get("version") or "1", prompts)
-    return OwnPrompts(source, (), repeated, (*id_notes, *category_notes))
+    return OwnPrompts(source, (), repeated, (*id_notes, *category_notes, *_on_lost_characters(prompts)))
+
+
+def _on_lost_characters(prompts: Sequence[AuthoredPrompt]) -> tuple[str, ...]:
+    texts = [[each.base, *(variant.text for variant in each.variants.values())] for each in prompts]
+    count = sum(any(LOST_CHARACTER in text for text in own) for own in texts)
+    if not count:
+        return ()
+    return (f"Prompts with U+FFFD, which stands for a character that somebody could not decode: {count}.",)
 
 
 def _check_number(rows: Sequence[Row], where: str) -> None:
@@ -242,7 +252,7 @@ def _categories(rows: Sequence[Row], foreign: bool) -> tuple[list[Category], tup
     unknown: list[str] = []
     for place, fields in rows:
         given = fields.get("category")
-        name = UNCATEGORIZED if given in (None, "") else str(given)
+        name = UNCATEGORIZED if is_blank(given) else str(given)
         if foreign and name not in (*CATEGORIES, UNCATEGORIZED):
             unknown.append(name)
             name = UNCATEGORIZED
@@ -259,8 +269,8 @@ def _variants(row: Row, text: str, edits: Iterable[str]) -> dict[str, AuthoredVa
     place, fields = row
     variants = {}
     for edit in edits:
-        reason = "" if fields.get(f"{edit}_reason") in (None, "") else _text(row, f"{edit}_reason")
-        if fields.get(edit) in (None, ""):
+        reason = "" if is_blank(fields.get(f"{edit}_reason")) else _text(row, f"{edit}_reason")
+        if is_blank(fields.get(edit)):
             if reason:
                 raise InputError(
                     f"{place}: `{edit}_reason` is there, but `{edit}` is not. Write the variant, or leave the "
@@ -287,7 +297,7 @@ def _text(row: Row, field: str) -> str:
             "the prompt with `--prompt-field`."
         )
     value = fields[field]
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not has_content(value):
         raise InputError(
             f"{place}: `{field}` is {str(value)[:80]!r} of type {type(value).__name__}; accepted is a text that "
             "is not blank."
@@ -320,7 +330,7 @@ def _ids(rows: Sequence[Row], foreign: bool) -> tuple[list[str], tuple[str, ...]
             raise InputError(
                 f"{row[0]}: `id` is of type {type(given).__name__}; accepted are texts and numbers. Rename it."
             )
-        name = number if given in (None, "") else "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
+        name = number if is_blank(given) else "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
         problem = _id_problem(name, row, found)
         if problem and foreign:
             return numbered, (
@@ -329,7 +339,7 @@ def _ids(rows: Sequence[Row], foreign: bool) -> tuple[list[str], tuple[str, ...]
         if problem:
             raise InputError(f"{row[0]}: {problem}. Rename it.")
         found[name] = row
-        if given not in (None, "") and name != str(given):
+        if not is_blank(given) and name != str(given):
             rewritten.append((str(given)[:80], name))
     if not rewritten:
         return list(found), ()

@@ -32,6 +32,7 @@ PROMPT_CHECKS: tuple[Check, ...] = (
     edits.rule_rows_are_rebuilt,
     texts.texts_differ,
     texts.white_space_is_clean,
+    texts.no_control_characters,
     texts.lengths_are_similar,
     texts.rule_rows_have_no_reason,
     synonyms.synonyms_replace_one_word,
