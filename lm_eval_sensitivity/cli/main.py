@@ -115,7 +115,8 @@ def _refuse_odd_bytes(options: Mapping[str, Any]) -> None:
     """Bytes of a path that are no text come in as half surrogates, which many a library cannot take."""
     for name, given in options.items():
         for each in given if isinstance(given, list) else [given]:
-            if isinstance(each, (str, Path)) and not is_text(str(each)):
+            # A prompt has a door of its own.
+            if name != "prompt" and isinstance(each, (str, Path)) and not is_text(str(each)):
                 option = f"`--{name} " if name == "output" else "`"
                 raise InputError(
                     f"{option}{shown_path(Path(str(each)))}` is no UTF-8 text. Give another name."
