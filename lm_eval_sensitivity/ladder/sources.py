@@ -312,7 +312,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _parse(path: Path) -> object:
-    text = decode_text(read_limited(path), path)
+    text = decode_text(read_limited(path, "file"), path)
     try:
         return _StrictLoader(text).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:

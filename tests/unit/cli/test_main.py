@@ -62,6 +62,13 @@ def test_a_prompt_that_is_none_is_refused_before_anything_is_loaded(
     assert "PROMPT" in capsys.readouterr().err
 
 
+def test_a_metric_that_there_is_not_is_refused_before_a_run_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["heatmap", "runs", "--metric", "cosine"]) == 2
+    assert "`--metric cosine`: accepted are" in capsys.readouterr().err
+
+
 def test_an_output_whose_name_is_no_text_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
