@@ -76,7 +76,9 @@ def test_a_run_of_nothing_but_rungs_that_are_not_there_is_refused(
         lm_eval(model, tasks=tasks, gen_kwargs=None, metadata={"ladder": str(own_ladder)})
 
 
-@pytest.mark.parametrize(("prefix", "subset"), [("", "core"), ("mini_", "mini"), ("full_", "full")])
+@pytest.mark.parametrize(
+    ("prefix", "subset"), [("", "spread"), ("core_", "core"), ("mini_", "mini"), ("full_", "full")]
+)
 def test_every_rung_of_every_subset_has_a_task(prefix: str, subset: str) -> None:
     for rung in RUNGS:
         task = yaml.safe_load((TASKS / f"{prefix}{rung}.yaml").read_text(encoding="utf-8"))
@@ -89,7 +91,7 @@ def test_every_rung_of_every_subset_has_a_task(prefix: str, subset: str) -> None
 
 
 def test_groups_hold_every_rung_once() -> None:
-    for prefix in ("", "mini_", "full_"):
+    for prefix in ("", "core_", "mini_", "full_"):
         outer = yaml.safe_load(
             (TASKS / f"prompt_sensitivity{'_' + prefix[:-1] if prefix else ''}.yaml").read_text()
         )
@@ -110,10 +112,10 @@ def test_task_version_is_the_ladders() -> None:
     assert set(versions) == {load_ladder().version}
 
 
-def test_core_is_what_prompt_sensitivity_runs(lm_eval: Lmeval, model: Path) -> None:
+def test_spread_is_what_prompt_sensitivity_runs(lm_eval: Lmeval, model: Path) -> None:
     task = "prompt_sensitivity_semantic_change"
     run = lm_eval(model, tasks=task, gen_kwargs="max_gen_toks=2")
     assert [row["doc"] for row in run.rows(task)] == rows_from_pairs(
-        load_ladder(subset="core").rung("semantic_change")
+        load_ladder(subset="spread").rung("semantic_change")
     )
-    assert len(run.rows(task)) == 24
+    assert len(run.rows(task)) == 22
