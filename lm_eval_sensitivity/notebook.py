@@ -38,7 +38,7 @@ from lm_eval_sensitivity.statements.drift_distance import check_drift_metric, me
 from lm_eval_sensitivity.statements.records import ClustersStatement, ComparisonStatement, DriftStatement
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
 from lm_eval_sensitivity.statements.signature import signature
-from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
+from lm_eval_sensitivity.stats import DRAWS, RESAMPLES, Constants
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 from lm_eval_sensitivity.text.escape import shown
@@ -333,6 +333,7 @@ def drift(
     embedder: str | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    constants: Constants | None = None,
     **options: Any,
 ) -> Finding:
     """Systems on two axes, with a verdict; the numbers of `lm-eval-sensitivity drift`.
@@ -345,6 +346,7 @@ def drift(
         embedder: of the runs, where drift is recomputed and it is not the default one.
         seed: of resamples.
         resamples: of each interval.
+        constants: of the rules; None takes the declared ones.
         **options: of `load`.
 
     Returns:
@@ -367,6 +369,7 @@ def drift(
         selection,
         reference=None if theirs is None else theirs.name,
         drifts={} if theirs is None else measure_drifts(loaded.runs, theirs, selection, embedder),
+        constants=constants,
     )
     document = drift_document(found, loaded.runs, _signed(loaded.runs, seed, resamples, 0))
     return Finding(found, document, two_axes.picture(found))

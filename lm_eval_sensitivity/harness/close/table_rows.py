@@ -23,8 +23,8 @@ from lm_eval_sensitivity.statements.windows import (
     output_tokens,
     window_in_words,
 )
-from lm_eval_sensitivity.stats import Constants
-from lm_eval_sensitivity.stats.verdicts import too_silent
+from lm_eval_sensitivity.stats import Constants, Verdict
+from lm_eval_sensitivity.stats.verdicts import UNDETERMINED, too_silent
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 
@@ -66,6 +66,38 @@ class OfPrompt(float):
 
     def __reduce__(self) -> tuple[type[OfPrompt], tuple[float, str]]:
         return OfPrompt, (float(self), self.prompt_id)
+
+
+class OfView(float):
+    """A number that knows under which filter it was measured, for a row of the whole run.
+
+    Example:
+        >>> OfView(0.5, "raw") == 0.5, OfView(0.5, "raw").filter_name
+        (True, 'raw')
+    """
+
+    filter_name: str
+
+    def __new__(cls, value: float, filter_name: str) -> OfView:
+        self = super().__new__(cls, value)
+        self.filter_name = filter_name
+        return self
+
+    def __reduce__(self) -> tuple[type[OfView], tuple[float, str]]:
+        return OfView, (float(self), self.filter_name)
+
+
+def drift_of_run(run: FinishedRun | None, filter_name: str) -> float:
+    """The mean drift of a run, as `lm-eval-sensitivity drift` gives it: the same in the row of every rung.
+
+    Args:
+        run: None where a process knows only its part of it.
+        filter_name: of the row.
+
+    Returns:
+        Mean over prompts of b, the mean over a prompt's texts; NaN where it is not known.
+    """
+    return math.nan if run is None else run.drift(filter_name).mean
 
 
 def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
@@ -222,7 +254,7 @@ def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
 
 
 def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
-    """The verdict on a run in a word, as `lm-eval-sensitivity drift` gives it.
+    """The verdict on a run in a word, or in three, as `lm-eval-sensitivity drift` gives it.
 
     Args:
         run: None where a process knows only its part of it.
@@ -236,7 +268,9 @@ def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     verdict, reason = run.judged(filter_name)
     if verdict is None:
         return f"not judged: {reason}"
-    return f"{verdict.label.lower()} ({reason})" if reason else verdict.label.lower()
+    is_open = isinstance(verdict, Verdict) and verdict.label == UNDETERMINED
+    words = verdict.in_words if isinstance(verdict, Verdict) and is_open else verdict.label.lower()
+    return f"{words} ({reason})" if reason else words
 
 
 def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: Sequence[int | None]) -> str:

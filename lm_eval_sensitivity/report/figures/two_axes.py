@@ -82,7 +82,7 @@ def _caption(found: DriftStatement) -> Caption:
     cautions = "".join(f" {axis.caution}" for axis in axes if axis.caution is not None)
     return Caption(
         f"Across: mean {selection.metric} (filter {selection.filter_name}) under meaning-preserving edits; up: "
-        f"distance from the outputs of {found.reference} on the identical prompt. Crosses are 95 % intervals over "
+        f"distance from the outputs of {found.reference} on the identical prompts, base and harmless variants. Crosses are 95 % intervals over "
         f"prompts. The shape and the word are the verdict, which also needs the positive control (table below). Dotted "
         f"lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} times as drift. A thin "
         f"line joins systems whose names differ in bits only.{without}",
@@ -100,7 +100,7 @@ def _place(each: SystemDrift) -> tuple[float, float] | None:
 
 
 def _words(each: SystemDrift) -> str:
-    return f"{wrapped(each.system, 24)}\n{each.label}"
+    return f"{wrapped(each.system, 24)}\n{wrapped(each.in_words, 24)}"
 
 
 def bit_series(names: Sequence[str]) -> list[list[str]]:
