@@ -12,7 +12,6 @@ from typing import Any
 
 from lm_eval_sensitivity.ladder.schema import check_columns, pair_from_row
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import absent, contradiction, refused
 from lm_eval_sensitivity.records.columns import (
     DRIFT,

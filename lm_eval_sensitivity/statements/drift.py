@@ -151,7 +151,7 @@ def _unless_noise(verdict: Verdict, noise: RepetitionTest) -> Verdict:
     if verdict.harmless_edits != "more" or not may_be_noise(noise):
         return verdict
     reason = f"What harmless edits move is {not_above_in_words(noise)}: it may be noise."
-    return left_open(verdict, reason, "harmless_edits")
+    return left_open(verdict, "harmless edits", reason)
 
 
 def _unless_silent(verdict: Verdict, silent: float) -> Verdict:
@@ -163,4 +163,4 @@ def _unless_silent(verdict: Verdict, silent: float) -> Verdict:
     if not silent > verdict.constants.k_control or verdict.response not in ("alive", "unclear"):
         return verdict
     reason = too_silent(silent, verdict.constants, "of the pairs that the reference has a number for")
-    return left_open(verdict, reason, "response")
+    return left_open(verdict, "response", reason)

@@ -72,8 +72,8 @@ def check_metric(metric: str) -> None:
     if metric in DRIFTS or belongs_to_prompt(metric):
         instead = "drift" if metric in DRIFTS else "clusters"
         raise InputError(
-            f"`--metric {metric}` is a number of one prompt, not what an edit moves, so that edits have nothing to show "
-            f"beside each other. Use `lm-eval-sensitivity {instead}`, or a metric of a pair."
+            f"`--metric {metric}` is a number of one prompt, not what an edit moves, so that edits have nothing to "
+            f"show beside each other. Use `lm-eval-sensitivity {instead}`, or a metric of a pair."
         )
 
 

@@ -143,7 +143,7 @@ class AxisContrast:
         Example:
             >>> bounds = one_sided_bounds([0.5, -0.2, 0.3, -0.4, 0.6, -0.3, 0.2])
             >>> AxisContrast("x", "x", "unclear", bounds).prompts_to_settle
-            23
+            62
         """
         estimate = self.bounds.estimate
         bound = self.bounds.lower if estimate > 0 else self.bounds.upper
@@ -459,18 +459,23 @@ def _drift_bounds(axes: TwoAxes, used: Constants, resamples: int, seed: int) -> 
     )
 
 
-def left_open(verdict: Verdict, reason: str, *axes: Literal["response", "harmless_edits"]) -> Verdict:
-    """A verdict with words taken back, and the label that follows.
+def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], reason: str) -> Verdict:
+    """A verdict with one word taken back, and the label that follows.
 
     Args:
         verdict: as it was judged.
-        reason: why the words do not hold.
-        *axes: whose words.
+        axis: whose word.
+        reason: why the word does not hold.
 
     Returns:
-        The same contrasts; those words are `unclear`.
+        The same contrasts; the word is `unclear`.
     """
-    found = replace(verdict, reasons=(reason, *verdict.reasons), **dict.fromkeys(axes, "unclear"))
+    found = replace(
+        verdict,
+        response="unclear" if axis == "response" else verdict.response,
+        harmless_edits="unclear" if axis == "harmless edits" else verdict.harmless_edits,
+        reasons=(reason, *verdict.reasons),
+    )
     known = found.label in {label for _, label in RULES}
     return replace(found, label=label_of(found.words)) if known else found
 

@@ -113,10 +113,11 @@ def systems_table(found: DriftStatement) -> ResultTable:
     beside = () if alone else _WORDS, () if alone else _DRIFT
     columns = (*_SYSTEM, *beside[0], *_PRESERVING, *beside[1], Column("f", 4, "identical.mean.estimate"))
     pairs = "scored pairs" if alone else "pairs that are scored in both systems"
+    of_drift = ", b texts the outputs behind b, b zeros the prompts where all of them are the reference's"
     note = (
         f"In the order given{'' if alone else ', the reference first'}; low and high are 95 % intervals, n is prompts"
-        f"{'' if alone else ', b texts the outputs behind b, b zeros the prompts where all of them are the same'}. Verdicts are each by itself, not adjusted "
-        f"for the number of systems, and rest on the {pairs}. Erased and unscored counts stand below."
+        f"{'' if alone else of_drift}. Verdicts are each by itself, not adjusted for the number of systems, and rest "
+        f"on the {pairs}. Erased and unscored counts stand below."
     )
     rows = tuple(
         (*(column.cell(each) for column in columns), harmless_over_control(each, found))

@@ -19,7 +19,7 @@ _BEHIND: dict[Axis, tuple[str, ...]] = {
     axis: tuple(dict.fromkeys(name for signs, _ in rules for name in signs)) for axis, rules in AXES.items()
 }
 """The contrasts that the word of an axis rests on."""
-_DRIFT_SYMBOL = " b: drift from the reference's outputs on the identical prompts, the base prompt and its harmless variants;"
+_DRIFT_SYMBOL = " b: drift from the reference's outputs on the identical prompts, base and harmless variants;"
 
 
 def symbols_in_words(found: DriftStatement) -> Note:
@@ -164,7 +164,7 @@ def drift_in_words(verdict: Verdict, drift: SystemMean | None, answers: tuple[in
         return
     b, yardstick = verdict.drift_distance, verdict.drift_yardstick
     if drift.n_zero == drift.mean.n:
-        share = percent(1 - (1 - verdict.constants.level) ** (1 / n))
+        share = percent(round(1 - (1 - verdict.constants.level) ** (1 / n), 2))
         yield (
             f"None of {drift.counts.n_pairs} answers differs from the reference's: with {n} prompts, drift in up to "
             f"{share} of such prompts is not excluded."
@@ -173,9 +173,10 @@ def drift_in_words(verdict: Verdict, drift: SystemMean | None, answers: tuple[in
     factor = 1 if verdict.drift == "near" and b < yardstick else verdict.constants.drift_factor
     moves = f"than {'' if factor == 1 else f'{factor:g} times what '}a harmless edit moves it"
     how = {"near": f", by less {moves}", "far": f", by more {moves}"}.get(verdict.drift, "")
+    word = "Drift" if verdict.drift == "unclear" else verdict.drift.capitalize()
     yield (
-        f"{'Drift' if verdict.drift == 'unclear' else verdict.drift.capitalize()}: {changed} of {n} answers differ from "
-        f"the reference's{how} (b {b:.3g}, p_ref {yardstick:.3g})."
+        f"{word}: {changed} of {n} answers differ from the reference's{how} "
+        f"(b {b:.3g}, p_ref {yardstick:.3g})."
     )
 
 
@@ -236,8 +237,8 @@ def constants_in_words(found: DriftStatement) -> Note:
     return Note(
         "method",
         f"Constants, declared beforehand: kC = {k.k_control:g}, kR = {k.k_response:g}, kP = {k.k_harmless:g}, lambda = "
-        f"{k.drift_factor:g}; one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, below "
-        "0 where its upper bound is, else unclear.",
+        f"{k.drift_factor:g}; one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, "
+        "below 0 where its upper bound is, else unclear.",
     )
 
 
