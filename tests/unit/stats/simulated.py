@@ -123,7 +123,7 @@ class Scenario:
 
 SCENARIOS = {
     "stable": Scenario(0.06, 0.8, 0.03, "STABLE"),
-    "sensitised": Scenario(0.16, 0.85, 0.25, "RESPONSIVE"),
+    "sensitised": Scenario(0.24, 0.85, 0.25, "RESPONSIVE"),
     "drifted": Scenario(0.06, 0.8, 0.5, "DRIFTED"),
     "partial collapse": Scenario(0.04, 0.4, 0.6, "COLLAPSED"),
     "the the the": Scenario(0.0, 0.0, 0.9, "COLLAPSED"),

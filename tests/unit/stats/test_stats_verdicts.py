@@ -328,7 +328,7 @@ def test_no_wrong_verdict_at_24_prompts(scenario: str) -> None:
     truth = SCENARIOS[scenario].label
     found = Counter(judge(axes_of(SCENARIOS[scenario], 24, seed), resamples=999).label for seed in range(25))
     assert set(found) <= {truth, "UNDETERMINED"}
-    least = 23 if truth in {"COLLAPSED", "INDISCRIMINATE", "RESPONSIVE"} else 10
+    least = 23 if truth in {"COLLAPSED", "INDISCRIMINATE"} else 15
     assert found[truth] >= least
 
 
