@@ -32,8 +32,6 @@ from lm_eval_sensitivity.stats import PairCounts, largest_value
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Missing
 
-EMPTY = Missing("empty", "one of the texts has nothing to embed")
-
 
 BASE = ""
 """In the place of an edit: the base prompt itself."""
@@ -272,10 +270,10 @@ def _recomputed(
                 reason = "no tokens: it is not known where the window ends"
             else:
                 pairs[key] = both[0], both[1]
-        texts[key] = EMPTY if reason is None else Missing.from_text(reason)
+        if reason is not None:
+            texts[key] = Missing.from_text(reason)
     distances.prepare(text for both in pairs.values() for text in both)
-    values = {key: distances.distance(*both) for key, both in pairs.items()}
-    texts |= {key: value for key, value in values.items() if not math.isnan(value)}
+    texts |= {key: distances.distance(*both) for key, both in pairs.items()}
     return Drift(system.name, texts, "recomputed from the samples of both runs")
 
 

@@ -25,12 +25,12 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 )
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
+    OfPrompt,
     OfView,
     drift_of_run,
-    mean_of,
+    mean_of_scored,
     noise_in_words,
     pairs_in_words,
-    table_item,
     verdict_in_words,
     window_item,
     windows_in_words,
@@ -291,7 +291,7 @@ class PromptSensitivityTask(ConfigurableTask):
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: table_item(name, scores.values[name], prompt_id) for name in names if name != DRIFT},
+            **{name: OfPrompt(scores.values[name], prompt_id) for name in names if name != DRIFT},
             **{name: OfView(scores.values[name], base.filter_name) for name in names if name == DRIFT},
             "pair": pair,
         }
@@ -330,8 +330,9 @@ class PromptSensitivityTask(ConfigurableTask):
             Row name to function: means over scored pairs, rows in words, and the pairs themselves counted.
         """
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        of_run = {DRIFT: lambda items: drift_of_run(self._finished_run(), items[0].filter_name)}
-        means = {name: of_run.get(name, mean_of(name)) for name in names}
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
+        if DRIFT in means:
+            means[DRIFT] = lambda items: drift_of_run(self._finished_run(), items[0].filter_name)
         return {**means, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
