@@ -32,7 +32,6 @@ from lm_eval_sensitivity.stats import PairCounts, largest_value
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Missing
 
-
 BASE = ""
 """In the place of an edit: the base prompt itself."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def drift(name: str, levels: Levels, n: int = N, seed: int = 1) -> Drift:
     return by_hand(name, {f"q{i:02d}": levels.b * float(random.uniform(0.5, 1.5)) for i in range(n)})
 
 
-def by_hand(name: str, values: dict[str, float | Missing]) -> Drift:
+def by_hand(name: str, values: Mapping[str, float | Missing]) -> Drift:
     """Of base prompts alone."""
     return Drift(name, {(prompt, BASE): value for prompt, value in values.items()}, "by hand")
 
