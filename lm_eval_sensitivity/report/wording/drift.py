@@ -132,9 +132,8 @@ def beside_in_words(verdict: Verdict) -> str:
 
 def _what_settles(verdict: Verdict) -> Iterator[str]:
     """How many prompts more would give the words that are open; of other reasons for them the reasons speak."""
-    signs = {each.name: each for each in verdict.contrasts}
     needed = {name for axis, word in verdict.words.items() if word == "unclear" for name in _BEHIND[axis]}
-    found = [signs[name] for name in sorted(needed) if signs[name].prompts_to_settle is not None]
+    found = [each for each in verdict.contrasts if each.name in needed and each.prompts_to_settle is not None]
     if not found:
         return
     n = min(each.bounds.n for each in found)
@@ -189,7 +188,7 @@ def _alive_alone(system: SystemDrift) -> Iterator[str]:
         or system.silent_share > verdict.constants.k_control
     ):
         return
-    if {each.name: each.sign for each in verdict.contrasts}["L_R"] == "+":
+    if ("L_R", "+") in {(each.name, each.sign) for each in verdict.contrasts}:
         further = percent(verdict.constants.k_response)
         yield (
             f"By the rule that needs no reference it is {ALIVE}: meaning moves it more than {further} further than "
