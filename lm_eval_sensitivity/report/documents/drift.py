@@ -142,8 +142,8 @@ def _numbers_table(found: DriftStatement) -> ResultTable:
                 if axis.mean.reason:
                     reasons.setdefault(f"{name}: {axis.mean.reason}", []).append(each.system)
     note = (
-        "Lower and upper: 95 % bootstrap-t intervals over prompts, Student t where that is degenerate; zeros: prompts "
-        "whose number is exactly 0."
+        "Lower and upper: 95 % half-point intervals over prompts; zeros: prompts whose number is exactly 0; scored "
+        "pairs of b: the outputs that were compared."
     )
     note = " ".join([note, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())])
     columns = (_NUMBERS[0], Column("number"), *_NUMBERS[1:])

@@ -174,7 +174,7 @@ def drift_in_words(verdict: Verdict, drift: SystemMean | None, answers: tuple[in
     how = {"near": f", by less {moves}", "far": f", by more {moves}"}.get(verdict.drift, "")
     word = "Drift" if verdict.drift == "unclear" else verdict.drift.capitalize()
     yield (
-        f"{word}: {changed} of {n} answers differ from the reference's{how} "
+        f"{word}: {changed} of {n} answers differ{'s' if changed == 1 else ''} from the reference's{how} "
         f"(b {b:.3g}, p_ref {yardstick:.3g})."
     )
 
