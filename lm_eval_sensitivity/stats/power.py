@@ -90,6 +90,30 @@ def detectable_difference(
     return DetectableDifference(effect * deviation, n, deviation, alpha, level, power, "noncentral t", None)
 
 
+def detectable_effect(n_prompts: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest mean difference that so many prompts find with the given power, in standard deviations.
+
+    Args:
+        n_prompts: with a difference.
+        alpha: two-sided level of the contrast.
+        power: wanted probability of detection.
+
+    Returns:
+        A multiple of the prompt-level standard deviation; NaN where so few prompts cannot reach the level.
+
+    Raises:
+        ValueError: `alpha` or `power` not between 0 and 1.
+
+    Example:
+        >>> round(detectable_effect(24), 3), detectable_effect(5)
+        (0.597, nan)
+    """
+    if not (0 < alpha < 1 and 0 < power < 1):
+        raise ValueError(f"`alpha` and `power` must lie between 0 and 1, got {alpha} and {power}")
+    level = _attained(alpha, n_prompts)
+    return _effect(n_prompts, level, power) if level and too_few_prompts(n_prompts) is None else math.nan
+
+
 def t_power(effect: float, n: int, level: float) -> float:
     """Power of a two-sided one-sample t test.
 
@@ -188,5 +212,7 @@ def _deviations(n: int) -> Floats:
 
 def _attained(alpha: float, n: int) -> float:
     """p-values of n prompts with a sign are multiples of 2/2^n; 0 where even one is too large."""
+    if n > 1_000:
+        return alpha  # 2/2^n is next to 0, and no number in floating point
     smallest = 2.0 ** (1 - n)
     return math.floor(alpha / smallest + 1e-9) * smallest
