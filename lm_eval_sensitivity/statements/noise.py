@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 
+from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
-from lm_eval_sensitivity.stats import Constants, Partition, RepetitionTest, repetition_test
+from lm_eval_sensitivity.stats import Constants, RepetitionTest, repetition_test
 from lm_eval_sensitivity.text.format import in_print
 
 NOISE_ALPHA = 1 - Constants().level
+_NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def beside_noise(partition: TablePartition, selection: Selection, system: str) -> RepetitionTest:
@@ -26,37 +29,94 @@ def beside_noise(partition: TablePartition, selection: Selection, system: str) -
         system: display name.
 
     Returns:
-        Both means over the prompts that have both, and a one-sided p; a reason instead of it below 5 prompts.
+        Both means over the prompts that have both, a one-sided p and bounds; a reason instead of them below 5 prompts.
     """
-    floor = replace(selection, rung_set=NOISE_RUNG)
-    return partition.once(
-        ("noise", selection, system),
-        lambda: _test(partition.pairs(selection), partition.pairs(floor), system, partition.seed),
-    )
+    return partition.once(("noise", selection, system), lambda: _test(partition, selection, system))
 
 
-def _test(edited: Partition, floor: Partition, system: str, seed: int) -> RepetitionTest:
+def _test(partition: TablePartition, selection: Selection, system: str) -> RepetitionTest:
+    edited, floor = partition.pairs(selection), partition.pairs(replace(selection, rung_set=NOISE_RUNG))
     repeated = dict(zip(floor.prompts, floor.system(system).tolist(), strict=True))
-    floors = np.array([repeated.get(prompt, np.nan) for prompt in edited.prompts])
-    return repetition_test(edited.values[:, :, edited.systems.index(system)], floors, seed=seed)
+    high = METRICS[selection.metric].high
+    return repetition_test(
+        edited.values[:, :, edited.systems.index(system)],
+        np.array([repeated.get(prompt, np.nan) for prompt in edited.prompts]),
+        means=edited.system(system),
+        repetitions=partition.repetitions(system) or 1,
+        largest=min(high, 1.0) if math.isfinite(high) else None,
+        alpha=NOISE_ALPHA,
+        resamples=partition.resamples,
+        seed=partition.seed,
+    )
 
 
 def may_be_noise(found: RepetitionTest) -> bool:
     """Whether a distance was held against its noise floor and is not reliably above it."""
-    return found.standing(NOISE_ALPHA) not in ("above", "not judged")
+    return found.standing not in ("above", "not judged")
 
 
-def not_above_in_words(found: RepetitionTest) -> str:
-    """How a distance that is not reliably above its noise floor stands to it, after 'is'.
+def noise_in_words(found: RepetitionTest, what: str) -> str:
+    """How a distance that is not reliably above its noise floor stands to it.
+
+    Args:
+        found: for which `may_be_noise`.
+        what: is compared; opens the sentence.
+
+    Returns:
+        A sentence without its period.
 
     Example:
-        >>> not_above_in_words(repetition_test([[0.1]] * 5, [0.2] * 5))
-        'within the noise floor 0.2000: 0.1000 over the 5 prompts that have both'
-        >>> not_above_in_words(repetition_test([[0.1, 0, 0]] * 5, [0.0] * 5))
-        'not reliably above the noise floor 0.0000: 0.0333 over the 5 prompts that have both, p 0.2352'
+        >>> noise_in_words(repetition_test([[0.1]] * 5, [0.2] * 5), "What edits move")
+        'What edits move is within the noise floor 0.2000: 0.1000 over the 5 prompts that have both'
+        >>> found = repetition_test([[0.1]] * 9, [0.0] * 9, repetitions=3)
+        >>> noise_in_words(found, "What edits move").partition(", and ")
+        ('What edits move may be noise: 0.1000 over the 9 prompts that have both', ', and ', '9 prompts with three repetitions each that agreed cannot exclude noise of up to 0.1905; about 11 more prompts would')
     """
-    distance, floor = in_print(found.distance), in_print(found.floor)
-    prompts = f"over the {found.n} prompts that have both"
-    if found.standing(NOISE_ALPHA) == "within":
-        return f"within the noise floor {floor}: {distance} {prompts}"
-    return f"not reliably above the noise floor {floor}: {distance} {prompts}, p {in_print(found.p_value)}"
+    distance = f"{in_print(found.distance)} over the {found.n} prompts that have both"
+    if found.standing == "within":
+        return f"{what} is within the noise floor {in_print(found.floor)}: {distance}"
+    each = f"with {repetitions_in_words(found.repetitions)} each"
+    agreed = "that agreed" if found.floor == 0 else f"that moved them by {in_print(found.floor)}"
+    return f"{what} may be noise: {distance}, and {found.n} prompts {each} {agreed} {_left_open(found, 'prompts ')}"
+
+
+def noise_in_short(found: RepetitionTest) -> str:
+    """The same for a cell of a table.
+
+    Example:
+        >>> noise_in_short(repetition_test([[0.1]] * 5, [0.2] * 5))
+        'within the noise floor 0.2000'
+        >>> noise_in_short(repetition_test([[0.1]] * 9, [0.0] * 9))
+        'may be noise: 9 prompts cannot exclude noise of up to 0.1905; about 11 more would'
+    """
+    if found.standing == "within":
+        return f"within the noise floor {in_print(found.floor)}"
+    return f"may be noise: {found.n} prompts {_left_open(found, '')}"
+
+
+def _left_open(found: RepetitionTest, noun: str) -> str:
+    """What so many prompts do not show, and how many would."""
+    if found.floor_upper >= found.distance:
+        words = f"cannot exclude noise of up to {in_print(found.floor_upper)}"
+    else:
+        words = f"do not settle it (p {in_print(found.p_value, 2)})"
+    if found.n_needed is None:
+        return words
+    return f"{words}; about {_rounded_up(found.n_needed - found.n)} more {noun}would"
+
+
+def _rounded_up(count: int) -> int:
+    """To two digits, as from more nobody counts prompts."""
+    step = 10 ** max(len(str(count)) - 2, 0)
+    return -(-count // step) * step
+
+
+def repetitions_in_words(count: int) -> str:
+    """A number of repetitions.
+
+    Example:
+        >>> repetitions_in_words(1), repetitions_in_words(3), repetitions_in_words(12)
+        ('one repetition', 'three repetitions', '12 repetitions')
+    """
+    number = _NUMERALS[count] if count < len(_NUMERALS) else str(count)
+    return f"{number} repetition{'' if count == 1 else 's'}"

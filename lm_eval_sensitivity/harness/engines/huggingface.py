@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from lm_eval.models.huggingface import HFLM
 
@@ -80,6 +81,15 @@ class HuggingFaceEngine(Engine):
     def batch_size(self) -> int:
         """As asked for; the most that may be tried where it is `auto`."""
         return int(self.lm.max_batch_size if self.lm.batch_size == "auto" else self.lm.batch_size)
+
+    @property
+    def bit_exact(self) -> bool:
+        """On a CPU in single or double precision. Another batch may still flip a near tie, which is rare there."""
+        exact = (
+            self.lm.model.dtype in (torch.float32, torch.float64) and self.lm.mixed_precision_dtype is None
+        )
+        quantized = getattr(self.lm.model.config, "quantization_config", None) is not None
+        return exact and not quantized and self.lm.device.type == "cpu"
 
     @contextlib.contextmanager
     def ready(self, decoding: Decoding) -> Iterator[None]:

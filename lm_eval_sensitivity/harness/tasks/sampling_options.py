@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.tasks.options import whole_number
 from lm_eval_sensitivity.stats import two_sample_attainable_p
 from lm_eval_sensitivity.stats.multiplicity import ALPHA
 
@@ -52,10 +53,15 @@ def parse_sampling_options(metadata: Mapping[str, Any]) -> SamplingOptions:
     for name in metadata:
         if name != "n_samples" and difflib.get_close_matches(str(name), ["n_samples"], cutoff=0.85):
             raise InputError(f"`--metadata`: `{name}` is not an option; did you mean `n_samples`?")
-    return SamplingOptions(
-        n_samples=_whole(metadata, "n_samples", SamplingOptions.n_samples, LEAST_SAMPLES, MOST_SAMPLES),
-        seed=_whole(metadata, "seed", SamplingOptions.seed, 0, LARGEST_SEED),
+    p = (
+        f" The smallest p of a pair is {two_sample_attainable_p(4, 4):.2g} with 4 samples, "
+        f"{two_sample_attainable_p(30, 30):.2g} with 30."
     )
+    found = {
+        "n_samples": whole_number(metadata, "n_samples", LEAST_SAMPLES, MOST_SAMPLES, p),
+        "seed": whole_number(metadata, "seed", 0, LARGEST_SEED),
+    }
+    return SamplingOptions(**{name: value for name, value in found.items() if value is not None})
 
 
 def too_few_to_separate(n_samples: int, n_pairs: int) -> str | None:
@@ -83,21 +89,3 @@ def too_few_to_separate(n_samples: int, n_pairs: int) -> str | None:
         f"{n_samples} samples a side: the smallest p of a pair is {least:.2g}, and {n_pairs} pairs need "
         f"{ALPHA / n_pairs:.2g} (Holm at {ALPHA:g}), so that no pair can separate.{advice}"
     )
-
-
-def _whole(metadata: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
-    value = metadata.get(name)
-    if value is None:
-        return default
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not least <= value <= most:
-        p = (
-            f" The smallest p of a pair is {two_sample_attainable_p(4, 4):.2g} with 4 samples, "
-            f"{two_sample_attainable_p(30, 30):.2g} with 30."
-            if name == "n_samples"
-            else ""
-        )
-        raise InputError(
-            f"`--metadata`: `{name}` is {value!r}; expected a whole number from {least} to {most}.{p}"
-        )
-    return int(value)
