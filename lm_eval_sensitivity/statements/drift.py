@@ -17,7 +17,7 @@ from lm_eval_sensitivity.statements.cautions import (
 )
 from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.means import system_mean, zeros_caution
-from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, not_above_in_words
+from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, noise_sentence
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import BaseOutputs, DriftStatement, SystemDrift, SystemMean
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, judged_alone, silent_share
@@ -172,7 +172,7 @@ def _unless_noise(verdict: Verdict, noise: RepetitionTest) -> Verdict:
         return verdict
     signs: dict[str, Sign] = {each.name: each.sign for each in verdict.contrasts}
     possible = possible_labels({**signs, "L_P": "unclear"})
-    reason = f"What harmless edits move is {not_above_in_words(noise)}: it may be noise."
+    reason = f"{noise_sentence(noise, 'What harmless edits move')}."
     return replace(verdict, label=UNDETERMINED, possible=possible, reasons=(reason, *verdict.reasons))
 
 

@@ -55,8 +55,8 @@ def may_be_noise(found: RepetitionTest) -> bool:
     return found.standing not in ("above", "not judged")
 
 
-def noise_in_words(found: RepetitionTest, what: str) -> str:
-    """How a distance that is not reliably above its noise floor stands to it.
+def noise_sentence(found: RepetitionTest, what: str) -> str:
+    """How a distance that is not reliably above its noise floor stands to it, and what would settle it.
 
     Args:
         found: for which `may_be_noise`.
@@ -66,27 +66,29 @@ def noise_in_words(found: RepetitionTest, what: str) -> str:
         A sentence without its period.
 
     Example:
-        >>> noise_in_words(repetition_test([[0.1]] * 5, [0.2] * 5), "What edits move")
+        >>> noise_sentence(repetition_test([[0.1]] * 5, [0.2] * 5), "What edits move")
         'What edits move is within the noise floor 0.2000: 0.1000 over the 5 prompts that have both'
         >>> found = repetition_test([[0.1]] * 9, [0.0] * 9, repetitions=3)
-        >>> noise_in_words(found, "What edits move").partition(", and ")
-        ('What edits move may be noise: 0.1000 over the 9 prompts that have both', ', and ', '9 prompts with three repetitions each that agreed cannot exclude noise of up to 0.1905; about 11 more prompts would')
+        >>> for words in noise_sentence(found, "What edits move").split(": "):
+        ...     print(words)
+        What edits move may be noise (0.1000)
+        9 prompts with three repetitions each that agreed cannot exclude noise of up to 0.1905; about 11 more prompts would
     """
-    distance = f"{in_print(found.distance)} over the {found.n} prompts that have both"
     if found.standing == "within":
+        distance = f"{in_print(found.distance)} over the {found.n} prompts that have both"
         return f"{what} is within the noise floor {in_print(found.floor)}: {distance}"
-    each = f"with {repetitions_in_words(found.repetitions)} each"
     agreed = "that agreed" if found.floor == 0 else f"that moved them by {in_print(found.floor)}"
-    return f"{what} may be noise: {distance}, and {found.n} prompts {each} {agreed} {_left_open(found, 'prompts ')}"
+    prompts = f"{found.n} prompts with {repetitions_in_words(found.repetitions)} each {agreed}"
+    return f"{what} may be noise ({in_print(found.distance)}): {prompts} {_left_open(found, 'prompts ')}"
 
 
-def noise_in_short(found: RepetitionTest) -> str:
+def noise_cell(found: RepetitionTest) -> str:
     """The same for a cell of a table.
 
     Example:
-        >>> noise_in_short(repetition_test([[0.1]] * 5, [0.2] * 5))
+        >>> noise_cell(repetition_test([[0.1]] * 5, [0.2] * 5))
         'within the noise floor 0.2000'
-        >>> noise_in_short(repetition_test([[0.1]] * 9, [0.0] * 9))
+        >>> noise_cell(repetition_test([[0.1]] * 9, [0.0] * 9))
         'may be noise: 9 prompts cannot exclude noise of up to 0.1905; about 11 more would'
     """
     if found.standing == "within":

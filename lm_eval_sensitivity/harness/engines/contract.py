@@ -140,7 +140,7 @@ class Engine(ABC):
 
     @property
     def bit_exact(self) -> bool:
-        """Whether the same prompt gives the same output again, whatever shares its batch; False where nobody can tell."""
+        """Whether the same prompt gives the same output again; False where nobody can tell."""
         return False
 
     @property
