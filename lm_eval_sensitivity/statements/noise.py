@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -37,13 +36,12 @@ def beside_noise(partition: TablePartition, selection: Selection, system: str) -
 def _test(partition: TablePartition, selection: Selection, system: str) -> RepetitionTest:
     edited, floor = partition.pairs(selection), partition.pairs(replace(selection, rung_set=NOISE_RUNG))
     repeated = dict(zip(floor.prompts, floor.system(system).tolist(), strict=True))
-    high = METRICS[selection.metric].high
     return repetition_test(
         edited.values[:, :, edited.systems.index(system)],
         np.array([repeated.get(prompt, np.nan) for prompt in edited.prompts]),
         means=edited.system(system),
         repetitions=partition.repetitions(system) or 1,
-        largest=min(high, 1.0) if math.isfinite(high) else None,
+        high=METRICS[selection.metric].high,
         alpha=NOISE_ALPHA,
         resamples=partition.resamples,
         seed=partition.seed,
@@ -69,10 +67,10 @@ def noise_sentence(found: RepetitionTest, what: str) -> str:
         >>> noise_sentence(repetition_test([[0.1]] * 5, [0.2] * 5), "What edits move")
         'What edits move is within the noise floor 0.2000: 0.1000 over the 5 prompts that have both'
         >>> found = repetition_test([[0.1]] * 9, [0.0] * 9, repetitions=3)
-        >>> for words in noise_sentence(found, "What edits move").split(": "):
+        >>> for words in noise_sentence(found, "What edits move").split("; "):
         ...     print(words)
-        What edits move may be noise (0.1000)
-        9 prompts with three repetitions each that agreed cannot exclude noise of up to 0.1905; about 11 more prompts would
+        What edits move may be noise (0.1000): 9 prompts with three repetitions each that agreed cannot exclude ...
+        about 11 more prompts would
     """
     if found.standing == "within":
         distance = f"{in_print(found.distance)} over the {found.n} prompts that have both"
@@ -89,7 +87,7 @@ def noise_cell(found: RepetitionTest) -> str:
         >>> noise_cell(repetition_test([[0.1]] * 5, [0.2] * 5))
         'within the noise floor 0.2000'
         >>> noise_cell(repetition_test([[0.1]] * 9, [0.0] * 9))
-        'may be noise: 9 prompts cannot exclude noise of up to 0.1905; about 11 more would'
+        'may be noise: 9 prompts cannot exclude noise of up to 0.1965; about 11 more would'
     """
     if found.standing == "within":
         return f"within the noise floor {in_print(found.floor)}"
@@ -109,7 +107,7 @@ def _left_open(found: RepetitionTest, noun: str) -> str:
 
 def _rounded_up(count: int) -> int:
     """To two digits, as from more nobody counts prompts."""
-    step = 10 ** max(len(str(count)) - 2, 0)
+    step: int = 10 ** max(len(str(count)) - 2, 0)
     return -(-count // step) * step
 
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from lm_eval_sensitivity.stats.intervals import RESAMPLES, difference_interval
+from lm_eval_sensitivity.stats.intervals import (
+    RESAMPLES,
+    difference_interval,
+    largest_value,
+    one_sided_bounds,
+)
 from lm_eval_sensitivity.stats.permutation import TIE, p_from_counts
 from lm_eval_sensitivity.stats.sample import Floats, too_few_prompts
 
 REPETITION_DRAWS = 9_999
 MOST_PROMPTS = 10_000
 """Up to which it is counted how many prompts would settle a mean."""
-_BLOCK = 1_024
+_BLOCK, _FEW = 1_024, 999
 
 Standing = Literal["above", "within", "not above", "not judged"]
 
@@ -68,7 +74,7 @@ def repetition_test(
     *,
     means: ArrayLike | None = None,
     repetitions: int = 1,
-    largest: float | None = 1.0,
+    high: float = 1.0,
     alpha: float = 0.05,
     draws: int = REPETITION_DRAWS,
     resamples: int = RESAMPLES,
@@ -83,12 +89,12 @@ def repetition_test(
     sum over prompts of (1 + 1/k) * repetition, small for large differences. Edits of one prompt may depend
     on each other, as long as they are exchangeable with the repetition.
 
-    That is no test of means: repetitions that move rarely and far are not exchangeable with edits that move
-    often and little, and with equal means it rejects in .37 / .22 / .16 (n = 9 / 24 / 96). So the mean difference
-    must be above 0 as well: its lower bound is the alpha quantile of sum w_i d_i - w_M M with weights
-    w ~ Dirichlet(1, ..., 1, 1/2) over the n differences and the point -M, the farthest that noise can go. Repetitions
-    that all agree are no proof of no noise: what they cannot exclude is the upper bound of the floor, in the same way
-    with the point M. Without a largest distance it is the symmetric bootstrap-t.
+    That is no test of means: where repetitions move rarely and far, and edits as far in the mean, but often and little,
+    p is below 0.05 in @@OLD@@ (n = 9 / 24 / 96). So the mean difference must be above 0 as well. Its lower bound is the
+    alpha quantile of sum w_i d_i - w_M M with weights from a Dirichlet distribution with parameters (1, ..., 1, 1/2)
+    over the n differences and half a point at -M: noise that was not seen and could go as far as any pair, at least
+    `min(high, 1)`. Both hold there in @@NEW@@. In the same way repetitions that all agree have an upper bound: the
+    noise that they cannot exclude. Without a largest distance both are bounds of the bootstrap-t.
 
     One repetition that agrees proves little: with nothing but zeros in the repetitions, p is the product
     over prompts of the share of their k + 1 distances that are 0. The result depends on neither the order
@@ -99,8 +105,7 @@ def repetition_test(
         repeated: [prompt] distance of the repetition, or mean over several; NaN for a prompt without one.
         means: [prompt] distance of a prompt over its edits, where they do not weigh the same; NaN without one.
         repetitions: of a prompt, over which `repeated` is the mean.
-        largest: the distance that noise can reach, M above; the largest of these where that is larger. None for a
-            distance without a largest value.
+        high: largest value of the metric, infinite where it has none.
         alpha: most p at which edits count as above, and error of each bound.
         draws: random exchanges.
         resamples: draws of the weights.
@@ -120,7 +125,7 @@ def repetition_test(
         'within'
         >>> found = repetition_test([[0.1, 0.1, 0.1]] * 12, [0.0] * 12)
         >>> found.standing, round(found.floor_upper, 1), found.n_needed
-        ('not above', 0.1, 20)
+        ('not above', 0.1, 21)
     """
     table, floors = np.asarray(edits, dtype=np.float64), np.asarray(repeated, dtype=np.float64)
     if table.ndim != 2 or floors.shape != table.shape[:1]:
@@ -140,84 +145,60 @@ def repetition_test(
         nothing = (math.nan,) * 3
         return RepetitionTest(distance, floor, repetitions, *nothing, n, None, alpha, draws, seed, reason)
     p = _p_value(table, floors, 1 + 1 / n_edits, draws=draws, seed=seed)
-    if largest is None:
-        bounds = _bounds_by_resampling(moved, floors, alpha, resamples, seed)
-        return RepetitionTest(distance, floor, repetitions, p, *bounds, n, None, alpha, draws, seed, None)
-    farthest = max(largest, float(np.nanmax(table)), float(floors.max()))
-    weights = _Weights(alpha, resamples, seed)
-    lower = weights.lower(moved - floors, farthest)
-    upper = -weights.lower(-floors, farthest)
+    # A distance that noise did not reach here it may reach elsewhere: the farthest is that of single pairs.
+    farthest = largest_value(np.append(table[~np.isnan(table)], floors), high)
+    lower, upper = _bounds(moved - floors, floors, farthest, alpha, resamples, seed)
     needed = None
-    if distance > floor and not (p <= alpha and lower > 0):
-        needed = _prompts_needed(table, floors, moved - floors, farthest, weights)
+    if farthest is not None and distance > floor and not (p <= alpha and lower > 0):
+        needed = _prompts_needed(table, floors, moved - floors, farthest, alpha, seed)
     return RepetitionTest(distance, floor, repetitions, p, lower, upper, n, needed, alpha, draws, seed, None)
 
 
-class _Weights:
-    """Random weights over prompts and a corner point, and the quantile of the weighted mean that is a bound."""
-
-    def __init__(self, alpha: float, resamples: int, seed: int) -> None:
-        self.alpha, self._resamples, self._seed = alpha, resamples, seed
-
-    def lower(
-        self, values: Floats, farthest: float, n: int | None = None, resamples: int | None = None
-    ) -> float:
-        """Lower bound of the mean of values that are at least -farthest.
-
-        Args:
-            values: [prompt] differences.
-            farthest: the corner point is its negative.
-            n: as many prompts as the bound is for, where those of `values` stand for more of their kind.
-            resamples: draws of the weights, where fewer are enough.
-        """
-        generator, size = np.random.default_rng(self._seed), resamples or self._resamples
-        share = (n or len(values)) / len(values)
-        weights = generator.standard_gamma(share, (size, len(values)))
-        corner = generator.standard_gamma(0.5, size)
-        means = (weights @ np.sort(values) - corner * farthest) / (weights.sum(axis=1) + corner)
-        rank = math.floor((size + 1) * self.alpha + 1e-9)
-        return float(np.partition(means, rank - 1)[rank - 1])
-
-
-def _bounds_by_resampling(
-    moved: Floats, floors: Floats, alpha: float, resamples: int, seed: int
+def _bounds(
+    differences: Floats, floors: Floats, farthest: float | None, alpha: float, resamples: int, seed: int
 ) -> tuple[float, float]:
-    """Where a distance has no largest value; without spread there is no bound, and nothing is above."""
-    found, floor = (
-        difference_interval(each, level=1 - 2 * alpha, resamples=resamples, seed=seed)
-        for each in (moved - floors, floors)
-    )
-    return found.lower, floor.upper
+    """Lower bound of the mean difference and upper bound of the floor.
+
+    Without a largest distance there is no bound without spread, and then nothing is above.
+    """
+    bounds = partial(one_sided_bounds, level=1 - alpha, resamples=resamples, seed=seed)
+    if farthest is None:
+        symmetric = difference_interval(differences, level=1 - 2 * alpha, resamples=resamples, seed=seed)
+        return symmetric.lower, bounds(floors).upper
+    # Differences lie in [-M, M], and so M higher in [0, 2 M], with the half point of the lower bound at its low end.
+    raised = bounds(differences + farthest, largest=2 * farthest)
+    return raised.lower - farthest, bounds(floors, largest=farthest).upper
 
 
 def _prompts_needed(
-    table: Floats, floors: Floats, differences: Floats, farthest: float, weights: _Weights
+    table: Floats, floors: Floats, differences: Floats, farthest: float, alpha: float, seed: int
 ) -> int | None:
-    """The fewest prompts like these with which both conditions hold.
+    """The fewest prompts like these with which both conditions hold; None up to `MOST_PROMPTS`.
 
-    The bound is that of as many prompts with these differences. The sum of the exchanges is taken for normal: its
-    distance from what was observed, in standard deviations, grows with the root of the number of prompts.
+    The bound is that of as many prompts with these differences: the weight of each is a gamma of their share. The sum
+    of the exchanges is taken for normal: its distance from what was observed, in standard deviations, grows with the
+    root of the number of prompts.
     """
-    pools = np.column_stack([floors, table])
-    middle, spread = np.nanmean(pools, axis=1), np.nanvar(pools, axis=1)
-    scale = 1 + 1 / (~np.isnan(table)).sum(axis=1)
-    shift, variance = float((scale * (middle - floors)).sum()), float((scale**2 * spread).sum())
-    if shift <= 0:
-        return None
-    n = len(floors)
-    normal = float(ndtri(1 - weights.alpha))
-    for_p = math.ceil(n * variance * (normal / shift) ** 2)
-    low, high = n, MOST_PROMPTS
+    n, sample = len(floors), np.sort(differences)
 
     def enough(size: int) -> bool:
-        return weights.lower(differences, farthest, size, 999) > 0
+        generator = np.random.default_rng(seed)
+        weights = generator.standard_gamma(size / n, (_FEW, n))
+        means = (weights * sample).sum(axis=1) - farthest * generator.standard_gamma(0.5, _FEW)
+        return float(np.quantile(means, alpha)) > 0  # the sign is that of the weighted mean
 
-    if for_p > high or not enough(high):
+    pools = np.column_stack([floors, table])
+    scale = 1 + 1 / (~np.isnan(table)).sum(axis=1)
+    shift = float((scale * (np.nanmean(pools, axis=1) - floors)).sum())
+    variance = float((scale**2 * np.nanvar(pools, axis=1)).sum())
+    if shift <= 0 or not enough(MOST_PROMPTS):
         return None
+    low, high = n, MOST_PROMPTS
     while high - low > 1:
-        middle_of = (low + high) // 2
-        low, high = (low, middle_of) if enough(middle_of) else (middle_of, high)
-    return max(high, for_p, n + 1)
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    needed = max(high, math.ceil(n * variance * (float(ndtri(1 - alpha)) / shift) ** 2))
+    return needed if needed <= MOST_PROMPTS else None
 
 
 def _p_value(table: Floats, floors: Floats, weights: Floats, *, draws: int, seed: int) -> float:
