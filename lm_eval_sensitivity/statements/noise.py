@@ -70,7 +70,7 @@ def noise_sentence(found: RepetitionTest, what: str) -> str:
         >>> for words in noise_sentence(found, "What edits move").split("; "):
         ...     print(words)
         What edits move may be noise (0.1000): 9 prompts with three repetitions each that agreed cannot exclude ...
-        about 11 more prompts would
+        about 12 more prompts would
     """
     if found.standing == "within":
         distance = f"{in_print(found.distance)} over the {found.n} prompts that have both"
@@ -87,7 +87,7 @@ def noise_cell(found: RepetitionTest) -> str:
         >>> noise_cell(repetition_test([[0.1]] * 5, [0.2] * 5))
         'within the noise floor 0.2000'
         >>> noise_cell(repetition_test([[0.1]] * 9, [0.0] * 9))
-        'may be noise: 9 prompts cannot exclude noise of up to 0.1965; about 11 more would'
+        'may be noise: 9 prompts cannot exclude noise of up to 0.1965; about 12 more would'
     """
     if found.standing == "within":
         return f"within the noise floor {in_print(found.floor)}"

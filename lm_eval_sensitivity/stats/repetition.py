@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import chdtri, ndtr, ndtri
 
 from lm_eval_sensitivity.stats.intervals import (
     RESAMPLES,
@@ -23,7 +23,7 @@ from lm_eval_sensitivity.stats.sample import Floats, too_few_prompts
 REPETITION_DRAWS = 9_999
 MOST_PROMPTS = 10_000
 """Up to which it is counted how many prompts would settle a mean."""
-_BLOCK, _FEW = 1_024, 999
+_BLOCK, _QUANTILES = 1_024, 1_000
 
 Standing = Literal["above", "within", "not above", "not judged"]
 
@@ -150,7 +150,7 @@ def repetition_test(
     lower, upper = _bounds(moved - floors, floors, farthest, alpha, resamples, seed)
     needed = None
     if farthest is not None and distance > floor and not (p <= alpha and lower > 0):
-        needed = _prompts_needed(table, floors, moved - floors, farthest, alpha, seed)
+        needed = _prompts_needed(table, floors, moved - floors, farthest, alpha)
     return RepetitionTest(distance, floor, repetitions, p, lower, upper, n, needed, alpha, draws, seed, None)
 
 
@@ -171,21 +171,19 @@ def _bounds(
 
 
 def _prompts_needed(
-    table: Floats, floors: Floats, differences: Floats, farthest: float, alpha: float, seed: int
+    table: Floats, floors: Floats, differences: Floats, farthest: float, alpha: float
 ) -> int | None:
-    """The fewest prompts like these with which both conditions hold; None up to `MOST_PROMPTS`.
+    """About the fewest prompts like these with which both conditions hold; None up to `MOST_PROMPTS`.
 
-    The bound is that of as many prompts with these differences: the weight of each is a gamma of their share. The sum
-    of the exchanges is taken for normal: its distance from what was observed, in standard deviations, grows with the
-    root of the number of prompts.
+    Sums over prompts are taken for normal. For the bound, with gammas g of mean 1 in place of the weights: it is above
+    0 where sum g_i d_i > M g_M with probability 1 - alpha, and g_M is half a chi-squared number. For p, the distance of
+    what was observed from the mean of all exchanges grows with the root of the number of prompts.
     """
-    n, sample = len(floors), np.sort(differences)
+    n, mean, square = len(floors), float(differences.mean()), float((differences**2).mean())
+    corner = farthest * chdtri(1, (np.arange(_QUANTILES) + 0.5) / _QUANTILES) / 2
 
     def enough(size: int) -> bool:
-        generator = np.random.default_rng(seed)
-        weights = generator.standard_gamma(size / n, (_FEW, n))
-        means = (weights * sample).sum(axis=1) - farthest * generator.standard_gamma(0.5, _FEW)
-        return float(np.quantile(means, alpha)) > 0  # the sign is that of the weighted mean
+        return float(ndtr((size * mean - corner) / math.sqrt(size * square)).mean()) > 1 - alpha
 
     pools = np.column_stack([floors, table])
     scale = 1 + 1 / (~np.isnan(table)).sum(axis=1)

@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from lm_eval.models.huggingface import HFLM
 
 from lm_eval_sensitivity.harness.engines.contract import BatchTooLargeError, Engine, Request
 from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder, generates_like_hflm, stop_criterion
-from lm_eval_sensitivity.harness.engines.hf.facts import hf_identity, hf_notes
+from lm_eval_sensitivity.harness.engines.hf.facts import hf_identity, hf_notes, is_bit_exact
 from lm_eval_sensitivity.harness.engines.hf.greedy import end_token_ids, greedy_generation_config
 from lm_eval_sensitivity.harness.engines.hf.recorder import shows_hidden_states
 from lm_eval_sensitivity.harness.engines.hf.sampler import ChooseTokens, uniforms
@@ -84,12 +83,8 @@ class HuggingFaceEngine(Engine):
 
     @property
     def bit_exact(self) -> bool:
-        """On a CPU in single or double precision. Another batch may still flip a near tie, which is rare there."""
-        exact = (
-            self.lm.model.dtype in (torch.float32, torch.float64) and self.lm.mixed_precision_dtype is None
-        )
-        quantized = getattr(self.lm.model.config, "quantization_config", None) is not None
-        return exact and not quantized and self.lm.device.type == "cpu"
+        """As `is_bit_exact`."""
+        return is_bit_exact(self.lm)
 
     @contextlib.contextmanager
     def ready(self, decoding: Decoding) -> Iterator[None]:
