@@ -29,7 +29,7 @@ OPTIONS = {
 REPEATS = "repeats"
 """Name of the option that says how often each prompt of the identical rung is repeated."""
 
-_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, "n_samples", "version", "config_source")
+_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, "n_samples", "draws", "version", "config_source")
 _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
 
 
