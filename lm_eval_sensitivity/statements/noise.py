@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.records import SystemRow
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
 from lm_eval_sensitivity.stats import Constants, RepetitionTest, repetition_test
 from lm_eval_sensitivity.text.format import in_print
@@ -92,6 +94,30 @@ def noise_cell(found: RepetitionTest) -> str:
     if found.standing == "within":
         return f"within the noise floor {in_print(found.floor)}"
     return f"may be noise: {found.n} prompts {_left_open(found, '')}"
+
+
+def floor_in_words(rows: Iterable[SystemRow]) -> str:
+    """What a noise floor is, and over how many repetitions of a prompt.
+
+    Args:
+        rows: the systems of a table.
+
+    Returns:
+        Half a sentence.
+    """
+    by_count: dict[int, list[str]] = {}
+    for row in rows:
+        if row.repetitions is not None:
+            by_count.setdefault(row.repetitions, []).append(row.system)
+    said = []
+    for count, names in sorted(by_count.items()):
+        whose = f" ({', '.join(names)})" if len(by_count) > 1 else ""
+        said.append(f"{repetitions_in_words(count)}{whose}")
+    return (
+        f"mean of the identical rung, {' or '.join(said)} of each prompt"
+        if said
+        else "mean of the identical rung"
+    )
 
 
 def _left_open(found: RepetitionTest, noun: str) -> str:
