@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.cli.analysis_options import terminal_width
-from lm_eval_sensitivity.embedder import load_embedder
+from lm_eval_sensitivity.embedder import load_embedder, readable_vectors
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.authoring.checks import Report, Violation, check_ladder
 from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
@@ -28,7 +28,7 @@ examples:
 
 Exit status: 0 when everything holds, 1 when something does not (violations are printed with their file, row and
 column), 2 when the ladder cannot be loaded at all. Prompts that nearly repeat another, and white space at edges and
-twice between words, are violations in a ladder of the published form (a subset full, core or mini whose prompts have
+twice between words, are violations in a ladder of the published form (a subset of its names whose prompts have
 categories) and only remarks in your own: a remark never fails. The table shows a few of each kind, JSON all of them.
 
 PATH holds a ladder. To check prompts of your own, build one first: lm-eval-sensitivity ladder build --help
@@ -75,7 +75,7 @@ def encode(texts: Sequence[str]) -> NDArray[np.floating]:
     """Embed texts with the default embedder, which is loaded here: a ladder that cannot be read fails before.
 
     Returns:
-        Vectors [text, dimension].
+        Vectors [text, dimension]; nan for a text that the embedder cannot read.
 
     Raises:
         InputError: the embedder cannot be loaded.
@@ -84,7 +84,7 @@ def encode(texts: Sequence[str]) -> NDArray[np.floating]:
         embedder = load_embedder()
     except InputError as error:
         raise InputError(f"{error} Or leave these checks out with `--no-embedding`.") from None
-    return embedder.encode(texts)
+    return readable_vectors(embedder, texts)
 
 
 def _json(report: Report) -> str:
