@@ -112,7 +112,7 @@ def test_a_control_no_larger_than_harmless_edits_is_collapsed_or_indiscriminate(
 
 def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
     looping = [raw(pair, variant_loop=True) for pair in pairs(LEVELS)[:6]] + pairs(LEVELS)[6:]
-    assert "repetition" not in said(looping)
+    assert "caught in a repetition" not in said(looping)
     looping[6] = raw(looping[6], variant_loop=True, variant_cut=True)
     assert "7 of 63 outputs to an edited prompt are caught in a repetition." in said(looping)
     assert "token limit" not in said(looping)

@@ -169,9 +169,7 @@ def test_a_prompt_of_the_identical_rung_is_repeated_and_its_distance_is_the_mean
     engine = FickleEngine()
     results = evaluate(engine, tasks=IDENTICAL, **options)
     rows = raw_rows(results, IDENTICAL)
-    assert Counter(engine.asked) == dict.fromkeys(
-        {row["arguments"]["gen_args_0"]["arg_0"] for row in rows}, 1 + count
-    )
+    assert Counter(engine.asked) == dict.fromkeys({row["arguments"][0][0] for row in rows}, 1 + count)
     table = results["results"][IDENTICAL]
     assert f"{count} repetitions" in table["noise,raw"].replace("two", "2").replace("three", "3")
     for row in rows:
