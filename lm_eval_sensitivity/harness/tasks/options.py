@@ -15,6 +15,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.records.sample import MOST_REPETITIONS
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+from lm_eval_sensitivity.text.escape import is_text, shown
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,10 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
     for name, value in found.items():
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"`--metadata`: `{name}` is {value!r}; expected a text: {OPTIONS[name]}.")
+        if not is_text(value):
+            raise InputError(
+                f"`--metadata`: `{name}` is {shown(value)}, which is no UTF-8 text. Give another name."
+            )
     repeats = whole_number(
         metadata, REPEATS, 1, MOST_REPETITIONS, " It repeats each prompt of the identical rung."
     )
