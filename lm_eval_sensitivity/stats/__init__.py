@@ -56,7 +56,9 @@ from lm_eval_sensitivity.stats.repetition import REPETITION_DRAWS, RepetitionTes
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
 from lm_eval_sensitivity.stats.two_sample import (
     TWO_SAMPLE_DRAWS,
+    MeanDistances,
     TwoSampleTest,
+    mean_distances,
     two_sample_attainable_p,
     two_sample_test,
 )
@@ -87,6 +89,7 @@ __all__ = [
     "Equivalence",
     "Interval",
     "MaxT",
+    "MeanDistances",
     "PairCounts",
     "Partition",
     "ReducedVerdict",
@@ -106,6 +109,7 @@ __all__ = [
     "judge_without_reference",
     "largest_value",
     "max_t_test",
+    "mean_distances",
     "mean_interval",
     "one_sided_bounds",
     "order_p",
