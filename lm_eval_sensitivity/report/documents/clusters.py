@@ -92,8 +92,8 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
     """
     notes: tuple[Note | str, ...] = (
         "mean: over prompts, where every rung has the same weight, and in a rung every edit, if the signature does not "
-        f"say otherwise; lower, upper: 95 % interval over prompts; noise floor: {floor_in_words(found.systems)}. Systems "
-        "in the order of their names.",
+        f"say otherwise; lower, upper: 95 % interval over prompts; noise floor: {floor_in_words(found.systems)}. "
+        "Systems in the order of their names.",
         "Alive: whether the positive control moves a system's output reliably more than "
         f"{percent(Constants().k_response)} further than harmless edits do, in cosine_distance under this filter; - "
         "where that was not measured.",
