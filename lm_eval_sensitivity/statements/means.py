@@ -46,6 +46,7 @@ def system_row(
     return SystemRow(
         **vars(found),
         noise=partition.noise(selection, system),
+        repetitions=partition.repetitions(system),
         responsiveness=responsiveness(partition, selection.filter_name, system),
         letters=tuple(letters),
     )

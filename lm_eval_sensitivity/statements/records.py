@@ -50,6 +50,8 @@ class SystemRow(SystemMean):
 
     noise: Interval
     """The noise floor: the mean of the identical rung in the same metric and filter."""
+    repetitions: int | None
+    """Of each prompt, over which the noise floor is a mean; None where the identical rung was not run."""
     responsiveness: Responsiveness | None
     """Whether the positive control moves it reliably further than harmless edits do, in the primary metric under the
     same filter; None where that was not measured."""

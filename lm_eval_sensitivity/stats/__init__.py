@@ -54,7 +54,9 @@ from lm_eval_sensitivity.stats.repetition import REPETITION_DRAWS, RepetitionTes
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
 from lm_eval_sensitivity.stats.two_sample import (
     TWO_SAMPLE_DRAWS,
+    MeanDistances,
     TwoSampleTest,
+    mean_distances,
     two_sample_attainable_p,
     two_sample_test,
 )
@@ -85,6 +87,7 @@ __all__ = [
     "Equivalence",
     "Interval",
     "MaxT",
+    "MeanDistances",
     "PairCounts",
     "Partition",
     "ReducedVerdict",
@@ -104,6 +107,7 @@ __all__ = [
     "judge_without_reference",
     "largest_value",
     "max_t_test",
+    "mean_distances",
     "mean_interval",
     "one_sided_bounds",
     "partition_by_prompt",

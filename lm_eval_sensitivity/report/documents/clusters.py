@@ -25,6 +25,7 @@ from lm_eval_sensitivity.report.wording.clusters import (
 )
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
+from lm_eval_sensitivity.statements.noise import floor_in_words
 from lm_eval_sensitivity.statements.records import ClustersStatement
 from lm_eval_sensitivity.stats import Constants
 from lm_eval_sensitivity.text.format import percent
@@ -88,8 +89,8 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
     """
     notes: tuple[Note | str, ...] = (
         "mean: over prompts, every edit of a prompt with the same weight; lower, upper: 95 % bootstrap-t interval over "
-        "prompts, if not said otherwise below; noise floor: mean of the identical rung. Systems in the order of their "
-        "names.",
+        f"prompts, if not said otherwise below; noise floor: {floor_in_words(found.systems)}. Systems in the order of "
+        "their names.",
         "Alive: whether the positive control moves a system's output reliably more than "
         f"{percent(Constants().k_response)} further than harmless edits do, in cosine_distance under this filter; - "
         "where that was not measured.",

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.report.wording.compare import (
 )
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
+from lm_eval_sensitivity.statements.noise import floor_in_words
 from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.types import Note
 
@@ -85,7 +86,7 @@ def _systems_table(found: ComparisonStatement) -> ResultTable:
     sides = (found.first, found.second)
     notes: tuple[Note | str, ...] = (
         "Means and their 95 % intervals are over the pairs that are scored in both; pairs, erased and unscored are the "
-        "system's own. The noise floor is the mean of the identical rung in the same metric and filter.",
+        f"system's own. The noise floor is the {floor_in_words(sides)}, in the same metric and filter.",
         bounds_note(found.selection.metric),
         *(
             f"{side.system}: {reason}"

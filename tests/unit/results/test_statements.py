@@ -71,7 +71,7 @@ def statement(apart: np.ndarray[Any, Any]) -> ClustersStatement:
     found = find_clusters(cast(MaxT, tests))
     one, nothing, counts = mean_interval(np.ones(9)), mean_interval([]), PairCounts(0, 0, 0, 0, 0, 0)
     rows = tuple(
-        SystemRow(name, nothing, counts, 0, None, nothing, None, found.letters.get(name, ()))
+        SystemRow(name, nothing, counts, 0, None, nothing, None, None, found.letters.get(name, ()))
         for name in NAMES[:n]
     )
     contrasts = tuple(

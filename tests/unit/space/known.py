@@ -94,6 +94,7 @@ def clusters(selection: Selection, names: tuple[str, ...]) -> ClustersStatement:
             noise=interval(0.011)
             if mean is not None
             else interval(None, n=0, reason="The identical rung was not run."),
+            repetitions=1 if mean is not None else None,
             responsiveness=RESPONSIVE[at],
             letters=LETTERS[at],
         )

@@ -14,6 +14,7 @@ from lm_eval_sensitivity.report.blocks import ResultTable, in_words
 from lm_eval_sensitivity.report.documents.clusters import statement_parts
 from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.noise import floor_in_words
 from lm_eval_sensitivity.statements.records import ClustersStatement
 from lm_eval_sensitivity.statements.selection import WEIGHTS, Weights
 from lm_eval_sensitivity.stats import mean_interval
@@ -313,3 +314,20 @@ def test_alpha_outside_its_range_is_refused(runs: list[Path]) -> None:
     for alpha in ("0", "1", "nan"):
         with pytest.raises(InputError, match="--alpha"):
             run_command(*runs, "--alpha", alpha)
+
+
+def test_the_noise_floor_says_over_how_many_repetitions_it_is_a_mean() -> None:
+    table = panel({"m": 0.3, "n": 0.3}, noise=0.02)
+    rows = made_table(table).to_pylist()
+    for each in rows:
+        each["repetitions"] = {"m": 3, "n": None}[each["name"]] if each["rung"] == "identical" else None
+    found = clusters_statement(partition_of(rows), Selection(), draws=99)
+    assert [each.repetitions for each in found.systems] == [3, 1], "a run of an earlier version has one"
+    assert floor_in_words(found.systems) == (
+        "mean of the identical rung, one repetition (n) or three repetitions (m) of each prompt"
+    )
+    assert floor_in_words(found.systems[:1]) == "mean of the identical rung, three repetitions of each prompt"
+    (alone,) = clusters_statement(
+        partition_of(made_table([("m", "q", "noop", "tab", 0.1)])), Selection()
+    ).systems
+    assert alone.repetitions is None and floor_in_words([alone]) == "mean of the identical rung"
