@@ -8,11 +8,12 @@ the output texts, and which prompt and which edit each belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.stats import wilcoxon
 
 from lm_eval_sensitivity.embedder import Embedder, find_embedder
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
@@ -79,3 +80,15 @@ def _distances(pairs: Sequence[tuple[str, ...]]) -> list[float]:
     return [
         0.0 if base == variant else float(1 - vectors[base] @ vectors[variant]) for base, variant in pairs
     ]
+
+
+def naive_winner(distances: Mapping[str, Sequence[float]]) -> tuple[str, float]:
+    """Which of two systems a paired rank test calls more stable, and its p: Wilcoxon's signed ranks over prompts.
+
+    Args:
+        distances: system -> [prompt] distance; two systems, the same prompts.
+    """
+    (first, a), (second, b) = distances.items()
+    differences = np.subtract(a, b)
+    found = wilcoxon(differences)
+    return (first if np.median(differences) < 0 else second), float(found.pvalue)

@@ -35,6 +35,7 @@ CONSTANTS: dict[str, set[str]] = {
     "stale_answers": {"0", "2"},  # no drift; bits
     "responsive_is_not_fragile": {"3", "7"},  # edits under which an answer changes, and all
     "two_attractors": {"8", "0.1", "20", "1"},  # prompts; temperature; odds, e^3 to 1
+    "rare_and_far": {"6", "0.06", "0.14", "0.6"},  # one prompt of so many; how far each moves
 }
 """Numbers of a trap's section that follow from how it is built."""
 NUMBER = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?![\w])(?!\.\d)")

@@ -15,6 +15,7 @@ from tests.traps.pictures import (
     confident_but_unstable,
     erased_edit,
     noise,
+    rare_and_far,
     responsive_is_not_fragile,
     scaffold,
     stale_answers,
@@ -33,6 +34,7 @@ TRAPS = (
     stale_answers,
     responsive_is_not_fragile,
     two_attractors,
+    rare_and_far,
 )
 NUMBERS = "numbers.json"
 DIGITS = 4
