@@ -193,3 +193,12 @@ class Missing:
         """
         kind, _, detail = text.partition(": ")
         return cls(kind, detail)
+
+
+NOT_CONSTANT = Missing(
+    "template not constant", "the chat template gives other tokens each time it is rendered"
+)
+"""Why a pair is not scored whose prompts differ by more than its edit."""
+
+FORBIDDING = ("erased", "cut", "lost", NOT_CONSTANT.kind, "not finite")
+"""Kinds of reasons that forbid every number of a pair: what was answered says nothing about its edit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,11 @@ from lm_eval_sensitivity.audit.encode import user_token_span
 from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
 from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt
 from lm_eval_sensitivity.harness.generate.generation import Answer, Generation, SystemFacts, View
-from lm_eval_sensitivity.harness.generate.plan import Plan
+from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
 from lm_eval_sensitivity.harness.generate.token_ends import token_ends
 from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
+from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ def assemble(
         [request] generations; equal requests share one.
     """
     outputs = work.finished()
-    spans, preamble = find_spans(plan, outputs)
+    spans, preamble = find_spans(plan, outputs, engine.think_end_token)
     if preamble is not None:
         logger.warning(
             "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "
@@ -66,19 +68,24 @@ def assemble(
     user_spans = _user_spans(engine.tokenizer, plan, prompts)
     prompt_ends = work.prompt_ends
     routes = zip(requests, plan.base_of_request, plan.item_of_request, strict=True)
-    return [
-        Generation(
-            outputs[item].text,
-            raw=views[item][0],
-            answer=views[item][1],
-            trace=outputs[item].trace,
-            prompt_end=prompt_ends.get((base, item)),
-            audit=_audit(request, base == item, prompts[base], prompts[item], user_spans.get(item)),
-            facts=facts,
-            token_ends=ends[item],
+    found = []
+    for request, base, item in routes:
+        audit = _audit(request, base == item, prompts[base], prompts[item], user_spans.get(item))
+        found.append(
+            Generation(
+                outputs[item].text,
+                raw=views[item][0],
+                answer=views[item][1],
+                trace=outputs[item].trace,
+                prompt_end=prompt_ends.get((base, item)),
+                audit=audit,
+                facts=facts,
+                token_ends=ends[item],
+                obstacle=_obstacle(engine, request, prompts[base], prompts[item]),
+            )
         )
-        for request, base, item in routes
-    ]
+    _say_what_is_not_scored(requests, found)
+    return found
 
 
 def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[int, tuple[int, int]]:
@@ -94,11 +101,31 @@ def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[i
     return spans
 
 
+def _obstacle(engine: Engine, request: Instance, base: Prompt, prompt: Prompt) -> Missing | None:
+    """Why nothing may be scored of a request, whatever was answered."""
+    limit = engine.longest_prompt
+    length = max(len(each) if isinstance(each, tuple) else 0 for each in (base, prompt))
+    if limit is not None and length > limit:
+        return Missing("cut", f"the engine reads {limit} tokens of a prompt")
+    if base != prompt and request.doc["base"] == request.doc["variant"]:
+        return NOT_CONSTANT
+    return request.obstacle if isinstance(request, PairInstance) else None
+
+
+def _say_what_is_not_scored(requests: Sequence[Instance], generations: Sequence[Generation]) -> None:
+    """Each reason once; the words after the run count them again."""
+    variants = [each for request, each in zip(requests, generations, strict=True) if request.idx]
+    for reason, count in Counter(each.obstacle for each in variants if each.obstacle is not None).items():
+        logger.warning("%d of %d pairs are not scored: %s.", count, len(variants), reason)
+
+
 def _audit(
     request: Instance, same: bool, base: Prompt, variant: Prompt, user_span: tuple[int, int] | None
 ) -> PairAudit:
     # The document decides what was edited: a template that trims makes both sides the same request.
     edited = request.doc["base"] != request.doc["variant"]
+    if isinstance(request, PairInstance) and request.obstacle is not None and base == variant:
+        return UNKNOWN  # no edit was erased: the prompt itself is gone
     if isinstance(base, str) or isinstance(variant, str):
         # Without ids an erased edit is seen only where the rendered prompts are already equal.
         return audit_pair((), (), edited=True) if edited and same else UNKNOWN

@@ -104,6 +104,8 @@ def _generations(
         len(requests),
         len(plan.items),
     )
+    for words in plan.warnings:
+        logger.warning("%s", words)
     _warn_of_unused_template(engine, plan)
     prompts = _prompts(engine, plan)
     fitted = _fit_context(engine, plan, prompts, decoding)

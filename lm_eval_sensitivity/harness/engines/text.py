@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from lm_eval.api.instance import Instance
-from lm_eval.api.model import CacheHook
+from lm_eval.api.model import CacheHook, TemplateLM
 
 from lm_eval_sensitivity.harness.engines.contract import Engine, Request
 from lm_eval_sensitivity.harness.engines.identity import identity_from_outside
@@ -41,6 +41,54 @@ class TextEngine(Engine):
         return (
             self._from_outside if decoding.greedy else {**self._from_outside, "decoding": decoding.as_dict()}
         )
+
+    def encode(self, context: Any) -> list[int] | None:
+        """The token ids that the model's own `generate_until` makes of a prompt.
+
+        Returns:
+            None where it sends the text, or messages.
+        """
+        if not isinstance(context, str) or not getattr(self.lm, "tokenized_requests", True):
+            return None
+        if not isinstance(self.lm, TemplateLM) or not isinstance(getattr(self.lm, "max_length", None), int):
+            return None
+        special = {"add_special_tokens": self.lm.add_bos_token} if hasattr(self.lm, "_create_payload") else {}
+        ids = self.lm.tok_encode(context, **special)
+        return ids if isinstance(ids, list) and all(isinstance(each, int) for each in ids) else None
+
+    @property
+    def tokenizer(self) -> Any:
+        """Of models that have a transformers one, and feed ids."""
+        found = getattr(self.lm, "tokenizer", None)
+        return found if hasattr(found, "is_fast") and self.encode("a") is not None else None
+
+    @property
+    def context_length(self) -> int | None:
+        """As lm_eval counts it when it cuts prompts from the left, before it asks for an output."""
+        return None if self._reads_prompts_apart else getattr(self.lm, "max_length", None)
+
+    @property
+    def longest_prompt(self) -> int | None:
+        """An encoder has a context of its own."""
+        return self.lm.max_length if self._reads_prompts_apart else None
+
+    @property
+    def _reads_prompts_apart(self) -> bool:
+        return getattr(self.lm, "backend", None) == "seq2seq"
+
+    def notes(self) -> dict[str, object]:
+        """What is known of the prompts on their way.
+
+        Returns:
+            `fed_as`, in words.
+        """
+        if self.encode("a") is None:
+            return {
+                "fed_as": "text; whether the server cuts it is not known: lm_eval does not show its token counts"
+            }
+        longest = self.longest_prompt
+        room = f"{self.context_length} tokens with their output" if longest is None else f"{longest} tokens"
+        return {"fed_as": f"token ids; prompts of up to {room} arrive whole"}
 
     @property
     def identified(self) -> bool:
@@ -73,9 +121,11 @@ class TextEngine(Engine):
             for number, request in enumerate(batch)
         ]
         hook = self.lm.cache_hook
-        self.lm.cache_hook = _ReportingHook({context_text(each.context): each.arrived for each in batch})
+        self.lm.cache_hook = _ReportingHook(
+            {context_text(each.context): each.arrived for each in batch}, decoding
+        )
         try:
-            return [Output(str(text)) for text in self.lm.generate_until(requests)]
+            return [Output(stopped(str(text), decoding)) for text in self.lm.generate_until(requests)]
         finally:
             self.lm.cache_hook = hook
 
@@ -91,15 +141,35 @@ class _ReportingHook(CacheHook):
     It stands in for the harness's own hook, whose cache is keyed without the model.
     """
 
-    def __init__(self, arrived: Mapping[str, Callable[[Output], object]]) -> None:
+    def __init__(self, arrived: Mapping[str, Callable[[Output], object]], decoding: Decoding) -> None:
         super().__init__(None)
         self._arrived = arrived
+        self._decoding = decoding
 
     def add_partial(self, attr: str, req: Any, res: Any) -> None:
         """Called by a model with one request's arguments and its answer."""
         arrived = self._arrived.get(context_text(req[0]))
         if arrived is not None and isinstance(res, str):
-            arrived(Output(res))
+            arrived(Output(stopped(res, self._decoding)))
+
+
+def stopped(text: str, decoding: Decoding) -> str:
+    """An output as far as its first stop string: some servers take four of them, and some none.
+
+    Args:
+        text: as the model answered.
+        decoding: what was asked for.
+
+    Returns:
+        The text itself where no stop string stands in it.
+
+    Example:
+        >>> stopped("Yes. No.", Decoding(8, (".",)))
+        'Yes'
+    """
+    for string in decoding.until:
+        text = text.split(string, 1)[0]
+    return text
 
 
 def _call_seed(seed: int, replicate: int, of_variants: bool) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.types import Missing
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Plan:
     model_args: Mapping[str, str]
     """The run's `--model_args` as the tasks received them; identifies engines without weights."""
     chat_template_applied: bool
+    warnings: tuple[str, ...] = ()
+    """What the user should know before anything is generated."""
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -99,6 +102,10 @@ class PairInstance(Instance):
 
     model_args: Mapping[str, str] | None = None
     chat_template_applied: bool = False
+    obstacle: Missing | None = None
+    """Why nothing may be scored of this side, whatever is answered."""
+    warnings: tuple[str, ...] = ()
+    """Of its task, to be said once per run."""
 
 
 def numbered(requests: Sequence[Instance]) -> list[Instance]:
@@ -154,6 +161,9 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
         prompt_of_item=tuple(prompts),
         model_args=next((r.model_args for r in requests if isinstance(r, PairInstance) and r.model_args), {}),
         chat_template_applied=any(r.chat_template_applied for r in requests if isinstance(r, PairInstance)),
+        warnings=tuple(
+            dict.fromkeys(words for r in requests if isinstance(r, PairInstance) for words in r.warnings)
+        ),
     )
 
 

@@ -170,6 +170,9 @@ def _side(filtered: FilteredText) -> Side:
 
 def _blocked(base: Generation, variant: Generation) -> str | None:
     """Why nothing about this pair may be scored, or None."""
+    obstacle = base.obstacle or variant.obstacle
+    if obstacle is not None:
+        return str(obstacle)
     if variant.audit.status == "erased":
         return ERASED
     for side, generation in (("base", base), ("variant", variant)):
@@ -204,6 +207,8 @@ def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
 def _unusable(base: FilteredText) -> str | None:
     """Why the base's output cannot be compared with another prompt's or system's, or None."""
     trace = base.generation.trace
+    if base.generation.obstacle is not None:
+        return str(base.generation.obstacle)
     if trace is not None and not trace.finite:
         return "not finite: NaN or infinite logits while generating the base"
     return _status(base, "base") if base.view is None else None

@@ -129,6 +129,9 @@ def _of_outputs(samples: Sequence[FilteredText]) -> dict[str, Any]:
 
 def _blocked(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> str | None:
     """Why nothing about this pair may be scored, or None."""
+    obstacle = base[0].generation.obstacle or variant[0].generation.obstacle
+    if obstacle is not None:
+        return str(obstacle)
     if variant[0].generation.audit.status == "erased":
         return ERASED
     for side, samples in (("base", base), ("variant", variant)):

@@ -1,10 +1,14 @@
 """The lm_eval tasks, and the doors that are opened before the first token: options, decoding, output folder.
 
+arrival.py           Whether a text arrives whole behind a chat template, which is a program
+asked.py             What the user asked for beside the prompts, held against what is fed
 chat_template.py     How prompts are wrapped before the model reads them
+evaluation.py        What the evaluation that is calling a task was told
 filters.py           The filters `raw` and `answer`: the same outputs, whole or without their scaffold
 options.py           What a user may give a run with `--metadata`: another ladder, a reference run
 output_folder.py     Find out before the first token, not after the last, that results cannot be written
 sampling_options.py  What `--metadata` may say to the sampling tasks beside what it says to all
 sampling_task.py     The lm_eval task of the sampling group: one rung, every document two clouds
 task.py              The lm_eval task: one rung of the ladder, every document one pair
+wrapper.py           The prompts of one task as they are wrapped: each with what stands in the way of scoring it
 """
