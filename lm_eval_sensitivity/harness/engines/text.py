@@ -12,11 +12,13 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import CacheHook, TemplateLM
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.contract import Engine, Request
 from lm_eval_sensitivity.harness.engines.identity import identity_from_outside
 from lm_eval_sensitivity.harness.generate.decoding import SEED, Decoding, SampledDecoding
 from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import context_text
+from lm_eval_sensitivity.text.escape import brief
 from lm_eval_sensitivity.types import Channel
 
 
@@ -106,6 +108,9 @@ class TextEngine(Engine):
 
         Returns:
             [request] outputs without a trace.
+
+        Raises:
+            InputError: answers that the model cannot read.
         """
         settings = decoding.as_gen_kwargs()
         if isinstance(decoding, SampledDecoding) and self._sends_a_seed():
@@ -126,6 +131,14 @@ class TextEngine(Engine):
         )
         try:
             return [Output(stopped(str(text), decoding)) for text in self.lm.generate_until(requests)]
+        except ValueError as error:
+            if isinstance(error, InputError):
+                raise
+            # An answer without choices, a page instead of JSON: what a server sends, lm_eval's models may not expect.
+            raise InputError(
+                f"{type(self.lm).__name__} could not read the answers to {len(batch)} prompts ({brief(str(error))}). "
+                "See what the server sends; with `--use_cache PATH` the answers that arrived are kept."
+            ) from error
         finally:
             self.lm.cache_hook = hook
 

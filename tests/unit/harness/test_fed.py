@@ -52,7 +52,7 @@ def _raise(words: str) -> None:
     raise jinja2.TemplateError(words)
 
 
-class Model(TemplateLM):
+class Model(TemplateLM):  # type: ignore[misc,unused-ignore]
     """Cuts prompts from the left to leave room for its output, as lm_eval's models over an API do."""
 
     tokenizer_name = "characters"
@@ -73,7 +73,7 @@ class Model(TemplateLM):
             users = [message for message in history if message["role"] != "system"]
             return self.tokenizer.apply_chat_template(users, **self.chat_template_args)
 
-    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+    def tok_encode(self, string: Any, **_: Any) -> Any:
         return [ord(letter) for letter in string]
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
@@ -211,9 +211,11 @@ def test_a_template_that_loses_the_message_is_one_sentence(content: str) -> None
     assert "erased" not in str(refused.value)
 
 
-def test_an_encoder_that_cuts_prompts_leaves_their_pairs_unscored(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_encoder_that_cuts_prompts_leaves_their_pairs_unscored(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     lm = Model(max_length=44, backend="seq2seq")
-    lm.generate_until = lambda requests, **_: ["An answer."] * len(requests)
+    monkeypatch.setattr(lm, "generate_until", lambda requests, **_: ["An answer."] * len(requests))
     assert reasons(lm, limit=4096) == ["cut", "cut", None]
     assert "2 of 3 pairs are not scored: cut: the engine reads 44 tokens of a prompt." in caplog.text
 
@@ -322,7 +324,7 @@ def test_a_switch_that_changes_nothing_is_said_and_refused_where_the_label_would
 
 
 def test_an_end_of_thinking_is_used_or_refused() -> None:
-    asked = {"think_end_token": ":"}
+    asked: dict[str, Any] = {"think_end_token": ":"}
     lm = Model(**asked)
     assert "answer" in asked_and_fed(lm, settings(lm), asked, True).record["think_end_token"]
     with pytest.raises(InputError, match="does not use it"):
@@ -370,6 +372,12 @@ def test_a_device_that_was_replaced_is_refused(asked: str | None, used: str, ref
 
 
 # ---- stop strings and empty answers
+
+
+def test_answers_that_cannot_be_read_are_a_sentence() -> None:
+    lm = Model(answer=lambda context: int("<html>"))
+    with pytest.raises(InputError, match="Model could not read the answers to 4 prompts"):
+        greedy_generations(lm, list(requests(lm)))
 
 
 @pytest.mark.parametrize(
