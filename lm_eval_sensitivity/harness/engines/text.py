@@ -61,8 +61,10 @@ class TextEngine(Engine):
     @property
     def tokenizer(self) -> Any:
         """Of models that have a transformers one, and feed ids."""
+        if self.encode("a") is None:
+            return None  # and some load theirs only when it is asked for
         found = getattr(self.lm, "tokenizer", None)
-        return found if hasattr(found, "is_fast") and self.encode("a") is not None else None
+        return found if hasattr(found, "is_fast") else None
 
     @property
     def context_length(self) -> int | None:
