@@ -114,9 +114,13 @@ def _obstacle(engine: Engine, request: Instance, base: Prompt, prompt: Prompt) -
 
 def _say_what_is_not_scored(requests: Sequence[Instance], generations: Sequence[Generation]) -> None:
     """Each reason once; the words after the run count them again."""
-    variants = [each for request, each in zip(requests, generations, strict=True) if request.idx]
-    for reason, count in Counter(each.obstacle for each in variants if each.obstacle is not None).items():
-        logger.warning("%d of %d pairs are not scored: %s.", count, len(variants), reason)
+    pairs = {
+        (request.task_name, request.doc_id): each.obstacle  # of many samples, the last
+        for request, each in zip(requests, generations, strict=True)
+        if request.idx
+    }
+    for reason, count in Counter(each for each in pairs.values() if each is not None).items():
+        logger.warning("%d of %d pairs are not scored: %s.", count, len(pairs), reason)
 
 
 def _audit(

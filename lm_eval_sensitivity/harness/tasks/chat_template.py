@@ -119,6 +119,30 @@ def _source(template: Render) -> str:
     return found if isinstance(found, str) else ""
 
 
+def check_template_name(lm: Any, name: bool | str | None) -> None:
+    """A template of this name must exist.
+
+    Args:
+        lm: the model as lm_eval made it.
+        name: of the template; anything but a text names none.
+
+    Raises:
+        InputError: there is no such template.
+    """
+    if not isinstance(name, str):
+        return
+    templates = getattr(getattr(lm, "tokenizer", None), "chat_template", None)
+    there = list(templates) if isinstance(templates, dict) else []
+    if name in there:
+        return
+    known = ", ".join(there) or "one template without a name"
+    known = known if templates is not None else "none that can be chosen"
+    raise InputError(
+        f"`--apply_chat_template {name}`: the tokenizer has no chat template of this name; it has {known}."
+        f"{did_you_mean(name, there)} Leave the name out."
+    )
+
+
 @contextlib.contextmanager
 def chosen_template(lm: Any, name: bool | str | None) -> Iterator[None]:
     """Render with the template of this name, for the time of the block.
@@ -131,21 +155,14 @@ def chosen_template(lm: Any, name: bool | str | None) -> Iterator[None]:
         name: of the template; anything but a text changes nothing.
 
     Raises:
-        InputError: there is no such template, or the engine takes none from its tokenizer.
+        InputError: as `check_template_name`, or the engine takes none from its tokenizer.
     """
     if not isinstance(name, str):
         yield
         return
-    tokenizer: Any = getattr(lm, "tokenizer", None)
-    templates = getattr(tokenizer, "chat_template", None)
-    if not isinstance(templates, dict) or name not in templates:
-        there = list(templates) if isinstance(templates, dict) else []
-        known = ", ".join(there) or "one template without a name"
-        known = known if templates is not None else "none that can be chosen"
-        raise InputError(
-            f"`--apply_chat_template {name}`: the tokenizer has no chat template of this name; it has {known}."
-            f"{did_you_mean(name, there)} Leave the name out."
-        )
+    check_template_name(lm, name)
+    tokenizer = lm.tokenizer
+    templates = tokenizer.chat_template
     try:
         tokenizer.chat_template = MARK
         if MARK not in str(lm.apply_chat_template(messages("probe"))):

@@ -46,7 +46,12 @@ from lm_eval_sensitivity.harness.measure.pair import (
 )
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.tasks.asked import asked_and_fed, check_device
-from lm_eval_sensitivity.harness.tasks.chat_template import Rendered, chosen_template, describe_template
+from lm_eval_sensitivity.harness.tasks.chat_template import (
+    Rendered,
+    check_template_name,
+    chosen_template,
+    describe_template,
+)
 from lm_eval_sensitivity.harness.tasks.evaluation import engine_told, told
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
@@ -96,6 +101,8 @@ class PromptSensitivityTask(ConfigurableTask):
         self._is_alone = True
         self._raw_cells: dict[str, Cells] = {}
         self._output_path: Path | None = None
+        # Before lm_eval looks the name up for its record, and raises what is no sentence.
+        check_template_name(engine_told(), told("apply_chat_template"))
         super().__init__(config=settings)
 
     # ---- data
