@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
@@ -21,23 +21,20 @@ FALLS_BACK = ("cuda", "cuda:0")
 """What lm_eval's command takes where nothing is given, and replaces by the CPU where there is no GPU."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fed:
-    """What was fed of what was asked for."""
+    """What was fed of one thing that was asked for."""
 
-    record: dict[str, str] = field(default_factory=dict)
-    """For the results file: option -> in words."""
-    warnings: list[str] = field(default_factory=list)
-    """To be said once per run."""
-
-    def says(self, option: str, words: str, warning: str = "") -> None:
-        """Enter an option."""
-        self.record[option] = words
-        if warning:
-            self.warnings.append(warning)
+    option: str
+    words: str
+    """For the results file."""
+    warning: str = ""
+    """To be said once per run; empty where there is nothing to warn of."""
 
 
-def asked_and_fed(lm: Any, settings: Mapping[str, Any], model_args: Mapping[str, Any], name: Any) -> Fed:
+def asked_and_fed(
+    lm: Any, settings: Mapping[str, Any], model_args: Mapping[str, Any], name: Any
+) -> tuple[Fed, ...]:
     """Compare once per run what was asked for with what the model reads.
 
     Args:
@@ -47,31 +44,27 @@ def asked_and_fed(lm: Any, settings: Mapping[str, Any], model_args: Mapping[str,
         name: of the chat template, where one was chosen.
 
     Returns:
-        In words, for the record and for the user.
+        One for each thing that was asked for.
 
     Raises:
         InputError: something that the results would state never reaches the model.
     """
-    fed = Fed()
     instruction = settings.get("system_instruction")
     template: Render | None = settings.get("chat_template") if settings.get("apply_chat_template") else None
-    if template is None:
-        fed.says("chat_template", "none: the prompts as they are")
-        if instruction:
-            fed.says("system_instruction", "as text before each prompt")
-    else:
-        fed.says("chat_template", _template_in_words(template, name))
-        _system_instruction(fed, template, instruction)
+    found = [_template(template, name), *_system_instruction(template, instruction)]
     if lm is not None:
-        _switches(fed, lm, template, instruction, model_args)
-        _think_end_token(fed, lm, model_args)
-    return fed
+        found += [*_switches(lm, template, instruction, model_args), *_think_end_token(lm, model_args)]
+    return tuple(found)
 
 
-def _template_in_words(template: Render, name: Any) -> str:
-    if not isinstance(_rendered(template, messages("probe")), str):
-        return "the engine's own: its rendering is not seen here"
-    return f"the tokenizer's, named {name}" if isinstance(name, str) else "the engine's default"
+def _template(template: Render | None, name: Any) -> Fed:
+    if template is None:
+        words = "none: the prompts as they are"
+    elif not isinstance(_rendered(template, messages("probe")), str):
+        words = "the engine's own: its rendering is not seen here"
+    else:
+        words = f"the tokenizer's, named {name}" if isinstance(name, str) else "the engine's default"
+    return Fed("chat_template", words)
 
 
 def _rendered(template: Render, probe: list[dict[str, str]]) -> Any:
@@ -82,31 +75,31 @@ def _rendered(template: Render, probe: list[dict[str, str]]) -> Any:
         return None
 
 
-def _system_instruction(fed: Fed, template: Render, instruction: str | None) -> None:
+def _system_instruction(template: Render | None, instruction: str | None) -> Iterator[Fed]:
     if not instruction:
         return
-
-    def render(text: str) -> Any:
-        return _rendered(template, messages("probe", text)) or ""
-
-    found = arrival(render, instruction)
-    if found == "whole":
-        seen = isinstance(_rendered(template, messages("probe", instruction)), str)
-        fed.says("system_instruction", "in the prompt" if seen else "sent; what the server does is not seen")
+    if template is None:
+        yield Fed("system_instruction", "as text before each prompt")
         return
-    what = "leaves it out" if found == "lost" else "leaves out a part of it"
-    raise InputError(
-        f"`--system_instruction`: the chat template {what}, so that the model would never read what the results say "
-        "it was told. Leave the option out, or use a template that takes a system message."
-    )
+    render = template
+
+    found = arrival(lambda text: _rendered(render, messages("probe", text)) or "", instruction)
+    if found != "whole":
+        what = "leaves it out" if found == "lost" else "leaves out a part of it"
+        raise InputError(
+            f"`--system_instruction`: the chat template {what}, so that the model would never read what the results "
+            "say it was told. Leave the option out, or use a template that takes a system message."
+        )
+    seen = isinstance(_rendered(template, messages("probe", instruction)), str)
+    yield Fed("system_instruction", "in the prompt" if seen else "sent; what the server does is not seen")
 
 
 # ---- switches of the template
 
 
 def _switches(
-    fed: Fed, lm: Any, template: Render | None, instruction: str | None, model_args: Mapping[str, Any]
-) -> None:
+    lm: Any, template: Render | None, instruction: str | None, model_args: Mapping[str, Any]
+) -> Iterator[Fed]:
     switches = dict(getattr(lm, "chat_template_args", None) or {})
     thinking = getattr(lm, THINKING, None)
     if thinking is not None:
@@ -117,18 +110,18 @@ def _switches(
         )
     for name, value in switches.items():
         if template is None:
-            _not_read(fed, name, value, "no chat template is applied")
+            yield _not_read(name, value, "no chat template is applied")
         elif _reads(lm, template, messages("probe", instruction), name, value):
-            fed.says(name, f"{value}, read by the chat template")
+            yield Fed(name, f"{value}, read by the chat template")
         else:
-            _not_read(fed, name, value, "the chat template renders the same with it and without it")
+            yield _not_read(name, value, "the chat template renders the same with it and without it")
 
 
-def _not_read(fed: Fed, name: str, value: Any, why: str) -> None:
+def _not_read(name: str, value: Any, why: str) -> Fed:
     """Nothing to turn off is no untrue label; nothing that was turned on is one."""
     if value is True:
         _refuse_switch(name, value, why)
-    fed.says(name, f"not read: {why}", f"`--model_args {name}={value}` changes nothing: {why}.")
+    return Fed(name, f"not read: {why}", f"`--model_args {name}={value}` changes nothing: {why}.")
 
 
 def _refuse_switch(name: str, value: Any, why: str) -> None:
@@ -170,7 +163,7 @@ def _switched(lm: Any, name: str, value: Any) -> Iterator[None]:
 # ---- the end of thinking
 
 
-def _think_end_token(fed: Fed, lm: Any, model_args: Mapping[str, Any]) -> None:
+def _think_end_token(lm: Any, model_args: Mapping[str, Any]) -> Iterator[Fed]:
     asked = model_args.get("think_end_token")
     if asked is None:
         return
@@ -179,7 +172,7 @@ def _think_end_token(fed: Fed, lm: Any, model_args: Mapping[str, Any]) -> None:
             f"`--model_args think_end_token={asked}`: the engine {type(lm).__name__} does not use it. Leave it out: "
             "the filter answer finds the ends of reasoning that it knows."
         )
-    fed.says("think_end_token", f"{asked!r}: the answer is what follows the last one")
+    yield Fed("think_end_token", f"{asked!r}: the answer is what follows the last one")
 
 
 def check_device(asked: str | None, lm: Any) -> None:

@@ -21,15 +21,15 @@ class PromptWrapper:
         fed: what else is fed, compared with what was asked for.
     """
 
-    def __init__(self, fed: Fed | None = None) -> None:
-        self._fed = fed or Fed()
+    def __init__(self, fed: Sequence[Fed] = ()) -> None:
+        self._fed = fed
         self._arrivals: dict[str, Missing | None] = {}
         self._renderings: dict[str, set[str]] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before anything is generated."""
-        return tuple(self._fed.warnings)
+        return tuple(each.warning for each in self._fed if each.warning)
 
     @property
     def record(self) -> dict[str, str]:
@@ -38,7 +38,7 @@ class PromptWrapper:
         lost = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         prompts = f"{lost} of {len(self._arrivals)} by the chat template" if lost else "whole"
         return {
-            **self._fed.record,
+            **{each.option: each.words for each in self._fed},
             **({"prompts": prompts} if self._arrivals else {}),
             **({} if self._constant else {"constant": NOT_CONSTANT.detail}),
         }

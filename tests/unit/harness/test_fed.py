@@ -251,6 +251,11 @@ def test_a_clock_does_not_make_every_task_another_system() -> None:
 
 # ---- asked for and fed
 
+
+def record(lm: Any, asked: dict[str, Any], model_args: dict[str, Any] | None = None) -> dict[str, str]:
+    return PromptWrapper(asked_and_fed(lm, asked, model_args or {}, True)).record
+
+
 NO_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + LINE
 DROPPED = "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}"
 SHORT = LINE.replace("m.content", "m.content[:12] if m.role == 'system' else m.content")
@@ -265,18 +270,17 @@ def test_a_system_instruction_that_is_never_fed_is_refused(template: str, words:
     lm = Model(template)
     with pytest.raises(InputError, match=f"`--system_instruction`: the chat template {words}"):
         asked_and_fed(lm, settings(lm, "Answer in French only."), {}, True)
-    assert "system_instruction" not in asked_and_fed(lm, settings(lm), {}, True).record
+    assert "system_instruction" not in record(lm, settings(lm))
 
 
 def test_the_record_says_what_was_fed() -> None:
-    lm = Model()
-    record = asked_and_fed(lm, settings(lm, "Answer in French only."), {}, True).record
-    assert record == {"chat_template": "the engine's default", "system_instruction": "in the prompt"}
-    chat = Chat()
-    record = asked_and_fed(chat, settings(chat, "Answer in French only."), {}, True).record
-    assert record["system_instruction"] == "sent; what the server does is not seen"
-    plain = asked_and_fed(lm, {"system_instruction": "Be brief."}, {}, False).record
-    assert plain["system_instruction"] == "as text before each prompt"
+    lm, chat, told = Model(), Chat(), "Answer in French only."
+    found = record(lm, settings(lm, told))
+    assert found == {"chat_template": "the engine's default", "system_instruction": "in the prompt"}
+    found = record(chat, settings(chat, told))
+    assert found["system_instruction"] == "sent; what the server does is not seen"
+    found = record(lm, {"system_instruction": told})
+    assert found["system_instruction"] == "as text before each prompt"
 
 
 def test_a_named_template_is_used_for_as_long_as_it_is_asked_for() -> None:
@@ -306,7 +310,7 @@ def test_a_named_template_that_would_not_be_used_is_refused(lm: Any, words: str)
 def test_a_switch_that_changes_the_prompt_is_read() -> None:
     for value in (True, False):
         lm = Model(THINKS, chat_template_args={"enable_thinking": value}, enable_thinking=value)
-        found = asked_and_fed(lm, settings(lm), {}, True)
+        found = PromptWrapper(asked_and_fed(lm, settings(lm), {}, True))
         assert found.record["enable_thinking"] == f"{value}, read by the chat template"
         assert not found.warnings
         assert lm.chat_template_args == {"enable_thinking": value}, "as it was"
@@ -314,7 +318,7 @@ def test_a_switch_that_changes_the_prompt_is_read() -> None:
 
 def test_a_switch_that_changes_nothing_is_said_and_refused_where_the_label_would_be_untrue() -> None:
     off = Model(chat_template_args={"enable_thinking": False})
-    found = asked_and_fed(off, settings(off), {}, True)
+    found = PromptWrapper(asked_and_fed(off, settings(off), {}, True))
     assert "changes nothing" in found.warnings[0] and found.record["enable_thinking"].startswith("not read")
     on = Model(chat_template_args={"enable_thinking": True})
     with pytest.raises(InputError, match="was not done"):
@@ -326,7 +330,7 @@ def test_a_switch_that_changes_nothing_is_said_and_refused_where_the_label_would
 def test_an_end_of_thinking_is_used_or_refused() -> None:
     asked: dict[str, Any] = {"think_end_token": ":"}
     lm = Model(**asked)
-    assert "answer" in asked_and_fed(lm, settings(lm), asked, True).record["think_end_token"]
+    assert "answer" in record(lm, settings(lm), asked)["think_end_token"]
     with pytest.raises(InputError, match="does not use it"):
         asked_and_fed(Model(), settings(lm), asked, True)
 
