@@ -128,8 +128,6 @@ def _audit(
 ) -> PairAudit:
     # The document decides what was edited: a template that trims makes both sides the same request.
     edited = request.doc["base"] != request.doc["variant"]
-    if isinstance(request, PairInstance) and request.obstacle is not None and base == variant:
-        return UNKNOWN  # no edit was erased: the prompt itself is gone
     if isinstance(base, str) or isinstance(variant, str):
         # Without ids an erased edit is seen only where the rendered prompts are already equal.
         return audit_pair((), (), edited=True) if edited and same else UNKNOWN
