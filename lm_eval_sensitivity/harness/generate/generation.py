@@ -173,12 +173,14 @@ class SystemFacts:
     """Everything that tells this system from another; its hash is the engine part of the fingerprint."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a reader should know about the run but that does not change outputs by itself."""
+    in_effect: Mapping[str, Any] = field(default_factory=dict)
+    """How outputs were decoded, where that is no part of the identity."""
 
     @property
     def decoding(self) -> Mapping[str, Any]:
-        """What was in effect; empty where an engine does not say it."""
+        """What was in effect; empty where it is not known."""
         found = self.identity.get("decoding")
-        return found if isinstance(found, Mapping) else {}
+        return found if isinstance(found, Mapping) else self.in_effect
 
 
 @dataclass(frozen=True)

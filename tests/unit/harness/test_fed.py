@@ -171,6 +171,8 @@ def test_a_limit_larger_than_the_context_is_lowered_and_said(caplog: pytest.LogC
     assert reasons(lm, limit=4096) == [None, None, None]
     assert "max_gen_toks is 2001 in this run, not 4096" in caplog.text
     assert all(asked.startswith("<user>") for asked in lm.asked), "no prompt was emptied or cut"
+    facts = greedy_generations(lm, list(requests(lm, limit=4096)))[0].facts
+    assert facts is not None and facts.decoding["max_gen_toks"] == 2001
 
 
 def test_a_context_in_which_a_prompt_does_not_fit_is_refused() -> None:
