@@ -7,6 +7,8 @@ switch that never reaches the model. Where nothing untrue is claimed it is a war
 from __future__ import annotations
 
 import contextlib
+import difflib
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +55,7 @@ def asked_and_fed(
     template: Render | None = settings.get("chat_template") if settings.get("apply_chat_template") else None
     found = [_template(template, name), *_system_instruction(template, instruction)]
     if lm is not None:
+        check_arguments(lm, model_args)
         found += [*_switches(lm, template, instruction, model_args), *_think_end_token(lm, model_args)]
     return tuple(found)
 
@@ -173,6 +176,34 @@ def _think_end_token(lm: Any, model_args: Mapping[str, Any]) -> Iterator[Fed]:
             "the filter answer finds the ends of reasoning that it knows."
         )
     yield Fed("think_end_token", f"{asked!r}: the answer is what follows the last one")
+
+
+# ---- arguments of the engine
+
+
+def check_arguments(lm: Any, model_args: Mapping[str, Any]) -> None:
+    """Refuse a misspelt argument that the engine swallowed: some take any name and use only those that they know.
+
+    Args:
+        lm: the model as lm_eval made it.
+        model_args: the run's `--model_args`.
+
+    Raises:
+        InputError: a name that is none of the constructor's, and nearly one.
+    """
+    accepted = {
+        name
+        for kind in type(lm).__mro__
+        if "__init__" in vars(kind) and kind is not object
+        for name in inspect.signature(kind).parameters
+    }
+    for name in model_args:
+        near = difflib.get_close_matches(str(name), accepted, n=1, cutoff=0.85)
+        if near and name not in accepted:
+            raise InputError(
+                f"`--model_args {name}=...`: {type(lm).__name__} takes no such argument and ignores it. Did you mean "
+                f"`{near[0]}`?"
+            )
 
 
 def check_device(asked: str | None, lm: Any) -> None:

@@ -377,6 +377,11 @@ def test_a_device_that_was_replaced_is_refused(asked: str | None, used: str, ref
         check_device(asked, lm)
 
 
+def test_an_argument_that_the_engine_swallowed_is_refused() -> None:
+    with pytest.raises(InputError, match=r"and ignores it\. Did you mean `max_length`"):
+        record(Model(), {}, {"max_lenght": "64", "model": "m"})
+
+
 # ---- stop strings and empty answers
 
 
