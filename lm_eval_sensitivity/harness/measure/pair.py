@@ -162,8 +162,10 @@ def _side(filtered: FilteredText) -> Side:
     if trace is not None and trace.margins is not None and view.token_ids is not None:
         first = answer.token_start or 0 if answer is not None and filtered.filter_name == "answer" else 0
         margins = trace.margins[first : first + len(view.token_ids)]
+    # A server that answers nothing may have failed: without tokens an empty text is no answer that could differ.
+    nothing = trace is None and not view.text.strip()
     return Side(
-        text=view.text,
+        text=Missing.from_text(METRICS["cosine_distance"].undefined) if nothing else view.text,
         windows=given({window: view.window(window) for window in view.window_ends} or None, "token ids"),
         token_ids=given(view.token_ids, "token ids"),
         margins=given(margins, "step log-probabilities"),
