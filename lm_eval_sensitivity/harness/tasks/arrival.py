@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -18,15 +19,15 @@ LOST = Missing("lost", "the chat template leaves out the prompt")
 
 
 def arrival(render: Callable[[str], Any], text: str) -> Arrival:
-    """What a template lets through of a text, seen by a mark at either end of it.
+    """What a template lets through of a text: the text itself, or, where it is changed, a mark at either end of it.
 
     Args:
         render: puts a text into its place in the template.
         text: of a message.
 
     Returns:
-        `whole` where both marks arrive, or the text does and leaves no room for them; `lost` where not even a mark
-        alone arrives; else `cut`. A part that is left out in the middle is not seen.
+        `lost` where not even a mark alone arrives; `whole` where the text does, whatever becomes of its case and the
+        white space around it, or most of its words and a mark at both ends; else `cut`.
 
     Example:
         >>> arrival("<user>{}".format, "Why?"), arrival(lambda text: text[:9], "Why is it blue?")
@@ -35,14 +36,18 @@ def arrival(render: Callable[[str], Any], text: str) -> Arrival:
         'lost'
     """
 
-    def arrives(part: str, message: str) -> bool:
-        return part.casefold() in context_text(render(message)).casefold()
+    def rendered(message: str) -> str:
+        return context_text(render(message)).casefold()
 
-    if arrives(MARK, f"{MARK} {text}") and arrives(MARK, f"{text} {MARK}"):
-        return "whole"
-    if not arrives(MARK, MARK):
+    if MARK not in rendered(MARK):
         return "lost"
-    return "whole" if arrives(text.strip(), text) else "cut"
+    found = rendered(text)
+    if text.strip().casefold() in found:
+        return "whole"
+    words = re.findall(r"\w+", text.casefold())
+    there = sum(word in found for word in words)
+    marked = all(MARK in rendered(message) for message in (f"{MARK} {text}", f"{text} {MARK}"))
+    return "whole" if marked and 2 * there > len(words) else "cut"
 
 
 OBSTACLES: dict[Arrival, Missing | None] = {"whole": None, "cut": CUT, "lost": LOST}

@@ -36,11 +36,7 @@ class PromptWrapper:
         """For the results file: what was fed, in words."""
         counts = Counter(each.kind for each in self._arrivals.values() if each is not None)
         lost = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        prompts = (
-            f"{lost} of {len(self._arrivals)} by the chat template"
-            if lost
-            else "whole, seen by a mark at either end"
-        )
+        prompts = f"{lost} of {len(self._arrivals)} by the chat template" if lost else "whole"
         return {
             **{each.option: each.words for each in self._fed},
             **({"prompts": prompts} if self._arrivals else {}),
