@@ -129,7 +129,11 @@ class Agreement:
             self.need(key not in keys, path, f"is of {shown(str(key[1:]))}, which stands there twice")
             keys.add(key)
             for field, received, held in (("metric", key[1], METRICS), ("filter_name", key[2], FILTERS)):
-                self.need(received in held, f"{path}.{field}", f"is {shown(received)}, which there is not")
+                self.need(
+                    received in held,
+                    f"{path}.{field}",
+                    f"is {shown(received)}, which this version does not know",
+                )
             for inner, record in walk(statement, path):
                 self.record(inner, record, key[1])
             if isinstance(statement, ClustersStatement):

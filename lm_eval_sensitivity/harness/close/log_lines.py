@@ -49,12 +49,12 @@ def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
     return list({pair.raw["pair_id"]: pair for pair in pairs}.values())
 
 
-def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
+def closing_words(run: FinishedRun, folder: Path | None) -> list[str]:
     """Sentences on a whole run; none where nothing was measured.
 
     Args:
         run: the pairs of all rungs that were run.
-        output_path: where lm_eval saves, if it does.
+        folder: that lm_eval writes to, if it does.
 
     Returns:
         [sentence] in reading order.
@@ -73,13 +73,13 @@ def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
         *_windows(run),
         *_parting(raw),
     ]
-    if output_path is None:
+    if folder is None:
         words.append(
             "Nothing of this is kept: give --output_path FOLDER --log_samples to have intervals, comparisons and drift."
         )
     else:
         words.append(
-            f"Next: `lm-eval-sensitivity clusters {shlex.quote(str(output_path))}` gives intervals; `compare` and "
+            f"Next: `lm-eval-sensitivity clusters {shlex.quote(str(folder))}` gives intervals; `compare` and "
             "`drift` set it beside other runs (with --log_samples)."
         )
     return words

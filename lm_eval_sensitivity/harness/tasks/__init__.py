@@ -3,8 +3,9 @@
 arrival.py           Whether a text arrives whole behind a chat template, which is a program
 asked.py             What the user asked for beside the prompts, held against what is fed
 chat_template.py     How prompts are wrapped before the model reads them
-evaluation.py        What the evaluation that is calling a task was told
+evaluator.py         What the evaluator that is running a task knows, and the task is not told
 filters.py           The filters `raw` and `answer`: the same outputs, whole or without their scaffold
+lacking_rungs.py     A rung that the ladder lacks: its task of a group is left out, and that is said once
 options.py           What a user may give a run with `--metadata`: another ladder, a reference run
 output_folder.py     Find out before the first token, not after the last, that results cannot be written
 sampling_options.py  What `--metadata` may say to the sampling tasks beside what it says to all

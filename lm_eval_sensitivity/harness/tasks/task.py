@@ -52,14 +52,14 @@ from lm_eval_sensitivity.harness.tasks.chat_template import (
     chosen_template,
     describe_template,
 )
-from lm_eval_sensitivity.harness.tasks.evaluation import engine_told, told
+from lm_eval_sensitivity.harness.tasks.evaluator import engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
+from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
-from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_path
+from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_folder
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
-from lm_eval_sensitivity.ladder.tasks import task_names
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
 from lm_eval_sensitivity.records.sample import decode_row
@@ -85,6 +85,8 @@ class PromptSensitivityTask(ConfigurableTask):
     """Of the variant on the identical rung, where the base is generated again."""
     options: Options
     ladder: Ladder
+    rung: str
+    dataset: datasets.DatasetDict
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         # lm_eval leaves the key that named this class in the config, and its TaskConfig refuses it.
@@ -102,8 +104,10 @@ class PromptSensitivityTask(ConfigurableTask):
         self._raw_cells: dict[str, Cells] = {}
         self._output_path: Path | None = None
         # Before lm_eval looks the name up for its record, and raises what is no sentence.
-        check_template_name(engine_told(), told("apply_chat_template"))
+        check_template_name(engine_of_evaluator(), of_evaluator("apply_chat_template"))
         super().__init__(config=settings)
+        if self.lacks_rung:
+            self.dataset = datasets.DatasetDict({"test": self.dataset["test"].select([])})
 
     # ---- data
 
@@ -115,7 +119,7 @@ class PromptSensitivityTask(ConfigurableTask):
             kwargs: lm_eval's own, not read.
 
         Raises:
-            InputError: no such rung, the ladder does not load, or it has no pairs on this rung.
+            InputError: no such rung, or the ladder does not load.
         """
         wanted = dataset_kwargs or {}
         rung = wanted.get("rung")
@@ -124,14 +128,18 @@ class PromptSensitivityTask(ConfigurableTask):
                 f"Task `{self.config.task}`: `rung: {rung}` in dataset_kwargs; accepted: {', '.join(RUNGS)}."
                 f"{did_you_mean(str(rung), RUNGS)}"
             )
-        self.ladder = load_ladder(self.options.ladder, wanted.get("subset", "largest"))
-        rows = rows_from_pairs(self.ladder.rung(rung))
-        if not rows:
-            raise InputError(
-                f"Task `{self.config.task}`: the ladder `{self.ladder.name}` has no pairs on the rung `{rung}`. Run "
-                f"the rungs it has: `--tasks {task_names(self.ladder.rungs)}`."
-            )
+        self.rung = rung
+        self.ladder = load_ladder(
+            self.options.ladder, wanted.get("subset", "largest"), asked_as="`--metadata`: `ladder`"
+        )
+        # lm_eval looks at one document of every task while it builds it, also where there is none to run.
+        rows = rows_from_pairs(self.ladder.rung(rung) or self.ladder.pairs[:1])
         self.dataset = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+
+    @property
+    def lacks_rung(self) -> bool:
+        """Whether the ladder has no pairs on the task's rung: a group then runs without it."""
+        return self.rung not in self.ladder.rungs
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The base prompt; requests are built for both sides, see `fewshot_context`."""
@@ -150,9 +158,12 @@ class PromptSensitivityTask(ConfigurableTask):
             InputError: few-shot examples were asked for, the output folder is no place to write to, or a setting, the
                 embedder, the reference run or the chat template is refused.
         """
+        if self.lacks_rung:
+            self._instances = no_requests(self, self.config.task, self.request_type)
+            return
         decoding = self._decoding()
         check_output_folder()
-        self._output_path = output_path()
+        self._output_path = output_folder()
         self._pairs = []
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
@@ -171,8 +182,8 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._is_alone and not self._predict_only:
             # A process of several sees only its own part of the pairs, and would count wrongly.
             self._enter_run()
-        lm, name = engine_told(), told("apply_chat_template")
-        check_device(told("device"), lm)
+        lm, name = engine_of_evaluator(), of_evaluator("apply_chat_template")
+        check_device(of_evaluator("device"), lm)
         with chosen_template(lm, name):
             self._wrapper = PromptWrapper(asked_and_fed(lm, kwargs, self._model_arguments(), name))
             super().build_all_requests(**{**kwargs, "cache_requests": False})
@@ -252,6 +263,8 @@ class PromptSensitivityTask(ConfigurableTask):
         Returns:
             lm_eval's own instances, unchanged.
         """
+        if self.lacks_rung:
+            return self._instances
         instances: list[Instance] | None = super().apply_filters()
         for instance in self._instances or []:
             self._facts = instance.resps[0].facts
@@ -374,6 +387,8 @@ class PromptSensitivityTask(ConfigurableTask):
             JSON values by name; the facts stand under `metadata`, `sensitivity`.
         """
         config: dict[str, Any] = super().dump_config()
+        if self.lacks_rung:
+            return config
         config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
         # lm_eval dumps the configuration of every task once, when all results are there.
         for line in self._closing_words():

@@ -1,0 +1,39 @@
+"""What the evaluator that is running a task knows, and the task is not told."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+
+def of_evaluator(name: str) -> Any:
+    """A variable of the evaluation that is calling.
+
+    Tasks are told neither where results are saved nor which other tasks there are. Looking at it from here changes
+    nothing in lm_eval.
+
+    Args:
+        name: of a local variable of `lm_eval.evaluate` or `simple_evaluate`.
+
+    Returns:
+        The value of the nearest caller that has one; None where no evaluation is calling.
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "lm_eval.evaluator":
+            value = frame.f_locals.get(name)
+            if value is not None:
+                return value
+        frame = frame.f_back
+    return None
+
+
+def engine_of_evaluator() -> Any:
+    """The model of the evaluation that is calling, without lm_eval's cache around it.
+
+    Returns:
+        As lm_eval made it; None where no evaluation is calling.
+    """
+    lm = of_evaluator("lm")
+    return vars(lm).get("lm", lm) if type(lm).__name__ == "CachingLM" else lm
