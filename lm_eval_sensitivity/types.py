@@ -200,5 +200,8 @@ NOT_CONSTANT = Missing(
 )
 """Why a pair is not scored whose prompts differ by more than its edit."""
 
-FORBIDDING = ("erased", "cut", "lost", NOT_CONSTANT.kind, "not finite")
+ON_THE_WAY = ("cut", "lost", NOT_CONSTANT.kind)
+"""Kinds of reasons that are known of a prompt before it is answered, and cannot be found out afterwards."""
+
+FORBIDDING = ("erased", *ON_THE_WAY, "not finite")
 """Kinds of reasons that forbid every number of a pair: what was answered says nothing about its edit."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, build_pairs, load_ladder
@@ -29,6 +29,8 @@ from lm_eval_sensitivity.ladder.hub import parse_hub_source
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
+from lm_eval_sensitivity.ladder.sources import Design
+from lm_eval_sensitivity.ladder.spread import generations
 from lm_eval_sensitivity.ladder.tasks import task_names
 from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.types import RUNGS
@@ -37,6 +39,7 @@ EPILOG = f"""\
 examples:
   lm-eval-sensitivity ladder build prompts.txt -o my_ladder/
   lm-eval-sensitivity ladder build support.csv --prompt-field question -o my_ladder/
+  lm-eval-sensitivity ladder build prompts.jsonl --design spread --budget 620 -o my_ladder/
   lm-eval-sensitivity ladder build ORG/NAME --split test --prompt-field instruction --limit 50 -o my_ladder/
   lm-eval-sensitivity ladder build pairs.csv -o my_ladder/
   lm_eval --tasks prompt_sensitivity --metadata '{{"ladder": "my_ladder"}}' --model hf --model_args ...
@@ -54,7 +57,11 @@ formats ({", ".join(FILE_SUFFIXES)}, or a Hub dataset):
 
 Rules build the rungs identical, noop and punctuation. A prompt without a positive control of yours gets another prompt
 of the list, of similar length, as one (`{GENERIC_CONTROL}`): nothing more is generated for it. The other rungs need
-variants that somebody wrote; a rung without pairs is left out when the group is run."""
+variants that somebody wrote; a rung without pairs is left out when the group is run.
+
+A spread design has one edit of every meaning-preserving rung and one positive control per prompt, so that the same
+generations reach more prompts; every edit of a rung stands on equally many prompts as far as it applies. See also:
+lm-eval-sensitivity ladder plan --help"""
 
 
 _MANY_WORDS = 0.5
@@ -82,6 +89,15 @@ def add_parser(subparsers: Any) -> None:
         "--skip-repeated", action="store_true", help="leave out repeated prompts instead of refusing them"
     )
     parser.add_argument(
+        "--design",
+        choices=get_args(Design),
+        default="full",
+        help="full: every edit of every prompt; spread: few edits of each, in a balanced rotation (full)",
+    )
+    parser.add_argument(
+        "--budget", type=_positive, metavar="N", help="most generations of a spread design (no limit)"
+    )
+    parser.add_argument(
         "--no-control", action="store_true", help="make no positive controls of other prompts of the list"
     )
     parser.add_argument(
@@ -94,12 +110,15 @@ def run(options: argparse.Namespace) -> int:
     """Read, build, write, and say what was built and how to run it."""
     target = options.output / SUBSET_FILE
     _check_target(options.output, target, options.overwrite)
+    if options.budget is not None and options.design != "spread":
+        raise InputError("`--budget` is what a spread design keeps to. Give `--design spread`, too.")
     own = _read(options)
     if not options.no_control:
         own = replace(own, source=with_generic_controls(own.source))
-    pairs = pairs_from_rows(rows_from_pairs(build_pairs(own.source)), options.source)
+    source = replace(own.source, design=options.design, budget=options.budget)
+    pairs = pairs_from_rows(rows_from_pairs(build_pairs(source)), options.source)
     try:
-        write_parquet(pairs, target)
+        write_parquet(pairs, target, options.design)
     except OSError as error:
         raise InputError(
             f"`--output {options.output}` cannot be written ({error.strerror}). Choose another folder."
@@ -161,7 +180,11 @@ def _read(options: argparse.Namespace) -> OwnPrompts:
 def _report(ladder: Ladder, own: OwnPrompts, folder: Path) -> str:
     """What was built, in lines for a terminal."""
     n_prompts, per_edit = len(ladder.prompts), Counter(pair.edit for pair in ladder.pairs)
-    lines = [f"{n_prompts} prompts, {len(ladder.pairs)} pairs in {folder / SUBSET_FILE}", ""]
+    lines = [
+        f"{n_prompts} prompts, {len(ladder.pairs)} pairs, at most {generations(ladder.pairs)} generations, in "
+        f"{folder / SUBSET_FILE}",
+        "",
+    ]
     for rung in RUNGS:
         edits = dict.fromkeys(pair.edit for pair in ladder.rung(rung))
         words = ", ".join(f"{edit} {per_edit[edit]}" for edit in edits)

@@ -27,6 +27,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     unreadable_in_words,
 )
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
+from lm_eval_sensitivity.report.wording.drift import beside_in_words
 from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, parts_later
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, no_further_in_words
@@ -111,7 +112,19 @@ def _distances(run: FinishedRun) -> list[str]:
     }
     means = {name: run.mean("answer", rung_set)[0] for name, rung_set in rung_sets.items()}
     found = [f"{name} {in_print(mean)}" for name, mean in means.items() if not math.isnan(mean)]
-    return [f"Mean distance of answers over prompts: {', '.join(found)}."] if found else []
+    words = [f"Mean distance of answers over prompts: {', '.join(found)}."] if found else []
+    return words if run.reference is None else [*words, *_drift(run)]
+
+
+def _drift(run: FinishedRun) -> Iterator[str]:
+    """The number that stands in lm_eval's row `baseline_drift`, and what is behind it."""
+    drift = run.drift("answer")
+    if not math.isnan(drift.mean):
+        changed, n = drift.answers
+        yield (
+            f"Drift from the reference {in_print(drift.mean)} over {drift.counts.n_pairs} texts; {changed} of {n} "
+            "answers to the base prompts differ from the reference's."
+        )
 
 
 def _noise(run: FinishedRun) -> Iterator[str]:
@@ -127,9 +140,7 @@ def _noise(run: FinishedRun) -> Iterator[str]:
 
 def _verdict(found: Verdict | ReducedVerdict | None, reason: str) -> Iterator[str]:
     if isinstance(found, Verdict):
-        words = f"Verdict beside the reference: {found.label}, {found.meaning}."
-        if len(found.possible) > 1:
-            words += f" Still possible: {', '.join(found.possible)}."
+        words = f"Verdict beside the reference: {beside_in_words(found)}"
         if found.label == "COLLAPSED":
             words += f" {NO_STABILITY}"
         yield words

@@ -26,6 +26,8 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
+    OfView,
+    drift_of_run,
     mean_of_scored,
     noise_in_words,
     pairs_in_words,
@@ -42,6 +44,7 @@ from lm_eval_sensitivity.harness.measure.pair import (
     measure_pair,
     metric_names,
     output_spreads,
+    reference_texts,
     texts_to_embed,
 )
 from lm_eval_sensitivity.harness.measure.records import make_record
@@ -61,6 +64,7 @@ from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
 from lm_eval_sensitivity.records.codec import encode
+from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
 from lm_eval_sensitivity.records.sample import decode_row
 from lm_eval_sensitivity.runs.reference import ReferenceRun
@@ -270,7 +274,10 @@ class PromptSensitivityTask(ConfigurableTask):
             self._facts = instance.resps[0].facts
         if self._distances is not None:
             filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
-            self._distances.prepare(self._texts_to_embed(filtered))
+            texts = self._texts_to_embed(filtered)
+            if self._reference is not None:
+                texts += reference_texts((i.doc for i in self._instances or []), self._reference)
+            self._distances.prepare(texts)
             self._spreads = self._measure_spreads(self._distances)
         return instances
 
@@ -303,7 +310,7 @@ class PromptSensitivityTask(ConfigurableTask):
             return {"pair": encode(make_record(base, variant, None, {}, **of_run))}
         prompt_id = doc["prompt_id"]
         spread = self._spreads[base.filter_name][prompt_id] if self._is_alone else SEVERAL_PROCESSES
-        scores = measure_pair(prompt_id, base, variant, self._distances, self._reference, spread)
+        scores = measure_pair(doc, base, variant, self._distances, self._reference, spread)
         pair = encode(make_record(base, variant, scores.values, scores.missing, **of_run))
         self._take(doc, base, variant, pair)
         names = self._metric_names(base.filter_name)
@@ -313,7 +320,8 @@ class PromptSensitivityTask(ConfigurableTask):
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: OfPrompt(scores.values[name], prompt_id) for name in names},
+            **{name: OfPrompt(scores.values[name], prompt_id) for name in names if name != DRIFT},
+            **{name: OfView(scores.values[name], base.filter_name) for name in names if name == DRIFT},
             "pair": pair,
         }
 
@@ -351,7 +359,10 @@ class PromptSensitivityTask(ConfigurableTask):
             Row name to function: means over scored pairs, rows in words, and the pairs themselves counted.
         """
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        return {**dict.fromkeys(names, mean_of_scored), **self._words(), "pair": pairs_in_words}
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
+        if DRIFT in means:
+            means[DRIFT] = lambda items: drift_of_run(self._finished_run(), items[0].filter_name)
+        return {**means, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""

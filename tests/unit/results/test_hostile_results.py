@@ -402,7 +402,10 @@ OF_STATEMENTS = [
     stated(f"{AXES}[1].is_reference", True),
     stated(f"{AXES}[1].verdict", None),
     stated(f"{AXES}[1].verdict.label", "BEST"),
-    stated(f"{AXES}[1].verdict.possible", ["BEST"]),
+    stated(f"{AXES}[1].verdict.label", "STABLE"),
+    stated(f"{AXES}[1].verdict.response", "dead"),
+    stated(f"{AXES}[1].verdict.drift", "collapsed"),
+    stated(f"{AXES}[1].answers", [25, 24]),
     stated(f"{AXES}[1].verdict.system", NASTY_NAMES[0], f"{AXES}[1].verdict"),
     stated(
         f"{AXES}[1].verdict.contrasts[1]",
