@@ -57,7 +57,7 @@ def describe_template(settings: Mapping[str, Any]) -> dict[str, Any]:
         if is_constant(template, probe) and not _TIME_OF_DAY.search(_source(template)):
             return {**found, "rendered_probe": template(probe)}
         return {**found, "rendered_probe": None, "template_source": _source(template) or None}
-    except ValueError:
+    except Exception:  # noqa: BLE001 - templates are programs: they raise anything, and will on the first prompt
         return {**found, "rendered_probe": None}
 
 

@@ -247,6 +247,8 @@ def test_marks_at_both_ends_see_what_is_left_out() -> None:
 def test_a_clock_does_not_make_every_task_another_system() -> None:
     ticking = Model("{{ tick() }}" + LINE)
     assert describe_template(settings(ticking)) == describe_template(settings(ticking))
+    raising = Model("{{ raise_exception('no') }}")
+    assert describe_template(settings(raising))["rendered_probe"] is None
     clock = Model("{{ strftime_now('%H:%M') }}" + LINE)
     clock.tokenizer.apply_chat_template = lambda history, **_: "12:30"  # type: ignore[method-assign]
     assert describe_template(settings(clock))["rendered_probe"] is None
