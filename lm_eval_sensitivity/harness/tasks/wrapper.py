@@ -25,6 +25,7 @@ class PromptWrapper:
         self._fed = fed
         self._arrivals: dict[str, Missing | None] = {}
         self._renderings: dict[str, set[str]] = {}
+        self._seen = True
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -36,7 +37,8 @@ class PromptWrapper:
         """For the results file: what was fed, in words."""
         counts = Counter(each.kind for each in self._arrivals.values() if each is not None)
         lost = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        prompts = f"{lost} of {len(self._arrivals)} by the chat template" if lost else "whole"
+        whole = "whole" if self._seen else "sent; what the server does is not seen"
+        prompts = f"{lost} of {len(self._arrivals)} by the chat template" if lost else whole
         return {
             **{each.option: each.words for each in self._fed},
             **({"prompts": prompts} if self._arrivals else {}),
@@ -64,6 +66,7 @@ class PromptWrapper:
         base, variant = (render(text) for text in texts)
         if not with_template:
             return Rendered(base), Rendered(variant)
+        self._seen = isinstance(base, str)
         # The base once more: where a clock or chance changed it meanwhile, the pair differs by more than its edit.
         again = render(texts[0])
         for text, context in ((texts[0], base), (texts[1], variant), (texts[0], again)):
