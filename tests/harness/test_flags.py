@@ -75,17 +75,16 @@ def test_a_named_template_and_an_end_of_thinking_are_used(
     (named / "additional_chat_templates").mkdir()
     template = (named / "chat_template.jinja").read_text(encoding="utf-8")
     (named / "additional_chat_templates" / "tool_use.jinja").write_text("TOOLS" + template)
-    options = {"apply_chat_template": "tool_use", "gen_kwargs": "max_gen_toks=24"}
-    run = lm_eval(f"{named},think_end_token= the", tasks=SYNONYM, limit=2, **options)
+    options = {"apply_chat_template": "tool_use", "model_args": f"think_end_token= ,pretrained={named}"}
+    run = lm_eval(named, tasks=SYNONYM, limit=2, **options)
     for row, whole in zip(run.rows(SYNONYM, "answer"), run.rows(SYNONYM), strict=True):
         assert row["arguments"]["gen_args_0"]["arg_0"].startswith("TOOLS<|user|>")
         for shown, (output,) in zip(row["filtered_resps"], row["resps"], strict=True):
-            # As lm_eval's own engines cut it; without one an output that the limit ended has no answer.
-            assert shown == (output.split(" the")[-1].strip() if " the" in output else "")
+            assert shown == output.split(" ")[-1].strip(), "as lm_eval's own engines cut it"
         assert whole["filtered_resps"] == [output for (output,) in whole["resps"]]
     fed = run.results["configs"][SYNONYM]["metadata"]["sensitivity"]["notes"]["fed"]
     assert fed["chat_template"] == "the tokenizer's, named tool_use"
-    assert fed["think_end_token"].startswith("' the'")
+    assert fed["think_end_token"].startswith("' '")
 
 
 def test_a_chat_model_without_its_template_is_warned_about_and_recorded(

@@ -67,23 +67,25 @@ def assemble(
     ]
     user_spans = _user_spans(engine.tokenizer, plan, prompts)
     prompt_ends = work.prompt_ends
-    routes = zip(requests, plan.base_of_request, plan.item_of_request, strict=True)
-    found = []
-    for request, base, item in routes:
-        audit = _audit(request, base == item, prompts[base], prompts[item], user_spans.get(item))
-        found.append(
-            Generation(
-                outputs[item].text,
-                raw=views[item][0],
-                answer=views[item][1],
-                trace=outputs[item].trace,
-                prompt_end=prompt_ends.get((base, item)),
-                audit=audit,
-                facts=facts,
-                token_ends=ends[item],
-                obstacle=_obstacle(engine, request, prompts[base], prompts[item]),
-            )
+
+    def generation(request: Instance, base: int, item: int, further: Sequence[int] = ()) -> Generation:
+        return Generation(
+            outputs[item].text,
+            raw=views[item][0],
+            answer=views[item][1],
+            trace=outputs[item].trace,
+            prompt_end=prompt_ends.get((base, item)),
+            audit=_audit(request, base == item, prompts[base], prompts[item], user_spans.get(item)),
+            facts=facts,
+            token_ends=ends[item],
+            obstacle=_obstacle(engine, request, prompts[base], prompts[item]),
+            further=tuple(generation(request, base, each) for each in further),
         )
+
+    routes = zip(
+        requests, plan.base_of_request, plan.item_of_request, plan.repetitions_of_request, strict=True
+    )
+    found = [generation(*route) for route in routes]
     _say_what_is_not_scored(requests, found)
     return found
 

@@ -225,6 +225,8 @@ class Generation(str):
     """[step] character of the visible text at which each token ends; None where nobody can tell."""
     obstacle: Missing | None
     """Why nothing may be scored, whatever the text is: of the prompt, and of a variant also of the pair."""
+    further: tuple[Generation, ...]
+    """Of the variant on the identical rung, its repetitions after the first."""
 
     def __new__(
         cls,
@@ -238,6 +240,7 @@ class Generation(str):
         facts: SystemFacts | None = None,
         token_ends: TokenIds | None = None,
         obstacle: Missing | None = None,
+        further: tuple[Generation, ...] = (),
     ) -> Generation:
         self = super().__new__(cls, text)
         self.raw = raw
@@ -249,6 +252,7 @@ class Generation(str):
         self.facts = facts
         self.token_ends = token_ends
         self.obstacle = obstacle
+        self.further = further
         return self
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
