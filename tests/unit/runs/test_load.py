@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.load import Ladder
@@ -330,7 +331,9 @@ def test_two_ladders_are_refused_or_excluded(tmp_path: Path) -> None:
     assert "identical, synonym" in left_out.about[0] and "ladder.version" in left_out.text
 
 
-def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(tmp_path: Path) -> None:
+def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rungs = ("identical", "synonym", "positive_control")
     core, spread = (load_ladder(subset=subset) for subset in ("core", "spread"))
     a = make_run(tmp_path / "a", identity=BF16, ladder=core, rungs=rungs)
@@ -351,6 +354,9 @@ def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(tmp_path: Path) -> 
     assert len(set(pairs.table["ladder_hash"].to_pylist())) == 1
     assert "48 common pairs of 24 prompts" in str(pairs.remarks[0])
     assert load_runs([b.folder, a.folder]).table.equals(pairs.table)
+    # A results folder states one ladder with all its pairs.
+    assert main(["export", str(a.folder), str(b.folder), "-o", str(tmp_path / "out")]) == 2
+    assert "common pairs of core and spread" in capsys.readouterr().err
 
 
 def test_subsets_without_a_common_pair_are_refused(tmp_path: Path) -> None:
