@@ -31,7 +31,6 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.close.finished_run import windows_below
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
-    RungMean,
     mean_drift,
     mean_of_scored,
     pairs_in_words,
@@ -471,12 +470,13 @@ def _renew_groups(results: dict[str, Any], taken: set[str], old: Mapping[str, Ma
                 [old[task][key] for task in found],
                 [results["results"].get(task, {}).get(key) for task in found],
                 [old[task].get("sample_len") for task in found],
+                ours=group.startswith("prompt_sensitivity"),
             )
             if isinstance(results["results"].get(group), dict):
                 results["results"][group][key] = numbers[key]
 
 
-def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any]) -> float:
+def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any], *, ours: bool) -> float:
     """A mean of means, weighted as the old one was; NaN where that cannot be seen or a task is lost.
 
     Args:
@@ -484,6 +484,7 @@ def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any])
         old: [task] means before.
         new: [task] means now; None where a task is lost.
         sizes: [task] numbers of documents.
+        ours: the group is one of this package: a mean over prompts, some of which may lack a rung.
     """
     if not all(isinstance(value, float) for value in (*old, *new)):
         return math.nan
@@ -495,8 +496,6 @@ def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any])
         before = aggregate_subtask_metrics(old, sizes, weighted)
         if before == stated or (math.isnan(before) and math.isnan(stated)):
             return float(aggregate_subtask_metrics(new, sizes, weighted))
-    # A group of ours, whose prompts do not all have every rung.
-    ours = all(isinstance(value, RungMean) for value in new)
     return float(aggregate_subtask_metrics(new, sizes, False)) if ours else math.nan
 
 
