@@ -37,9 +37,9 @@ from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
 REACH = 1 / math.sqrt(NO_SPREAD)
-"""Widths of its metric's range that a bound may lie outside it. The bound is the mean plus its standard error times the
-(resampled mean - mean) / (resampled standard error) of one resample. That difference is at most a width, and resamples
-whose standard error is below sqrt(`NO_SPREAD`) of the sample's are not used."""
+"""Widths of its metric's range that a bound of a bootstrap-t may lie outside it: the mean plus its standard
+error times the (resampled mean - mean) / (resampled standard error) of one resample. That difference is at most a
+width, and resamples whose standard error is below sqrt(`NO_SPREAD`) of the sample's are not used."""
 _WIDTHS = {"difference": 1.0, "bounds": 4.0}
 """How many widths of the range a number may be away from 0, by its field; all others are means. A contrast of axes
 has at most four means, with factors near 1."""
@@ -176,7 +176,8 @@ class Agreement:
         low, high = value_range(metric)
         if widths := _WIDTHS.get(path.rpartition(".")[2], 0.0):
             low, high = -widths * (high - low), widths * (high - low)
-        reach = REACH * (high - low)
+        bounded = found.method in ("half-point", "corner-point")
+        reach = 0.0 if bounded else REACH * (high - low)
         self.within(f"{path}.estimate", found.estimate, low, high)
         self.within(f"{path}.lower", found.lower, low - reach, high + reach)
         self.within(f"{path}.upper", found.upper, low - reach, high + reach)

@@ -58,7 +58,7 @@ def clusters_statement(
     clusters = find_clusters(tests, alpha=alpha) if tests else None
     letters = clusters.letters if clusters else {}
     rows = tuple(system_row(partition, selection, name, letters.get(name, ())) for name in names)
-    contrasts = _contrasts(partition, table, tests, alpha) if tests else ()
+    contrasts = _contrasts(partition, selection, table, tests, alpha) if tests else ()
     family = _family(tests) if tests else None
     return ClustersStatement(
         selection=selection,
@@ -105,19 +105,26 @@ def check_metric(metric: str) -> None:
 
 
 def _contrasts(
-    partition: TablePartition, table: ContrastTable, tests: MaxT, alpha: float
+    partition: TablePartition, selection: Selection, table: ContrastTable, tests: MaxT, alpha: float
 ) -> tuple[TestedContrast, ...]:
     return tuple(
         TestedContrast(
             first=first,
             second=second,
-            difference=difference_interval(values, resamples=partition.resamples, seed=partition.seed),
+            difference=difference_interval(
+                values,
+                largest=partition.largest(selection, first, second),
+                resamples=partition.resamples,
+                seed=partition.seed,
+            ),
             p_adjusted=float(tests.p_adjusted[index]),
             attainable_p=tests.attainable_ps[index],
             counts=table.counts[index],
             distinguishable=bool(tests.p_adjusted[index] <= alpha),
             reason=tests.reasons[index],
-            caution=zeros_caution(f"{first} and {second}, difference", values, first, second),
+            caution=zeros_caution(f"{first} and {second}, difference", values, first, second)
+            if partition.largest(selection, first, second) is None
+            else None,
         )
         for index, ((first, second), values) in enumerate(
             zip(table.contrasts, table.differences.T, strict=True)

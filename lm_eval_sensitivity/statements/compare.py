@@ -11,7 +11,7 @@ import numpy as np
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.statements.cautions import cautions_of
 from lm_eval_sensitivity.statements.means import system_row, zeros_caution
-from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.partition import TablePartition, largest_of
 from lm_eval_sensitivity.statements.records import ComparisonStatement, Driver, RungDifference, SystemRow
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
 from lm_eval_sensitivity.stats import (
@@ -74,6 +74,7 @@ def comparison_statement(
                 "`--rungs`."
             )
     contrast = pairs.contrast(second, first)
+    largest = partition.largest(selection, first, second)
     rungs = _rungs(partition, first, second, selection, draws)
     sides = (
         _side(partition, selection, first, contrast.second_means),
@@ -83,7 +84,7 @@ def comparison_statement(
         selection=selection,
         first=sides[0],
         second=sides[1],
-        difference=_interval(partition, contrast.differences, first > second),
+        difference=_interval(partition, contrast.differences, largest, first > second),
         test=sign_flip_test(contrast.differences, draws=draws, seed=seed),
         equivalence=equivalence_test(
             contrast.first_means,
@@ -96,10 +97,12 @@ def comparison_statement(
         detectable=detectable_difference(contrast.differences),
         counts=contrast.counts,
         prompts=_largest(_prompt_drivers(pairs, contrast)),
-        edits=_largest(_edit_drivers(partition, pairs, first, second)),
+        edits=_largest(_edit_drivers(partition, pairs, selection, first, second)),
         rungs=rungs,
         family=sum(not math.isnan(rung.p_adjusted) for rung in rungs),
-        cautions=cautions_of(partition, selection, sides, zeros=_zeros("", contrast)),
+        cautions=cautions_of(
+            partition, selection, sides, zeros=_zeros("", contrast) if largest is None else ()
+        ),
         seed=seed,
         resamples=partition.resamples,
         draws=draws,
@@ -108,25 +111,31 @@ def comparison_statement(
 
 def _side(partition: TablePartition, selection: Selection, name: str, shared: Floats) -> SystemRow:
     """One of the two, with its mean over the shared pairs."""
+    largest = partition.largest(selection, name)
     return replace(
         system_row(partition, selection, name),
-        mean=_mean(partition, shared),
+        mean=_mean(partition, shared, largest),
         n_zero=int((shared == 0).sum()),
-        caution=zeros_caution(f"{name}, mean", shared, name),
+        caution=zeros_caution(f"{name}, mean", shared, name) if largest is None else None,
     )
 
 
-def _mean(partition: TablePartition, values: Floats) -> Interval:
-    return mean_interval(values, resamples=partition.resamples, seed=partition.seed)
+def _mean(partition: TablePartition, values: Floats, largest: float | None) -> Interval:
+    return mean_interval(values, largest=largest, resamples=partition.resamples, seed=partition.seed)
 
 
-def _interval(partition: TablePartition, differences: Floats, turned: bool) -> Interval:
+def _interval(
+    partition: TablePartition, differences: Floats, largest: float | None, turned: bool
+) -> Interval:
     """The interval of a difference, mirrored exactly where the systems are given the other way round.
 
     Resamples of turned differences are others, so that the two directions would differ by chance.
     """
     found = difference_interval(
-        -differences if turned else differences, resamples=partition.resamples, seed=partition.seed
+        -differences if turned else differences,
+        largest=largest,
+        resamples=partition.resamples,
+        seed=partition.seed,
     )
     if not turned:
         return found
@@ -161,8 +170,11 @@ def _prompt_drivers(pairs: Partition, contrast: Contrast) -> Iterator[Driver]:
             yield Driver(prompt, None, first, second, difference, None, difference / n, n_pairs, None)
 
 
-def _edit_drivers(partition: TablePartition, pairs: Partition, first: str, second: str) -> Iterator[Driver]:
+def _edit_drivers(
+    partition: TablePartition, pairs: Partition, selection: Selection, first: str, second: str
+) -> Iterator[Driver]:
     rungs = dict(zip(partition.column("edit"), partition.column("rung"), strict=True))
+    metric = selection.metric
     differences = _differences(pairs, first, second)
     shared = ~np.isnan(differences)
     per_prompt = shared.sum(axis=1)
@@ -173,17 +185,18 @@ def _edit_drivers(partition: TablePartition, pairs: Partition, first: str, secon
             continue
         a, b = (pairs.values[there, index, pairs.systems.index(name)] for name in (first, second))
         values = differences[there, index]
+        largest = largest_of(metric, np.append(a, b)[:, None])
         yield Driver(
             edit,
             rungs[edit],
             float(a.mean()),
             float(b.mean()),
             float(values.mean()),
-            _interval(partition, values, first > second),
+            _interval(partition, values, largest, first > second),
             # The mean over prompts of the mean over edits, taken apart by edit.
             float((values / per_prompt[there]).sum()) / n_prompts,
             len(values),
-            zeros_caution(f"{edit}, difference", values, first, second),
+            zeros_caution(f"{edit}, difference", values, first, second) if largest is None else None,
         )
 
 
@@ -206,20 +219,23 @@ def _rungs(
     ran = partition.rungs_of(first) | partition.rungs_of(second)
     found = []
     for rung in (rung for rung in RUNGS if rung in ran):
-        pairs = partition.pairs(replace(selection, rung_set=rung), (first, second))
+        on_rung = replace(selection, rung_set=rung)
+        pairs = partition.pairs(on_rung, (first, second))
         contrast = pairs.contrast(second, first)
+        a, b = (partition.largest(on_rung, name) for name in (first, second))
+        largest = partition.largest(on_rung, first, second)
         found.append(
             RungDifference(
                 rung=rung,
-                first=_mean(partition, contrast.second_means),
-                second=_mean(partition, contrast.first_means),
-                difference=_interval(partition, contrast.differences, first > second),
+                first=_mean(partition, contrast.second_means, a),
+                second=_mean(partition, contrast.first_means, b),
+                difference=_interval(partition, contrast.differences, largest, first > second),
                 test=sign_flip_test(contrast.differences, draws=draws, seed=partition.seed),
                 p_adjusted=math.nan,
                 counts=contrast.counts,
                 first_counts=pairs.counts(first),
                 second_counts=pairs.counts(second),
-                cautions=tuple(_zeros(f"{rung}: ", contrast)),
+                cautions=tuple(_zeros(f"{rung}: ", contrast)) if largest is None else (),
             )
         )
     p = holm([math.nan if each.rung == NOISE_RUNG else each.test.p_value for each in found])

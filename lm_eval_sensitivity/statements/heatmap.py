@@ -14,7 +14,7 @@ from lm_eval_sensitivity.statements.cautions import (
     prompt_end_cautions,
     window_cautions,
 )
-from lm_eval_sensitivity.statements.partition import TablePartition
+from lm_eval_sensitivity.statements.partition import TablePartition, largest_of
 from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
 from lm_eval_sensitivity.statements.selection import Selection
 from lm_eval_sensitivity.stats import Partition, mean_interval
@@ -48,7 +48,7 @@ def heatmap_statement(partition: TablePartition, metric: str, filter_name: str) 
         pairs = partition.pairs(on_rung)
         for edit in in_ladder_order(rung, pairs.edits):
             one = _one_edit(pairs, edit)
-            cells += [_cell(partition, one, rung, edit, system) for system in systems]
+            cells += [_cell(partition, one, metric, rung, edit, system) for system in systems]
     cautions |= dict.fromkeys(window_cautions(partition, selection, systems))
     cautions |= dict.fromkeys(prompt_end_cautions(partition, metric, RUNGS[1:], systems))  # all but identical
     return HeatmapStatement(
@@ -95,12 +95,19 @@ def _one_edit(pairs: Partition, edit: str) -> Partition:
     return Partition(pairs.prompts, (edit,), pairs.systems, pairs.values[:, only], pairs.status[:, only])
 
 
-def _cell(partition: TablePartition, pairs: Partition, rung: Rung, edit: str, system: str) -> HeatmapCell:
+def _cell(
+    partition: TablePartition, pairs: Partition, metric: str, rung: Rung, edit: str, system: str
+) -> HeatmapCell:
     """An edit has one pair per prompt."""
     values = pairs.system(system)
     return HeatmapCell(
         system,
-        mean_interval(values, resamples=partition.resamples, seed=partition.seed),
+        mean_interval(
+            values,
+            largest=largest_of(metric, pairs.values[:, :, pairs.systems.index(system)]),
+            resamples=partition.resamples,
+            seed=partition.seed,
+        ),
         pairs.counts(system),
         n_zero=int((values == 0).sum()),
         caution=None,

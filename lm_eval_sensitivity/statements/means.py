@@ -28,12 +28,13 @@ def system_mean(
         called: what the number is, in a caution about it.
     """
     values = partition.pairs(selection).system(system)
+    unbounded = partition.largest(selection, system) is None
     return SystemMean(
         system,
         partition.mean(selection, system),
         partition.counts(selection, system),
         n_zero=int((values == 0).sum()),
-        caution=zeros_caution(f"{system}, {called}", values, system),
+        caution=zeros_caution(f"{system}, {called}", values, system) if unbounded else None,
     )
 
 

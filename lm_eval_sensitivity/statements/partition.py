@@ -14,9 +14,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.metrics.catalogue import is_distance
+from lm_eval_sensitivity.metrics.catalogue import METRICS, belongs_to_prompt, is_distance
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
-from lm_eval_sensitivity.stats import RESAMPLES, Interval, PairCounts, Partition, mean_interval
+from lm_eval_sensitivity.stats import (
+    RESAMPLES,
+    Interval,
+    PairCounts,
+    Partition,
+    largest_value,
+    mean_interval,
+)
 from lm_eval_sensitivity.stats.partition import ABSENT, ERASED, SCORED, UNSCORED
 from lm_eval_sensitivity.stats.sample import Floats
 
@@ -160,9 +167,21 @@ class TablePartition:
         return self.once(
             ("mean", selection, system),
             lambda: mean_interval(
-                self.pairs(selection).system(system), resamples=self.resamples, seed=self.seed
+                self.pairs(selection).system(system),
+                largest=self.largest(selection, system),
+                resamples=self.resamples,
+                seed=self.seed,
             ),
         )
+
+    def largest(self, selection: Selection, *systems: str) -> float | None:
+        """The largest value that a prompt's mean of any of these systems is taken to have; None where there is none."""
+        pairs = self.pairs(selection)
+        found = [
+            largest_of(selection.metric, pairs.values[:, :, pairs.systems.index(name)]) for name in systems
+        ]
+        known = [each for each in found if each is not None]
+        return max(known) if known and len(known) == len(found) else None
 
     def counts(self, selection: Selection, system: str) -> PairCounts:
         """What became of one system's pairs."""
@@ -180,6 +199,30 @@ class TablePartition:
 
     def _nothing(self, reason: str) -> Interval:
         return replace(mean_interval([], resamples=self.resamples, seed=self.seed), reason=reason)
+
+
+def largest_of(metric: str, pairs: Floats) -> float | None:
+    """The largest value that a prompt's mean is taken to have (see `largest_value`).
+
+    Args:
+        metric: in the catalogue.
+        pairs: [prompt, edit] numbers of one system; NaN where there is none.
+
+    Returns:
+        In the unit of the metric; None where it has no largest value, or its smallest is not 0.
+
+    Example:
+        >>> pairs = np.array([[0.1, 0.3], [0.2, math.nan], [0.0, 0.1]])
+        >>> largest_of("cosine_distance", pairs), largest_of("first_divergence", pairs)
+        (0.3, None)
+    """
+    card = METRICS[metric]
+    if card.low != 0:
+        return None
+    # Every pair of a prompt repeats what belongs to the prompt: that is one number.
+    if belongs_to_prompt(metric):
+        pairs = np.fmax.reduce(pairs, axis=1, initial=np.nan)
+    return largest_value(pairs, card.high)
 
 
 def on_the_same_prompts(first: Partition, second: Partition, name: str) -> tuple[Floats, Floats]:

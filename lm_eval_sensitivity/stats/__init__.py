@@ -2,7 +2,7 @@
 
     clusters.py      Clusters of systems that cannot be told apart: a compact letter display, never a ranking
     equivalence.py   Equal within a margin: what "not distinguishable" does not say
-    intervals.py     Bootstrap-t intervals over prompts
+    intervals.py     Intervals over prompts: half points, and the bootstrap-t
     multiplicity.py  Many contrasts at once: step-down max-|t| over shared sign flips
     partition.py     From a table of pairs to prompt-level numbers
     permutation.py   Sign flips of prompt-level differences: the core of every test here
@@ -30,6 +30,7 @@ from lm_eval_sensitivity.stats.intervals import (
     RESAMPLES,
     Interval,
     difference_interval,
+    largest_value,
     mean_interval,
     one_sided_bounds,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "holm",
     "judge",
     "judge_without_reference",
+    "largest_value",
     "max_t_test",
     "mean_interval",
     "one_sided_bounds",

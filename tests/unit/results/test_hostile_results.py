@@ -422,7 +422,7 @@ OF_STATEMENTS = [
     stated("heatmaps[0].cells", lambda content: content["heatmaps"][0]["cells"][1:]),
     stated("heatmaps[0].edits[0]", ["noop", "e" * (LONGEST_ID + 1)], "heatmaps[0].edits"),
     stated(f"{CELL}.rung", "x"),
-    stated(f"{CELL}.mean.lower", 0.1, f"{CELL}.mean.upper"),
+    stated(f"{CELL}.mean.lower", None),
     stated(
         f"{CELL}.counts",
         dict.fromkeys(

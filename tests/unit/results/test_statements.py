@@ -50,6 +50,14 @@ def test_bounds_of_one_outlier_among_equals_are_accepted(spread: float, agreemen
         agreement.interval("mean", replace(wide, upper=2.1 * (1 + REACH)), "cosine_distance")
 
 
+def test_no_half_point_lies_outside_the_range(agreement: Agreement) -> None:
+    found = mean_interval([0.0, 0.0, 0.0, 1.9, 2.0], largest=2.0, resamples=999)
+    agreement.interval("mean", found, "cosine_distance")
+    for path, bounds in (("mean.upper", {"upper": 2.1}), ("mean.lower", {"lower": -0.1})):
+        with pytest.raises(InputError, match=f"`{path}`"):
+            agreement.interval("mean", replace(found, **bounds), "cosine_distance")
+
+
 def test_the_reach_follows_from_the_least_spread_of_a_resample() -> None:
     assert pytest.approx(NO_SPREAD**-0.5) == REACH
 

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.report.documents.clusters import statement_parts
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.records import ClustersStatement
+from lm_eval_sensitivity.stats import mean_interval
 from tests.running import command
 from tests.unit.runs.made_run import make_run
 from tests.unit.statements.made_table import Row, made_table, panel, partition_of
@@ -244,18 +245,32 @@ def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
     assert "a difference of <0.0001 would be found" in words and "0.0000" not in words
 
 
-def test_mostly_equal_numbers_make_an_interval_unreliable() -> None:
-    rows: list[Row] = [
-        (system, f"q{i}", "noop", "nfd", 0.1 * i if i < 3 and system == "m" else 0.0)
-        for i in range(9)
-        for system in ("m", "n")
-    ]
-    found = stated(rows)
+RARE: list[Row] = [
+    (system, f"q{i}", "noop", "nfd", 0.1 * i if i < 3 and system == "m" else 0.0)
+    for i in range(9)
+    for system in ("m", "n")
+]
+"""Two of nine prompts moved in one system, none in the other."""
+
+
+def test_bounds_of_a_distance_stay_in_its_range() -> None:
+    found = stated(RARE)
+    for row, other in zip(found.systems, (RARE[::2], RARE[1::2]), strict=True):
+        values = [value for *_, value in other]
+        assert row.mean == mean_interval(values, largest=1.0, resamples=199)
+        assert 0 <= row.mean.lower <= row.mean.upper <= 1 and row.mean.method == "half-point"
+    assert found.systems[1].mean.lower == 0 < found.systems[1].mean.upper
+    assert found.contrasts[0].difference.method == "corner-point"
+    assert -1 < found.contrasts[0].difference.lower < found.contrasts[0].difference.upper < 1
+    assert "unreliable" not in said(found)
+
+
+def test_mostly_equal_numbers_make_an_interval_without_a_range_unreliable() -> None:
+    found = of_table(made_table(RARE, metric="first_divergence"), Selection("first_divergence"))
     words = "7 of 9 prompts are exactly 0: the interval is unreliable."
     assert f"m, mean: {words}" in [each.text for each in found.cautions]
     assert str(found.contrasts[0].caution) == f"m and n, difference: {words}"
     assert str(found.contrasts[0].caution) in table_in(found, "contrasts").note
-    assert "unreliable" not in said(stated(panel(THREE)))
 
 
 def test_a_bound_below_zero_is_explained() -> None:

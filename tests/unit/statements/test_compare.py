@@ -198,16 +198,24 @@ def test_a_number_that_is_not_zero_is_not_printed_as_zero() -> None:
     assert "0.0000" not in " ".join(words) and "margin <0.0001" in words[2]
 
 
-def test_mostly_equal_numbers_make_an_interval_unreliable() -> None:
+@pytest.mark.parametrize("metric", ["cosine_distance", "first_divergence"])
+def test_mostly_equal_numbers_make_an_interval_without_a_range_unreliable(metric: str) -> None:
     made = [
-        row(name, "noop", f"q{i}", "nbsp", 0.1 * i if i < 3 and name == "b" else 0.0)
+        row(name, "noop", f"q{i}", "nbsp", 0.1 * i if i < 3 and name == "b" else 0.0, metric=metric)
         for name in "ab"
         for i in range(9)
     ]
-    comparison = found(made)
+    partition = partition_of(made)
+    comparison = comparison_statement(partition, "a", "b", Selection(metric), draws=999)
     unreliable = "7 of 9 prompts are exactly 0: the interval is unreliable."
     said = [each.text for each in comparison.cautions]
-    assert f"b, mean: {unreliable}" in said and f"difference: {unreliable}" in said
-    assert "noop: b, mean: 7 of 9" in _rungs_table(comparison).note
-    assert "nbsp, difference: 7 of 9" in _edits_table(comparison).note
-    assert not [each for each in found(rows(9)).cautions if "unreliable" in each.text]
+    unbounded = metric == "first_divergence"
+    for words, where in (
+        (f"b, mean: {unreliable}", said),
+        (f"difference: {unreliable}", said),
+        ("noop: b, mean: 7 of 9", _rungs_table(comparison).note),
+        ("nbsp, difference: 7 of 9", _edits_table(comparison).note),
+    ):
+        assert (words in where) == unbounded
+    bounds = [side.mean for side in (comparison.first, comparison.second)]
+    assert unbounded or all(0 <= each.lower <= each.upper <= 1 for each in bounds)

@@ -1,4 +1,4 @@
-"""Bootstrap-t against a plain loop over the same resamples, its fallback, and its refusals."""
+"""Half points against known distributions, the bootstrap-t against a plain loop, its fallback, and refusals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lm_eval_sensitivity.stats import difference_interval, mean_interval, one_sided_bounds
+from lm_eval_sensitivity.stats import difference_interval, largest_value, mean_interval, one_sided_bounds
 from lm_eval_sensitivity.stats.intervals import resample_indices, studentised_means
 from lm_eval_sensitivity.stats.sample import sorted_sample
 
@@ -132,3 +132,99 @@ def test_refused_arguments() -> None:
         mean_interval([*SAMPLE, math.inf])
     with pytest.raises(ValueError, match=r"\[prompt\]"):
         mean_interval([SAMPLE])
+
+
+# ---- half points and corner points
+
+
+@pytest.mark.parametrize("ones", [0, 1, 4, 12, 24])
+def test_half_points_of_zeros_and_ones_are_jeffreys(ones: int) -> None:
+    found = mean_interval([0.0] * (24 - ones) + [1.0] * ones, largest=1.0, resamples=39_999)
+    lower, upper = stats.beta.ppf([0.025, 0.975], ones + 0.5, 24 - ones + 0.5)
+    assert found.lower == (0 if ones == 0 else pytest.approx(lower, abs=0.006))
+    assert found.upper == (1 if ones == 24 else pytest.approx(upper, abs=0.006))
+
+
+def test_one_half_point_at_the_end_that_bounds() -> None:
+    found = one_sided_bounds([0.0] * 20 + [1.0] * 4, largest=1.0, resamples=39_999)
+    assert found.lower == pytest.approx(stats.beta.ppf(0.05, 4, 20.5), abs=0.004)
+    assert found.upper == pytest.approx(stats.beta.ppf(0.95, 4.5, 20), abs=0.004)
+    two_sided = mean_interval([0.0] * 20 + [1.0] * 4, largest=1.0, level=0.9, resamples=39_999)
+    assert found.lower < two_sided.lower + 0.004 and found.upper > two_sided.upper - 0.004
+
+
+@pytest.mark.parametrize(("n", "upper"), [(24, 0.098), (9, 0.238)])
+def test_what_could_hide_behind_zeros_alone(n: int, upper: float) -> None:
+    found = mean_interval([0.0] * n, largest=1.0, resamples=39_999)
+    assert (found.estimate, found.lower, found.method, found.reason) == (0, 0, "half-point", None)
+    assert found.upper == pytest.approx(upper, abs=0.01)
+    one_sided = one_sided_bounds([0.0] * n, largest=1.0, resamples=39_999)
+    assert one_sided.lower == 0
+    assert one_sided.upper == pytest.approx(stats.beta.ppf(0.95, 0.5, n), abs=0.01)
+
+
+def test_half_points_where_twenty_of_twenty_four_are_zero() -> None:
+    found = mean_interval([0.0] * 20 + [0.05, 0.2, 0.5, 0.9], largest=1.0, resamples=39_999)
+    assert (found.lower, found.upper) == pytest.approx((0.021, 0.200), abs=0.003)
+
+
+def test_half_points_against_a_plain_loop() -> None:
+    generator, means = np.random.default_rng(3), []
+    for _ in range(20_000):
+        weights = generator.dirichlet([*[1.0] * 9, 0.5, 0.5])
+        means.append(sum(w * x for w, x in zip(weights, [*SAMPLE, 0.0, 0.6], strict=True)))
+    found = mean_interval(SAMPLE, largest=0.6, resamples=19_999)
+    assert (found.lower, found.upper) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.005)
+
+
+def test_corner_points_against_a_plain_loop() -> None:
+    values = [0.0] * 8 + [0.5]
+    generator, means = np.random.default_rng(3), []
+    for _ in range(20_000):
+        weights = generator.dirichlet([*[1.0] * 9, 0.25, 0.5, 0.25])
+        means.append(sum(w * x for w, x in zip(weights, [*values, -1.0, 0.0, 1.0], strict=True)))
+    found = difference_interval(values, largest=1.0, resamples=19_999)
+    assert found.method == "corner-point"  # the bootstrap-t reaches from -6 to 6 here
+    assert (found.lower, found.upper) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.01)
+
+
+def test_a_difference_is_cut_only_where_it_is_too_wide() -> None:
+    values = [value - 0.2 for value in SAMPLE]
+    assert difference_interval(values, largest=1.0) == difference_interval(values)
+    rare = [0.0] * 18 + [0.05, 0.1, 0.1, 0.2, 0.3, 0.9]
+    whole, cut = difference_interval(rare), difference_interval(rare, largest=1.0)
+    assert whole.method == cut.method == "bootstrap-t" and whole.estimate == cut.estimate
+    assert whole.lower < -0.03 < cut.lower < cut.estimate < cut.upper < whole.upper
+
+
+@pytest.mark.parametrize(
+    ("pairs", "high", "expected"),
+    [
+        ([[0.1, 0.4], [0.2, math.nan], [0.0, 0.3]], 2, 0.4),  # several pairs: what was seen
+        ([[0.0, 0.0], [0.0, 0.0]], 2, 1.0),  # nothing moved
+        ([[0.1], [0.4]], 2, 1.0),
+        ([0.1, 0.4], math.log(2), math.log(2)),
+        ([[0.1, 1.4], [0.2, 0.3]], 2, 1.4),
+        ([0.1, 1.4], 2, 1.4),
+        ([[0.1, 0.9], [0.2, math.nan], [math.nan, 0.3]], 2, 1.0),  # one pair on most prompts
+        ([[math.nan, math.nan]], 1, 1.0),
+        ([], 1, 1.0),
+        ([0.1, 0.4], math.inf, None),
+    ],
+)
+def test_the_largest_value(pairs: list[list[float]], high: float, expected: float | None) -> None:
+    assert largest_value(pairs, high) == expected
+
+
+@pytest.mark.parametrize("values", [[-0.1, *SAMPLE], [*SAMPLE, 1.1]])
+@pytest.mark.parametrize("interval", [mean_interval, one_sided_bounds])
+def test_values_outside_the_range_are_refused(interval, values) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="values from 0 to 1 needed"):
+        interval(values, largest=1.0)
+
+
+@pytest.mark.parametrize("interval", ALL)
+def test_few_prompts_have_no_half_points_either(interval) -> None:  # type: ignore[no-untyped-def]
+    found = interval(SAMPLE[:4], largest=1.0)
+    assert math.isnan(found.lower) and found.method == "none" and found.resamples == 0
+    assert found.reason == "4 prompts have a number, at least 5 are needed."
