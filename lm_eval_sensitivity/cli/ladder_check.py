@@ -28,7 +28,7 @@ examples:
 
 Exit status: 0 when everything holds, 1 when something does not (violations are printed with their file, row and
 column), 2 when the ladder cannot be loaded at all. Prompts that nearly repeat another, and white space at edges and
-twice between words, are violations in a ladder of the published form (a subset full, core or mini whose prompts have
+twice between words, are violations in a ladder of the published form (a subset of its names whose prompts have
 categories) and only remarks in your own: a remark never fails. The table shows a few of each kind, JSON all of them.
 
 PATH holds a ladder. To check prompts of your own, build one first: lm-eval-sensitivity ladder build --help

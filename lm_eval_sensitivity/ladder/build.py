@@ -9,6 +9,7 @@ from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.replacements import apply_replacements, minimal_replacement
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT, is_meaning_preserving
 from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, Source
+from lm_eval_sensitivity.ladder.spread import spread_pairs
 from lm_eval_sensitivity.types import RUNGS, Origin, Pair, Replacement, Rung
 
 
@@ -20,20 +21,25 @@ def build_pairs(source: Source) -> list[Pair]:
     variants that nobody wrote, have no row.
 
     Returns:
-        One pair per prompt and applicable edit, each with the replacements that give its variant.
+        One pair per prompt and applicable edit, each with the replacements that give its variant; where the
+        source has the spread design, its part of them.
+
+    Raises:
+        InputError: the budget is too small for the prompts.
 
     Example:
         >>> prompt = AuthoredPrompt("greeting", "creative_writing", "Write a greeting.", {})
         >>> [pair.pair_id for pair in build_pairs(Source("0.1.0", (prompt,)))][:3]
         ['greeting/identical', 'greeting/leading_space', 'greeting/trailing_space']
     """
-    return [
+    pairs = [
         pair
         for rung in RUNGS
         for edit in edits_of_rung(rung)
         for prompt in source.prompts
         for pair in _pairs_of(prompt, edit, rung, source.ladder_version)
     ]
+    return spread_pairs(pairs, source.budget) if source.design == "spread" else pairs
 
 
 def edits_of_rung(rung: Rung) -> list[str]:

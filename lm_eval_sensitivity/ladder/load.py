@@ -18,13 +18,13 @@ from lm_eval_sensitivity.ladder.build import build_pairs
 from lm_eval_sensitivity.ladder.jsonl import read_jsonl
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import column_hashes, content_hash, pairs_from_rows, rows_from_pairs
-from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, read_source
+from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, SPREAD, Design, read_source
 from lm_eval_sensitivity.types import RUNGS, Pair, Rung
 
 LADDER_NAME = "prompt_sensitivity_ladder"
 """Name of the packaged ladder and of its folder."""
-SUBSETS = (FULL, *SMALLER_SUBSETS)
-"""Names of the published subsets, largest first. Which of them exist depends on the source."""
+SUBSETS = (FULL, SPREAD, *SMALLER_SUBSETS)
+"""Names of the published subsets, those of the most prompts first. Which of them exist depends on the source."""
 LARGEST = "largest"
 SUBSET_FILE = "test.parquet"
 
@@ -50,6 +50,8 @@ class Ladder:
     """In file order: mildest rung first, edit by edit, prompt by prompt."""
     file: Path = field(default=Path(), compare=False)
     """Where the rows were read."""
+    design: Design = "full"
+    """`spread` where a prompt has few of the edits that apply to it."""
 
     def rung(self, name: str) -> tuple[Pair, ...]:
         """The pairs of one rung.
@@ -88,7 +90,7 @@ def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladd
         source: None for the packaged ladder; a local folder (`<subset>/test.parquet`, or one parquet
             file in it); a `.parquet`, `.jsonl` or authored `.yaml` file; or a Hub dataset,
             `ORG/NAME[@REVISION]` or `hf://datasets/ORG/NAME[@REVISION]`. An existing local path wins.
-        subset: 'full', 'core', 'mini', another subset folder of the source, or 'largest'. A single
+        subset: 'full', 'spread', 'core', 'mini', another subset folder of the source, or 'largest'. A single
             file is one subset, so there is nothing to choose in it.
 
     Returns:
@@ -255,7 +257,8 @@ def _from_file(path: Path, name: str, subset: str) -> Ladder:
             f"`source` is the file `{path}`; accepted are files ending in {', '.join(_FILE_SUFFIXES)}."
         )
     pairs = pairs_from_rows(rows, str(path))
-    ladder = Ladder(name, subset, pairs[0].ladder_version, content_hash(pairs), pairs, path)
+    design: Design = "spread" if stored and stored.get("design") == "spread" else "full"
+    ladder = Ladder(name, subset, pairs[0].ladder_version, content_hash(pairs), pairs, path, design)
     if stored is not None:
         _check_stored(ladder, stored)
     return ladder

@@ -20,11 +20,12 @@ from lm_eval_sensitivity.ladder.schema import (
     content_hash,
     rows_from_pairs,
 )
+from lm_eval_sensitivity.ladder.sources import Design
 from lm_eval_sensitivity.text.escape import brief
 from lm_eval_sensitivity.types import Pair
 
 METADATA_PREFIX = "lm_eval_sensitivity."
-"""Keys of the file metadata: `ladder_version`, `content_hash`, `column_hashes` (JSON)."""
+"""Keys of the file metadata: `ladder_version`, `content_hash`, `column_hashes` (JSON), `design` unless it is full."""
 
 _REPLACEMENTS = pa.list_(
     pa.struct([("start", pa.int32()), ("end", pa.int32()), ("replacement", pa.string())])
@@ -38,7 +39,7 @@ _MAX_UNCOMPRESSED_BYTES = 2 * 2**30
 _BATCH_ROWS = 1_000
 
 
-def write_parquet(pairs: Iterable[Pair], path: Path) -> None:
+def write_parquet(pairs: Iterable[Pair], path: Path, design: Design = "full") -> None:
     """Write a ladder file; the same pairs give the same bytes with the same pyarrow.
 
     The file metadata carries the ladder version, the content hash and the hash of each column. The
@@ -47,6 +48,7 @@ def write_parquet(pairs: Iterable[Pair], path: Path) -> None:
     Args:
         pairs: at least one, in ladder order.
         path: the file; missing folders above it are made.
+        design: which of a prompt's edits are there; it is written where it is not `full`.
 
     Raises:
         OSError: it cannot be written.
@@ -65,6 +67,8 @@ def write_parquet(pairs: Iterable[Pair], path: Path) -> None:
         METADATA_PREFIX + "content_hash": content_hash(pairs),
         METADATA_PREFIX + "column_hashes": json.dumps(column_hashes(pairs)),
     }
+    if design != "full":
+        metadata[METADATA_PREFIX + "design"] = design
     table = pa.Table.from_pylist(rows_from_pairs(pairs), schema=SCHEMA.with_metadata(metadata))
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
@@ -76,7 +80,8 @@ def read_parquet(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Rows and our metadata of a ladder file. Types and cells are checked, their meaning is not.
 
     Returns:
-        The rows, and the metadata without its prefix: `ladder_version`, `content_hash`, `column_hashes`.
+        The rows, and the metadata without its prefix: `ladder_version`, `content_hash`, `column_hashes`,
+        `design`.
 
     Raises:
         InputError: no readable parquet, other columns or types, a missing value, invalid UTF-8, or

@@ -20,15 +20,17 @@ holds what they share: the version, and which prompts the smaller subsets hold.
     subsets:
       core: [sky-colours, train-journey]
       mini: [sky-colours]
+    spread:                    # optional: the subset `spread`, few edits of every prompt
+      budget: 620              # generations of a run of it
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -49,8 +51,12 @@ AUTHORED_EDITS: dict[str, Rung] = {
 
 LADDER_FILE = "ladder.yaml"
 FULL = "full"
+SPREAD = "spread"
 SMALLER_SUBSETS = ("core", "mini")
 """Names of the subsets that `ladder.yaml` may list, the larger one first."""
+
+Design = Literal["full", "spread"]
+"""How the edits of a ladder are laid out over its prompts."""
 
 _PROMPT_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -82,6 +88,10 @@ class Source:
 
     ladder_version: str
     prompts: tuple[AuthoredPrompt, ...]
+    design: Design = "full"
+    """`full` builds every pair, `spread` few of every prompt."""
+    budget: int | None = None
+    """Most generations of a spread design; None sets no limit."""
 
 
 def read_source(path: Path) -> Source:
@@ -116,7 +126,7 @@ def read_sources(folder: Path) -> dict[str, Source]:
     are named in `ladder.yaml`; each is part of the one named before it.
 
     Returns:
-        `full` first, then `core` and `mini` where `ladder.yaml` lists them.
+        `full` first, then `spread`, `core` and `mini` where `ladder.yaml` has them.
 
     Raises:
         InputError: as `read_source`; or `ladder.yaml` is missing, a subset names a prompt that does not
@@ -124,7 +134,7 @@ def read_sources(folder: Path) -> dict[str, Source]:
     """
     top_file = folder / LADDER_FILE
     where = f"`{top_file}`"
-    top = _mapping(_parse(top_file), where, required=("ladder_version", "subsets"))
+    top = _mapping(_parse(top_file), where, required=("ladder_version", "subsets"), optional=(SPREAD,))
     version = _text(top["ladder_version"], "ladder_version", where)
     found: list[AuthoredPrompt] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -140,7 +150,12 @@ def read_sources(folder: Path) -> dict[str, Source]:
         if name in chosen:
             subsets[name] = _choose(subsets[larger], chosen[name], f"{where}, subset `{name}`", larger)
             larger = name
-    return {name: Source(version, prompts) for name, prompts in subsets.items()}
+    full = Source(version, subsets.pop(FULL))
+    smaller = {name: Source(version, prompts) for name, prompts in subsets.items()}
+    if SPREAD not in top:
+        return {FULL: full, **smaller}
+    budget = _budget(top[SPREAD], f"{where}, {SPREAD}")
+    return {FULL: full, SPREAD: replace(full, design="spread", budget=budget), **smaller}
 
 
 def read_variants(path: Path) -> dict[str, str]:
@@ -187,6 +202,13 @@ def _choose(
         twice = next(each for each in ids if ids.count(each) > 1)
         raise InputError(f"{where} names the prompt {twice!r} twice. Remove one.")
     return tuple(prompt for prompt in prompts if prompt.prompt_id in ids)
+
+
+def _budget(content: object, where: str) -> int:
+    budget = _mapping(content, where, required=("budget",))["budget"]
+    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
+        raise InputError(f"{where}: `budget` is {str(budget)[:80]!r}; accepted is a whole number above 0.")
+    return budget
 
 
 def _prompts(content: object, where: str) -> tuple[AuthoredPrompt, ...]:

@@ -51,7 +51,9 @@ def test_rung_that_an_own_ladder_lacks_names_the_tasks_that_run_it(
         lm_eval(model, tasks="prompt_sensitivity", metadata={"ladder": str(own_ladder)})
 
 
-@pytest.mark.parametrize(("prefix", "subset"), [("", "core"), ("mini_", "mini"), ("full_", "full")])
+@pytest.mark.parametrize(
+    ("prefix", "subset"), [("", "spread"), ("core_", "core"), ("mini_", "mini"), ("full_", "full")]
+)
 def test_every_rung_of_every_subset_has_a_task(prefix: str, subset: str) -> None:
     for rung in RUNGS:
         task = yaml.safe_load((TASKS / f"{prefix}{rung}.yaml").read_text(encoding="utf-8"))
@@ -64,7 +66,7 @@ def test_every_rung_of_every_subset_has_a_task(prefix: str, subset: str) -> None
 
 
 def test_groups_hold_every_rung_once() -> None:
-    for prefix in ("", "mini_", "full_"):
+    for prefix in ("", "core_", "mini_", "full_"):
         outer = yaml.safe_load(
             (TASKS / f"prompt_sensitivity{'_' + prefix[:-1] if prefix else ''}.yaml").read_text()
         )
@@ -85,10 +87,10 @@ def test_task_version_is_the_ladders() -> None:
     assert set(versions) == {load_ladder().version}
 
 
-def test_core_is_what_prompt_sensitivity_runs(lm_eval: Lmeval, model: Path) -> None:
+def test_spread_is_what_prompt_sensitivity_runs(lm_eval: Lmeval, model: Path) -> None:
     task = "prompt_sensitivity_semantic_change"
     run = lm_eval(model, tasks=task, gen_kwargs="max_gen_toks=2")
     assert [row["doc"] for row in run.rows(task)] == rows_from_pairs(
-        load_ladder(subset="core").rung("semantic_change")
+        load_ladder(subset="spread").rung("semantic_change")
     )
-    assert len(run.rows(task)) == 24
+    assert len(run.rows(task)) == 22

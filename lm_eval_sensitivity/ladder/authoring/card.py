@@ -42,7 +42,7 @@ HEADER = {
     "task_categories": ["text-generation"],
     "tags": TAGS,
 }
-PREFERRED_SUBSET = "core"
+PREFERRED_SUBSET = "spread"
 """The subset that the Hub shows first and that is loaded when none is named, where it exists."""
 _TEMPLATE = Path(__file__).with_name("card_template.md")
 _MINIMAL = Path(__file__).with_name("minimal_card_template.md")

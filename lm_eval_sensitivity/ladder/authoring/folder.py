@@ -20,7 +20,7 @@ from lm_eval_sensitivity.ladder.build import build_pairs
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_ladder, load_subsets
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
-from lm_eval_sensitivity.ladder.sources import LADDER_FILE, read_sources
+from lm_eval_sensitivity.ladder.sources import LADDER_FILE, SPREAD, read_sources
 from lm_eval_sensitivity.types import Pair
 
 SINGLE_SUBSET = "default"
@@ -42,7 +42,7 @@ def build_folder(folder: Path) -> list[Ladder]:
     """
     subsets = pairs_of_sources(folder / "sources")
     for subset, pairs in subsets.items():
-        write_parquet(pairs, folder / subset / SUBSET_FILE)
+        write_parquet(pairs, folder / subset / SUBSET_FILE, "spread" if subset == SPREAD else "full")
     card = folder / CARD_FILE
     if card.exists() and is_generated(read_card(card)):
         write_card(folder)
@@ -102,7 +102,7 @@ def card_of_folder(folder: Path, title: str | None = None) -> str:
 
 
 def is_published_ladder(folder: Path, ladders: tuple[Ladder, ...]) -> bool:
-    """Whether a folder has the form of the published ladder: its three subsets and the sources they come from.
+    """Whether a folder has the form of the published ladder: its subsets and the sources they come from.
 
     A minimal card in the folder says of itself that the ladder is somebody's own, whatever its form.
 
@@ -118,7 +118,7 @@ def is_published_ladder(folder: Path, ladders: tuple[Ladder, ...]) -> bool:
     """
     card = folder / CARD_FILE
     return (
-        tuple(ladder.subset for ladder in ladders) == SUBSETS
+        {*SUBSETS} - {SPREAD} <= {ladder.subset for ladder in ladders} <= {*SUBSETS}
         and (folder / "sources" / LADDER_FILE).is_file()
         and not (card.exists() and is_minimal(read_card(card)))
     )

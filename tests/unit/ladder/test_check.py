@@ -194,16 +194,14 @@ def test_white_space(text: str, clean: bool) -> None:
 def test_rule_rows_against_the_rules() -> None:
     """A row of every edit is dropped, altered and added in turn: each is named, and nothing else."""
     rows = rows_by_prompt(PACKAGED)["sky-colours"]
-    assert not list(edits.rule_rows_are_rebuilt(rows))
+    assert not [*edits.rule_rows_are_rebuilt(rows), *edits.has_every_rule_edit(rows)]
     for name, edit in EDITS.items():
         row = f"sky-colours/{name}"
-        if edit(rows[0].base) is None:
-            changed = [*rows, pair(rows[0].base, "x", name, prompt_id="sky-colours")]
-        else:
-            without = [each for each in rows if each.edit != name]
-            (found,) = edits.rule_rows_are_rebuilt(without)
+        without = [each for each in rows if each.edit != name]
+        if edit(rows[0].base) is not None:
+            (found,) = edits.has_every_rule_edit(without)
             assert found.row == row
-            changed = [*without, pair(rows[0].base, "x", name, prompt_id="sky-colours")]
+        changed = [*without, pair(rows[0].base, "x", name, prompt_id="sky-colours")]
         assert [found.row for found in edits.rule_rows_are_rebuilt(changed)] == [row]
 
 
@@ -222,6 +220,8 @@ def test_packaged_prompts_have_more_rule_edits_than_the_least() -> None:
     [
         (["full", "core", "mini"], [("full", "core"), ("core", "mini")]),
         (["mini", "full"], [("full", "mini")]),
+        (["full", "spread", "core"], [("full", "spread"), ("full", "core")]),
+        (["spread", "core"], []),
         (["mini", "own"], []),
     ],
 )
@@ -582,7 +582,8 @@ def test_without_a_check_its_corruption_is_not_named(
 ONLY_FOUND_BY = {
     "has_identical": "rule row identical dropped",
     "edits_stand_on_their_rungs": "rule edit on another rung",
-    "rule_rows_are_rebuilt": "rule row nbsp dropped",
+    "has_every_rule_edit": "rule row nbsp dropped",
+    "rule_rows_are_rebuilt": "rule row with other replacements",
     "texts_differ": "variant twice",
     "white_space_is_clean": "variant with a tab",
     "lengths_are_similar": "variant semantic_1 long",

@@ -128,7 +128,13 @@ def test_hub_dataset_is_fetched_as_parquet_only(tmp_path: Path, monkeypatch: pyt
     calls = fake_download(monkeypatch, tmp_path)
     ladder = load_ladder("hf://datasets/example/ladder@v2")
     assert ladder == Ladder("example/ladder@v2", "mini", SMALL.version, SMALL.content_hash, SMALL.pairs)
-    patterns = ["full/test.parquet", "core/test.parquet", "mini/test.parquet", "test.parquet"]
+    patterns = [
+        "full/test.parquet",
+        "spread/test.parquet",
+        "core/test.parquet",
+        "mini/test.parquet",
+        "test.parquet",
+    ]
     assert calls == [
         ("example/ladder", {"repo_type": "dataset", "revision": "v2", "allow_patterns": patterns})
     ]

@@ -8,12 +8,13 @@ from itertools import pairwise
 
 from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
 from lm_eval_sensitivity.ladder.load import SUBSETS, Ladder
+from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, SPREAD
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Pair
 
 Runs = Sequence[Pair]
 
-BALANCED_SUBSETS = ("full", "core")
+BALANCED_SUBSETS = ("full", "spread", "core")
 """Subsets with equally many prompts of every category; `mini` only has every category."""
 
 
@@ -62,7 +63,7 @@ def every_prompt_has_a_category(pairs: Runs) -> Iterator[Violation]:
 
 
 def categories_are_balanced(subset: str, pairs: Runs) -> Iterator[Violation]:
-    """Equally many prompts of every category in full and core, at least one of each in mini.
+    """Equally many prompts of every category in full, spread and core, at least one of each in mini.
 
     Yields:
         At most one violation, of the whole subset.
@@ -81,7 +82,7 @@ def categories_are_balanced(subset: str, pairs: Runs) -> Iterator[Violation]:
 
 def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
     """Of one version, every row of a smaller subset is a row of the larger one, and no row of its prompts is
-    left out.
+    left out; `spread` leaves out most.
 
     Yields:
         A violation of the version, then one per row and column that differs, and per row that is missing.
@@ -99,7 +100,8 @@ def is_part_of(larger: Ladder, smaller: Ladder) -> Iterator[Violation]:
         else:
             problem = f"differs from the same row of the subset {larger.subset!r}; accepted is an equal row."
         yield Violation("nesting", problem, pair_id, column)
-    for pair_id in _missing(known, smaller.pairs):
+    # The subset `spread` has few edits of every prompt: its sources say which.
+    for pair_id in [] if smaller.subset == SPREAD else _missing(known, smaller.pairs):
         problem = f"The row is missing here; accepted are all rows that the prompt has in {larger.subset!r}."
         yield Violation("nesting", problem, pair_id)
 
@@ -161,13 +163,15 @@ def same_subsets(built: Sequence[str], present: Sequence[str]) -> Iterator[Viola
 
 
 def larger_ones(ladders: Sequence[Ladder]) -> list[tuple[Ladder, Ladder]]:
-    """Each published subset that is there with the next larger one that is there.
+    """Each published subset that is there with the next larger one that is there and holds all its rows.
 
     Returns:
-        Pairs (larger, smaller), largest first.
+        Pairs (larger, smaller), largest first; `spread` is part of `full` alone, and no subset is part of it.
     """
     by_name = {ladder.subset: ladder for ladder in ladders}
-    return list(pairwise([by_name[name] for name in SUBSETS if name in by_name]))
+    nested = list(pairwise([by_name[name] for name in (FULL, *SMALLER_SUBSETS) if name in by_name]))
+    spread = [(by_name[FULL], by_name[SPREAD])] if {FULL, SPREAD} <= by_name.keys() else []
+    return spread + nested
 
 
 def _unequal(expected: Mapping[str, Pair], pairs: Runs) -> Iterator[tuple[str, str]]:

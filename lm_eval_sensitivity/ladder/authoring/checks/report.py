@@ -21,6 +21,7 @@ from lm_eval_sensitivity.ladder.authoring.distances import (
 )
 from lm_eval_sensitivity.ladder.authoring.folder import pairs_of_sources
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_subsets, packaged_folder
+from lm_eval_sensitivity.ladder.sources import FULL, SPREAD
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair
 
@@ -28,6 +29,7 @@ Check = Callable[[Sequence[Pair]], Iterator[Violation]]
 
 PROMPT_CHECKS: tuple[Check, ...] = (
     edits.has_identical,
+    edits.has_every_rule_edit,
     edits.edits_stand_on_their_rungs,
     edits.rule_rows_are_rebuilt,
     texts.texts_differ,
@@ -45,6 +47,13 @@ PUBLISHED_PROMPT_CHECKS: tuple[Check, ...] = (
     texts.authored_rows_have_a_reason,
 )
 """Checks of one prompt that hold for the published form only."""
+CHECKS_OF_ALL_EDITS: tuple[Check, ...] = (
+    edits.has_identical,
+    edits.has_every_rule_edit,
+    edits.has_every_authored_edit,
+    edits.has_enough_rule_edits,
+)
+"""Those that a spread design is not made to pass: it has few of the edits that apply to a prompt."""
 TABLE_CHECKS: tuple[Check, ...] = (texts.reasons_are_not_repeated, texts.bases_differ)
 """Checks that read all rows of a subset."""
 REMARKS = ("near_duplicates", "white_space")
@@ -154,7 +163,7 @@ def _left_out(
     if not published:
         yield (
             "The rules of the published form (balanced categories, every authored edit with a reason, least "
-            "numbers of rule edits) were left out: no subset named full, core or mini has a prompt with a category."
+            "numbers of rule edits) were left out: no subset of the published names has a prompt with a category."
         )
     elif not has_sources:
         yield "The comparison with authored sources was left out: there is no folder `sources` beside the subsets."
@@ -192,15 +201,21 @@ def _between_subsets(ladders: Sequence[Ladder], sources: Path, published: bool) 
 
 
 def _in_prompts(ladders: Sequence[Ladder], published: bool) -> Iterator[Violation]:
-    """Checks of each prompt; one that smaller subsets repeat row by row is checked once."""
-    checks = PROMPT_CHECKS + (PUBLISHED_PROMPT_CHECKS if published else ())
-    file_of_rows: dict[tuple[Pair, ...], Path] = {}
+    """Checks of each prompt; one that smaller subsets repeat is checked once."""
+    is_whole = any(each.subset == FULL for each in ladders)
+    ladder_of_rows: dict[tuple[Pair, ...], Ladder] = {}
     for each in ladders:
-        for rows in rows_by_prompt(each.pairs).values():
-            file_of_rows.setdefault(rows, each.file)
-    for rows, file in tqdm(file_of_rows.items(), desc="Checking", unit="prompt", delay=2, disable=None):
-        for check in checks:
-            yield from _placed(file, check(rows))
+        if not (is_whole and each.subset == SPREAD):  # its rows were compared with those of the whole one
+            for rows in rows_by_prompt(each.pairs).values():
+                ladder_of_rows.setdefault(rows, each)
+    for rows, ladder in tqdm(ladder_of_rows.items(), desc="Checking", unit="prompt", delay=2, disable=None):
+        for check in _prompt_checks(ladder, published):
+            yield from _placed(ladder.file, check(rows))
+
+
+def _prompt_checks(ladder: Ladder, published: bool) -> tuple[Check, ...]:
+    checks = PROMPT_CHECKS + (PUBLISHED_PROMPT_CHECKS if published else ())
+    return tuple(each for each in checks if ladder.design == "full" or each not in CHECKS_OF_ALL_EDITS)
 
 
 def _in_table(
