@@ -125,7 +125,7 @@ def of_design(name: str, replicates: int) -> dict[str, Any]:
     for index in range(replicates):
         seed = index * BLOCKS // replicates
         null = _harmless(rng, used, [systems[0]] * 4, (1.0, 0.5, 0.5, 0.5), (1.0, 0.2, 0.2, 0.2))
-        tests = max_t_test(contrast_table(null), draws=DRAWS, seed=seed)
+        tests = max_t_test(contrast_table(null), draws=DRAWS, resamples=RESAMPLES, seed=seed)
         counts["family"] += bool((tests.p_adjusted <= 0.05).any())
         counts["level"] += float(tests.p_unadjusted[0]) <= 0.05
         table = _harmless(
@@ -163,7 +163,7 @@ def _count(table: Partition, truth: Floats, counts: Counter[str], seed: int) -> 
         counts["difference_covered"] += (found.lower <= truth[i] - truth[0] <= found.upper) / 3
         counts[f"width {name}"] += found.upper - found.lower
         differences.append(found.estimate)
-    tests = max_t_test(contrast_table(table), draws=DRAWS, seed=seed)
+    tests = max_t_test(contrast_table(table), draws=DRAWS, resamples=RESAMPLES, seed=seed)
     counts["4 bits found alone"] += float(tests.p_unadjusted[tests.contrasts.index(("0", "2"))]) <= 0.05
     counts["4 bits found of six"] += tests.p("0", "2") <= 0.05
     return differences

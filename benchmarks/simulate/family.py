@@ -20,6 +20,7 @@ from benchmarks.simulate.data import (
 from lm_eval_sensitivity.stats import contrast_table, find_clusters, max_t_test
 
 DRAWS = 999
+RESAMPLES = 499
 BLOCKS = 10
 EDITS = 8
 ZEROS = (0.8, 0.9, 0.95)
@@ -42,7 +43,7 @@ def family(replicates: int) -> dict[str, Any]:
         cells.append(
             _cell("one of six higher", prompts, None, 5, replicates, lambda rng, n: _same(rng, n, HIGHER))
         )
-    return {"replicates": replicates, "draws": DRAWS, "edits": EDITS, "higher": HIGHER, "cells": cells}
+    return {"replicates": replicates, "draws": DRAWS, "resamples": RESAMPLES, "edits": EDITS, "higher": HIGHER, "cells": cells}
 
 
 def _cell(
@@ -56,7 +57,12 @@ def _cell(
     names = tuple(str(index) for index in range(equal))
     for index in range(replicates):
         values = draw(rng, prompts)
-        tests = max_t_test(contrast_table(partition(values)), draws=DRAWS, seed=index * BLOCKS // replicates)
+        tests = max_t_test(
+            contrast_table(partition(values)),
+            draws=DRAWS,
+            resamples=RESAMPLES,
+            seed=index * BLOCKS // replicates,
+        )
         ordered = find_clusters(tests).ordered
         last = str(values.shape[2] - 1)
         counts["effects_differ"] += any(tests.p(*pair) <= 0.05 for pair in combinations(names, 2))
