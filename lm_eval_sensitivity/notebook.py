@@ -36,7 +36,13 @@ from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import check_drift_metric, measure_drifts
 from lm_eval_sensitivity.statements.records import ClustersStatement, ComparisonStatement, DriftStatement
-from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS
+from lm_eval_sensitivity.statements.selection import (
+    PRIMARY_FILTER,
+    PRIMARY_METRIC,
+    PRIMARY_RUNGS,
+    WEIGHTS,
+    Weights,
+)
 from lm_eval_sensitivity.statements.signature import signature
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
@@ -243,6 +249,7 @@ def clusters(
     seed: int = 0,
     resamples: int = RESAMPLES,
     draws: int = DRAWS,
+    weights: Weights = "rung",
     **options: Any,
 ) -> Finding:
     """Which systems the data can tell apart, and which not; the numbers of `lm-eval-sensitivity clusters`.
@@ -256,6 +263,7 @@ def clusters(
         seed: of resamples and sign draws.
         resamples: of each interval.
         draws: of signs, above 14 prompts.
+        weights: `rung` or `edit`: what has the same weight in the mean of a prompt.
         **options: of `load`.
 
     Returns:
@@ -264,7 +272,15 @@ def clusters(
     Raises:
         InputError: no system has a pair in the selection, or an option is not accepted.
     """
-    _check(metric=metric, filter=filter, rungs=rungs, seed=seed, resamples=resamples, draws=draws)
+    _check(
+        metric=metric,
+        filter=filter,
+        rungs=rungs,
+        seed=seed,
+        resamples=resamples,
+        draws=draws,
+        weights=weights,
+    )
     if not isinstance(alpha, float) or not 0 < alpha < 1:
         raise InputError(
             f"`alpha` is {shown(alpha)}; accepted is a share between 0 and 1, as in `alpha=0.05`."
@@ -272,9 +288,9 @@ def clusters(
     selection = Selection(metric, filter, rungs)
     check_metric(metric)
     loaded = load(runs, **options).runs
-    partition = TablePartition(loaded.table, resamples, seed)
+    partition = TablePartition(loaded.table, resamples, seed, weights)
     found = clusters_statement(partition, selection, alpha=alpha, draws=draws)
-    signed = _signed(loaded, seed, resamples, draws)
+    signed = _signed(loaded, seed, resamples, draws, weights)
     return Finding(
         found, clusters_document([found], loaded, signed, pairwise=True), clusters_figure.picture(found)
     )
@@ -291,6 +307,7 @@ def compare(
     seed: int = 0,
     resamples: int = RESAMPLES,
     draws: int = DRAWS,
+    weights: Weights = "rung",
     **options: Any,
 ) -> Finding:
     """Two systems by prompt, on the pairs that are scored in both; the numbers of `lm-eval-sensitivity compare`.
@@ -305,6 +322,7 @@ def compare(
         seed: of resamples and sign draws.
         resamples: of each interval.
         draws: of signs, above 14 prompts.
+        weights: `rung` or `edit`: what has the same weight in the mean of a prompt.
         **options: of `load`.
 
     Returns:
@@ -313,15 +331,23 @@ def compare(
     Raises:
         InputError: a folder does not hold one system of its own, or an option is not accepted.
     """
-    _check(metric=metric, filter=filter, rungs=rungs, seed=seed, resamples=resamples, draws=draws)
+    _check(
+        metric=metric,
+        filter=filter,
+        rungs=rungs,
+        seed=seed,
+        resamples=resamples,
+        draws=draws,
+        weights=weights,
+    )
     if not isinstance(margin, (int, float)) or not 0 < margin < math.inf:
         raise InputError(f"`margin` is {shown(margin)}; accepted is a share above 0, as in `margin=0.25`.")
     selection = Selection(metric, filter, rungs)
     loaded = load([first, second], **options).runs
     ours, theirs = (system_of(loaded, Path(folder)).name for folder in (first, second))
-    partition = TablePartition(loaded.table, resamples, seed)
+    partition = TablePartition(loaded.table, resamples, seed, weights)
     found = comparison_statement(partition, ours, theirs, selection, margin_share=margin, draws=draws)
-    return Finding(found, compare_document(found, loaded, _signed(loaded, seed, resamples, draws)))
+    return Finding(found, compare_document(found, loaded, _signed(loaded, seed, resamples, draws, weights)))
 
 
 def drift(
@@ -333,6 +359,7 @@ def drift(
     embedder: str | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    weights: Weights = "rung",
     **options: Any,
 ) -> Finding:
     """Systems on two axes, with a verdict; the numbers of `lm-eval-sensitivity drift`.
@@ -345,6 +372,7 @@ def drift(
         embedder: of the runs, where drift is recomputed and it is not the default one.
         seed: of resamples.
         resamples: of each interval.
+        weights: `rung` or `edit`: what has the same weight in the mean of a prompt.
         **options: of `load`.
 
     Returns:
@@ -353,7 +381,7 @@ def drift(
     Raises:
         InputError: the reference holds no system of its own, or an option is not accepted.
     """
-    _check(metric=metric, filter=filter, seed=seed, resamples=resamples)
+    _check(metric=metric, filter=filter, seed=seed, resamples=resamples, weights=weights)
     selection = Selection(metric, filter)
     check_drift_metric(selection)
     loaded = load(runs, **options)
@@ -362,13 +390,13 @@ def drift(
         loaded = load(folders_beside(loaded.folders, beside), **options)
     theirs = None if beside is None else system_of(loaded.runs, beside)
     found = drift_statement(
-        TablePartition(loaded.runs.table, resamples, seed),
+        TablePartition(loaded.runs.table, resamples, seed, weights),
         [system.name for system in loaded.systems],
         selection,
         reference=None if theirs is None else theirs.name,
         drifts={} if theirs is None else measure_drifts(loaded.runs, theirs, selection, embedder),
     )
-    document = drift_document(found, loaded.runs, _signed(loaded.runs, seed, resamples, 0))
+    document = drift_document(found, loaded.runs, _signed(loaded.runs, seed, resamples, 0, weights))
     return Finding(found, document, two_axes.picture(found))
 
 
@@ -379,6 +407,10 @@ def _check(**given: object) -> None:
             if not isinstance(value, str):
                 raise InputError(f"`{name}` is {shown(value)}; accepted is a name, as in `{name}='...'`.")
             continue
+        if name == "weights":
+            if value not in WEIGHTS:
+                raise InputError(f"`weights` is {shown(value)}; accepted are {', '.join(WEIGHTS)}.")
+            continue
         least, most = (0, 2**63) if name == "seed" else (FEWEST_RESAMPLES, MOST_RESAMPLES)
         if type(value) is not int or not least <= value <= most:
             raise InputError(
@@ -386,5 +418,5 @@ def _check(**given: object) -> None:
             )
 
 
-def _signed(runs: Runs, seed: int, resamples: int, draws: int) -> Signature:
-    return signature(runs, seed=seed, resamples=resamples, draws=draws)
+def _signed(runs: Runs, seed: int, resamples: int, draws: int, weights: Weights) -> Signature:
+    return signature(runs, seed=seed, resamples=resamples, draws=draws, weights=weights)

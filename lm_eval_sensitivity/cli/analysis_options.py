@@ -15,7 +15,14 @@ from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report import FORMATS, Document, render
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature, TablePartition, signature
-from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
+from lm_eval_sensitivity.statements.selection import (
+    PRIMARY_FILTER,
+    PRIMARY_METRIC,
+    PRIMARY_RUNGS,
+    RUNG_SETS,
+    WEIGHTS,
+    Weights,
+)
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 
@@ -100,12 +107,12 @@ def partitioned(pairs: Runs, options: argparse.Namespace) -> TablePartition:
 
     Args:
         pairs: the runs that were read.
-        options: with resamples and seed.
+        options: with resamples, seed and, where it has the option, weights.
 
     Returns:
         The partition that every statement of the command shares.
     """
-    return TablePartition(pairs.table, options.resamples, options.seed)
+    return TablePartition(pairs.table, options.resamples, options.seed, _weights(options))
 
 
 def signed(pairs: Runs, options: argparse.Namespace) -> Signature:
@@ -119,7 +126,15 @@ def signed(pairs: Runs, options: argparse.Namespace) -> Signature:
         The signature that stands below a table.
     """
     draws = getattr(options, "draws", 0)
-    return signature(pairs, seed=options.seed, resamples=options.resamples, draws=draws)
+    return signature(
+        pairs, seed=options.seed, resamples=options.resamples, draws=draws, weights=_weights(options)
+    )
+
+
+def _weights(options: argparse.Namespace) -> Weights:
+    """A command that writes more than one statement for everybody, such as a page, has no choice of weights."""
+    found: Weights = getattr(options, "weights", "rung")
+    return found
 
 
 def add_selection_options(
@@ -184,6 +199,17 @@ def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool 
             metavar="N",
             help="of signs, above 14 prompts (%(default)s)",
         )
+
+
+def add_weights_option(parser: argparse.ArgumentParser) -> None:
+    """What counts the same in the mean of a prompt."""
+    parser.add_argument(
+        "--weights",
+        choices=WEIGHTS,
+        default="rung",
+        help="equal weight per rung, and within a rung per edit; or per edit, so that white space and punctuation are "
+        "most of the number (default: %(default)s)",
+    )
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_runs,
     add_selection_options,
     add_statistics_options,
+    add_weights_option,
     chosen,
     partitioned,
     run_options,
@@ -61,6 +62,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_run_options(parser)
     add_statistics_options(parser)
+    add_weights_option(parser)
     add_output_options(parser)
 
 

@@ -13,6 +13,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_run_options,
     add_runs,
     add_statistics_options,
+    add_weights_option,
     partitioned,
     run_options,
     signed,
@@ -66,6 +67,7 @@ def add_parser(subparsers: Any) -> None:
     add_embedder_option(parser)
     add_run_options(parser)
     add_statistics_options(parser, with_draws=False)
+    add_weights_option(parser)
     add_output_options(parser)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.cli.analysis_options import terminal_width
-from lm_eval_sensitivity.embedder import load_embedder
+from lm_eval_sensitivity.embedder import load_embedder, readable_vectors
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.authoring.checks import Report, Violation, check_ladder
 from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
@@ -75,7 +75,7 @@ def encode(texts: Sequence[str]) -> NDArray[np.floating]:
     """Embed texts with the default embedder, which is loaded here: a ladder that cannot be read fails before.
 
     Returns:
-        Vectors [text, dimension].
+        Vectors [text, dimension]; nan for a text that the embedder cannot read.
 
     Raises:
         InputError: the embedder cannot be loaded.
@@ -84,7 +84,7 @@ def encode(texts: Sequence[str]) -> NDArray[np.floating]:
         embedder = load_embedder()
     except InputError as error:
         raise InputError(f"{error} Or leave these checks out with `--no-embedding`.") from None
-    return embedder.encode(texts)
+    return readable_vectors(embedder, texts)
 
 
 def _json(report: Report) -> str:

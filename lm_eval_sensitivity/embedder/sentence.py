@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.embedder.base import EmbedderIdentity, Source
+from lm_eval_sensitivity.embedder.reading import Reader, Reading
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics.embedding import pool_windows, split_into_windows
 
@@ -32,6 +33,9 @@ _NO_LIMIT = 1_000_000
 
 _Window = tuple[int, ...]
 """Token ids of the part of a text that the encoder reads at once, special tokens not included."""
+
+_NOTHING_READ = Reading(ids_digest=hashlib.sha256().digest(), unread=0.0)
+"""Of white space, which is not given to the tokenizer."""
 
 
 class SentenceEmbedder:
@@ -70,6 +74,7 @@ class SentenceEmbedder:
         self._tokenizer: Any = model.tokenizer
         _check_supported(model, name)
         self._before, self._after = _special_tokens(self._tokenizer)
+        self._reader = Reader.of(self._tokenizer)
         self.identity = EmbedderIdentity(
             name=name,
             revision=revision,
@@ -78,7 +83,7 @@ class SentenceEmbedder:
             max_tokens=_max_tokens(model, name),
             dimension=_dimension(model),
         )
-        self._cache: OrderedDict[bytes, Vector] = OrderedDict()
+        self._cache: OrderedDict[bytes, tuple[Vector, Reading]] = OrderedDict()
 
     def encode(self, texts: Sequence[str]) -> Vector:
         """One row per text, in order; see `Embedder.encode`.
@@ -95,6 +100,28 @@ class SentenceEmbedder:
         Raises:
             TypeError: one string instead of a sequence of them.
         """
+        rows = self._rows(texts)
+        result = np.empty((len(rows), self.identity.dimension), dtype=np.float32)
+        for index, (vector, _) in enumerate(rows):
+            result[index] = vector
+        return result
+
+    def readings(self, texts: Sequence[str]) -> list[Reading]:
+        """How the texts reach the encoder; see `ReadingEmbedder.readings`.
+
+        Args:
+            texts: any texts; each is embedded, too, if it was not yet.
+
+        Returns:
+            [text] token ids and lost share.
+
+        Raises:
+            TypeError: one string instead of a sequence of them.
+        """
+        return [reading for _, reading in self._rows(texts)]
+
+    def _rows(self, texts: Sequence[str]) -> list[tuple[Vector, Reading]]:
+        """In order; what is not in the cache is encoded."""
         if isinstance(texts, str):
             raise TypeError("encode takes a sequence of texts, got one string: write encode([text])")
         keys = [_key(text) for text in texts]
@@ -103,27 +130,24 @@ class SentenceEmbedder:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows}
         rows.update(zip(missing, self._encode_distinct(list(missing.values())), strict=True))
         self._keep(rows)
-        result = np.empty((len(keys), self.identity.dimension), dtype=np.float32)
-        for row, key in enumerate(keys):
-            result[row] = rows[key]
-        return result
+        return [rows[key] for key in keys]
 
-    def _keep(self, rows: dict[bytes, Vector]) -> None:
-        for key, vector in rows.items():
-            self._cache[key] = vector
+    def _keep(self, rows: dict[bytes, tuple[Vector, Reading]]) -> None:
+        for key, row in rows.items():
+            self._cache[key] = row
             self._cache.move_to_end(key)
         while len(self._cache) > CACHE_TEXTS:
             self._cache.popitem(last=False)
 
-    def _encode_distinct(self, texts: list[str]) -> list[Vector]:
-        """Vectors of texts that are all different, in order.
+    def _encode_distinct(self, texts: list[str]) -> list[tuple[Vector, Reading]]:
+        """Vectors and readings of texts that are all different, in order.
 
         Different texts share windows: the beginnings of one output, and edits that the tokenizer levels.
         """
-        windows = self._windows(texts)
+        windows, readings = self._read(texts)
         distinct = list(dict.fromkeys(chain.from_iterable(windows)))
         vectors = dict(zip(distinct, self._encode_windows(distinct), strict=True))
-        return [self._pool(own, vectors) for own in windows]
+        return [(self._pool(own, vectors), reading) for own, reading in zip(windows, readings, strict=True)]
 
     def _pool(self, own: list[_Window], vectors: dict[_Window, Vector]) -> Vector:
         if not own:
@@ -135,24 +159,28 @@ class SentenceEmbedder:
         ).astype(np.float32)
         return pooled
 
-    def _windows(self, texts: list[str]) -> list[list[_Window]]:
-        """By text."""
+    def _read(self, texts: list[str]) -> tuple[list[list[_Window]], list[Reading]]:
+        """By text, its windows and its reading."""
         windows: list[list[_Window]] = [[] for _ in texts]
+        readings = [_NOTHING_READ] * len(texts)
         # White space is dropped before and not left to the tokenizer: some make a token of it.
-        readable = [index for index, text in enumerate(texts) if text.strip()]
+        readable = {index: _as_unicode(text) for index, text in enumerate(texts) if text.strip()}
         if not readable:
-            return windows
-        token_ids = self._tokenizer(
-            [_as_unicode(texts[index]) for index in readable],
+            return windows, readings
+        encoded = self._tokenizer(
+            list(readable.values()),
             add_special_tokens=False,
             truncation=False,
+            return_offsets_mapping=True,
             verbose=False,  # it would warn about every text longer than a window
-        )["input_ids"]
+        )
         capacity = self.identity.max_tokens - len(self._before) - len(self._after)
-        for index, ids in zip(readable, token_ids, strict=True):
+        tokens = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        for (index, text), (ids, offsets) in zip(readable.items(), tokens, strict=True):
             cuts = split_into_windows(len(ids), capacity=capacity)
             windows[index] = [tuple(ids[start:end]) for start, end in cuts]
-        return windows
+            readings[index] = self._reader.reading(text, ids, offsets)
+        return windows, readings
 
     def _encode_windows(self, windows: list[_Window]) -> Vector:
         from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]

@@ -37,6 +37,8 @@ class RunSettings:
     apply_chat_template: bool | str = False
     system_instruction: str | None = None
     use_cache: str | None = None
+    embedder: str | None = None
+    """Model id or folder; None for the default one."""
 
 
 def run_one_prompt(
@@ -69,6 +71,8 @@ def run_one_prompt(
         lm = load_model(settings, model_args)
         _check_template_name(lm, settings.apply_chat_template)
         metadata = {**model_args, "ladder": str(folder)}
+        if settings.embedder is not None:
+            metadata["embedder"] = settings.embedder
         results = lm_eval.simple_evaluate(
             model=lm,
             model_args=model_args,

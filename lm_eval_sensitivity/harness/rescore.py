@@ -29,9 +29,10 @@ from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.close.finished_run import windows_below
 from lm_eval_sensitivity.harness.close.table_rows import (
-    mean_of,
+    OfPrompt,
+    RungMean,
+    mean_of_scored,
     pairs_in_words,
-    table_item,
     window_item,
     windows_in_words,
 )
@@ -40,7 +41,6 @@ from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, outpu
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule, prompt_tails
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
 from lm_eval_sensitivity.records.run_metadata import (
@@ -326,9 +326,15 @@ def _enter_numbers(line: Row, scores: Scores) -> None:
     for name, value in scores.values.items():
         if name in line:
             line[name] = value
-        elif belongs_to_prompt(name):
+        elif _is_in_every_table(name):
             _put(line, name, value, before="pair")
             line["metrics"] = [*(each for each in line["metrics"] if each != "pair"), name, "pair"]
+
+
+def _is_in_every_table(name: str) -> bool:
+    """Whether lm_eval's table has it today: an older run may lack it, and windows above its token limit stay out."""
+    card = METRICS[name]
+    return card.in_table and card.family == "text" and card.window is None
 
 
 def _put(table: dict[str, Any], name: str, value: Any, *, before: str) -> None:
@@ -351,8 +357,8 @@ def _renew_task(
         chosen, pair = [row for row in rows if row["filter"] == filter_name], f"pair,{filter_name}"
         for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
             error = f"{name}_stderr,{filter_name}"
-            items = [table_item(name, row[name], row["doc"]["prompt_id"]) for row in chosen]
-            _put(table, f"{name},{filter_name}", mean_of(name)(items), before=pair)
+            items = [OfPrompt(row[name], row["doc"]["prompt_id"]) for row in chosen]
+            _put(table, f"{name},{filter_name}", mean_of_scored(items), before=pair)
             _put(table, error, table.get(error, "N/A"), before=pair)
         # The words of a whole run go: the commands that read runs judge the new numbers.
         table |= {key: RESCORED for name in ("noise", "verdict") if (key := f"{name},{filter_name}") in table}
@@ -362,7 +368,7 @@ def _renew_task(
         words[filter_name] = table[pair] = pairs_in_words([row["pair"] for row in chosen])
     directions = results.get("higher_is_better")
     if isinstance(directions, dict) and task in directions:
-        for name in filter(belongs_to_prompt, _numbers_of(rows[0])):
+        for name in filter(_is_in_every_table, _numbers_of(rows[0])):
             _put(directions[task], name, None, before="pair")
     metadata = results["configs"][task]["metadata"]
     metadata["sensitivity"] = _summary(metadata["sensitivity"], rung.metadata, settings)
@@ -449,13 +455,17 @@ def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any])
     """
     if not all(isinstance(value, float) for value in (*old, *new)):
         return math.nan
+    if new == old:
+        return stated
     for weighted in (False, True):
         if weighted and not all(type(size) is int and size > 0 for size in sizes):
             break
         before = aggregate_subtask_metrics(old, sizes, weighted)
         if before == stated or (math.isnan(before) and math.isnan(stated)):
             return float(aggregate_subtask_metrics(new, sizes, weighted))
-    return math.nan
+    # A group of ours, whose prompts do not all have every rung.
+    ours = all(isinstance(value, RungMean) for value in new)
+    return float(aggregate_subtask_metrics(new, sizes, False)) if ours else math.nan
 
 
 def _leaves(group: str, subtasks: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@
     length_change.py  How much longer or shorter an output became
     logits.py         Next-token distributions after two prompts: divergences and their bounds
     margins.py        How narrowly each greedy token won: the margin between the two largest logits
+    text_edit_distance.py  How far two outputs are apart in characters
     token_path.py     How two token sequences part: step by step, at the end, and where first
 
 Every file of this folder is imported, so that a file with a registered function is a new metric. Undefined is nan,

@@ -15,7 +15,7 @@ from lm_eval_sensitivity.types import Missing
 
 COSINE = MetricCard(
     name="cosine_distance",
-    what="Cosine distance of the sentence vectors of the two outputs.",
+    what="Cosine distance of the sentence vectors of the two outputs; `unreadable` where the embedder cannot read one.",
     family="text",
     low=0,
     high=2,

@@ -79,8 +79,8 @@ class PairInputs:
     variant: Side
     prompt_end: PromptEnd | Missing
     """Comparison of the next-token distributions, which are too large to be kept."""
-    distance: Callable[[str, str], float]
-    """Cosine distance of two texts under the run's sentence embedder; nan where one is empty."""
+    distance: Callable[[str, str], float | Missing]
+    """Cosine distance of two texts under the run's sentence embedder, or why there is none."""
 
     @classmethod
     def without(cls, reason: Missing) -> PairInputs:

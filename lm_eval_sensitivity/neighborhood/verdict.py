@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lm_eval_sensitivity.embedder import MULTILINGUAL_MODEL
+from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.neighborhood.findings import Findings, Variant
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
@@ -78,6 +80,13 @@ def _about_inputs(findings: Findings) -> Iterator[str]:
 
 
 def _about_outputs(findings: Findings) -> Iterator[str]:
+    unreadable = [each for each in findings.variants if (each.missing or "").startswith(f"{UNREADABLE}:")]
+    if unreadable:
+        yield (
+            f"The embedder cannot read {len(unreadable)} of {len(findings.variants)} outputs, equal ones included: "
+            "they have no distance. Name one that reads this language or script, as in "
+            f"`--embedder {MULTILINGUAL_MODEL}`."
+        )
     outputs = [findings.base_flags, *(each.flags for each in findings.variants)]
     for flag, words in FLAGS_IN_WORDS.items():
         if count := sum(flag in flags for flags in outputs):

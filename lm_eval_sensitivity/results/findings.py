@@ -67,7 +67,7 @@ def compute(
     """
     from tqdm import tqdm
 
-    partition = TablePartition(pairs.table, signed.resamples, signed.seed)
+    partition = TablePartition(pairs.table, signed.resamples, signed.seed, signed.weights)
     selections, left_out = _with_data(pairs.table)
     judged = FILTERS if reference is not None else ()
     maps, profiled = list(product(MAIN_METRICS, FILTERS)), list(product(CONTRASTED, FILTERS))

@@ -99,7 +99,7 @@ def recomputed_differences(results: Results, path: str) -> Iterator[tuple[str, A
 def _partition(results: Results) -> TablePartition:
     signed = results.manifest.signature
     tables = [results.pairs(system.index) for system in results.systems]
-    return TablePartition(pa.concat_tables(tables), signed.resamples, signed.seed)
+    return TablePartition(pa.concat_tables(tables), signed.resamples, signed.seed, signed.weights)
 
 
 def _as_read(kind: str, statement: Statement) -> Any:

@@ -15,7 +15,6 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import contradiction, decode, refused
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, summary_name
@@ -229,19 +228,32 @@ class _OfResults:
                 field = f"results.{task}.{name},{filter_name}"
                 if not isinstance(stated, (int, float)) or math.isinf(stated):
                     raise refused(self.place, field, stated, "a number, or NaN")
-                both_missing = math.isnan(mean) and math.isnan(stated)
-                if not both_missing and not math.isclose(mean, stated, rel_tol=1e-9, abs_tol=1e-12):
+                if not any(_same(each, stated) for each in (mean, _mean_of_pairs(chosen, name))):
                     raise contradiction(self.place, field, stated, f"the mean of the rows is {mean:.12g}")
 
 
+def _same(mean: float, stated: float) -> bool:
+    both_missing = math.isnan(mean) and math.isnan(stated)
+    return both_missing or math.isclose(mean, stated, rel_tol=1e-9, abs_tol=1e-12)
+
+
 def _mean(rows: Iterable[CheckedRow], name: str) -> float:
-    """The mean of what was scored; what belongs to a prompt counts once for each."""
-    values = {
-        row.pair.prompt_id if belongs_to_prompt(name) else row.pair.pair_id: row.reported[name]
-        for row in rows
-        if not math.isnan(row.reported[name])
-    }
-    return math.fsum(values.values()) / len(values) if values else math.nan
+    """The mean over prompts of the mean of what was scored."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if not math.isnan(row.reported[name]):
+            values.setdefault(row.pair.prompt_id, []).append(row.reported[name])
+    return _mean_of(_mean_of(scored) for scored in values.values())
+
+
+def _mean_of_pairs(rows: Iterable[CheckedRow], name: str) -> float:
+    """As older runs have it: prompts with more pairs weigh more."""
+    return _mean_of(row.reported[name] for row in rows if not math.isnan(row.reported[name]))
+
+
+def _mean_of(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return math.fsum(numbers) / len(numbers) if numbers else math.nan
 
 
 def _unknown_scores(rows: Iterable[CheckedRow], where: str) -> tuple[Note, ...]:

@@ -177,8 +177,8 @@ def _edit_drivers(
     metric = selection.metric
     differences = _differences(pairs, first, second)
     shared = ~np.isnan(differences)
-    per_prompt = shared.sum(axis=1)
-    n_prompts = int((per_prompt > 0).sum())
+    shares = pairs.shares(shared)
+    n_prompts = int(shared.any(axis=1).sum())
     for index, edit in enumerate(pairs.edits):
         there = shared[:, index]
         if not there.any():
@@ -193,8 +193,8 @@ def _edit_drivers(
             float(b.mean()),
             float(values.mean()),
             _interval(partition, values, largest, first > second),
-            # The mean over prompts of the mean over edits, taken apart by edit.
-            float((values / per_prompt[there]).sum()) / n_prompts,
+            # The mean over prompts of the mean over rungs and edits, taken apart by edit.
+            float((values * shares[there, index]).sum()) / n_prompts,
             len(values),
             zeros_caution(f"{edit}, difference", values, first, second) if largest is None else None,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ from lm_eval_sensitivity.runs import ReferenceOutput, Runs, System, base_outputs
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import Missing
-
-EMPTY = Missing("empty", "one of the texts has nothing to embed")
 
 
 @dataclass(frozen=True)
@@ -180,9 +177,13 @@ def _recomputed(
         if reason is not None:
             missing[prompt] = Missing.from_text(reason)
     distances.prepare(text for both in texts.values() for text in both)
-    values = {prompt: distances.distance(*both) for prompt, both in texts.items()}
-    missing |= {prompt: EMPTY for prompt, value in values.items() if math.isnan(value)}
-    scored = {prompt: value for prompt, value in values.items() if not math.isnan(value)}
+    scored: dict[str, float] = {}
+    for prompt, both in texts.items():
+        found = distances.distance(*both)
+        if isinstance(found, Missing):
+            missing[prompt] = found
+        else:
+            scored[prompt] = found
     return Drift(system.name, scored, missing, "recomputed from the samples of both runs")
 
 

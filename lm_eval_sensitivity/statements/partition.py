@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics.catalogue import METRICS, belongs_to_prompt, is_distance
-from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
+from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection, Weights
 from lm_eval_sensitivity.stats import (
     RESAMPLES,
     Interval,
@@ -51,6 +51,8 @@ class TablePartition:
     """Of each interval and bound."""
     seed: int = 0
     """Of resamples and draws."""
+    weights: Weights = "rung"
+    """What has the same weight in the mean of a prompt."""
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -137,6 +139,7 @@ class TablePartition:
             names,
             values,
             status,
+            tuple(edits[wanted[index]][1] for index in of_edits) if self.weights == "rung" else (),
         )
 
     def _places(self, filter_name: str) -> tuple[list[str], list[tuple[str, str]], NDArray[np.intp]]:

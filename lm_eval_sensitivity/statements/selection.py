@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics import METRICS
@@ -22,6 +23,10 @@ TEXT_METRICS = (*(card.name for card in METRICS.values() if card.window is not N
 PRIMARY_FILTER = "answer"
 PRIMARY_RUNGS = "meaning_preserving"
 NOISE_RUNG: Rung = "identical"
+Weights = Literal["rung", "edit"]
+WEIGHTS: tuple[Weights, ...] = ("rung", "edit")
+"""What has the same weight in the mean of a prompt: every rung, and within it every edit; or every edit. The ladder has
+many ways to change white space, which would otherwise be most of the number."""
 
 
 @dataclass(frozen=True)

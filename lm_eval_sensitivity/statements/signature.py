@@ -7,6 +7,7 @@ from typing import Any
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.runs import Runs
+from lm_eval_sensitivity.statements.selection import Weights
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Signature:
     seed: int
     resamples: int
     draws: int
+    weights: Weights = "rung"
 
     def in_words(self) -> str:
         """One line for the foot of a table."""
@@ -33,12 +35,12 @@ class Signature:
         return (
             f"ladder {self.ladder_version} {self.subset} ({self.ladder_hash[:16]}); embedder {embedder}"
             f"{f' ({weights})' if weights else ''}; at most {self.decoding.get('max_gen_toks')} tokens, greedy; "
-            f"{self.resamples} resamples, {draws}seed {self.seed}; lm-eval-sensitivity "
-            f"{self.package_version}"
+            f"equal weight per {self.weights}; {self.resamples} resamples, {draws}seed {self.seed}; "
+            f"lm-eval-sensitivity {self.package_version}"
         )
 
 
-def signature(pairs: Runs, *, seed: int, resamples: int, draws: int) -> Signature:
+def signature(pairs: Runs, *, seed: int, resamples: int, draws: int, weights: Weights = "rung") -> Signature:
     """The signature of statements about loaded runs; all systems share ladder, decoding and embedder."""
     # By name, so that the order in which folders were given changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)
@@ -54,4 +56,5 @@ def signature(pairs: Runs, *, seed: int, resamples: int, draws: int) -> Signatur
         seed=seed,
         resamples=resamples,
         draws=draws,
+        weights=weights,
     )

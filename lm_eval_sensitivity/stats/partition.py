@@ -77,16 +77,19 @@ class Partition:
     """[prompt, edit, system]; NaN unless scored."""
     status: NDArray[np.int8] = field(repr=False)
     """[prompt, edit, system] ABSENT, SCORED, ERASED or UNSCORED."""
+    rungs: tuple[str, ...] = ()
+    """[edit] rung of each edit class: every rung has the same weight, and within a rung every edit. Empty where
+    all edits have the same weight."""
 
     def means(self) -> Floats:
-        """[prompt, system] mean over edit classes with equal weights; NaN where nothing is scored.
+        """[prompt, system] mean over rungs of the mean over their edits; NaN where nothing is scored.
 
         Systems may have lost different classes here: subtract with `contrast`, never two columns.
 
         Returns:
             [prompt, system] in the unit of the values.
         """
-        return _mean_over_edits(self.values)
+        return self._mean(self.values)
 
     def system(self, name: str) -> Floats:
         """[prompt] one column of `means`.
@@ -100,7 +103,42 @@ class Partition:
         Raises:
             ValueError: there is no such system.
         """
-        return _mean_over_edits(self.values[:, :, self._index(name)])
+        return self._mean(self.values[:, :, self._index(name)])
+
+    def shares(self, there: NDArray[np.bool_]) -> Floats:
+        """The weight of every pair in the mean of its prompt.
+
+        Args:
+            there: [prompt, edit] which pairs are usable.
+
+        Returns:
+            [prompt, edit] in [0, 1], 0 where no pair is usable; the weights of a prompt that has one add up to 1.
+
+        Example:
+            >>> rows = partition_by_prompt("aaa", "xyz", "mmm", [0.1, 0.3, 0.8], rungs=["noop", "noop", "synonym"])
+            >>> rows.shares(rows.status[:, :, 0] == SCORED).tolist(), rows.means().tolist()
+            ([[0.25, 0.25, 0.5]], [[0.5]])
+        """
+        n_in_rung, n_rungs = np.zeros(there.shape), np.zeros((len(there), 1))
+        for rung in self._rung_masks:
+            n = (there & rung).sum(axis=1, keepdims=True)
+            n_in_rung += rung * n
+            n_rungs += n > 0
+        shares: Floats = np.divide(1.0, n_in_rung * n_rungs, out=np.zeros(there.shape), where=there)
+        return shares
+
+    @property
+    def _rung_masks(self) -> list[NDArray[np.bool_]]:
+        """[rung] which edits stand on it; all of them together where no rungs are known."""
+        rungs = np.array(self.rungs or ("",) * len(self.edits))
+        return [rungs == rung for rung in sorted(set(rungs.tolist()))]
+
+    def _mean(self, values: Floats) -> Floats:
+        """Over axis 1, the edits: mean over rungs of the mean over the edits of each."""
+        masks = self._rung_masks
+        if len(masks) <= 1:
+            return _mean_of_scored(values)
+        return _mean_of_scored(np.stack([_mean_of_scored(values[:, mask]) for mask in masks], axis=1))
 
     def counts(self, system: str) -> PairCounts:
         """What became of one system's pairs.
@@ -142,9 +180,9 @@ class Partition:
             first,
             second,
             self.prompts,
-            read_only(_mean_over_edits(np.where(shared, a, np.nan))),
-            read_only(_mean_over_edits(np.where(shared, b, np.nan))),
-            read_only(_without_rounding(_mean_over_edits(a - b), _mean_over_edits(np.abs(a - b)))),
+            read_only(self._mean(np.where(shared, a, np.nan))),
+            read_only(self._mean(np.where(shared, b, np.nan))),
+            read_only(_without_rounding(self._mean(a - b), self._mean(np.abs(a - b)))),
             _count(self.status[:, :, i], self.status[:, :, j]),
         )
 
@@ -161,11 +199,14 @@ def partition_by_prompt(
     systems: Sequence[str],
     values: ArrayLike,
     statuses: Sequence[str] | None = None,
+    *,
+    rungs: Sequence[str] | None = None,
 ) -> Partition:
     """Partition a table of pairs by prompt.
 
-    Every edit class has the same, fixed weight. A class that a prompt lacks is left out of that prompt's
-    mean and the others keep their equal weights: an edit that does not apply to a prompt is missing for
+    Every rung has the same weight, and within a rung every edit class: the ladder has more ways to change white space
+    than to rephrase, which says nothing about how much either counts. A class that a prompt lacks is left out of that
+    prompt's mean and the others keep their equal weights: an edit that does not apply to a prompt is missing for
     all systems alike, so that no system gains by it, and the alternative, to drop the prompt or to fill
     in a number, would throw data away or invent it. A class that is missing for one system only (erased
     by its tokenizer, unscored) is left out of both sides of a contrast.
@@ -176,13 +217,14 @@ def partition_by_prompt(
         systems: [row] names of systems.
         values: [row] the number of the pair; ignored unless the row is scored.
         statuses: [row] "scored", "erased" or "unscored"; by default NaN is unscored, a number scored.
+        rungs: [row] rung of the edit class; None gives every class the same weight.
 
     Returns:
         The same numbers as [prompt, edit, system], names sorted.
 
     Raises:
         ValueError: columns of different lengths, an unknown status, a scored row without a finite number,
-            or two rows for the same prompt, class and system.
+            two rows for the same prompt, class and system, or a class on two rungs.
 
     Example:
         >>> table = partition_by_prompt(["a", "a", "b"], ["x", "y", "x"], ["m"] * 3, [0.1, 0.3, 0.5])
@@ -206,7 +248,9 @@ def partition_by_prompt(
     table.flat[flat] = np.where(codes == SCORED, numbers, np.nan)
     status.flat[flat] = codes
     status.setflags(write=False)
-    return Partition(prompt_names, edit_names, system_names, read_only(table), status)
+    return Partition(
+        prompt_names, edit_names, system_names, read_only(table), status, _rungs_of(edit_names, edits, rungs)
+    )
 
 
 def contrast_table(partition: Partition) -> ContrastTable:
@@ -231,7 +275,7 @@ def contrast_table(partition: Partition) -> ContrastTable:
     return ContrastTable(partition.prompts, tuple(wanted), read_only(table), counts)
 
 
-def _mean_over_edits(values: Floats) -> Floats:
+def _mean_of_scored(values: Floats) -> Floats:
     """Mean over axis 1 of what is there; NaN, without a warning, where nothing is."""
     there = ~np.isnan(values)
     n = there.sum(axis=1)
@@ -259,6 +303,16 @@ def _count(first: NDArray[np.int8], second: NDArray[np.int8]) -> PairCounts:
         n_unscored=int(unscored.sum()),
         n_not_shared=int((given & ~usable & ~erased & ~unscored).sum()),
     )
+
+
+def _rungs_of(names: Sequence[str], edits: Sequence[str], rungs: Sequence[str] | None) -> tuple[str, ...]:
+    if rungs is None:
+        return ()
+    found: dict[str, str] = {}
+    for edit, rung in zip(edits, rungs, strict=True):
+        if found.setdefault(edit, rung) != rung:
+            raise ValueError(f"edit {edit!r} stands on two rungs, {found[edit]!r} and {rung!r}")
+    return tuple(found[name] for name in names)
 
 
 def _sorted_names(column: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.intp]]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from lm_eval_sensitivity.harness.close.table_rows import mean_of_scored, pairs_in_words
+from lm_eval_sensitivity.harness.close.table_rows import pairs_in_words
 from lm_eval_sensitivity.harness.engines.batches import distinct
 from lm_eval_sensitivity.harness.engines.hf.greedy import NEUTRAL_VALUES, end_token_ids, neutralized_settings
 from lm_eval_sensitivity.harness.engines.hf.weights import weights_checksum
@@ -117,13 +117,6 @@ def test_end_tokens_come_from_the_model_and_the_tokenizer(
 ) -> None:
     model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=configured))
     assert end_token_ids(model, SimpleNamespace(eos_token_id=tokenizer_eos)) == expected
-
-
-def test_missing_values_are_left_out_of_a_mean_and_never_counted_as_zero() -> None:
-    nan = float("nan")
-    assert mean_of_scored([0.2, nan, 0.4]) == pytest.approx(0.3)
-    assert mean_of_scored([nan, nan]) != mean_of_scored([nan, nan]), "NaN"
-    assert mean_of_scored([]) != mean_of_scored([])
 
 
 def test_pairs_are_counted_in_words() -> None:

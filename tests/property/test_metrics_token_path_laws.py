@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -12,12 +14,17 @@ from rapidfuzz.distance import Levenshtein
 
 from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence, token_edit_distance
 from lm_eval_sensitivity.metrics.length_change import length_change
+from lm_eval_sensitivity.metrics.text_edit_distance import text_edit_distance
 
 # Few symbols, so that sequences share much; lengths differ, so that one side ends first.
 tokens = st.lists(st.integers(0, 3), max_size=30)
 
 
-def naive_distance(a: list[int], b: list[int]) -> int:
+# Of several scripts, with a combining mark, a character outside the basic plane, and half of one.
+texts = st.text(st.sampled_from("ab \u0e41\u0e49\u6708\u0301\U0001f389\ud83c"), max_size=20)
+
+
+def naive_distance(a: Sequence[Any], b: Sequence[Any]) -> int:
     table = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
     for i in range(1, len(a) + 1):
         for j in range(1, len(b) + 1):
@@ -109,3 +116,20 @@ def test_laws_of_the_length_change(y: list[int], y_prime: list[int], names: list
         assert change == length_change([names[token] for token in y], sorted(y_prime))  # only lengths count
         assert (change == 0) == (len(y) == len(y_prime)) and (change == 1) == (not y or not y_prime)
         assert change <= token_edit_distance(y, y_prime)
+
+
+@given(texts, texts, texts)
+@settings(deadline=None)
+def test_laws_of_the_text_edit_distance(text: str, other: str, third: str) -> None:
+    found = text_edit_distance(text, other)
+    longer = max(len(text), len(other))
+    if not longer:
+        assert math.isnan(found)
+        return
+    assert found == naive_distance(text, other) / longer  # the table, filled cell by cell
+    assert found == text_edit_distance(other, text) == text_edit_distance(text[::-1], other[::-1])
+    assert abs(len(text) - len(other)) / longer <= found <= 1
+    assert (found == 0) == (text == other)
+    # Normalized, the triangle inequality fails; the numbers of edits keep it.
+    detour = naive_distance(text, third) + naive_distance(third, other)
+    assert found * longer <= detour + 1e-9

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lm_eval.api.metrics import aggregate_subtask_metrics
 
+from lm_eval_sensitivity.harness.close.table_rows import OfPrompt, mean_of_scored
 from lm_eval_sensitivity.stats import PairCounts, Partition, contrast_table, partition_by_prompt
+from lm_eval_sensitivity.stats.partition import SCORED
 
 Row = tuple[str, str, str, float, str]
 
@@ -25,35 +28,85 @@ def tables(draw: st.DrawFn) -> list[Row]:
     return [(*key, value, status) for key, value, status in zip(keys, values, statuses, strict=True)]
 
 
-def partition(rows: list[Row]) -> Partition:
+RUNGS = dict(zip("uvwxyz", ("noop", "noop", "noop", "synonym", "synonym", "paraphrase"), strict=True))
+
+
+def partition(rows: list[Row], *, by_rung: bool = False) -> Partition:
     prompts, edits, systems, values, statuses = zip(*rows, strict=True)
-    return partition_by_prompt(prompts, edits, systems, values, statuses)
+    rungs = [RUNGS[edit] for edit in edits] if by_rung else None
+    return partition_by_prompt(prompts, edits, systems, values, statuses, rungs=rungs)
+
+
+def mean(numbers: dict[str, float], *, by_rung: bool) -> float:
+    """Of one prompt, by edit: every edit the same, or every rung and within it every edit."""
+    groups = {RUNGS[edit] for edit in numbers} if by_rung else {""}
+    means = []
+    for group in groups if numbers else ():
+        own = [value for edit, value in numbers.items() if not by_rung or RUNGS[edit] == group]
+        means.append(sum(own) / len(own))
+    return sum(means) / len(means) if means else math.nan
 
 
 def usable(rows: list[Row], prompt: str, system: str) -> dict[str, float]:
     return {edit: value for p, edit, s, value, status in rows if (p, s, status) == (prompt, system, "scored")}
 
 
-@given(tables())
+@given(tables(), st.booleans())
 @settings(deadline=None)
-def test_means_and_contrasts_by_brute_force(rows: list[Row]) -> None:
-    table = partition(rows)
+def test_means_and_contrasts_by_brute_force(rows: list[Row], by_rung: bool) -> None:
+    table = partition(rows, by_rung=by_rung)
     for i, prompt in enumerate(table.prompts):
         own = {system: usable(rows, prompt, system) for system in table.systems}
         for j, system in enumerate(table.systems):
-            values = list(own[system].values())
-            expected = sum(values) / len(values) if values else math.nan
+            expected = mean(own[system], by_rung=by_rung)
             assert table.means()[i, j] == pytest.approx(expected, nan_ok=True)
         for first in table.systems:
             for second in table.systems:
                 shared = sorted(own[first].keys() & own[second].keys())
                 found = table.contrast(first, second)
                 for side, system in ((found.first_means, first), (found.second_means, second)):
-                    values = [own[system][edit] for edit in shared]
-                    expected = sum(values) / len(values) if values else math.nan
+                    expected = mean({edit: own[system][edit] for edit in shared}, by_rung=by_rung)
                     assert side[i] == pytest.approx(expected, nan_ok=True)
                 expected = found.first_means[i] - found.second_means[i]
                 assert found.differences[i] == pytest.approx(expected, nan_ok=True, abs=1e-12)
+
+
+@given(tables(), st.booleans())
+@settings(deadline=None)
+def test_the_shares_of_a_prompt_give_its_mean(rows: list[Row], by_rung: bool) -> None:
+    table = partition(rows, by_rung=by_rung)
+    for index, system in enumerate(table.systems):
+        there = table.status[:, :, index] == SCORED
+        shares, values = table.shares(there), np.where(there, table.values[:, :, index], 0.0)
+        assert (shares[~there] == 0).all()
+        expected = np.where(there.any(axis=1), (shares * values).sum(axis=1), np.nan)
+        np.testing.assert_allclose(table.system(system), expected, atol=1e-12)
+        np.testing.assert_allclose(shares.sum(axis=1), there.any(axis=1), atol=1e-12)
+
+
+@given(tables())
+@settings(deadline=None)
+def test_the_group_row_of_lm_eval_is_the_mean_of_every_other_table(rows: list[Row]) -> None:
+    table = partition(rows, by_rung=True)
+    for system in table.systems:
+        means = [
+            mean_of_scored(
+                [
+                    OfPrompt(value if status == "scored" else math.nan, prompt)
+                    for prompt, edit, name, value, status in rows
+                    if name == system and RUNGS[edit] == rung
+                ]
+            )
+            for rung in sorted(set(RUNGS.values()))
+        ]
+        values = table.system(system)
+        scored = values[~np.isnan(values)]
+        expected = scored.mean() if len(scored) else math.nan
+        group = aggregate_subtask_metrics(means, [3] * len(means), weight_by_size=False)
+        assert group == pytest.approx(expected, nan_ok=True)
+        plain = [float(each) for each in means]
+        weighted = aggregate_subtask_metrics(plain, [3, 1, 2], weight_by_size=True)
+        assert aggregate_subtask_metrics(means, [3, 1, 2]) == pytest.approx(weighted, nan_ok=True)
 
 
 @given(tables())

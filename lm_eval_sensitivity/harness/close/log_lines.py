@@ -24,6 +24,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     kind_of,
     scored_in_words,
     silence_in_words,
+    unreadable_in_words,
 )
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
@@ -63,6 +64,7 @@ def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
     raw, answers = run.rows("raw"), run.rows("answer")
     words = [
         _coverage(answers),
+        *unreadable_in_words(map(_missing, answers), "pairs"),
         *_distances(run),
         *_noise(run),
         *_verdict(*run.judged("answer")),

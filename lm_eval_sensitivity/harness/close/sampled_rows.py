@@ -15,6 +15,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     kind_of,
     scored_in_words,
     silence_in_words,
+    unreadable_in_words,
 )
 from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
@@ -200,7 +201,8 @@ def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
     answers = [note for note in notes if note.filter_name == "answer"]
     if not answers:
         return []
-    return [_coverage(answers), *_separated(answers), *_response(answers), *_silence(answers)]
+    unreadable = unreadable_in_words((note.missing for note in answers), "sampled pairs")
+    return [_coverage(answers), *unreadable, *_separated(answers), *_response(answers), *_silence(answers)]
 
 
 def _coverage(notes: Sequence[SampledNote]) -> str:

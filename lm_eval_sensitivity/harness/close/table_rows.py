@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from lm_eval_sensitivity.embedder import MULTILINGUAL_MODEL
+from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
@@ -29,28 +30,18 @@ from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
+WAY_OUT = (
+    "Name an embedder that reads this language or script, as in "
+    f"""`--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'`; """
+    "`lm-eval-sensitivity rescore` has `--embedder` for a run that is there. "
+    "`--metric text_edit_distance` compares characters, of every script."
+)
+"""Where an embedder cannot read outputs."""
 NO_STABILITY = "A low distance is no stability here."
 
 
-def mean_of_scored(values: Sequence[float]) -> float:
-    """Mean of the values that are not NaN.
-
-    lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
-    the edits of one prompt as independent; intervals over prompts are made from the samples instead.
-
-    Returns:
-        The mean, in the unit of the values; NaN when all are NaN or there are none.
-
-    Example:
-        >>> mean_of_scored([0.25, float("nan"), 0.75])
-        0.5
-    """
-    scored = [value for value in values if not math.isnan(value)]
-    return math.fsum(scored) / len(scored) if scored else math.nan
-
-
 class OfPrompt(float):
-    """A number that belongs to a prompt and is repeated in each of its pairs.
+    """A number of a pair that knows its prompt.
 
     Example:
         >>> OfPrompt(0.5, "p1") == 0.5, OfPrompt(0.5, "p1").prompt_id
@@ -68,48 +59,72 @@ class OfPrompt(float):
         return OfPrompt, (float(self), self.prompt_id)
 
 
-def mean_over_prompts(values: Sequence[OfPrompt]) -> float:
-    """Mean with one value per prompt, however many edits a prompt has.
+class RungMean(float):
+    """The mean of a rung, which knows the means of its prompts.
 
-    Returns:
-        As `mean_of_scored`, of the last value of each prompt.
+    lm_eval makes the row of a group as `sum(mean * 1 for each rung) / n_rungs`. With plain numbers that would not be
+    the estimator of every other table, whose unit is the prompt, where a prompt lacks a rung. So sums of these remember
+    what they were made from, and the division gives the mean over prompts of the mean over their rungs.
 
     Example:
-        >>> mean_over_prompts([OfPrompt(0.0, "p1"), OfPrompt(0.0, "p1"), OfPrompt(1.0, "p2")])
-        0.5
+        >>> noop, synonym = RungMean({"p1": 0.2, "p2": 0.4}), RungMean({"p1": 0.6})
+        >>> float(noop), round(sum([noop * 1, synonym * 1]) / 2, 4)
+        (0.30000000000000004, 0.4)
     """
-    return mean_of_scored(list({value.prompt_id: float(value) for value in values}.values()))
+
+    rungs: tuple[Mapping[str, float], ...]
+
+    def __new__(cls, *rungs: Mapping[str, float]) -> RungMean:
+        by_prompt: dict[str, list[float]] = {}
+        for rung in rungs:
+            for prompt_id, mean in rung.items():
+                by_prompt.setdefault(prompt_id, []).append(mean)
+        self = super().__new__(cls, _mean([_mean(means) for means in by_prompt.values()]))
+        self.rungs = rungs
+        return self
+
+    def __mul__(self, weight: float) -> float:
+        return self if weight == 1 else float(self) * weight
+
+    def __radd__(self, other: float) -> float:
+        return self if other == 0 else other + float(self)
+
+    def __add__(self, other: float) -> float:
+        return RungMean(*self.rungs, *other.rungs) if isinstance(other, RungMean) else float(self) + other
+
+    def __truediv__(self, n: float) -> float:
+        return float(self) if n == len(self.rungs) else float(self) * len(self.rungs) / n
+
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)
 
 
-def table_item(name: str, value: float, prompt_id: str) -> float:
-    """A number of a pair as `mean_of` takes it.
+def mean_of_scored(values: Sequence[OfPrompt]) -> RungMean:
+    """Mean over prompts of the mean over their scored pairs, on one rung.
+
+    lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
+    the edits of one prompt as independent; intervals over prompts are made from the samples instead.
 
     Args:
-        name: of the metric.
-        value: of the pair, NaN where it is missing.
-        prompt_id: of the pair.
+        values: [pair] of one rung; NaN where a pair is not scored.
 
     Returns:
-        The number; one that belongs to the prompt knows its prompt, and is counted once for all its edits.
+        The mean, in the unit of the values; NaN when all are NaN or there are none.
 
     Example:
-        >>> table_item("cosine_distance", 0.25, "tea")
-        0.25
-    """
-    return OfPrompt(value, prompt_id) if belongs_to_prompt(name) else value
-
-
-def mean_of(name: str) -> Callable[[Sequence[Any]], float]:
-    """How a metric is averaged.
-
-    Returns:
-        `mean_over_prompts` for a metric that belongs to the prompt, else `mean_of_scored`.
-
-    Example:
-        >>> mean_of("cosine_distance")([0.25, 0.75])
+        >>> pairs = [("p1", 0.0), ("p1", 0.5), ("p1", float("nan")), ("p2", 0.75)]
+        >>> mean_of_scored([OfPrompt(value, prompt) for prompt, value in pairs])
         0.5
     """
-    return mean_over_prompts if belongs_to_prompt(name) else mean_of_scored
+    by_prompt: dict[str, list[float]] = {}
+    for value in values:
+        if not math.isnan(value):
+            by_prompt.setdefault(value.prompt_id, []).append(float(value))
+    return RungMean({prompt_id: _mean(scored) for prompt_id, scored in by_prompt.items()})
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
 
 
 def kind_of(reason: str | None) -> str | None:
@@ -173,6 +188,8 @@ def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[st
 def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
 
+    An answer that the embedder cannot read is no silence.
+
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
         of: which pairs those are that were not erased.
@@ -186,10 +203,34 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
         >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
         ['It gave nothing that could be scored in 50 % of the ']
     """
-    reached = [kind for kind in missing if kind != "erased"]
+    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE)]
     share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
     if share > Constants().k_control:
         yield too_silent(share, Constants(), of)
+
+
+def unreadable_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
+    """Sentences where the embedder could not read outputs, with the way out.
+
+    Args:
+        missing: by pair, the kind of reason why it has no distance, or None.
+        of: what the pairs are.
+
+    Returns:
+        Two sentences, or none where it could read all.
+
+    Example:
+        >>> list(unreadable_in_words([None, "unreadable"], "pairs"))[0]
+        'The embedder cannot read 1 of 2 pairs, equal answers included: they have no cosine distance and no verdict.'
+    """
+    kinds = list(missing)
+    count = kinds.count(UNREADABLE)
+    if count:
+        yield (
+            f"The embedder cannot read {count} of {len(kinds)} {of}, equal answers included: they have no cosine "
+            "distance and no verdict."
+        )
+        yield WAY_OUT
 
 
 def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:

@@ -115,7 +115,11 @@ def output_spreads(bases: Mapping[str, FilteredText], distances: TextDistances) 
     Returns:
         Prompt id -> mean cosine distance in [0, 2], or why there is none.
     """
-    reasons = {prompt_id: _unusable(base) for prompt_id, base in bases.items()}
+    unreadable = distances.unreadable(str(base) for base in bases.values())
+    reasons = {
+        prompt_id: _unusable(base) or _in_words(unreadable.get(str(base)))
+        for prompt_id, base in bases.items()
+    }
     there = [prompt_id for prompt_id, reason in reasons.items() if reason is None]
     if len(there) < 2:
         return {prompt_id: Missing.from_text(reason or TOO_FEW) for prompt_id, reason in reasons.items()}
@@ -185,8 +189,7 @@ def _drift(
     reason = missing_drift(theirs, _no_drift(base, reference))
     if reason is not None:
         return Missing.from_text(reason)
-    distance = distances.distance(_text(base.view), (theirs.text if theirs is not None else None) or "")
-    return Missing.from_text(METRICS[DRIFT].undefined) if math.isnan(distance) else distance
+    return distances.distance(_text(base.view), (theirs.text if theirs is not None else None) or "")
 
 
 def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
@@ -225,6 +228,10 @@ def _status(filtered: FilteredText, side: str) -> str:
     return reasons.get(
         "none" if answer is None else answer.span.status, f"no answer: none was found in the {side}"
     )
+
+
+def _in_words(reason: Missing | None) -> str | None:
+    return None if reason is None else str(reason)
 
 
 def _text(view: View | None) -> str:

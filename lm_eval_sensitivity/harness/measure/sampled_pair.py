@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.measure.pair import ERASED
 from lm_eval_sensitivity.stats import TwoSampleTest, two_sample_test
@@ -67,10 +68,13 @@ def measure_sampled_pair(
     Returns:
         Mean distances within and between the sides, and the permutation test of their difference.
     """
-    reason = _blocked(base, variant)
+    unreadable = unreadable_samples(base, variant, distances)
+    reason = _blocked(base, variant, unreadable)
     if reason is not None:
         return SampledPair(dict.fromkeys(SAMPLED_METRICS, math.nan), None, reason)
-    texts = [[str(sample) for sample in side if unscorable(sample) is None] for side in (base, variant)]
+    texts = [
+        [str(sample) for sample in side if unscorable(sample, unreadable) is None] for side in (base, variant)
+    ]
     matrix = distances.pairwise([*texts[0], *texts[1]])
     matrix[matrix < EMBEDDER_NOISE] = 0.0
     test = two_sample_test(matrix, np.arange(len(matrix)) < len(texts[0]), seed=seed)
@@ -79,8 +83,24 @@ def measure_sampled_pair(
     return SampledPair(dict(zip(SAMPLED_METRICS, numbers, strict=True)), test, missing)
 
 
-def unscorable(sample: FilteredText) -> str | None:
+def unreadable_samples(
+    base: Sequence[FilteredText], variant: Sequence[FilteredText], distances: TextDistances
+) -> Container[str]:
+    """The samples of a pair that the embedder cannot read, or not apart.
+
+    Returns:
+        Texts, for `unscorable`.
+    """
+    samples = (sample for side in (base, variant) for sample in side)
+    return distances.unreadable(str(sample) for sample in samples if unscorable(sample) is None)
+
+
+def unscorable(sample: FilteredText, unreadable: Container[str] = ()) -> str | None:
     """Why there is nothing to embed in one sample.
+
+    Args:
+        sample: under a filter.
+        unreadable: from `unreadable_samples`.
 
     Returns:
         Kind of the reason, such as `empty` or `no answer`; None where there is something.
@@ -91,15 +111,20 @@ def unscorable(sample: FilteredText) -> str | None:
     if sample.view is None:
         answer = generation.answer
         return "no answer" if answer is None else answer.span.status.replace("_", " ")
-    return None if sample.view.text.strip() else "empty"
+    if not sample.view.text.strip():
+        return "empty"
+    return UNREADABLE if sample.view.text in unreadable else None
 
 
-def sampled_pair_record(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> dict[str, Any]:
+def sampled_pair_record(
+    base: Sequence[FilteredText], variant: Sequence[FilteredText], unreadable: Container[str] = ()
+) -> dict[str, Any]:
     """The pair as it is kept in the samples file; the texts stand in `resps` and `filtered_resps` of the row.
 
     Args:
         base: [sample] under one filter.
         variant: likewise.
+        unreadable: from `unreadable_samples`, where distances are measured.
 
     Returns:
         JSON values by name: audit, and of both sides the number of samples and the unscored ones by index.
@@ -107,7 +132,9 @@ def sampled_pair_record(base: Sequence[FilteredText], variant: Sequence[Filtered
     record: dict[str, Any] = {"schema_version": 1, "audit": asdict(variant[0].generation.audit)}
     for side, samples in (("base", base), ("variant", variant)):
         unscored = {
-            str(index): kind for index, each in enumerate(samples) if (kind := unscorable(each)) is not None
+            str(index): kind
+            for index, each in enumerate(samples)
+            if (kind := unscorable(each, unreadable)) is not None
         }
         record[side] = {"n_samples": len(samples), "unscored": unscored}
         if samples[0].filter_name == "raw":
@@ -127,12 +154,15 @@ def _of_outputs(samples: Sequence[FilteredText]) -> dict[str, Any]:
     }
 
 
-def _blocked(base: Sequence[FilteredText], variant: Sequence[FilteredText]) -> str | None:
+def _blocked(
+    base: Sequence[FilteredText], variant: Sequence[FilteredText], unreadable: Container[str]
+) -> str | None:
     """Why nothing about this pair may be scored, or None."""
     if variant[0].generation.audit.status == "erased":
         return ERASED
     for side, samples in (("base", base), ("variant", variant)):
-        kinds = Counter(kind for kind in map(unscorable, samples) if kind is not None)
+        found = (unscorable(sample, unreadable) for sample in samples)
+        kinds = Counter(kind for kind in found if kind is not None)
         if len(samples) - kinds.total() < LEAST_SHARE * len(samples):
             (kind, _), *_ = kinds.most_common(1)
             counts = ", ".join(f"{count} {name}" for name, count in sorted(kinds.items()))

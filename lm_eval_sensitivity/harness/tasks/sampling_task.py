@@ -17,13 +17,14 @@ from lm_eval_sensitivity.harness.close.sampled_rows import (
     sampled_pairs_in_words,
     separated_in_words,
 )
-from lm_eval_sensitivity.harness.close.table_rows import kind_of, mean_of_scored
+from lm_eval_sensitivity.harness.close.table_rows import OfPrompt, kind_of, mean_of_scored
 from lm_eval_sensitivity.harness.generate.decoding import SEED, SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.measure.sampled_pair import (
     SAMPLED_METRICS,
     measure_sampled_pair,
     sampled_pair_record,
+    unreadable_samples,
 )
 from lm_eval_sensitivity.harness.tasks.options import model_arguments
 from lm_eval_sensitivity.harness.tasks.sampling_options import (
@@ -116,16 +117,16 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         base, variant = results
         if base[0].filter_name == "raw":
             self._audited[variant[0].generation.audit.status] += 1
-        record = sampled_pair_record(base, variant)
         if self._predict_only or self._distances is None:
-            return {"pair": {**self._of_run(), **record, "missing": {}}}
+            return {"pair": {**self._of_run(), **sampled_pair_record(base, variant), "missing": {}}}
+        record = sampled_pair_record(base, variant, unreadable_samples(base, variant, self._distances))
         measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
         missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
         test = measured.test_record
         note = SampledNote(doc["rung"], base[0].filter_name, test, kind_of(measured.missing))
         self._sampled.append(note)
         return {
-            **measured.metrics,
+            **{name: OfPrompt(value, doc["prompt_id"]) for name, value in measured.metrics.items()},
             "separated": test,
             "verdict": base[0].filter_name,
             "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},

@@ -25,10 +25,10 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 )
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
-    mean_of,
+    OfPrompt,
+    mean_of_scored,
     noise_in_words,
     pairs_in_words,
-    table_item,
     verdict_in_words,
     window_item,
     windows_in_words,
@@ -284,7 +284,7 @@ class PromptSensitivityTask(ConfigurableTask):
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: table_item(name, scores.values[name], prompt_id) for name in names},
+            **{name: OfPrompt(scores.values[name], prompt_id) for name in names},
             "pair": pair,
         }
 
@@ -322,7 +322,7 @@ class PromptSensitivityTask(ConfigurableTask):
             Row name to function: means over scored pairs, rows in words, and the pairs themselves counted.
         """
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        return {**{name: mean_of(name) for name in names}, **self._words(), "pair": pairs_in_words}
+        return {**dict.fromkeys(names, mean_of_scored), **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""

@@ -39,7 +39,7 @@ def embed(pairs: Iterable[Pair], encode: Encode) -> Vectors:
 
     Args:
         pairs: ladder rows.
-        encode: sentence embedder, for example `load_embedder().encode`.
+        encode: sentence embedder, for example `load_embedder().encode`; a row of nan for a text that it cannot read.
 
     Returns:
         Text to vector [dimension]; empty, and no call of `encode`, where there are no rows.

@@ -70,7 +70,10 @@ def report_files(
     """
     from tqdm import tqdm
 
-    partition, selection = TablePartition(pairs.table, signed.resamples, signed.seed), Selection()
+    partition, selection = (
+        TablePartition(pairs.table, signed.resamples, signed.seed, signed.weights),
+        Selection(),
+    )
     # By name, so that the order in which folders were given changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)
     with tqdm(total=5 + len(systems), desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:

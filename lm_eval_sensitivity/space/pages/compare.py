@@ -107,7 +107,9 @@ def comparison(results: Results, first: int, second: int, selection: Selection) 
     """
     settings = results.manifest.signature
     return comparison_statement(
-        TablePartition(both_tables(results, first, second), settings.resamples, settings.seed),
+        TablePartition(
+            both_tables(results, first, second), settings.resamples, settings.seed, settings.weights
+        ),
         results.systems[first].name,
         results.systems[second].name,
         selection,

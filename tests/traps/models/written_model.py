@@ -54,7 +54,9 @@ def distance_of(phrases: Sequence[str], others: Sequence[str]) -> float:
     """Cosine distance of two scripted answers: what has to be measured where both are compared."""
     texts = "".join(phrases).strip(), "".join(others).strip()
     _distances().prepare(texts)
-    return _distances().distance(*texts)
+    found = _distances().distance(*texts)
+    assert isinstance(found, float)  # scripted answers are English
+    return found
 
 
 @cache

@@ -16,6 +16,7 @@ from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.rescore import NO_BOUNDARIES, Settings, rescore_run
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.runs import load_reference, load_runs
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, find_answer
 from tests.running import command
@@ -124,6 +125,7 @@ def test_everything_else_stays(run: MadeRun, tmp_path: Path) -> None:
     changed = {name for name in old.column_names if not old[name].equals(new[name])}
     assert changed == {
         "output_spread",
+        "text_edit_distance",
         "cosine_distance",
         *(f"cosine_distance_{w}" for w in (64, 128, 256, 512)),
     }
@@ -136,6 +138,28 @@ def test_everything_else_stays(run: MadeRun, tmp_path: Path) -> None:
     for name in ("configs", "results"):
         old_results.pop(name), new_results.pop(name)
     assert old_results == new_results
+
+
+def test_a_run_of_a_version_without_the_text_edit_distance_gets_it(run: MadeRun, tmp_path: Path) -> None:
+    def forget(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            del row["text_edit_distance"], row["pair"]["scores"]["text_edit_distance"]
+            row["pair"]["missing"].pop("text_edit_distance", None)
+            row["metrics"].remove("text_edit_distance")
+
+    task = "prompt_sensitivity_mini_synonym"
+    run.edit_rows("synonym", forget)
+    run.edit_results(
+        lambda results: [results["results"][task].pop(f"text_edit_distance,{name}") for name in FILTERS]
+    )
+    rescore_run(run.folder, tmp_path / "new", settings())
+    scored = [row for row in rows_of(tmp_path / "new") if not row["pair"]["missing"]]
+    assert {row["text_edit_distance"] for row in scored} == {1.0}, (
+        "`we` and `en` share one letter, in no place"
+    )
+    means = results_of(tmp_path / "new")["results"][task]
+    assert means["text_edit_distance,answer"] == means["text_edit_distance,raw"] == 1.0
+    assert load_runs([tmp_path / "new"]).table["text_edit_distance"].null_count > 0
 
 
 def test_two_embedders_are_not_compared(run: MadeRun, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ IN_ORDER = (
         *WINDOWS,
         "baseline_drift",
         "output_spread",
+        "text_edit_distance",
         "token_edit_distance",
         "first_divergence",
     ),
@@ -72,7 +73,7 @@ def test_cards_are_complete(name: str) -> None:
 
 def test_what_is_measured_under_a_filter() -> None:
     answer, raw = ([card.name for card in measured_under(name)] for name in ("answer", "raw"))
-    moved = ["token_edit_distance", "length_change", "baseline_drift", "output_spread"]
+    moved = ["text_edit_distance", "token_edit_distance", "length_change", "baseline_drift", "output_spread"]
     assert answer == [*IN_ORDER[:5], *moved]
     assert set(raw) - set(answer) == {"js_divergence", "hidden_distance"}
 
@@ -112,6 +113,7 @@ def test_a_metric_is_missing_for_the_reason_of_the_channel_that_it_lacks() -> No
 def test_an_undefined_number_is_missing_for_the_reason_of_its_card() -> None:
     found = scores_of(pair_of(side("", []), side("", []), distance=math.nan), "answer")
     assert str(found["cosine_distance"]) == "empty: one of the texts has nothing to embed"
+    assert str(found["text_edit_distance"]) == "empty: neither output has a character"
     assert str(found["length_change"]) == "empty: neither output has a token"
     assert found["token_edit_distance"] == 0.0 and "js_divergence" not in found
 

@@ -20,6 +20,7 @@ from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence, token_edit_distance
+from lm_eval_sensitivity.metrics.text_edit_distance import text_edit_distance
 from lm_eval_sensitivity.records.packing import pack
 
 DATE = "2026-08-01T10-00-00.000001"
@@ -162,6 +163,7 @@ def _row(
     distance = 0.0 if base == variant else (index % 7 + 1) / 10 + seed / 1000
     scores = dict.fromkeys(("cosine_distance", *(f"cosine_distance_{w}" for w in WINDOWS)), distance)
     scores |= {
+        "text_edit_distance": text_edit_distance(*texts),
         "token_edit_distance": token_edit_distance(base, variant),
         "length_change": abs(len(base) - len(variant)) / max(len(base), len(variant)),
     }

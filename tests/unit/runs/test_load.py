@@ -136,7 +136,7 @@ def test_drift_counts_once_per_prompt_in_the_mean(tmp_path: Path) -> None:
 
 
 def test_a_run_of_a_version_without_a_metric_still_loads(tmp_path: Path) -> None:
-    run, newer = make_run(tmp_path / "a"), ("length_change", "output_spread")
+    run, newer = make_run(tmp_path / "a"), ("length_change", "output_spread", "text_edit_distance")
 
     def forget(found: list[dict[str, Any]]) -> None:
         for row in found:
@@ -151,6 +151,7 @@ def test_a_run_of_a_version_without_a_metric_still_loads(tmp_path: Path) -> None
     assert all(row[name] is None for row in old for name in newer)
     assert {row["missing_output_spread"] for row in old} == {NOT_MEASURED}
     assert {row["missing_length_change"] for row in old} == {NOT_MEASURED}
+    assert {row["missing_text_edit_distance"] for row in old} == {NOT_MEASURED}
     assert any(row["cosine_distance"] is not None for row in old)
 
 

@@ -12,9 +12,10 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.blocks import ResultTable, in_words
 from lm_eval_sensitivity.report.documents.clusters import statement_parts
-from lm_eval_sensitivity.statements import Selection
+from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.records import ClustersStatement
+from lm_eval_sensitivity.statements.selection import WEIGHTS, Weights
 from lm_eval_sensitivity.stats import mean_interval
 from tests.running import command
 from tests.unit.runs.made_run import make_run
@@ -36,17 +37,22 @@ def table_in(found: ClustersStatement, kind: str) -> ResultTable:
     return next(part for part in parts if isinstance(part, ResultTable) and part.name.startswith(kind))
 
 
-def test_means_are_over_prompts_not_over_pairs() -> None:
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_means_are_over_prompts_and_rungs_not_over_pairs(weights: Weights) -> None:
     rows = [row for row in panel(THREE) if not (row[1] == "q0" and row[3] != "leading_space")]
-    for found in stated(rows).systems:
-        by_prompt: dict[str, list[float]] = {}
+    partition = TablePartition(made_table(rows), 199, weights=weights)
+    for found in clusters_statement(partition, Selection(), draws=999).systems:
+        by_prompt: dict[str, dict[str, list[float]]] = {}
         for system, prompt, rung, _, number in rows:
             if system == found.system and rung != "identical" and number is not None:
-                by_prompt.setdefault(prompt, []).append(number)
-        expected = statistics.mean(statistics.mean(numbers) for numbers in by_prompt.values())
-        over_pairs = statistics.mean(number for numbers in by_prompt.values() for number in numbers)
+                group = rung if weights == "rung" else ""
+                by_prompt.setdefault(prompt, {}).setdefault(group, []).append(number)
+        expected = statistics.mean(
+            statistics.mean(map(statistics.mean, groups.values())) for groups in by_prompt.values()
+        )
+        pairs = [number for groups in by_prompt.values() for numbers in groups.values() for number in numbers]
         assert found.mean.estimate == pytest.approx(expected, abs=1e-12)
-        assert abs(expected - over_pairs) > 1e-5
+        assert abs(expected - statistics.mean(pairs)) > 1e-5
         assert (found.counts.n_prompts, found.counts.n_pairs) == (9, 25)
 
 

@@ -47,6 +47,7 @@ def rows(n: int = 5) -> list[dict[str, Any]]:
 
 
 ROWS = rows()
+RUNG_OF = {each["edit"]: each["rung"] for each in ROWS}
 
 
 def found(
@@ -60,13 +61,13 @@ def by_hand(edits: tuple[str, ...], made: list[dict[str, Any]] = ROWS) -> dict[s
     value = {(r["name"], r["prompt_id"], r["edit"]): r["cosine_distance"] for r in made}
     differences = {}
     for prompt in PROMPTS:
-        shared = [
-            value["b", prompt, edit] - value["a", prompt, edit]
-            for edit in edits
-            if value["a", prompt, edit] is not None and value["b", prompt, edit] is not None
-        ]
+        shared: dict[str, list[float]] = {}
+        for edit in edits:
+            if value["a", prompt, edit] is not None and value["b", prompt, edit] is not None:
+                own = shared.setdefault(RUNG_OF[edit], [])
+                own.append(value["b", prompt, edit] - value["a", prompt, edit])
         if shared:
-            differences[prompt] = sum(shared) / len(shared)
+            differences[prompt] = sum(sum(own) / len(own) for own in shared.values()) / len(shared)
     return differences
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz import fuzz, process, utils
 from tqdm import tqdm
 
-from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
 from lm_eval_sensitivity.ladder.authoring.distances import Vectors
 from lm_eval_sensitivity.text.escape import quoted
@@ -39,9 +39,6 @@ def prompts_differ_in_words(pairs: Sequence[Pair]) -> Iterator[Violation]:
 
     Yields:
         One violation per text that is more similar than `MAX_WORD_SIMILARITY`, on a scale of 0 to 100.
-
-    Raises:
-        InputError: rapidfuzz is not installed.
     """
     for column, texts, bases in _compared(pairs):
         for row, other, similarity in _most_similar_words(texts, bases):
@@ -78,13 +75,6 @@ def _compared(pairs: Sequence[Pair]) -> list[tuple[str, Texts, Texts]]:
 
 def _most_similar_words(texts: Texts, bases: Texts) -> Iterator[tuple[str, str, float]]:
     """Each text that is too similar, with the base it is most similar to."""
-    try:
-        from rapidfuzz import fuzz, process, utils  # an extra: only this check needs it
-    except ImportError:
-        raise InputError(
-            "Comparing the words of prompts needs the rapidfuzz package, which is not installed. Install it "
-            'with: pip install "lm-eval-sensitivity[ladder]"'
-        ) from None
 
     def words(text: str) -> str:
         return str(utils.default_process(text[:COMPARED_CHARACTERS]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from lm_eval_sensitivity.ladder.authoring.checks import balance, edits, kept, near, order, synonyms, texts
@@ -108,7 +109,7 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
         largest, and a text that several checks find too near another by the first of them.
 
     Raises:
-        InputError: the source cannot be loaded, or rapidfuzz is not installed.
+        InputError: the source cannot be loaded.
 
     Example:
         >>> import tempfile
@@ -122,9 +123,10 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
     sources = place / "sources"
     ladders = [_named_by_folder(each) if each.file == place else each for each in load_subsets(source)]
     published = balance.is_published_form(ladders)
-    left_out = _left_out(ladders, published, sources.is_dir(), encode is not None)
+    left_out = [*_left_out(ladders, published, sources.is_dir(), encode is not None)]
     found = [*_between_subsets(ladders, sources, published), *_in_prompts(ladders, published)]
     vectors = embed((pair for ladder in ladders for pair in ladder.pairs), encode) if encode else None
+    left_out += _unread(vectors or {})
     summaries = []
     in_tables: dict[tuple[str, ...], Violation] = {}
     for ladder in ladders:
@@ -179,6 +181,12 @@ def _left_out(
             yield f"The comparison of prompts with each other {name} and {near.MAX_COMPARED} are the most."
         if n_prompts < order.LEAST_PROMPTS and embedding:
             yield f"The order of distances {name} and it takes {order.LEAST_PROMPTS}."
+
+
+def _unread(vectors: Vectors) -> Iterator[str]:
+    count = sum(bool(np.isnan(vector).any()) for vector in vectors.values())
+    if count:
+        yield f"{count} of {len(vectors)} texts were not compared in meaning: the sentence embedder cannot read them."
 
 
 def _between_subsets(ladders: Sequence[Ladder], sources: Path, published: bool) -> Iterator[Violation]:
