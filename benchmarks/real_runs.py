@@ -120,7 +120,13 @@ def _rounded(values: list[float]) -> list[float]:
 
 
 def _generations(path: Path) -> int:
-    raise NotImplementedError
+    """Different prompts and repetitions that a system was asked for."""
+    asked = set()
+    for file in path.rglob("samples_*.jsonl"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            for request in json.loads(line)["arguments"].values():
+                asked.add((request["arg_0"], request.get("arg_2")))
+    return len(asked)
 
 
 def main() -> None:
