@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.runs.select_runs import omitted
 from lm_eval_sensitivity.text.escape import inert, shown, shown_path
 from lm_eval_sensitivity.types import Note
+
+_NOISE_RUNG = "identical"
 
 _Mismatch = tuple[RungSamples, RungSamples, str]
 """A rung, the one that it cannot stand beside, and the field below `metadata.sensitivity` that differs."""
@@ -78,7 +86,64 @@ def _first_difference(rung: RungSamples, other: RungSamples, *, drift: bool) -> 
     if ours.get("reference.system") is None or theirs.get("reference.system") is None:
         # A run without a reference has no drift to compare.
         ours.pop("reference.system", None)
+    if _of_one_ladder(rung, other):
+        ours.pop("ladder.hash", None)
     return next((field for field, value in ours.items() if value != theirs[field]), None)
+
+
+def _of_one_ladder(rung: RungSamples, other: RungSamples) -> bool:
+    """Whether the pairs that both have are the same pairs: subsets of one ladder share their rows."""
+    ours, theirs = rung.metadata.ladder, other.metadata.ladder
+    is_same = (ours.name, ours.version) == (theirs.name, theirs.version)
+    return is_same and rung.against_ladder and other.against_ladder
+
+
+def common_pairs(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list[Note]]:
+    """Runs of different subsets of one ladder, cut to the pairs that all systems have.
+
+    The rung `identical` is left as it is: it is each system's own noise, and is not compared between systems.
+
+    Args:
+        rungs: that can stand beside each other.
+
+    Returns:
+        The rungs as they are where all are of one subset. Otherwise with their common pairs, a ladder identity of
+        their own, and a note with the counts.
+
+    Raises:
+        InputError: they have no pair in common.
+    """
+    ladders = {rung.metadata.ladder.hash: rung.metadata.ladder for rung in rungs}
+    if len(ladders) < 2:
+        return list(rungs), []
+    shared: dict[str, set[str]] = {}
+    for rung in rungs:
+        ids = set(rung.table["pair_id"].to_pylist())
+        shared[rung.metadata.rung] = shared.get(rung.metadata.rung, ids) & ids
+    compared = {pair_id for rung, ids in shared.items() if rung != _NOISE_RUNG for pair_id in ids}
+    subsets = " and ".join(sorted(f"`{inert(ladder.subset)}`" for ladder in ladders.values()))
+    if not compared:
+        raise InputError(
+            f"The runs asked {subsets} of one ladder, which have no pair in common on these rungs."
+        )
+    digest = hashlib.sha256("\n".join([*sorted(ladders), *sorted(compared)]).encode()).hexdigest()
+    first = rungs[0].metadata.ladder
+    identity = replace(first, subset=f"common pairs of {subsets.replace('`', '')}", hash=digest)
+    kept = [_cut(rung, shared[rung.metadata.rung], identity) for rung in rungs]
+    n_prompts = len({pair_id.rsplit("/", 1)[0] for pair_id in compared})
+    text = (
+        f"The runs asked different subsets of the ladder, {subsets}: their {len(compared)} common pairs of {n_prompts} "
+        "prompts are compared."
+    )
+    return [rung for rung in kept if rung.n_pairs], [Note("remark", text)]
+
+
+def _cut(rung: RungSamples, ids: set[str], identity: LadderIdentity) -> RungSamples:
+    metadata = replace(rung.metadata, ladder=identity)
+    if rung.metadata.rung == _NOISE_RUNG:
+        return replace(rung, metadata=metadata)
+    table = rung.table.filter(pc.is_in(rung.table["pair_id"], pa.array(sorted(ids), pa.string())))
+    return replace(rung, metadata=metadata, table=table, n_pairs=len(ids), n_expected=len(ids))
 
 
 def _compared(rung: RungSamples, *, drift: bool) -> dict[str, Any]:

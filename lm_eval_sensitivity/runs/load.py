@@ -15,7 +15,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
 from lm_eval_sensitivity.records.run_metadata import DETECTED
-from lm_eval_sensitivity.runs.comparability import comparable
+from lm_eval_sensitivity.runs.comparability import common_pairs, comparable
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
@@ -60,7 +60,8 @@ def load_runs(
             first system, instead of refusing.
 
     Returns:
-        Systems in the order of the folders, one pairs table, and notes on what was left out.
+        Systems in the order of the folders, one pairs table, and notes on what was left out. Runs of different
+        subsets of one ladder are cut to their common pairs, and a remark says how many there are.
 
     Raises:
         InputError: nothing to load, a file that breaks a rule, or systems that cannot be compared; one
@@ -100,10 +101,11 @@ def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None
     left_out += others
     rungs, others = comparable(rungs, exclude=exclude)
     left_out += others
+    rungs, cut = common_pairs(rungs)
     systems = _systems(rungs)
     # By name, so that the order of the folders does not change what is written.
     by_name = sorted(systems, key=lambda system: system.name)
-    return Runs(systems, _table(by_name), tuple(left_out), _remarks(by_name))
+    return Runs(systems, _table(by_name), tuple(left_out), (*cut, *_remarks(by_name)))
 
 
 def _systems(rungs: Sequence[RungSamples]) -> tuple[System, ...]:

@@ -253,6 +253,12 @@ def merge_folders(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list
         first = kept.setdefault((metadata.system, metadata.rung), rung)
         if first is rung:
             continue
+        if first.metadata.ladder.hash != metadata.ladder.hash:
+            raise InputError(
+                f"{shown_path(rung.samples)}: the system {metadata.system!r} has its rung {metadata.rung!r} in two "
+                f"subsets, {shown(metadata.ladder.subset)} here and {shown(first.metadata.ladder.subset)} in "
+                f"{shown_path(first.samples)}. Choose one with `--subset`, or give one of the two folders."
+            )
         if first.content != rung.content:
             raise InputError(
                 f"{shown_path(rung.samples)}: the system {metadata.system!r} has its rung {metadata.rung!r} also in "

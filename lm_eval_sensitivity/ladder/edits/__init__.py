@@ -1,6 +1,7 @@
 """Rule-based edits: pure functions from a text to the replacements that edit it.
 
     noop.py                  No-op edits: a reader sees the same prompt, a tokenizer may not
+    notation.py              Mathematics and code that stand in a prompt without a fence
     parentheses.py           Which words of English prose may be put in parentheses
     positions.py             Finding the place of an edit: word gaps, brackets, the middle
     protected.py             Protected spans: the parts of a prompt that no edit may change

@@ -32,13 +32,13 @@ def leading_space(text: str) -> tuple[Replacement, ...] | None:
     """One space before the text.
 
     Returns:
-        An insertion; None for a blank text.
+        An insertion; None for a blank text, and before code without a fence, which it would indent.
 
     Example:
         >>> leading_space("Hello there.")
         (Replacement(start=0, end=0, replacement=' '),)
     """
-    return _insertion(text, 0, " ")
+    return None if Protection(text).opens_with_code else _insertion(text, 0, " ")
 
 
 @register("noop")

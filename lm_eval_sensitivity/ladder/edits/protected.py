@@ -1,6 +1,6 @@
 """Protected spans: the parts of a prompt that no edit may change.
 
-Code, links, numbers and quoted text carry the request itself: `1,000` with another comma is another
+Code, formulas, links, numbers and quoted text carry the request itself: `1,000` with another comma is another
 number, and a quoted sentence is the material to work on. Where a rule is in doubt it protects too
 much, because an edit that finds no place is only not applicable, while a wrong place changes the
 meaning.
@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-ProtectedKind = Literal["code", "link", "number", "quote"]
+from lm_eval_sensitivity.ladder.edits.notation import code_lines, mathematics
+
+ProtectedKind = Literal["code", "math", "link", "number", "quote"]
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _BACKTICKS = re.compile(r"`+")
@@ -79,12 +81,14 @@ def protected_spans(text: str) -> tuple[ProtectedSpan, ...]:
         link 38 52
     """
     code = [ProtectedSpan(*span, "code") for span in _code(text)]
-    without_code = blanked(text, code)
+    math = [ProtectedSpan(*span, "math") for span in mathematics(blanked(text, code))]
+    code += [ProtectedSpan(*span, "code") for span in code_lines(blanked(text, [*code, *math]))]
+    without_code = blanked(text, [*code, *math])
     links = [ProtectedSpan(*span, "link") for span in _links(without_code)]
     plain = blanked(without_code, links)
     numbers = [ProtectedSpan(*span, "number") for span in _numbers(plain)]
     quotes = [ProtectedSpan(*span, "quote") for span in _quotes(plain)]
-    return tuple(sorted([*code, *links, *numbers, *quotes], key=lambda span: (span.start, span.end)))
+    return tuple(sorted([*code, *math, *links, *numbers, *quotes], key=lambda span: (span.start, span.end)))
 
 
 class Protection:
@@ -101,6 +105,11 @@ class Protection:
 
     def __init__(self, text: str) -> None:
         self.spans = protected_spans(text)
+        self.opens_with_code = any(
+            span.kind == "code" and text[span.start] not in "`~" and not text[: span.start].strip()
+            for span in self.spans[:2]
+        )
+        """Whether the first line is code without a fence, in which an indentation counts."""
         self._protected = bytearray(len(text) + 1)
         for span in self.spans:
             self._protected[span.start : span.end] = b"\1" * (span.end - span.start)

@@ -194,7 +194,7 @@ def curly_quotes(text: str) -> tuple[Replacement, ...] | None:
 
 @register("punctuation")
 def drop_final_period(text: str) -> tuple[Replacement, ...] | None:
-    """The final period, question mark or exclamation mark is removed.
+    """The final period, question mark or exclamation mark is removed, with a space before it.
 
     Returns:
         A deletion; None when the text ends otherwise, or in a run of marks (`...`, `?!`).
@@ -204,7 +204,12 @@ def drop_final_period(text: str) -> tuple[Replacement, ...] | None:
         (Replacement(start=16, end=17, replacement=''),)
     """
     final = _final_mark(text, FINAL_MARKS, Protection(text))
-    return None if final is None else (Replacement(final, final + 1, ""),)
+    if final is None:
+        return None
+    start = len(
+        text[:final].rstrip()
+    )  # `Pourquoi ?`: the space goes with the mark, or it would be a second edit
+    return None if text[start - 1] in FINAL_MARKS else (Replacement(start, final + 1, ""),)
 
 
 @register("punctuation")
@@ -221,7 +226,7 @@ def bullet_prefix(text: str) -> tuple[Replacement, ...] | None:
         >>> bullet_prefix("1. First item") is None
         True
     """
-    if len(text.strip().splitlines()) != 1 or starts_as_markup(text):
+    if len(text.strip().splitlines()) != 1 or starts_as_markup(text) or Protection(text).opens_with_code:
         return None
     start = len(text) - len(text.lstrip())
     return (Replacement(start, start, "- "),)

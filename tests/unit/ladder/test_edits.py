@@ -111,6 +111,30 @@ def test_registering_a_name_twice_is_an_error_and_changes_nothing() -> None:
         ("```python\nx = 'a'\n```\nand ~~~ no fence", ["```python\nx = 'a'\n```"]),
         ("```\nnever closed", ["```\nnever closed"]),
         ('6" wide and 4" high', ["6", "4"]),
+        # A dollar opens a formula only where what follows is one.
+        (
+            "Solve $x^2 + 3x = 0$, $n$ real, in $$\na = b\n$$",
+            [("math", "$x^2 + 3x = 0$"), ("math", "$n$"), ("math", "$$\na = b\n$$")],
+        ),
+        (
+            r"let \(a+b\) be \[x\] or \text{so it is}",
+            [("math", r"\(a+b\)"), ("math", r"\[x\]"), ("math", r"\text{so it is}")],
+        ),
+        (r"\begin{align} a \\ b \end{align} now", [("math", r"\begin{align} a \\ b \end{align}")]),
+        ("a $5 fee, then $x=4$", [("number", "$5"), ("math", "$x=4$")]),
+        ("pay $5 and $6, or 10$ late", [("number", "$5"), ("number", "$6"), ("number", "10$")]),
+        (r"is $PATH or $HOME set, for \$a$ or $a or b$", []),
+        ("open $x + y\n\nclosed$", []),
+        ("x = [1]\nprint(x)\nSay why.", [("code", "x = [1]\nprint(x)")]),
+        ("Why?\n\ndef f(x):\n    y = x\n    return y", [("code", "def f(x):\n    y = x\n    return y")]),
+        ("int main() {\n  return a;\n}\nFix it.", [("code", "int main() {\n  return a;\n}")]),
+        (
+            "Look:\nSELECT a FROM t WHERE b = c\n<b>Hi</b>",
+            [("code", "SELECT a FROM t WHERE b = c\n<b>Hi</b>")],
+        ),
+        ("for w in words:\n  print w", [("code", "for w in words:\n  print w")]),
+        ("Note: important\nrice (cooked)\ntea or coffee\nif possible:\nand/or well-known", []),
+        ("- apples (red);\n- pears\n  I come (maybe).\nUse f(x) to plot it. A = yes or no.", []),
         ('unclosed "quote', []),
         ('two\n\n"paragraphs\n\napart"', []),
     ],
@@ -132,7 +156,25 @@ def test_protection_allows_insertions_at_the_edge_only() -> None:
 
 def test_hostile_text_of_the_largest_accepted_length_is_still_answered() -> None:
     # Quadratic matching would take minutes on these and be noticed.
-    for unit in ('"', "'a ", "`", "a@", "(", "«", "a.b", "1,", "``a`"):
+    for unit in (
+        '"',
+        "'a ",
+        "`",
+        "a@",
+        "(",
+        "«",
+        "a.b",
+        "1,",
+        "``a`",
+        "$",
+        "$a ",
+        "$a\\(",
+        "\\(",
+        "\\text{",
+        "x=a\n",
+        "((\n",
+        "f(\n  ",
+    ):
         text = (unit * 100_000)[:100_000]
         spans = protected_spans(text)
         assert all(0 <= span.start < span.end <= len(text) for span in spans)

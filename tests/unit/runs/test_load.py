@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -327,6 +328,48 @@ def test_two_ladders_are_refused_or_excluded(tmp_path: Path) -> None:
     assert pairs.table.equals(load_runs([a.folder]).table)
     (left_out,) = pairs.left_out
     assert "identical, synonym" in left_out.about[0] and "ladder.version" in left_out.text
+
+
+def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(tmp_path: Path) -> None:
+    rungs = ("identical", "synonym", "positive_control")
+    core, spread = (load_ladder(subset=subset) for subset in ("core", "spread"))
+    a = make_run(tmp_path / "a", identity=BF16, ladder=core, rungs=rungs)
+    b = make_run(tmp_path / "b", identity=INT8, ladder=spread, rungs=rungs)
+    pairs = load_runs([a.folder, b.folder])
+    common = {
+        pair.pair_id for pair in spread.pairs if pair.prompt_id in core.prompts and pair.rung in rungs[1:]
+    }
+    assert len(common) == 24 * 2
+    for system in pairs.systems:
+        rows = pairs.table.filter(pc.equal(pairs.table["name"], system.name)).to_pylist()
+        assert {row["pair_id"] for row in rows if row["rung"] != "identical"} == common
+        repeated = core if system.rungs[0].metadata.task == "prompt_sensitivity_core_identical" else spread
+        assert {row["prompt_id"] for row in rows if row["rung"] == "identical"} == {
+            pair.prompt_id for pair in repeated.rung("identical")
+        }
+        assert system.ladder.subset == "common pairs of core and spread"
+    assert len(set(pairs.table["ladder_hash"].to_pylist())) == 1
+    assert "48 common pairs of 24 prompts" in str(pairs.remarks[0])
+    assert load_runs([b.folder, a.folder]).table.equals(pairs.table)
+
+
+def test_subsets_without_a_common_pair_are_refused(tmp_path: Path) -> None:
+    ladder = load_ladder(subset="spread")
+    others = tuple(pair for pair in ladder.pairs if pair.prompt_id not in LADDER.prompts)
+    write_parquet(LADDER.pairs, tmp_path / "own" / "mini" / "test.parquet")
+    write_parquet(others, tmp_path / "own" / "spread" / "test.parquet")
+    made = [
+        make_run(tmp_path / subset, identity=identity, ladder=load_ladder(tmp_path / "own", subset))
+        for subset, identity in (("mini", BF16), ("spread", INT8))
+    ]
+    message = refusal([each.folder for each in made], ladder=tmp_path / "own")
+    assert "`mini` and `spread`" in message and "no pair in common" in message
+
+
+def test_one_system_in_two_subsets_is_named(tmp_path: Path) -> None:
+    made = [make_run(tmp_path / s, ladder=load_ladder(subset=s)) for s in ("mini", "spread")]
+    message = refusal([each.folder for each in made])
+    assert all(part in message for part in ("two subsets", "'mini'", "'spread'", "--subset"))
 
 
 def test_the_subset_can_be_chosen(tmp_path: Path) -> None:
