@@ -51,7 +51,9 @@ def of_subset(folder: Path) -> dict[str, Any]:
             "letters": list(row.letters),
         }
         if key != REFERENCE:
-            contrast = next(each for each in clusters.contrasts if {each.first, each.second} == {name, reference})
+            contrast = next(
+                each for each in clusters.contrasts if {each.first, each.second} == {name, reference}
+            )
             sign = 1 if contrast.first == name else -1
             bounds = sorted([sign * contrast.difference.lower, sign * contrast.difference.upper])
             found["difference"] = _rounded([sign * contrast.difference.estimate, *bounds])

@@ -17,12 +17,18 @@ from typing import Any
 
 from benchmarks.simulate.coverage import coverage
 from benchmarks.simulate.designs import designs
+from benchmarks.simulate.family import family
+from benchmarks.simulate.noise import noise
 from benchmarks.simulate.page import RECORDED, write_page
+from benchmarks.simulate.power import power
 from benchmarks.simulate.verdicts import verdicts
 
 PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "coverage": coverage,
+    "family": family,
     "verdicts": verdicts,
+    "noise": noise,
+    "power": power,
     "designs": designs,
 }
 
@@ -32,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS], help="default: all")
     parser.add_argument("--replicates", type=int, default=2_000, help="default: %(default)s")
     parser.add_argument("--page", action="store_true", help="run nothing")
     options = parser.parse_args()

@@ -106,7 +106,10 @@ def _of_differences(first: Floats, second: Floats, replicates: int) -> Any:
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
         largest = max(largest_value(a, HIGH) or 0.0, largest_value(b, HIGH) or 0.0)
         found = difference_interval(
-            a.mean(axis=1) - b.mean(axis=1), largest=largest, resamples=RESAMPLES, seed=index * BLOCKS // replicates
+            a.mean(axis=1) - b.mean(axis=1),
+            largest=largest,
+            resamples=RESAMPLES,
+            seed=index * BLOCKS // replicates,
         )
         covered += found.lower <= 0 <= found.upper
         width += found.upper - found.lower

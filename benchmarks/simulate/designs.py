@@ -212,8 +212,7 @@ def _truth(kinds: list[Latent]) -> Floats:
     means = []
     for kind in kinds:
         mixed = (
-            np.sqrt(CLASS_SHARE) * _classes()[:, None, None]
-            + np.sqrt(1 - CLASS_SHARE) * nodes[None, None, :]
+            np.sqrt(CLASS_SHARE) * _classes()[:, None, None] + np.sqrt(1 - CLASS_SHARE) * nodes[None, None, :]
         )
         by_class = kind.values(nodes[None, :, None], mixed) @ weights @ weights
         table = partition(np.where(whole.harmless, by_class, np.nan)[..., None], whole.rungs)
@@ -241,9 +240,7 @@ def _verdict(rng: Generator, used: Design, table: Partition, name: str, seed: in
     )
     texts = used.harmless.sum(axis=1).max() + 1
     drift_kind = latent(system.b, 0.15 * system.b * (1 - system.b), 0.15 * system.b * (1 - system.b), 0.0)
-    drift_values = drift_kind.values(
-        rng.standard_normal((prompts, 1)), rng.standard_normal((prompts, texts))
-    )
+    drift_values = drift_kind.values(rng.standard_normal((prompts, 1)), rng.standard_normal((prompts, texts)))
     there = np.arange(texts) <= used.harmless.sum(axis=1)[:, None]
     drift = np.where(there, drift_values, 0.0).sum(axis=1) / there.sum(axis=1)
     controls = partition(np.where(used.control[..., None], control, np.nan))

@@ -43,7 +43,14 @@ def family(replicates: int) -> dict[str, Any]:
         cells.append(
             _cell("one of six higher", prompts, None, 5, replicates, lambda rng, n: _same(rng, n, HIGHER))
         )
-    return {"replicates": replicates, "draws": DRAWS, "resamples": RESAMPLES, "edits": EDITS, "higher": HIGHER, "cells": cells}
+    return {
+        "replicates": replicates,
+        "draws": DRAWS,
+        "resamples": RESAMPLES,
+        "edits": EDITS,
+        "higher": HIGHER,
+        "cells": cells,
+    }
 
 
 def _cell(

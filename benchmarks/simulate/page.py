@@ -182,7 +182,13 @@ def detectable() -> str:
     for prompts in sorted({cell["prompts"] for cell in cells}):
         here = [cell for cell in cells if cell["prompts"] == prompts]
         rows.append(
-            [str(prompts), *(f"{share(cell['printed'], 2)} / {share(cell['power'], 2)}" for cell in here)]
+            [
+                str(prompts),
+                *(
+                    " / ".join(share(cell[name], 2) for name in ("printed", "same_prompts", "new_prompts"))
+                    for cell in here
+                ),
+            ]
         )
     zeros = sorted({cell["zeros"] for cell in cells})
     return table(["prompts", *(_zeros(each) for each in zeros)], rows)
@@ -256,6 +262,69 @@ def designs() -> str:
     return table(["", *(f"`{cell['design']}`" for cell in cells)], rows)
 
 
+def _real_runs() -> Recorded:
+    found: Recorded = json.loads((RECORDED.parent / "real_runs.json").read_text(encoding="utf-8"))
+    return found
+
+
+def real_runs() -> str:
+    """Means, differences and verdicts of a model and its rounded copies."""
+    rows = []
+    for subset, found in _real_runs().items():
+        for system in found["systems"]:
+            verdict = system.get("verdict")
+            rows.append(
+                [
+                    f"`{subset}`, {found['prompts']} prompts",
+                    system["system"],
+                    "; ".join((verdict["words"], verdict["label"])) if verdict else "the reference",
+                    str(found["generations"]),
+                    _bounds(system["mean"]),
+                    _bounds(system["difference"]) if verdict else "",
+                    share(system["p_adjusted"], 4) if verdict else "",
+                ]
+            )
+    head = ["subset", "system", "verdict", "generations", "harmless edits", "difference", "adjusted p"]
+    return table(head, rows, 3)
+
+
+def contrasts() -> str:
+    """What the words stand on: one-sided 95 % bounds."""
+    rows = []
+    for subset, found in _real_runs().items():
+        for system in found["systems"]:
+            if "verdict" in system:
+                numbers = [_bounds(each) for each in system["verdict"]["contrasts"].values()]
+                rows.append([f"`{subset}`", system["system"], *numbers])
+    some = next(
+        system for found in _real_runs().values() for system in found["systems"] if "verdict" in system
+    )
+    return table(["subset", "system", *some["verdict"]["contrasts"]], rows, 2)
+
+
+def components() -> str:
+    """Variances of distances, and of differences from the model as it is."""
+    rows = []
+    for subset, found in _real_runs().items():
+        for system in found["systems"]:
+            for key, words in (("components", ""), ("components_of_difference", ", difference")):
+                if each := system.get(key):
+                    numbers = [
+                        f"{each['between']:.4f}",
+                        f"{each['within']:.4f}",
+                        f"{each['correlation']:.2f}",
+                    ]
+                    zeros = _zeros(each["zeros"])
+                    rows.append([f"`{subset}`", f"{system['system']}{words}", *numbers, zeros])
+    head = ["subset", "distances of", "between prompts", "within", "intra-prompt correlation", "zeros"]
+    return table(head, rows, 2)
+
+
+def _bounds(numbers: list[float]) -> str:
+    estimate, lower, upper = numbers
+    return f"{estimate:.3f} [{lower:.3f}, {upper:.3f}]"
+
+
 def _mean(values: Iterable[float]) -> float:
     found = list(values)
     return sum(found) / len(found)
@@ -272,6 +341,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "detectable": detectable,
     "equivalence": equivalence,
     "designs": designs,
+    "real runs": real_runs,
+    "contrasts": contrasts,
+    "components": components,
 }
 
 

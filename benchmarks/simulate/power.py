@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.simulate.data import PROMPTS, Floats, Generator, usual
 from lm_eval_sensitivity.stats import detectable_difference, equivalence_test, sign_flip_test
@@ -30,32 +31,37 @@ def power(replicates: int) -> dict[str, Any]:
 
 
 def of_detectable(prompts: int, zero: float, replicates: int) -> dict[str, Any]:
-    """Of the tables that print a difference, in how many tables of new prompts it is found.
+    """Of the tables that print a difference, in how many others it is found where it is the true one.
 
-    A share of prompts never differs; the others differ by skewed numbers, and in the new tables by so much more that
-    the mean difference is the one that was printed.
+    A share of prompts never differs; the others differ by skewed numbers, and in the other tables by so much more that
+    the mean difference is the one that was printed. They have the same prompts, as many of which differ, or new ones.
     """
     rng = np.random.default_rng([prompts, round(100 * zero), 3])
-    printed = found = 0
+    printed = 0
+    found = {"same_prompts": 0, "new_prompts": 0}
     for index in range(replicates):
         seed = index * BLOCKS // replicates
-        seen = detectable_difference(_differences(rng, prompts, zero, 0.0))
+        differs = rng.random(prompts) >= zero
+        seen = detectable_difference(_differences(rng, differs, 0.0))
         if seen.reason is not None:
             continue
         printed += 1
-        values = _differences(rng, prompts, zero, seen.difference)
-        found += sign_flip_test(values, draws=DRAWS, seed=seed).p_value <= 0.05
+        others = {"same_prompts": differs, "new_prompts": rng.random(prompts) >= zero}
+        for name, moved in others.items():
+            share = differs.mean() if name == "same_prompts" else 1 - zero
+            values = _differences(rng, moved, seen.difference / share)
+            found[name] += sign_flip_test(values, draws=DRAWS, seed=seed).p_value <= 0.05
     return {
         "prompts": prompts,
         "zeros": zero,
         "printed": round(printed / replicates, 4),
-        "power": round(found / printed, 4) if printed else None,
+        **{name: round(n / printed, 4) if printed else None for name, n in found.items()},
     }
 
 
-def _differences(rng: Generator, prompts: int, zero: float, mean: float) -> Floats:
-    values = (rng.gamma(2.0, 1.0, prompts) - 2.0) * 0.1 + mean / (1 - zero)
-    return np.where(rng.random(prompts) < zero, 0.0, values)
+def _differences(rng: Generator, differs: NDArray[np.bool_], shift: float) -> Floats:
+    values = (rng.gamma(2.0, 1.0, len(differs)) - 2.0) * 0.1 + shift
+    return np.where(differs, values, 0.0)
 
 
 def of_equivalence(prompts: int, replicates: int) -> dict[str, Any]:
