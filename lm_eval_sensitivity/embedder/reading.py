@@ -12,9 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-UNREAD_LIMIT = 0.2
-"""A text is unreadable where a larger share of its characters is lost. Replacing words of English answers by unknown
-ones, in both texts of a pair alike, TODO."""
+UNREAD_LIMIT = 0.1
+"""A text is unreadable where a larger share of its characters is lost.
+
+Of 40 pairs of English texts of 98 words (three prompts of the packaged ladder each, one to three of them edited; mean
+distance 0.109 under all-MiniLM-L6-v2) words were replaced by unknown ones. A tenth of the characters, the same words on
+both sides: mean 0.097, rank correlation with the whole texts 0.96. On one side only: mean 0.393, rank correlation
+0.57; a fifth: 0.488 and 0.55. So up to a tenth distances keep their order where both sides lose the same, and more is
+not taken, because where they do not, what is unknown outweighs what was edited."""
 
 SPACE_MARK = "\u2581"
 """What some normalizers put for a space, also before a text of which they keep nothing."""
@@ -47,7 +52,7 @@ class Reader:
     def __init__(self, unknown_id: int | None, normalize: Callable[[str], str] | None) -> None:
         self._unknown_id = unknown_id
         self._normalize = normalize
-        self._parts: dict[str, tuple[int, int]] = {}
+        self._dropped: dict[str, bool] = {}
 
     @classmethod
     def of(cls, tokenizer: Any) -> Reader:
@@ -79,23 +84,20 @@ class Reader:
         read = _covered(spans[known], len(text)) & ~_covered(spans[~known], len(text))
         total = kept = 0
         for character, count in Counter(text).items():
-            parts, dropped = self._parts_of(character)
-            total += count * parts
-            kept += count * (parts - dropped)
-        for position in np.flatnonzero(~read):
-            parts, dropped = self._parts_of(text[position])
-            kept -= parts - dropped
+            if not character.isspace():
+                total += count
+                kept += 0 if self._drops(character) else count
+        unread = (text[position] for position in np.flatnonzero(~read))
+        kept -= sum(not character.isspace() and not self._drops(character) for character in unread)
         return Reading(hashlib.sha256(codes.tobytes()).digest(), 1 - kept / total if total else 0.0)
 
-    def _parts_of(self, character: str) -> tuple[int, int]:
-        """Letter and marks of a character, and those of them that the normalizer drops: an accent, a vowel sign."""
-        if character not in self._parts:
-            parts = [each for each in unicodedata.normalize("NFD", character) if not each.isspace()]
-            self._parts[character] = len(parts), sum(map(self._drops, parts))
-        return self._parts[character]
-
-    def _drops(self, part: str) -> bool:
-        return self._normalize is not None and not self._normalize(part).strip(f" {SPACE_MARK}")
+    def _drops(self, character: str) -> bool:
+        """Whether the normalizer leaves nothing of it, as of a vowel sign; an accent on a letter leaves the letter."""
+        if self._normalize is None:
+            return False
+        if character not in self._dropped:
+            self._dropped[character] = not self._normalize(character).strip(f" {SPACE_MARK}")
+        return self._dropped[character]
 
 
 def _covered(spans: NDArray[np.int64], n_characters: int) -> NDArray[np.bool_]:

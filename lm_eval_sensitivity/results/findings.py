@@ -30,6 +30,8 @@ T = TypeVar("T")
 CONTRASTED = ("meaning_preserving", "positive_control")
 """Rung sets of the selections beside the two main metrics."""
 MAIN_METRICS = (PRIMARY_METRIC, "token_edit_distance")
+BESIDE_MAIN = (*TEXT_METRICS[:-1], "text_edit_distance")
+"""Windows, and what a run has whose outputs an embedder cannot read and whose engine shows no tokens."""
 
 
 def declared_selections() -> tuple[Selection, ...]:
@@ -40,12 +42,12 @@ def declared_selections() -> tuple[Selection, ...]:
 
     Example:
         >>> len(declared_selections()), declared_selections()[0].in_words()
-        (52, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
+        (56, 'cosine_distance, filter raw, rungs noop, punctuation, synonym, paraphrase')
     """
     of_whole_outputs = [card.name for card in measured_under("raw") if is_of_whole_output(card.name)]
     return (
         *(Selection(*each) for each in product(MAIN_METRICS, FILTERS, RUNG_SETS)),
-        *(Selection(*each) for each in product(TEXT_METRICS[:-1], FILTERS, CONTRASTED)),
+        *(Selection(*each) for each in product(BESIDE_MAIN, FILTERS, CONTRASTED)),
         *(Selection(*each) for each in product(of_whole_outputs, ("raw",), CONTRASTED)),
     )
 

@@ -11,6 +11,7 @@ import pytest
 from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.run_log import RunLog
+from lm_eval_sensitivity.harness.close.table_rows import unreadable_in_words
 from lm_eval_sensitivity.text.format import percent
 from tests.harness.conftest import Lmeval
 from tests.harness.made_pairs import LEVELS, missing, pairs, raw, reference, run, with_tokens
@@ -73,6 +74,27 @@ def test_a_system_that_gives_nothing_is_not_passed_over(n_silent: int, said: boo
     silent = [missing(pair, "empty") for pair in of[9 : 9 + n_silent]]
     words = closing_words(run([*erased, *silent, *of[9 + n_silent :]]), None)
     assert any(f"in {percent(n_silent / 27)} of the pairs that reached it" in each for each in words) == said
+
+
+@pytest.mark.parametrize("n_unreadable", [9, 63])
+def test_what_the_embedder_cannot_read_is_counted_with_the_way_out_and_is_no_finding_about_the_system(
+    n_unreadable: int,
+) -> None:
+    of = pairs(LEVELS)
+    unreadable = [missing(missing(pair, "unreadable"), "unreadable", raw) for pair in of[-n_unreadable:]]
+    found = run([*of[:-n_unreadable], *unreadable])  # the last nine are those of the positive control
+    words = " ".join(closing_words(found, None))
+    assert f"{63 - n_unreadable} of 63 pairs of 9 prompts scored; {n_unreadable} unreadable." in words
+    assert (
+        f"cannot read {n_unreadable} of 63 pairs, equal answers included: they have no cosine distance."
+        in words
+    )
+    assert """`--metadata '{"embedder": "sentence-transformers/paraphrase-multilingual-""" in words
+    assert "--metric text_edit_distance" in words
+    assert "collapsed" not in words and "gave nothing" not in words and "No stability" not in words
+    assert ("harmless edits" in words) == (n_unreadable == 9)
+    assert found.judged("answer") == (None, "no prompt has both numbers")
+    assert list(unreadable_in_words([None, "erased"], "pairs")) == []
 
 
 def test_noise_is_named() -> None:

@@ -16,7 +16,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 from scipy.stats import chi2
 
-from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.embedder import Reading, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.close.sampled_rows import (
     SampledNote,
@@ -30,10 +30,15 @@ from lm_eval_sensitivity.harness.engines.hf.greedy import greedy_generation_conf
 from lm_eval_sensitivity.harness.engines.hf.sampler import ChooseTokens, choose_tokens, uniforms
 from lm_eval_sensitivity.harness.generate.decoding import SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generate.generation import Answer, FilteredText, Generation, View
-from lm_eval_sensitivity.harness.measure.sampled_pair import measure_sampled_pair, sampled_pair_record
+from lm_eval_sensitivity.harness.measure.pair import output_spreads
+from lm_eval_sensitivity.harness.measure.sampled_pair import (
+    measure_sampled_pair,
+    sampled_pair_record,
+    unreadable_samples,
+)
 from lm_eval_sensitivity.harness.tasks.sampling_options import parse_sampling_options, too_few_to_separate
 from lm_eval_sensitivity.runs import load_runs
-from lm_eval_sensitivity.types import AnswerSpan
+from lm_eval_sensitivity.types import AnswerSpan, Missing
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, Run
 from tests.harness.test_engines import EDGES, TextEngine, evaluate
@@ -346,6 +351,40 @@ def test_unclosed_samples_are_left_out_until_they_are_more_than_half() -> None:
     assert record["variant"] == {"n_samples": 4, "unscored": {"1": "unclosed", "3": "unclosed"}}
     words = sampled_pairs_in_words([{**record, "missing": {}, "scores": {}}])
     assert words == "1 of 1 pairs scored, 2 of 8 samples of scored pairs left out"
+
+
+class Latin(Letters):
+    """Cannot read what begins with another letter than a to z; does not see what follows a cross."""
+
+    def encode(self, texts: Any) -> Any:
+        return super().encode([text if text < "{" else "z" for text in texts])
+
+    def readings(self, texts: Any) -> list[Reading]:
+        return [Reading(text.partition("+")[0].encode(), float(text > "{")) for text in texts]
+
+
+def test_samples_that_the_embedder_cannot_read_are_left_out_and_counted() -> None:
+    distances = TextDistances(Latin)  # type: ignore[arg-type]
+    full, half = samples("a", "a", "b", "b"), samples("c", "\u0e01", "c", "\u0e02")
+    found = measure_sampled_pair(full, half, distances, seed=0)
+    assert found.test is not None
+    assert (found.metrics["between_distance"], found.test.n_b, found.missing) == (1.0, 2, None)
+    record = sampled_pair_record(full, half, unreadable_samples(full, half, distances))
+    assert record["variant"]["unscored"] == {"1": "unreadable", "3": "unreadable"}
+    thai = measure_sampled_pair(samples(*"\u0e01\u0e01\u0e02"), full, distances, seed=0)
+    assert thai.missing == "unreadable: of 3 samples of the base 3 unreadable, more than half"
+    alike = measure_sampled_pair(samples("a+1", "b", "b"), samples("a+2", "c", "c"), distances, seed=0)
+    assert alike.test is not None
+    assert (alike.test.n_a, alike.test.n_b) == (2, 2), "`a+1` and `a+2` are not told from each other"
+
+
+def test_bases_that_the_embedder_cannot_read_have_no_spread_and_none_counts_them() -> None:
+    texts = {"p1": "a", "p2": "b", "p3": "\u0e01", "p4": "c+1", "p5": "c+2"}
+    bases = {prompt: samples(text)[0] for prompt, text in texts.items()}
+    spreads = output_spreads(bases, TextDistances(Latin))  # type: ignore[arg-type]
+    assert spreads["p1"] == spreads["p2"] == 1.0
+    lost = [spreads[prompt] for prompt in ("p3", "p4", "p5")]
+    assert all(isinstance(each, Missing) and each.kind == "unreadable" for each in lost)
 
 
 def test_texts_that_an_embedder_reads_alike_do_not_separate() -> None:

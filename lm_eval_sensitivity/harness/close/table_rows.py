@@ -221,14 +221,14 @@ def unreadable_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]
 
     Example:
         >>> list(unreadable_in_words([None, "unreadable"], "pairs"))[0]
-        'The embedder cannot read 1 of 2 pairs, equal answers included: they have no cosine distance and no verdict.'
+        'The embedder cannot read 1 of 2 pairs, equal answers included: they have no cosine distance.'
     """
     kinds = list(missing)
     count = kinds.count(UNREADABLE)
     if count:
         yield (
             f"The embedder cannot read {count} of {len(kinds)} {of}, equal answers included: they have no cosine "
-            "distance and no verdict."
+            "distance."
         )
         yield WAY_OUT
 

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -99,3 +100,13 @@ def test_a_terminal_without_unicode_gets_numbers_instead_of_an_error(monkeypatch
     print_text("►here\n")
     sys.stdout.flush()
     assert raw.getvalue() == b"\\u25bahere\n"
+
+
+def test_outputs_that_the_embedder_cannot_read_are_counted_with_the_way_out() -> None:
+    found = findings("แมว", "ឆ្មា")
+    lost = tuple(replace(each, cosine_distance=None, missing="unreadable: x") for each in found.variants)
+    text = " ".join(shown(replace(found, variants=lost), "markdown").split())
+    assert "cannot read 2 of 2 outputs, equal ones included: they have no distance" in text
+    assert "--embedder sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2" in text
+    assert "Nothing could be scored" in text
+    assert "cannot read" not in shown(found, "markdown")

@@ -121,7 +121,7 @@ def test_missing_has_a_reason(results: Results) -> None:
         left["clusters of cosine_distance, filter raw, rungs paraphrase"]
         == "no system was run on these rungs"
     )
-    assert len(left) + len(results.clusters) == 52
+    assert len(left) + len(results.clusters) == 56
     noise = results.clusters[Selection("cosine_distance", "raw", "identical")]
     means = [row.mean for row in noise.systems]
     assert all(mean.estimate == 0 and math.isnan(mean.lower) and mean.reason for mean in means)
