@@ -58,7 +58,7 @@ def several(rng: Generator, size: tuple[int, int, int], shape: str, zero: float)
 
     Whether an edit moves the output depends on the prompt, too: its own share of zeros is beta-distributed.
     """
-    replicates, prompts, edits = size
+    replicates, prompts, _ = size
     level = np.clip(SHAPES[shape].draw(rng, (replicates, prompts, 1)), 1e-6, 1 - 1e-6)
     values = rng.beta(4 * level, 4 * (1 - level), size)
     if zero == 0:
@@ -157,7 +157,7 @@ RUNGS = {"noop": 8, "punctuation": 6, "synonym": 2, "paraphrase": 2}
 
 
 def partition(values: Floats, rungs: Sequence[str] = ()) -> Partition:
-    """A partition of [prompt, edit, system] distances; systems are named `0`, `1`, ... NaN is a pair that was not made."""
+    """A partition of [prompt, edit, system] distances; systems are named `0`, `1`, ...; NaN is no pair."""
     status = np.where(np.isnan(values), ABSENT, SCORED).astype(np.int8)
     prompts, edits, systems = (
         tuple(f"{letter}{i:03d}" for i in range(n)) for letter, n in zip("pes", values.shape, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -31,18 +32,13 @@ def family(replicates: int) -> dict[str, Any]:
     """Cells of numbers of prompts: no difference, equal means of unequal shapes, and one system that is higher."""
     cells = []
     for prompts in PROMPTS:
-        cells.append(_cell("no difference", prompts, None, 6, replicates, lambda rng, n: _same(rng, n, 0.2)))
+        cells.append(cell("no difference", prompts, None, 6, replicates, partial(same, last=0.2)))
         for zero in ZEROS:
             for systems in (2, 6):
-
-                def unequal(rng: Generator, n: int, zero: float = zero, systems: int = systems) -> Floats:
-                    return _unequal(rng, n, zero, systems)
-
                 name = f"equal means, unequal shapes, {systems} systems"
-                cells.append(_cell(name, prompts, zero, systems, replicates, unequal))
-        cells.append(
-            _cell("one of six higher", prompts, None, 5, replicates, lambda rng, n: _same(rng, n, HIGHER))
-        )
+                draw = partial(unequal, zero=zero, systems=systems)
+                cells.append(cell(name, prompts, zero, systems, replicates, draw))
+        cells.append(cell("one of six higher", prompts, None, 5, replicates, partial(same, last=HIGHER)))
     return {
         "replicates": replicates,
         "draws": DRAWS,
@@ -53,7 +49,7 @@ def family(replicates: int) -> dict[str, Any]:
     }
 
 
-def _cell(
+def cell(
     kind: str, prompts: int, zero: float | None, equal: int, replicates: int, draw: Any
 ) -> dict[str, Any]:
     """Shares of tables; the first `equal` systems have the same mean."""
@@ -80,7 +76,7 @@ def _cell(
     return {"kind": kind, "prompts": prompts, "zeros": zero, **shares}
 
 
-def _same(rng: Generator, prompts: int, last: float) -> Floats:
+def same(rng: Generator, prompts: int, last: float) -> Floats:
     """[prompt, edit, system] six systems with a mean of 0.2, the last perhaps higher."""
     kinds = [usual(0.2)] * 5 + [usual(last)]
     level = np.sqrt(0.5) * rng.standard_normal((prompts, 1, 1)) + np.sqrt(0.5) * rng.standard_normal(
@@ -90,7 +86,7 @@ def _same(rng: Generator, prompts: int, last: float) -> Floats:
     return np.stack([kind.values(level[..., i], own[..., i]) for i, kind in enumerate(kinds)], axis=-1)
 
 
-def _unequal(rng: Generator, prompts: int, zero: float, systems: int) -> Floats:
+def unequal(rng: Generator, prompts: int, zero: float, systems: int) -> Floats:
     """[prompt, 1, system] the first half moved rarely and far, the others often and little."""
     size = (prompts, 1, systems // 2)
     return np.concatenate([rare_and_far(rng, size, zero), often_and_little(rng, size, zero)], axis=-1)

@@ -31,7 +31,7 @@ def noise(replicates: int) -> dict[str, Any]:
                         "kind": name,
                         "zeros": zero,
                         "above": called(
-                            [_usual(rng, prompts, floor, zero) for _ in range(replicates)], replicates
+                            [usual_noise(rng, prompts, floor, zero) for _ in range(replicates)], replicates
                         ),
                     }
                 )
@@ -42,7 +42,7 @@ def noise(replicates: int) -> dict[str, Any]:
                     "prompts": prompts,
                     "kind": "rare and far, equal means",
                     "zeros": zero,
-                    "above": called([_rare(rng, prompts, zero) for _ in range(replicates)], replicates),
+                    "above": called([rare(rng, prompts, zero) for _ in range(replicates)], replicates),
                 }
             )
     return {
@@ -66,7 +66,7 @@ def called(tables: list[tuple[Floats, Floats]], replicates: int) -> float:
     return count / replicates
 
 
-def _usual(rng: Generator, prompts: int, floor: float, zero: float) -> tuple[Floats, Floats]:
+def usual_noise(rng: Generator, prompts: int, floor: float, zero: float) -> tuple[Floats, Floats]:
     """Edits and one repetition of the same prompt; at the same mean the repetition is one more edit."""
     shape = (prompts, EDITS + 1)
     level, own = rng.standard_normal((prompts, 1)), rng.standard_normal(shape)
@@ -79,6 +79,6 @@ def _kind(mean: float, zero: float) -> Any:
     return latent(mean, 0.29 * variance, 0.71 * variance, zero)
 
 
-def _rare(rng: Generator, prompts: int, zero: float) -> tuple[Floats, Floats]:
+def rare(rng: Generator, prompts: int, zero: float) -> tuple[Floats, Floats]:
     """Every edit moves the output a little; a repetition rarely does, and then far: the same mean."""
     return often_and_little(rng, (prompts, EDITS), zero), rare_and_far(rng, (prompts,), zero)

@@ -70,3 +70,35 @@ def test_verdicts(kind: str) -> None:
     found = verdicts.judged(verdicts.KINDS[kind], 24, 50)
     agree(found["right"], recorded["right"], 50)
     agree(found["wrong"], recorded["wrong"], 50)
+
+
+@pytest.mark.parametrize("systems", [2, 6])
+def test_effects_and_orders(systems: int) -> None:
+    kind = f"equal means, unequal shapes, {systems} systems"
+    recorded = cell("family", prompts=9, kind=kind, zeros=0.9)
+    found = family.cell(
+        kind, 9, 0.9, systems, REPLICATES, lambda rng, n: family.unequal(rng, n, 0.9, systems)
+    )
+    agree(found["effects_differ"], recorded["effects_differ"])
+    agree(found["wrong_order"], recorded["wrong_order"])
+
+
+def test_systems_that_do_not_differ() -> None:
+    recorded = cell("family", prompts=24, kind="no difference")
+    found = family.cell("no difference", 24, None, 6, REPLICATES, lambda rng, n: family.same(rng, n, 0.2))
+    agree(found["effects_differ"], recorded["effects_differ"])
+    assert recorded["effects_differ"] <= 0.065
+    assert recorded["wrong_order"] <= recorded["effects_differ"]
+
+
+@pytest.mark.parametrize("kind", ["as large", "rare and far, equal means"])
+def test_noise_is_not_called_sensitivity(kind: str) -> None:
+    recorded = next(each for each in page.recorded("noise")["cells"] if each["kind"] == kind)
+    rng = np.random.default_rng(0)
+    zero = recorded["zeros"]
+    draw = (
+        (lambda: noise.rare(rng, 9, zero))
+        if kind.startswith("rare")
+        else (lambda: noise.usual_noise(rng, 9, noise.MEAN, zero))
+    )
+    agree(noise.called([draw() for _ in range(REPLICATES)], REPLICATES), recorded["above"])
