@@ -43,7 +43,7 @@ def test_the_statements_are_those_of_the_commands(results: Results, request_made
     )
     assert repr(results.statements) == repr(found)
     assert results.manifest.selections_left_out == left_out
-    assert [len(found.clusters), len(found.drift), len(found.heatmaps), len(found.windows)] == [40, 2, 4, 4]
+    assert [len(found.clusters), len(found.drift), len(found.heatmaps), len(found.windows)] == [44, 2, 4, 4]
 
 
 def test_means_by_length_stand_in_the_order_of_the_page(results: Results) -> None:
