@@ -44,7 +44,7 @@ from lm_eval_sensitivity.statements.selection import (
     Weights,
 )
 from lm_eval_sensitivity.statements.signature import signature
-from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
+from lm_eval_sensitivity.stats import DRAWS, RESAMPLES, Constants
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 from lm_eval_sensitivity.text.escape import shown
@@ -359,6 +359,7 @@ def drift(
     embedder: str | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    constants: Constants | None = None,
     weights: Weights = "rung",
     **options: Any,
 ) -> Finding:
@@ -372,6 +373,7 @@ def drift(
         embedder: of the runs, where drift is recomputed and it is not the default one.
         seed: of resamples.
         resamples: of each interval.
+        constants: of the rules; None takes the declared ones.
         weights: `rung` or `edit`: what has the same weight in the mean of a prompt.
         **options: of `load`.
 
@@ -395,6 +397,7 @@ def drift(
         selection,
         reference=None if theirs is None else theirs.name,
         drifts={} if theirs is None else measure_drifts(loaded.runs, theirs, selection, embedder),
+        constants=constants,
     )
     document = drift_document(found, loaded.runs, _signed(loaded.runs, seed, resamples, 0, weights))
     return Finding(found, document, two_axes.picture(found))

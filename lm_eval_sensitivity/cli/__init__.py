@@ -12,6 +12,7 @@ ladder.py            check, build, describe and publish ladders
 ladder_build.py      a ladder from anyone's own prompts
 ladder_check.py      check a ladder against its rules
 ladder_describe.py   measure a ladder without models, and write its card
+ladder_plan.py       what difference a design would find, before anything runs
 ladder_push.py       publish a ladder on the Hub
 main.py              The command `lm-eval-sensitivity`: thin subcommands over the package
 neighborhood.py      how far one prompt's output moves under small edits of it

@@ -179,14 +179,14 @@ def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool 
     """What makes resampling repeatable; draws are for commands that test."""
     parser.add_argument(
         "--seed",
-        type=_whole_number(0, 2**63),
+        type=whole_number(0, 2**63),
         default=0,
         metavar="N",
         help=f"of resamples{' and sign draws' if with_draws else ''} (%(default)s)",
     )
     parser.add_argument(
         "--resamples",
-        type=_whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
+        type=whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
         default=RESAMPLES,
         metavar="N",
         help="of each interval (%(default)s)",
@@ -194,7 +194,7 @@ def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool 
     if with_draws:
         parser.add_argument(
             "--draws",
-            type=_whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
+            type=whole_number(FEWEST_RESAMPLES, MOST_RESAMPLES),
             default=DRAWS,
             metavar="N",
             help="of signs, above 14 prompts (%(default)s)",
@@ -220,8 +220,16 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    """An argparse type."""
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """An argparse type.
+
+    Args:
+        least: smallest accepted.
+        most: largest accepted.
+
+    Returns:
+        What reads a text, or refuses it in a sentence.
+    """
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 20) or not least <= int(text) <= most:

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 def _audit(options: argparse.Namespace, arguments: dict[str, Any]) -> list[SurvivalRow]:
     from tqdm import tqdm
 
-    pairs = load_ladder(options.ladder).pairs
+    pairs = load_ladder(options.ladder, asked_as="`--ladder`").pairs
     rows: list[SurvivalRow] = []
     with tqdm(
         total=len(pairs) * len(options.tokenizers), desc="Auditing", unit="pair", delay=2, disable=None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,14 @@ from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import check_drift_metric, measure_drifts
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC
+from lm_eval_sensitivity.stats import Constants
 
 DESCRIPTION = """\
 Place systems on two axes: how far harmless edits move their output, and how far their output is from a reference's on
-the identical prompt. The verdict says whether a system responds to meaning and to harmless edits as its reference
-does, and whether it is nearer to it than a harmless edit moves it; a system that always says the same has the
-smallest distances and is called collapsed, not stable."""
+the identical prompts. Three words say whether a system responds to meaning, whether harmless edits move it as they
+move the reference, and whether it is near to the reference or far; a word that the data do not decide is `unclear`.
+They give at most one label. A system that always says the same has the smallest distances and is called collapsed, not
+stable."""
 
 EPILOG = """\
 examples:
@@ -40,8 +44,9 @@ examples:
   lm-eval-sensitivity drift runs/qwen3-4b-int4
 
 Rows stand in the order given, as in a series of quantizations, the reference first. Drift is taken from the run
-where it was made with that reference, else from the outputs in both samples files. Without --reference only `alive`
-and `collapsed or indiscriminate` can be told apart."""
+where it was made with that reference, else from the outputs in both samples files; of a prompt it is the mean over the
+base prompt and its harmless variants. Without --reference only `alive` and `collapsed or indiscriminate` can be told
+apart. Choose constants before you see the numbers."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -67,8 +72,42 @@ def add_parser(subparsers: Any) -> None:
     add_embedder_option(parser)
     add_run_options(parser)
     add_statistics_options(parser, with_draws=False)
+    _add_constants(parser)
     add_weights_option(parser)
     add_output_options(parser)
+
+
+def _add_constants(parser: argparse.ArgumentParser) -> None:
+    """The constants of the rules, to be declared before the numbers are seen."""
+    declared = Constants()
+    for name, most, words in (
+        ("k_control", 0.99, "kC: alive needs c > (1 - kC) c_ref, collapsed c below it"),
+        ("k_response", 10, "kR: alive needs c > (1 + kR) p, indiscriminate c below it"),
+        ("k_harmless", 10, "kP: more sensitive is p > (1 + kP) p_ref"),
+        ("drift_factor", 100, "lambda: far is b > lambda p_ref"),
+    ):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_number_up_to(most),
+            default=getattr(declared, name),
+            metavar="X",
+            help=f"{words} (%(default)s)",
+        )
+
+
+def _number_up_to(most: float) -> Callable[[str], float]:
+    """An argparse type."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number from 0 to {most:g}")
+        return value
+
+    return parse
 
 
 def run(options: argparse.Namespace) -> int:
@@ -82,6 +121,7 @@ def run(options: argparse.Namespace) -> int:
         selection,
         reference=None if reference is None else reference.name,
         drifts={} if reference is None else measure_drifts(pairs, reference, selection, options.embedder),
+        constants=Constants(options.k_control, options.k_response, options.k_harmless, options.drift_factor),
     )
     write(drift_document(found, pairs, signed(pairs, options)), options)
     return 0

@@ -53,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
     """Load, make one heatmap per metric and filter, write."""
     metrics = chosen(options.metric, PRIMARY_METRIC)
     filters = chosen(options.filter, PRIMARY_FILTER)
+    selections = [Selection(metric, name) for metric, name in product(metrics, filters)]
     for metric in metrics:
         check_metric(metric)
-    selections = [Selection(metric, name) for metric, name in product(metrics, filters)]
     pairs = load_runs(options.runs, **run_options(options))
     partition = partitioned(pairs, options)
     found = [heatmap_statement(partition, each.metric, each.filter_name) for each in selections]

@@ -1,21 +1,22 @@
-"""`lm-eval-sensitivity ladder`: check, build, describe and publish ladders."""
+"""`lm-eval-sensitivity ladder`: plan, check, build, describe and publish ladders."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from lm_eval_sensitivity.cli import ladder_build, ladder_check, ladder_describe, ladder_push
+from lm_eval_sensitivity.cli import ladder_build, ladder_check, ladder_describe, ladder_plan, ladder_push
 
 EPILOG = """\
 examples:
   lm-eval-sensitivity ladder build prompts.jsonl -o my_ladder/
+  lm-eval-sensitivity ladder plan --prompts 50 --systems 6
   lm-eval-sensitivity ladder check my_ladder/
   lm-eval-sensitivity ladder push ORG/NAME my_ladder/
 
 Each action has its own --help."""
 
-SUBCOMMANDS = (ladder_check, ladder_build, ladder_describe, ladder_push)
+SUBCOMMANDS = (ladder_check, ladder_plan, ladder_build, ladder_describe, ladder_push)
 
 
 def add_parser(subparsers: Any) -> None:

@@ -66,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check the ladder and print what was found; status 1 when there are violations."""
-    report = check_ladder(options.path, None if options.no_embedding else encode)
+    report = check_ladder(options.path, None if options.no_embedding else encode, asked_as="`PATH`")
     sys.stdout.write(_json(report) if options.format == "json" else _text(report))
     return 0 if report.passed else 1
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.cli import (
@@ -27,7 +29,7 @@ from lm_eval_sensitivity.cli import (
     tasks_path,
 )
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.text.escape import shown_path
+from lm_eval_sensitivity.text.escape import is_text, shown_path
 
 COMMANDS = (
     neighborhood,
@@ -92,8 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pipe stopped; `STATUS_OF_A_DEFECT` for anything else, shown with its traceback.
     """
     options = build_parser().parse_args(arguments)
+    _print_anything()
     try:
-        _check_output(getattr(options, "output", None))
+        _refuse_odd_bytes(vars(options))
         status: int = options.run(options)
     except InputError as error:
         print(f"lm-eval-sensitivity {options.command}: {error}", file=sys.stderr)
@@ -108,14 +111,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _check_output(path: Path | None) -> None:
-    """Not every library that writes files can write one whose name is no text."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(
-            f"`--output {shown_path(Path(str(path)))}` is no UTF-8 text. Give another name."
-        ) from None
+def _refuse_odd_bytes(options: Mapping[str, Any]) -> None:
+    """Bytes of a path that are no text come in as half surrogates, which many a library cannot take."""
+    for name, given in options.items():
+        for each in given if isinstance(given, list) else [given]:
+            # A prompt has a door of its own.
+            if name != "prompt" and isinstance(each, (str, Path)) and not is_text(str(each)):
+                option = f"`--{name} " if name == "output" else "`"
+                raise InputError(
+                    f"{option}{shown_path(Path(str(each)))}` is no UTF-8 text. Give another name."
+                )
+
+
+def _print_anything() -> None:
+    """What a file says may hold half surrogates: they are printed as their numbers."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

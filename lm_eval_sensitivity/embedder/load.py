@@ -151,7 +151,7 @@ def _local_files(name: str | None, revision: str | None) -> EmbedderFiles | None
     if folder.is_dir():
         if revision is not None:
             raise InputError(
-                f"`revision` is {revision!r}, but the embedder {name!r} is a local folder, which has none. "
+                f"The revision {revision!r} was asked of the embedder {name!r}, which is a local folder and has none. "
                 "Leave the revision out."
             )
         return EmbedderFiles(folder, name=folder.resolve().name, revision=None, source="local")

@@ -31,18 +31,25 @@ from lm_eval_sensitivity.harness.close.finished_run import windows_below
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
     RungMean,
+    mean_drift,
     mean_of_scored,
     pairs_in_words,
     window_item,
     windows_in_words,
 )
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, given
-from lm_eval_sensitivity.harness.measure.pair import Scores, measure_pair, output_spreads, texts_to_embed
+from lm_eval_sensitivity.harness.measure.pair import (
+    Scores,
+    measure_pair,
+    output_spreads,
+    reference_texts,
+    texts_to_embed,
+)
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.recorded import RecordedPair, check_rule, prompt_tails
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.codec import encode
-from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
+from lm_eval_sensitivity.records.columns import DRIFT, DRIFTS, FILTERS
 from lm_eval_sensitivity.records.run_metadata import (
     ReferenceOfRun,
     RunMetadata,
@@ -61,6 +68,7 @@ from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
 from lm_eval_sensitivity.runs.select_runs import choose_rungs
+from lm_eval_sensitivity.statements.drift_distance import Drift, DriftRow, texts_of
 from lm_eval_sensitivity.text.escape import shown_path
 from lm_eval_sensitivity.types import Missing, Note
 
@@ -201,14 +209,16 @@ def _write_run(
         for path, group in by_results.items():
             results = read_results(RunFiles(path, group[0].date, {}))
             old = {task: dict(each) for task, each in results["results"].items() if isinstance(each, dict)}
+            measured: dict[str, list[Row]] = {}
             for rung in group:
-                rows = rescored_rows(rung, settings)
+                rows = measured[rung.metadata.task] = rescored_rows(rung, settings)
                 file = target / rung.samples.relative_to(folder)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(b"".join(_as_json(row) + b"\n" for row in rows))
                 done.append((rung, _renew_task(results, rung, rows, settings)))
                 progress.update(rung.n_pairs)
-            taken = {rung.metadata.task for rung in group}
+            _renew_drift(results, measured)
+            taken = {*measured}
             _drop_tasks(results, taken, shown_path(path))
             _renew_groups(results, taken, old)
             (target / path.relative_to(folder)).write_bytes(_as_json(results, indent=2))
@@ -249,7 +259,9 @@ def rescored_rows(rung: RungSamples, settings: Settings) -> list[Row]:
         if isinstance(row, WholeRow)
     }
     shown = (FilteredText(side, name) for pair in pairs.values() for name in FILTERS for side in pair)
-    settings.distances.prepare(texts_to_embed(shown))
+    theirs = settings.reference
+    reference = [] if theirs is None else reference_texts((row.doc for row, _, _ in rows), theirs)
+    settings.distances.prepare([*texts_to_embed(shown), *reference])
     prompts = {row.doc_id: row.doc["prompt_id"] for row, _, _ in rows}
     spreads = {
         name: output_spreads(
@@ -272,9 +284,9 @@ def _rescored_row(
     spread: float | Missing,
 ) -> Row:
     base, variant = (FilteredText(generation, row.filter) for generation in pair)
-    prompt_id, record, new_line = row.doc["prompt_id"], row.pair, dict(line)
+    record, new_line = row.pair, dict(line)
     if settings.rule is not None and row.filter == "answer":
-        scores = measure_pair(prompt_id, base, variant, settings.distances, settings.reference, spread)
+        scores = measure_pair(row.doc, base, variant, settings.distances, settings.reference, spread)
         if all(generation.trace is not None for generation in pair):
             for metric, reason in scores.missing.items():
                 unknown = reason == str(given(None, "token ids"))
@@ -287,7 +299,7 @@ def _rescored_row(
         new_line["filtered_resps"] = [str(base), str(variant)]
     else:
         scores = measure_pair(
-            prompt_id, base, variant, settings.distances, settings.reference, spread, ("text",)
+            row.doc, base, variant, settings.distances, settings.reference, spread, ("text",)
         )
         if settings.rule is not None and isinstance(record, WholePairRecord):
             record = replace(
@@ -295,8 +307,9 @@ def _rescored_row(
             )
     if settings.rule is not None and "window" in line:
         new_line["window"] = window_item(base, variant, scores.missing)
-    if settings.reference is None and DRIFT in (record.scores or {}):
-        scores.values[DRIFT], scores.missing[DRIFT] = math.nan, NOT_RESCORED
+    for name in DRIFTS if settings.reference is None else ():
+        if name in (record.scores or {}):
+            scores.values[name], scores.missing[name] = math.nan, NOT_RESCORED
     record = _with_scores(record, scores)
     # What a later version may have written beside it stays.
     new_line["pair"] = {**line["pair"], **encode(record)}
@@ -373,6 +386,23 @@ def _renew_task(
     metadata = results["configs"][task]["metadata"]
     metadata["sensitivity"] = _summary(metadata["sensitivity"], rung.metadata, settings)
     return words
+
+
+def _renew_drift(results: dict[str, Any], measured: Mapping[str, Sequence[Row]]) -> None:
+    """The drift of the whole run, which stands in the row of every task."""
+    for filter_name in FILTERS:
+        chosen = [row for rows in measured.values() for row in rows if row["filter"] == filter_name]
+        drift = mean_drift(Drift("", texts_of(map(_drifts_of, chosen)), ""))
+        for task in measured:
+            if (key := f"{DRIFT},{filter_name}") in results["results"][task]:
+                results["results"][task][key] = drift
+
+
+def _drifts_of(row: Row) -> DriftRow:
+    doc, pair = row["doc"], row["pair"]
+    numbers = [(pair["scores"].get(name), pair["missing"].get(name, NOT_RESCORED)) for name in DRIFTS]
+    base, variant = ((None if each != each else each, reason) for each, reason in numbers)
+    return doc["prompt_id"], doc["edit"], doc["rung"], *base, *variant
 
 
 def _numbers_of(row: Row) -> list[str]:

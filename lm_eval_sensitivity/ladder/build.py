@@ -35,7 +35,7 @@ def build_pairs(source: Source) -> list[Pair]:
     pairs = [
         pair
         for rung in RUNGS
-        for edit in edits_of_rung(rung)
+        for edit in (*edits_of_rung(rung), *(name for name, own in source.own_edits.items() if own == rung))
         for prompt in source.prompts
         for pair in _pairs_of(prompt, edit, rung, source.ladder_version)
     ]

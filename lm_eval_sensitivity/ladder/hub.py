@@ -30,8 +30,12 @@ class HubSource:
         return self.repo_id + (f"@{self.revision}" if self.revision else "")
 
 
-def parse_hub_source(source: str) -> HubSource | None:
+def parse_hub_source(source: str, asked_as: str = "`source`") -> HubSource | None:
     """`ORG/NAME[@REVISION]`, with or without `hf://datasets/` before it; None for anything else.
+
+    Args:
+        source: what was given.
+        asked_as: the option that it was given as; opens messages.
 
     Returns:
         Repository and revision, or None.
@@ -50,14 +54,19 @@ def parse_hub_source(source: str) -> HubSource | None:
         return HubSource(match["repo"], match["revision"])
     if source.startswith("hf:"):
         raise InputError(
-            f"`source` is {source!r}; accepted on the Hub is 'hf://datasets/ORG/NAME' with an optional "
+            f"{asked_as} is {source!r}; accepted on the Hub is 'hf://datasets/ORG/NAME' with an optional "
             "'@REVISION'. Correct the id."
         )
     return None
 
 
-def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
+def download(hub: HubSource, subsets: tuple[str, ...], asked_as: str = "`source`") -> Path:
     """A local folder with the parquet files of the given subsets.
+
+    Args:
+        hub: the repository.
+        subsets: names.
+        asked_as: the option that it was given as; opens messages.
 
     Returns:
         The folder in the local cache of the Hub's client.
@@ -69,7 +78,7 @@ def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
         import huggingface_hub  # not at the top: a packaged or local ladder needs no network library
     except ImportError:
         raise InputError(
-            f"`source` is {hub.name!r}, which is on the Hub, but huggingface_hub is not installed. Run `pip "
+            f"{asked_as} is {hub.name!r}, which is on the Hub, but huggingface_hub is not installed. Run `pip "
             "install huggingface_hub`, or give a local folder."
         ) from None
     try:
@@ -82,7 +91,7 @@ def download(hub: HubSource, subsets: tuple[str, ...]) -> Path:
         )
     except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
         raise InputError(
-            f"`source` is {hub.name!r}: there is no such local folder, and the Hub dataset cannot be "
+            f"{asked_as} is {hub.name!r}: there is no such local folder, and the Hub dataset cannot be "
             f"fetched: {brief(str(error)) or type(error).__name__}. Check the name, the revision and the network."
         ) from None
     return Path(folder)

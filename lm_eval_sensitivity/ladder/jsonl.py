@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.files import decode_text, read_limited
 from lm_eval_sensitivity.ladder.schema import check_columns
 
 
@@ -22,7 +22,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         InputError: not UTF-8, or a line is no JSON object with exactly the ladder's columns.
     """
     rows = []
-    for where, row in json_objects(decode_utf8(read_limited(path), path), path):
+    for where, row in json_objects(decode_text(read_limited(path), path), path):
         check_columns(list(row), where)
         rows.append(row)
     return rows

@@ -83,7 +83,9 @@ class Ladder:
         return {pair.prompt_id: pair.base for pair in self.pairs}
 
 
-def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladder:
+def load_ladder(
+    source: str | Path | None = None, subset: str = LARGEST, *, asked_as: str = "`source`"
+) -> Ladder:
     """Load and validate one subset of a ladder.
 
     Args:
@@ -92,6 +94,7 @@ def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladd
             `ORG/NAME[@REVISION]` or `hf://datasets/ORG/NAME[@REVISION]`. An existing local path wins.
         subset: 'full', 'spread', 'core', 'mini', another subset folder of the source, or 'largest'. A single
             file is one subset, so there is nothing to choose in it.
+        asked_as: what the user calls the source: the option that messages about it begin with.
 
     Returns:
         The ladder, its rows in file order.
@@ -109,17 +112,18 @@ def load_ladder(source: str | Path | None = None, subset: str = LARGEST) -> Ladd
             ...
         lm_eval_sensitivity.errors.InputError: `subset` is 'minni'; ... Did you mean 'mini'?...
     """
-    path, name = _locate(source, subset)
+    path, name = _locate(source, subset, asked_as)
     files = _files(path)
     chosen = _choose_subset(subset, files, path)
     return _from_file(files[chosen], name, chosen)
 
 
-def load_subsets(source: str | Path | None = None) -> tuple[Ladder, ...]:
+def load_subsets(source: str | Path | None = None, *, asked_as: str = "`source`") -> tuple[Ladder, ...]:
     """Load and validate every subset of a ladder.
 
     Args:
         source: as for `load_ladder`.
+        asked_as: likewise.
 
     Returns:
         The subsets, largest first.
@@ -131,28 +135,30 @@ def load_subsets(source: str | Path | None = None) -> tuple[Ladder, ...]:
         >>> [ladder.subset for ladder in load_subsets()][-1]
         'mini'
     """
-    path, name = _locate(source, LARGEST)
+    path, name = _locate(source, LARGEST, asked_as)
     return tuple(_from_file(file, name, subset) for subset, file in _files(path).items())
 
 
-def _locate(source: str | Path | None, subset: str) -> tuple[Path, str]:
+def _locate(source: str | Path | None, subset: str, asked_as: str) -> tuple[Path, str]:
     """The folder or file of a source, fetched where it is on the Hub, and the ladder's name."""
     if source is None:
         return packaged_folder(), LADDER_NAME
-    path, kind = _look_up(source)
+    path, kind = _look_up(source, asked_as)
     if kind != "neither":
         return path, path.resolve().name if kind == "folder" else path.name
-    on_hub = hub.parse_hub_source(str(source))
+    on_hub = hub.parse_hub_source(str(source), asked_as)
     if on_hub is None:
-        raise InputError(f"`source` is {str(source)!r}: there is no such folder or file. {_ACCEPTED_SOURCES}")
+        raise InputError(
+            f"{asked_as} is {str(source)!r}: there is no such folder or file. {_ACCEPTED_SOURCES}"
+        )
     _check_subset_name(subset, SUBSETS)
-    return hub.download(on_hub, SUBSETS if subset == LARGEST else (subset,)), on_hub.name
+    return hub.download(on_hub, SUBSETS if subset == LARGEST else (subset,), asked_as), on_hub.name
 
 
-def _look_up(source: str | Path) -> tuple[Path, Literal["folder", "file", "neither"]]:
+def _look_up(source: str | Path, asked_as: str) -> tuple[Path, Literal["folder", "file", "neither"]]:
     """The source as a local path, and what stands there."""
     if not isinstance(source, (str, Path)) or not str(source).strip():
-        raise InputError(f"`source` is {source!r}, which is neither a path nor a name. {_ACCEPTED_SOURCES}")
+        raise InputError(f"{asked_as} is {source!r}, which is neither a path nor a name. {_ACCEPTED_SOURCES}")
     try:
         path = Path(source).expanduser()
         if path.is_dir():
@@ -162,7 +168,7 @@ def _look_up(source: str | Path) -> tuple[Path, Literal["folder", "file", "neith
     except (OSError, RuntimeError, ValueError) as error:
         # Too long a name, no permission, an unknown home folder (`~nobody`), a NUL character.
         raise InputError(
-            f"`source` is {str(source)[:200]!r}, which cannot be looked up: {error.args[-1]}. {_ACCEPTED_SOURCES}"
+            f"{asked_as} is {str(source)[:200]!r}, which cannot be looked up: {error.args[-1]}. {_ACCEPTED_SOURCES}"
         ) from None
 
 
@@ -254,7 +260,7 @@ def _from_file(path: Path, name: str, subset: str) -> Ladder:
         rows = rows_from_pairs(build_pairs(read_source(path)))
     else:
         raise InputError(
-            f"`source` is the file `{path}`; accepted are files ending in {', '.join(_FILE_SUFFIXES)}."
+            f"The file `{path}` is no ladder; accepted are files ending in {', '.join(_FILE_SUFFIXES)}. Give another."
         )
     pairs = pairs_from_rows(rows, str(path))
     design: Design = "spread" if stored and stored.get("design") == "spread" else "full"

@@ -28,14 +28,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean, unknown_name
-from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.files import decode_text, read_limited
 from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category, Rung
 
 AUTHORED_EDITS: dict[str, Rung] = {
@@ -88,6 +88,8 @@ class Source:
 
     ladder_version: str
     prompts: tuple[AuthoredPrompt, ...]
+    own_edits: Mapping[str, Rung] = field(default_factory=dict)
+    """Edits that prompts have variants of besides `AUTHORED_EDITS`, and their rungs, in the order of the ladder."""
     design: Design = "full"
     """`full` builds every pair, `spread` few of every prompt."""
     budget: int | None = None
@@ -332,7 +334,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _parse(path: Path) -> object:
-    text = decode_utf8(read_limited(path), path)
+    text = decode_text(read_limited(path, "file"), path)
     try:
         return _StrictLoader(text).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lm_eval_sensitivity.types import RUNGS, Rung
+from lm_eval_sensitivity.types import Rung
 
 ALL_RUNGS = "prompt_sensitivity"
 RULE_RUNGS = "prompt_sensitivity_rules"
@@ -12,20 +12,16 @@ RULE_RUNGS = "prompt_sensitivity_rules"
 
 
 def task_names(rungs: Iterable[Rung]) -> str:
-    """What to give `--tasks` for a ladder that has these rungs: a group where one fits, else the tasks.
+    """What to give `--tasks` for a ladder that has these rungs.
 
     Returns:
-        One group's name, or the tasks' names with commas between them.
+        The group of the rungs that rules build where there are no others, else that of all rungs: it leaves out those
+        that a ladder lacks.
 
     Example:
         >>> task_names(["identical", "noop", "punctuation"])
         'prompt_sensitivity_rules'
-        >>> task_names(["noop", "synonym"])
-        'prompt_sensitivity_noop,prompt_sensitivity_synonym'
+        >>> task_names(["identical", "noop", "synonym"])
+        'prompt_sensitivity'
     """
-    present = [rung for rung in RUNGS if rung in set(rungs)]
-    if present == list(RUNGS):
-        return ALL_RUNGS
-    if present == ["identical", "noop", "punctuation"]:
-        return RULE_RUNGS
-    return ",".join(f"prompt_sensitivity_{rung}" for rung in present)
+    return RULE_RUNGS if set(rungs) <= {"identical", "noop", "punctuation"} else ALL_RUNGS

@@ -34,13 +34,20 @@ def document() -> str:
     return "\n".join(lines) + "\n"
 
 
+_SCOPES = {
+    "pair": "a pair",
+    "prompt": "the base prompt, the same in all of its pairs",
+    "variant": "the variant prompt alone",
+}
+
+
 def _section(card: MetricCard) -> Iterator[str]:
     yield card.what
     yield ""
     yield f"- Formula: `{card.formula}`"
     yield f"- Range: {card.range}, unit {card.unit}, {card.direction}"
     yield f"- Needs: {', '.join(card.needs)}"
-    yield f"- Of: {'the base prompt, the same in all of its pairs' if card.scope == 'prompt' else 'a pair'}"
+    yield f"- Of: {_SCOPES[card.scope]}"
     yield f"- Filters: {', '.join(card.filters)}"
     yield f"- In samples: `pair.{card.recorded_in or f'scores.{card.name}'}`"
     for name, _, description in card.beside:

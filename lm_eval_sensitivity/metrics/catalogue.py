@@ -49,8 +49,9 @@ class MetricCard:
     formula: str
     undefined: str = "undefined"
     """The reason where the function gives nan; starts with its kind."""
-    scope: Literal["pair", "prompt"] = "pair"
-    """`prompt`: it belongs to the base prompt alone, and every pair of a prompt repeats the same number."""
+    scope: Literal["pair", "prompt", "variant"] = "pair"
+    """`prompt`: it belongs to the base prompt alone, and every pair of a prompt repeats the same number;
+    `variant`: to the variant prompt alone."""
     filters: tuple[FilterName, ...] = ("raw", "answer")
     """`raw` alone: it belongs to the whole output."""
     window: int | None = None
@@ -165,14 +166,14 @@ def scores_of(
 
 
 def measured_under(filter_name: str) -> tuple[MetricCard, ...]:
-    """Metrics in `pair.scores` of a sample under a filter; those of a prompt stand last.
+    """Metrics in `pair.scores` of a sample under a filter; those of one prompt alone stand last.
 
     Example:
-        >>> [card.name for card in measured_under("answer") if card.scope == "prompt"]
-        ['baseline_drift', 'output_spread']
+        >>> [card.name for card in measured_under("answer") if card.scope != "pair"]
+        ['baseline_drift', 'variant_drift', 'output_spread']
     """
     cards = [card for card in METRICS.values() if filter_name in card.filters and not card.recorded_in]
-    return tuple(sorted(cards, key=lambda card: card.scope == "prompt"))
+    return tuple(sorted(cards, key=lambda card: card.scope != "pair"))
 
 
 def is_distance(name: str) -> bool:
@@ -185,7 +186,7 @@ def is_distance(name: str) -> bool:
         >>> is_distance("cosine_distance"), is_distance("baseline_drift"), is_distance("first_divergence")
         (True, False, False)
     """
-    return METRICS[name].direction == "larger = further apart" and not belongs_to_prompt(name)
+    return METRICS[name].direction == "larger = further apart" and METRICS[name].scope == "pair"
 
 
 def belongs_to_prompt(name: str) -> bool:

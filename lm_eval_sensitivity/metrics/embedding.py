@@ -55,9 +55,21 @@ register(
     replace(
         COSINE,
         name="baseline_drift",
-        what="Cosine distance of a reference's and this system's output on the identical prompt.",
+        what="Cosine distance of a reference's and this system's output on the identical prompt; of a pair, on its "
+        "base prompt. A mean is over the base prompt and its harmless variants.",
         source="this project: the cosine distance between two systems instead of two prompts",
         scope="prompt",
+    )
+)
+
+register(
+    replace(
+        COSINE,
+        name="variant_drift",
+        what="Cosine distance of a reference's and this system's output on the identical variant prompt.",
+        source="this project: the cosine distance between two systems instead of two prompts",
+        scope="variant",
+        in_table=False,
     )
 )
 

@@ -18,10 +18,11 @@ AUDIT_STATUSES = ("survived", "erased", "identical", "unknown")
 SPAN_STATUSES = ("none", "closed", "unclosed", "empty_answer")
 FINISH_REASONS = ("end_token", "stop_string", "length", "not_finite")
 
-DRIFT = "baseline_drift"
-"""The one metric that only a run with a reference has."""
+DRIFT, VARIANT_DRIFT = "baseline_drift", "variant_drift"
+DRIFTS = (DRIFT, VARIANT_DRIFT)
+"""The metrics that only a run with a reference has."""
 RAW_SCORES, VIEW_SCORES = (
-    tuple(card.name for card in measured_under(name) if card.name != DRIFT) for name in FILTERS
+    tuple(card.name for card in measured_under(name) if card.name not in DRIFTS) for name in FILTERS
 )
 """Numbers in `pair.scores` of filter `raw`, and of both filters."""
 WHOLE_OUTPUT_METRICS = tuple(filter(is_of_whole_output, METRICS))

@@ -32,7 +32,7 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_MET
 from lm_eval_sensitivity.text.escape import shown, shown_path
 
 Statement = ClustersStatement | DriftStatement | HeatmapStatement | ProfilesStatement
-_OF_DRIFT = ("drift", "drift_source", "drift_missing", "drift_message", "verdict")
+_OF_DRIFT = ("drift", "answers", "drift_source", "drift_missing", "drift_message", "verdict")
 ROUNDING = 1e-6
 """Relative difference of two numbers that may be another machine's rounding."""
 

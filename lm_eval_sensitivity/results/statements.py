@@ -32,7 +32,7 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRIC
 from lm_eval_sensitivity.stats import Cluster, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
-from lm_eval_sensitivity.stats.verdicts import MEANINGS
+from lm_eval_sensitivity.stats.verdicts import AXES, INVALID_PROBE, MEANINGS, UNDETERMINED, label_of
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
@@ -129,7 +129,11 @@ class Agreement:
             self.need(key not in keys, path, f"is of {shown(str(key[1:]))}, which stands there twice")
             keys.add(key)
             for field, received, held in (("metric", key[1], METRICS), ("filter_name", key[2], FILTERS)):
-                self.need(received in held, f"{path}.{field}", f"is {shown(received)}, which there is not")
+                self.need(
+                    received in held,
+                    f"{path}.{field}",
+                    f"is {shown(received)}, which this version does not know",
+                )
             for inner, record in walk(statement, path):
                 self.record(inner, record, key[1])
             if isinstance(statement, ClustersStatement):
@@ -164,12 +168,19 @@ class Agreement:
             self.within(f"{path}.p_adjusted", record.p_adjusted, math.ulp(0.0), 1)
             self.within(f"{path}.attainable_p", record.attainable_p, 0, 1)
         if isinstance(record, Verdict):
-            for label in (record.label, *record.possible):
-                field = "label" if label == record.label else "possible"
-                self.need(label in MEANINGS, f"{path}.{field}", f"is {shown(label)}, which is no verdict")
-            names = [each.name for each in record.contrasts]
-            self.once(f"{path}.contrasts", names, {*names} & {*Constants().formulas})
-            self.within(f"{path}.harmless_over_control", record.harmless_over_control, 0, math.inf)
+            self.verdict(path, record)
+
+    def verdict(self, path: str, found: Verdict) -> None:
+        """Words of their axes, and the label that they give, if any."""
+        self.need(found.label in MEANINGS, f"{path}.label", f"is {shown(found.label)}, which is no verdict")
+        for axis, word in found.words.items():
+            known = word in {"unclear", *(word for _, word in AXES[axis])}
+            self.need(known, f"{path}.{axis.replace(' ', '_')}", f"is {shown(word)}, which is no word of it")
+        given = {label_of(found.words), UNDETERMINED, INVALID_PROBE}
+        self.need(found.label in given, f"{path}.label", "is another one than the words give")
+        names = [each.name for each in found.contrasts]
+        self.once(f"{path}.contrasts", names, {*names} & {*Constants().formulas})
+        self.within(f"{path}.harmless_over_control", found.harmless_over_control, 0, math.inf)
 
     def interval(self, path: str, found: Interval, metric: str) -> None:
         """In the range of its metric, with both bounds in their order and around a number, or none."""
@@ -244,6 +255,8 @@ class Agreement:
             fits = fits and (verdict is None or verdict.system == row.system)
             self.need(fits, f"{where}.verdict", "is missing, or of another system, or one of the reference")
             self.within(f"{where}.silent_share", row.silent_share, 0, 1)
+            changed, n = row.answers
+            self.need(0 <= changed <= n, f"{where}.answers", f"are {changed} of {n}")
 
     def heatmap(self, path: str, found: HeatmapStatement) -> None:
         """Every edit of the ladder at most once, beside every system."""

@@ -165,10 +165,13 @@ def _check_columns(found: pa.Schema, spec: TableSpec, place: str) -> None:
     names = spec.schema.names
     for name in names:
         if name not in found.names:
-            refuse(place, f"has no column `{name}`")
+            refuse(place, f"has no column `{name}`: another version of lm-eval-sensitivity wrote it")
     if found.names != names:
         other = next(name for at, name in enumerate(found.names) if at >= len(names) or name != names[at])
-        refuse(place, f"has the column {shown(other)} where it should not be")
+        refuse(
+            place,
+            f"has the column {shown(other)} where it should not be: another version of lm-eval-sensitivity wrote it",
+        )
     for field, expected in zip(found, spec.schema, strict=True):
         if field.type != expected.type:
             received = str(field.type)[:80]

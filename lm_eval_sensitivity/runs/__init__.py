@@ -14,26 +14,28 @@ from lm_eval_sensitivity.runs.export import write_table
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples
 from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.reference import (
+    OutputKey,
     ReferenceOutput,
     ReferenceRun,
-    base_outputs,
     check_reference,
     load_reference,
     missing_drift,
+    read_outputs,
 )
 from lm_eval_sensitivity.runs.system import System
 
 __all__ = [
+    "OutputKey",
     "ReferenceOutput",
     "ReferenceRun",
     "RunFiles",
     "Runs",
     "System",
-    "base_outputs",
     "check_reference",
     "load_reference",
     "load_runs",
     "missing_drift",
+    "read_outputs",
     "read_results",
     "read_samples",
     "write_table",

@@ -12,10 +12,10 @@ from typing import Any
 
 from lm_eval_sensitivity.ladder.schema import check_columns, pair_from_row
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
 from lm_eval_sensitivity.records.codec import absent, contradiction, refused
 from lm_eval_sensitivity.records.columns import (
     DRIFT,
+    DRIFTS,
     RAW_SCORES,
     SIDES,
     VIEW_SCORES,
@@ -153,10 +153,11 @@ def _scores(
 ) -> dict[str, float | None]:
     """The recorded scores; every one that is null has a reason."""
     names = RAW_SCORES if line["filter"] == "raw" else VIEW_SCORES
-    names = (*names, DRIFT) if metadata.reference is not None else names
-    if metadata.reference is None and record.scores is not None and record.scores.get(DRIFT) is not None:
-        other = "the results file names no `reference`"
-        raise contradiction(place, f"pair.scores.{DRIFT}", record.scores[DRIFT], other)
+    names = (*names, *DRIFTS) if metadata.reference is not None else names
+    for name in DRIFTS if metadata.reference is None else ():
+        if (record.scores or {}).get(name) is not None:
+            other = "the results file names no `reference`"
+            raise contradiction(place, f"pair.scores.{name}", (record.scores or {})[name], other)
     scores: dict[str, float | None] = {}
     for name in names:
         anywhere = any(name in each for each in (line, record.scores or {}, record.missing))
@@ -172,7 +173,7 @@ def _scores(
             raise contradiction(place, field, None, "`pair.missing` gives no reason for it")
         if value is not None and reason is not None:
             raise contradiction(place, f"pair.missing.{name}", reason, f"`{field}` is a number")
-        if value is not None and record.audit.status == "erased" and not belongs_to_prompt(name):
+        if value is not None and record.audit.status == "erased" and METRICS[name].scope == "pair":
             raise contradiction(place, field, value, "the edit was erased, so that there is nothing to score")
         scores[name] = value
     return scores

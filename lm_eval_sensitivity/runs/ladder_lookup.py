@@ -46,7 +46,7 @@ class LadderLookup:
     def _load(self, subset: str) -> Ladder | None:
         if subset not in self._loaded:
             try:
-                self._loaded[subset] = load_ladder(self._source, subset)
+                self._loaded[subset] = load_ladder(self._source, subset, asked_as="`--ladder`")
             except InputError:
                 if self._source is not None:
                     raise

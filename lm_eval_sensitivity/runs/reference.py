@@ -1,16 +1,17 @@
-"""A reference run, for drift: what another system answered to the same base prompts."""
+"""A reference run, for drift: what another system answered to the same base and variant prompts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.run_metadata import DETECTED, RunMetadata
+from lm_eval_sensitivity.records.sample import SideRecord
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, sample_rows
 from lm_eval_sensitivity.runs.select_runs import choose_rungs
@@ -20,9 +21,19 @@ from lm_eval_sensitivity.types import RUNGS, Note
 _WHOSE = "the reference run"
 
 
+class OutputKey(NamedTuple):
+    """Which output of a run: that to a base prompt, or to the variant of a pair, in one view."""
+
+    id: str
+    """Of the prompt, or of the pair."""
+    side: str
+    """`base` or `variant`."""
+    filter: str
+
+
 @dataclass(frozen=True)
 class ReferenceOutput:
-    """The reference's output to one base prompt, in one view."""
+    """The reference's output to one prompt, in one view."""
 
     text: str | None
     """None where there is nothing to compare with."""
@@ -46,8 +57,7 @@ class ReferenceRun:
     """Of its newest rung; what they must share, they share."""
     rungs: tuple[RungSamples, ...]
     """The rows that `clusters` and `drift` take from the same folder."""
-    outputs: Mapping[tuple[str, str], ReferenceOutput] = field(repr=False)
-    """(prompt id, filter) -> output."""
+    outputs: Mapping[OutputKey, ReferenceOutput] = field(repr=False)
     left_out: tuple[Note, ...] = ()
 
     @property
@@ -102,7 +112,7 @@ def load_reference(folder: Path, ladder: str | None = None) -> ReferenceRun:
         raise InputError(f"`reference`: {error}") from None
     _check_one_system(folder, rungs)
     newest = max(rungs, key=lambda rung: (rung.date, rung.metadata.task))
-    outputs = base_outputs(rung.samples for rung in rungs)
+    outputs = read_outputs(rung.samples for rung in rungs)
     return ReferenceRun(folder, newest.metadata, tuple(rungs), outputs, tuple(left_out))
 
 
@@ -116,8 +126,8 @@ def _check_one_system(folder: Path, rungs: Iterable[RungSamples]) -> None:
         )
 
 
-def base_outputs(samples: Iterable[Path], *, whose: str = _WHOSE) -> dict[tuple[str, str], ReferenceOutput]:
-    """What a run answered to its base prompts: (prompt id, filter) -> output, the first row of each.
+def read_outputs(samples: Iterable[Path], *, whose: str = _WHOSE) -> dict[OutputKey, ReferenceOutput]:
+    """What a run answered to its base prompts, the first row of each, and to their variants.
 
     Args:
         samples: samples files of one system.
@@ -129,18 +139,23 @@ def base_outputs(samples: Iterable[Path], *, whose: str = _WHOSE) -> dict[tuple[
     Raises:
         InputError: rows that are not ours.
     """
-    found: dict[tuple[str, str], ReferenceOutput] = {}
+    found: dict[OutputKey, ReferenceOutput] = {}
     for path in samples:
         for row, _, _ in sample_rows(path):
-            base = row.pair.base
-            if not base.finite:
-                output = ReferenceOutput(None, f"not finite: NaN or infinite logits in {whose}")
-            elif base.view is None:
-                output = ReferenceOutput(None, f"no answer: {whose} has none for this prompt")
-            else:
-                output = ReferenceOutput(row.filtered_resps[0], "", base.view.window_ends)
-            found.setdefault((str(row.doc["prompt_id"]), row.filter), output)
+            for name, side, shown in zip(
+                ("prompt_id", "pair_id"), (row.pair.base, row.pair.variant), row.filtered_resps, strict=True
+            ):
+                key = OutputKey(str(row.doc[name]), "base" if name == "prompt_id" else "variant", row.filter)
+                found.setdefault(key, _output(side, shown, whose))
     return found
+
+
+def _output(side: SideRecord, shown: str, whose: str) -> ReferenceOutput:
+    if not side.finite:
+        return ReferenceOutput(None, f"not finite: NaN or infinite logits in {whose}")
+    if side.view is None:
+        return ReferenceOutput(None, f"no answer: {whose} has none for this prompt")
+    return ReferenceOutput(shown, "", side.view.window_ends)
 
 
 def missing_drift(theirs: ReferenceOutput | None, own_reason: str | None) -> str | None:

@@ -144,7 +144,8 @@ def _candidates(
     foreign = [
         omitted(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
         for task, path in run.samples.items()
-        if task not in (*ours, *sampled)
+        # The file of a task whose rung the ladder lacks is empty.
+        if task not in (*ours, *sampled) and path.stat().st_size
     ]
     return found, [*left_out, *foreign]
 

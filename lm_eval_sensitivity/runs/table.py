@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.metrics import METRICS, measured_under
 from lm_eval_sensitivity.metrics.catalogue import is_distance
-from lm_eval_sensitivity.records.columns import DRIFT, FLAGS, ROW_SCHEMA, SIDES, WHOLE_OUTPUT_METRICS
+from lm_eval_sensitivity.records.columns import DRIFTS, FLAGS, ROW_SCHEMA, SIDES, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.records.sample import (
     PairRecord,
     SampleRow,
@@ -22,6 +22,7 @@ from lm_eval_sensitivity.types import Missing, Pair
 
 WHOLE_OUTPUT_ONLY = "whole output: this number stands in the row of filter raw"
 NO_REFERENCE = "no reference: the run had no reference to measure drift from"
+NO_VARIANTS = "not recorded: the run is of a version that measured drift on base prompts only"
 NOT_MEASURED = "not measured: this run does not hold it; it was made by a version without it"
 
 STATE_NUMBERS = (
@@ -122,9 +123,10 @@ def _metric_cells(record: PairRecord, filter_name: str, scores: Mapping[str, flo
     else:
         reasons |= dict.fromkeys(WHOLE_OUTPUT_METRICS, WHOLE_OUTPUT_ONLY)
     for card in measured_under(filter_name):
-        if card.name != DRIFT and card.name not in scores:
+        if card.name not in DRIFTS and card.name not in scores:
             reasons.setdefault(card.name, NOT_MEASURED)
-    reasons.setdefault(DRIFT, NO_REFERENCE)  # a rescored run says why it lost what it had
+    for name in DRIFTS:  # a rescored run says why it lost what it had
+        reasons.setdefault(name, NO_VARIANTS if DRIFTS[0] in scores else NO_REFERENCE)
     cells: dict[str, Any] = {}
     for name in METRICS:
         value = values.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,7 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int | None = None, *, bro
     Raises:
         InputError: the address or the port cannot be had.
     """
+    _check_address(host, port)
     try:
         launch(
             build(open_or_explain(folder)), server_name=host, server_port=port, inbrowser=browser, quiet=False
@@ -157,6 +159,21 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int | None = None, *, bro
     except OSError as error:
         raise InputError(
             f"`--host {host} --port {port or 'any'}`: the server cannot listen there: {error}. Choose another port."
+        ) from None
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Gradio would try a hundred ports at an address that is not this machine's."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(address)
+    except (OSError, UnicodeError) as error:
+        given = f"--host {host}" + (f" --port {port}" if port else "")
+        raise InputError(
+            f"`{given}`: the server cannot listen there: {getattr(error, 'strerror', None) or error}. Choose another "
+            f"{'port, or another ' if port else ''}address of this machine."
         ) from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.columns import DRIFT
+from lm_eval_sensitivity.records.columns import DRIFTS
 from lm_eval_sensitivity.statements.cautions import absent_cautions, cautions_of, few_prompts_cautions
 from lm_eval_sensitivity.statements.means import system_row, zeros_caution
 from lm_eval_sensitivity.statements.partition import TablePartition
@@ -95,11 +95,11 @@ def check_metric(metric: str) -> None:
     """Refuse drift, which has a command of its own.
 
     Raises:
-        InputError: the metric is `baseline_drift`.
+        InputError: the metric is a drift.
     """
-    if metric == DRIFT:
+    if metric in DRIFTS:
         raise InputError(
-            f"`--metric {DRIFT}` is the distance of a system from its reference on the same prompt, not what an edit "
+            f"`--metric {metric}` is the distance of a system from its reference on the same prompt, not what an edit "
             "moves, so clusters of it would say nothing. Use `lm-eval-sensitivity drift`, or another metric."
         )
 

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.statements.cautions import (
     window_cautions,
 )
 from lm_eval_sensitivity.statements.drift_distance import Drift
-from lm_eval_sensitivity.statements.means import system_mean, zeros_caution
+from lm_eval_sensitivity.statements.means import system_mean
 from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import BaseOutputs, DriftStatement, SystemDrift, SystemMean
@@ -24,25 +24,13 @@ from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, j
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection
 from lm_eval_sensitivity.stats import (
     Constants,
-    Partition,
     RepetitionTest,
     Verdict,
     judge,
     mean_interval,
-    partition_by_prompt,
     two_axes,
 )
-from lm_eval_sensitivity.stats.verdicts import (
-    INVALID_PROBE,
-    RULES,
-    UNDETERMINED,
-    Sign,
-    possible_labels,
-    too_silent,
-)
-
-LIFE = ("RESPONSIVE", "STABLE", "DRIFTED")
-"""Labels of a system that is alive."""
+from lm_eval_sensitivity.stats.verdicts import left_open, too_silent
 
 
 def drift_statement(
@@ -106,7 +94,6 @@ def _system(
 ) -> SystemDrift:
     """One system on both axes, judged beside the reference, or by itself where there is none."""
     control, identical = (replace(preserving, rung_set=rungs) for rungs in (CONTROL, NOISE_RUNG))
-    away = _away(name, drift)
     verdict, reduced, silent = None, None, math.nan
     if name != reference:
         silent = silent_share(partition, preserving, name, reference)
@@ -117,9 +104,10 @@ def _system(
             partition.pairs(preserving),
             partition.pairs(control),
             partition.pairs(identical),
-            away,
+            {} if drift is None else drift.by_prompt,
             system=name,
             reference=reference,
+            largest_drift=1.0 if drift is None else drift.largest,
         )
         judged = judge(axes, constants=constants, resamples=partition.resamples, seed=partition.seed)
         verdict = _unless_silent(_unless_noise(judged, beside_noise(partition, preserving, name)), silent)
@@ -129,7 +117,8 @@ def _system(
         preserving=system_mean(partition, preserving, name, "p"),
         control=system_mean(partition, control, name, "c"),
         identical=system_mean(partition, identical, name, "f"),
-        drift=None if drift is None else _drift_mean(partition, away, name),
+        drift=None if drift is None else _drift_mean(partition, drift),
+        answers=(0, 0) if drift is None else drift.answers,
         drift_source="" if drift is None else drift.source,
         drift_missing=() if drift is None else tuple(drift.reasons.items()),
         drift_message="" if drift is None else drift.message,
@@ -140,19 +129,10 @@ def _system(
     )
 
 
-def _away(name: str, drift: Drift | None) -> Partition:
-    """Drift as pairs of the base prompts."""
-    rows = {} if drift is None else {**drift.values, **dict.fromkeys(drift.missing, math.nan)}
-    if not rows:
-        return Partition((), (), (name,), np.zeros((0, 0, 1)), np.zeros((0, 0, 1), np.int8))
-    return partition_by_prompt(list(rows), ["base"] * len(rows), [name] * len(rows), list(rows.values()))
-
-
-def _drift_mean(partition: TablePartition, away: Partition, name: str) -> SystemMean:
-    values = away.system(name)
-    mean = mean_interval(values, resamples=partition.resamples, seed=partition.seed)
-    caution = zeros_caution(f"{name}, b", values, name)
-    return SystemMean(name, mean, away.counts(name), int((values == 0).sum()), caution)
+def _drift_mean(partition: TablePartition, drift: Drift) -> SystemMean:
+    values = np.array(list(drift.by_prompt.values()))
+    mean = mean_interval(values, largest=drift.largest, resamples=partition.resamples, seed=partition.seed)
+    return SystemMean(drift.system, mean, drift.counts, int((values == 0).sum()), None)
 
 
 def _outputs(partition: TablePartition, system: str) -> BaseOutputs:
@@ -168,26 +148,19 @@ def _outputs(partition: TablePartition, system: str) -> BaseOutputs:
 
 def _unless_noise(verdict: Verdict, noise: RepetitionTest) -> Verdict:
     """A system is called more sensitive than its reference only where its own noise cannot be the reason."""
-    if verdict.label != "RESPONSIVE" or not may_be_noise(noise):
+    if verdict.harmless_edits != "more" or not may_be_noise(noise):
         return verdict
-    signs: dict[str, Sign] = {each.name: each.sign for each in verdict.contrasts}
-    possible = possible_labels({**signs, "L_P": "unclear"})
     reason = f"What harmless edits move is {not_above_in_words(noise)}: it may be noise."
-    return replace(verdict, label=UNDETERMINED, possible=possible, reasons=(reason, *verdict.reasons))
+    return left_open(verdict, "harmless edits", reason)
 
 
 def _unless_silent(verdict: Verdict, silent: float) -> Verdict:
     """A system that says nothing on many prompts is not called alive for what it says on the others.
 
     Distances are taken where both sides have an output, so that silence leaves no trace in them. Losing
-    more pairs than the share of the response to meaning that may be lost makes a verdict of life undetermined.
+    more pairs than the share of the response to meaning that may be lost leaves it open whether it is alive.
     """
-    if not silent > verdict.constants.k_control:
+    if not silent > verdict.constants.k_control or verdict.response not in ("alive", "unclear"):
         return verdict
-    verdict = replace(verdict, alive_alone=False)
-    if not set(verdict.possible) & set(LIFE):
-        return verdict
-    order = (*(label for _, label in RULES), INVALID_PROBE)
-    possible = tuple(label for label in order if label in {*verdict.possible, "COLLAPSED"})
     reason = too_silent(silent, verdict.constants, "of the pairs that the reference has a number for")
-    return replace(verdict, label=UNDETERMINED, possible=possible, reasons=(reason, *verdict.reasons))
+    return left_open(verdict, "response", reason)

@@ -2,43 +2,111 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.embedder import DEFAULT_MODEL, TextDistances, load_embedder
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.runs import ReferenceOutput, Runs, System, base_outputs, missing_drift
+from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.records.columns import DRIFT, DRIFTS
+from lm_eval_sensitivity.runs import (
+    OutputKey,
+    ReferenceOutput,
+    Runs,
+    System,
+    missing_drift,
+    read_outputs,
+)
+from lm_eval_sensitivity.runs.table import NO_VARIANTS
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
+from lm_eval_sensitivity.stats import PairCounts, largest_value
 from lm_eval_sensitivity.text.escape import one_line, shown
-from lm_eval_sensitivity.types import Missing
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Missing
+
+BASE = ""
+"""In the place of an edit: the base prompt itself."""
+
+DriftRow = tuple[str, str, str, float | None, str | None, float | None, str | None]
+"""Prompt id, edit and rung of a pair, then the drift of its base with the reason where it is missing, and that of its
+variant."""
+
+Texts = Mapping[tuple[str, str], float | Missing]
+"""(prompt id, edit or `BASE`) -> distance of the two systems' outputs to that prompt, or why there is none."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Drift of one system, by prompt."""
+    """Drift of one system: distances from the reference's outputs to the same base and variant prompts."""
 
     system: str
-    values: Mapping[str, float] = field(repr=False)
-    """Distance by prompt id, for prompts that have one."""
-    missing: Mapping[str, Missing] = field(repr=False)
-    """Reason by prompt id, for the others."""
+    texts: Texts = field(repr=False)
+    """Of the base prompts and of their variants on the meaning-preserving rungs, as p of the reference, which they are
+    held against, is of those."""
     source: str
     """Where the numbers are from, in words."""
     message: str = ""
     """Why none could be measured."""
 
+    @cached_property
+    def by_prompt(self) -> dict[str, float]:
+        """b: the mean over the texts of a prompt that have a number, each with the same weight; NaN without one."""
+        found: dict[str, list[float]] = {}
+        for (prompt, _), value in self.texts.items():
+            found.setdefault(prompt, []).extend([] if isinstance(value, Missing) else [value])
+        return {
+            prompt: math.fsum(found[prompt]) / len(found[prompt]) if found[prompt] else math.nan
+            for prompt in sorted(found)
+        }
+
+    @property
+    def mean(self) -> float:
+        """Over prompts; NaN without one."""
+        there = [value for value in self.by_prompt.values() if not math.isnan(value)]
+        return math.fsum(there) / len(there) if there else math.nan
+
+    @property
+    def largest(self) -> float:
+        """The largest value that a prompt is taken to have (see `largest_value`)."""
+        edits = {edit: at for at, edit in enumerate(sorted({edit for _, edit in self.texts}))}
+        prompts = {prompt: at for at, prompt in enumerate(self.by_prompt)}
+        values = np.full((len(prompts), len(edits)), np.nan)
+        for (prompt, edit), value in self.texts.items():
+            values[prompts[prompt], edits[edit]] = math.nan if isinstance(value, Missing) else value
+        found = largest_value(values, METRICS[DRIFT].high)
+        assert found is not None  # a cosine distance has a largest value
+        return found
+
+    @property
+    def counts(self) -> PairCounts:
+        """Of texts, in the place of pairs."""
+        scored = sum(not isinstance(value, Missing) for value in self.texts.values())
+        prompts = sum(not math.isnan(value) for value in self.by_prompt.values())
+        return PairCounts(prompts, len(self.by_prompt) - prompts, scored, 0, len(self.texts) - scored, 0)
+
+    @property
+    def answers(self) -> tuple[int, int]:
+        """Outputs to base prompts that differ from the reference's, and those that were compared."""
+        there = [
+            value
+            for (_, edit), value in self.texts.items()
+            if edit == BASE and not isinstance(value, Missing)
+        ]
+        return sum(value > 0 for value in there), len(there)
+
     @property
     def reasons(self) -> dict[str, int]:
-        """Prompts by the kind of reason, in its order of letters."""
-        return dict(sorted(Counter(reason.kind for reason in self.missing.values()).items()))
+        """Texts by the kind of reason why they have no number, in its order of letters."""
+        missing = (value.kind for value in self.texts.values() if isinstance(value, Missing))
+        return dict(sorted(Counter(missing).items()))
 
 
 def measure_drift(
@@ -63,8 +131,8 @@ def measure_drift(
     try:
         return _recomputed(table, system, reference, selection, distances())
     except InputError as error:
-        missing = dict.fromkeys(_prompts(table, system.name), Missing("not measured"))
-        return Drift(system.name, {}, missing, "not measured", one_line(error))
+        missing = dict.fromkeys(_texts(table, system.name, selection.filter_name), Missing("not measured"))
+        return Drift(system.name, missing, "not measured", one_line(error))
 
 
 def measure_drifts(
@@ -144,52 +212,81 @@ def recorded_drift(table: pa.Table, name: str, reference: str, filter_name: str)
         filter_name: `raw` or `answer`.
     """
     rows = table.filter(pc.and_(pc.equal(table["name"], name), pc.equal(table["filter"], filter_name)))
-    values: dict[str, float] = {}
-    missing: dict[str, Missing] = {}
-    columns = (rows[column].to_pylist() for column in ("prompt_id", DRIFT, f"missing_{DRIFT}"))
-    for prompt, value, reason in zip(*columns, strict=True):
-        # A prompt's base output is the same in every pair; the mildest rung that has it speaks.
-        if value is not None:
-            values.setdefault(prompt, value)
-        else:
-            missing.setdefault(prompt, Missing.from_text(reason))
-    lacking = {prompt: reason for prompt, reason in missing.items() if prompt not in values}
+    texts = texts_of(zip(*(rows[column].to_pylist() for column in _COLUMNS), strict=True))
     source = f"measured in its run, against the run with the fingerprint {reference}"
-    return Drift(name, values, lacking, source)
+    old = {key for key, value in texts.items() if isinstance(value, Missing) and value == _NO_VARIANTS}
+    if old:
+        texts = {key: value for key, value in texts.items() if key not in old}
+        source += ", on base prompts only, as an earlier version did"
+    return Drift(name, texts, source)
+
+
+_COLUMNS = (
+    "prompt_id",
+    "edit",
+    "rung",
+    *(f"{prefix}{name}" for name in DRIFTS for prefix in ("", "missing_")),
+)
+_NO_VARIANTS = Missing.from_text(NO_VARIANTS)
+
+
+def texts_of(rows: Iterable[DriftRow]) -> dict[tuple[str, str], float | Missing]:
+    """The drifts that the rows of pairs hold, each text once.
+
+    Args:
+        rows: of one filter.
+
+    Returns:
+        Of every base prompt, and of every variant on a meaning-preserving rung.
+
+    Example:
+        >>> noop, control = ("a", "tab", "noop"), ("a", "topic", "positive_control")
+        >>> texts_of([(*noop, 0.1, None, 0.3, None), (*control, 0.1, None, 0.9, None)])
+        {('a', ''): 0.1, ('a', 'tab'): 0.3}
+    """
+    texts: dict[tuple[str, str], float | Missing] = {}
+    for prompt, edit, rung, base, no_base, variant, no_variant in rows:
+        # A prompt's base output is the same in every pair; the mildest rung that has it speaks.
+        if isinstance(texts.get((prompt, BASE), _NO_VARIANTS), Missing):
+            texts[prompt, BASE] = Missing.from_text(no_base or "") if base is None else base
+        if rung in MEANING_PRESERVING_RUNGS:
+            texts[prompt, edit] = Missing.from_text(no_variant or "") if variant is None else variant
+    return texts
 
 
 def _recomputed(
     table: pa.Table, system: System, reference: System, selection: Selection, distances: TextDistances
 ) -> Drift:
-    ours = base_outputs((rung.samples for rung in system.rungs), whose="the run")
-    theirs = base_outputs(rung.samples for rung in reference.rungs)
-    texts: dict[str, tuple[str, str]] = {}
-    missing: dict[str, Missing] = {}
-    for prompt in _prompts(table, system.name):
-        key = (prompt, selection.filter_name)
-        reason = missing_drift(theirs.get(key), ours[key].reason)
+    ours = read_outputs((rung.samples for rung in system.rungs), whose="the run")
+    theirs = read_outputs(rung.samples for rung in reference.rungs)
+    pairs: dict[tuple[str, str], tuple[str, str]] = {}
+    texts: dict[tuple[str, str], float | Missing] = {}
+    for key, place in _texts(table, system.name, selection.filter_name).items():
+        reason = missing_drift(theirs.get(place), ours[place].reason)
         if reason is None:
-            both = _window(ours[key], selection), _window(theirs[key], selection)
+            both = _window(ours[place], selection), _window(theirs[place], selection)
             if both[0] is None or both[1] is None:
                 reason = "no tokens: it is not known where the window ends"
             else:
-                texts[prompt] = (both[0], both[1])
+                pairs[key] = both[0], both[1]
         if reason is not None:
-            missing[prompt] = Missing.from_text(reason)
-    distances.prepare(text for both in texts.values() for text in both)
-    scored: dict[str, float] = {}
-    for prompt, both in texts.items():
-        found = distances.distance(*both)
-        if isinstance(found, Missing):
-            missing[prompt] = found
-        else:
-            scored[prompt] = found
-    return Drift(system.name, scored, missing, "recomputed from the samples of both runs")
+            texts[key] = Missing.from_text(reason)
+    distances.prepare(text for both in pairs.values() for text in both)
+    texts |= {key: distances.distance(*both) for key, both in pairs.items()}
+    return Drift(system.name, texts, "recomputed from the samples of both runs")
 
 
 def _window(output: ReferenceOutput, selection: Selection) -> str | None:
     return output.text if selection.window is None else output.window(selection.window)
 
 
-def _prompts(table: pa.Table, name: str) -> list[str]:
-    return sorted(pc.unique(table.filter(pc.equal(table["name"], name))["prompt_id"]).to_pylist())
+def _texts(table: pa.Table, name: str, filter_name: str) -> dict[tuple[str, str], OutputKey]:
+    """(prompt id, edit or `BASE`) -> where its output is found, of a system's pairs."""
+    rows = table.filter(pc.and_(pc.equal(table["name"], name), pc.equal(table["filter"], filter_name)))
+    columns = (rows[column].to_pylist() for column in ("prompt_id", "edit", "rung", "pair_id"))
+    found: dict[tuple[str, str], OutputKey] = {}
+    for prompt, edit, rung, pair in sorted(zip(*columns, strict=True)):
+        found[prompt, BASE] = OutputKey(prompt, "base", filter_name)
+        if rung in MEANING_PRESERVING_RUNGS:
+            found[prompt, edit] = OutputKey(pair, "variant", filter_name)
+    return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt
-from lm_eval_sensitivity.records.columns import DRIFT
+from lm_eval_sensitivity.records.columns import DRIFTS
 from lm_eval_sensitivity.statements.cautions import (
     audit_cautions,
     parting_cautions,
@@ -64,17 +64,16 @@ def heatmap_statement(partition: TablePartition, metric: str, filter_name: str) 
 
 
 def check_metric(metric: str) -> None:
-    """Refuse a metric that is one number per prompt: every edit of the prompt would show the same.
+    """Refuse a metric that is a number of one prompt, and not of a pair.
 
     Raises:
-        InputError: the metric belongs to the base prompt alone.
+        InputError: the metric is no number of a pair.
     """
-    if belongs_to_prompt(metric):
-        instead = "drift" if metric == DRIFT else "clusters"
+    if metric in DRIFTS or belongs_to_prompt(metric):
+        instead = "drift" if metric in DRIFTS else "clusters"
         raise InputError(
-            f"`--metric {metric}` is one number per prompt, the same for every edit, so that edits "
-            f"have nothing to show "
-            f"beside each other. Use `lm-eval-sensitivity {instead}`, or a metric of a pair."
+            f"`--metric {metric}` is a number of one prompt, not what an edit moves, so that edits have nothing to "
+            f"show beside each other. Use `lm-eval-sensitivity {instead}`, or a metric of a pair."
         )
 
 

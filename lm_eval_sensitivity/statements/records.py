@@ -21,6 +21,7 @@ from lm_eval_sensitivity.stats import (
     SignFlipTest,
     Verdict,
 )
+from lm_eval_sensitivity.stats.verdicts import UNDETERMINED
 from lm_eval_sensitivity.types import Note, Rung
 
 Responsiveness = Literal["yes", "no", "unclear"]
@@ -258,10 +259,13 @@ class SystemDrift:
     identical: SystemMean
     """f: on the identical rung, which is the noise floor."""
     drift: SystemMean | None
-    """b; None where there is no reference, and for the reference itself."""
+    """b; None where there is no reference, and for the reference itself. Its counts are of texts: the outputs to the
+    base prompts and to their harmless variants."""
+    answers: tuple[int, int]
+    """Outputs to base prompts that differ from the reference's, and those that were compared."""
     drift_source: str
     drift_missing: tuple[tuple[str, int], ...]
-    """Prompts without drift, by the kind of reason."""
+    """Texts without drift, by the kind of reason."""
     drift_message: str
     """Why no drift could be measured; else empty."""
     verdict: Verdict | None
@@ -279,6 +283,12 @@ class SystemDrift:
         """The verdict in a word, `reference` for the reference."""
         found = self.verdict or self.reduced
         return "reference" if found is None else found.label
+
+    @property
+    def in_words(self) -> str:
+        """The label, or the three words where they give none."""
+        open_words = self.verdict is not None and self.label == UNDETERMINED
+        return self.verdict.in_words if self.verdict is not None and open_words else self.label
 
     @property
     def contrasts(self) -> tuple[AxisContrast, ...]:

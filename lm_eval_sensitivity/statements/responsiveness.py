@@ -38,7 +38,7 @@ def responsiveness(partition: TablePartition, filter_name: str, system: str) -> 
 
 def no_further_in_words(found: ReducedVerdict, what: str) -> str:
     """What it means to be `collapsed or indiscriminate`; `what` is moved."""
-    share = percent(found.constants.k_harmless)
+    share = percent(found.constants.k_response)
     return f"Another request moves {what} not {share} further than a harmless edit does"
 
 

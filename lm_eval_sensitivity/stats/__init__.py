@@ -1,6 +1,7 @@
 """Prompt-level statistics: arrays in, frozen records out. No torch, lm_eval or pandas here.
 
     clusters.py      Clusters of systems that cannot be told apart: a compact letter display, never a ranking
+    design.py        Planning a run: what so many prompts with so many edits would find
     equivalence.py   Equal within a margin: what "not distinguishable" does not say
     intervals.py     Intervals over prompts: half points, and the bootstrap-t
     multiplicity.py  Many contrasts at once: step-down max-|t| over shared sign flips

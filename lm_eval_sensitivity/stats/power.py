@@ -78,15 +78,53 @@ def detectable_difference(
     return DetectableDifference(effect * deviation, n, deviation, alpha, level, power, "noncentral t", None)
 
 
+def detectable_effect(n_prompts: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest mean difference that so many prompts find with the given power, in standard deviations.
+
+    Args:
+        n_prompts: with a difference.
+        alpha: two-sided level of the contrast.
+        power: wanted probability of detection.
+
+    Returns:
+        A multiple of the prompt-level standard deviation; NaN where so few prompts cannot reach the level.
+
+    Raises:
+        ValueError: `alpha` or `power` not between 0 and 1.
+
+    Example:
+        >>> round(detectable_effect(24), 3), detectable_effect(5)
+        (0.598, nan)
+    """
+    if not (0 < alpha < 1 and 0 < power < 1):
+        raise ValueError(f"`alpha` and `power` must lie between 0 and 1, got {alpha} and {power}")
+    level = _attained(alpha, n_prompts)
+    return _effect(n_prompts, level, power) if level and too_few_prompts(n_prompts) is None else math.nan
+
+
 @lru_cache(maxsize=64)  # all contrasts of a table have the same few n
 def _effect(n: int, level: float, power: float) -> float:
     """In standard deviations."""
-    from statsmodels.stats.power import TTestPower
+    from scipy.optimize import brentq
+    from scipy.stats import nct, norm, t
 
-    return float(TTestPower().solve_power(nobs=n, alpha=level, power=power, alternative="two-sided"))
+    # Not solve_power of statsmodels, which finds no root for some numbers of prompts, 212 for one.
+    bound = t.ppf(1 - level / 2, n - 1)
+
+    def lack(effect: float) -> float:
+        shift = effect * math.sqrt(n)
+        wrong_side = float(nct.cdf(-bound, n - 1, shift))  # NaN in SciPy where it is next to nothing
+        return float(nct.sf(bound, n - 1, shift)) + (0.0 if math.isnan(wrong_side) else wrong_side) - power
+
+    high = (norm.ppf(1 - level / 2) + norm.ppf(power)) / math.sqrt(n)
+    while lack(high) < 0:
+        high *= 1.5
+    return float(brentq(lack, 0.0, high, xtol=1e-12)) if lack(0.0) < 0 else 0.0
 
 
 def _attained(alpha: float, n: int) -> float:
     """p-values of n prompts are multiples of 2/2^n; 0 where even one is too large."""
+    if n > 1_000:
+        return alpha  # 2/2^n is next to 0, and no number in floating point
     smallest = 2.0 ** (1 - n)
     return math.floor(alpha / smallest + 1e-9) * smallest

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -22,28 +21,41 @@ from lm_eval_sensitivity.stats.sample import Floats, read_only
 from lm_eval_sensitivity.text.format import percent
 
 Sign = Literal["+", "-", "unclear"]
+Axis = Literal["response", "harmless edits", "drift"]
+Word = Literal["alive", "collapsed", "indiscriminate", "as the reference", "more", "near", "far", "unclear"]
 Label = Literal["COLLAPSED", "INDISCRIMINATE", "RESPONSIVE", "STABLE", "DRIFTED"]
 
-RULES: tuple[tuple[dict[str, Sign], Label], ...] = (
-    ({"L_C": "-"}, "COLLAPSED"),
-    ({"L_C": "+", "L_R": "-"}, "INDISCRIMINATE"),
-    ({"L_C": "+", "L_R": "+", "L_P": "+"}, "RESPONSIVE"),
-    ({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "-"}, "STABLE"),
-    ({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "+"}, "DRIFTED"),
+AXES: dict[Axis, tuple[tuple[dict[str, Sign], Word], ...]] = {
+    "response": (
+        ({"L_C": "-"}, "collapsed"),
+        ({"L_R": "-"}, "indiscriminate"),
+        ({"L_C": "+", "L_R": "+"}, "alive"),
+    ),
+    "harmless edits": (({"L_P": "+"}, "more"), ({"L_P": "-"}, "as the reference")),
+    "drift": (({"L_D": "+"}, "far"), ({"L_D": "-"}, "near")),
+}
+"""Which signs give which word: the first rule that is met. Where none is, the axis is `unclear`."""
+
+RULES: tuple[tuple[dict[Axis, Word], Label], ...] = (
+    ({"response": "collapsed"}, "COLLAPSED"),
+    ({"response": "indiscriminate"}, "INDISCRIMINATE"),
+    ({"response": "alive", "harmless edits": "more"}, "RESPONSIVE"),
+    ({"response": "alive", "harmless edits": "as the reference", "drift": "near"}, "STABLE"),
+    ({"response": "alive", "harmless edits": "as the reference", "drift": "far"}, "DRIFTED"),
 )
-"""Which signs give which label. Every way to settle the unclear signs meets exactly one rule."""
+"""Which words give which label; at most one rule is met."""
 
 _AS_THE_REFERENCE = "keeps at least {kept} of the reference's response to meaning, is"
 MEANINGS: dict[str, str] = {
     "COLLAPSED": "has lost more than {lost} of the reference's response to meaning",
-    "INDISCRIMINATE": "has lost more than {lost} of the reference's gap between meaning and harmless edits",
+    "INDISCRIMINATE": "is moved by meaning less than {further} further than by harmless edits",
     "RESPONSIVE": f"{_AS_THE_REFERENCE} more than {{more}} more sensitive",
     "STABLE": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is nearer to the reference than "
     "{moved}",
     "DRIFTED": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is further from the reference than "
     "{moved}",
     "INVALID PROBE": "on this reference the ladder is shown to be no valid probe",
-    "UNDETERMINED": "more than one label is still possible",
+    "UNDETERMINED": "what is decided gives no label",
 }
 """What was tested where a label is given; `in_words` fills in the constants."""
 
@@ -57,9 +69,11 @@ class Constants:
 
     k_control: float = 0.20
     """Share of the reference's response to meaning that may be lost."""
-    k_harmless: float = 0.25
+    k_response: float = 0.25
+    """Share by which meaning must move a system further than harmless edits do."""
+    k_harmless: float = 0.50
     """Share by which the sensitivity to harmless edits may exceed the reference's."""
-    drift_factor: float = 1.0
+    drift_factor: float = 2.0
     """lambda: drift counts above this multiple of what a harmless edit moves the reference."""
     level: float = 0.95
     """Of each one-sided bound."""
@@ -72,14 +86,13 @@ class Constants:
             Name of the contrast -> formula, in the order of the rules.
 
         Example:
-            >>> Constants().formulas["L_C"]
-            'c - 0.8 c_ref'
+            >>> list(Constants().formulas.values())
+            ['c - 0.8 c_ref', 'c - 1.25 p', 'p - 1.5 p_ref', 'b - 2 p_ref']
         """
-        keep, more = f"{1 - self.k_control:g}", f"{1 + self.k_harmless:g}"
         return {
-            "L_C": f"c - {keep} c_ref",
-            "L_R": f"(c - p) - {keep} (c - p)_ref",
-            "L_P": f"p - {more} p_ref",
+            "L_C": f"c - {1 - self.k_control:g} c_ref",
+            "L_R": f"c - {1 + self.k_response:g} p",
+            "L_P": f"p - {1 + self.k_harmless:g} p_ref",
             "L_D": f"b - {self.drift_factor:g} p_ref",
         }
 
@@ -87,19 +100,20 @@ class Constants:
         """Fill these constants into one of `MEANINGS`.
 
         Args:
-            sentence: with any of the fields `lost`, `kept`, `more` and `moved`.
+            sentence: with any of the fields `lost`, `kept`, `further`, `more` and `moved`.
 
         Returns:
             The sentence; shares are in percent.
 
         Example:
             >>> Constants().in_words("at most {lost} lost, {more} more, nearer than {moved}")
-            'at most 20 % lost, 25 % more, nearer than a harmless edit moves it'
+            'at most 20 % lost, 50 % more, nearer than 2 times what a harmless edit moves it'
         """
         times = "" if self.drift_factor == 1 else f"{self.drift_factor:g} times what "
         return sentence.format(
             lost=percent(self.k_control),
             kept=percent(1 - self.k_control),
+            further=percent(self.k_response),
             more=percent(self.k_harmless),
             moved=f"{times}a harmless edit moves it",
         )
@@ -116,6 +130,27 @@ class AxisContrast:
     bounds: Interval
     """One-sided bounds. Without spread there are none, and the sign is that of the number that all
     prompts share: the one-sided p of n equal signs is 1/2^n, below 0.05 from five prompts on."""
+
+    @property
+    def prompts_to_settle(self) -> int | None:
+        """About how many prompts would give it a sign, if the numbers stay as they are.
+
+        A bound comes nearer to its estimate with the root of the number of prompts.
+
+        Returns:
+            More than there are; None where it has a sign, or nothing to go by.
+
+        Example:
+            >>> bounds = one_sided_bounds([0.5, -0.2, 0.3, -0.4, 0.6, -0.3, 0.2])
+            >>> AxisContrast("x", "x", "unclear", bounds).prompts_to_settle
+            62
+        """
+        estimate = self.bounds.estimate
+        bound = self.bounds.lower if estimate > 0 else self.bounds.upper
+        if self.sign != "unclear" or not estimate or math.isnan(bound):
+            return None
+        widths = (estimate - bound) / estimate
+        return math.ceil(min(self.bounds.n * widths**2, 1e9))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,19 +180,24 @@ class TwoAxes:
     """c of the reference over all its pairs."""
     own_identical: Floats = field(repr=False)
     """f of the reference."""
+    largest_drift: float = 1.0
+    """The largest value that b of a prompt is taken to have, from `largest_value`."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of a system beside its reference."""
+    """What can be said of a system beside its reference: three words, and at most one label."""
 
     system: str
     reference: str
     label: str
-    """One of `MEANINGS`."""
-    possible: tuple[str, ...]
-    """The labels that the clear signs still allow, INVALID PROBE among them where the probe is not shown
-    valid; one, unless UNDETERMINED; none for an invalid probe."""
+    """One of `MEANINGS`: of `RULES` where the words meet one and the probe is shown valid."""
+    response: Word
+    """`alive`, `collapsed`, `indiscriminate` or `unclear`: does meaning move it?"""
+    harmless_edits: Word
+    """`as the reference`, `more` or `unclear`: how far do harmless edits move it?"""
+    drift: Word
+    """`near`, `far` or `unclear`: how far is it from the reference on the same prompts?"""
     contrasts: tuple[AxisContrast, ...]
     """L_C, L_R, L_P, L_D."""
     probe: tuple[AxisContrast, ...]
@@ -173,12 +213,19 @@ class Verdict:
     """p of the candidate, likewise."""
     harmless_reference: float
     """p of the reference, likewise."""
-    alive_alone: bool
-    """Whether it is `alive` by the rule that needs no reference, over the shared pairs."""
+    drift_distance: float
+    """b of the candidate: mean over the prompts that also have p of the reference; NaN without one."""
+    drift_yardstick: float
+    """p of the reference over those, on all its pairs: what b is held against."""
     constants: Constants
     seed: int
     reasons: tuple[str, ...]
     """Why a probe is invalid or not shown valid, and why a contrast has no bounds."""
+
+    @property
+    def words(self) -> dict[Axis, Word]:
+        """The word of every axis, in their order."""
+        return {"response": self.response, "harmless edits": self.harmless_edits, "drift": self.drift}
 
     @property
     def meaning(self) -> str:
@@ -188,6 +235,22 @@ class Verdict:
             A clause without a full stop.
         """
         return self.constants.in_words(MEANINGS[self.label])
+
+    @property
+    def in_words(self) -> str:
+        """The three words, first response, then harmless edits, then drift.
+
+        Returns:
+            A clause; a word that does not name its axis stands behind it.
+        """
+        response, edits, drift = self.words.values()
+        return ", ".join(
+            (
+                "response unclear" if response == "unclear" else response,
+                edits if edits == "as the reference" else f"edits {edits}",
+                "drift unclear" if drift == "unclear" else drift,
+            )
+        )
 
     @property
     def numbers(self) -> str:
@@ -216,14 +279,52 @@ class ReducedVerdict:
     reasons: tuple[str, ...]
 
 
+def words_of(signs: Mapping[str, Sign]) -> dict[Axis, Word]:
+    """The word of every axis.
+
+    Args:
+        signs: L_C, L_R, L_P and L_D -> `+`, `-` or `unclear`.
+
+    Returns:
+        In the order of `AXES`.
+
+    Example:
+        >>> words_of({"L_C": "+", "L_R": "+", "L_P": "unclear", "L_D": "-"})
+        {'response': 'alive', 'harmless edits': 'unclear', 'drift': 'near'}
+    """
+    return {
+        axis: next((word for rule, word in rules if rule.items() <= signs.items()), "unclear")
+        for axis, rules in AXES.items()
+    }
+
+
+def label_of(words: Mapping[Axis, Word]) -> str:
+    """The label of three words.
+
+    Args:
+        words: from `words_of`.
+
+    Returns:
+        One of `RULES`, or `UNDETERMINED`.
+
+    Example:
+        >>> label_of({"response": "alive", "harmless edits": "as the reference", "drift": "near"})
+        'STABLE'
+        >>> label_of({"response": "alive", "harmless edits": "unclear", "drift": "far"})
+        'UNDETERMINED'
+    """
+    return next((label for rule, label in RULES if rule.items() <= words.items()), UNDETERMINED)
+
+
 def two_axes(
     harmless: Partition,
     control: Partition,
     identical: Partition,
-    drift: Partition,
+    drift: Mapping[str, float],
     *,
     system: str,
     reference: str,
+    largest_drift: float = 1.0,
 ) -> TwoAxes:
     """Line up what a verdict needs, by prompt.
 
@@ -231,18 +332,19 @@ def two_axes(
         harmless: pairs of the meaning-preserving rungs, of candidate and reference.
         control: pairs of the positive control, of both.
         identical: pairs of the identical rung, of the reference.
-        drift: distances from the reference's output on the identical prompt, of the candidate.
+        drift: by prompt, distance from the reference's outputs on the identical prompts, of the candidate.
         system: the candidate.
         reference: what it is compared with.
+        largest_drift: that a prompt can have, from `largest_value`.
 
     Returns:
-        [prompt] arrays over all prompts of the four tables; NaN where one lacks the prompt.
+        [prompt] arrays over all prompts of the three tables and the drift; NaN where one lacks the prompt.
 
     Raises:
         ValueError: a partition lacks a system that it must have.
     """
-    tables = (harmless, control, identical, drift)
-    prompts = tuple(sorted({prompt for table in tables for prompt in table.prompts}))
+    tables = (harmless, control, identical)
+    prompts = tuple(sorted({*drift, *(prompt for table in tables for prompt in table.prompts)}))
     p, c = harmless.contrast(system, reference), control.contrast(system, reference)
 
     def aligned(table: Partition, values: Floats) -> Floats:
@@ -257,10 +359,11 @@ def two_axes(
         harmless_reference=aligned(harmless, p.second_means),
         control=aligned(control, c.first_means),
         control_reference=aligned(control, c.second_means),
-        drift=aligned(drift, drift.system(system)),
+        drift=read_only(np.array([drift.get(prompt, math.nan) for prompt in prompts])),
         own_harmless=aligned(harmless, harmless.system(reference)),
         own_control=aligned(control, control.system(reference)),
         own_identical=aligned(identical, identical.system(reference)),
+        largest_drift=largest_drift,
     )
 
 
@@ -272,8 +375,8 @@ def judge(
     The probe is valid where the reference's positive control moves it more than harmless edits do
     ((c - p) of the reference is +) and its identical rung is within the noise floor, that is, does not
     move it more than harmless edits do (f - p of the reference is not +). It is invalid only where a
-    fault is shown: (c - p) is -, or (f - p) is +. In between, as where a rung was not run, the verdict is
-    UNDETERMINED. The positive control must be large on the reference only; a low one in the candidate is
+    fault is shown: (c - p) is -, or (f - p) is +. In between, as where a rung was not run, there is no
+    label. The positive control must be large on the reference only; a low one in the candidate is
     the finding.
 
     Args:
@@ -283,45 +386,41 @@ def judge(
         seed: of the resamples.
 
     Returns:
-        The label, the labels that are still possible, and every contrast with its bounds.
+        The three words, and every contrast with its bounds.
     """
     used = constants or Constants()
+    names = used.formulas
 
     def contrast(name: str, formula: str, values: Floats) -> AxisContrast:
         return axis_contrast(name, formula, values, level=used.level, resamples=resamples, seed=seed)
 
-    keep, more, factor = 1 - used.k_control, 1 + used.k_harmless, used.drift_factor
-    formulas = used.formulas
-    span = axes.control - axes.harmless
-    span_reference = axes.control_reference - axes.harmless_reference
     probe = (
         contrast("control", "(c - p) of the reference", axes.own_control - axes.own_harmless),
         contrast("noise", "(f - p) of the reference", axes.own_identical - axes.own_harmless),
     )
+    values = {
+        "L_C": axes.control - (1 - used.k_control) * axes.control_reference,
+        "L_R": axes.control - (1 + used.k_response) * axes.harmless,
+        "L_P": axes.harmless - (1 + used.k_harmless) * axes.harmless_reference,
+    }
     contrasts = (
-        contrast("L_C", formulas["L_C"], axes.control - keep * axes.control_reference),
-        contrast("L_R", formulas["L_R"], span - keep * span_reference),
-        contrast("L_P", formulas["L_P"], axes.harmless - more * axes.harmless_reference),
-        contrast("L_D", formulas["L_D"], axes.drift - factor * axes.own_harmless),
+        *(contrast(name, names[name], each) for name, each in values.items()),
+        signed_by("L_D", names["L_D"], _drift_bounds(axes, used, resamples, seed)),
     )
     faults = _probe_faults(*probe)
     doubts = () if faults else _probe_doubts(*probe)
-    possible = () if faults else possible_labels({found.name: found.sign for found in contrasts})
-    if doubts:
-        possible = (*possible, INVALID_PROBE)
-    label = INVALID_PROBE if faults else possible[0] if len(possible) == 1 else UNDETERMINED
-    alone = judge_without_reference(
-        axes.control, axes.harmless, constants=used, resamples=resamples, seed=seed
-    ).label
-    (c, c_ref), (p, p_ref) = (
-        _means_of_both(axes.control, axes.control_reference),
-        _means_of_both(axes.harmless, axes.harmless_reference),
-    )
+    words = words_of({found.name: found.sign for found in contrasts})
+    label = INVALID_PROBE if faults else UNDETERMINED if doubts else label_of(words)
+    c, c_ref = _means_of_both(axes.control, axes.control_reference)
+    p, p_ref = _means_of_both(axes.harmless, axes.harmless_reference)
+    b, yardstick = _means_of_both(axes.drift, axes.own_harmless)
     return Verdict(
         axes.system,
         axes.reference,
         label,
-        possible,
+        words["response"],
+        words["harmless edits"],
+        words["drift"],
         contrasts,
         probe,
         _ratio(axes.harmless, axes.control),
@@ -330,11 +429,55 @@ def judge(
         control_reference=c_ref,
         harmless=p,
         harmless_reference=p_ref,
-        alive_alone=alone == ALIVE,
+        drift_distance=b,
+        drift_yardstick=yardstick,
         constants=used,
         seed=seed,
         reasons=(*faults, *doubts, *_reasons((*probe, *contrasts))),
     )
+
+
+def _drift_bounds(axes: TwoAxes, used: Constants, resamples: int, seed: int) -> Interval:
+    """Bounds of b - lambda p_ref; by half points where at least half of the drifts are 0.
+
+    A bootstrap-t of such numbers has bounds that are far off, and where all are 0 none: no drift in n prompts is no
+    proof that there is none in others. The half points stand at b = 0 beside the largest p_ref, and at the largest b
+    beside p_ref = 0.
+    """
+
+    def bounds(values: Floats, largest: float | None = None) -> Interval:
+        return one_sided_bounds(values, largest=largest, level=used.level, resamples=resamples, seed=seed)
+
+    values = axes.drift - used.drift_factor * axes.own_harmless
+    there = ~np.isnan(values)
+    if not there.any() or (axes.drift[there] != 0).mean() > 0.5:
+        return bounds(values)
+    reach = used.drift_factor * float(axes.own_harmless[there].max())
+    found = bounds(values + reach, axes.largest_drift + reach)
+    return replace(
+        found, estimate=found.estimate - reach, lower=found.lower - reach, upper=found.upper - reach
+    )
+
+
+def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], reason: str) -> Verdict:
+    """A verdict with one word taken back, and the label that follows.
+
+    Args:
+        verdict: as it was judged.
+        axis: whose word.
+        reason: why the word does not hold.
+
+    Returns:
+        The same contrasts; the word is `unclear`.
+    """
+    found = replace(
+        verdict,
+        response="unclear" if axis == "response" else verdict.response,
+        harmless_edits="unclear" if axis == "harmless edits" else verdict.harmless_edits,
+        reasons=(reason, *verdict.reasons),
+    )
+    known = found.label in {label for _, label in RULES}
+    return replace(found, label=label_of(found.words)) if known else found
 
 
 def judge_without_reference(
@@ -359,7 +502,7 @@ def judge_without_reference(
         harmless: [prompt] p, over the same prompts.
         output_spread: [prompt] mean distance of the prompt's output from those of other prompts.
         silent_share: share of pairs without anything that could be scored; NaN where it is not known.
-        constants: `k_harmless`, `k_control` and `level` are used.
+        constants: `k_response`, `k_control` and `level` are used.
         resamples: bootstrap samples of prompts.
         seed: of the resamples.
 
@@ -383,7 +526,7 @@ def judge_without_reference(
         array = np.asarray(values, dtype=np.float64)
         if array.shape != p.shape:
             raise ValueError(f"one number per prompt on both sides needed, got {array.shape} and {p.shape}")
-        formula, more = f"{name} - {1 + used.k_harmless:g} p", 1 + used.k_harmless
+        formula, more = f"{name} - {1 + used.k_response:g} p", 1 + used.k_response
         found = axis_contrast(
             formula, formula, array - more * p, level=used.level, resamples=resamples, seed=seed
         )
@@ -419,26 +562,6 @@ def _said(mean: float) -> str:
     return "is missing" if math.isnan(mean) else f"{mean:.3g}"
 
 
-def possible_labels(signs: Mapping[str, Sign]) -> tuple[str, ...]:
-    """The labels that remain when every unclear sign is settled in every way, in the order of `RULES`.
-
-    Args:
-        signs: L_C, L_R, L_P and L_D -> `+`, `-` or `unclear`.
-
-    Returns:
-        At least one label.
-
-    Example:
-        >>> possible_labels({"L_C": "+", "L_R": "+", "L_P": "-", "L_D": "unclear"})
-        ('STABLE', 'DRIFTED')
-        >>> possible_labels({"L_C": "-", "L_R": "unclear", "L_P": "unclear", "L_D": "unclear"})
-        ('COLLAPSED',)
-    """
-    choices = [("+", "-") if sign == "unclear" else (sign,) for sign in signs.values()]
-    settled = [dict(zip(signs, choice, strict=True)) for choice in product(*choices)]
-    return tuple(label for rule, label in RULES if any(rule.items() <= choice.items() for choice in settled))
-
-
 def axis_contrast(
     name: str, formula: str, values: Floats, *, level: float, resamples: int, seed: int
 ) -> AxisContrast:
@@ -461,7 +584,20 @@ def axis_contrast(
         >>> found.sign, round(found.bounds.estimate, 2)
         ('+', 0.54)
     """
-    bounds = one_sided_bounds(values, level=level, resamples=resamples, seed=seed)
+    return signed_by(name, formula, one_sided_bounds(values, level=level, resamples=resamples, seed=seed))
+
+
+def signed_by(name: str, formula: str, bounds: Interval) -> AxisContrast:
+    """A contrast with the sign that its bounds give.
+
+    Args:
+        name: of the contrast.
+        formula: in words.
+        bounds: one-sided.
+
+    Returns:
+        The sign and its bounds.
+    """
     constant = bounds.method == "none"  # then the estimate is what all prompts have, or NaN
     lower, upper = (bounds.estimate,) * 2 if constant else (bounds.lower, bounds.upper)
     sign: Sign = "+" if lower > 0 else "-" if upper < 0 else "unclear"

@@ -35,6 +35,26 @@ def inert(text: str) -> str:
     )
 
 
+def is_text(text: str) -> bool:
+    """Whether a text can be written as UTF-8.
+
+    Args:
+        text: a path from the command line holds half surrogates where its bytes were no text.
+
+    Returns:
+        False where a half surrogate stands in it.
+
+    Example:
+        >>> is_text("café"), is_text("caf" + chr(0xDCE9))
+        (True, False)
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def quoted(text: str) -> str:
     r"""A text in quotes, escaped, and cut in its middle where it is longer than 80 characters.
 

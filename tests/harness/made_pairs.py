@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun, PairCells
-from lm_eval_sensitivity.records.columns import ROW_SCHEMA, SIDES
+from lm_eval_sensitivity.records.columns import DRIFTS, ROW_SCHEMA, SIDES
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunMetadata
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
@@ -38,8 +38,8 @@ def _cells(levels: dict[str, float], rung: str, n: int, filter_name: str) -> dic
         "filter": filter_name,
         "audit_status": "survived",
         "cosine_distance": levels.get(rung, 0.1),
-        "baseline_drift": drift,
-        "missing_baseline_drift": None if drift is not None else "no answer: there is none",
+        **dict.fromkeys(DRIFTS, drift),
+        **{f"missing_{name}": None if drift is not None else "no answer: there is none" for name in DRIFTS},
     }
 
 

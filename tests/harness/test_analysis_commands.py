@@ -70,9 +70,14 @@ def test_drift_recomputed_is_the_drift_of_the_run(runs: dict[str, Path], command
             )
             for system in (own, replace(own, reference=None))
         )
-        assert recomputed.source.startswith("recomputed") and len(recorded.values) >= 5
-        assert recomputed.values == pytest.approx(recorded.values, abs=1e-6)
-        assert set(recomputed.missing) == set(recorded.missing)
+        assert recomputed.source.startswith("recomputed") and len(recorded.by_prompt) >= 5
+        assert recomputed.texts.keys() == recorded.texts.keys()
+        assert len(recorded.texts) > len(recorded.by_prompt), "variants are measured, too"
+        for key, value in recorded.texts.items():
+            assert recomputed.texts[key] == (
+                pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
+            )
+        assert recomputed.mean == pytest.approx(recorded.mean, abs=1e-6)
 
 
 def test_the_order_of_runs_and_the_missing_reference(runs: dict[str, Path], command: Any) -> None:

@@ -63,7 +63,15 @@ DOORS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown option": ({"metadata": {"refrence": "x"}}, "did you mean `reference`"),
     "an option of the wrong type": ({"metadata": {"reference": 3}}, "expected a text"),
     "no such reference": ({"metadata": {"reference": "/nowhere/run"}}, "does not exist"),
-    "no such ladder": ({"metadata": {"ladder": "/nowhere/ladder"}}, "no such folder or file"),
+    "no such ladder": (
+        {"metadata": {"ladder": "/nowhere/ladder"}},
+        r"^`--metadata`: `ladder` is '/nowhere/ladder'.*no such folder",
+    ),
+    "a ladder of odd bytes": (
+        {"metadata": {"ladder": "own\udcff"}},
+        r"`ladder` is 'own\\udcff', which is no UTF-8",
+    ),
+    "an output of odd bytes": ({"output_path": "own\udcff"}, "`--output_path .*is no UTF-8 text"),
     "no such embedder": ({"metadata": {"embedder": "./nowhere"}}, "looks like a folder"),
     "a context that is too short": (
         {"model_args_extra": ",max_length=16"},

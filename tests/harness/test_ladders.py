@@ -11,8 +11,10 @@ from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
+from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.types import RUNGS
-from tests.harness.conftest import Lmeval
+from tests.harness.conftest import Lmeval, arguments
+from tests.running import execute_and_listen
 
 TASKS = Path(__file__).parents[2] / "tasks" / "prompt_sensitivity"
 PROMPTS = ["Recommend a book like Dune", "Why is the café closed, and who decided it?"]
@@ -31,7 +33,7 @@ def test_own_prompts_run_through_the_group_of_rule_rungs(
     run = lm_eval(model, tasks="prompt_sensitivity_rules", metadata={"ladder": str(own_ladder)})
     ladder = load_ladder(own_ladder)
     found = [row["doc"] for rung in RUNGS[:3] for row in run.rows(f"prompt_sensitivity_{rung}")]
-    assert found == rows_from_pairs(ladder.pairs)
+    assert found == rows_from_pairs(pair for pair in ladder.pairs if pair.rung in RUNGS[:3])
     for task in run.samples:
         stated = run.results["configs"][task]["metadata"]["sensitivity"]["ladder"]
         assert (stated["version"], stated["hash"]) == (ladder.version, ladder.content_hash)
@@ -41,14 +43,37 @@ def test_own_prompts_run_through_the_group_of_rule_rungs(
             assert row["doc"]["ladder_version"] == ladder.version
 
 
-def test_rung_that_an_own_ladder_lacks_names_the_tasks_that_run_it(
-    lm_eval: Lmeval, model: Path, own_ladder: Path
+def test_a_group_leaves_out_the_rungs_that_an_own_ladder_lacks(
+    demo: Path, own_ladder: Path, tmp_path: Path
+) -> None:
+    # lm_eval writes beside a file that ends in .json: that folder is the one to go on with.
+    line = arguments(
+        demo,
+        tmp_path / "runs" / "x.json",
+        tasks="prompt_sensitivity_mini",
+        gen_kwargs="max_gen_toks=2",
+        metadata={"ladder": str(own_ladder)},
+    )
+    printed, logged = execute_and_listen(line)
+    words = "has no pairs on the rungs synonym, paraphrase, semantic_change, which are left out."
+    assert logged.count(words) == 1
+    assert f"Next: `lm-eval-sensitivity clusters {tmp_path / 'runs'}` gives" in logged
+    assert "mini_positive_control" in printed
+    assert not any(f"mini_{rung} " in printed for rung in ("synonym", "paraphrase", "semantic_change"))
+    found = load_runs(tmp_path / "runs", ladder=own_ladder)
+    assert [rung.metadata.rung for rung in found.systems[0].rungs] == list(load_ladder(own_ladder).rungs)
+    assert not found.left_out
+
+
+@pytest.mark.parametrize("tasks", ["prompt_sensitivity_synonym", "prompt_sensitivity_sampling_synonym"])
+def test_a_run_of_nothing_but_rungs_that_are_not_there_is_refused(
+    tasks: str, lm_eval: Lmeval, model: Path, own_ladder: Path
 ) -> None:
     with pytest.raises(
         InputError,
-        match=r"no pairs on the rung `synonym`\. Run the rungs it has: `--tasks prompt_sensitivity_rules`",
+        match=r"no pairs on the rung synonym, and nothing else is asked for\. It has identical, noop, punctuation,",
     ):
-        lm_eval(model, tasks="prompt_sensitivity", metadata={"ladder": str(own_ladder)})
+        lm_eval(model, tasks=tasks, gen_kwargs=None, metadata={"ladder": str(own_ladder)})
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.embedder import load_embedder
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.records.packing import unpack
 from lm_eval_sensitivity.runs import Runs, load_runs
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
 from tests.harness.conftest import Lmeval, Run
 from tests.unit.runs.made_run import make_run
 
@@ -90,9 +91,16 @@ def test_the_means_of_the_table_are_lm_evals(runs: TwoRuns) -> None:
                 n_scored = sum(row["cosine_distance"] is not None for row in chosen)
                 assert words.startswith(f"{n_scored} of {len(chosen)} pairs scored")
     assert n_compared == 2 * len(RUNGS) * 6
-    drift = {row["prompt_id"]: row["baseline_drift"] for row in rows if row["baseline_drift"] is not None}
-    stated = runs.drifting.results["results"][TASKS["synonym"]]["baseline_drift,raw"]
-    assert np.mean(list(drift.values())) == pytest.approx(stated, rel=1e-9)
+    texts: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["filter"] == "raw" and row["baseline_drift"] is not None:
+            of_prompt = texts.setdefault(row["prompt_id"], {"base": row["baseline_drift"]})
+            if row["rung"] in MEANING_PRESERVING_RUNGS and row["variant_drift"] is not None:
+                of_prompt[row["edit"]] = row["variant_drift"]
+    assert max(map(len, texts.values())) > 2
+    drift = np.mean([np.mean(list(each.values())) for each in texts.values()])
+    for task in TASKS.values():
+        assert runs.drifting.value(task, "baseline_drift", "raw") == pytest.approx(drift, rel=1e-9)
 
 
 def test_text_metrics_follow_from_the_folder_alone(runs: TwoRuns) -> None:
@@ -108,6 +116,11 @@ def test_text_metrics_follow_from_the_folder_alone(runs: TwoRuns) -> None:
         for samples in runs.reference.samples.values()
         for row in samples
     }
+    to_variants = {
+        (row["doc"]["pair_id"], row["filter"]): row["filtered_resps"][1]
+        for samples in runs.reference.samples.values()
+        for row in samples
+    }
     n_apart = 0
     for task in TASKS.values():
         for sample in runs.drifting.samples[task]:
@@ -120,6 +133,8 @@ def test_text_metrics_follow_from_the_folder_alone(runs: TwoRuns) -> None:
             assert row["cosine_distance_64"] == pytest.approx(windowed, abs=1e-6)
             reference = answers[sample["doc"]["prompt_id"], sample["filter"]]
             assert row["baseline_drift"] == pytest.approx(distance(base, reference), abs=1e-6)
+            reference = to_variants[sample["doc"]["pair_id"], sample["filter"]]
+            assert row["variant_drift"] == pytest.approx(distance(variant, reference), abs=1e-6)
             assert row["base_n_characters"] == len(base)
             other = rows[system, sample["doc"]["pair_id"], "answer"]
             assert row["base_answer_start"] == other["base_answer_start"] == 0, "no scaffold, no start"

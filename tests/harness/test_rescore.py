@@ -15,6 +15,7 @@ import pytest
 
 from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from lm_eval_sensitivity.harness.rescore import NOT_RESCORED, RESCORED, Settings, rescore_run
+from lm_eval_sensitivity.records.columns import DRIFTS
 from lm_eval_sensitivity.runs import load_reference, load_runs
 from tests.harness.conftest import Lmeval, Run, read_run
 from tests.harness.test_pairs_table import with_drift
@@ -115,8 +116,9 @@ def test_drift_of_the_old_embedder_does_not_stay(
     for rows in new.samples.values():
         for row in rows:
             assert row["baseline_drift"] != row["baseline_drift"]
-            assert row["pair"]["scores"]["baseline_drift"] is None
-            assert row["pair"]["missing"]["baseline_drift"].startswith("not rescored:")
+            for name in DRIFTS:
+                assert row["pair"]["scores"][name] is None
+                assert row["pair"]["missing"][name].startswith("not rescored:")
     table = load_runs([tmp_path / "new"]).table
     assert set(table["missing_baseline_drift"].to_pylist()) == {NOT_RESCORED}
     assert set(table["baseline_drift"].to_pylist()) == {None}
@@ -130,6 +132,11 @@ def test_drift_of_a_run_that_had_none_is_that_of_a_run_that_had_it(
     rescore_run(runs.drifting.folder, tmp_path / "lost", Settings(distances))
     rescore_run(tmp_path / "lost", tmp_path / "found", Settings(distances, reference=reference))
     assert same(sample_rows(tmp_path / "found"), sample_rows(runs.drifting.folder))
+    found = read_run(tmp_path / "found")
+    for task in found.samples:
+        assert found.value(task, "baseline_drift") == pytest.approx(
+            runs.drifting.value(task, "baseline_drift")
+        )
     rescore_run(runs.reference.folder, tmp_path / "itself", Settings(distances, reference=reference))
     itself = read_run(tmp_path / "itself")
     for task, rows in itself.samples.items():

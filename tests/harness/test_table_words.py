@@ -70,6 +70,8 @@ def test_the_verdict_is_that_of_drift_on_the_same_runs(
     for task in TASKS:
         found = runs["beside"].value(task, "verdict", filter_name)
         assert found == beside["verdict"]["label"].lower()
+        stated = runs["beside"].value(task, "baseline_drift", filter_name)
+        assert stated == pytest.approx(beside["drift"]["mean"]["estimate"], rel=1e-12)
         assert runs["alone"].value(task, "verdict", filter_name) == alone["reduced"]["label"].lower()
         itself = runs["itself"].value(task, "verdict", filter_name)
         assert itself == "not judged: same system as the reference"
@@ -159,6 +161,7 @@ def test_the_verdict_says_why_it_is_none() -> None:
     assert said(controls) == "not judged: no harmless rung in this run"
     assert said(pairs(LEVELS, n_prompts=4)) == "not judged: 4 prompts"
     assert said(made, **reference(LEVELS)) == "stable"
+    assert said(pairs(LEVELS), **reference(LEVELS)) == "alive, as the reference, drift unclear"
     assert said(made, **reference(LEVELS, embedder="x")) == "alive (reference in another embedder)"
     assert said(made, **reference(LEVELS, rungs=("noop",))) == (
         "not judged: no positive control in the reference"

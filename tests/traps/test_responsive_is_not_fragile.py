@@ -10,10 +10,12 @@ fragile model is called collapsed or indiscriminate, by lm_eval's own table, the
 beside a reference it is INDISCRIMINATE and the responsive one STABLE. By the rules, with D the distance of a
 prompt's two answers:
 
-                c       p       c - p    L_C       L_R       L_P          L_D
-    reference   D/2     D/4     D/4
-    responsive  D       0       D        +0.6 D    +0.8 D    -0.3125 D    -D/4
-    fragile     D/2     D/2     0        +0.1 D    -0.2 D    +0.1875 D    -D/4
+                c       p       b        L_C       L_R         L_P         L_D
+    reference   D/2     D/4
+    responsive  D       0       D/5      +0.6 D    +D          -0.375 D    -0.3 D
+    fragile     D/2     D/2     D/5      +0.1 D    -0.125 D    +0.125 D    -0.3 D
+
+Of the base prompt and its four harmless variants, each answers one otherwise than the reference.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ CONTROL = "prompt_sensitivity_mini_positive_control"
 SEMANTIC = "prompt_sensitivity_mini_semantic_change"
 EMBEDDING_NOISE = 1e-6
 CONTRASTS = {
-    "responsive": {"L_C": 0.6, "L_R": 0.8, "L_P": -0.3125, "L_D": -0.25},
-    "fragile": {"L_C": 0.1, "L_R": -0.2, "L_P": 0.1875, "L_D": -0.25},
+    "responsive": {"L_C": 0.6, "L_R": 1.0, "L_P": -0.375, "L_D": -0.3},
+    "fragile": {"L_C": 0.1, "L_R": -0.125, "L_P": 0.125, "L_D": -0.3},
 }
 """Model -> the contrasts of the rules, in D."""
 

@@ -18,7 +18,7 @@ from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.statements.drift import drift_statement
-from lm_eval_sensitivity.statements.drift_distance import recorded_drift
+from lm_eval_sensitivity.statements.drift_distance import Drift, recorded_drift
 from lm_eval_sensitivity.statements.noise import beside_noise
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
@@ -123,6 +123,18 @@ class FinishedRun:
         selection = Selection(PRIMARY_METRIC, filter_name, rung_set)
         return beside_noise(self.partition, selection, OWN)
 
+    def drift(self, filter_name: str) -> Drift:
+        """Distances from the outputs of the reference that the run was given.
+
+        Args:
+            filter_name: `raw` or `answer`.
+
+        Returns:
+            The drift of every text; without a reference each is missing.
+        """
+        reference = "" if self.reference is None else self.reference.system
+        return recorded_drift(self.table, OWN, reference, filter_name)
+
     def dominated_windows(self) -> tuple[int | None, ...]:
         """The windows of the filter raw that the scaffold dominates.
 
@@ -160,8 +172,8 @@ class FinishedRun:
             assert alone is not None  # a system without a reference is judged by itself
             return self._enough(alone, alone.contrasts[0], self._no_reference())
         assert self.reference is not None
-        drift = recorded_drift(self.table, OWN, self.reference.system, filter_name)
-        found = drift_statement(self.partition, [OWN], selection, reference=REFERENCE, drifts={OWN: drift})
+        drifts = {OWN: self.drift(filter_name)}
+        found = drift_statement(self.partition, [OWN], selection, reference=REFERENCE, drifts=drifts)
         beside = found.systems[1].verdict
         assert beside is not None  # the reference stands first, and the run second
         return self._enough(beside, beside.contrasts[0], "")

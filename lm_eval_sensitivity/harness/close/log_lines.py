@@ -27,6 +27,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     unreadable_in_words,
 )
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
+from lm_eval_sensitivity.report.wording.drift import beside_in_words
 from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
 from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, parts_later
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, no_further_in_words
@@ -49,12 +50,12 @@ def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
     return list({pair.raw["pair_id"]: pair for pair in pairs}.values())
 
 
-def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
+def closing_words(run: FinishedRun, folder: Path | None) -> list[str]:
     """Sentences on a whole run; none where nothing was measured.
 
     Args:
         run: the pairs of all rungs that were run.
-        output_path: where lm_eval saves, if it does.
+        folder: that lm_eval writes to, if it does.
 
     Returns:
         [sentence] in reading order.
@@ -73,13 +74,13 @@ def closing_words(run: FinishedRun, output_path: Path | None) -> list[str]:
         *_windows(run),
         *_parting(raw),
     ]
-    if output_path is None:
+    if folder is None:
         words.append(
             "Nothing of this is kept: give --output_path FOLDER --log_samples to have intervals, comparisons and drift."
         )
     else:
         words.append(
-            f"Next: `lm-eval-sensitivity clusters {shlex.quote(str(output_path))}` gives intervals; `compare` and "
+            f"Next: `lm-eval-sensitivity clusters {shlex.quote(str(folder))}` gives intervals; `compare` and "
             "`drift` set it beside other runs (with --log_samples)."
         )
     return words
@@ -111,7 +112,19 @@ def _distances(run: FinishedRun) -> list[str]:
     }
     means = {name: run.mean("answer", rung_set)[0] for name, rung_set in rung_sets.items()}
     found = [f"{name} {in_print(mean)}" for name, mean in means.items() if not math.isnan(mean)]
-    return [f"Mean distance of answers over prompts: {', '.join(found)}."] if found else []
+    words = [f"Mean distance of answers over prompts: {', '.join(found)}."] if found else []
+    return words if run.reference is None else [*words, *_drift(run)]
+
+
+def _drift(run: FinishedRun) -> Iterator[str]:
+    """The number that stands in lm_eval's row `baseline_drift`, and what is behind it."""
+    drift = run.drift("answer")
+    if not math.isnan(drift.mean):
+        changed, n = drift.answers
+        yield (
+            f"Drift from the reference {in_print(drift.mean)} over {drift.counts.n_pairs} texts; {changed} of {n} "
+            "answers to the base prompts differ from the reference's."
+        )
 
 
 def _noise(run: FinishedRun) -> Iterator[str]:
@@ -127,9 +140,7 @@ def _noise(run: FinishedRun) -> Iterator[str]:
 
 def _verdict(found: Verdict | ReducedVerdict | None, reason: str) -> Iterator[str]:
     if isinstance(found, Verdict):
-        words = f"Verdict beside the reference: {found.label}, {found.meaning}."
-        if len(found.possible) > 1:
-            words += f" Still possible: {', '.join(found.possible)}."
+        words = f"Verdict beside the reference: {beside_in_words(found)}"
         if found.label == "COLLAPSED":
             words += f" {NO_STABILITY}"
         yield words

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.records.columns import SIDES
+from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.statements.windows import (
@@ -24,8 +25,8 @@ from lm_eval_sensitivity.statements.windows import (
     output_tokens,
     window_in_words,
 )
-from lm_eval_sensitivity.stats import Constants
-from lm_eval_sensitivity.stats.verdicts import too_silent
+from lm_eval_sensitivity.stats import Constants, Verdict
+from lm_eval_sensitivity.stats.verdicts import UNDETERMINED, too_silent
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 
@@ -57,6 +58,51 @@ class OfPrompt(float):
 
     def __reduce__(self) -> tuple[type[OfPrompt], tuple[float, str]]:
         return OfPrompt, (float(self), self.prompt_id)
+
+
+class OfView(float):
+    """A number that knows under which filter it was measured, for a row of the whole run.
+
+    Example:
+        >>> OfView(0.5, "raw") == 0.5, OfView(0.5, "raw").filter_name
+        (True, 'raw')
+    """
+
+    filter_name: str
+
+    def __new__(cls, value: float, filter_name: str) -> OfView:
+        self = super().__new__(cls, value)
+        self.filter_name = filter_name
+        return self
+
+    def __reduce__(self) -> tuple[type[OfView], tuple[float, str]]:
+        return OfView, (float(self), self.filter_name)
+
+
+def drift_of_run(run: FinishedRun | None, filter_name: str) -> float:
+    """The mean drift of a run, as `lm-eval-sensitivity drift` gives it: the same in the row of every rung.
+
+    Args:
+        run: None where a process knows only its part of it.
+        filter_name: of the row.
+
+    Returns:
+        Mean over prompts of b, the mean over a prompt's texts; NaN where it is not known.
+    """
+    return math.nan if run is None else mean_drift(run.drift(filter_name))
+
+
+def mean_drift(drift: Drift) -> RungMean:
+    """The mean of a drift, as every row of it has it.
+
+    Args:
+        drift: of a whole run, under one filter.
+
+    Returns:
+        Mean over prompts that have one; NaN where none has.
+    """
+    there = {prompt: value for prompt, value in drift.by_prompt.items() if not math.isnan(value)}
+    return RungMean(there)
 
 
 class RungMean(float):
@@ -263,7 +309,7 @@ def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
 
 
 def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
-    """The verdict on a run in a word, as `lm-eval-sensitivity drift` gives it.
+    """The verdict on a run in a word, or in three, as `lm-eval-sensitivity drift` gives it.
 
     Args:
         run: None where a process knows only its part of it.
@@ -277,7 +323,9 @@ def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     verdict, reason = run.judged(filter_name)
     if verdict is None:
         return f"not judged: {reason}"
-    return f"{verdict.label.lower()} ({reason})" if reason else verdict.label.lower()
+    is_open = isinstance(verdict, Verdict) and verdict.label == UNDETERMINED
+    words = verdict.in_words if isinstance(verdict, Verdict) and is_open else verdict.label.lower()
+    return f"{words} ({reason})" if reason else words
 
 
 def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: Sequence[int | None]) -> str:

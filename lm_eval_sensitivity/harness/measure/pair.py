@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.harness.generate.generation import (
@@ -16,8 +17,8 @@ from lm_eval_sensitivity.harness.generate.generation import (
 from lm_eval_sensitivity.metrics import METRICS, measured_under, output_spread
 from lm_eval_sensitivity.metrics.catalogue import FAMILIES, Family, scores_of
 from lm_eval_sensitivity.metrics.inputs import PairInputs, PromptEnd, Side
-from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.runs.reference import ReferenceRun, missing_drift
+from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, VARIANT_DRIFT
+from lm_eval_sensitivity.runs.reference import OutputKey, ReferenceRun, missing_drift
 from lm_eval_sensitivity.types import Missing
 
 ERASED = "erased: the edit does not reach the token ids"
@@ -77,7 +78,7 @@ class Scores:
 
 
 def measure_pair(
-    prompt_id: str,
+    doc: Mapping[str, Any],
     base: FilteredText,
     variant: FilteredText,
     distances: TextDistances,
@@ -88,11 +89,11 @@ def measure_pair(
     """Measure a pair of filtered generations.
 
     Args:
-        prompt_id: names the base prompt in the reference run.
+        doc: row of the ladder; its ids name both prompts in the reference run.
         base: the base's generation under a filter.
         variant: the variant's generation under the same filter.
         distances: embedding distances.
-        reference: a run to take `baseline_drift` against, or None.
+        reference: a run to measure drift from, or None.
         spread: of the base prompt, from `output_spreads`.
         families: of metrics; those of family `text` can be measured again in a finished run.
 
@@ -101,7 +102,9 @@ def measure_pair(
     """
     numbers = scores_of(pair_inputs(base, variant, distances), base.filter_name, families)
     if reference is not None:
-        numbers[DRIFT] = _drift(prompt_id, base, distances, reference)
+        theirs = _reference_keys(doc, base.filter_name)
+        numbers[DRIFT] = _drift(theirs[0], base, distances, reference)
+        numbers[VARIANT_DRIFT] = _drift(theirs[1], variant, distances, reference)
     return Scores.of({**numbers, "output_spread": spread})
 
 
@@ -182,19 +185,42 @@ def _blocked(base: Generation, variant: Generation) -> str | None:
     return None
 
 
+def _reference_keys(doc: Mapping[str, Any], filter_name: str) -> tuple[OutputKey, OutputKey]:
+    """Where a reference holds its outputs to the two prompts of a pair."""
+    return (
+        OutputKey(str(doc["prompt_id"]), "base", filter_name),
+        OutputKey(str(doc["pair_id"]), "variant", filter_name),
+    )
+
+
+def reference_texts(docs: Iterable[Mapping[str, Any]], reference: ReferenceRun) -> list[str]:
+    """The outputs of a reference that the drifts of pairs are measured from, to embed them in one go.
+
+    Args:
+        docs: rows of the ladder.
+        reference: the run.
+
+    Returns:
+        Texts of both filters, not deduplicated.
+    """
+    keys = (key for doc in docs for name in FILTERS for key in _reference_keys(doc, name))
+    outputs = (reference.outputs.get(key) for key in keys)
+    return [output.text for output in outputs if output is not None and output.text is not None]
+
+
 def _drift(
-    prompt_id: str, base: FilteredText, distances: TextDistances, reference: ReferenceRun
+    key: OutputKey, own: FilteredText, distances: TextDistances, reference: ReferenceRun
 ) -> float | Missing:
-    theirs = reference.outputs.get((prompt_id, base.filter_name))
-    reason = missing_drift(theirs, _no_drift(base, reference))
+    theirs = reference.outputs.get(key)
+    reason = missing_drift(theirs, _no_drift(own, key.side, reference))
     if reason is not None:
         return Missing.from_text(reason)
-    return distances.distance(_text(base.view), (theirs.text if theirs is not None else None) or "")
+    return distances.distance(_text(own.view), (theirs.text if theirs is not None else None) or "")
 
 
-def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
+def _no_drift(own: FilteredText, side: str, reference: ReferenceRun) -> str | None:
     """Why this side has nothing to compare with the reference's output, or None."""
-    reason, facts = _unusable(base), base.generation.facts
+    reason, facts = _unusable(own, side), own.generation.facts
     if reason is not None:
         return reason
     ours = None if facts is None else facts.decoding.get("max_gen_toks")
@@ -204,12 +230,12 @@ def _no_drift(base: FilteredText, reference: ReferenceRun) -> str | None:
     return None
 
 
-def _unusable(base: FilteredText) -> str | None:
-    """Why the base's output cannot be compared with another prompt's or system's, or None."""
-    trace = base.generation.trace
+def _unusable(own: FilteredText, side: str = "base") -> str | None:
+    """Why an output cannot be compared with another prompt's or system's, or None."""
+    trace = own.generation.trace
     if trace is not None and not trace.finite:
-        return "not finite: NaN or infinite logits while generating the base"
-    return _status(base, "base") if base.view is None else None
+        return f"not finite: NaN or infinite logits while generating the {side}"
+    return _status(own, side) if own.view is None else None
 
 
 def _unanswered(base: FilteredText, variant: FilteredText) -> str | None:

@@ -1,7 +1,9 @@
 """The lm_eval tasks, and the doors that are opened before the first token: options, decoding, output folder.
 
 chat_template.py     How prompts are wrapped before the model reads them
+evaluator.py         What the evaluator that is running a task knows, and the task is not told
 filters.py           The filters `raw` and `answer`: the same outputs, whole or without their scaffold
+lacking_rungs.py     A rung that the ladder lacks: its task of a group is left out, and that is said once
 options.py           What a user may give a run with `--metadata`: another ladder, a reference run
 output_folder.py     Find out before the first token, not after the last, that results cannot be written
 sampling_options.py  What `--metadata` may say to the sampling tasks beside what it says to all

@@ -14,6 +14,7 @@ from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
+from lm_eval_sensitivity.text.escape import is_text, shown
 
 logger = logging.getLogger(__name__)
 
@@ -125,4 +126,8 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
     for name, value in found.items():
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"`--metadata`: `{name}` is {value!r}; expected a text: {OPTIONS[name]}.")
+        if not is_text(value):
+            raise InputError(
+                f"`--metadata`: `{name}` is {shown(value)}, which is no UTF-8 text. Give another name."
+            )
     return Options(**found)

@@ -8,46 +8,46 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from types import FrameType
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.tasks.evaluator import of_evaluator
+from lm_eval_sensitivity.text.escape import is_text, shown_path
 
 
 def check_output_folder() -> None:
     """Refuse an `--output_path` that cannot be written.
 
     Raises:
-        InputError: the folder, or the nearest existing folder above it, takes no files.
+        InputError: its name is no text, or the folder, or the nearest existing folder above it, takes no files.
     """
-    path = output_path()
-    if path is None:
+    path, target = _output_path(), output_folder()
+    if path is None or target is None:
         return
-    target = path.parent if path.suffix == ".json" else path
+    if not is_text(str(path)):
+        raise InputError(f"`--output_path {shown_path(path)}` is no UTF-8 text. Give another name.")
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target, prefix=".write_test_"):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
         raise InputError(
-            f"`--output_path {path}` cannot be written ({error.strerror or error}). lm_eval would only say so "
+            f"`--output_path {path}` cannot be written ({problem}). lm_eval would only say so "
             "after the run and lose its results; give a folder that can be written."
         ) from None
 
 
-def output_path() -> Path | None:
-    """The `--output_path` of the evaluation that is calling.
+def output_folder() -> Path | None:
+    """The folder that the evaluation that is calling will write to.
 
     Returns:
-        The path, or None where nothing is saved or no evaluation is calling.
+        `--output_path`, or the folder of one that ends in `.json`, as lm_eval takes it; None where nothing is saved
+        or no evaluation is calling.
     """
-    # Tasks are not told the output path. The evaluator that is running us holds the tracker that will
-    # save the results; looking at it from here changes nothing in lm_eval.
-    import sys
+    path = _output_path()
+    return path.parent if path is not None and path.suffix == ".json" else path
 
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        path = getattr(frame.f_locals.get("evaluation_tracker"), "output_path", None)
-        if path is not None:
-            return Path(path)
-        frame = frame.f_back
-    return None
+
+def _output_path() -> Path | None:
+    path = getattr(of_evaluator("evaluation_tracker"), "output_path", None)
+    return None if path is None else Path(path)

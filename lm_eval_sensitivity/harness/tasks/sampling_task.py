@@ -67,6 +67,8 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         """Open every door before the first token, and say what so few samples cannot show."""
         self._sampled = []
         super().build_all_requests(**kwargs)
+        if self.lacks_rung:
+            return
         n_pairs = len(self._instances or []) // 2
         warning = too_few_to_separate(self.sampling.n_samples, n_pairs)
         if warning is not None:

@@ -26,6 +26,8 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPrompt,
+    OfView,
+    drift_of_run,
     mean_of_scored,
     noise_in_words,
     pairs_in_words,
@@ -42,17 +44,19 @@ from lm_eval_sensitivity.harness.measure.pair import (
     measure_pair,
     metric_names,
     output_spreads,
+    reference_texts,
     texts_to_embed,
 )
 from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.tasks.chat_template import describe_template
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
+from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
-from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_path
+from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_folder
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
-from lm_eval_sensitivity.ladder.tasks import task_names
 from lm_eval_sensitivity.records.codec import encode
+from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
 from lm_eval_sensitivity.records.sample import decode_row
 from lm_eval_sensitivity.runs.reference import ReferenceRun
@@ -77,6 +81,8 @@ class PromptSensitivityTask(ConfigurableTask):
     """Of the variant on the identical rung, where the base is generated again."""
     options: Options
     ladder: Ladder
+    rung: str
+    dataset: datasets.DatasetDict
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         # lm_eval leaves the key that named this class in the config, and its TaskConfig refuses it.
@@ -93,6 +99,8 @@ class PromptSensitivityTask(ConfigurableTask):
         self._raw_cells: dict[str, Cells] = {}
         self._output_path: Path | None = None
         super().__init__(config=settings)
+        if self.lacks_rung:
+            self.dataset = datasets.DatasetDict({"test": self.dataset["test"].select([])})
 
     # ---- data
 
@@ -104,7 +112,7 @@ class PromptSensitivityTask(ConfigurableTask):
             kwargs: lm_eval's own, not read.
 
         Raises:
-            InputError: no such rung, the ladder does not load, or it has no pairs on this rung.
+            InputError: no such rung, or the ladder does not load.
         """
         wanted = dataset_kwargs or {}
         rung = wanted.get("rung")
@@ -113,14 +121,18 @@ class PromptSensitivityTask(ConfigurableTask):
                 f"Task `{self.config.task}`: `rung: {rung}` in dataset_kwargs; accepted: {', '.join(RUNGS)}."
                 f"{did_you_mean(str(rung), RUNGS)}"
             )
-        self.ladder = load_ladder(self.options.ladder, wanted.get("subset", "largest"))
-        rows = rows_from_pairs(self.ladder.rung(rung))
-        if not rows:
-            raise InputError(
-                f"Task `{self.config.task}`: the ladder `{self.ladder.name}` has no pairs on the rung `{rung}`. Run "
-                f"the rungs it has: `--tasks {task_names(self.ladder.rungs)}`."
-            )
+        self.rung = rung
+        self.ladder = load_ladder(
+            self.options.ladder, wanted.get("subset", "largest"), asked_as="`--metadata`: `ladder`"
+        )
+        # lm_eval looks at one document of every task while it builds it, also where there is none to run.
+        rows = rows_from_pairs(self.ladder.rung(rung) or self.ladder.pairs[:1])
         self.dataset = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
+
+    @property
+    def lacks_rung(self) -> bool:
+        """Whether the ladder has no pairs on the task's rung: a group then runs without it."""
+        return self.rung not in self.ladder.rungs
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The base prompt; requests are built for both sides, see `fewshot_context`."""
@@ -139,9 +151,12 @@ class PromptSensitivityTask(ConfigurableTask):
             InputError: few-shot examples were asked for, the output folder is no place to write to, or a setting, the
                 embedder, the reference run or the chat template is refused.
         """
+        if self.lacks_rung:
+            self._instances = no_requests(self, self.config.task, self.request_type)
+            return
         decoding = self._decoding()
         check_output_folder()
-        self._output_path = output_path()
+        self._output_path = output_folder()
         self._pairs = []
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
@@ -236,12 +251,17 @@ class PromptSensitivityTask(ConfigurableTask):
         Returns:
             lm_eval's own instances, unchanged.
         """
+        if self.lacks_rung:
+            return self._instances
         instances: list[Instance] | None = super().apply_filters()
         for instance in self._instances or []:
             self._facts = instance.resps[0].facts
         if self._distances is not None:
             filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
-            self._distances.prepare(self._texts_to_embed(filtered))
+            texts = self._texts_to_embed(filtered)
+            if self._reference is not None:
+                texts += reference_texts((i.doc for i in self._instances or []), self._reference)
+            self._distances.prepare(texts)
             self._spreads = self._measure_spreads(self._distances)
         return instances
 
@@ -274,7 +294,7 @@ class PromptSensitivityTask(ConfigurableTask):
             return {"pair": encode(make_record(base, variant, None, {}, **of_run))}
         prompt_id = doc["prompt_id"]
         spread = self._spreads[base.filter_name][prompt_id] if self._is_alone else SEVERAL_PROCESSES
-        scores = measure_pair(prompt_id, base, variant, self._distances, self._reference, spread)
+        scores = measure_pair(doc, base, variant, self._distances, self._reference, spread)
         pair = encode(make_record(base, variant, scores.values, scores.missing, **of_run))
         self._take(doc, base, variant, pair)
         names = self._metric_names(base.filter_name)
@@ -284,7 +304,8 @@ class PromptSensitivityTask(ConfigurableTask):
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: OfPrompt(scores.values[name], prompt_id) for name in names},
+            **{name: OfPrompt(scores.values[name], prompt_id) for name in names if name != DRIFT},
+            **{name: OfView(scores.values[name], base.filter_name) for name in names if name == DRIFT},
             "pair": pair,
         }
 
@@ -322,7 +343,10 @@ class PromptSensitivityTask(ConfigurableTask):
             Row name to function: means over scored pairs, rows in words, and the pairs themselves counted.
         """
         names = sorted({name for view in VIEWS for name in self._metric_names(view)})
-        return {**dict.fromkeys(names, mean_of_scored), **self._words(), "pair": pairs_in_words}
+        means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
+        if DRIFT in means:
+            means[DRIFT] = lambda items: drift_of_run(self._finished_run(), items[0].filter_name)
+        return {**means, **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""
@@ -358,6 +382,8 @@ class PromptSensitivityTask(ConfigurableTask):
             JSON values by name; the facts stand under `metadata`, `sensitivity`.
         """
         config: dict[str, Any] = super().dump_config()
+        if self.lacks_rung:
+            return config
         config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
         # lm_eval dumps the configuration of every task once, when all results are there.
         for line in self._closing_words():

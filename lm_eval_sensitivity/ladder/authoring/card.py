@@ -21,7 +21,8 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.card import FENCE, SPLIT, TAGS, fill, front_matter, size_category
 from lm_eval_sensitivity.ladder.authoring.card_sections import counts, sections
 from lm_eval_sensitivity.ladder.authoring.measured import Measured
-from lm_eval_sensitivity.ladder.files import decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.authoring.own_pairs import GENERIC_CONTROL
+from lm_eval_sensitivity.ladder.files import decode_text, read_limited
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE, Ladder
 from lm_eval_sensitivity.ladder.parquet import SCHEMA
 from lm_eval_sensitivity.ladder.tasks import task_names
@@ -80,6 +81,7 @@ def minimal_card(title: str, ladders: Sequence[Ladder]) -> str:
         OWN_MARKER,
         ladders,
         title=title,
+        generic_control=GENERIC_CONTROL,
         tasks=task_names(ladders[0].rungs),
         metadata=shlex.quote(json.dumps({"ladder": title})),
     )
@@ -215,7 +217,7 @@ def read_card(path: Path) -> str:
     Raises:
         InputError: it cannot be read, or is not UTF-8.
     """
-    return decode_utf8(read_limited(path), path)
+    return decode_text(read_limited(path), path)
 
 
 def check_own_card(card: str, ladders: Sequence[Ladder], path: Path) -> None:

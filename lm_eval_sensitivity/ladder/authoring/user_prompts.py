@@ -3,22 +3,30 @@
     text            one prompt per line
     CSV, JSON lines a field `prompt`, and where wanted `id`, `category`, authored variants under their
                     edit ids (`synonym_1`, ..., `control_topic`), and `<edit>_reason`
+                    or one row per pair, see `own_pairs.py`
 
 Other fields are left alone. An authored source in YAML is read by `sources.py`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.ladder.files import MAX_CELL_CHARACTERS, decode_utf8, read_limited
+from lm_eval_sensitivity.ladder.authoring.own_pairs import BASE_FIELD, FIELDS, gather_pairs, holds_pairs
+from lm_eval_sensitivity.ladder.authoring.tables import PROMPT_FIELD, Row, csv_rows, is_blank, text_rows
+from lm_eval_sensitivity.ladder.files import (
+    LOST_CHARACTER,
+    MAX_CELL_CHARACTERS,
+    control_character,
+    decode_text,
+    has_content,
+    read_limited,
+)
 from lm_eval_sensitivity.ladder.jsonl import json_objects
 from lm_eval_sensitivity.ladder.sources import (
     AUTHORED_EDITS,
@@ -33,18 +41,13 @@ from lm_eval_sensitivity.types import CATEGORIES, UNCATEGORIZED, Category
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-PROMPT_FIELD = "prompt"
 MAX_PROMPTS = 10_000
 """Most prompts of one own ladder: each is generated about twenty times."""
 
 OPTIONAL_FIELDS = ("id", "category", *AUTHORED_EDITS, *(f"{edit}_reason" for edit in AUTHORED_EDITS))
 """Fields that are read besides the prompt."""
 
-FILE_SUFFIXES = (".txt", ".csv", ".jsonl", ".yaml", ".yml")
-
-
-Row = tuple[str, Mapping[str, Any]]
-"""One prompt as it was read, before it is checked: its place, which opens every message, and its fields."""
+FILE_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".yaml", ".yml")
 
 
 class Reading(TypedDict, total=False):
@@ -101,14 +104,27 @@ def read_own_file(path: Path, **reading: Unpack[Reading]) -> OwnPrompts:
             )
     if suffix in (".yaml", ".yml"):
         return _from_yaml(path, reading)
-    readers = {".txt": _text_rows, ".csv": _csv_rows, ".jsonl": json_objects}
-    if suffix not in readers:
+    if suffix not in FILE_SUFFIXES:
         raise InputError(
             f"`{path}` does not end in {', '.join(FILE_SUFFIXES)}, and is no Hub dataset 'ORG/NAME'. Save the prompts "
             "in one of these forms."
         )
-    rows = list(readers[suffix](decode_utf8(read_limited(path, "file"), path), path))
-    return own_prompts(rows[: reading.get("limit")], f"`{path}`", reading)
+    rows, notes = _rows(decode_text(read_limited(path, "file"), path), path, reading.get("prompt_field"))
+    own = own_prompts(rows[: reading.get("limit")], f"`{path}`", reading)
+    return replace(own, notes=(*notes, *own.notes))
+
+
+def _rows(text: str, path: Path, prompt_field: str | None) -> tuple[list[Row], tuple[str, ...]]:
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        return text_rows(text, path), ()
+    if suffix == ".jsonl":
+        return list(json_objects(text, path)), ()
+
+    def is_header(names: Sequence[str]) -> bool:
+        return (prompt_field or PROMPT_FIELD) in names or holds_pairs(names, prompt_field)
+
+    return csv_rows(text, path, is_header)
 
 
 def _from_yaml(path: Path, reading: Reading) -> OwnPrompts:
@@ -116,6 +132,13 @@ def _from_yaml(path: Path, reading: Reading) -> OwnPrompts:
     prompts = source.prompts[: reading.get("limit")]
     rows = [(f"`{path}`, prompt {each.prompt_id!r}", {PROMPT_FIELD: each}) for each in prompts]
     _check_number(rows, f"`{path}`")
+    for place, fields in rows:
+        prompt = fields[PROMPT_FIELD]
+        for name, text in [
+            ("base", prompt.base),
+            *((edit, each.text) for edit, each in prompt.variants.items()),
+        ]:
+            _refuse_control_characters(text, name, place)
     distinct, repeated = _distinct(rows, lambda row: str(row[1][PROMPT_FIELD].base), reading)
     kept = tuple(fields[PROMPT_FIELD] for _, fields in distinct.values())
     return OwnPrompts(Source(source.ladder_version, kept), (), repeated, ())
@@ -137,21 +160,61 @@ def own_prompts(rows: Sequence[Row], where: str, reading: Reading, *, foreign: b
     Raises:
         InputError: there are none or more than `MAX_PROMPTS`, or a row is no prompt.
     """
-    _check_number(rows, where)
+    names = dict.fromkeys(name for _, fields in rows for name in fields)
+    if holds_pairs(names, reading.get("prompt_field")):
+        return _own_pairs(rows, where, reading, foreign=foreign)
     prompt_field = reading.get("prompt_field") or PROMPT_FIELD
     accepted = (prompt_field, *OPTIONAL_FIELDS)
+    unused = tuple(name for name in names if name not in accepted)
+    if not foreign:
+        _refuse_near_names(unused, rows, accepted, where)
+    return replace(
+        _prompts(rows, where, prompt_field, AUTHORED_EDITS, reading, foreign), unused_fields=unused
+    )
+
+
+def _own_pairs(rows: Sequence[Row], where: str, reading: Reading, *, foreign: bool) -> OwnPrompts:
+    """One row per pair."""
+    base_field = reading.get("prompt_field") or BASE_FIELD
+    accepted = (base_field, *FIELDS)
     unused = tuple(dict.fromkeys(name for _, fields in rows for name in fields if name not in accepted))
     if not foreign:
         _refuse_near_names(unused, rows, accepted, where)
+    found = gather_pairs(rows, base_field, _text, skip_repeated=bool(reading.get("skip_repeated")))
+    own = _prompts(found.rows, where, PROMPT_FIELD, found.edits, reading, foreign)
+    added = {edit: rung for edit, rung in found.edits.items() if edit not in AUTHORED_EDITS}
+    return OwnPrompts(
+        replace(own.source, own_edits=added), unused, found.repeated, (*found.notes, *own.notes)
+    )
+
+
+def _prompts(
+    rows: Sequence[Row],
+    where: str,
+    prompt_field: str,
+    edits: Iterable[str],
+    reading: Reading,
+    foreign: bool,
+) -> OwnPrompts:
+    """One row per prompt, with a field for each of these edits."""
+    _check_number(rows, where)
     distinct, repeated = _distinct(rows, lambda row: _text(row, prompt_field), reading)
     ids, id_notes = _ids(list(distinct.values()), foreign)
     categories, category_notes = _categories(list(distinct.values()), foreign)
     prompts = tuple(
-        AuthoredPrompt(prompt_id, category, text, _variants(row, text))
+        AuthoredPrompt(prompt_id, category, text, _variants(row, text, edits))
         for prompt_id, category, (text, row) in zip(ids, categories, distinct.items(), strict=True)
     )
     source = Source(reading.get("version") or "1", prompts)
-    return OwnPrompts(source, unused, repeated, (*id_notes, *category_notes))
+    return OwnPrompts(source, (), repeated, (*id_notes, *category_notes, *_on_lost_characters(prompts)))
+
+
+def _on_lost_characters(prompts: Sequence[AuthoredPrompt]) -> tuple[str, ...]:
+    texts = [[each.base, *(variant.text for variant in each.variants.values())] for each in prompts]
+    count = sum(any(LOST_CHARACTER in text for text in own) for own in texts)
+    if not count:
+        return ()
+    return (f"Prompts with U+FFFD, which stands for a character that somebody could not decode: {count}.",)
 
 
 def _check_number(rows: Sequence[Row], where: str) -> None:
@@ -189,7 +252,7 @@ def _categories(rows: Sequence[Row], foreign: bool) -> tuple[list[Category], tup
     unknown: list[str] = []
     for place, fields in rows:
         given = fields.get("category")
-        name = UNCATEGORIZED if given in (None, "") else str(given)
+        name = UNCATEGORIZED if is_blank(given) else str(given)
         if foreign and name not in (*CATEGORIES, UNCATEGORIZED):
             unknown.append(name)
             name = UNCATEGORIZED
@@ -201,20 +264,20 @@ def _categories(rows: Sequence[Row], foreign: bool) -> tuple[list[Category], tup
     )
 
 
-def _variants(row: Row, text: str) -> dict[str, AuthoredVariant]:
+def _variants(row: Row, text: str, edits: Iterable[str]) -> dict[str, AuthoredVariant]:
     """The authored variants of a row, by edit."""
     place, fields = row
     variants = {}
-    for edit in AUTHORED_EDITS:
-        reason = fields.get(f"{edit}_reason") or ""
-        if fields.get(edit) in (None, ""):
+    for edit in edits:
+        reason = "" if is_blank(fields.get(f"{edit}_reason")) else _text(row, f"{edit}_reason")
+        if is_blank(fields.get(edit)):
             if reason:
                 raise InputError(
                     f"{place}: `{edit}_reason` is there, but `{edit}` is not. Write the variant, or leave the "
                     "reason empty."
                 )
             continue
-        variant = AuthoredVariant(_text(row, edit), str(reason))
+        variant = AuthoredVariant(_text(row, edit), reason)
         if variant.text == text:
             raise InputError(
                 f"{place}: `{edit}` equals the prompt. Change its wording, or leave the field empty."
@@ -234,7 +297,7 @@ def _text(row: Row, field: str) -> str:
             "the prompt with `--prompt-field`."
         )
     value = fields[field]
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not has_content(value):
         raise InputError(
             f"{place}: `{field}` is {str(value)[:80]!r} of type {type(value).__name__}; accepted is a text that "
             "is not blank."
@@ -244,7 +307,16 @@ def _text(row: Row, field: str) -> str:
             f"{place}: `{field}` has {len(value)} characters; accepted are at most {MAX_CELL_CHARACTERS}. "
             "Shorten it."
         )
+    _refuse_control_characters(value, field, place)
     return value
+
+
+def _refuse_control_characters(text: str, field: str, place: str) -> None:
+    problem = control_character(text)
+    if problem is not None:
+        raise InputError(
+            f"{place}: `{field}` {problem}, which no prompt has. Remove it, or save the file as UTF-8."
+        )
 
 
 def _ids(rows: Sequence[Row], foreign: bool) -> tuple[list[str], tuple[str, ...]]:
@@ -254,7 +326,11 @@ def _ids(rows: Sequence[Row], foreign: bool) -> tuple[list[str], tuple[str, ...]
     rewritten: list[tuple[str, str]] = []
     for row, number in zip(rows, numbered, strict=True):
         given = row[1].get("id")
-        name = number if given in (None, "") else "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
+        if isinstance(given, (bool, list, dict)):
+            raise InputError(
+                f"{row[0]}: `id` is of type {type(given).__name__}; accepted are texts and numbers. Rename it."
+            )
+        name = number if is_blank(given) else "-".join(re.findall(r"[a-z0-9]+", str(given).lower()))
         problem = _id_problem(name, row, found)
         if problem and foreign:
             return numbered, (
@@ -263,7 +339,7 @@ def _ids(rows: Sequence[Row], foreign: bool) -> tuple[list[str], tuple[str, ...]
         if problem:
             raise InputError(f"{row[0]}: {problem}. Rename it.")
         found[name] = row
-        if given not in (None, "") and name != str(given):
+        if not is_blank(given) and name != str(given):
             rewritten.append((str(given)[:80], name))
     if not rewritten:
         return list(found), ()
@@ -295,33 +371,3 @@ def _refuse_near_names(
             raise InputError(
                 f"{where}: the field `{name[:80]}` means nothing here.{suggestion} Correct or rename it."
             )
-
-
-def _text_rows(text: str, path: Path) -> list[Row]:
-    # Not splitlines: it also cuts at U+2028 and form feeds, which may stand inside a prompt.
-    lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1)
-    return [(f"`{path}`, line {number}", {PROMPT_FIELD: line}) for number, line in lines if line.strip()]
-
-
-def _csv_rows(text: str, path: Path) -> list[Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    rows: list[Row] = []
-    try:
-        names = list(reader.fieldnames or [])
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise InputError(f"`{path}`: the column `{twice[:80]}` stands there twice. Rename one.")
-        for fields in reader:
-            place = f"`{path}`, row {len(rows) + 1} (line {reader.line_num})"
-            if None in fields or None in fields.values():
-                raise InputError(
-                    f"{place} has another number of cells than the header's {len(names)}. Put texts with commas or "
-                    "line breaks in double quotes."
-                )
-            rows.append((place, fields))
-    except csv.Error as error:
-        raise InputError(
-            f"`{path}` is no readable CSV at line {reader.line_num}: {error}. Save it as CSV with a header, commas "
-            "and double quotes."
-        ) from None
-    return rows

@@ -6,5 +6,6 @@ drift.py     The document of `lm-eval-sensitivity drift`
 heatmap.py   The document of `lm-eval-sensitivity heatmap`
 pairs.py     The document of `lm-eval-sensitivity pairs`: what was loaded, and what was not
 parts.py     Pieces of documents that commands over runs share
+plan.py      The document of `lm-eval-sensitivity ladder plan`
 report.py    The page of a report: every statement about some runs, with its figures, in one file
 """

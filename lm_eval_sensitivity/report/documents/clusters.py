@@ -91,7 +91,7 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
         "prompts, if not said otherwise below; noise floor: mean of the identical rung. Systems in the order of their "
         "names.",
         "Alive: whether the positive control moves a system's output reliably more than "
-        f"{percent(Constants().k_harmless)} further than harmless edits do, in cosine_distance under this filter; - "
+        f"{percent(Constants().k_response)} further than harmless edits do, in cosine_distance under this filter; - "
         "where that was not measured.",
         bounds_note(found.selection.metric),
         *reasons_in_words(found.systems),

@@ -21,9 +21,13 @@ from lm_eval_sensitivity.statements.records import DriftStatement
 from lm_eval_sensitivity.stats import AxisContrast
 from lm_eval_sensitivity.types import Note
 
-_SYSTEMS = (
-    Column("system"),
-    Column("verdict", path="label"),
+_SYSTEM = (Column("system"), Column("verdict", path="label"))
+_WORDS = (
+    Column("response", path="verdict.response"),
+    Column("harmless edits", path="verdict.harmless_edits"),
+    Column("drift", path="verdict.drift"),
+)
+_PRESERVING = (
     Column("p", 4, "preserving.mean.estimate"),
     Column("p low", 4, "preserving.mean.lower"),
     Column("p high", 4, "preserving.mean.upper"),
@@ -34,6 +38,7 @@ _DRIFT = (
     Column("b low", 4, "drift.mean.lower"),
     Column("b high", 4, "drift.mean.upper"),
     Column("b n", 0, "drift.mean.n"),
+    Column("b texts", 0, "drift.counts.n_pairs"),
     Column("b zeros", 0, "drift.n_zero"),
 )
 _NUMBERS = (
@@ -105,12 +110,14 @@ def systems_table(found: DriftStatement) -> ResultTable:
         Its b columns are there only with a reference; p/c is `harmless_over_control`.
     """
     alone = found.reference is None
-    columns = (*_SYSTEMS, *(() if alone else _DRIFT), Column("f", 4, "identical.mean.estimate"))
+    beside = () if alone else _WORDS, () if alone else _DRIFT
+    columns = (*_SYSTEM, *beside[0], *_PRESERVING, *beside[1], Column("f", 4, "identical.mean.estimate"))
     pairs = "scored pairs" if alone else "pairs that are scored in both systems"
+    of_drift = ", b texts the outputs behind b, b zeros the prompts where all of them are the reference's"
     note = (
         f"In the order given{'' if alone else ', the reference first'}; low and high are 95 % intervals, n is prompts"
-        f"{'' if alone else ', b zeros those of them where b is exactly 0'}. Verdicts are each by itself, not adjusted "
-        f"for the number of systems, and rest on the {pairs}. Erased and unscored counts stand below."
+        f"{'' if alone else of_drift}. Verdicts are each by itself, not adjusted for the number of systems, and rest "
+        f"on the {pairs}. Erased and unscored counts stand below."
     )
     rows = tuple(
         (*(column.cell(each) for column in columns), harmless_over_control(each, found))
@@ -135,8 +142,8 @@ def _numbers_table(found: DriftStatement) -> ResultTable:
                 if axis.mean.reason:
                     reasons.setdefault(f"{name}: {axis.mean.reason}", []).append(each.system)
     note = (
-        "Lower and upper: 95 % bootstrap-t intervals over prompts, Student t where that is degenerate; zeros: prompts "
-        "whose number is exactly 0."
+        "Lower and upper: 95 % half-point intervals over prompts; zeros: prompts whose number is exactly 0; scored "
+        "pairs of b: the outputs that were compared."
     )
     note = " ".join([note, *(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())])
     columns = (_NUMBERS[0], Column("number"), *_NUMBERS[1:])

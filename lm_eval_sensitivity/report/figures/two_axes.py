@@ -82,10 +82,10 @@ def _caption(found: DriftStatement) -> Caption:
     cautions = "".join(f" {axis.caution}" for axis in axes if axis.caution is not None)
     return Caption(
         f"Across: mean {selection.metric} (filter {selection.filter_name}) under meaning-preserving edits; up: "
-        f"distance from the outputs of {found.reference} on the identical prompt. Crosses are 95 % intervals over "
-        f"prompts. The shape and the word are the verdict, which also needs the positive control (table below). Dotted "
-        f"lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} times as drift. A thin "
-        f"line joins systems whose names differ in bits only.{without}",
+        f"distance from the outputs of {found.reference} on the identical prompts. Crosses are 95 % intervals over "
+        f"prompts. The shape and the words are the verdict, which also needs the positive control (table below). "
+        f"Dotted lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} times as drift. A "
+        f"thin line joins systems whose names differ in bits only.{without}",
         f"{prompts_and_pairs([each.preserving.counts for each in found.systems])}; drift over {span} prompts.",
         "Both axes are small for a system that always says the same: the verdict reads the positive control, the place "
         "does not. Drift alone does not say worse: another, equally good wording drifts, too. Verdicts are each by "
@@ -100,7 +100,7 @@ def _place(each: SystemDrift) -> tuple[float, float] | None:
 
 
 def _words(each: SystemDrift) -> str:
-    return f"{wrapped(each.system, 24)}\n{each.label}"
+    return f"{wrapped(each.system, 24)}\n{wrapped(each.in_words, 24)}"
 
 
 def bit_series(names: Sequence[str]) -> list[list[str]]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
-from lm_eval_sensitivity.stats import AxisContrast, Constants
-from lm_eval_sensitivity.stats.verdicts import ALIVE
+from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean
+from lm_eval_sensitivity.stats import AxisContrast, Constants, Verdict
+from lm_eval_sensitivity.stats.verdicts import ALIVE, AXES, INVALID_PROBE, UNDETERMINED, Axis
 from lm_eval_sensitivity.text.format import percent
 from lm_eval_sensitivity.types import Note
 
 SIGNS = {"+": "above 0", "-": "below 0", "unclear": "unclear"}
-_LIFELESS = ("COLLAPSED", "INDISCRIMINATE")
-_DRIFT_SYMBOL = " b: drift from the reference's output on the identical prompt;"
+NO_LABEL = "no label"
+FULL, MOST_PROMPTS = "prompt_sensitivity_full", 96
+"""The task with the most prompts, and how many those are."""
+_BEHIND: dict[Axis, tuple[str, ...]] = {
+    axis: tuple(dict.fromkeys(name for signs, _ in rules for name in signs)) for axis, rules in AXES.items()
+}
+"""The contrasts that the word of an axis rests on."""
+_DRIFT_SYMBOL = " b: drift from the reference's outputs on the identical prompts, base and harmless variants;"
 
 
 def symbols_in_words(found: DriftStatement) -> Note:
@@ -72,7 +79,7 @@ def verdicts_in_words(found: DriftStatement) -> Iterator[Note]:
         yield Note(
             "method",
             "That is all that can be said without a reference: whether meaning moves the output more than "
-            f"{percent(found.constants.k_harmless)} further than harmless edits do. Drift is undefined; stable, "
+            f"{percent(found.constants.k_response)} further than harmless edits do. Drift is undefined; stable, "
             "drifted and more sensitive cannot be told from each other, nor collapsed from indiscriminate. Give "
             "`--reference RUN`.",
         )
@@ -86,29 +93,116 @@ def verdict_in_words(system: SystemDrift, constants: Constants) -> Note | None:
         constants: of the rules.
 
     Returns:
-        Label, numbers and reasons; None for the reference.
+        Words, label, numbers and reasons; None for the reference.
     """
     name = system.system
     if system.verdict is not None:
         verdict = system.verdict
-        words = f"{name}: {verdict.label}, {verdict.meaning}. {verdict.numbers}"
-        if verdict.label in _LIFELESS and verdict.alive_alone:
-            more = percent(constants.k_harmless)
-            words += (
-                f" By the rule that needs no reference it is {ALIVE}: meaning moves it more than {more} further "
-                "than harmless edits do."
-            )
-        if len(verdict.possible) > 1:
-            words += f" Still possible: {', '.join(verdict.possible)}."
-        if system.drift_source:
-            words += f" Drift: {system.drift_source}."
-        said = [words, *_silence(system), *verdict.reasons, *_drift_reasons(system)]
+        words = [
+            f"{name}: {beside_in_words(verdict)}",
+            *drift_in_words(verdict, system.drift, system.answers),
+            verdict.numbers,
+            *_alive_alone(system),
+            *_drift_source(system),
+        ]
+        said = [*words, *_silence(system), *verdict.reasons, *_drift_reasons(system)]
         return Note("finding", " ".join(said), (name,))
     if system.reduced is not None:
         reduced = system.reduced
         said = [f"{name}: {reduced.label}.", *_silence(system), *reduced.reasons]
         return Note("finding", " ".join(said), (name,))
     return None
+
+
+def beside_in_words(verdict: Verdict) -> str:
+    """The three words, the label, and where there is none what would settle it.
+
+    Args:
+        verdict: beside a reference.
+
+    Returns:
+        One sentence or two.
+    """
+    if verdict.label == INVALID_PROBE:
+        return f"{verdict.label}, {verdict.meaning}."
+    if verdict.label == UNDETERMINED:
+        return " ".join([f"{verdict.in_words}: {NO_LABEL}.", *_what_settles(verdict)])
+    return f"{verdict.in_words}: {verdict.label}, {verdict.meaning}."
+
+
+def _what_settles(verdict: Verdict) -> Iterator[str]:
+    """How many prompts more would give the words that are open; of other reasons for them the reasons speak."""
+    needed = {name for axis, word in verdict.words.items() if word == "unclear" for name in _BEHIND[axis]}
+    found = [each for each in verdict.contrasts if each.name in needed and each.prompts_to_settle is not None]
+    if not found:
+        return
+    n = min(each.bounds.n for each in found)
+    needs = max(each.prompts_to_settle or 0 for each in found)
+    about = f"about {max(needs, n + 1):,} would settle it if the numbers stay as they are"
+    if n >= MOST_PROMPTS:
+        yield f"{n} prompts do not settle it: {about}."
+    elif needs > MOST_PROMPTS:
+        yield f"{n} prompts: {about}; {FULL} has {MOST_PROMPTS}."
+    else:
+        yield f"{n} prompts: run {FULL} (the published ladder's {MOST_PROMPTS} prompts); {about}."
+
+
+def drift_in_words(verdict: Verdict, drift: SystemMean | None, answers: tuple[int, int]) -> Iterator[str]:
+    """How many answers differ from the reference's, and by how much; a drift of 0 is no proof that there is none.
+
+    Args:
+        verdict: beside a reference.
+        drift: b over its prompts.
+        answers: to base prompts, that differ and that were compared.
+
+    Returns:
+        One sentence; none where nothing was compared.
+    """
+    changed, n = answers
+    if drift is None or not n or math.isnan(verdict.drift_distance):
+        return
+    b, yardstick = verdict.drift_distance, verdict.drift_yardstick
+    if drift.n_zero == drift.mean.n:
+        share = percent(round(1 - (1 - verdict.constants.level) ** (1 / n), 2))
+        yield (
+            f"None of {drift.counts.n_pairs} answers differs from the reference's: with {n} prompts, drift in up to "
+            f"{share} of such prompts is not excluded."
+        )
+        return
+    factor = 1 if verdict.drift == "near" and b < yardstick else verdict.constants.drift_factor
+    moves = f"than {'' if factor == 1 else f'{factor:g} times what '}a harmless edit moves it"
+    how = {"near": f", by less {moves}", "far": f", by more {moves}"}.get(verdict.drift, "")
+    word = "Drift" if verdict.drift == "unclear" else verdict.drift.capitalize()
+    yield (
+        f"{word}: {changed} of {n} answers differ{'s' if changed == 1 else ''} from the reference's{how} "
+        f"(b {b:.3g}, p_ref {yardstick:.3g})."
+    )
+
+
+def _alive_alone(system: SystemDrift) -> Iterator[str]:
+    """A system that lost much of a large response may still be alive by itself."""
+    verdict = system.verdict
+    if (
+        verdict is None
+        or verdict.response != "collapsed"
+        or system.silent_share > verdict.constants.k_control
+    ):
+        return
+    if ("L_R", "+") in {(each.name, each.sign) for each in verdict.contrasts}:
+        further = percent(verdict.constants.k_response)
+        yield (
+            f"By the rule that needs no reference it is {ALIVE}: meaning moves it more than {further} further than "
+            "harmless edits do."
+        )
+
+
+def _drift_source(system: SystemDrift) -> Iterator[str]:
+    if not system.drift_source:
+        return
+    drift, over = system.drift, ""
+    if drift is not None and drift.counts.n_pairs:
+        over = f", over {drift.counts.n_pairs} texts of {drift.counts.n_prompts} prompts"
+    yield f"Drift: {system.drift_source}{over}."
 
 
 def _silence(system: SystemDrift) -> Iterator[str]:
@@ -121,7 +215,7 @@ def _silence(system: SystemDrift) -> Iterator[str]:
 def _drift_reasons(system: SystemDrift) -> Iterator[str]:
     if system.drift_missing:
         kinds = ", ".join(f"{count} {kind}" for kind, count in system.drift_missing)
-        yield f"Prompts without drift: {kinds}."
+        yield f"Texts without drift: {kinds}."
     if system.drift_message:
         yield f"Why drift was not measured: {system.drift_message}"
 
@@ -136,14 +230,14 @@ def constants_in_words(found: DriftStatement) -> Note:
     if found.reference is None:
         return Note(
             "method",
-            f"Constants, declared beforehand: kP = {k.k_harmless:g}; one-sided {percent(k.level)} bounds. Alive: c - "
-            f"{1 + k.k_harmless:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent.",
+            f"Constants, declared beforehand: kR = {k.k_response:g}; one-sided {percent(k.level)} bounds. Alive: c - "
+            f"{1 + k.k_response:g} p is above 0, and at most {percent(k.k_control)} of the pairs are silent.",
         )
     return Note(
         "method",
-        f"Constants, declared beforehand: kC = {k.k_control:g}, kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}; "
-        f"one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, below 0 where its upper "
-        "bound is, else unclear.",
+        f"Constants, declared beforehand: kC = {k.k_control:g}, kR = {k.k_response:g}, kP = {k.k_harmless:g}, lambda = "
+        f"{k.drift_factor:g}; one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, "
+        "below 0 where its upper bound is, else unclear.",
     )
 
 
@@ -165,7 +259,7 @@ def _words(k: Constants) -> dict[tuple[str, str], str]:
     """What a sign says; the constants stand in the sentence."""
     lost, more, factor = percent(k.k_control), percent(k.k_harmless), f"{k.drift_factor:g} times "
     factor = "" if k.drift_factor == 1 else factor
-    gap = "the reference's gap between meaning and harmless edits"
+    further = f"{percent(k.k_response)} further than harmless edits do"
     return {
         ("control", "+"): "meaning moves the reference more than harmless edits do",
         ("control", "-"): "harmless edits move the reference more than meaning does",
@@ -176,9 +270,9 @@ def _words(k: Constants) -> dict[tuple[str, str], str]:
         ("L_C", "+"): f"keeps the reference's response to meaning, less at most {lost}",
         ("L_C", "-"): f"has lost more than {lost} of the reference's response to meaning",
         ("L_C", "unclear"): f"unclear whether {lost} of the reference's response to meaning is lost",
-        ("L_R", "+"): f"keeps {gap}, less at most {lost}",
-        ("L_R", "-"): f"has lost more than {lost} of {gap}",
-        ("L_R", "unclear"): f"unclear whether {lost} of {gap} is lost",
+        ("L_R", "+"): f"meaning moves it more than {further}",
+        ("L_R", "-"): f"meaning moves it not {further}",
+        ("L_R", "unclear"): f"unclear whether meaning moves it {further}",
         ("L_P", "+"): f"more than {more} more sensitive to harmless edits",
         ("L_P", "-"): f"not more than {more} more sensitive to harmless edits",
         ("L_P", "unclear"): f"unclear whether it is more than {more} more sensitive",
@@ -189,10 +283,11 @@ def _words(k: Constants) -> dict[tuple[str, str], str]:
 
 
 def _reduced_words(contrast: AxisContrast, k: Constants) -> str:
-    further = f"{percent(k.k_harmless)} further than harmless edits do"
-    what = "another prompt" if contrast.formula.startswith("spread") else "meaning"
+    if not contrast.formula.startswith("spread"):
+        return _words(k)["L_R", contrast.sign]
+    further = f"{percent(k.k_response)} further than harmless edits do"
     return {
-        "+": f"{what} moves it more than {further}",
-        "-": f"{what} moves it not {further}",
-        "unclear": f"unclear whether {what} moves it {further}",
+        "+": f"another prompt moves it more than {further}",
+        "-": f"another prompt moves it not {further}",
+        "unclear": f"unclear whether another prompt moves it {further}",
     }[contrast.sign]

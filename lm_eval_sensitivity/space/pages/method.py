@@ -12,7 +12,7 @@ from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.space.view import View
-from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
+from lm_eval_sensitivity.stats.verdicts import AXES, MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
 
 
@@ -35,7 +35,8 @@ def show(results: Results, query: Query) -> View:
             "origin": results.origin,
             "metrics": tuple(METRICS.values()),
             "rungs": [(rung, *RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
-            "rules": [(label, signs, constants.in_words(MEANINGS[label])) for signs, label in RULES],
+            "axes": [(axis, word, signs) for axis, rules in AXES.items() for signs, word in rules],
+            "rules": [(label, words, constants.in_words(MEANINGS[label])) for words, label in RULES],
             "other_labels": [
                 (label, constants.in_words(words))
                 for label, words in MEANINGS.items()

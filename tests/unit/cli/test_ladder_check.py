@@ -54,7 +54,9 @@ def test_the_packaged_ladder_passes(
 
 def test_the_packaged_ladder_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(ladder_check, "check_ladder", lambda *arguments: seen.append(arguments) or REPORT)
+    monkeypatch.setattr(
+        ladder_check, "check_ladder", lambda *arguments, **_: seen.append(arguments) or REPORT
+    )
     assert main(["ladder", "check", "--no-embedding"]) == 0
     assert seen == [(None, None)]
 

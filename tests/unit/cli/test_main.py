@@ -62,6 +62,13 @@ def test_a_prompt_that_is_none_is_refused_before_anything_is_loaded(
     assert "PROMPT" in capsys.readouterr().err
 
 
+def test_a_metric_that_there_is_not_is_refused_before_a_run_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["heatmap", "runs", "--metric", "cosine"]) == 2
+    assert "`--metric cosine`: accepted are" in capsys.readouterr().err
+
+
 def test_an_output_whose_name_is_no_text_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,3 +77,19 @@ def test_an_output_whose_name_is_no_text_is_refused(
     assert main(["ladder", "build", str(prompts), "-o", str(tmp_path / "x\udcff")]) == 2
     error = capsys.readouterr().err
     assert "`--output" in error and "no UTF-8 text" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["clusters {}", "ladder check {}", "ladder push o/n {}", "ladder describe {}", "ladder build {} -o x", "space {}",
+     "export runs -o x --reference {}", "heatmap runs --ladder {}", "publish {} o/n", "rescore {} -o x"],
+)  # fmt: skip
+def test_a_path_whose_name_is_no_text_is_refused_everywhere(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        assert main(line.format("x\udcff").split(" ")) == 2
+    except SystemExit as error:
+        pytest.fail(f"{error}: {capsys.readouterr().err}")
+    error = capsys.readouterr().err
+    assert "x\\udcff` is no UTF-8 text" in error and error.count("\n") == 1

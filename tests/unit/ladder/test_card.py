@@ -583,7 +583,7 @@ def test_a_minimal_card_built_again_keeps_its_title(tmp_path: Path) -> None:
     [
         (("identical", "noop", "punctuation"), "prompt_sensitivity_rules"),
         (RUNGS, "prompt_sensitivity"),
-        (("identical", "paraphrase"), "prompt_sensitivity_identical,prompt_sensitivity_paraphrase"),
+        (("identical", "paraphrase"), "prompt_sensitivity"),
     ],
 )
 def test_a_minimal_card_names_the_tasks_of_its_rungs(

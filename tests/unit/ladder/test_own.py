@@ -13,6 +13,7 @@ import pytest
 from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import build_pairs, load_ladder
+from lm_eval_sensitivity.ladder.authoring.generic_control import with_generic_controls
 from lm_eval_sensitivity.ladder.authoring.hub_prompts import read_own_dataset
 from lm_eval_sensitivity.ladder.authoring.user_prompts import MAX_PROMPTS, OwnPrompts, read_own_file
 from lm_eval_sensitivity.ladder.edits import EDITS
@@ -302,10 +303,10 @@ def test_command_writes_a_ladder_that_loads(tmp_path: Path, capsys: pytest.Captu
     assert cli.main(["ladder", "build", str(source), "-o", str(folder)]) == 0
     ladder = load_ladder(folder, "core")  # whatever subset a task asks for
     assert list(ladder.prompts.values()) == PROMPTS
-    assert list(ladder.pairs) == build_pairs(read_own_file(source).source)
+    assert list(ladder.pairs) == build_pairs(with_generic_controls(read_own_file(source).source))
     shown = capsys.readouterr().out
     assert f"3 prompts, {len(ladder.pairs)} pairs" in shown
-    assert "--tasks prompt_sensitivity_rules " in shown
+    assert "--tasks prompt_sensitivity " in shown
     assert "synonym: none, nobody wrote variants" in shown
     n_trailing = sum(pair.edit == "trailing_space" for pair in ladder.pairs)
     assert f"trailing_space {n_trailing}" in shown

@@ -12,6 +12,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.authoring.checks.report import check_ladder
@@ -221,3 +222,31 @@ def test_a_budget_in_the_sources_is_a_number(tmp_path: Path, budget: str) -> Non
     top.write_text(top.read_text(encoding="utf-8") + f"spread: {{budget: {budget}}}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"`budget` is .* whole number above 0"):
         build_folder(tmp_path)
+
+
+# --- own prompts -----------------------------------------------------------------------------------------------------
+
+
+def build_own(folder: Path, *options: str) -> int:
+    prompts = folder / "own.txt"
+    prompts.write_text("".join(f"Tell me about the town number {n}, and why.\n" for n in range(30)), "utf-8")
+    return main(["ladder", "build", str(prompts), "-o", str(folder / "made"), *options])
+
+
+def test_own_prompts_get_the_same_rotation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_own(tmp_path, "--design", "spread", "--budget", "120") == 0
+    ladder = load_ladder(tmp_path / "made")
+    assert ladder.design == "spread"
+    assert generations(ladder.pairs) == 120  # 30 bases, 60 first edits, 15 repetitions, 15 second edits
+    assert "at most 120 generations" in capsys.readouterr().out
+    counts = Counter(pair.edit for pair in ladder.rung("noop"))
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert check_ladder(tmp_path / "made").passed
+
+
+def test_a_budget_needs_the_spread_design(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_own(tmp_path, "--budget", "120") == 2
+    assert "--design spread" in capsys.readouterr().err
+    assert build_own(tmp_path, "--design", "spread", "--budget", "89") == 2
+    assert "need 90 generations" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()

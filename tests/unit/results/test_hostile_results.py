@@ -402,7 +402,10 @@ OF_STATEMENTS = [
     stated(f"{AXES}[1].is_reference", True),
     stated(f"{AXES}[1].verdict", None),
     stated(f"{AXES}[1].verdict.label", "BEST"),
-    stated(f"{AXES}[1].verdict.possible", ["BEST"]),
+    stated(f"{AXES}[1].verdict.label", "STABLE"),
+    stated(f"{AXES}[1].verdict.response", "dead"),
+    stated(f"{AXES}[1].verdict.drift", "collapsed"),
+    stated(f"{AXES}[1].answers", [25, 24]),
     stated(f"{AXES}[1].verdict.system", NASTY_NAMES[0], f"{AXES}[1].verdict"),
     stated(
         f"{AXES}[1].verdict.contrasts[1]",
@@ -450,7 +453,7 @@ AS_INTEGERS = with_column("cosine_distance", lambda t: pc.cast(t["rung_index"], 
 AS_LISTS = with_column("edit", lambda t: pa.array([["a"]] * t.num_rows))
 DELTA = {"use_dictionary": False, "column_encoding": {"detail": "DELTA_BYTE_ARRAY"}, "row_group_size": 16}
 OF_TABLES = [
-    rewritten("no column", OF_PAIRS, "no column `edit`", lambda t: t.drop_columns(["edit"])),
+    rewritten("no column", OF_PAIRS, "no column `edit`: another version", lambda t: t.drop_columns(["edit"])),
     rewritten("more columns", OF_PAIRS, r"'x\x1b'", lambda t: t.append_column("x\x1b", t["edit"])),
     rewritten("integers", OF_PAIRS, "`cosine_distance` is of type int32", AS_INTEGERS),
     rewritten("lists", OF_PAIRS, "`edit` is of type list", AS_LISTS),

@@ -18,7 +18,8 @@ def test_its_rows_are_those_of_the_pairs_table(tmp_path: Path) -> None:
     reference = load_reference(run.folder)
     table = load_runs([run.folder]).table
     assert reference.table == table.select(reference.table.column_names).replace_schema_metadata(None)
-    assert {key[0] for key in reference.outputs} == set(table["prompt_id"].to_pylist())
+    for side, column in (("base", "prompt_id"), ("variant", "pair_id")):
+        assert {key.id for key in reference.outputs if key.side == side} == set(table[column].to_pylist())
 
 
 def test_a_folder_filled_in_two_calls_gives_the_rows_that_every_command_takes(tmp_path: Path) -> None:

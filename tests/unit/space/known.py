@@ -27,6 +27,7 @@ from lm_eval_sensitivity.statements.records import (
     TestedContrast,
 )
 from lm_eval_sensitivity.stats import AxisContrast, Cluster, Constants, Interval, PairCounts, Verdict
+from lm_eval_sensitivity.stats.verdicts import Word
 from lm_eval_sensitivity.types import Note, Pair, Replacement, Rung
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>${1+1}{{7*7}}\u202e' onclick='x"
@@ -144,13 +145,21 @@ def axis_contrast(name: str, formula: str, sign: Any, estimate: float) -> AxisCo
 PROBE = (axis_contrast("control", "(c - p) of the reference", "+", 0.4),)
 
 
+WORDS: dict[str, tuple[Word, Word, Word]] = {
+    "COLLAPSED": ("collapsed", "as the reference", "far"),
+    "UNDETERMINED": ("alive", "as the reference", "unclear"),
+    "STABLE": ("alive", "as the reference", "near"),
+}
+
+
 def system_drift(names: tuple[str, ...], at: int, label: str, p: float, b: float | None) -> SystemDrift:
     name, reference = names[at], names[0]
     contrasts = (axis_contrast("L_C", "c - 0.8 c_ref", "-", -0.4),) if at == 1 else ()
     verdict = Verdict(
-        name, reference, label, (label,), contrasts, PROBE, harmless_over_control=0.51,
+        name, reference, label, *WORDS.get(label, ("unclear",) * 3), contrasts, PROBE, harmless_over_control=0.51,
         harmless_over_control_reference=0.51, control=0.803, control_reference=0.803, harmless=p,
-        harmless_reference=0.412, alive_alone=False, constants=Constants(), seed=0, reasons=(f"{label} as known.",),
+        harmless_reference=0.412, drift_distance=b or math.nan, drift_yardstick=0.412, constants=Constants(), seed=0,
+        reasons=(f"{label} as known.",),
     )  # fmt: skip
     return SystemDrift(
         name,
@@ -159,6 +168,7 @@ def system_drift(names: tuple[str, ...], at: int, label: str, p: float, b: float
         control=axis(name, 0.803, 0.05),
         identical=axis(name, 0.012, 0.01),
         drift=None if at == 0 else axis(name, b, 0.04, n_zero=2, n=24 if b else 0),
+        answers=(22, 24) if at and b else (0, 0),
         drift_source="" if b is None else "by hand",
         drift_missing=(),
         drift_message="Its run is of other prompts." if b is None and at else "",

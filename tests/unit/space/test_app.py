@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import re
+import socket
 import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ import pytest
 gr = pytest.importorskip("gradio")
 
 from lm_eval_sensitivity.cli.main import main  # noqa: E402
+from lm_eval_sensitivity.errors import InputError  # noqa: E402
 from lm_eval_sensitivity.results import Results  # noqa: E402
 from lm_eval_sensitivity.space import app  # noqa: E402
 from lm_eval_sensitivity.space.page import render  # noqa: E402
@@ -188,3 +190,20 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["space", "nowhere", "--port", port])
     assert "is no port" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "no such host", "x" * 70 + ".example"])
+def test_an_address_of_another_machine_is_refused_at_once(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "launch", lambda *_, **__: pytest.fail("gradio tries a hundred ports there"))
+    with pytest.raises(InputError, match="the server cannot listen there") as caught:
+        app.serve(tmp_path, host)
+    assert host in str(caught.value) and "None" not in str(caught.value)
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"--port {port}.*Choose another port"):
+            app.serve(tmp_path, port=port)

@@ -127,7 +127,11 @@ def test_axes_show_verdicts_in_words_and_shapes(results: Results) -> None:
     page = page_of(results, view="axes")
     rows = rows_of(page.every("table")[0])
     assert [row[2] for row in rows] == ["reference", "COLLAPSED", "UNDETERMINED", "STABLE"]
-    assert rows[1][3:8] == ["0.134", "0.104 to 0.164", "0.623", "0.583 to 0.663", "2 of 24"]
+    assert [row[3] for row in rows][1:3] == [
+        "collapsed, as the reference, far",
+        "alive, as the reference, drift unclear",
+    ]
+    assert rows[1][4:9] == ["0.134", "0.104 to 0.164", "0.623", "0.583 to 0.663", "2 of 24"]
     drawn = [each.attributes["d"] for each in page.one("svg", css="chart").every("path")]
     assert drawn == [SHAPES["reference"], SHAPES["COLLAPSED"], SHAPES["UNDETERMINED"]]
     assert "Not in the drawing" in page.text()
@@ -332,7 +336,7 @@ def test_every_definition_is_there(results: Results) -> None:
         assert expected in text
     for formula in Constants().formulas.values():
         assert formula in text
-    assert "kC = 0.2, kP = 0.25, lambda = 1.0" in text
+    assert "kC = 0.2, kR = 0.25, kP = 0.5, lambda = 2.0" in text
     assert "A small distance is no merit." in text
     assert "It was killed." in text
 

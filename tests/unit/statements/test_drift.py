@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,12 @@ from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.embedder.text_distances import EMPTY
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.drift import contrast_table, systems_table
-from lm_eval_sensitivity.report.figures.style import Picture
-from lm_eval_sensitivity.report.figures.two_axes import picture as two_axes_picture
-from lm_eval_sensitivity.report.wording.drift import interval_cautions, symbols_in_words, verdicts_in_words
+from lm_eval_sensitivity.report.wording.drift import symbols_in_words, verdicts_in_words
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection, Signature, drift_distance
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import (
+    BASE,
     Drift,
     check_drift_metric,
     find_distances,
@@ -33,7 +33,7 @@ from lm_eval_sensitivity.statements.drift_distance import (
 )
 from lm_eval_sensitivity.statements.means import zeros_caution
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
-from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES
+from lm_eval_sensitivity.stats.verdicts import MEANINGS
 from lm_eval_sensitivity.types import Missing
 from tests.unit.runs.made_run import Rows, make_run
 from tests.unit.statements.made_table import partition_of, row
@@ -56,13 +56,14 @@ class Levels:
 
 
 REFERENCE = Levels()
+NO_ANSWER = "no answer: the reference run has none for this prompt"
 LABELS = {
     "STABLE": Levels(p=0.08),
     "DRIFTED": Levels(p=0.1, b=0.5),
-    "RESPONSIVE": Levels(p=0.16, b=0.3),
+    "RESPONSIVE": Levels(p=0.2, b=0.3),
     "INDISCRIMINATE": Levels(p=0.75, c=0.8, b=0.8),
     "COLLAPSED": Levels(p=0.02, c=0.05, b=0.01),
-    "UNDETERMINED": Levels(p=0.08, b=0.1),
+    "UNDETERMINED": Levels(p=0.08, b=0.2),
 }
 
 
@@ -81,8 +82,12 @@ def system(name: str, levels: Levels, n: int = N, seed: int = 0) -> list[dict[st
 
 def drift(name: str, levels: Levels, n: int = N, seed: int = 1) -> Drift:
     random = np.random.default_rng([seed, *name.encode()])
-    values = {f"q{i:02d}": levels.b * float(random.uniform(0.5, 1.5)) for i in range(n)}
-    return Drift(name, values, {}, "by hand")
+    return by_hand(name, {f"q{i:02d}": levels.b * float(random.uniform(0.5, 1.5)) for i in range(n)})
+
+
+def by_hand(name: str, values: Mapping[str, float | Missing]) -> Drift:
+    """Of base prompts alone."""
+    return Drift(name, {(prompt, BASE): value for prompt, value in values.items()}, "by hand")
 
 
 def stated(
@@ -116,13 +121,23 @@ def test_every_label_and_the_order_given() -> None:
     # The reference first, the others as they were given: neither by name nor by number.
     assert [each.system for each in found.systems] == ["ref", *(f"a {label}" for label in reversed(LABELS))]
     assert by_name["ref"].label == "reference" and by_name["ref"].drift is None
-    assert by_name["a UNDETERMINED"].verdict is not None
-    assert by_name["a UNDETERMINED"].verdict.possible == ("STABLE", "DRIFTED")
-    words = "\n".join(words_on(found))
-    assert all(
-        f"a {label}: {label}, {found.constants.in_words(MEANINGS[label])}." in words for label in LABELS
-    )
-    assert "Still possible: STABLE, DRIFTED." in words
+    words = {text.partition(": ")[0]: text for text in words_on(found)}
+    for name, each in by_name.items():
+        if each.verdict is not None and each.label != "UNDETERMINED":
+            said = f"{each.verdict.in_words}: {each.label}, {found.constants.in_words(MEANINGS[each.label])}."
+            assert words[name].startswith(f"{name}: {said}")
+            assert each.in_words == each.label
+    assert "a STABLE: alive, as the reference, near: STABLE" in words["a STABLE"]
+    open_one = by_name["a UNDETERMINED"]
+    assert open_one.in_words == "alive, as the reference, drift unclear"
+    assert words["a UNDETERMINED"].startswith(f"a UNDETERMINED: {open_one.in_words}: no label. 24 prompts")
+    table = systems_table(found)
+    columns = [column.name for column in table.columns]
+    places = [columns.index(name) for name in ("response", "harmless edits", "drift")]
+    assert {line[0]: tuple(line[at] for at in places) for line in table.rows} == {
+        name: (None,) * 3 if each.verdict is None else tuple(each.verdict.words.values())
+        for name, each in by_name.items()
+    }
 
 
 def test_the_numbers_are_means_over_prompts() -> None:
@@ -141,7 +156,7 @@ def test_the_numbers_are_means_over_prompts() -> None:
             assert axis.counts.n_pairs == sum(map(len, of_rungs)) and axis.mean.n == N
     own = by_name["m"].drift
     assert own is not None and own.mean.estimate == pytest.approx(
-        np.mean(list(drift("m", LABELS["STABLE"], seed=0).values.values()))
+        np.mean(list(drift("m", LABELS["STABLE"], seed=0).by_prompt.values()))
     )
 
 
@@ -164,8 +179,7 @@ def test_a_collapsed_system_is_never_called_alive(levels: Levels, seed: int) -> 
     assert by_name["m"].label in {"COLLAPSED", "INDISCRIMINATE", "UNDETERMINED"}
     verdict = by_name["m"].verdict
     assert verdict is not None
-    if levels.p != levels.c or levels.p is None:
-        assert "COLLAPSED" in verdict.possible
+    assert verdict.response in {"collapsed", "indiscriminate", "unclear"}
     if levels.c == 0.0:
         assert verdict.label == "COLLAPSED"
 
@@ -176,7 +190,7 @@ def test_silence_on_many_prompts_is_said() -> None:
     verdict = by_name["m"].verdict
     assert verdict is not None and verdict.label == "UNDETERMINED"
     assert "gave nothing that could be scored" in verdict.reasons[0]
-    assert verdict.possible == tuple(label for _, label in RULES if label in {"COLLAPSED", "STABLE"})
+    assert verdict.in_words == "response unclear, as the reference, near"
     assert by_name["n"].label == "STABLE"
     assert any("gave nothing" in words for words in words_on(found))
 
@@ -184,7 +198,9 @@ def test_silence_on_many_prompts_is_said() -> None:
 def test_too_few_prompts_are_undetermined_with_reasons() -> None:
     found, by_name = placed({"m": Levels()}, n=4)
     verdict = by_name["m"].verdict
-    assert verdict is not None and verdict.label == "UNDETERMINED" and len(verdict.possible) == 6
+    assert (
+        verdict is not None and verdict.label == "UNDETERMINED" and set(verdict.words.values()) == {"unclear"}
+    )
     assert "L_C: 4 prompts have a number, at least 5 are needed." in verdict.reasons
     assert math.isnan(by_name["m"].preserving.mean.estimate)
     assert any("4 prompts have a number" in words for words in words_on(found))
@@ -201,14 +217,13 @@ def test_a_rung_that_was_not_run_leaves_it_open() -> None:
 
 def test_unknown_drift_leaves_stable_and_drifted_open() -> None:
     rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
-    unknown = Drift(
-        "m", {}, {f"q{i:02d}": Missing("not measured") for i in range(N)}, "not measured", "no embedder."
-    )
+    texts = {(f"q{i:02d}", BASE): Missing("not measured") for i in range(N)}
+    unknown = Drift("m", texts, "not measured", "no embedder.")
     found = stated(rows, ["m"], {"m": unknown})
     verdict = found.systems[1].verdict
-    assert verdict is not None and verdict.possible == ("STABLE", "DRIFTED")
+    assert verdict is not None and verdict.in_words == "alive, as the reference, drift unclear"
     words = " ".join(words_on(found))
-    assert "Prompts without drift: 24 not measured." in words and "no embedder." in words
+    assert "Texts without drift: 24 not measured." in words and "no embedder." in words
 
 
 def test_without_a_reference_only_life_is_said() -> None:
@@ -259,31 +274,87 @@ def test_a_collapse_beside_a_lively_reference_is_told_from_silence() -> None:
     assert by_name["half"].label == "COLLAPSED"
     half, dead, hush = words_on(found)
     assert "By the rule" not in dead
-    assert (
-        "has lost more than 20 % of the reference's response to meaning. Over the pairs scored in both: c 0.4"
-        in half
-    )
+    assert "COLLAPSED, has lost more than 20 % of the reference's response to meaning." in half
+    assert "Over the pairs scored in both: c 0.4" in half
     assert "By the rule that needs no reference it is alive" in half
     assert by_name["hush"].label == "COLLAPSED" and "it is alive" not in hush
     assert by_name["dead"].label == "COLLAPSED"
 
 
-def test_many_zeros_beside_an_interval_are_said() -> None:
+def test_the_changed_answers_stand_beside_the_word() -> None:
     rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
-    values = {f"q{i:02d}": 0.0 if i < 20 else 0.1 * i for i in range(N)}
-    drifts = {"m": Drift("m", values, {}, "by hand")}
-    found = stated(rows, ["m"], drifts)
+    texts: dict[tuple[str, str], float | Missing] = {}
+    for i in range(N):
+        texts |= {(f"q{i:02d}", BASE): 0.0 if i == 3 else 0.04, (f"q{i:02d}", "tab"): 0.0}
+    texts["q05", "tab"] = Missing("no answer")
+    found = stated(rows, ["m"], {"m": Drift("m", texts, "by hand")})
+    (words,) = words_on(found)
+    own = found.systems[1]
+    assert own.answers == (23, 24) and own.drift is not None and own.verdict is not None
+    # Each text counts the same: q05 has one.
+    assert own.drift.mean.estimate == pytest.approx((22 * 0.02 + 0.04) / 24)
+    assert (own.drift.counts.n_pairs, own.drift.counts.n_unscored, own.drift.n_zero) == (47, 1, 1)
+    p_ref = found.systems[0].preserving.mean.estimate
+    assert (
+        "Near: 23 of 24 answers differ from the reference's, by less than a harmless edit moves it "
+        f"(b 0.02, p_ref {p_ref:.3g})."
+    ) in words
+    assert "Drift: by hand, over 47 texts of 24 prompts." in words
+    assert "Texts without drift: 1 no answer." in words
+    far = drift("m", LABELS["DRIFTED"])
+    (words,) = words_on(stated(rows, ["m"], {"m": far}))
+    assert (
+        "Far: 24 of 24 answers differ from the reference's, by more than 2 times what a harmless edit"
+        in words
+    )
+    between = by_hand("m", {f"q{i:02d}": 0.15 for i in range(N)})
+    (words,) = words_on(stated(rows, ["m"], {"m": between}))
+    assert (
+        "Near: 24 of 24 answers differ from the reference's, by less than 2 times what a harmless edit"
+        in words
+    )
+
+
+@pytest.mark.parametrize(("n", "share"), [(9, "28 %"), (24, "12 %")])
+def test_no_changed_answer_is_no_proof(n: int, share: str) -> None:
+    rows = system("ref", REFERENCE, n) + system("m", LABELS["STABLE"], n)
+    nothing = by_hand("m", {f"q{i:02d}": 0.0 for i in range(n)})
+    (words,) = words_on(stated(rows, ["m"], {"m": nothing}))
+    assert (
+        f"None of {n} answers differs from the reference's: with {n} prompts, drift in up to {share} of such prompts "
+        "is not excluded."
+    ) in words
+
+
+@pytest.mark.parametrize(
+    ("n", "b", "words"),
+    [
+        (9, 0.23, "9 prompts: run prompt_sensitivity_full (the published ladder's 96 prompts); about "),
+        (9, 0.2, "9 prompts: about "),
+        (24, 0.23, "24 prompts: run prompt_sensitivity_full"),
+    ],
+)
+def test_what_would_settle_an_open_verdict(n: int, b: float, words: str) -> None:
+    rows = system("ref", REFERENCE, n) + system("m", LABELS["STABLE"], n)
+    # Of a mean that is not exactly at the boundary, and a spread that leaves it open.
+    ref = stated(rows, ["m"], {"m": by_hand("m", {})}).systems[0].preserving.mean.estimate
+    values = {f"q{i:02d}": b / 0.1 * ref * (1 + 0.6 * (-1) ** i) for i in range(n)}
+    found = stated(rows, ["m"], {"m": by_hand("m", values)})
+    (said,) = words_on(found)
+    assert f"drift unclear: no label. {words}" in said, said
+    assert "would settle it if the numbers stay as they are" in said
+
+
+def test_zeros_of_drift_are_counted_and_bounded() -> None:
+    rows = system("ref", REFERENCE) + system("m", LABELS["STABLE"])
+    values = {f"q{i:02d}": 0.0 if i < 20 else 0.03 * i for i in range(N)}
+    found = stated(rows, ["m"], {"m": by_hand("m", values)})
     own = found.systems[1].drift
-    assert own is not None and own.n_zero == 20
-    assert str(own.caution) == "m, b: 20 of 24 prompts are exactly 0: the interval is unreliable."
-    # The identical rung is 0 everywhere: there is no interval, and the reason for that stands already.
-    assert list(interval_cautions(found)) == [own.caution]
+    assert own is not None and own.n_zero == 20 and own.mean.method == "half-point"
+    assert 0 <= own.mean.lower <= own.mean.upper <= 1
     table = systems_table(found)
     place = [column.name for column in table.columns].index("b zeros")
     assert [line[place] for line in table.rows] == [None, 20]
-    picture = two_axes_picture(found)
-    assert isinstance(picture, Picture)
-    assert str(own.caution) in picture.caption.could_fake
 
 
 def test_zeros_caution_is_from_a_half_on() -> None:
@@ -391,11 +462,12 @@ def test_drift_of_the_run_is_taken_where_it_was_measured_from_this_reference(tmp
         each = json.loads(line)
         recorded[each["doc"]["prompt_id"]] = each["baseline_drift"]
     assert fingerprint in found.source
-    assert (
-        found.values == recorded
-        and found.source.startswith("measured in its run, against the run with")
-        and found.missing == {}
+    assert found.by_prompt == recorded and found.source.startswith(
+        "measured in its run, against the run with"
     )
+    # Its pairs hold no drift of variants, as those of earlier versions.
+    assert found.source.endswith("on base prompts only, as an earlier version did")
+    assert {edit for _, edit in found.texts} == {BASE} and found.reasons == {}
 
 
 def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:
@@ -410,12 +482,19 @@ def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:
     base, own = pairs.systems
     found = measure_drift(pairs.table, own, base, Selection(), Lengths)
     assert found.source.startswith("recomputed")
-    assert found.values[prompt] == pytest.approx(0.7)
+    assert found.texts[prompt, BASE] == pytest.approx(0.7)
     prompts = {each["prompt_id"] for each in pairs.table.to_pylist()}
-    assert set(found.values) == prompts and len(prompts) > 5
+    assert set(found.by_prompt) == prompts and len(prompts) > 5
+    # The outputs to its two variants are the reference's, except that one has no answer.
+    edits = {edit: value for (of, edit), value in found.texts.items() if of == prompt and edit}
+    assert set(edits) == {"synonym_1", "synonym_2"} and set(edits.values()) <= {
+        0.0,
+        Missing.from_text(NO_ANSWER),
+    }
+    assert found.by_prompt[prompt] == pytest.approx(0.7 / (1 + list(edits.values()).count(0.0)))
     # The first three characters are those of the window, and there the two are the same.
     window = measure_drift(pairs.table, own, base, Selection("cosine_distance_64"), Lengths)
-    assert window.values[prompt] == 0.0
+    assert window.texts[prompt, BASE] == 0.0
 
 
 def test_an_empty_output_has_no_drift(tmp_path: Path) -> None:
@@ -429,7 +508,8 @@ def test_an_empty_output_has_no_drift(tmp_path: Path) -> None:
     pairs = load_runs([reference.folder, candidate.folder])
     base, own = pairs.systems
     found = measure_drift(pairs.table, own, base, Selection(), Lengths)
-    assert list(found.missing) == [prompt] and found.reasons == {"empty": 1}
+    assert [key for key, value in found.texts.items() if value == EMPTY] == [(prompt, BASE)]
+    assert found.reasons["empty"] == 1
 
 
 def test_an_embedder_that_cannot_be_loaded_is_a_message(tmp_path: Path) -> None:
@@ -438,7 +518,7 @@ def test_an_embedder_that_cannot_be_loaded_is_a_message(tmp_path: Path) -> None:
     )
     base, own = pairs.systems
     found = measure_drift(pairs.table, own, base, Selection(), lambda: find_distances(base.embedder, None))
-    assert not found.values and "'an/embedder', which is not the default one" in found.message
+    assert math.isnan(found.mean) and "'an/embedder', which is not the default one" in found.message
     assert set(found.reasons) == {"not measured"}
 
 
@@ -483,7 +563,7 @@ def test_noise_is_not_called_more_sensitive_than_the_reference() -> None:
     assert by_name["well"].label == "RESPONSIVE"
     verdict = by_name["noisy"].verdict
     assert verdict is not None and verdict.label == "UNDETERMINED"
-    assert verdict.possible == ("RESPONSIVE", "DRIFTED"), "its drift is no noise"
+    assert verdict.in_words == "alive, edits unclear, far", "its drift is no noise"
     assert "noise floor" in verdict.reasons[0] and "it may be noise" in verdict.reasons[0]
 
 

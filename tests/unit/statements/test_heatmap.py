@@ -103,13 +103,13 @@ def test_forms_of_the_command_agree(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "edit'" in outputs["table"] and "edit'" not in outputs["json"]
 
 
-@pytest.mark.parametrize("metric", [*filter(belongs_to_prompt, METRICS)])
+@pytest.mark.parametrize("metric", [*filter(belongs_to_prompt, METRICS), "variant_drift"])
 def test_a_metric_that_is_one_number_per_prompt_is_refused(metric: str) -> None:
     assert metric in METRICS
     table = made_table(panel({"m": 0.1}), metric=metric, filter_name="raw")
-    with pytest.raises(InputError, match=f"{metric}` is one number per prompt"):
+    with pytest.raises(InputError, match=f"{metric}` is a number of one prompt"):
         heatmap_statement(partition_of(table), metric, "raw")
-    with pytest.raises(InputError, match="is one number per prompt"):
+    with pytest.raises(InputError, match="is a number of one prompt"):
         command("heatmap", "no_such_folder", "--metric", metric, "--filter", "raw")
 
 

@@ -15,7 +15,7 @@ from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
-from lm_eval_sensitivity.statements.drift_distance import Drift
+from lm_eval_sensitivity.statements.drift_distance import BASE, Drift
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
 from lm_eval_sensitivity.statements.records import Statement
@@ -31,7 +31,8 @@ def statements() -> Iterator[Statement]:
     yield clusters_statement(TablePartition(made_table(panel({"m": 0.1})), resamples=99), Selection())
     yield comparison_statement(partition, "m", "n", Selection(), draws=99)
     yield drift_statement(partition, ["m", "n"], Selection())
-    away = Drift("n", {f"q{index}": 0.1 for index in range(6)}, {"q7": Missing("empty")}, "by hand")
+    texts: dict[tuple[str, str], float | Missing] = {(f"q{index}", BASE): 0.1 for index in range(6)}
+    away = Drift("n", {**texts, ("q7", BASE): Missing("empty")}, "by hand")
     yield drift_statement(partition, ["n"], Selection(), reference="m", drifts={"n": away})
     yield heatmap_statement(partition, "cosine_distance", "answer")
     yield rung_profiles(partition, "cosine_distance", "answer")

@@ -20,6 +20,8 @@ from lm_eval_sensitivity.stats import MaxT, Partition, TwoAxes, partition_by_pro
 
 Floats = NDArray[np.float64]
 N_EDITS = 8
+N_TEXTS = 1 + N_EDITS
+"""The base prompt and its harmless variants."""
 SPREAD = 0.9
 """Standard deviation of the level's logit: prompts range over a factor of ten."""
 
@@ -121,7 +123,7 @@ class Scenario:
 
 SCENARIOS = {
     "stable": Scenario(0.06, 0.8, 0.03, "STABLE"),
-    "sensitised": Scenario(0.16, 0.85, 0.25, "RESPONSIVE"),
+    "sensitised": Scenario(0.24, 0.85, 0.25, "RESPONSIVE"),
     "drifted": Scenario(0.06, 0.8, 0.5, "DRIFTED"),
     "partial collapse": Scenario(0.04, 0.4, 0.6, "COLLAPSED"),
     "the the the": Scenario(0.0, 0.0, 0.9, "COLLAPSED"),
@@ -137,11 +139,13 @@ def axes_of(scenario: Scenario, prompts: int, seed: int) -> TwoAxes:
         shape = (1, prompts, edits, 2)
         return tabulated(distances(rng, shape, means=(candidate, reference), zero=zero))
 
+    drift = distances(rng, (1, prompts, N_TEXTS, 2), means=(scenario.drift, 0.01), zero=0.1)
+    drift = drift[0, :, :, 0].mean(axis=1)
     return two_axes(
         table(N_EDITS, scenario.harmless, 0.08, zero=0.3),
         table(3, scenario.control, 0.8, zero=0.0),
         table(1, 0.002, 0.002, zero=0.8),
-        table(1, scenario.drift, 0.01, zero=0.1),
+        dict(zip((f"q{i:03d}" for i in range(prompts)), drift.tolist(), strict=True)),
         system=name(0, 0),
         reference=name(0, 1),
     )

@@ -35,6 +35,7 @@ PROMPT_CHECKS: tuple[Check, ...] = (
     edits.rule_rows_are_rebuilt,
     texts.texts_differ,
     texts.white_space_is_clean,
+    texts.no_control_characters,
     texts.lengths_are_similar,
     texts.rule_rows_have_no_reason,
     synonyms.synonyms_replace_one_word,
@@ -96,13 +97,16 @@ class Report:
         return not self.violations
 
 
-def check_ladder(source: str | Path | None = None, encode: Encode | None = None) -> Report:
+def check_ladder(
+    source: str | Path | None = None, encode: Encode | None = None, *, asked_as: str = "`source`"
+) -> Report:
     """Load every subset of a ladder and check what a valid table can still get wrong.
 
     Args:
         source: None for the packaged ladder, else as for `load_ladder`. Of a folder every subset is
             checked, and its `sources/` where it has them.
         encode: sentence embedder, `load_embedder().encode`; None leaves out what needs one.
+        asked_as: as for `load_ladder`.
 
     Returns:
         All violations and remarks, each once: one of a prompt that several subsets share is named in the
@@ -121,7 +125,10 @@ def check_ladder(source: str | Path | None = None, encode: Encode | None = None)
     """
     place = packaged_folder() if source is None else Path(source).expanduser()
     sources = place / "sources"
-    ladders = [_named_by_folder(each) if each.file == place else each for each in load_subsets(source)]
+    ladders = [
+        _named_by_folder(each) if each.file == place else each
+        for each in load_subsets(source, asked_as=asked_as)
+    ]
     published = balance.is_published_form(ladders)
     left_out = [*_left_out(ladders, published, sources.is_dir(), encode is not None)]
     found = [*_between_subsets(ladders, sources, published), *_in_prompts(ladders, published)]

@@ -10,6 +10,7 @@ from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, fir
 from lm_eval_sensitivity.ladder.edits import protected_spans
 from lm_eval_sensitivity.ladder.edits.positions import is_word_character
 from lm_eval_sensitivity.ladder.edits.protected import blanked
+from lm_eval_sensitivity.ladder.files import control_character
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair, Rung
 
@@ -65,6 +66,20 @@ def _white_space_problem(text: str) -> str:
         return ""
     around = text[max(0, found.start() - 20) : found.end() + 20]
     return f"has superfluous white space outside code ({quoted(around)})"
+
+
+def no_control_characters(pairs: Runs) -> Iterator[Violation]:
+    """No text has a character that no prompt has, such as a NUL of a file that was read in another encoding.
+
+    Yields:
+        One violation per text, with its first one; of a base once, at the prompt's first row.
+    """
+    texts = [(pairs[0].pair_id, "base", pairs[0].base)]
+    texts += [(pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored"]
+    for row, column, text in texts:
+        problem = control_character(text)
+        if problem:
+            yield Violation("control_characters", f"{problem}; accepted is none.", row, column)
 
 
 def lengths_are_similar(pairs: Runs) -> Iterator[Violation]:
