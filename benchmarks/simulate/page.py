@@ -209,8 +209,8 @@ def designs() -> str:
     cells = found["cells"]
     names = [name for name in found["systems"] if name != "as it is"]
     rows: list[list[str]] = [
-        ["generations of a system", *(str(cell["generations"]) for cell in cells)],
-        ["prompts", *(str(cell["prompts"]) for cell in cells)],
+        ["different prompts", *(str(cell["generations"]) for cell in cells)],
+        ["base prompts", *(str(cell["prompts"]) for cell in cells)],
         ["harmless edits of a prompt", *(f"{cell['edits_per_prompt']:g}" for cell in cells)],
         ["error of a contrast of systems that do not differ", *(share(cell["level"]) for cell in cells)],
         ["error of a family of six of them", *(share(cell["family"]) for cell in cells)],
@@ -244,22 +244,18 @@ def designs() -> str:
         rows.append(
             [
                 f"verdict of {name}: {right} / another / open",
-                *(
-                    " / ".join(
-                        share(value, 2)
-                        for value in (
-                            cell["labels"][name].get(right, 0.0),
-                            1
-                            - cell["labels"][name].get(right, 0.0)
-                            - cell["labels"][name].get("UNDETERMINED", 0.0),
-                            cell["labels"][name].get("UNDETERMINED", 0.0),
-                        )
-                    )
-                    for cell in cells
-                ),
+                *(_label_shares(cell, name, right) for cell in cells),
             ]
         )
     return table(["", *(f"`{cell['design']}`" for cell in cells)], rows)
+
+
+def _label_shares(cell: Recorded, system: str, right: str) -> str:
+    labels = cell["labels"][system]
+    others = sum(value for label, value in labels.items() if label not in (right, "UNDETERMINED"))
+    return " / ".join(
+        share(value, 2) for value in (labels.get(right, 0.0), others, labels.get("UNDETERMINED", 0.0))
+    )
 
 
 def _real_runs() -> Recorded:
