@@ -18,7 +18,7 @@ from benchmarks.simulate.data import (
     rare_and_far,
     usual,
 )
-from lm_eval_sensitivity.stats import contrast_table, find_clusters, max_t_test
+from lm_eval_sensitivity.stats import contrast_table, find_clusters, largest_value, max_t_test
 
 DRAWS = 999
 RESAMPLES = 499
@@ -26,6 +26,8 @@ BLOCKS = 10
 EDITS = 8
 ZEROS = (0.8, 0.9, 0.95)
 HIGHER = 0.3
+HIGH = 2.0
+"""The largest cosine distance."""
 
 
 def family(replicates: int) -> dict[str, Any]:
@@ -60,10 +62,13 @@ def cell(
     names = tuple(str(index) for index in range(equal))
     for index in range(replicates):
         values = draw(rng, prompts)
+        ends = [largest_value(values[:, :, i], HIGH) or 0.0 for i in range(values.shape[2])]
+        table = contrast_table(partition(values))
         tests = max_t_test(
-            contrast_table(partition(values)),
+            table,
             draws=DRAWS,
             resamples=RESAMPLES,
+            largest=[max(ends[int(first)], ends[int(second)]) for first, second in table.contrasts],
             seed=index * BLOCKS // replicates,
         )
         ordered = find_clusters(tests).ordered
