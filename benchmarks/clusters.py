@@ -56,6 +56,7 @@ def made_table(n_systems: int, n_prompts: int, n_edits: int) -> Any:
             "filter": ["answer"] * len(edits),
             "audit_status": audit.tolist(),
             "cosine_distance": pa.array(values, pa.float64(), from_pandas=True),
+            "missing_cosine_distance": pa.nulls(len(edits), pa.string()),
         }
     )
 

@@ -37,9 +37,10 @@ examples:
   lm-eval-sensitivity clusters runs/* --metric cosine_distance_64 --metric js_divergence --filter raw --pairwise
   lm-eval-sensitivity clusters runs/* --rungs positive_control --format json -o clusters.json
 
-The prompt is the unit: a mean is over prompts, its interval a bootstrap-t over prompts, and all pairs of systems are
+The prompt is the unit: a mean is over prompts, its interval by half points over prompts, and all pairs of systems are
 tested together with sign flips of whole prompts (step-down max-|t|), so that the chance of any false difference in a
-table is at most alpha. The noise floor is the mean of the identical rung, where nothing was edited."""
+table is at most alpha. Which of two means is lower is said only where a test of means agrees.
+The noise floor is the mean of the identical rung, where nothing was edited."""
 
 
 def add_parser(subparsers: Any) -> None:

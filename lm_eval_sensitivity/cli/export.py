@@ -18,8 +18,9 @@ from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.runs.beside import folders_beside, load_beside, system_of
+from lm_eval_sensitivity.runs.comparability import COMMON_PAIRS
 from lm_eval_sensitivity.statements.clusters import ALPHA
-from lm_eval_sensitivity.text.escape import shown_path
+from lm_eval_sensitivity.text.escape import inert, shown_path
 
 EPILOG = """\
 examples:
@@ -84,6 +85,12 @@ def run(options: argparse.Namespace) -> int:
     series = None if options.series is None else _parse_series(options.series)
     folders = folders_beside(options.runs, options.reference)
     pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
+    subset = pairs.systems[0].ladder.subset
+    if subset.startswith(COMMON_PAIRS):
+        raise InputError(
+            f"A results folder holds whole runs of one subset of a ladder, and these runs have only {inert(subset)} to "
+            "compare. Give runs of one subset, or choose one with `--subset`."
+        )
     request = Request(
         pairs,
         reference=reference,

@@ -7,6 +7,7 @@ metrics, distances of states and distributions, margins, audit. What cannot be r
 - tokens and windows of an answer that a named scaffold cuts out in another place than the run did, because
   where tokens end in a text is known to the model's tokenizer alone; they are missing with that reason. Such
   an answer is the visible text, in which special tokens of the model may stand;
+- texts of repetitions after the first: text metrics of the identical rung are those of one repetition;
 - a preamble that unrelated prompts share: a rule looks for its scaffold and for nothing else;
 - `baseline_drift` without the outputs of the reference run: give that run, or it is missing with a reason.
 """
@@ -310,9 +311,10 @@ def _rescored_row(
     for name in DRIFTS if settings.reference is None else ():
         if name in (record.scores or {}):
             scores.values[name], scores.missing[name] = math.nan, NOT_RESCORED
-    record = _with_scores(record, scores)
+    record = replace(_with_scores(record, scores), repetitions=())
     # What a later version may have written beside it stays.
     new_line["pair"] = {**line["pair"], **encode(record)}
+    new_line["pair"].pop("repetitions", None)
     _enter_numbers(new_line, scores)
     return new_line
 

@@ -235,9 +235,15 @@ def _choose_subset(subset: str, files: Mapping[str, Path], path: Path) -> str:
     if subset == LARGEST or file in (path, path / file.name):
         return largest  # a single file is one subset: a task of another one takes it as well
     if subset not in files:
+        runnable = next((name for name in reversed(SUBSETS) if name in files and name != SPREAD), None)
+        tasks = (
+            f" A run takes it by the name of its tasks: `--tasks prompt_sensitivity_{runnable}`."
+            if runnable
+            else ""
+        )
         raise InputError(
             f"`subset` is {subset!r}, which `{path}` does not have; available: "
-            f"{', '.join(map(repr, files))} and {LARGEST!r}. Choose one of them."
+            f"{', '.join(map(repr, files))} and {LARGEST!r}. Choose one of them.{tasks}"
         )
     return subset
 

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.neighborhood.verdict import Check, cautions, shown_dist
 from lm_eval_sensitivity.report import Column, Document, ResultTable
 from lm_eval_sensitivity.report.blocks import Format, Verbatim, table_of
 from lm_eval_sensitivity.report.documents.parts import below_rungs
+from lm_eval_sensitivity.statements.noise import repetitions_in_words
 from lm_eval_sensitivity.text.visible import ELLIPSIS, shortened, visible
 from lm_eval_sensitivity.types import Note
 
@@ -131,13 +132,16 @@ def _numbers(findings: Findings) -> list[str]:
         smallest, median, largest = map(shown_distance, spread.values())
         lines = [f"Meaning-preserving: {smallest} to {largest}, median {median} ({counts})."]
     floor = shown_distance(findings.noise_floor) if missing is None else f"not known ({missing})"
-    # Batch noise flips a near tie or it does not: one repetition without a difference is weak evidence.
-    once = (
-        " One repetition that agrees does not prove that there is no noise."
+    # Batch noise flips a near tie or it does not: a few repetitions without a difference are weak evidence.
+    count = findings.noise.repetitions
+    verbs = "agrees does" if count == 1 else "agree do"
+    times = repetitions_in_words(count)
+    few = (
+        f" {times.capitalize()} that {verbs} not prove that there is no noise."
         if findings.noise_floor == 0
         else ""
     )
-    return [*lines, f"Noise floor (the same prompt twice): {floor}.{once}"]
+    return [*lines, f"Noise floor (the same prompt, {times}): {floor}.{few}"]
 
 
 def _reasons(findings: Findings) -> Iterator[Note]:

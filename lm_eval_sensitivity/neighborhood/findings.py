@@ -47,6 +47,8 @@ class Variant:
     """What is wrong with the whole output: of `empty`, `loop`, `cut`, `unclosed`."""
     raw_differs: bool = field(repr=False)
     """The whole outputs differ, whatever the filter shows of them."""
+    repetitions: int = 1
+    """Of the prompt, over which the distance of the identical rung is a mean."""
 
     @property
     def reached(self) -> str:
@@ -83,12 +85,12 @@ class Findings:
 
     @property
     def noise(self) -> Variant:
-        """The prompt itself, generated a second time."""
+        """The prompt itself, repeated."""
         return next(each for each in self.variants if each.rung == "identical")
 
     @property
     def noise_floor(self) -> float | None:
-        """The distance of two runs of the same prompt; None where it could not be measured."""
+        """The mean distance of the prompt's repetitions; None where it could not be measured."""
         return self.noise.cosine_distance
 
     @property
@@ -194,6 +196,7 @@ def _variant(row: SampleRow, raw: WholeRow) -> Variant:
         output=output,
         flags=_flags(raw.pair.variant),
         raw_differs=raw.outputs[0] != raw.outputs[1],
+        repetitions=max(1, len(record.repetitions)),
     )
 
 

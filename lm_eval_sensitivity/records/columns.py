@@ -58,6 +58,9 @@ _PAIR = (
     _field("audit_first_difference", _COUNT, "First position at which the token ids of the prompts differ."),
     _field("audit_length_change", _COUNT, "Tokens of the variant prompt minus tokens of the base prompt."),
     _field("audit_inside_user_text", _FLAG, "Whether the first difference lies in the user's text."),
+    _field(
+        "repetitions", _COUNT, "Repetitions that the distance is the mean of; missing off the identical rung."
+    ),
 )
 _METRICS = tuple(
     field

@@ -25,6 +25,8 @@ SCHEMA_VERSION = 1
 """Of `pair` in a row."""
 LONGEST_NAME = 2_000
 """Characters of a name, an id or a reason."""
+MOST_REPETITIONS = 20
+"""Of a prompt on the identical rung."""
 HALF = "\ufffd"
 """What `decode` makes of half a surrogate pair; no name holds it."""
 
@@ -183,7 +185,9 @@ class PairRecord:
     base: SideRecord
     variant: SideRecord
     scores: Mapping[str, Number | None] | None = None
-    """Metric -> number, None where missing; absent after --predict_only."""
+    """Metric -> number, None where missing; absent after --predict_only. Means where there are `repetitions`."""
+    repetitions: Annotated[tuple[Mapping[str, Number | None], ...], Field(max_length=MOST_REPETITIONS)] = ()
+    """The same of each repetition of a prompt that was repeated several times; all else is of the first."""
 
 
 @dataclass(frozen=True, kw_only=True)

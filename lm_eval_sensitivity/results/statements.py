@@ -166,6 +166,7 @@ class Agreement:
             self.need(few, f"{path}.n_zero", f"is {record.n_zero}, and `n` is {record.mean.n}")
         if isinstance(record, TestedContrast):
             self.within(f"{path}.p_adjusted", record.p_adjusted, math.ulp(0.0), 1)
+            self.within(f"{path}.p_order", record.p_order, math.ulp(0.0), 1)
             self.within(f"{path}.attainable_p", record.attainable_p, 0, 1)
         if isinstance(record, Verdict):
             self.verdict(path, record)
@@ -216,8 +217,12 @@ class Agreement:
             both = (each.first, each.second)
             if not neighbors.keys() >= {*both}:
                 continue
-            if each.distinguishable:
+            where = f"{path}.contrasts[{at}].ordered"
+            settled = each.ordered == (each.distinguishable and each.p_order <= found.alpha)
+            self.need(settled, where, f"is {each.ordered}; the p-values say another thing")
+            if each.ordered:
                 ordered.append(both if each.difference.estimate < 0 else both[::-1])
+            if each.distinguishable:
                 neighbors[each.first].discard(each.second)
                 neighbors[each.second].discard(each.first)
             elif math.isnan(each.p_adjusted):

@@ -19,6 +19,8 @@ from lm_eval_sensitivity.text.escape import inert, shown, shown_path
 from lm_eval_sensitivity.types import Note
 
 _NOISE_RUNG = "identical"
+COMMON_PAIRS = "common pairs of"
+"""How the subset begins to which runs of different subsets were cut."""
 
 _Mismatch = tuple[RungSamples, RungSamples, str]
 """A rung, the one that it cannot stand beside, and the field below `metadata.sensitivity` that differs."""
@@ -128,7 +130,7 @@ def common_pairs(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list[
         )
     digest = hashlib.sha256("\n".join([*sorted(ladders), *sorted(compared)]).encode()).hexdigest()
     first = rungs[0].metadata.ladder
-    identity = replace(first, subset=f"common pairs of {subsets.replace('`', '')}", hash=digest)
+    identity = replace(first, subset=f"{COMMON_PAIRS} {subsets.replace('`', '')}", hash=digest)
     kept = [_cut(rung, shared[rung.metadata.rung], identity) for rung in rungs]
     n_prompts = len({pair_id.rsplit("/", 1)[0] for pair_id in compared})
     text = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from lm_eval_sensitivity.metrics import METRICS, measured_under
-from lm_eval_sensitivity.metrics.catalogue import is_distance
+from lm_eval_sensitivity.metrics.catalogue import MetricCard, is_distance
 from lm_eval_sensitivity.records.columns import DRIFTS, FLAGS, ROW_SCHEMA, SIDES, WHOLE_OUTPUT_METRICS
 from lm_eval_sensitivity.records.sample import (
     PairRecord,
@@ -69,6 +70,7 @@ def cells_of(row: SampleRow, pair: Pair) -> dict[str, Any]:
         "row_hash": row.doc["row_hash"],
         "filter": row.filter,
         **{f"audit_{name}": value for name, value in asdict(record.audit).items()},
+        "repetitions": max(1, len(record.repetitions)) if pair.rung == "identical" else None,
         **_metric_cells(record, row.filter, record.scores or {}),
         **_state_cells(record),
     }
@@ -151,11 +153,9 @@ def _whole_output_metrics(
         card = METRICS[name]
         if not card.recorded_in:
             continue
-        *parts, field = card.recorded_in.split(".")
-        holder: Any = record
-        for part in parts:
-            holder = None if holder is None else getattr(holder, part)
-        value = None if holder is None else getattr(holder, field)
+        holder, value = recorded(record, card)
+        if record.repetitions and is_distance(name):
+            value = _mean(each.get(name) for each in record.repetitions)
         if value is None:
             undefined = "not finite: the value is infinite or undefined"
             parent = "hidden_distance" if card.family == "states" else "js_divergence"
@@ -164,6 +164,28 @@ def _whole_output_metrics(
             reasons[name] = blocked
         else:
             values[name] = value
+
+
+def recorded_distances(record: PairRecord) -> dict[str, float | None]:
+    """The distances that a record holds beside its scores, None where missing; none under the filter answer."""
+    if not isinstance(record, WholePairRecord):
+        return {}
+    cards = (card for card in METRICS.values() if card.recorded_in and is_distance(card.name))
+    return {card.name: recorded(record, card)[1] for card in cards}
+
+
+def recorded(record: PairRecord, card: MetricCard) -> tuple[Any, float | None]:
+    """Of a metric that stands beside the scores, what holds it, None where that was not recorded, and its number."""
+    *parts, field = card.recorded_in.split(".")
+    holder: Any = record
+    for part in parts:
+        holder = None if holder is None else getattr(holder, part)
+    return holder, None if holder is None else getattr(holder, field)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return math.fsum(there) / len(there) if there else None
 
 
 def _state_cells(record: PairRecord) -> dict[str, Any]:

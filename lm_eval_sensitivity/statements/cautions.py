@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow.compute as pc
 
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA, beside_noise, not_above_in_words
+from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, noise_sentence
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, PROMPT_END_METRICS, parted_in
 from lm_eval_sensitivity.statements.records import Family, SystemRow, TestedContrast
@@ -166,18 +166,16 @@ def noise_cautions(
         if math.isnan(mean) or math.isnan(floor):
             continue
         found = beside_noise(partition, selection, row.system)
-        standing = found.standing(NOISE_ALPHA)
-        if standing == "not judged":
+        if found.standing == "not judged":
             yield caution(
                 f"{row.system}: its mean {in_print(mean)} cannot be held against its noise floor {in_print(floor)}: "
                 f"only {found.n} prompts have both.",
                 row.system,
             )
-        elif standing != "above":
-            meaning = "It is no sensitivity." if standing == "within" else "It may be noise."
-            yield caution(
-                f"{row.system}: its mean distance is {not_above_in_words(found)}. {meaning}", row.system
-            )
+        elif may_be_noise(found):
+            meaning = " It is no sensitivity." if found.standing == "within" else ""
+            words = noise_sentence(found, "its mean distance")
+            yield caution(f"{row.system}: {words}.{meaning}", row.system)
 
 
 def window_cautions(partition: TablePartition, selection: Selection, names: Iterable[str]) -> Iterator[Note]:

@@ -6,11 +6,12 @@ Systems stand in the order of letters, never of scores.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import DRIFTS
 from lm_eval_sensitivity.statements.cautions import absent_cautions, cautions_of, few_prompts_cautions
-from lm_eval_sensitivity.statements.means import system_row, zeros_caution
+from lm_eval_sensitivity.statements.means import common_means, system_row, zeros_caution
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import ClustersStatement, Detectable, Family, TestedContrast
 from lm_eval_sensitivity.statements.selection import Selection
@@ -42,7 +43,7 @@ def clusters_statement(
         draws: sign vectors, where there are too many prompts to try all.
 
     Returns:
-        Systems, contrasts and clusters by name; no order but where two systems share no cluster.
+        Systems, contrasts and clusters by name; no order but where two means differ by two tests.
 
     Raises:
         InputError: no system has a pair in the selection, or the metric compares systems instead of prompts.
@@ -54,10 +55,14 @@ def clusters_statement(
     names = partition.given(selection)
     absent = tuple(name for name in partition.systems if name not in names)
     table = contrast_table(partition.pairs(selection, names))
-    tests = max_t_test(table, alpha=alpha, draws=draws, seed=partition.seed) if table.contrasts else None
+    tests = _tests(partition, selection, table, alpha, draws) if table.contrasts else None
     clusters = find_clusters(tests, alpha=alpha) if tests else None
     letters = clusters.letters if clusters else {}
-    rows = tuple(system_row(partition, selection, name, letters.get(name, ())) for name in names)
+    common = common_means(partition, selection, names)
+    rows = tuple(
+        replace(system_row(partition, selection, name, letters.get(name, ())), common=common.get(name))
+        for name in names
+    )
     contrasts = _contrasts(partition, selection, table, tests, alpha) if tests else ()
     family = _family(tests) if tests else None
     return ClustersStatement(
@@ -104,6 +109,19 @@ def check_metric(metric: str) -> None:
         )
 
 
+def _tests(
+    partition: TablePartition, selection: Selection, table: ContrastTable, alpha: float, draws: int
+) -> MaxT:
+    return max_t_test(
+        table,
+        alpha=alpha,
+        draws=draws,
+        resamples=partition.resamples,
+        largest=[partition.largest(selection, *names) for names in table.contrasts],
+        seed=partition.seed,
+    )
+
+
 def _contrasts(
     partition: TablePartition, selection: Selection, table: ContrastTable, tests: MaxT, alpha: float
 ) -> tuple[TestedContrast, ...]:
@@ -118,9 +136,11 @@ def _contrasts(
                 seed=partition.seed,
             ),
             p_adjusted=float(tests.p_adjusted[index]),
+            p_order=float(tests.p_order[index]),
             attainable_p=tests.attainable_ps[index],
             counts=table.counts[index],
             distinguishable=bool(tests.p_adjusted[index] <= alpha),
+            ordered=bool(max(tests.p_adjusted[index], tests.p_order[index]) <= alpha),
             reason=tests.reasons[index],
             caution=zeros_caution(f"{first} and {second}, difference", values, first, second)
             if partition.largest(selection, first, second) is None
@@ -153,7 +173,9 @@ def _detectable(table: ContrastTable, tests: MaxT, alpha: float) -> Detectable:
     missing: dict[str, None] = {}
     for column, untested, least in zip(table.differences.T, tests.reasons, tests.attainable_ps, strict=True):
         found = (
-            detectable_difference(column, alpha=max(level, least), power=POWER) if untested is None else None
+            detectable_difference(column, alpha=min(max(level, least), alpha), power=POWER)
+            if untested is None
+            else None
         )
         if found is not None and found.reason is None:
             numbers.append(found.difference)

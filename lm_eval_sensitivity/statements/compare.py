@@ -24,10 +24,11 @@ from lm_eval_sensitivity.stats import (
     equivalence_test,
     holm,
     mean_interval,
+    order_p,
     sign_flip_test,
 )
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
-from lm_eval_sensitivity.stats.sample import Floats
+from lm_eval_sensitivity.stats.sample import Floats, sorted_sample, too_few_prompts
 from lm_eval_sensitivity.types import RUNGS, Note
 
 N_DRIVERS = 5
@@ -86,6 +87,7 @@ def comparison_statement(
         second=sides[1],
         difference=_interval(partition, contrast.differences, largest, first > second),
         test=sign_flip_test(contrast.differences, draws=draws, seed=seed),
+        p_order=_p_order(partition, contrast.differences, largest, first > second),
         equivalence=equivalence_test(
             contrast.first_means,
             contrast.second_means,
@@ -140,6 +142,15 @@ def _interval(
     if not turned:
         return found
     return replace(found, estimate=0.0 - found.estimate, lower=-found.upper, upper=-found.lower)
+
+
+def _p_order(partition: TablePartition, differences: Floats, largest: float | None, turned: bool) -> float:
+    """The same in both directions, as the interval is."""
+    sample = sorted_sample(-differences if turned else differences)
+    if too_few_prompts(len(sample)):
+        return math.nan
+    p = order_p(sample[:, None], largest=[largest], resamples=partition.resamples, seed=partition.seed)
+    return float(p[0])
 
 
 def _zeros(where: str, contrast: Contrast) -> Iterator[Note]:

@@ -17,7 +17,7 @@ from lm_eval_sensitivity.statements.cautions import (
 )
 from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.means import system_mean
-from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, not_above_in_words
+from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, noise_sentence
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import BaseOutputs, DriftStatement, SystemDrift, SystemMean
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, judged_alone, silent_share
@@ -150,7 +150,7 @@ def _unless_noise(verdict: Verdict, noise: RepetitionTest) -> Verdict:
     """A system is called more sensitive than its reference only where its own noise cannot be the reason."""
     if verdict.harmless_edits != "more" or not may_be_noise(noise):
         return verdict
-    reason = f"What harmless edits move is {not_above_in_words(noise)}: it may be noise."
+    reason = f"{noise_sentence(noise, 'What harmless edits move')}."
     return left_open(verdict, "harmless edits", reason)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,7 @@ from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import SystemMean, SystemRow
 from lm_eval_sensitivity.statements.responsiveness import responsiveness
 from lm_eval_sensitivity.statements.selection import Selection
-from lm_eval_sensitivity.stats import MIN_PROMPTS
+from lm_eval_sensitivity.stats import MIN_PROMPTS, Interval, mean_interval
 from lm_eval_sensitivity.stats.sample import has_spread
 from lm_eval_sensitivity.types import Note
 
@@ -46,9 +47,40 @@ def system_row(
     return SystemRow(
         **vars(found),
         noise=partition.noise(selection, system),
+        repetitions=partition.repetitions(system),
         responsiveness=responsiveness(partition, selection.filter_name, system),
         letters=tuple(letters),
     )
+
+
+def common_means(
+    partition: TablePartition, selection: Selection, names: Sequence[str]
+) -> dict[str, Interval]:
+    """Means of systems beside each other over the pairs that are scored in all of them.
+
+    Args:
+        partition: of a pairs table.
+        selection: which numbers.
+        names: display names.
+
+    Returns:
+        By name; empty where no system has a pair that another lacks.
+    """
+    pairs = partition.pairs(selection, names)
+    scored = ~np.isnan(pairs.values)
+    everywhere = scored.all(axis=2, keepdims=True)
+    if (scored == everywhere).all():
+        return {}
+    common = replace(pairs, values=np.where(everywhere, pairs.values, np.nan))
+    return {
+        name: mean_interval(
+            common.system(name),
+            largest=partition.largest(selection, name),
+            resamples=partition.resamples,
+            seed=partition.seed,
+        )
+        for name in names
+    }
 
 
 def zeros_caution(name: str, values: ArrayLike, *about: str) -> Note | None:

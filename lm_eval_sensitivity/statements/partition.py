@@ -186,6 +186,24 @@ class TablePartition:
         known = [each for each in found if each is not None]
         return max(known) if known and len(known) == len(found) else None
 
+    def repetitions(self, system: str) -> int | None:
+        """How often each prompt of the identical rung was repeated, the fewest; None where the rung was not run.
+
+        A table of an earlier version does not say it, and has one.
+        """
+
+        def make() -> dict[str, int]:
+            columns = [self.column(name) for name in ("name", "rung")]
+            known = "repetitions" in self.table.column_names
+            columns.append(self.column("repetitions") if known else [None] * len(columns[0]))
+            found: dict[str, int] = {}
+            for name, rung, count in zip(*columns, strict=True):
+                if rung == NOISE_RUNG:
+                    found[name] = min(found.get(name, count or 1), count or 1)
+            return found
+
+        return self.once("repetitions", make).get(system)
+
     def counts(self, selection: Selection, system: str) -> PairCounts:
         """What became of one system's pairs."""
         return self.pairs(selection).counts(system)

@@ -50,11 +50,15 @@ class SystemRow(SystemMean):
 
     noise: Interval
     """The noise floor: the mean of the identical rung in the same metric and filter."""
+    repetitions: int | None
+    """Of each prompt, over which the noise floor is a mean; None where the identical rung was not run."""
     responsiveness: Responsiveness | None
     """Whether the positive control moves it reliably further than harmless edits do, in the primary metric under the
     same filter; None where that was not measured."""
     letters: tuple[str, ...] = ()
     """Its clusters; empty for a system alone, or one that could not be tested."""
+    common: Interval | None = None
+    """Mean over the pairs that are scored in all systems beside it; None where those are all its pairs."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +70,16 @@ class TestedContrast:
     difference: Interval
     """Of first minus second; of this contrast alone, not adjusted for the family."""
     p_adjusted: float
-    """Family-wise, step-down max-|t|; NaN with a reason."""
+    """Family-wise, step-down max-|t| of sign flips: whether effects differ; NaN with a reason."""
+    p_order: float
+    """Family-wise, step-down max-|t| of the symmetric bootstrap-t, and corner points (see `order_p`): whether means
+    differ; NaN with a reason."""
     attainable_p: float
-    """The smallest p that any data of the shared prompts could have given."""
+    """The smallest p that other sizes of the differences that are not 0 could have given."""
     counts: PairCounts
     distinguishable: bool
+    ordered: bool
+    """Whether both tests reject, so that it is settled which mean is lower."""
     reason: str | None
     """Why it was not tested."""
     caution: Note | None
@@ -83,11 +92,13 @@ class TestedContrast:
 
     @property
     def finding(self) -> str:
-        """In words; an order only where there is one."""
+        """In words; an order of means only where it is settled."""
         if self.reason:
             return "not tested"
         if not self.distinguishable:
             return "not told apart"
+        if not self.ordered:
+            return "effects differ"
         return "first lower" if self.difference.estimate < 0 else "first higher"
 
 
@@ -102,7 +113,7 @@ class Family:
     draws: int
     """Random sign vectors; 0 where all were tried."""
     attainable_p: float
-    """The smallest adjusted p that any data could have given to a contrast that has all prompts."""
+    """The smallest adjusted p that any of the contrasts could have had."""
     n_hopeless: int
     """Contrasts that share too few prompts for any p at or below alpha; no part of the family."""
 
@@ -141,7 +152,7 @@ class ClustersStatement:
     """Every two systems, by name."""
     clusters: tuple[Cluster, ...]
     ordered: tuple[tuple[str, str], ...]
-    """(lower, higher) of every two systems that share no cluster: only those have an order."""
+    """(lower, higher) of every two systems whose effects differ, and whose means do."""
     untested: tuple[tuple[str, str], ...]
     """Pairs that share a cluster because they could not be compared, not because they were."""
     left_out: tuple[Note, ...]
@@ -213,6 +224,8 @@ class ComparisonStatement:
     """Means over the pairs that are scored in both; counts of the system alone."""
     difference: Interval
     test: SignFlipTest
+    p_order: float
+    """Of equal means (see `order_p`); NaN below `MIN_PROMPTS` prompts."""
     equivalence: Equivalence
     """The margin is a share of the first system's mean."""
     detectable: DetectableDifference

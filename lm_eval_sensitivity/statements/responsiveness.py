@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, not_above_in_words
+from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, noise_sentence
 from lm_eval_sensitivity.statements.partition import TablePartition, on_the_same_prompts
 from lm_eval_sensitivity.statements.records import Responsiveness
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS, Selection
@@ -79,7 +79,7 @@ def _judged_alone(
     noise = beside_noise(partition, control, system)
     if found.label != ALIVE or not may_be_noise(noise):
         return found
-    reason = f"What the positive control moves is {not_above_in_words(noise)}: it may be noise."
+    reason = f"{noise_sentence(noise, 'What the positive control moves')}."
     return replace(found, label=UNDETERMINED, reasons=(reason, *found.reasons))
 
 

@@ -5,6 +5,7 @@
     equivalence.py   Equal within a margin: what "not distinguishable" does not say
     intervals.py     Intervals over prompts: half points, and the bootstrap-t
     multiplicity.py  Many contrasts at once: step-down max-|t| over shared sign flips
+    order.py         Which of two means is lower: step-down max-|t| of the symmetric bootstrap-t
     partition.py     From a table of pairs to prompt-level numbers
     permutation.py   Sign flips of prompt-level differences: the core of every test here
     power.py         What could have been found: the smallest difference that this many prompts detect
@@ -40,6 +41,7 @@ from lm_eval_sensitivity.stats.multiplicity import (
     holm,
     max_t_test,
 )
+from lm_eval_sensitivity.stats.order import order_p
 from lm_eval_sensitivity.stats.partition import (
     Contrast,
     ContrastTable,
@@ -54,7 +56,9 @@ from lm_eval_sensitivity.stats.repetition import REPETITION_DRAWS, RepetitionTes
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
 from lm_eval_sensitivity.stats.two_sample import (
     TWO_SAMPLE_DRAWS,
+    MeanDistances,
     TwoSampleTest,
+    mean_distances,
     two_sample_attainable_p,
     two_sample_test,
 )
@@ -85,6 +89,7 @@ __all__ = [
     "Equivalence",
     "Interval",
     "MaxT",
+    "MeanDistances",
     "PairCounts",
     "Partition",
     "ReducedVerdict",
@@ -104,8 +109,10 @@ __all__ = [
     "judge_without_reference",
     "largest_value",
     "max_t_test",
+    "mean_distances",
     "mean_interval",
     "one_sided_bounds",
+    "order_p",
     "partition_by_prompt",
     "repetition_test",
     "sign_flip_test",

@@ -30,14 +30,14 @@ class Clusters:
     letters: dict[str, tuple[str, ...]]
     """Clusters of each system."""
     ordered: tuple[tuple[str, str], ...]
-    """(lower, higher) of every two systems that share no cluster: only those have an order."""
+    """(lower, higher) of every two systems that share no cluster and whose means differ by a test of means as well."""
     untested: tuple[tuple[str, str], ...]
     """Pairs that share a cluster because they could not be compared, not because they were."""
     left_out: dict[str, str]
     """Systems without any test, with the reason; they are in no cluster."""
 
     def order(self, first: str, second: str) -> str | None:
-        """`lower` or `higher`: what the first is beside the second; None where they share a cluster.
+        """`lower` or `higher`: what the mean of the first is beside that of the second; None where it is not settled.
 
         Args:
             first: a system.
@@ -59,8 +59,9 @@ class Clusters:
 def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
     """Find all maximal sets of systems of which no two are distinguishable.
 
-    Two systems are distinguishable where their adjusted p is at most `alpha`. "Not distinguishable" is
-    not "equal": see `equivalence_test`. Letters follow the members' names, never a score, so that the
+    Two systems are distinguishable where their adjusted p is at most `alpha`: their effects differ. Which mean is lower
+    is settled only where `p_order` is at most `alpha` as well. "Not distinguishable" is not "equal": see
+    `equivalence_test`. Letters follow the members' names, never a score, so that the
     order in which systems were given, and which way a number counts as good, change nothing.
 
     scikit_posthocs has a compact letter display, too; it ends at 52 letters, which 25 systems can exceed,
@@ -101,7 +102,7 @@ def find_clusters(tests: MaxT, *, alpha: float = ALPHA) -> Clusters:
     return Clusters(
         clusters=clusters,
         letters={name: tuple(c.letter for c in clusters if name in c.members) for name in names},
-        ordered=_ordered(tests, neighbors),
+        ordered=_ordered(tests, neighbors, alpha),
         untested=tuple(pair for pair in pairs if math.isnan(p[frozenset(pair)])),
         left_out=left_out,
     )
@@ -151,10 +152,10 @@ def _without_tests(tests: MaxT, names: list[str]) -> dict[str, str]:
     return {name: sentence for name in names if name not in tested}
 
 
-def _ordered(tests: MaxT, neighbors: dict[str, set[str]]) -> tuple[tuple[str, str], ...]:
+def _ordered(tests: MaxT, neighbors: dict[str, set[str]], alpha: float) -> tuple[tuple[str, str], ...]:
     ordered = []
-    for (first, second), difference in zip(tests.contrasts, tests.estimates, strict=True):
-        if first in neighbors and second in neighbors and second not in neighbors[first]:
+    for (first, second), difference, p in zip(tests.contrasts, tests.estimates, tests.p_order, strict=True):
+        if first in neighbors and second in neighbors and second not in neighbors[first] and p <= alpha:
             ordered.append((first, second) if difference < 0 else (second, first))
     return tuple(sorted(ordered))
 

@@ -11,9 +11,13 @@ from numpy.typing import ArrayLike
 
 from lm_eval_sensitivity.stats.intervals import RESAMPLES, Interval, one_sided_bounds
 from lm_eval_sensitivity.stats.permutation import DRAWS, sign_flip_test
+from lm_eval_sensitivity.stats.power import equivalence_prompts
 
 MARGIN_SHARE = 0.25
 """Of the reference's mean, declared before looking."""
+
+POWER = 0.8
+"""That `prompts_needed` is for."""
 
 EquivalenceWord = Literal["equal within the margin", "different", "not distinguishable"]
 
@@ -38,6 +42,10 @@ class Equivalence:
     """Two-sided, of no difference."""
     alpha: float
     n: int
+    power: float
+    prompts_needed: int | None
+    """So many prompts would show equal means to be within the margin with this power, if prompts vary as these do; None
+    where they vary too much for any number up to a million, or not at all."""
     seed: int
     reason: str | None
 
@@ -111,6 +119,18 @@ def equivalence_test(
         p_difference=p,
         alpha=alpha,
         n=test.n,
+        power=POWER,
+        prompts_needed=None
+        if reason
+        else equivalence_prompts(
+            *(
+                float(np.nanstd(difference + shift * theirs, ddof=1))
+                for shift in (margin_share, -margin_share)
+            ),
+            margin=margin_share * mean,
+            alpha=alpha,
+            power=POWER,
+        ),
         seed=seed,
         reason=reason,
     )

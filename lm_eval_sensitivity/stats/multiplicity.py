@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lm_eval_sensitivity.stats.intervals import RESAMPLES
+from lm_eval_sensitivity.stats.order import order_p
 from lm_eval_sensitivity.stats.partition import ContrastTable
 from lm_eval_sensitivity.stats.permutation import (
     DRAWS,
@@ -50,7 +53,7 @@ class MaxT:
     family: int
     """Contrasts tested together."""
     attainable_p: float
-    """The smallest adjusted p that any data could have given to a contrast that has all prompts."""
+    """The smallest of `attainable_ps` of the tested contrasts."""
     method: Literal["exact", "draws", "none"]
     draws: int
     """Random sign vectors; 0 where all were tried."""
@@ -58,7 +61,10 @@ class MaxT:
     alpha: float
     """A contrast whose own attainable p is above it is no part of the family."""
     attainable_ps: tuple[float, ...]
-    """Per contrast, of the prompts that the two systems share: the smallest p that any data could have given."""
+    """Per contrast, of the shared prompts that differ: the smallest p that other differences could have given."""
+    p_order: Floats = field(repr=False)
+    """Family-wise, of equal means (see `order_p`); 1 for a contrast whose attainable p is above `alpha`: it is no part
+    of that family."""
 
     @property
     def n_hopeless(self) -> int:
@@ -90,7 +96,15 @@ class MaxT:
         raise KeyError(f"{first!r} and {second!r} were not compared")
 
 
-def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS, seed: int = 0) -> MaxT:
+def max_t_test(
+    table: ContrastTable,
+    *,
+    alpha: float = ALPHA,
+    draws: int = DRAWS,
+    resamples: int = RESAMPLES,
+    largest: Sequence[float | None] | None = None,
+    seed: int = 0,
+) -> MaxT:
     """Test all contrasts of a table with family-wise error control (Westfall & Young, step-down max-|t|).
 
     H0 of a set of contrasts: for each prompt, the differences of all of them together could as well have
@@ -100,11 +114,15 @@ def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS
     prompts are too few for any p at or below `alpha`: they could never be rejected, but their large p
     under many sign vectors would hold back all contrasts that are less extreme.
 
+    A rejection says that effects differ; `p_order` beside it, which mean is lower.
+
     Args:
         table: prompt-level differences, from `contrast_table`.
         alpha: family-wise error that is aimed at; 1 keeps every contrast with `MIN_PROMPTS` prompts.
         draws: random sign vectors where there are more than 14 prompts.
-        seed: of the draws.
+        resamples: of the test of equal means.
+        largest: largest value of each contrast, for the same test (see `order_p`).
+        seed: of both.
 
     Returns:
         p-values and reasons along the contrasts of the table.
@@ -120,18 +138,29 @@ def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS
     """
     if not 0 < alpha <= 1:
         raise ValueError(f"`alpha` must lie above 0 and not above 1, got {alpha}")
-    n = (~np.isnan(table.differences)).sum(axis=0)
-    attainable = _attainable(table.differences, n, alpha, draws)
+    there = ~np.isnan(table.differences)
+    n, n_moved = there.sum(axis=0), (there & (table.differences != 0)).sum(axis=0)
+    of_shared = _attainable(table.differences, n, n, alpha, draws)
+    attainable = _attainable(table.differences, n, n_moved, alpha, draws)
     reasons = tuple(
         too_few_prompts(count) or _hopeless(count, least, alpha)
-        for count, least in zip(n.tolist(), attainable.tolist(), strict=True)
+        for count, least in zip(n.tolist(), of_shared.tolist(), strict=True)
     )
     tested = np.array([reason is None for reason in reasons], dtype=np.bool_)
     differences = table.differences[:, tested]
     differences = differences[~np.isnan(differences).all(axis=1)]  # a prompt in no test has no sign
     n_prompts, family = differences.shape
     exact = n_prompts <= EXACT_UP_TO
-    t, raw, adjusted = _step_down(differences, draws=draws, seed=seed)
+    t, raw, adjusted = _step_down(differences, attainable[tested], draws=draws, seed=seed)
+    p_order = np.ones(family)
+    could_differ = attainable[tested] <= alpha
+    ends = [None] * len(tested) if largest is None else largest
+    p_order[could_differ] = order_p(
+        differences[:, could_differ],
+        largest=[ends[index] for index in np.flatnonzero(tested)[could_differ]],
+        resamples=resamples,
+        seed=seed,
+    )
     estimates = np.nansum(differences, axis=0) / n[tested]
     return MaxT(
         contrasts=table.contrasts,
@@ -143,12 +172,13 @@ def max_t_test(table: ContrastTable, *, alpha: float = ALPHA, draws: int = DRAWS
         reasons=reasons,
         n_prompts=n_prompts,
         family=family,
-        attainable_p=attainable_p(n_prompts, draws) if family else math.nan,
+        attainable_p=float(attainable[tested].min()) if family else math.nan,
         method="none" if not family else "exact" if exact else "draws",
         draws=0 if exact or not family else draws,
         seed=seed,
         alpha=alpha,
         attainable_ps=tuple(attainable.tolist()),
+        p_order=_spread_out(p_order, tested),
     )
 
 
@@ -172,10 +202,12 @@ def holm(p_values: ArrayLike) -> Floats:
     return _spread_out(_holm(p[there]), there)
 
 
-def _attainable(differences: Floats, n: NDArray[np.intp], alpha: float, draws: int) -> Floats:
-    """[contrast] the smallest p of each: 2/2^n of its own prompts, never below what the sign vectors resolve."""
-    own: Floats = np.exp2(1.0 - np.maximum(n, 1))  # of no prompt at all, p can only be 1
-    possible = (n >= MIN_PROMPTS) & (own <= alpha)
+def _attainable(
+    differences: Floats, n: NDArray[np.intp], n_signs: NDArray[np.intp], alpha: float, draws: int
+) -> Floats:
+    """[contrast] the smallest p: 2/2^n of its prompts with a sign, never below what the sign vectors resolve."""
+    own: Floats = np.exp2(1.0 - np.maximum(n_signs, 1))  # of no prompt at all, p can only be 1
+    possible = (n >= MIN_PROMPTS) & (np.exp2(1.0 - np.maximum(n, 1)) <= alpha)
     n_prompts = int((~np.isnan(differences[:, possible])).any(axis=1).sum())
     least: Floats = np.maximum(own, attainable_p(n_prompts, draws) if n_prompts else 0.0)
     return least
@@ -190,7 +222,9 @@ def _hopeless(n: int, least: float, alpha: float) -> str | None:
     )
 
 
-def _step_down(differences: Floats, *, draws: int, seed: int) -> tuple[Floats, Floats, Floats]:
+def _step_down(
+    differences: Floats, attainable: Floats, *, draws: int, seed: int
+) -> tuple[Floats, Floats, Floats]:
     """t, unadjusted p and adjusted p of [prompt, contrast] differences; NaN only for missing prompts."""
     observed = Extremeness(differences)(np.ones((1, len(differences))))[0]
     # Least extreme first: the running maximum up to a contrast is the maximum over those not above it.
@@ -206,6 +240,8 @@ def _step_down(differences: Floats, *, draws: int, seed: int) -> tuple[Floats, F
         total += len(signs)
     exact = len(differences) <= EXACT_UP_TO
     raw, stepped = (p_from_counts(count, total, exact=exact) for count in (alone, together))
+    if not exact:  # draws may by chance give less than all sign vectors would
+        raw, stepped = (np.maximum(each, attainable[order]) for each in (raw, stepped))
     # A contrast is not more significant than one that is more extreme.
     stepped = np.maximum.accumulate(stepped[::-1])[::-1]
     back = np.argsort(order, kind="stable")
@@ -222,7 +258,6 @@ def _spread_out(values: Floats, tested: np.ndarray[tuple[int], np.dtype[np.bool_
 
 
 def _holm(p: Floats) -> Floats:
-    # statsmodels has it, too, but collects all garbage in every call: seconds, where a model is in memory.
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)

@@ -33,25 +33,30 @@ class SignFlipTest:
     p_value: float
     """Never 0; 1 where all differences are 0; NaN below `MIN_PROMPTS` prompts."""
     attainable_p: float
-    """The smallest p that any data could have given."""
+    """The smallest p that differences of other sizes in the same `n_moved` prompts could have given."""
     n: int
     """Prompts with a number."""
     n_zero: int
     """Prompts among them whose difference is exactly 0: they carry no sign."""
     method: str
-    """`exact` (all sign vectors), `draws` or `none`."""
+    """`exact` (all sign vectors of the prompts that carry one), `draws` or `none`."""
     draws: int
     """Random sign vectors; 0 where exact."""
     seed: int
     reason: str | None
     """Why there is no p, or why it can only be 1; else None."""
 
+    @property
+    def n_moved(self) -> int:
+        """Prompts whose difference is not 0."""
+        return self.n - self.n_zero
+
 
 def attainable_p(n: int, draws: int = DRAWS) -> float:
     """The smallest two-sided p-value that n prompts can give: 2/2^n, or 1/(draws + 1) where that is larger.
 
     Args:
-        n: prompts.
+        n: prompts whose difference is not 0; the others carry no sign.
         draws: random sign vectors where not all are tried.
 
     Returns:
@@ -72,8 +77,11 @@ def attainable_p(n: int, draws: int = DRAWS) -> float:
 def sign_flip_test(differences: ArrayLike, *, draws: int = DRAWS, seed: int = 0) -> SignFlipTest:
     """Test whether prompt-level differences have a preferred sign.
 
-    H0: the sign of each prompt's difference is arbitrary. Exact for up to 14 prompts, else by random
-    sign vectors, where the observed one counts as one more draw, so that p is never 0.
+    H0: the sign of each prompt's difference is arbitrary: the differences are symmetric around 0. With equal means of
+    unequal shape, as of one system that moves rarely and far and another that moves often and little, this does not
+    hold, so that a small p says that effects differ, and nothing of which mean is lower. Exact for up to 14 prompts
+    whose difference is not 0, else by random sign vectors, where the observed one counts as one more draw, so that p
+    is never 0.
 
     Args:
         differences: [prompt] first minus second; NaN for prompts without one.
@@ -89,17 +97,21 @@ def sign_flip_test(differences: ArrayLike, *, draws: int = DRAWS, seed: int = 0)
     Example:
         >>> sign_flip_test([0.1, 0.2, 0.3, 0.1, 0.2, 0.1, 0.4, 0.2, 0.1]).p_value
         0.00390625
+        >>> found = sign_flip_test([0.0] * 20 + [0.6, 0.7, 0.8, 0.9])
+        >>> found.p_value, found.attainable_p
+        (0.125, 0.125)
     """
     sample = sorted_sample(differences)
-    n = len(sample)
-    n_zero = int((sample == 0).sum())
+    moved = sample[sample != 0]
+    n, n_zero = len(sample), len(sample) - len(moved)
+    least = attainable_p(len(moved), draws)
     if reason := too_few_prompts(n):
-        return SignFlipTest(math.nan, math.nan, attainable_p(n, draws), n, n_zero, "none", 0, seed, reason)
-    p_value = float(sign_flip_p(sample[:, None], draws=draws, seed=seed)[0])
+        return SignFlipTest(math.nan, math.nan, least, n, n_zero, "none", 0, seed, reason)
+    p_value = float(sign_flip_p(moved[:, None], draws=draws, seed=seed)[0]) if len(moved) > 1 else 1.0
     reason = f"All {n} differences are exactly 0: there is nothing to test." if n_zero == n else None
-    method, used = ("exact", 0) if n <= EXACT_UP_TO else ("draws", draws)
+    method, used = ("exact", 0) if len(moved) <= EXACT_UP_TO else ("draws", draws)
     estimate = float(sample.mean())
-    return SignFlipTest(estimate, p_value, attainable_p(n, draws), n, n_zero, method, used, seed, reason)
+    return SignFlipTest(estimate, p_value, least, n, n_zero, method, used, seed, reason)
 
 
 def sign_flip_p(differences: Floats, *, draws: int, seed: int) -> Floats:

@@ -28,8 +28,8 @@ _BLOCK = 2_048
 
 
 @dataclass(frozen=True)
-class TwoSampleTest:
-    """Distances within and between two sets of samples, and the test of their difference."""
+class MeanDistances:
+    """Distances within and between two sets of samples."""
 
     within_a: float
     """Mean over the distinct pairs of A; NaN below two samples."""
@@ -39,6 +39,12 @@ class TwoSampleTest:
     """Mean over all pairs of one sample of A and one of B; NaN where a side is empty."""
     excess: float
     """between - (within_a + within_b) / 2. About 0 where both come from one distribution; may be negative."""
+
+
+@dataclass(frozen=True)
+class TwoSampleTest(MeanDistances):
+    """The same, and the test of their difference."""
+
     p_value: float
     """One-sided, for a greater excess. Never 0; 1 where all distances are 0; NaN where not tested."""
     attainable_p: float
@@ -85,9 +91,10 @@ def two_sample_test(
     distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| of Szekely & Rizzo 2013 ("Energy statistics: a class of
     statistics based on distances"), with each expectation estimated by its U-statistic: within a set the mean
     over distinct pairs, without the zeros on the diagonal. It is unbiased, and so may be negative, while their
-    V-statistic counts the diagonal and may not; they differ by the within means over the sizes. With cosine
-    distances, which are half the squared Euclidean distances of unit vectors, the expected excess is half the
-    squared distance of the two mean vectors: clouds that differ, but not in their means, are not told apart.
+    V-statistic counts the diagonal and may not; they differ by the within means over the sizes. With Euclidean
+    distances it is 0 in expectation only where both distributions are the same. Cosine distances are half the squared
+    Euclidean distances of unit vectors: their expected excess is half the squared distance of the two mean vectors, so
+    that clouds that differ, but not in their means, are not told apart. Test the root of twice a cosine distance.
 
     All splits are tried where there are at most 20,000, else random ones are drawn, where the observed split
     counts as one more, so that p is never 0. The result depends neither on the order of the samples (up to
@@ -116,26 +123,48 @@ def two_sample_test(
     if draws < 1:
         raise ValueError(f"`draws` is {draws}; at least 1 is needed")
     n_a, n_b = int(labels.sum()), int((~labels).sum())
+    means = vars(_mean_distances(matrix, labels))
+    few = min(n_a, n_b) < MIN_SAMPLES
+    reason = f"{n_a} and {n_b} samples: each side needs at least {MIN_SAMPLES}." if few else None
+    exact = _few(n_a + n_b, n_a)
+    return TwoSampleTest(
+        **means,
+        p_value=math.nan if reason else _p_value(matrix, labels, draws=draws, seed=seed),
+        attainable_p=math.nan if reason else two_sample_attainable_p(n_a, n_b, draws=draws),
+        n_a=n_a,
+        n_b=n_b,
+        method="none" if reason else "exact" if exact else "draws",
+        draws=0 if reason or exact else draws,
+        seed=seed,
+        reason=reason or (None if matrix.any() else "All distances are 0: there is nothing to test."),
+    )
+
+
+def mean_distances(distances: ArrayLike, in_a: ArrayLike) -> MeanDistances:
+    """Mean distances within and between two sets of samples, without the test.
+
+    Args:
+        distances: [sample, sample] as of `two_sample_test`.
+        in_a: [sample] True for the samples of A.
+
+    Returns:
+        Means in the unit of `distances`.
+
+    Raises:
+        ValueError: as of `two_sample_test`.
+
+    Example:
+        >>> mean_distances([[0, 1, 4], [1, 0, 4], [4, 4, 0]], [True, True, False])
+        MeanDistances(within_a=1.0, within_b=nan, between=4.0, excess=nan)
+    """
+    return _mean_distances(*_checked(distances, in_a))
+
+
+def _mean_distances(matrix: Floats, labels: NDArray[np.bool_]) -> MeanDistances:
     within = _mean_of_pairs(matrix[labels][:, labels]), _mean_of_pairs(matrix[~labels][:, ~labels])
     across = np.sort(matrix[labels][:, ~labels], axis=None)
     between = float(across.mean()) if across.size else math.nan
-    excess = between - (within[0] + within[1]) / 2
-    numbers = (*within, between, excess)
-    if min(n_a, n_b) < MIN_SAMPLES:
-        reason = f"{n_a} and {n_b} samples: each side needs at least {MIN_SAMPLES}."
-        return TwoSampleTest(*numbers, math.nan, math.nan, n_a, n_b, "none", 0, seed, reason)
-    exact = _few(n_a + n_b, n_a)
-    return TwoSampleTest(
-        *numbers,
-        _p_value(matrix, labels, draws=draws, seed=seed),
-        two_sample_attainable_p(n_a, n_b, draws=draws),
-        n_a,
-        n_b,
-        "exact" if exact else "draws",
-        0 if exact else draws,
-        seed,
-        None if matrix.any() else "All distances are 0: there is nothing to test.",
-    )
+    return MeanDistances(*within, between, between - (within[0] + within[1]) / 2)
 
 
 def _checked(distances: ArrayLike, in_a: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:

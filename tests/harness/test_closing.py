@@ -32,12 +32,15 @@ def test_nothing_measured_says_nothing() -> None:
 def test_a_clean_run_has_numbers_and_no_warning() -> None:
     words = closing_words(run(pairs(LEVELS)), Path("runs/x"))
     assert words[0] == "63 of 63 pairs of 9 prompts scored."
-    assert (
-        "harmless edits 0.1000, identical prompts (noise floor) 0.0000, the positive control 0.8000"
-        in words[1]
+    floor = "identical prompts (noise floor, one repetition each) 0.0000"
+    assert f"harmless edits 0.1000, {floor}, the positive control 0.8000" in words[1]
+    assert words[2] == (
+        "What harmless edits move may be noise (0.1000): 9 prompts with one repetition each that agreed cannot exclude "
+        "noise of up to 0.1965; about 12 more prompts would."
     )
-    assert words[2].startswith("Next: `lm-eval-sensitivity clusters runs/x`")
-    assert len(words) == 3
+    assert words[3].startswith("Next: `lm-eval-sensitivity clusters runs/x`")
+    assert len(words) == 4
+    assert len(closing_words(run(pairs(LEVELS, 24)), Path("runs/x"))) == 3, "24 prompts settle it"
 
 
 def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() -> None:
@@ -62,7 +65,7 @@ def test_a_rung_that_was_not_run_has_no_number() -> None:
 
 def test_a_number_that_is_not_zero_never_reads_as_zero() -> None:
     words = said(pairs({**LEVELS, "identical": 1e-9}))
-    assert "(noise floor) <0.0001" in words
+    assert "(noise floor, one repetition each) <0.0001" in words
     assert "differ by <0.0001" in words
 
 
@@ -109,7 +112,7 @@ def test_a_control_no_larger_than_harmless_edits_is_collapsed_or_indiscriminate(
 
 def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
     looping = [raw(pair, variant_loop=True) for pair in pairs(LEVELS)[:6]] + pairs(LEVELS)[6:]
-    assert "repetition" not in said(looping)
+    assert "caught in a repetition" not in said(looping)
     looping[6] = raw(looping[6], variant_loop=True, variant_cut=True)
     assert "7 of 63 outputs to an edited prompt are caught in a repetition." in said(looping)
     assert "token limit" not in said(looping)

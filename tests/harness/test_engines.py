@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from lm_eval.api.model import LM
 from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.huggingface import HFLM
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, View
+from lm_eval_sensitivity.harness.tasks.options import parse_options
+from lm_eval_sensitivity.ladder.schema import pair_from_row
+from lm_eval_sensitivity.records.sample import decode_row
+from lm_eval_sensitivity.runs.table import cells_of
 
 NOOP = "prompt_sensitivity_mini_noop"
 IDENTICAL = "prompt_sensitivity_mini_identical"
@@ -146,3 +152,36 @@ def test_only_the_text_travels_between_processes(travel: Callable[[str], str]) -
         arrived = travel(text)
         assert arrived == "Paris."
         assert type(arrived) is str
+
+
+class FickleEngine(TextEngine):
+    """Every time it is asked the same, its answer is one word longer."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda prompt: f"Yes{' indeed' * (self.asked.count(prompt) - 1)}.")
+
+
+@pytest.mark.parametrize(("options", "count"), [({}, 3), ({"metadata": {"repeats": 2}}, 2)])
+def test_a_prompt_of_the_identical_rung_is_repeated_and_its_distance_is_the_mean(
+    options: dict[str, Any], count: int
+) -> None:
+    """Nobody knows how a text engine decodes: three repetitions, unless the user says how many."""
+    engine = FickleEngine()
+    results = evaluate(engine, tasks=IDENTICAL, **options)
+    rows = raw_rows(results, IDENTICAL)
+    assert Counter(engine.asked) == dict.fromkeys({row["arguments"][0][0] for row in rows}, 1 + count)
+    table = results["results"][IDENTICAL]
+    assert f"{count} repetitions" in table["noise,raw"].replace("two", "2").replace("three", "3")
+    for row in rows:
+        assert row["resps"] == [["Yes."], ["Yes indeed."]], "the first of them"
+        each = [repetition["cosine_distance"] for repetition in row["pair"]["repetitions"]]
+        assert len(each) == count and len(set(each)) == count
+        assert row["cosine_distance"] == pytest.approx(sum(each) / count)
+        read = decode_row(row, "a row")
+        assert cells_of(read, pair_from_row(dict(row["doc"]), "a row"))["repetitions"] == count
+
+
+@pytest.mark.parametrize("repeats", [0, 21, "3", True, 1.5])
+def test_a_number_of_repetitions_that_is_none_is_refused(repeats: Any) -> None:
+    with pytest.raises(InputError, match=r"`repeats` is .*; expected a whole number from 1 to 20"):
+        parse_options({"repeats": repeats})

@@ -236,7 +236,7 @@ def test_the_store_serves_it_and_asks_again_once_more_can_be_given(
     model, cache = LetterModel(sharpness=1.0), str(tmp_path / "cache")
     first = run(model, IDENTICAL, use_cache=cache)
     n_generated = model.n_generated
-    assert n_generated == 2 * len(first), "a replicate is generated, not copied"
+    assert n_generated == 4 * len(first), "three replicates are generated, not copied"
     assert repr(run(model, IDENTICAL, use_cache=cache)) == repr(first)
     assert model.n_generated == n_generated
     monkeypatch.setattr(TopFiveEngine, "gives", TopFiveEngine.gives | {"hidden states"})

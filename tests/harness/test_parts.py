@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import GenerationConfig
 
 from lm_eval_sensitivity.harness.close.table_rows import pairs_in_words
 from lm_eval_sensitivity.harness.engines.batches import distinct
+from lm_eval_sensitivity.harness.engines.hf.facts import is_bit_exact
 from lm_eval_sensitivity.harness.engines.hf.greedy import NEUTRAL_VALUES, end_token_ids, neutralized_settings
 from lm_eval_sensitivity.harness.engines.hf.weights import weights_checksum
 from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan, generation_order, make_plan
@@ -58,6 +60,52 @@ def test_the_longest_neighborhood_comes_first_its_base_before_its_variants(plan:
     first, again = generation_order(plan, [len(item.context) for item in plan.items])
     assert first == [3, 5, 0, 2]
     assert again == [1, 4], "replicates: apart, and in reverse order"
+
+
+def test_repetitions_are_apart_from_each_other_each_number_in_an_order_of_its_own() -> None:
+    prompts = [f"prompt {number}" for number in range(8)]
+    requests = [each for p in prompts for each in pair(p, "identical", p, p, replicate=1)]
+    requests += [each for p in prompts for each in pair(p, "space", p, f"{p} ")]
+    plan = make_plan(requests, 3)
+    assert len(plan.items) == 8 * 5, "a base, its variant and three repetitions"
+    further = dict(zip(plan.item_of_request, plan.repetitions_of_request, strict=True))
+    for index, item in enumerate(plan.items):
+        numbers = [plan.items[each].replicate for each in further.get(index, ())]
+        assert numbers == ([2, 3] if item.replicate == 1 else [])
+        assert {plan.items[each].text for each in further.get(index, ())} <= {item.text}
+    assert len(plan.pairs) == 8 * 4, "the base is compared with each of them"
+    _, again = generation_order(plan, [len(item.text) for item in plan.items])
+    rounds = [[plan.items[index] for index in again[at : at + 8]] for at in (0, 8, 16)]
+    assert [{item.replicate for item in each} for each in rounds] == [{1}, {2}, {3}]
+    assert len({tuple(item.text for item in each) for each in rounds}) == 3, "other neighbors in a batch"
+
+
+def test_a_request_may_say_how_many_repetitions_it_wants() -> None:
+    wanted = [replace(each, repetitions=2) for each in pair("p", "identical", "a", "a", replicate=1)]
+    assert [item.replicate for item in make_plan(wanted, 3).items] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "device", "autocast", "quantization", "exact"),
+    [
+        (torch.float32, "cpu", None, None, True),
+        (torch.float64, "cpu", None, None, True),
+        (torch.bfloat16, "cpu", None, None, False),
+        (torch.float32, "cuda", None, None, False),
+        (torch.float32, "cpu", torch.bfloat16, None, False),
+        (torch.float32, "cpu", None, {"bits": 8}, False),
+    ],
+)
+def test_only_a_cpu_in_single_precision_is_bit_exact(
+    dtype: Any, device: str, autocast: Any, quantization: Any, exact: bool
+) -> None:
+    config = SimpleNamespace(quantization_config=quantization)
+    lm = SimpleNamespace(
+        model=SimpleNamespace(dtype=dtype, config=config),
+        device=torch.device(device),
+        mixed_precision_dtype=autocast,
+    )
+    assert is_bit_exact(lm) is exact
 
 
 def test_retrained_rounded_and_renamed_weights_have_other_checksums() -> None:

@@ -36,7 +36,11 @@ from lm_eval_sensitivity.harness.measure.sampled_pair import (
     sampled_pair_record,
     unreadable_samples,
 )
-from lm_eval_sensitivity.harness.tasks.sampling_options import parse_sampling_options, too_few_to_separate
+from lm_eval_sensitivity.harness.tasks.sampling_options import (
+    SamplingOptions,
+    parse_sampling_options,
+    too_few_to_separate,
+)
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.types import AnswerSpan, Missing
 from tests.harness import tiny_models
@@ -508,6 +512,7 @@ def test_samples_that_could_not_separate_are_no_verdict() -> None:
         ({"n_samples": 2.5}, "is 2.5"),
         ({"n_sample": 5}, "did you mean `n_samples`"),
         ({"seed": -1}, "`seed` is -1"),
+        ({"draws": 9}, "`draws` is 9; expected a whole number from 99 to 1000000"),
         ({"reference": "runs/x"}, "`reference` is not accepted by prompt_sensitivity_sampling"),
     ],
 )
@@ -555,12 +560,23 @@ def test_a_mistake_is_reported_before_generation(
 
 def test_too_few_samples_for_a_rung_are_said_before_the_run() -> None:
     # Exact values: the smallest p is 2 of C(2n, n) splits; six samples allow 2/924, seven 2/3432.
-    assert too_few_to_separate(6, 23) is None
-    words = too_few_to_separate(6, 24)
+    assert too_few_to_separate(SamplingOptions(6), 23) is None
+    words = too_few_to_separate(SamplingOptions(6), 24)
     assert words is not None
     assert "smallest p of a pair is 0.0022, and 24 pairs need 0.0021" in words
-    assert words.endswith("7 samples are enough.")
-    assert "enough" not in str(too_few_to_separate(30, 501))
+    assert words.endswith("7 samples (--metadata n_samples) are enough.")
+
+
+def test_where_samples_are_many_and_pairs_too_more_draws_are_asked_for() -> None:
+    """The smallest p of 30 against 30 is that of the draws: no number of samples makes it smaller."""
+    words = str(too_few_to_separate(SamplingOptions(30), 501))
+    assert words.endswith("100199 draws (--metadata draws) are enough.")
+    assert too_few_to_separate(SamplingOptions(30, draws=100_199), 501) is None
+    assert "7 samples" in str(too_few_to_separate(SamplingOptions(6, draws=99_999), 24))
+    few = [{"p_value": 1e-4, "attainable_p": 1e-4, "method": "draws"}] * 501
+    assert separated_in_words(few).endswith("take more draws")
+    closing = " ".join(sampled_closing_words([SampledNote("synonym", "answer", each, None) for each in few]))
+    assert "Take more draws (--metadata draws)." in closing
 
 
 def test_a_row_is_readable_json(lm_eval: Lmeval, tmp_path: Path) -> None:

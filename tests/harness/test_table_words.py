@@ -119,13 +119,17 @@ def said_of_noise(levels: dict[str, float], rung: str = "synonym", **changes: An
 
 def test_a_distance_within_the_noise_floor_is_called_so() -> None:
     noisy = {**LEVELS, "identical": 0.02}
-    assert said_of_noise(noisy) == "noise floor 0.0200 (9 prompts)"
+    floor = "noise floor 0.0200 (9 prompts, one repetition each)"
+    assert said_of_noise({**noisy, "synonym": 0.4}) == floor
     assert said_of_noise({**noisy, "synonym": 0.02}) == "within the noise floor 0.0200"
     assert said_of_noise({**noisy, "synonym": 0.01}) == "within the noise floor 0.0200"
-    assert said_of_noise({**noisy, "synonym": 0.01}, "identical") == "noise floor 0.0200 (9 prompts)"
-    assert said_of_noise({**noisy, "synonym": 0.01}, "noop") == "noise floor 0.0200 (9 prompts)"
+    assert said_of_noise({**noisy, "synonym": 0.01}, "identical") == floor
+    assert said_of_noise({**noisy, "synonym": 0.01, "noop": 0.4}, "noop") == floor
     assert said_of_noise(noisy, n_prompts=4) == "noise floor 0.0200, not judged: 4 prompts"
-    assert said_of_noise(noisy, "identical", n_prompts=4) == "noise floor 0.0200 (4 prompts)"
+    assert (
+        said_of_noise(noisy, "identical", n_prompts=4)
+        == "noise floor 0.0200 (4 prompts, one repetition each)"
+    )
 
 
 def test_a_mean_above_the_floor_by_one_prompt_alone_is_not_reliably_above_it() -> None:
@@ -136,9 +140,7 @@ def test_a_mean_above_the_floor_by_one_prompt_alone_is_not_reliably_above_it() -
     ]
     assert made_run(one).mean("answer", "synonym")[0] > 0.1
     words = noise_in_words(made_run(one), "synonym", "answer")
-    assert words.startswith(
-        "may be noise (p 0.5"
-    )  # one prompt of nine differs, and either place is as likely
+    assert words.startswith("may be noise: 9 prompts cannot exclude noise of up to 0.2")
 
 
 def test_a_floor_that_lost_all_its_pairs_is_not_zero() -> None:

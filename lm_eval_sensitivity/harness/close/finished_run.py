@@ -114,6 +114,11 @@ class FinishedRun:
         there = values[~np.isnan(values)]
         return (float(there.mean()) if len(there) else math.nan), len(there)
 
+    @property
+    def repetitions(self) -> int | None:
+        """How often each prompt of the identical rung was repeated; None where it was not run."""
+        return self.partition.repetitions(OWN)
+
     def beside_the_floor(self, filter_name: str, rung_set: str) -> RepetitionTest:
         """How a rung, or all harmless ones, stand to the noise floor.
 

@@ -28,7 +28,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
 )
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 from lm_eval_sensitivity.report.wording.drift import beside_in_words
-from lm_eval_sensitivity.statements.noise import may_be_noise, not_above_in_words
+from lm_eval_sensitivity.statements.noise import may_be_noise, noise_sentence, repetitions_in_words
 from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, parts_later
 from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, no_further_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_METRIC
@@ -105,9 +105,11 @@ def _coverage(answers: Sequence[Cells]) -> str:
 
 def _distances(run: FinishedRun) -> list[str]:
     """The three numbers that make sense of each other; one that was not measured is not there."""
+    count = run.repetitions
+    each = "" if count is None else f", {repetitions_in_words(count)} each"
     rung_sets = {
         "harmless edits": PRESERVING,
-        "identical prompts (noise floor)": NOISE_RUNG,
+        f"identical prompts (noise floor{each})": NOISE_RUNG,
         "the positive control": CONTROL,
     }
     means = {name: run.mean("answer", rung_set)[0] for name, rung_set in rung_sets.items()}
@@ -135,7 +137,7 @@ def _noise(run: FinishedRun) -> Iterator[str]:
         )
     found = run.beside_the_floor("answer", PRESERVING)
     if may_be_noise(found):
-        yield f"What harmless edits move is {not_above_in_words(found)}."
+        yield f"{noise_sentence(found, 'What harmless edits move')}."
 
 
 def _verdict(found: Verdict | ReducedVerdict | None, reason: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,6 +84,8 @@ class Separation:
     """Those whose p-value is at most alpha by itself: of pairs that do not differ, a share of alpha at most."""
     attainable_p: float
     """The smallest p that any of them could have had; 1 where there are none."""
+    short_of: Literal["draws", "samples"]
+    """Of what more would make that p smaller: draws, unless all permutations were tried."""
 
     @property
     def hopeless(self) -> bool:
@@ -113,7 +115,7 @@ def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
     Example:
         >>> tests = [{"p_value": p, "attainable_p": 1e-4} for p in (1e-4, 0.04, 0.2)]
         >>> separation([*tests, {"p_value": None}])
-        Separation(n_pairs=3, n_separate=1, n_unadjusted=2, attainable_p=0.0001)
+        Separation(n_pairs=3, n_separate=1, n_unadjusted=2, attainable_p=0.0001, short_of='samples')
     """
     tested = [test for test in tests if test["p_value"] is not None]
     adjusted = holm([test["p_value"] for test in tested])
@@ -122,6 +124,7 @@ def separation(tests: Sequence[Mapping[str, Any]]) -> Separation:
         n_separate=int(np.count_nonzero(adjusted <= ALPHA)),
         n_unadjusted=sum(test["p_value"] <= ALPHA for test in tested),
         attainable_p=min((test["attainable_p"] for test in tested), default=1.0),
+        short_of="draws" if any(test.get("method") == "draws" for test in tested) else "samples",
     )
 
 
@@ -146,7 +149,7 @@ def separated_in_words(tests: Sequence[Mapping[str, Any]]) -> str:
     if found.hopeless:
         return (
             f"cannot be said: the smallest p of a pair is {found.attainable_p:.2g}, and {found.n_pairs} pairs need "
-            f"{ALPHA / found.n_pairs:.2g} (Holm at {ALPHA:g}); take more samples"
+            f"{ALPHA / found.n_pairs:.2g} (Holm at {ALPHA:g}); take more {found.short_of}"
         )
     return (
         f"{found.n_separate} of {found.n_pairs} pairs separate (permutation test, Holm over the pairs of this rung at "
@@ -173,7 +176,7 @@ def response_in_words(notes: Sequence[SampledNote] | None, filter_name: str) -> 
     if found.n_pairs < LEAST_PAIRS:
         return f"not judged: {found.n_pairs} pairs of the positive control tested"
     if found.hopeless:
-        return f"not judged: too few samples for {found.n_pairs} pairs"
+        return f"not judged: too few {found.short_of} for {found.n_pairs} pairs"
     if found.by_chance:
         return _BY_CHANCE
     return f"{found.n_separate} of {found.n_pairs} pairs of the positive control separate"
@@ -218,10 +221,11 @@ def _separated(notes: Sequence[SampledNote]) -> Iterator[str]:
     if not rungs:
         return
     if all(found.hopeless for found in rungs.values()):
-        least = min(found.attainable_p for found in rungs.values())
+        least = min(rungs.values(), key=lambda found: found.attainable_p)
+        option = {"draws": "draws", "samples": "n_samples"}[least.short_of]
         yield (
-            f"No sampled pair could separate: the smallest p of a pair is {least:.2g}, too large for so many pairs. "
-            "Take more samples (--metadata n_samples)."
+            f"No sampled pair could separate: the smallest p of a pair is {least.attainable_p:.2g}, too large for so "
+            f"many pairs. Take more {least.short_of} (--metadata {option})."
         )
         return
     edited = [

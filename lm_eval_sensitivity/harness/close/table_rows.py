@@ -16,7 +16,7 @@ from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.statements.drift_distance import Drift
-from lm_eval_sensitivity.statements.noise import NOISE_ALPHA
+from lm_eval_sensitivity.statements.noise import may_be_noise, noise_cell, repetitions_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.statements.windows import (
     SCAFFOLD_DOMINATES,
@@ -298,14 +298,11 @@ def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
         return f"noise floor not measured: {why}"
     if rung != NOISE_RUNG:
         found = run.beside_the_floor(filter_name, rung)
-        standing = found.standing(NOISE_ALPHA)
-        if standing == "not judged":
+        if found.standing == "not judged":
             return f"noise floor {in_print(mean)}, not judged: {found.n} prompts"
-        if standing == "within":
-            return f"within the noise floor {in_print(found.floor)}"
-        if standing == "not above":
-            return f"may be noise (p {in_print(found.p_value, 2)}): noise floor {in_print(found.floor)}"
-    return f"noise floor {in_print(mean)} ({n_prompts} prompts)"
+        if may_be_noise(found):
+            return noise_cell(found)
+    return f"noise floor {in_print(mean)} ({n_prompts} prompts, {repetitions_in_words(run.repetitions or 1)} each)"
 
 
 def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:

@@ -65,9 +65,9 @@ def assemble(
     ]
     user_spans = _user_spans(engine.tokenizer, plan, prompts)
     prompt_ends = work.prompt_ends
-    routes = zip(requests, plan.base_of_request, plan.item_of_request, strict=True)
-    return [
-        Generation(
+
+    def generation(request: Instance, base: int, item: int, further: Sequence[int] = ()) -> Generation:
+        return Generation(
             outputs[item].text,
             raw=views[item][0],
             answer=views[item][1],
@@ -76,9 +76,13 @@ def assemble(
             audit=_audit(request, base == item, prompts[base], prompts[item], user_spans.get(item)),
             facts=facts,
             token_ends=ends[item],
+            further=tuple(generation(request, base, each) for each in further),
         )
-        for request, base, item in routes
-    ]
+
+    routes = zip(
+        requests, plan.base_of_request, plan.item_of_request, plan.repetitions_of_request, strict=True
+    )
+    return [generation(*route) for route in routes]
 
 
 def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[int, tuple[int, int]]:

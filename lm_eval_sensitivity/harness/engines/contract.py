@@ -139,6 +139,11 @@ class Engine(ABC):
         return None
 
     @property
+    def bit_exact(self) -> bool:
+        """Whether the same prompt gives the same output again; False where nobody can tell."""
+        return False
+
+    @property
     def identified(self) -> bool:
         """Whether the identity tells this system from every other one, so that outputs may be stored under it."""
         return True

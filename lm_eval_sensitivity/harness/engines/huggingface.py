@@ -14,7 +14,7 @@ from lm_eval.models.huggingface import HFLM
 
 from lm_eval_sensitivity.harness.engines.contract import BatchTooLargeError, Engine, Request
 from lm_eval_sensitivity.harness.engines.hf.decoder import Decoder, generates_like_hflm, stop_criterion
-from lm_eval_sensitivity.harness.engines.hf.facts import hf_identity, hf_notes
+from lm_eval_sensitivity.harness.engines.hf.facts import hf_identity, hf_notes, is_bit_exact
 from lm_eval_sensitivity.harness.engines.hf.greedy import end_token_ids, greedy_generation_config
 from lm_eval_sensitivity.harness.engines.hf.recorder import shows_hidden_states
 from lm_eval_sensitivity.harness.engines.hf.sampler import ChooseTokens, uniforms
@@ -80,6 +80,11 @@ class HuggingFaceEngine(Engine):
     def batch_size(self) -> int:
         """As asked for; the most that may be tried where it is `auto`."""
         return int(self.lm.max_batch_size if self.lm.batch_size == "auto" else self.lm.batch_size)
+
+    @property
+    def bit_exact(self) -> bool:
+        """As `is_bit_exact`."""
+        return is_bit_exact(self.lm)
 
     @contextlib.contextmanager
     def ready(self, decoding: Decoding) -> Iterator[None]:

@@ -221,6 +221,8 @@ class Generation(str):
     facts: SystemFacts | None
     token_ends: TokenIds | None
     """[step] character of the visible text at which each token ends; None where nobody can tell."""
+    further: tuple[Generation, ...]
+    """Of the variant on the identical rung, its repetitions after the first."""
 
     def __new__(
         cls,
@@ -233,6 +235,7 @@ class Generation(str):
         audit: PairAudit = UNKNOWN,
         facts: SystemFacts | None = None,
         token_ends: TokenIds | None = None,
+        further: tuple[Generation, ...] = (),
     ) -> Generation:
         self = super().__new__(cls, text)
         self.raw = raw
@@ -243,6 +246,7 @@ class Generation(str):
         self.audit = audit
         self.facts = facts
         self.token_ends = token_ends
+        self.further = further
         return self
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:

@@ -1,11 +1,12 @@
 """Which generations a run needs: identical requests once, replicates apart, neighborhoods together.
 
-A base prompt shared by twenty pairs costs one generation. Only a replicate (the second run of the
-identical rung) is generated again, because a cached copy would measure a noise floor of zero.
+A base prompt shared by twenty pairs costs one generation. Only replicates (the repetitions of the
+identical rung) are generated again, because a cached copy would measure a noise floor of zero.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ class Item:
     settings: str
     """The decoding settings as canonical JSON; equal settings share generations."""
     replicate: int
-    """0 for the output that is compared; 1 for the second run of the identical rung."""
+    """0 for the output that is compared; from 1 on for the repetitions of the identical rung."""
     user_text: str
     """The ladder's prompt inside the context."""
     name: str
@@ -68,6 +69,8 @@ class Plan:
     items: tuple[Item, ...]
     item_of_request: tuple[int, ...]
     """[request] index into `items`."""
+    repetitions_of_request: tuple[tuple[int, ...], ...]
+    """[request] indices of the repetitions after the first, on the identical rung; empty for other requests."""
     base_of_request: tuple[int, ...]
     """[request] index into `items` of the base of the same pair (itself, for the base)."""
     prompt_of_item: tuple[str, ...]
@@ -79,7 +82,8 @@ class Plan:
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Distinct (base item, variant item) that have to be compared, in request order."""
-        pairs = zip(self.base_of_request, self.item_of_request, strict=True)
+        routes = zip(self.base_of_request, self.item_of_request, self.repetitions_of_request, strict=True)
+        pairs = ((base, item) for base, first, further in routes for item in (first, *further))
         return tuple(dict.fromkeys((base, item) for base, item in pairs if base != item))
 
     @property
@@ -99,6 +103,8 @@ class PairInstance(Instance):
 
     model_args: Mapping[str, str] | None = None
     chat_template_applied: bool = False
+    repetitions: int | None = None
+    """Of a prompt on the identical rung, where the user says how many; None leaves it to the engine."""
 
 
 def numbered(requests: Sequence[Instance]) -> list[Instance]:
@@ -119,12 +125,18 @@ def numbered(requests: Sequence[Instance]) -> list[Instance]:
     return apart
 
 
-def make_plan(requests: Sequence[Instance]) -> Plan:
+def model_args_of(requests: Sequence[Instance]) -> Mapping[str, str]:
+    """The run's `--model_args` as the requests bring them; empty where none does."""
+    return next((r.model_args for r in requests if isinstance(r, PairInstance) and r.model_args), {})
+
+
+def make_plan(requests: Sequence[Instance], repetitions: int = 1) -> Plan:
     """Collapse equal requests; the two requests of a pair share task name and document id.
 
     Args:
         requests: instances whose arguments are `(context, gen_kwargs, replicate)`, index 0 being the
             base and index 1 the variant of the pair in `doc`.
+        repetitions: of a prompt on the identical rung, where its request does not say how many.
 
     Returns:
         Distinct items, and of each request which item it is.
@@ -133,9 +145,11 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
     records: list[Item] = []
     prompts: list[str] = []
     item_of_request: list[int] = []
+    repetitions_of_request: list[tuple[int, ...]] = []
     base_of_pair: dict[tuple[str | None, int | None], int] = {}
-    for request in requests:
-        context, gen_kwargs, replicate = request.args
+
+    def item_of(request: Instance, replicate: int) -> int:
+        context, gen_kwargs, _ = request.args
         key = (context_text(context), json.dumps(gen_kwargs, sort_keys=True), replicate)
         if key not in items:
             items[key] = len(records)
@@ -143,16 +157,25 @@ def make_plan(requests: Sequence[Instance]) -> Plan:
             name = f"{request.doc['pair_id']} ({side})"
             records.append(Item(context, *key[1:], user_text=request.doc[side], name=name))
             prompts.append(request.doc["prompt_id"])
-        item_of_request.append(items[key])
+        return items[key]
+
+    for request in requests:
+        replicate = request.args[2]
+        item_of_request.append(item_of(request, replicate))
+        count = (getattr(request, "repetitions", None) or repetitions) if replicate else 1
+        repetitions_of_request.append(
+            tuple(item_of(request, number) for number in range(replicate + 1, replicate + count))
+        )
         if request.idx == 0:
             # A sampled base has many items; the first stands for them where prompts are compared.
-            base_of_pair.setdefault((request.task_name, request.doc_id), items[key])
+            base_of_pair.setdefault((request.task_name, request.doc_id), item_of_request[-1])
     return Plan(
         items=tuple(records),
         item_of_request=tuple(item_of_request),
+        repetitions_of_request=tuple(repetitions_of_request),
         base_of_request=tuple(base_of_pair[request.task_name, request.doc_id] for request in requests),
         prompt_of_item=tuple(prompts),
-        model_args=next((r.model_args for r in requests if isinstance(r, PairInstance) and r.model_args), {}),
+        model_args=model_args_of(requests),
         chat_template_applied=any(r.chat_template_applied for r in requests if isinstance(r, PairInstance)),
     )
 
@@ -183,8 +206,8 @@ def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], lis
     neighborhood goes first: a batch that does not fit in memory fails at once. A base precedes its
     variants, so that an interrupted run never holds a variant whose base is still to come.
 
-    Replicates come last and in reverse order: another slot, other neighbors, other padding, which is what
-    makes the identical rung measure the system's own noise.
+    Replicates come last: the first of all prompts in reverse order, each further one in an order of its own.
+    Another slot, other neighbors, other padding are what makes the identical rung measure the system's own noise.
 
     Args:
         plan: of the run.
@@ -205,4 +228,12 @@ def generation_order(plan: Plan, lengths: Sequence[int]) -> tuple[list[int], lis
     order = sorted(range(len(plan.items)), key=key)
     first = [index for index in order if plan.items[index].replicate == 0]
     again = [index for index in reversed(order) if plan.items[index].replicate != 0]
+    again.sort(key=lambda index: _shuffled(plan.items[index]))  # stable
     return first, again
+
+
+def _shuffled(item: Item) -> tuple[int, bytes]:
+    """Where a replicate stands among those of its number; the first ones keep their order."""
+    if item.replicate == 1:
+        return 1, b""
+    return item.replicate, hashlib.sha256(f"{item.replicate} {item.text}".encode(errors="replace")).digest()

@@ -76,6 +76,28 @@ class Scores:
             {name: str(each) for name, each in numbers.items() if isinstance(each, Missing)},
         )
 
+    @classmethod
+    def mean(cls, repetitions: Sequence[Scores]) -> Scores:
+        """The means over the repetitions of a prompt that have a number.
+
+        Returns:
+            A number is missing where every repetition lacks it, for the reason of the first.
+
+        Example:
+            >>> missing = {"a": "empty: no text"}
+            >>> Scores.mean([Scores({"a": math.nan}, missing), Scores({"a": 0.5}, {}), Scores({"a": 0.25}, {})])
+            Scores(values={'a': 0.375}, missing={})
+            >>> Scores.mean([Scores({"a": math.nan}, missing)] * 3).missing == missing
+            True
+        """
+        first = repetitions[0]
+        values = {}
+        for name in first.values:
+            there = [each.values[name] for each in repetitions if not math.isnan(each.values[name])]
+            values[name] = math.fsum(there) / len(there) if there else math.nan
+        reasons = {name: reason for name, reason in first.missing.items() if math.isnan(values[name])}
+        return cls(values, reasons)
+
 
 def measure_pair(
     doc: Mapping[str, Any],
@@ -256,6 +278,11 @@ def _status(filtered: FilteredText, side: str) -> str:
     )
 
 
+def repetitions_of(variant: FilteredText) -> list[FilteredText]:
+    """The variant, and on the identical rung its further repetitions, under the same filter."""
+    return [variant, *(FilteredText(each, variant.filter_name) for each in variant.generation.further)]
+
+
 def _in_words(reason: Missing | None) -> str | None:
     return None if reason is None else str(reason)
 
@@ -271,7 +298,7 @@ def texts_to_embed(filtered: Iterable[FilteredText]) -> list[str]:
         Texts in order, not deduplicated; none of outputs without a view.
     """
     texts: list[str] = []
-    for one in filtered:
+    for one in (each for variant in filtered for each in repetitions_of(variant)):
         if one.view is not None:
             texts.append(one.view.text)
             texts += [one.view.window(window) for window in one.view.window_ends]

@@ -7,13 +7,14 @@ states, which are stored as numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, TokenIds
+from lm_eval_sensitivity.harness.measure.pair import Scores, repetitions_of
 from lm_eval_sensitivity.metrics import (
     collapse_flags,
     edit_distance_curve,
@@ -38,6 +39,7 @@ from lm_eval_sensitivity.records.sample import (
     WholePairRecord,
     WholeSideRecord,
 )
+from lm_eval_sensitivity.runs.table import recorded_distances
 
 
 def make_record(
@@ -82,6 +84,28 @@ def make_record(
         prompt_end_hidden_distance=prompt_end_hidden_distance(base.generation, variant.generation),
         **shared,
     )
+
+
+def scores_of_repetitions(
+    base: FilteredText, variant: FilteredText, scores: Sequence[Scores]
+) -> tuple[dict[str, float | None], ...]:
+    """Every number of each repetition, among them the distances that a record holds beside its scores.
+
+    Args:
+        base: the base's generation under a filter.
+        variant: the first repetition.
+        scores: [repetition] as measured.
+
+    Returns:
+        [repetition] metric to number, None where missing; empty where there is one repetition only.
+    """
+    if len(scores) == 1:
+        return ()
+    found = []
+    for one, numbers in zip(repetitions_of(variant), scores, strict=True):
+        record = make_record(base, one, numbers.values, numbers.missing, system=None, ladder="")
+        found.append({**numbers.values, **recorded_distances(record)})
+    return tuple(found)
 
 
 def _side(filtered: FilteredText) -> tuple[ViewRecord | None, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.measure.pair import ERASED
-from lm_eval_sensitivity.stats import TwoSampleTest, two_sample_test
+from lm_eval_sensitivity.stats import TWO_SAMPLE_DRAWS, TwoSampleTest, mean_distances, two_sample_test
 from lm_eval_sensitivity.text.format import to_json
 
 LEAST_SHARE = 0.5
@@ -55,15 +55,24 @@ class SampledPair:
 
 
 def measure_sampled_pair(
-    base: Sequence[FilteredText], variant: Sequence[FilteredText], distances: TextDistances, *, seed: int
+    base: Sequence[FilteredText],
+    variant: Sequence[FilteredText],
+    distances: TextDistances,
+    *,
+    seed: int,
+    draws: int = TWO_SAMPLE_DRAWS,
 ) -> SampledPair:
     """Compare the samples of both sides of a pair.
+
+    The numbers are cosine distances. The test is that of the energy distance, on distances of the unit vectors
+    themselves, which sees every difference of two distributions; the excess cosine distance sees one of their means.
 
     Args:
         base: [sample] of the base prompt, under a filter.
         variant: [sample] of the variant, under the same filter.
         distances: embedding distances.
         seed: of the permutations.
+        draws: of them, where not all are tried.
 
     Returns:
         Mean distances within and between the sides, and the permutation test of their difference.
@@ -77,7 +86,9 @@ def measure_sampled_pair(
     ]
     matrix = distances.pairwise([*texts[0], *texts[1]])
     matrix[matrix < EMBEDDER_NOISE] = 0.0
-    test = two_sample_test(matrix, np.arange(len(matrix)) < len(texts[0]), seed=seed)
+    in_base = np.arange(len(matrix)) < len(texts[0])
+    energy = two_sample_test(np.sqrt(2 * matrix), in_base, draws=draws, seed=seed)
+    test = replace(energy, **asdict(mean_distances(matrix, in_base)))
     numbers = ((test.within_a + test.within_b) / 2, test.between, test.excess)
     missing = f"too few: {test.reason}" if math.isnan(test.p_value) else None
     return SampledPair(dict(zip(SAMPLED_METRICS, numbers, strict=True)), test, missing)

@@ -1,4 +1,4 @@
-"""What a user may give a run with `--metadata`: another ladder, a reference run, another embedder."""
+"""What a user may give a run with `--metadata`: another ladder, a reference run, another embedder, more repetitions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
+from lm_eval_sensitivity.records.sample import MOST_REPETITIONS
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
 from lm_eval_sensitivity.text.escape import is_text, shown
 
@@ -26,7 +27,10 @@ OPTIONS = {
 }
 
 
-_NOT_MODEL_ARGUMENTS = (*OPTIONS, "n_samples", "version", "config_source")
+REPEATS = "repeats"
+"""Name of the option that says how often each prompt of the identical rung is repeated."""
+
+_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, "n_samples", "draws", "version", "config_source")
 _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
 
 
@@ -52,6 +56,8 @@ class Options:
     reference: str | None = None
     embedder: str | None = None
     embedder_revision: str | None = None
+    repeats: int | None = None
+    """Of each prompt on the identical rung; None leaves it to the engine."""
 
     def distances(self) -> TextDistances:
         """Distances of the embedder, which tasks of a process share.
@@ -109,18 +115,19 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
         The options given, None for the others.
 
     Raises:
-        InputError: an option that is not a text, or a name that is nearly one of ours.
+        InputError: an option that is no text or no number in its range, or a name that is nearly one of ours.
 
     Example:
         >>> parse_options({"pretrained": "gpt2", "ladder": "my_ladder"}).ladder
         'my_ladder'
     """
+    accepted = (*OPTIONS, REPEATS)
     for name in metadata:
-        close = difflib.get_close_matches(str(name), OPTIONS, n=1, cutoff=0.85)
-        if close and name not in OPTIONS:
+        close = difflib.get_close_matches(str(name), accepted, n=1, cutoff=0.85)
+        if close and name not in accepted:
             raise InputError(
                 f"`--metadata`: `{name}` is not an option of prompt_sensitivity; did you mean `{close[0]}`? "
-                f"Accepted: {', '.join(OPTIONS)}."
+                f"Accepted: {', '.join(accepted)}."
             )
     found = {name: metadata[name] for name in OPTIONS if metadata.get(name) is not None}
     for name, value in found.items():
@@ -130,4 +137,37 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
             raise InputError(
                 f"`--metadata`: `{name}` is {shown(value)}, which is no UTF-8 text. Give another name."
             )
-    return Options(**found)
+    repeats = whole_number(
+        metadata, REPEATS, 1, MOST_REPETITIONS, " It repeats each prompt of the identical rung."
+    )
+    return Options(**found, repeats=repeats)
+
+
+def whole_number(metadata: Mapping[str, Any], name: str, least: int, most: int, more: str = "") -> int | None:
+    """An option that is a whole number.
+
+    Args:
+        metadata: of a task.
+        name: of the option.
+        least: smallest value.
+        most: largest value.
+        more: closes the refusal.
+
+    Returns:
+        The number; None where it is not given.
+
+    Raises:
+        InputError: it is no whole number, or out of range.
+
+    Example:
+        >>> whole_number({"repeats": 3}, "repeats", 1, 20)
+        3
+    """
+    value = metadata.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise InputError(
+            f"`--metadata`: `{name}` is {value!r}; expected a whole number from {least} to {most}.{more}"
+        )
+    return value

@@ -45,7 +45,7 @@ SECOND_SET = MOST_SAMPLES
 class PromptSensitivitySamplingTask(PromptSensitivityTask):
     """Whether the outputs to two prompts differ by more than the outputs to one do among themselves.
 
-    Options beside those of the greedy tasks: `n_samples` and `seed` in `--metadata`, the temperature in
+    Options beside those of the greedy tasks: `n_samples`, `draws` and `seed` in `--metadata`, the temperature in
     `--gen_kwargs`. A `reference` is refused.
 
     Raises:
@@ -70,7 +70,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         if self.lacks_rung:
             return
         n_pairs = len(self._instances or []) // 2
-        warning = too_few_to_separate(self.sampling.n_samples, n_pairs)
+        warning = too_few_to_separate(self.sampling, n_pairs)
         if warning is not None:
             logger.warning("%s: %s", self.config.task, warning)
 
@@ -122,7 +122,9 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         if self._predict_only or self._distances is None:
             return {"pair": {**self._of_run(), **sampled_pair_record(base, variant), "missing": {}}}
         record = sampled_pair_record(base, variant, unreadable_samples(base, variant, self._distances))
-        measured = measure_sampled_pair(base, variant, self._distances, seed=self.sampling.seed)
+        measured = measure_sampled_pair(
+            base, variant, self._distances, seed=self.sampling.seed, draws=self.sampling.draws
+        )
         missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
         test = measured.test_record
         note = SampledNote(doc["rung"], base[0].filter_name, test, kind_of(measured.missing))

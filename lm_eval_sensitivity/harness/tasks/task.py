@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,15 @@ from lm_eval_sensitivity.harness.generate.generation import FilteredText, System
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.pair import (
     SEVERAL_PROCESSES,
+    Scores,
     measure_pair,
     metric_names,
     output_spreads,
     reference_texts,
+    repetitions_of,
     texts_to_embed,
 )
-from lm_eval_sensitivity.harness.measure.records import make_record
+from lm_eval_sensitivity.harness.measure.records import make_record, scores_of_repetitions
 from lm_eval_sensitivity.harness.tasks.chat_template import describe_template
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
@@ -226,6 +229,7 @@ class PromptSensitivityTask(ConfigurableTask):
                 metadata=kwargs["metadata"],
                 model_args=self._model_arguments(),
                 chat_template_applied=bool(kwargs.get("apply_chat_template")),
+                repetitions=self.options.repeats,
             )
             for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
         ]
@@ -294,8 +298,13 @@ class PromptSensitivityTask(ConfigurableTask):
             return {"pair": encode(make_record(base, variant, None, {}, **of_run))}
         prompt_id = doc["prompt_id"]
         spread = self._spreads[base.filter_name][prompt_id] if self._is_alone else SEVERAL_PROCESSES
-        scores = measure_pair(doc, base, variant, self._distances, self._reference, spread)
-        pair = encode(make_record(base, variant, scores.values, scores.missing, **of_run))
+        each = [
+            measure_pair(doc, base, one, self._distances, self._reference, spread)
+            for one in repetitions_of(variant)
+        ]
+        scores = Scores.mean(each)
+        record = make_record(base, variant, scores.values, scores.missing, **of_run)
+        pair = encode(replace(record, repetitions=scores_of_repetitions(base, variant, each)))
         self._take(doc, base, variant, pair)
         names = self._metric_names(base.filter_name)
         items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), base.filter_name)

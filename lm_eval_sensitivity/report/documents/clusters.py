@@ -25,6 +25,7 @@ from lm_eval_sensitivity.report.wording.clusters import (
 )
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
+from lm_eval_sensitivity.statements.noise import floor_in_words
 from lm_eval_sensitivity.statements.records import ClustersStatement
 from lm_eval_sensitivity.stats import Constants
 from lm_eval_sensitivity.text.format import percent
@@ -39,6 +40,8 @@ _SYSTEMS = (
     Column("alive", path="responsiveness"),
     Column("clusters", path="letters"),
 )
+_COMMON = (Column("common mean", 4, "common.estimate"), Column("common prompts", 0, "common.n"))
+"""Where systems have not lost the same pairs."""
 _CONTRASTS = (
     Column("first"),
     Column("second"),
@@ -46,6 +49,7 @@ _CONTRASTS = (
     Column("lower", 4, "difference.lower"),
     Column("upper", 4, "difference.upper"),
     Column("p adjusted", 4, "p_adjusted"),
+    Column("p order", 4, "p_order"),
     Column("attainable p", 4, "attainable_p"),
     Column("prompts", 0, "counts.n_prompts"),
     Column("pairs lost", 0, "n_pairs_lost"),
@@ -87,16 +91,20 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
         The table of systems, cautions, sentences, and where a family was tested the matrix and the table of contrasts.
     """
     notes: tuple[Note | str, ...] = (
-        "mean: over prompts, every edit of a prompt with the same weight; lower, upper: 95 % bootstrap-t interval over "
-        "prompts, if not said otherwise below; noise floor: mean of the identical rung. Systems in the order of their "
-        "names.",
+        "mean: over prompts, where every rung has the same weight, and in a rung every edit, if the signature does not "
+        f"say otherwise; lower, upper: 95 % interval over prompts; noise floor: {floor_in_words(found.systems)}. "
+        "Systems in the order of their names.",
         "Alive: whether the positive control moves a system's output reliably more than "
         f"{percent(Constants().k_response)} further than harmless edits do, in cosine_distance under this filter; - "
         "where that was not measured.",
         bounds_note(found.selection.metric),
         *reasons_in_words(found.systems),
     )
-    yield table_of(_name("systems", found), found.selection.in_words(), _SYSTEMS, found.systems, notes)
+    columns = _SYSTEMS
+    if any(each.common for each in found.systems):
+        columns = (*_SYSTEMS, *_COMMON)
+        notes = (*notes, "common mean: over the pairs that are scored in all of these systems.")
+    yield table_of(_name("systems", found), found.selection.in_words(), columns, found.systems, notes)
     # Before the clusters: some of these sentences say what must not be read out of the table.
     yield from found.cautions
     yield from clusters_in_words(found)
@@ -109,7 +117,7 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
             "Every two systems",
             _CONTRASTS,
             found.contrasts,
-            contrast_notes(found.contrasts),
+            contrast_notes(found.contrasts, found.alpha),
             only=FORMATS if pairwise else ("markdown", "csv", "json"),
             is_detail=not pairwise,
         )

@@ -11,10 +11,12 @@ from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.wording import bounds_note
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
+    rung_disagreement,
     shared_in_words,
 )
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
+from lm_eval_sensitivity.statements.noise import floor_in_words
 from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.types import Note
 
@@ -85,7 +87,7 @@ def _systems_table(found: ComparisonStatement) -> ResultTable:
     sides = (found.first, found.second)
     notes: tuple[Note | str, ...] = (
         "Means and their 95 % intervals are over the pairs that are scored in both; pairs, erased and unscored are the "
-        "system's own. The noise floor is the mean of the identical rung in the same metric and filter.",
+        f"system's own. The noise floor is the {floor_in_words(sides)}, in the same metric and filter.",
         bounds_note(found.selection.metric),
         *(
             f"{side.system}: {reason}"
@@ -106,6 +108,7 @@ def _rungs_table(found: ComparisonStatement) -> ResultTable:
         f"rungs; the smallest unadjusted p that could have come out is {least:.4g}. The identical rung is the noise "
         "floor and is not tested.",
         *(f"{rung.rung}: {rung.difference.reason}" for rung in found.rungs if rung.difference.reason),
+        *(f"{rung.rung}: {words}" for rung in found.rungs if (words := rung_disagreement(rung))),
         *(caution for rung in found.rungs for caution in rung.cautions),
     )
     made = table_of("rungs", "Rungs side by side", _RUNGS, found.rungs, notes)

@@ -146,8 +146,8 @@ def _page(
         "How far the output of a language model moves when its prompt barely does: "
         f"{n_systems} system{'s' if n_systems > 1 else ''}, {n_prompts} prompts, ladder "
         f"{signed.ladder_version} {signed.subset}.",
-        "The prompt is the unit: every mean is over prompts, and every interval is a 95 % bootstrap-t over prompts, or "
-        "Student's t where so many prompts have one number that the bootstrap-t has no bound. "
+        "The prompt is the unit: every mean is over prompts, and every interval is of 95 % over prompts: by half "
+        "points where the metric has a largest value, else by the bootstrap-t. "
         "Systems stand in the order of letters.",
     ]
     titles = {

@@ -55,11 +55,12 @@ def _caption(found: ClustersStatement) -> Caption:
         if found.family is None
         else (
             f" Systems that share a letter were not told apart at a family-wise alpha of {found.alpha:g}, "
-            f"{NOT_EQUAL}; systems without a common letter were told apart."
+            f"{NOT_EQUAL}; the effects of systems without a common letter differ. Which mean is lower is another "
+            "question: see the table of contrasts."
         )
     )
     return Caption(
-        f"Mean {selection.in_words()}, over prompts, with its 95 % bootstrap-t interval. Systems stand in the order "
+        f"Mean {selection.in_words()}, over prompts, with its 95 % interval. Systems stand in the order "
         f"of letters, not of distance. The tick is the noise floor, the identical rung in the same metric.{apart}",
         f"{prompts_and_pairs([each.counts for each in found.systems])}; counts of each system beside it.",
         "A system that always says the same has the smallest distance: look at the positive control (rung figure) "

@@ -46,7 +46,7 @@ def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Pictur
     counts = [point.counts for point in (*raw.points, *answer.points)]
     caption = Caption(
         "Mean cosine_distance of the first 64, 128, 256 and 512 tokens, and of the whole, over the meaning-preserving "
-        "rungs, with 95 % bootstrap-t intervals; the whole output (raw) and the answer after a reasoning scaffold "
+        "rungs, with 95 % intervals; the whole output (raw) and the answer after a reasoning scaffold "
         "(answer). All panels share their scales.",
         f"{prompts_and_pairs(counts)}, filter and window.",
         "An output shorter than a window is read whole, so that lines become flat where outputs end. A text "
@@ -73,7 +73,7 @@ def rungs_picture(profiles: ProfilesStatement) -> Picture | NotDrawn:
     counts = [point.counts for point in profiles.points if point.counts.n_pairs]
     selection = profiles.points[0].selection
     caption = Caption(
-        f"Mean {selection.metric}, filter {selection.filter_name}, of every rung, mildest first, with 95 % bootstrap-t "
+        f"Mean {selection.metric}, filter {selection.filter_name}, of every rung, mildest first, with 95 % "
         "intervals. Squares are edits that change the meaning; they should move the output more. The dashed line is "
         "the noise floor. A system that is low everywhere, the positive control included, has stopped responding.",
         f"{prompts_and_pairs(counts)} and rung.",

@@ -7,7 +7,10 @@ drift.py     What is said beside two axes, in whole sentences: the same on a ter
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.metrics.catalogue import is_distance
+import math
+
+from lm_eval_sensitivity.metrics.catalogue import METRICS, is_distance
+from lm_eval_sensitivity.stats import Interval
 
 NOT_EQUAL = "which does not say that they are equal"
 """What `not distinguishable` does not say."""
@@ -35,13 +38,50 @@ FLAGS_IN_WORDS = {
 
 
 def bounds_note(metric: str) -> str:
-    """What a bound below 0 is to be read as.
+    """What the bounds of a mean are made with.
 
     Returns:
-        A sentence; empty where the metric is no distance.
+        A sentence; another one where the metric has no largest value.
 
     Example:
-        >>> bounds_note("cosine_distance"), bounds_note("first_divergence")
-        ('A lower bound of a mean distance that is below 0 means 0.', '')
+        >>> bounds_note("cosine_distance")
+        'Bounds are by half points and stay within the range of the metric.'
+        >>> bounds_note("kl_forward")
+        'Bounds are by the bootstrap-t, because this metric has no largest value; a lower bound below 0 means 0.'
     """
-    return "A lower bound of a mean distance that is below 0 means 0." if is_distance(metric) else ""
+    card = METRICS[metric]
+    if card.low == 0 and math.isfinite(card.high):
+        return "Bounds are by half points and stay within the range of the metric."
+    below = "; a lower bound below 0 means 0" if is_distance(metric) else ""
+    return f"Bounds are by the bootstrap-t, because this metric has no largest value{below}."
+
+
+def disagreement(interval: Interval, p: float, alpha: float) -> str:
+    """What an interval that holds 0 and a p at or below alpha are to be read as together, or the other way round.
+
+    Args:
+        interval: of a mean difference.
+        p: of its sign flips.
+        alpha: that p is held against.
+
+    Returns:
+        A sentence; empty where the two agree, or one is missing.
+
+    Example:
+        >>> from lm_eval_sensitivity.stats import difference_interval
+        >>> disagreement(difference_interval([0.0] * 20 + [0.6, 0.7, 0.8, 0.9], largest=1), 0.125, 0.05)
+        'The interval leaves out 0, but p is above 0.05: the two are not told apart.'
+        >>> disagreement(difference_interval([0.1, 0.2, 0.1, 0.3, 0.1, 0.2]), 0.03, 0.05)
+        ''
+    """
+    if math.isnan(interval.lower) or math.isnan(p):
+        return ""
+    holds_0 = interval.lower <= 0 <= interval.upper
+    if holds_0 and p <= alpha:
+        return (
+            f"The interval holds 0, but p is at most {alpha:g}: the effects differ, and which mean is lower is not "
+            "settled."
+        )
+    if not holds_0 and p > alpha:
+        return f"The interval leaves out 0, but p is above {alpha:g}: the two are not told apart."
+    return ""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from lm_eval_sensitivity.report.wording import NOT_EQUAL
+from lm_eval_sensitivity.report.wording import NOT_EQUAL, disagreement
 from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow, TestedContrast
 from lm_eval_sensitivity.stats import Cluster
 from lm_eval_sensitivity.text.format import in_print
@@ -24,11 +24,10 @@ def reasons_in_words(systems: tuple[SystemRow, ...]) -> Iterator[Note]:
         kinds = [
             ("No interval", each.mean.reason),
             ("No noise floor", each.noise.reason if math.isnan(each.noise.estimate) else None),
+            ("Interval", METHODS.get(each.mean.method)),
             (
-                "Student's t instead of the bootstrap-t",
-                "so many resamples consist of one number that the bootstrap-t has no bound."
-                if each.mean.method == "student-t"
-                else None,
+                "Mean over common pairs",
+                each.common.reason if each.common and math.isnan(each.common.estimate) else None,
             ),
         ]
         for kind, reason in kinds:
@@ -42,7 +41,7 @@ def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
     """The clusters, and what they do not say.
 
     Returns:
-        One note or more per cluster, and per system that is in several or in none.
+        One note or more per cluster, per system that is in several or in none, and on orders that are not settled.
     """
     if found.family is None:
         yield Note(
@@ -57,6 +56,11 @@ def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
             others = " and in ".join(row.letters[1:])
             words = f"{row.system} is in {row.letters[0]}, and could also be in {others}."
             yield Note("finding", words, (row.system,))
+    open_order = [each for each in found.contrasts if each.distinguishable and not each.ordered]
+    if open_order:
+        words = f"Their effects differ; which mean is lower is not settled: {_named(open_order)}."
+        about = tuple(dict.fromkeys(name for each in open_order for name in (each.first, each.second)))
+        yield Note("finding", words, about)
     for each in found.left_out:
         yield Note("finding", f"{', '.join(each.about)} is in no cluster. {each.text}", each.about)
 
@@ -89,8 +93,26 @@ def family_in_words(found: ClustersStatement) -> Iterator[Note]:
         "method",
         f"{told} of {family.size} contrasts are distinguishable at a family-wise alpha of {found.alpha:g} "
         f"(step-down max-|t| over {family.n_prompts} prompts, {how}). The smallest p that could have been attained is "
-        f"{family.attainable_p:.4g}.{hopeless} An order is stated only between systems that share no cluster.",
+        f"{family.attainable_p:.4g}.{hopeless} That says whose effects differ. Which mean is lower is stated only "
+        "where a test of means rejects as well: step-down max-|t| of the symmetric bootstrap-t over the same family, "
+        "and corner points.",
     )
+
+
+METHODS = {
+    "student-t": "Student's t instead of the bootstrap-t, which has no bound there.",
+    "corner-point": "corner points instead of the bootstrap-t, which has no bound there.",
+}
+"""Intervals that are made in another way than the others of their table."""
+
+MOST_NAMED = 5
+"""Contrasts that a sentence names; more are counted."""
+
+
+def _named(contrasts: Sequence[TestedContrast]) -> str:
+    named = "; ".join(f"{each.first} and {each.second}" for each in contrasts[:MOST_NAMED])
+    more = len(contrasts) - MOST_NAMED
+    return f"{named}; and {more} more" if more > 0 else named
 
 
 def _told(found: ClustersStatement, cluster: Cluster) -> str:
@@ -137,27 +159,31 @@ def detectable_in_words(found: ClustersStatement) -> Iterator[Note]:
     )
 
 
-def contrast_notes(contrasts: Sequence[TestedContrast]) -> Iterator[Note | str]:
+def contrast_notes(contrasts: Sequence[TestedContrast], alpha: float) -> Iterator[Note | str]:
     """What the columns of a table of contrasts are, and which intervals are missing or unreliable.
 
     Returns:
-        The sentence on the columns, one note per reason without an interval, then cautions.
+        The sentence on the columns, one note per reason without an interval, what interval and p say together, then
+        cautions.
     """
     yield (
         "difference: first minus second, over the pairs that are scored in both; lower, upper: 95 % symmetric "
-        "bootstrap-t interval of this contrast alone; pairs lost: erased, unscored or not given in at least one of "
-        "the two; finding: not told apart does not say equal."
+        "bootstrap-t interval of this contrast alone, cut where it leaves the range; p adjusted: that effects differ; "
+        "p order: that means differ; attainable p: the smallest p adjusted that so many prompts with a difference "
+        "could give; pairs lost: erased, unscored or not given in at least one of the two; finding: not told apart "
+        "does not say equal."
     )
     without: dict[str, list[str]] = {}
-    students = []
+    said: dict[str, list[TestedContrast]] = {}
     for each in contrasts:
-        name = f"{each.first} and {each.second}"
         if each.difference.reason:
-            without.setdefault(each.difference.reason, []).append(name)
-        if each.difference.method == "student-t":
-            students.append(name)
+            without.setdefault(each.difference.reason, []).append(f"{each.first} and {each.second}")
+        if words := METHODS.get(each.difference.method, ""):
+            said.setdefault(words, []).append(each)
+        if words := disagreement(each.difference, each.p_adjusted, alpha):
+            said.setdefault(words, []).append(each)
     for reason, names in without.items():
         yield Note("reason", f"No interval ({'; '.join(names)}): {reason}")
-    if students:
-        yield f"Student's t instead of the bootstrap-t, which has no bound there: {'; '.join(students)}."
+    for words, which in said.items():
+        yield f"{words.removesuffix('.')}: {_named(which)}."
     yield from (each.caution for each in contrasts if each.caution)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lm_eval_sensitivity.statements.records import ComparisonStatement
+from lm_eval_sensitivity.report.wording import disagreement
+from lm_eval_sensitivity.statements.records import ComparisonStatement, RungDifference
 from lm_eval_sensitivity.stats import PairCounts, SignFlipTest
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note
@@ -38,7 +39,8 @@ def _difference(found: ComparisonStatement) -> str:
         f"{interval.method} over prompts."
     )
     sign = "+" if interval.estimate > 0 else ""
-    return f"Difference: {sign}{in_print(interval.estimate)}, {over}. {words}; {bounds}"
+    together = disagreement(interval, found.test.p_value, found.equivalence.alpha)
+    return f"Difference: {sign}{in_print(interval.estimate)}, {over}. {words}; {bounds} {together}".rstrip()
 
 
 def _test(found: ComparisonStatement) -> str:
@@ -48,8 +50,8 @@ def _test(found: ComparisonStatement) -> str:
         tested = f"Test: none. {test.reason}"
     else:
         tested = (
-            f"Test of no difference: p = {test.p_value:.4g} ({_how(test)}; the smallest that {test.n} prompts can give "
-            f"is {test.attainable_p:.4g})."
+            f"Test of no difference: p = {test.p_value:.4g} ({_how(test)}; the smallest that {test.n_moved} prompts "
+            f"with a difference can give is {test.attainable_p:.4g})."
         )
         if test.reason:
             tested += f" {test.reason}"
@@ -63,8 +65,8 @@ def _test(found: ComparisonStatement) -> str:
 
 def _how(test: SignFlipTest) -> str:
     if test.method == "exact":
-        return f"all sign flips of {test.n} prompts"
-    return f"{test.draws} random sign flips of {test.n} prompts"
+        return f"all sign flips of the {test.n_moved} prompts with a difference"
+    return f"{test.draws} random sign flips of the {test.n_moved} prompts with a difference"
 
 
 def _verdict(found: ComparisonStatement) -> str:
@@ -72,20 +74,51 @@ def _verdict(found: ComparisonStatement) -> str:
     equal = found.equivalence
     if equal.word is None:
         return f"Verdict: none. {equal.reason}"
+    settled = found.p_order <= equal.alpha
     margin = (
         f"margin {in_print(equal.margin)}, {equal.margin_share:.4g} of the first system's mean "
         f"{in_print(found.first.mean.estimate)}; two one-sided tests at {equal.alpha:g}"
     )
     if equal.word == "equal within the margin":
         real = (
-            f" The difference is there (p = {equal.p_difference:.4g}), and smaller than what was declared to matter."
+            f" The effects differ (p = {equal.p_difference:.4g}), by less than what was declared to matter."
             if equal.p_difference <= equal.alpha
             else ""
         )
         return f"Verdict: equal within the margin ({margin}).{real}"
+    needed = _prompts_needed(found)
     if equal.word == "different":
-        return f"Verdict: different (p at most {equal.alpha:g}); not shown to be equal within the margin ({margin})."
-    return f"Verdict: not distinguishable, which is not equal: nor are they shown to be equal ({margin})."
+        lower = (found.second if found.difference.estimate < 0 else found.first).system
+        which = f"the mean of {lower} is lower" if settled else "which mean is lower is not settled"
+        which += f" (test of means: p = {found.p_order:.4g})"
+        return (
+            f"Verdict: their effects differ (p at most {equal.alpha:g}); {which}; not shown to be equal within the "
+            f"margin ({margin}).{needed}"
+        )
+    return f"Verdict: not distinguishable, which is not equal: nor are they shown to be equal ({margin}).{needed}"
+
+
+def _prompts_needed(found: ComparisonStatement) -> str:
+    equal = found.equivalence
+    if equal.prompts_needed is None:
+        return ""
+    if equal.prompts_needed <= equal.n:
+        return f" If the means were equal, these prompts would have shown it with at least {equal.power:.0%} power."
+    return (
+        f" If the means are equal, about {equal.prompts_needed} prompts would show it with {equal.power:.0%} power; "
+        f"these are {equal.n}."
+    )
+
+
+def rung_disagreement(rung: RungDifference) -> str:
+    """What the interval and the p of a rung are to be read as together.
+
+    Returns:
+        A sentence; empty where they agree, and for the identical rung, which is not tested.
+    """
+    if math.isnan(rung.p_adjusted):
+        return ""
+    return disagreement(rung.difference, rung.test.p_value, 0.05)
 
 
 def shared_in_words(counts: PairCounts) -> Note:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+from lm_eval_sensitivity.report.wording import disagreement
 from lm_eval_sensitivity.report.wording.clusters import (
     clusters_in_words,
     detectable_in_words,
@@ -60,6 +61,7 @@ def show(results: Results, query: Query) -> View:
             "groups": groups_of(rows),
             "without": [row for row in rows if not row.letters],
             "alpha": results.manifest.alpha,
+            "disagreement": disagreement,
             "left_out": results.manifest.selections_left_out,
             "remarks": results.manifest.remarks,
         },

@@ -12,6 +12,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
+    rung_disagreement,
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
@@ -74,6 +75,7 @@ def show(results: Results, query: Query) -> View:
         "found": found,
         "sentences": comparison_in_words(found),
         "shared": shared_in_words(found.counts),
+        "disagreement": rung_disagreement,
         "noise_reasons": [
             f"{side.system}: {side.noise.reason}"
             for side in (found.first, found.second)

@@ -62,7 +62,9 @@ def test_named_subset_of_a_folder(tmp_path: Path) -> None:
 
 def test_known_subset_that_the_source_lacks_names_what_it_has(tmp_path: Path) -> None:
     put(tmp_path, "mini")
-    with pytest.raises(InputError, match=r"'full'.*available: 'mini' and 'largest'"):
+    with pytest.raises(
+        InputError, match=r"'full'.*available: 'mini' and 'largest'.*--tasks prompt_sensitivity_mini"
+    ):
         load_ladder(str(tmp_path), "full")
 
 

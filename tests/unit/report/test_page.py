@@ -96,7 +96,7 @@ def test_the_page_says_what_it_must(page: str, reported: Reported) -> None:
 
 def test_the_introduction_does_not_promise_one_kind_of_interval(page: str) -> None:
     introduction = page[: page.index("Who can be told apart")]
-    assert "bootstrap-t over prompts, or Student" in introduction
+    assert "by half points where the metric has a largest value" in introduction
 
 
 def test_the_page_can_be_read_in_the_dark_on_paper_and_on_a_phone(page: str) -> None:

@@ -67,15 +67,17 @@ def statement(apart: np.ndarray[Any, Any]) -> ClustersStatement:
     n = len(apart)
     pairs = list(combinations(NAMES[:n], 2))
     p = np.where([apart[NAMES.index(a), NAMES.index(b)] for a, b in pairs], 0.01, 0.5)
-    tests = SimpleNamespace(contrasts=pairs, p_adjusted=p, estimates=np.ones(len(p)), reasons=[""] * len(p))
+    tests = SimpleNamespace(
+        contrasts=pairs, p_adjusted=p, estimates=np.ones(len(p)), reasons=[""] * len(p), p_order=p
+    )
     found = find_clusters(cast(MaxT, tests))
     one, nothing, counts = mean_interval(np.ones(9)), mean_interval([]), PairCounts(0, 0, 0, 0, 0, 0)
     rows = tuple(
-        SystemRow(name, nothing, counts, 0, None, nothing, None, found.letters.get(name, ()))
+        SystemRow(name, nothing, counts, 0, None, nothing, None, None, found.letters.get(name, ()))
         for name in NAMES[:n]
     )
     contrasts = tuple(
-        records.TestedContrast(a, b, one, each, 0.001, counts, each < 0.05, None, None)
+        records.TestedContrast(a, b, one, each, each, 0.001, counts, each < 0.05, each < 0.05, None, None)
         for (a, b), each in zip(pairs, p, strict=True)
     )
     return ClustersStatement(
@@ -117,7 +119,14 @@ def test_clusters_that_would_take_for_ever_are_refused(agreement: Agreement) -> 
     rows = tuple(replace(statement(np.zeros((2, 2))).systems[0], system=name) for name in names)
     told = statement(np.ones((2, 2))).contrasts[0]
     contrasts = tuple(
-        replace(told, first=a, second=b, p_adjusted=0.01 if same else 0.5, distinguishable=bool(same))
+        replace(
+            told,
+            first=a,
+            second=b,
+            p_adjusted=0.01 if same else 0.5,
+            distinguishable=bool(same),
+            ordered=bool(same),
+        )
         for a, b in combinations(names, 2)
         for same in [threes[int(a)] == threes[int(b)]]
     )

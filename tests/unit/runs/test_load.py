@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.load import Ladder
@@ -29,7 +30,7 @@ from lm_eval_sensitivity.runs import Runs, load_runs, write_table
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.table import NOT_MEASURED
 from lm_eval_sensitivity.types import Note
-from tests.unit.runs.made_run import ERASED, UNCLOSED, make_run
+from tests.unit.runs.made_run import ERASED, UNCLOSED, Rows, make_run
 
 LADDER = load_ladder(subset="mini")
 NEWER, NEWEST = "2026-08-02T10-00-00.000001", "2026-08-03T10-00-00"
@@ -330,7 +331,9 @@ def test_two_ladders_are_refused_or_excluded(tmp_path: Path) -> None:
     assert "identical, synonym" in left_out.about[0] and "ladder.version" in left_out.text
 
 
-def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(tmp_path: Path) -> None:
+def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rungs = ("identical", "synonym", "positive_control")
     core, spread = (load_ladder(subset=subset) for subset in ("core", "spread"))
     a = make_run(tmp_path / "a", identity=BF16, ladder=core, rungs=rungs)
@@ -351,6 +354,9 @@ def test_subsets_of_one_ladder_are_cut_to_their_common_pairs(tmp_path: Path) -> 
     assert len(set(pairs.table["ladder_hash"].to_pylist())) == 1
     assert "48 common pairs of 24 prompts" in str(pairs.remarks[0])
     assert load_runs([b.folder, a.folder]).table.equals(pairs.table)
+    # A results folder states one ladder with all its pairs.
+    assert main(["export", str(a.folder), str(b.folder), "-o", str(tmp_path / "out")]) == 2
+    assert "common pairs of core and spread" in capsys.readouterr().err
 
 
 def test_subsets_without_a_common_pair_are_refused(tmp_path: Path) -> None:
@@ -553,3 +559,25 @@ def test_a_csv_cell_with_quotes_and_lines(tmp_path: Path) -> None:
     write_table(pa.table({"a": ['x,"y"\nz', None], "b": [True, None]}), tmp_path / "t.csv")
     text = (tmp_path / "t.csv").read_text(encoding="utf-8")
     assert list(csv.reader(io.StringIO(text))) == [["a", "b"], ['x,"y"\nz', "true"], ["", ""]]
+
+
+def test_numbers_of_several_repetitions_are_read_as_their_means_and_counted(tmp_path: Path) -> None:
+    """`scores` holds the means already; what a record holds beside them is that of the first repetition."""
+    run = make_run(tmp_path / "a")
+
+    def repeat(found: Rows) -> None:
+        for row in found:
+            numbers = {**row["pair"]["scores"], "kl_forward": None}
+            again = [{**numbers, "kl_forward": value} for value in (0.25, None, 0.75)]
+            row["pair"]["repetitions"] = again if row["filter"] == "raw" else [numbers] * 3
+
+    run.edit_rows("identical", repeat)
+    table = load_runs([run.folder]).table.to_pylist()
+    assert {row["repetitions"] for row in table if row["rung"] == "identical"} == {3}
+    assert {row["repetitions"] for row in table if row["rung"] == "synonym"} == {None}
+    raw = [row for row in table if row["rung"] == "identical" and row["filter"] == "raw"]
+    assert {row["kl_forward"] for row in raw} == {0.5}, "of those that have a number"
+    old = load_runs([make_run(tmp_path / "b").folder]).table.to_pylist()
+    assert {row["repetitions"] for row in old if row["rung"] == "identical"} == {1}
+    run.edit_rows("identical", lambda found: found[0]["pair"].update(repetitions=[{}] * 21))
+    assert "repetitions" in refusal([run.folder])

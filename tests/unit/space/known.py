@@ -78,6 +78,7 @@ def caution(text: str) -> Note:
 
 def contrast(first: str, second: str, difference: Interval, p: float, **others: Any) -> TestedContrast:
     known = {"attainable_p": 0.0001, "distinguishable": False, "reason": None, "caution": None}
+    known |= {"p_order": p, "ordered": others.get("distinguishable", False)}
     return TestedContrast(first, second, difference, p, **{**known, **others})
 
 
@@ -94,6 +95,7 @@ def clusters(selection: Selection, names: tuple[str, ...]) -> ClustersStatement:
             noise=interval(0.011)
             if mean is not None
             else interval(None, n=0, reason="The identical rung was not run."),
+            repetitions=1 if mean is not None else None,
             responsiveness=RESPONSIVE[at],
             letters=LETTERS[at],
         )

@@ -90,7 +90,7 @@ def test_cautions_and_sentences_are_on_the_page_and_cautions_come_before_numbers
 def test_every_contrast_is_there_with_its_finding(results: Results) -> None:
     rows = rows_of(page_of(results).one("details", css="contrasts").one("table"))
     assert [row[2] for row in rows] == ["first higher", "not told apart", "not tested"]
-    assert rows[0][3:7] == ["0.278", "0.200 to 0.350", "0.0004", "0.0001"]
+    assert rows[0][3:8] == ["0.278", "0.200 to 0.350", "0.0004", "0.0004", "0.0001"]
     assert rows[2][5] == "–", "p that was not computed is not 0"
 
 

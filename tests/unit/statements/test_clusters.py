@@ -14,6 +14,7 @@ from lm_eval_sensitivity.report.blocks import ResultTable, in_words
 from lm_eval_sensitivity.report.documents.clusters import statement_parts
 from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
+from lm_eval_sensitivity.statements.noise import floor_in_words
 from lm_eval_sensitivity.statements.records import ClustersStatement
 from lm_eval_sensitivity.statements.selection import WEIGHTS, Weights
 from lm_eval_sensitivity.stats import mean_interval
@@ -208,7 +209,7 @@ def test_every_contrast_is_accounted_for_where_a_detectable_difference_is_stated
     assert found is not None
     assert (found.n_contrasts, found.n_without) == (5, 5)
     assert len(found.reasons) == 2
-    assert "All 9 differences are the same" in "".join(found.reasons)
+    assert "The smallest p of 9 prompts (9 of them do not differ) is 1" in "".join(found.reasons)
     assert "5 of 10 contrasts have no such number" in said(stated(rows))
 
 
@@ -279,8 +280,57 @@ def test_mostly_equal_numbers_make_an_interval_without_a_range_unreliable() -> N
     assert str(found.contrasts[0].caution) in table_in(found, "contrasts").note
 
 
-def test_a_bound_below_zero_is_explained() -> None:
-    assert "below 0 means 0" in table_in(stated(panel(THREE)), "systems").note
+def test_how_bounds_are_made_is_said() -> None:
+    assert "Bounds are by half points" in table_in(stated(panel(THREE)), "systems").note
+
+
+RARE_AND_OFTEN = [("rare", f"q{i:02d}", "noop", "nfd", 0.3 if i == 0 else 0.0) for i in range(24)] + [
+    ("often", f"q{i:02d}", "noop", "nfd", 0.05 + 0.002 * i) for i in range(24)
+]
+"""One system moved on one prompt, and far; the other on all, and little."""
+
+
+def test_effects_that_differ_have_no_order_of_means_by_themselves() -> None:
+    found = stated([*RARE_AND_OFTEN, *(("far", *row[1:4], 0.7 + row[4]) for row in RARE_AND_OFTEN[24:])])
+    open_pair, *settled = sorted(found.contrasts, key=lambda each: each.ordered)
+    assert (open_pair.first, open_pair.second) == ("often", "rare")
+    assert open_pair.distinguishable and open_pair.p_adjusted <= 0.05 < open_pair.p_order
+    assert open_pair.finding == "effects differ"
+    assert found.ordered == (("often", "far"), ("rare", "far"))
+    assert {each.finding for each in settled} == {"first higher"}
+    words = said(found)
+    assert "Their effects differ; which mean is lower is not settled: often and rare." in words
+
+
+def test_means_beside_each_other_are_given_over_common_pairs_where_coverage_differs() -> None:
+    rows = panel({"m": 0.1, "n": 0.3})
+    assert [each.common for each in stated(rows).systems] == [None, None]
+    assert "common mean" not in [column.name for column in table_in(stated(rows), "systems").columns]
+    lost = [(*row[:4], None) if row[:4] == ("n", "q0", "noop", "leading_space") else row for row in rows]
+    found = stated(lost)
+    first, second = found.systems
+    assert second.common == second.mean and first.common is not None and first.common != first.mean
+    own = [row[4] for row in rows if row[0] == "m" and row[2] == "synonym" and row[1] == "q0"]
+    noop = [row[4] for row in rows if row[0] == "m" and row[2] == "noop" and row[1] == "q0"]
+    others = first.mean.estimate * 9 - statistics.fmean([statistics.fmean(own), *noop])
+    assert first.common.estimate * 9 - others == pytest.approx(statistics.fmean(own))
+    table = table_in(found, "systems")
+    at = [column.name for column in table.columns].index("common mean")
+    assert [row[at] for row in table.rows] == [first.common.estimate, second.common.estimate]
+
+
+def test_a_detectable_difference_needs_prompts_that_differ() -> None:
+    rows: list[Row] = [
+        (name, f"q{i:02d}", "noop", "nfd", 0.5 + 0.1 * i if name == "m" and i < 4 else 0.0)
+        for name in "mn"
+        for i in range(24)
+    ]
+    found = stated(rows)
+    assert found.contrasts[0].attainable_p == found.contrasts[0].p_adjusted == 0.125
+    assert found.detectable is not None and math.isnan(found.detectable.smallest)
+    assert "The smallest p of 24 prompts (20 of them do not differ) is 0.125" in str(found.detectable.reason)
+    note = table_in(found, "contrasts").note
+    assert "The interval leaves out 0, but p is above 0.05" in note
 
 
 def run_command(*arguments: object) -> int:
@@ -313,3 +363,20 @@ def test_alpha_outside_its_range_is_refused(runs: list[Path]) -> None:
     for alpha in ("0", "1", "nan"):
         with pytest.raises(InputError, match="--alpha"):
             run_command(*runs, "--alpha", alpha)
+
+
+def test_the_noise_floor_says_over_how_many_repetitions_it_is_a_mean() -> None:
+    table = panel({"m": 0.3, "n": 0.3}, noise=0.02)
+    rows = made_table(table).to_pylist()
+    for each in rows:
+        each["repetitions"] = {"m": 3, "n": None}[each["name"]] if each["rung"] == "identical" else None
+    found = clusters_statement(partition_of(rows), Selection(), draws=99)
+    assert [each.repetitions for each in found.systems] == [3, 1], "a run of an earlier version has one"
+    assert floor_in_words(found.systems) == (
+        "mean of the identical rung, one repetition (n) or three repetitions (m) of each prompt"
+    )
+    assert floor_in_words(found.systems[:1]) == "mean of the identical rung, three repetitions of each prompt"
+    (alone,) = clusters_statement(
+        partition_of(made_table([("m", "q", "noop", "tab", 0.1)])), Selection()
+    ).systems
+    assert alone.repetitions is None and floor_in_words([alone]) == "mean of the identical rung"

@@ -158,7 +158,7 @@ def test_a_system_without_pairs_is_refused() -> None:
     ("shift", "spread", "begins"),
     [
         (0.0, 0.01, "Verdict: equal within the margin (margin 0.0762, 0.25 of"),
-        (0.2, 0.01, "Verdict: different"),
+        (0.2, 0.01, "Verdict: their effects differ (p at most 0.05); the mean of a is lower"),
         (0.0, 0.3, "Verdict: not distinguishable, which is not equal"),
         (0.02, 0.005, "Verdict: equal within the margin"),
     ],
@@ -172,7 +172,7 @@ def test_the_verdict_in_words(shift: float, spread: float, begins: str) -> None:
     ]
     words = comparison_in_words(found(made))[2].text
     assert words.startswith(begins)
-    assert ("The difference is there" in words) == (shift == 0.02)
+    assert ("The effects differ" in words) == (shift == 0.02)
 
 
 def test_the_margin_can_be_declared() -> None:
@@ -187,7 +187,7 @@ def test_outputs_that_never_part_are_not_called_missing() -> None:
     assert comparison.cautions[-1].text.startswith("first_divergence: outputs that never part have no step.")
     assert "no distance of a pair" in str(comparison.first.noise.reason)
     assert "below 0 means 0" not in _systems_table(comparison).note
-    assert "below 0 means 0" in _systems_table(found()).note
+    assert "Bounds are by half points" in _systems_table(found()).note
     assert not [each for each in found().cautions if "never part" in each.text]
 
 

@@ -98,8 +98,20 @@ def null_differences(rng: np.random.Generator, replicates: int, prompts: int, *,
     return np.stack([contrast.differences for contrast in contrasts], axis=1)
 
 
-def family_of(p: dict[tuple[str, str], float], estimates: dict[tuple[str, str], float] | None = None) -> MaxT:
+def rare_and_often(rng: np.random.Generator, replicates: int, prompts: int, *, zero: float = 0.9) -> Floats:
+    """[replicate, prompt] differences of two systems with a mean of 0.05: one moves rarely and far, one always."""
+    rare = np.where(rng.random((replicates, prompts)) < zero, 0.0, rng.beta(4, 4, (replicates, prompts)))
+    often: Floats = rng.beta(2, 38, (replicates, prompts))
+    return rare * 0.05 / (0.5 * (1 - zero)) - often
+
+
+def family_of(
+    p: dict[tuple[str, str], float],
+    estimates: dict[tuple[str, str], float] | None = None,
+    p_order: dict[tuple[str, str], float] | None = None,
+) -> MaxT:
     """A family of tests with these adjusted p-values; the second system is higher by default."""
+    of_order = np.array([(p_order or p)[pair] for pair in p])
     pairs = tuple(p)
     sizes = np.array([(estimates or {}).get(pair, -0.1) for pair in pairs])
     values = np.array(list(p.values()))
@@ -107,7 +119,22 @@ def family_of(p: dict[tuple[str, str], float], estimates: dict[tuple[str, str], 
     n = tuple(0 if reason else 9 for reason in reasons)
     least = (2 / 512,) * len(pairs)
     return MaxT(
-        pairs, sizes, sizes, values, values, n, reasons, 9, len(pairs), 2 / 512, "exact", 0, 0, 0.05, least
+        pairs,
+        sizes,
+        sizes,
+        values,
+        values,
+        n,
+        reasons,
+        9,
+        len(pairs),
+        2 / 512,
+        "exact",
+        0,
+        0,
+        0.05,
+        least,
+        of_order,
     )
 
 

@@ -23,6 +23,15 @@ def test_order_is_stated_only_where_no_cluster_is_shared() -> None:
         found.order("a", "unknown")
 
 
+def test_effects_that_differ_are_ordered_only_by_a_test_of_means() -> None:
+    found = find_clusters(family_of(CHAIN, p_order=CHAIN | {("a", "c"): 0.06}))
+    assert [cluster.members for cluster in found.clusters] == [("a", "b"), ("b", "c")]
+    assert found.ordered == () and found.order("a", "c") is None
+    # A test of means alone settles nothing, either.
+    alike = find_clusters(family_of(CHAIN, p_order=CHAIN | {("a", "b"): 0.01}))
+    assert alike.ordered == (("a", "c"),)
+
+
 def test_a_p_of_exactly_alpha_distinguishes() -> None:
     p = {("a", "b"): 0.05}
     assert len(find_clusters(family_of(p)).clusters) == 2

@@ -30,11 +30,20 @@ def test_draws_never_give_zero(n: int) -> None:
 
 
 def test_draws_agree_with_the_exact_p() -> None:
-    """The same numbers beside a prompt without sign: 15 prompts are drawn, and 14 are exact."""
+    """The same numbers beside one that is next to nothing: 15 prompts are drawn, and 14 are exact."""
     differences = RNG.normal(0.4, 1, 14)
     exact = sign_flip_test(differences).p_value
-    drawn = sign_flip_test([*differences, 0.0]).p_value
+    drawn = sign_flip_test([*differences, 1e-9]).p_value
     assert drawn == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 99_999))
+
+
+def test_prompts_that_do_not_differ_carry_no_sign() -> None:
+    found = sign_flip_test([0.0] * 20 + [0.6, 0.7, 0.8, 0.9])
+    assert (found.p_value, found.attainable_p, found.method, found.draws) == (0.125, 0.125, "exact", 0)
+    assert (found.n, found.n_zero, found.n_moved) == (24, 20, 4)
+    alone = RNG.normal(0.4, 1, 9)
+    assert sign_flip_test([*alone, *[0.0] * 40]).p_value == sign_flip_test(alone).p_value
+    assert sign_flip_test([0.0] * 23 + [0.9]).p_value == 1.0
 
 
 def test_sign_vectors() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lm_eval_sensitivity.stats import two_sample_attainable_p, two_sample_test
+from lm_eval_sensitivity.stats import mean_distances, two_sample_attainable_p, two_sample_test
 from lm_eval_sensitivity.stats.two_sample import EXACT_UP_TO_SPLITS
 
 Matrix = NDArray[np.float64]
@@ -164,3 +164,43 @@ def test_what_is_no_matrix_of_distances_is_refused(distances: Matrix, labels: li
 def test_no_draws_are_refused() -> None:
     with pytest.raises(ValueError, match="draws"):
         two_sample_test(np.zeros((4, 4)), first(4, 2), draws=0)
+
+
+def test_the_root_of_twice_a_cosine_distance_gives_the_energy_distance() -> None:
+    """Against the definition of Szekely and Rizzo, with each pair of points one at a time."""
+    rng = np.random.default_rng(8)
+    units = rng.normal(size=(9, 4))
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    cosine = np.clip(1 - units @ units.T, 0, None) * (1 - np.eye(9))
+    a, b = units[:4], units[4:]
+    between = np.mean([np.linalg.norm(x - y) for x in a for y in b])
+    within = [np.mean([np.linalg.norm(x - y) for x, y in itertools.combinations(side, 2)]) for side in (a, b)]
+    energy = 2 * between - within[0] - within[1]
+    assert 2 * two_sample_test(np.sqrt(2 * cosine), first(9, 4)).excess == pytest.approx(energy)
+    means = mean_distances(cosine, first(9, 4))
+    assert means.excess == pytest.approx(slow_excess(cosine, (0, 1, 2, 3)))
+
+
+def outputs(rng: np.random.Generator, *, modes: bool, n: int = 30) -> Matrix:
+    """[sample, dim] unit vectors around one direction: of any kind, or of two opposite ones; of one mean."""
+    beside = rng.normal(size=(n, 7))
+    if modes:
+        beside = 0.2 * beside + 3 * np.outer(rng.choice([-1, 1], n), np.eye(7)[0])
+    beside /= np.linalg.norm(beside, axis=1, keepdims=True)
+    return np.column_stack([np.full(n, 0.8), 0.6 * beside])
+
+
+def test_two_modes_are_told_from_one_with_the_same_mean_and_equal_clouds_are_not() -> None:
+    rng = np.random.default_rng(3)
+
+    def rejected(modes: bool, root: bool, replicates: int) -> float:
+        count = 0
+        for seed in range(replicates):
+            units = np.concatenate([outputs(rng, modes=False), outputs(rng, modes=modes)])
+            cosine = np.clip(1 - units @ units.T, 0, None) * (1 - np.eye(60))
+            distances = np.sqrt(2 * cosine) if root else cosine
+            count += two_sample_test(distances, first(60, 30), draws=199, seed=seed).p_value <= 0.05
+        return count / replicates
+
+    assert rejected(True, root=True, replicates=30) == 1 and rejected(True, root=False, replicates=30) < 0.4
+    assert rejected(False, root=True, replicates=200) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)

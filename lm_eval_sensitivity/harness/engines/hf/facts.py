@@ -71,6 +71,15 @@ def hf_notes(lm: Any, weights: WeightsChecksum, neutralized: dict[str, Any]) -> 
     }
 
 
+def is_bit_exact(lm: Any) -> bool:
+    """Whether the arithmetic of a loaded HFLM is that of a CPU in single or double precision.
+
+    In another batch even that may round differently and flip a near tie, but rarely.
+    """
+    precise = lm.model.dtype in (torch.float32, torch.float64) and lm.mixed_precision_dtype is None
+    return precise and _quantization(lm.model.config) is None and lm.device.type == "cpu"
+
+
 _NOT_ARITHMETIC = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")
 
 
