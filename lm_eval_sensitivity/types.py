@@ -193,3 +193,15 @@ class Missing:
         """
         kind, _, detail = text.partition(": ")
         return cls(kind, detail)
+
+
+NOT_CONSTANT = Missing(
+    "template not constant", "the chat template gives other tokens each time it is rendered"
+)
+"""Why a pair is not scored whose prompts differ by more than its edit."""
+
+ON_THE_WAY = ("cut", "lost", NOT_CONSTANT.kind)
+"""Kinds of reasons that are known of a prompt before it is answered, and cannot be found out afterwards."""
+
+FORBIDDING = ("erased", *ON_THE_WAY, "not finite")
+"""Kinds of reasons that forbid every number of a pair: what was answered says nothing about its edit."""

@@ -17,6 +17,7 @@ ladder_push.py       publish a ladder on the Hub
 main.py              The command `lm-eval-sensitivity`: thin subcommands over the package
 neighborhood.py      how far one prompt's output moves under small edits of it
 pairs.py             finished runs as one tidy table, one row per system, pair and filter
+parser.py            The parser of all commands: an option or a name that is none gets a sentence
 publish.py           exported results as a dataset on the Hub, and a Space that shows them
 report.py            one page with figures and tables, and the figures as files
 rescore.py           a finished run measured again, with another embedder or answer rule

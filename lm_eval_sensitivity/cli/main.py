@@ -28,6 +28,7 @@ from lm_eval_sensitivity.cli import (
     space,
     tasks_path,
 )
+from lm_eval_sensitivity.cli.parser import CommandParser
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.text.escape import is_text, shown_path
 
@@ -71,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
         >>> build_parser().parse_args(["tasks-path"]).command
         'tasks-path'
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="lm-eval-sensitivity",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

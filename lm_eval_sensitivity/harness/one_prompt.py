@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import re
@@ -69,7 +70,6 @@ def run_one_prompt(
     # Whatever lm_eval and its engines print belongs to its progress; stdout carries the result alone.
     with _ladder_folder(pairs) as folder, contextlib.redirect_stdout(sys.stderr):
         lm = load_model(settings, model_args)
-        _check_template_name(lm, settings.apply_chat_template)
         metadata = {**model_args, "ladder": str(folder)}
         if settings.embedder is not None:
             metadata["embedder"] = settings.embedder
@@ -95,19 +95,6 @@ def run_one_prompt(
         )
     rows = tuple(decode_row(row, f"Task `{task}`") for task in tasks for row in results["samples"][task])
     return rows, results["configs"][tasks[0]]["metadata"]["sensitivity"]
-
-
-def _check_template_name(lm: Any, name: bool | str) -> None:
-    """A template of this name must exist: lm_eval would take another one without a word."""
-    templates = getattr(getattr(lm, "tokenizer", None), "chat_template", None)
-    if not isinstance(name, str) or templates is None:
-        return  # lm_eval itself refuses a tokenizer without any template
-    if not isinstance(templates, dict) or name not in templates:
-        there = ", ".join(templates) if isinstance(templates, dict) else "one template without a name"
-        raise InputError(
-            f"`--apply_chat_template {name}`: the tokenizer has no chat template of this name; it has {there}. Leave "
-            "the name out."
-        )
 
 
 def parse_arguments(text: str, option: str) -> dict[str, Any]:
@@ -161,6 +148,8 @@ def load_model(settings: RunSettings, model_args: Mapping[str, Any]) -> Any:
     """
     from lm_eval.api import registry
 
+    from lm_eval_sensitivity.harness.tasks.asked import check_device
+
     options = {"batch_size": settings.batch_size, "device": settings.device}
     try:
         engine = registry.get_model(settings.model)
@@ -173,8 +162,9 @@ def load_model(settings: RunSettings, model_args: Mapping[str, Any]) -> Any:
         ) from None
     except ImportError as error:
         raise _package_is_missing(settings.model, error) from None
+    _check_arguments(settings.model, engine, model_args)
     try:
-        return engine.create_from_arg_obj(dict(model_args), options)
+        lm = engine.create_from_arg_obj(dict(model_args), options)
     except InputError:
         raise
     except ImportError as error:
@@ -186,6 +176,28 @@ def load_model(settings: RunSettings, model_args: Mapping[str, Any]) -> Any:
         if not _ABOUT_ARGUMENTS.search(str(error)):
             raise
         raise _cannot_be_loaded(settings, model_args, error) from None
+    check_device(settings.device, lm)
+    return lm
+
+
+def _check_arguments(model: str, engine: Any, model_args: Mapping[str, Any]) -> None:
+    """Refuse what the engine's constructor would complain about in its own words.
+
+    Engines pass on arguments that they do not know, so that only one is refused that is nearly a known one.
+    """
+    parameters = inspect.signature(engine.__init__).parameters
+    accepted = [name for name in parameters if name not in ("self", "args", "kwargs")]
+    needed = [name for name in accepted if parameters[name].default is inspect.Parameter.empty]
+    missing = [name for name in needed if name not in model_args]
+    for name in model_args:
+        near = did_you_mean(name, accepted)
+        if name not in accepted and near and (missing or "kwargs" not in parameters):
+            raise InputError(f"`--model_args {name}=...`: `--model {model}` takes no such argument.{near}")
+    if missing:
+        raise InputError(
+            f"`--model_args`: `--model {model}` needs {' and '.join(f'`{name}`' for name in missing)}. Give for "
+            f"example `--model_args {missing[0]}=Qwen/Qwen3-0.6B`."
+        )
 
 
 _ABOUT_ARGUMENTS = re.compile(

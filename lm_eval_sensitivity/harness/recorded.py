@@ -26,6 +26,7 @@ from lm_eval_sensitivity.records.codec import absent, refused
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.records.sample import SampleRow, ViewRecord, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.scaffold import KNOWN_SCAFFOLDS, AnswerSpan, find_answer
+from lm_eval_sensitivity.types import ON_THE_WAY, Missing
 
 WHOLE_OUTPUT = "none"
 """The rule that looks for no scaffold: the whole output is the answer."""
@@ -86,7 +87,13 @@ class RecordedPair:
         if rule is not None:
             answer = _cut_anew(visible, self.prompt_tails[index], raw, answer, rule)
         audit = self.raw.pair.audit
-        return Generation(text, raw=raw, answer=answer, trace=trace, audit=audit, facts=facts)
+        # What the run knew of the prompt on its way, nobody can find out from the outputs.
+        number = ("output_spread", "token_edit_distance")[index]  # of the base alone, and of the pair
+        reason = Missing.from_text(self.raw.pair.missing.get(number, ""))
+        obstacle = reason if reason.kind in ON_THE_WAY else None
+        return Generation(
+            text, raw=raw, answer=answer, trace=trace, audit=audit, facts=facts, obstacle=obstacle
+        )
 
     def _answer(self, index: int, visible: str, ids: TokenIds | None) -> Answer | None:
         """The recorded answer of one side."""

@@ -46,7 +46,7 @@ for _window in WINDOWS_TOKENS:
             COSINE,
             name=f"cosine_distance_{_window}",
             what=f"Cosine distance of the sentence vectors of the first {_window} generated tokens.",
-            needs=("text", "token ids"),
+            needs=("token ids", "text"),
             window=_window,
         ),
         partial(_in_window, window=_window),

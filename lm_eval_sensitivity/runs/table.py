@@ -19,7 +19,7 @@ from lm_eval_sensitivity.records.sample import (
     WholePairRecord,
     WholeSideRecord,
 )
-from lm_eval_sensitivity.types import Missing, Pair
+from lm_eval_sensitivity.types import FORBIDDING, Missing, Pair
 
 WHOLE_OUTPUT_ONLY = "whole output: this number stands in the row of filter raw"
 NO_REFERENCE = "no reference: the run had no reference to measure drift from"
@@ -140,9 +140,9 @@ def _metric_cells(record: PairRecord, filter_name: str, scores: Mapping[str, flo
 
 
 def _blocked(record: PairRecord) -> str | None:
-    """Why no distance of the pair may be taken, or None. These two kinds forbid every comparison."""
+    """Why no distance of the pair may be taken, or None."""
     reason = record.missing.get("token_edit_distance", "")
-    return reason if Missing.from_text(reason).kind in ("erased", "not finite") else None
+    return reason if Missing.from_text(reason).kind in FORBIDDING else None
 
 
 def _whole_output_metrics(

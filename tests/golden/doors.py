@@ -233,8 +233,8 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")
 
 
 RENAMED = {"js_distance": "js_divergence"}
-SINCE = ("length_change", "output_spread", "text_edit_distance", "js_lower", "js_upper")
-"""Names of numbers that are newer than the recordings, which stay as they are: they show that old files are read."""
+SINCE = ("length_change", "output_spread", "text_edit_distance", "js_lower", "js_upper", "fed")
+"""Names that are newer than the recordings, which stay as they are: they show that old files are read."""
 REASONS = {
     "text only: this engine returns no token ids, logits or hidden states": "not given: this engine gives no "
 }

@@ -73,6 +73,12 @@ DOORS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an output of odd bytes": ({"output_path": "own\udcff"}, "`--output_path .*is no UTF-8 text"),
     "no such embedder": ({"metadata": {"embedder": "./nowhere"}}, "looks like a folder"),
+    "a device that is not there": ({"device": "cpuu"}, "lm_eval took cpu instead. Did you mean 'cpu'"),
+    "a template that is not there": ({"apply_chat_template": "tool_use"}, "one template without a name"),
+    "thinking that nothing turns on": (
+        {"model_args_extra": ",enable_thinking=True,think_end_token=x"},
+        "was not done",
+    ),
     "a context that is too short": (
         {"model_args_extra": ",max_length=16"},
         "tokens; the model's context holds 16",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,25 @@ def test_the_chat_template_and_system_instruction_reach_the_model(lm_eval: Lmeva
     assert "Answer in one sentence." in contexts[2]
     systems = {run.rows(SYNONYM)[0]["pair"]["system"] for run in (plain, chat, told)}
     assert len(systems) == 3, "another template or system instruction is another system"
+
+
+def test_a_named_template_and_an_end_of_thinking_are_used(
+    lm_eval: Lmeval, demo: Path, tmp_path: Path
+) -> None:
+    named = shutil.copytree(demo, tmp_path / "named")
+    (named / "additional_chat_templates").mkdir()
+    template = (named / "chat_template.jinja").read_text(encoding="utf-8")
+    (named / "additional_chat_templates" / "tool_use.jinja").write_text("TOOLS" + template)
+    options = {"apply_chat_template": "tool_use", "model_args": f"think_end_token= ,pretrained={named}"}
+    run = lm_eval(named, tasks=SYNONYM, limit=2, **options)
+    for row, whole in zip(run.rows(SYNONYM, "answer"), run.rows(SYNONYM), strict=True):
+        assert row["arguments"]["gen_args_0"]["arg_0"].startswith("TOOLS<|user|>")
+        for shown, (output,) in zip(row["filtered_resps"], row["resps"], strict=True):
+            assert shown == output.split(" ")[-1].strip(), "as lm_eval's own engines cut it"
+        assert whole["filtered_resps"] == [output for (output,) in whole["resps"]]
+    fed = run.results["configs"][SYNONYM]["metadata"]["sensitivity"]["notes"]["fed"]
+    assert fed["chat_template"] == "the tokenizer's, named tool_use"
+    assert fed["think_end_token"].startswith("' '")
 
 
 def test_a_chat_model_without_its_template_is_warned_about_and_recorded(

@@ -358,7 +358,12 @@ def test_what_the_noise_floor_covers_is_not_called_sensitivity(scripted: Shown) 
     [
         (["--model_args", "pretrained=/nowhere/model"], "there is no such folder"),
         (["--model_args", "pretrained=FOLDER"], "could not load the model"),
-        (["--model_args", "dtype=float32"], "missing 1 required positional argument: 'pretrained'"),
+        (["--model_args", "dtype=float32"], "`--model hf` needs `pretrained`"),
+        (["--model_args", "pretraind=gpt2"], "takes no such argument. Did you mean 'pretrained'?"),
+        (
+            ["--model_args", "pretrained=DEMO", "--device", "cpuu"],
+            "lm_eval took cpu instead. Did you mean 'cpu'?",
+        ),
         (["--model_args", '{"pretrained": '], "is no JSON"),
         (["--model", "hff"], "Did you mean 'hf'?"),
         (

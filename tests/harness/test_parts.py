@@ -182,8 +182,11 @@ def test_pairs_are_counted_in_words() -> None:
     assert pairs_in_words(records) == "4 pairs generated, not measured"
 
 
-def test_the_output_folder_is_only_checked_where_there_is_one(tmp_path: Path) -> None:
+def test_the_output_folder_is_only_checked_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     check_output_folder()
+    monkeypatch.setitem(globals(), "__name__", "lm_eval.evaluator")  # whose variables are looked at
     evaluation_tracker = SimpleNamespace(output_path=str(tmp_path / "new" / "folder"))
     check_output_folder()
     assert list((tmp_path / "new" / "folder").iterdir()) == [], "the write test leaves nothing behind"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,11 @@ from lm_eval_sensitivity.audit.encode import user_token_span
 from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
 from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt
 from lm_eval_sensitivity.harness.generate.generation import Answer, Generation, SystemFacts, View
-from lm_eval_sensitivity.harness.generate.plan import Plan
+from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
 from lm_eval_sensitivity.harness.generate.token_ends import token_ends
 from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
+from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ def assemble(
         [request] generations; equal requests share one.
     """
     outputs = work.finished()
-    spans, preamble = find_spans(plan, outputs)
+    spans, preamble = find_spans(plan, outputs, engine.think_end_token)
     if preamble is not None:
         logger.warning(
             "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "
@@ -76,13 +78,16 @@ def assemble(
             audit=_audit(request, base == item, prompts[base], prompts[item], user_spans.get(item)),
             facts=facts,
             token_ends=ends[item],
+            obstacle=_obstacle(engine, request, prompts[base], prompts[item]),
             further=tuple(generation(request, base, each) for each in further),
         )
 
     routes = zip(
         requests, plan.base_of_request, plan.item_of_request, plan.repetitions_of_request, strict=True
     )
-    return [generation(*route) for route in routes]
+    found = [generation(*route) for route in routes]
+    _say_what_is_not_scored(requests, found)
+    return found
 
 
 def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[int, tuple[int, int]]:
@@ -96,6 +101,28 @@ def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[i
         if (span := found.get(key)) is not None:
             spans[index] = span
     return spans
+
+
+def _obstacle(engine: Engine, request: Instance, base: Prompt, prompt: Prompt) -> Missing | None:
+    """Why nothing may be scored of a request, whatever was answered."""
+    limit = engine.longest_prompt
+    length = max(len(each) if isinstance(each, tuple) else 0 for each in (base, prompt))
+    if limit is not None and length > limit:
+        return Missing("cut", f"the engine reads {limit} tokens of a prompt")
+    if base != prompt and request.doc["base"] == request.doc["variant"]:
+        return NOT_CONSTANT
+    return request.obstacle if isinstance(request, PairInstance) else None
+
+
+def _say_what_is_not_scored(requests: Sequence[Instance], generations: Sequence[Generation]) -> None:
+    """Each reason once; the words after the run count them again."""
+    pairs = {
+        (request.task_name, request.doc_id): each.obstacle  # of many samples, the last
+        for request, each in zip(requests, generations, strict=True)
+        if request.idx
+    }
+    for reason, count in Counter(each for each in pairs.values() if each is not None).items():
+        logger.warning("%d of %d pairs are not scored: %s.", count, len(pairs), reason)
 
 
 def _audit(

@@ -134,6 +134,16 @@ class Engine(ABC):
         return None
 
     @property
+    def longest_prompt(self) -> int | None:
+        """Tokens of a prompt that the engine reads, whatever the output; it cuts the rest. None: as many as fit."""
+        return None
+
+    @property
+    def think_end_token(self) -> str | None:
+        """What the user said that reasoning ends with; None also where the engine itself cuts the reasoning off."""
+        return None
+
+    @property
     def batch_size(self) -> int | None:
         """Outputs per call of `generate`, or None for an engine that cuts its own batches."""
         return None

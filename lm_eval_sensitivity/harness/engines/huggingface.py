@@ -77,6 +77,12 @@ class HuggingFaceEngine(Engine):
         return int(self.lm.max_length)
 
     @property
+    def think_end_token(self) -> str | None:
+        """HFLM cuts it off in a method that is not used here."""
+        token = self.lm.think_end_token
+        return str(self.lm.tok_decode([token], False)) if isinstance(token, int) else token
+
+    @property
     def batch_size(self) -> int:
         """As asked for; the most that may be tried where it is `auto`."""
         return int(self.lm.max_batch_size if self.lm.batch_size == "auto" else self.lm.batch_size)

@@ -112,6 +112,8 @@ def _generations(
         len(requests),
         len(plan.items),
     )
+    for words in plan.warnings:
+        logger.warning("%s", words)
     _warn_of_unused_template(engine, plan)
     prompts = _prompts(engine, plan)
     fitted = _fit_context(engine, plan, prompts, decoding)
@@ -121,7 +123,8 @@ def _generations(
             notes = engine.notes()
             if fitted != decoding:
                 notes["max_gen_toks_requested"] = decoding.max_gen_toks
-            facts = SystemFacts(type(engine.lm).__name__, engine.identity(fitted), notes)
+            name, identity = type(engine.lm).__name__, engine.identity(fitted)
+            facts = SystemFacts(name, identity, notes, fitted.as_dict())
             work = _work_off(engine, plan, prompts, fitted, facts, store)
     finally:
         if store is not None:

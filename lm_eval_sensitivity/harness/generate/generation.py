@@ -173,12 +173,14 @@ class SystemFacts:
     """Everything that tells this system from another; its hash is the engine part of the fingerprint."""
     notes: dict[str, object] = field(default_factory=dict)
     """What a reader should know about the run but that does not change outputs by itself."""
+    in_effect: Mapping[str, Any] = field(default_factory=dict)
+    """How outputs were decoded, where that is no part of the identity."""
 
     @property
     def decoding(self) -> Mapping[str, Any]:
-        """What was in effect; empty where an engine does not say it."""
+        """What was in effect; empty where it is not known."""
         found = self.identity.get("decoding")
-        return found if isinstance(found, Mapping) else {}
+        return found if isinstance(found, Mapping) else self.in_effect
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,8 @@ class Generation(str):
     facts: SystemFacts | None
     token_ends: TokenIds | None
     """[step] character of the visible text at which each token ends; None where nobody can tell."""
+    obstacle: Missing | None
+    """Why nothing may be scored, whatever the text is: of the prompt, and of a variant also of the pair."""
     further: tuple[Generation, ...]
     """Of the variant on the identical rung, its repetitions after the first."""
 
@@ -235,6 +239,7 @@ class Generation(str):
         audit: PairAudit = UNKNOWN,
         facts: SystemFacts | None = None,
         token_ends: TokenIds | None = None,
+        obstacle: Missing | None = None,
         further: tuple[Generation, ...] = (),
     ) -> Generation:
         self = super().__new__(cls, text)
@@ -246,6 +251,7 @@ class Generation(str):
         self.audit = audit
         self.facts = facts
         self.token_ends = token_ends
+        self.obstacle = obstacle
         self.further = further
         return self
 

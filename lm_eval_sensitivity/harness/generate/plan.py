@@ -17,6 +17,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.types import Missing
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Plan:
     model_args: Mapping[str, str]
     """The run's `--model_args` as the tasks received them; identifies engines without weights."""
     chat_template_applied: bool
+    warnings: tuple[str, ...] = ()
+    """What the user should know before anything is generated."""
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -103,6 +106,10 @@ class PairInstance(Instance):
 
     model_args: Mapping[str, str] | None = None
     chat_template_applied: bool = False
+    obstacle: Missing | None = None
+    """Why nothing may be scored of this side, whatever is answered."""
+    warnings: tuple[str, ...] = ()
+    """Of its task, to be said once per run."""
     repetitions: int | None = None
     """Of a prompt on the identical rung, where the user says how many; None leaves it to the engine."""
 
@@ -177,6 +184,9 @@ def make_plan(requests: Sequence[Instance], repetitions: int = 1) -> Plan:
         prompt_of_item=tuple(prompts),
         model_args=model_args_of(requests),
         chat_template_applied=any(r.chat_template_applied for r in requests if isinstance(r, PairInstance)),
+        warnings=tuple(
+            dict.fromkeys(words for r in requests if isinstance(r, PairInstance) for words in r.warnings)
+        ),
     )
 
 

@@ -14,7 +14,13 @@ Decode = Callable[[Sequence[int], bool], str]
 """(token ids, skip special tokens) -> text."""
 
 
-def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan], SharedPreamble | None]:
+THINK_END = "think_end_token"
+"""`AnswerSpan.scaffold` of an answer behind the end of reasoning that the user declared."""
+
+
+def find_spans(
+    plan: Plan, outputs: Sequence[Output], think_end: str | None = None
+) -> tuple[list[AnswerSpan], SharedPreamble | None]:
     """Find the answer in every output.
 
     The detector of shared preambles sees one output per prompt, and only outputs without a known scaffold.
@@ -22,6 +28,7 @@ def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan],
     Args:
         plan: of the run.
         outputs: [item] in the plan's order.
+        think_end: what the user said that reasoning ends with.
 
     Returns:
         [item] answer spans, and the unknown preamble that unrelated prompts' outputs share, None if there is none.
@@ -29,6 +36,11 @@ def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan],
     texts = [_visible(output) for output in outputs]
     tails = [item.tail for item in plan.items]
     spans = [find_answer(text, tail) for text, tail in zip(texts, tails, strict=True)]
+    if think_end:
+        spans = [
+            after_think_end(output, think_end) if span.status == "none" else span
+            for output, span in zip(outputs, spans, strict=True)
+        ]
     unrelated: dict[str, str] = {}
     for index in sorted(plan.base_items):
         if spans[index].status == "none" and plan.items[index].replicate == 0:
@@ -40,6 +52,31 @@ def find_spans(plan: Plan, outputs: Sequence[Output]) -> tuple[list[AnswerSpan],
             for text, tail, span in zip(texts, tails, spans, strict=True)
         ]
     return spans, preamble
+
+
+def after_think_end(output: Output, think_end: str) -> AnswerSpan:
+    """The answer behind the last end of reasoning, as lm_eval's models cut it.
+
+    Args:
+        output: without a known scaffold.
+        think_end: what the user said that reasoning ends with.
+
+    Returns:
+        The whole output where it does not stand there, unless the token limit came first: such reasoning never ended.
+
+    Example:
+        >>> after_think_end(Output("2 and 2 :: 4"), "::")
+        AnswerSpan(status='closed', scaffold='think_end_token', start=11, end=12)
+    """
+    text = _visible(output)
+    head, found, rest = text.rpartition(think_end)
+    end = len(text.rstrip())
+    if found:
+        start = len(head) + len(found) + len(rest) - len(rest.lstrip())
+        return AnswerSpan("closed" if rest.strip() else "empty_answer", THINK_END, start, max(start, end))
+    if output.trace is not None and output.trace.cut:
+        return AnswerSpan("unclosed", THINK_END, len(text), len(text))
+    return AnswerSpan("none", None, 0, len(text))
 
 
 def raw_view(output: Output, decode: Decode | None) -> View:

@@ -187,8 +187,10 @@ def _side(filtered: FilteredText) -> Side:
     if trace is not None and trace.margins is not None and view.token_ids is not None:
         first = answer.token_start or 0 if answer is not None and filtered.filter_name == "answer" else 0
         margins = trace.margins[first : first + len(view.token_ids)]
+    # A server that answers nothing may have failed: without tokens an empty text is no answer that could differ.
+    nothing = trace is None and not view.text.strip()
     return Side(
-        text=view.text,
+        text=Missing.from_text(METRICS["cosine_distance"].undefined) if nothing else view.text,
         windows=given({window: view.window(window) for window in view.window_ends} or None, "token ids"),
         token_ids=given(view.token_ids, "token ids"),
         margins=given(margins, "step log-probabilities"),
@@ -199,6 +201,9 @@ def _side(filtered: FilteredText) -> Side:
 
 def _blocked(base: Generation, variant: Generation) -> str | None:
     """Why nothing about this pair may be scored, or None."""
+    obstacle = base.obstacle or variant.obstacle
+    if obstacle is not None:
+        return str(obstacle)
     if variant.audit.status == "erased":
         return ERASED
     for side, generation in (("base", base), ("variant", variant)):
@@ -255,6 +260,8 @@ def _no_drift(own: FilteredText, side: str, reference: ReferenceRun) -> str | No
 def _unusable(own: FilteredText, side: str = "base") -> str | None:
     """Why an output cannot be compared with another prompt's or system's, or None."""
     trace = own.generation.trace
+    if own.generation.obstacle is not None:
+        return str(own.generation.obstacle)
     if trace is not None and not trace.finite:
         return f"not finite: NaN or infinite logits while generating the {side}"
     return _status(own, side) if own.view is None else None

@@ -169,6 +169,9 @@ def _blocked(
     base: Sequence[FilteredText], variant: Sequence[FilteredText], unreadable: Container[str]
 ) -> str | None:
     """Why nothing about this pair may be scored, or None."""
+    obstacle = base[0].generation.obstacle or variant[0].generation.obstacle
+    if obstacle is not None:
+        return str(obstacle)
     if variant[0].generation.audit.status == "erased":
         return ERASED
     for side, samples in (("base", base), ("variant", variant)):

@@ -1,5 +1,7 @@
 """The lm_eval tasks, and the doors that are opened before the first token: options, decoding, output folder.
 
+arrival.py           Whether a text arrives whole behind a chat template, which is a program
+asked.py             What the user asked for beside the prompts, held against what is fed
 chat_template.py     How prompts are wrapped before the model reads them
 evaluator.py         What the evaluator that is running a task knows, and the task is not told
 filters.py           The filters `raw` and `answer`: the same outputs, whole or without their scaffold
@@ -9,4 +11,5 @@ output_folder.py     Find out before the first token, not after the last, that r
 sampling_options.py  What `--metadata` may say to the sampling tasks beside what it says to all
 sampling_task.py     The lm_eval task of the sampling group: one rung, every document two clouds
 task.py              The lm_eval task: one rung of the ladder, every document one pair
+wrapper.py           The prompts of one task as they are wrapped: each with what stands in the way of scoring it
 """

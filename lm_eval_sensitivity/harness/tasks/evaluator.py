@@ -21,8 +21,19 @@ def of_evaluator(name: str) -> Any:
     """
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        value = frame.f_locals.get(name)
-        if value is not None:
-            return value
+        if frame.f_globals.get("__name__") == "lm_eval.evaluator":
+            value = frame.f_locals.get(name)
+            if value is not None:
+                return value
         frame = frame.f_back
     return None
+
+
+def engine_of_evaluator() -> Any:
+    """The model of the evaluation that is calling, without lm_eval's cache around it.
+
+    Returns:
+        As lm_eval made it; None where no evaluation is calling.
+    """
+    lm = of_evaluator("lm")
+    return vars(lm).get("lm", lm) if type(lm).__name__ == "CachingLM" else lm

@@ -51,11 +51,19 @@ from lm_eval_sensitivity.harness.measure.pair import (
     texts_to_embed,
 )
 from lm_eval_sensitivity.harness.measure.records import make_record, scores_of_repetitions
-from lm_eval_sensitivity.harness.tasks.chat_template import describe_template
+from lm_eval_sensitivity.harness.tasks.asked import asked_and_fed, check_device
+from lm_eval_sensitivity.harness.tasks.chat_template import (
+    Rendered,
+    check_template_name,
+    chosen_template,
+    describe_template,
+)
+from lm_eval_sensitivity.harness.tasks.evaluator import engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_folder
+from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
 from lm_eval_sensitivity.records.codec import encode
@@ -94,6 +102,7 @@ class PromptSensitivityTask(ConfigurableTask):
         self._facts: SystemFacts | None = None
         self._audited: Counter[AuditStatus] = Counter()
         self._template: dict[str, Any] = {}
+        self._wrapper = PromptWrapper()
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
         self._pairs: list[PairCells] = []
@@ -101,6 +110,8 @@ class PromptSensitivityTask(ConfigurableTask):
         self._is_alone = True
         self._raw_cells: dict[str, Cells] = {}
         self._output_path: Path | None = None
+        # Before lm_eval looks the name up for its record, and raises what is no sentence.
+        check_template_name(engine_of_evaluator(), of_evaluator("apply_chat_template"))
         super().__init__(config=settings)
         if self.lacks_rung:
             self.dataset = datasets.DatasetDict({"test": self.dataset["test"].select([])})
@@ -178,41 +189,44 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._is_alone and not self._predict_only:
             # A process of several sees only its own part of the pairs, and would count wrongly.
             self._enter_run()
-        super().build_all_requests(**{**kwargs, "cache_requests": False})
+        lm, name = engine_of_evaluator(), of_evaluator("apply_chat_template")
+        check_device(of_evaluator("device"), lm)
+        with chosen_template(lm, name):
+            self._wrapper = PromptWrapper(asked_and_fed(lm, kwargs, self._model_arguments(), name))
+            super().build_all_requests(**{**kwargs, "cache_requests": False})
+        self._wrapper.refuse_if_nothing_arrived(self._instances or [])
 
-    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
+    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[Rendered, Rendered]:
         """Render both prompts, system instruction and chat template included.
 
         Returns:
-            Contexts of base and variant.
+            Base and variant.
 
         Raises:
             InputError: the tokenizer could not apply a chat template.
         """
         # Of the first prompt, as all are wrapped alike.
         self._template = self._template or describe_template(kwargs)
+
+        def render(text: str) -> Any:
+            return super(PromptSensitivityTask, self).fewshot_context({**doc, "base": text}, *args, **kwargs)
+
         try:
-            contexts = [
-                super(PromptSensitivityTask, self).fewshot_context(
-                    {**doc, "base": doc[side]}, *args, **kwargs
-                )
-                for side in ("base", "variant")
-            ]
-        except ValueError as error:
+            return self._wrapper.rendered(render, doc, with_template=bool(kwargs.get("apply_chat_template")))
+        except Exception as error:  # templates are programs: they raise anything
             if isinstance(error, InputError) or not kwargs.get("apply_chat_template"):
                 raise
             raise InputError(
                 f"`--apply_chat_template`: this model's tokenizer could not apply a chat template ({error}). Leave "
                 "the flag out for a base model, or use a tokenizer that has a template."
             ) from None
-        return contexts[0], contexts[1]
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
         """The two requests of a pair.
 
         Args:
             doc: row of the ladder.
-            ctx: [side] contexts, as `fewshot_context` renders them.
+            ctx: [side] prompts, as `fewshot_context` renders them.
             kwargs: lm_eval's own.
 
         Returns:
@@ -224,14 +238,16 @@ class PromptSensitivityTask(ConfigurableTask):
             PairInstance(
                 request_type=self.request_type,
                 doc=doc,
-                arguments=(context, gen_kwargs, replicate),
+                arguments=(prompt.context, gen_kwargs, replicate),
                 idx=index,
                 metadata=kwargs["metadata"],
                 model_args=self._model_arguments(),
                 chat_template_applied=bool(kwargs.get("apply_chat_template")),
+                obstacle=prompt.obstacle,
+                warnings=self._wrapper.warnings,
                 repetitions=self.options.repeats,
             )
-            for index, (context, replicate) in enumerate(zip(ctx, replicates, strict=True))
+            for index, (prompt, replicate) in enumerate(zip(ctx, replicates, strict=True))
         ]
 
     def _gen_kwargs(self) -> dict[str, Any]:
@@ -418,7 +434,7 @@ class PromptSensitivityTask(ConfigurableTask):
             package_version=__version__,
             system=self._system(),
             identity=None if facts is None else {**facts.identity, "prompt": self._template},
-            notes=None if facts is None else facts.notes,
+            notes=None if facts is None else {**facts.notes, "fed": self._wrapper.record},
             ladder=LadderIdentity(ladder.name, ladder.subset, ladder.version, ladder.content_hash),
             audit=dict(sorted(self._audited.items())),
             decoding_requested=requested,

@@ -43,6 +43,35 @@ def test_a_wrong_call_says_how_to_call(arguments: list[str], capsys: pytest.Capt
     assert "usage:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["neighborhood", "Why?", "--model-args", "api_key=secret"],
+            "neighborhood: '--model-args' is no option of this command. Did you mean '--model_args'?",
+        ),
+        (["clusters", "runs/x", "--filtre=raw"], "Did you mean '--filter'?"),
+        (["ladder", "build", "a.txt", "-o", "b", "--nam", "x", "--zzz"], "ladder build: "),
+        (["audit", "x", "--zzz"], "audit: '--zzz' is no option of this command. Accepted: --"),
+        (["tasks-path", "one"], "tasks-path: 'one' is one argument too many."),
+        (["clusterz", "runs/x"], "Did you mean 'clusters'?"),
+        (
+            ["audit", "x", "--format", "tabel"],
+            "'tabel' is not accepted; accepted: table, csv, json. Did you mean",
+        ),
+    ],
+)
+def test_an_option_that_is_none_names_the_nearest(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert done.value.code == 2
+    assert words in " ".join(error.split())
+    assert "secret" not in error and "Traceback" not in error
+
+
 def test_a_defect_keeps_its_traceback_and_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,6 +84,21 @@ def run(tmp_path: Path) -> MadeRun:
     return made
 
 
+@pytest.mark.parametrize("kind", ["cut", "lost", "template not constant"])
+def test_a_prompt_that_did_not_arrive_whole_stays_unscored(kind: str, run: MadeRun, tmp_path: Path) -> None:
+    reason = f"{kind}: as the run knew"
+
+    def not_whole(rows: list[dict[str, Any]]) -> None:
+        for row in (row for row in rows if row["doc_id"] == 1):
+            row["pair"]["missing"] = dict.fromkeys(row["pair"]["missing"], reason)
+
+    run.edit_rows("synonym", not_whole)
+    rescore_run(run.folder, tmp_path / "new", settings())
+    found = [row["pair"] for row in rows_of(tmp_path / "new") if row["doc_id"] == 1]
+    assert [pair["missing"]["cosine_distance"] for pair in found] == [reason, reason]
+    assert [pair["scores"]["cosine_distance"] for pair in found] == [None, None]
+
+
 def test_distances_are_those_of_the_new_embedder(run: MadeRun, tmp_path: Path) -> None:
     done = rescore_run(run.folder, tmp_path / "new", settings())
     n_scored = {"raw": 0, "answer": 0}
