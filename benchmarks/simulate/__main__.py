@@ -38,10 +38,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS], help="default: all")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
     parser.add_argument("--replicates", type=int, default=2_000, help="default: %(default)s")
     parser.add_argument("--page", action="store_true", help="run nothing")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"{', '.join(sorted(unknown))}: accepted are {', '.join(PARTS)}")
     for name in () if options.page else options.parts or PARTS:
         start = time.process_time()
         found = PARTS[name](options.replicates)
