@@ -1,0 +1,150 @@
+"""What finished runs of a model and its rounded copies say, by subset of the ladder: the second part of the page.
+
+The runs are made by lm_eval, with the same settings for all systems:
+
+    python -m benchmarks.rounded models/smollm2-135m-it 8 4
+    lm_eval --tasks prompt_sensitivity --model hf --model_args pretrained=models/smollm2-135m-it,dtype=float32 \\
+            --device cpu --batch_size 32 --apply_chat_template --gen_kwargs max_gen_toks=96 --log_samples \\
+            --output_path runs/spread/smollm2-135m-it
+    ...                                # the copies with --metadata '{"reference": "runs/spread/smollm2-135m-it"}'
+    python -m benchmarks.real_runs runs --output benchmarks/real_runs.json
+
+`prompt_sensitivity` runs `spread`, `prompt_sensitivity_core` the subset `core`, which goes to runs/core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SUBSETS = ("core", "spread")
+NAMES = {
+    "smollm2-135m-it": "SmolLM2-135M-Instruct",
+    "smollm2-135m-it-8bit": "8 bits",
+    "smollm2-135m-it-4bit": "4 bits",
+}
+REFERENCE = "smollm2-135m-it"
+
+
+def of_subset(folder: Path) -> dict[str, Any]:
+    """Means, differences from the model as it is, verdicts and variance components of one subset."""
+    import lm_eval_sensitivity as les
+
+    paths = [folder / name for name in NAMES]
+    clusters = les.clusters([str(path) for path in paths]).statement
+    drift = les.drift([str(path) for path in paths], reference=str(paths[0])).statement
+    frame = les.load([str(path) for path in paths]).to_pandas()
+    display = {path.name: _system_of(frame, path) for path in paths}
+    reference = display[REFERENCE]
+    verdicts = {each.system: each for each in drift.systems}
+    systems = []
+    for key, name in display.items():
+        row = next(each for each in clusters.systems if each.system == name)
+        found: dict[str, Any] = {
+            "system": NAMES[key],
+            "mean": _interval(row.mean),
+            "n_pairs": row.counts.n_pairs,
+            "letters": list(row.letters),
+        }
+        if key != REFERENCE:
+            contrast = next(
+                each for each in clusters.contrasts if {each.first, each.second} == {name, reference}
+            )
+            sign = 1 if contrast.first == name else -1
+            bounds = sorted([sign * contrast.difference.lower, sign * contrast.difference.upper])
+            found["difference"] = _rounded([sign * contrast.difference.estimate, *bounds])
+            found["p_adjusted"] = round(contrast.p_adjusted, 5)
+            verdict = verdicts[name].verdict
+            found["verdict"] = {
+                "label": verdict.label,
+                "words": verdict.in_words,
+                "means": _rounded(
+                    [
+                        verdict.control,
+                        verdict.control_reference,
+                        verdict.harmless,
+                        verdict.harmless_reference,
+                    ]
+                ),
+                "contrasts": {each.formula: _interval(each.bounds) for each in verdict.contrasts},
+            }
+        found["components"] = components(frame, name, None)
+        if key != REFERENCE:
+            found["components_of_difference"] = components(frame, name, reference)
+        systems.append(found)
+    return {
+        "prompts": clusters.systems[0].mean.n,
+        "generations": _generations(paths[0]),
+        "family": len(clusters.contrasts),
+        "systems": systems,
+    }
+
+
+def components(frame: Any, system: str, minus: str | None) -> dict[str, float]:
+    """Variance of harmless edits' distances between and within prompts, one way, and its share between."""
+    from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
+
+    wanted = frame[(frame["filter"] == "answer") & frame.rung.isin(MEANING_PRESERVING_RUNGS)]
+    values = wanted.pivot_table(index=["prompt_id", "rung", "edit"], columns="name", values="cosine_distance")
+    column = (values[system] - values[minus] if minus else values[system]).dropna()
+    groups = [group.to_numpy() for _, group in column.groupby(level="prompt_id") if len(group) > 1]
+    n = np.array([len(group) for group in groups])
+    within = sum(((group - group.mean()) ** 2).sum() for group in groups) / (n.sum() - len(n))
+    size = (n.sum() - (n**2).sum() / n.sum()) / (len(n) - 1)
+    everything = np.concatenate(groups)
+    between_squares = sum(len(group) * (group.mean() - everything.mean()) ** 2 for group in groups)
+    between = max(0.0, (between_squares / (len(n) - 1) - within) / size)
+    return {
+        "between": round(between, 4),
+        "within": round(float(within), 4),
+        "correlation": round(between / (between + within), 2),
+        "zeros": round(float((column == 0).mean()), 3),
+    }
+
+
+def _system_of(frame: Any, path: Path) -> str:
+    names = [name for name in frame["name"].unique() if str(name).split("/")[-1].startswith(path.name)]
+    exact = [name for name in names if str(name).rstrip("/").split("/")[-1] == path.name]
+    found: str = (exact or names)[0]
+    return found
+
+
+def _interval(interval: Any) -> list[float]:
+    return _rounded([interval.estimate, interval.lower, interval.upper])
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+def _generations(path: Path) -> int:
+    """Different prompts and repetitions that a system was asked for."""
+    asked = set()
+    for file in path.rglob("samples_*.jsonl"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            for request in json.loads(line)["arguments"].values():
+                asked.add((request["arg_0"], request.get("arg_2")))
+    return len(asked)
+
+
+def main() -> None:
+    """All subsets that were run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, help="folder of core/ and spread/")
+    parser.add_argument("--output", type=Path, help="also write the figures there, as JSON")
+    options = parser.parse_args()
+    found = {name: of_subset(options.runs / name) for name in SUBSETS if (options.runs / name).is_dir()}
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
