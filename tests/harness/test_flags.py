@@ -187,7 +187,10 @@ def test_the_identical_rung_is_exactly_zero_at_batch_size_one(
 ) -> None:
     run = lm_eval(f"{model},dtype={dtype}", tasks=IDENTICAL, batch_size=1)
     for row in run.rows(IDENTICAL):
-        assert row["cosine_distance"] == 0
+        # Random weights say what no embedder reads.
+        unread = row["pair"]["missing"].get("cosine_distance", "").startswith("unreadable")
+        assert row["cosine_distance"] == 0 or unread
+        assert row["text_edit_distance"] == 0
         assert row["js_divergence"] == 0
         assert row["token_edit_distance"] == 0
         assert row["hidden_distance"] == 0

@@ -310,16 +310,17 @@ def test_without_token_ids_the_divergence_is_a_character(scripted: Shown) -> Non
     assert by_edit["leading_space"]["first_divergence"]["character"] is None
 
 
-def test_where_everything_is_erased_nothing_passes(scripted: Shown) -> None:
-    status, printed, errors = scripted(
-        lambda prompt, call: "same", "--fail-above", "0.5", render=lambda text: "constant"
-    )
+def test_where_nothing_is_scored_nothing_passes(scripted: Shown) -> None:
+    status, printed, errors = scripted(lambda prompt, call: "", "--fail-above", "0.5")
     assert status == 3
     assert "nothing could be scored" in errors
-    assert "Nothing could be scored" in printed and "says nothing about the model" in " ".join(
-        printed.split()
-    )
-    assert "Check blind" in printed
+    assert "Nothing could be scored" in printed and "Check blind" in printed
+
+
+def test_a_template_that_loses_the_prompt_is_refused(scripted: Shown) -> None:
+    status, _, errors = scripted(lambda prompt, call: "same", render=lambda text: "constant")
+    assert status == 2
+    assert "chat template" in errors and "Traceback" not in errors
 
 
 def test_distances_of_zero_are_said_in_words_with_what_could_fake_them(scripted: Shown) -> None:

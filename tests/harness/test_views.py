@@ -35,7 +35,7 @@ def traced(tokenizer: Any, text: str, finish_reason: str = "length") -> Output:
 def plan_of(contexts: list[str]) -> Plan:
     items = tuple(Item(c, "{}", 0, user_text=c, name=c) for c in contexts)
     indices = tuple(range(len(items)))
-    return Plan(items, indices, indices, tuple(contexts), {}, chat_template_applied=False)
+    return Plan(items, indices, ((),) * len(items), indices, tuple(contexts), {}, chat_template_applied=False)
 
 
 def views(tokenizer: Any, output: Output, context: str = "Question?") -> Any:

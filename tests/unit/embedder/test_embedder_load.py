@@ -179,7 +179,7 @@ def test_a_path_that_is_none_is_not_looked_up_on_the_hub(name: str) -> None:
 
 
 def test_a_folder_has_no_revision(folder: Path) -> None:
-    with pytest.raises(InputError, match="`revision` is 'main'"):
+    with pytest.raises(InputError, match="The revision 'main' was asked of the embedder"):
         load_embedder(str(folder), revision="main")
 
 

@@ -360,7 +360,7 @@ RAW_LINES: dict[str, tuple[str | bytes, list[str]]] = {
     "none": ("", ["empty"]),
     "blank only": ("\n \n", ["no rows"]),
     "in Latin-1": (b'{"base": 1}\n{"base": "caf\xe9"}', ["not valid UTF-8 at line 2"]),
-    "in UTF-16": ("{}".encode("utf-16"), ["not valid UTF-8"]),
+    "in UTF-16": ("{}".encode("utf-16-le"), ["UTF-16 (little-endian)"]),
     "in parquet": (b"PAR1\x15\x04\x15\xe0\xff", ["not valid UTF-8"]),
 }
 
@@ -381,7 +381,7 @@ FACTUAL, TOP, MATH = "sources/factual.yaml", "sources/ladder.yaml", "sources/rea
 RAW_SOURCES: dict[str, tuple[bytes, list[str]]] = {
     "empty": (b"", ["empty"]),
     "not UTF-8": (b"prompts:\n- id: caf\xe9", ["not valid UTF-8 at line 2"]),
-    "in UTF-16": ("prompts: []".encode("utf-16"), ["not valid UTF-8 at line 1"]),
+    "in UTF-16": ("prompts: []".encode("utf-16-le"), ["UTF-16 (little-endian)"]),
     "cut": (b'prompts:\n- id: "brasil', ["line 2"]),
     "a list": (b"- 1\n", ["not a mapping"]),
     "without prompts": (b"prompts: []\n", ["`prompts`"]),
@@ -545,6 +545,7 @@ VARIANTS: list[tuple[str, str, str, str, list[str]]] = [
     ("with a space at its start", f"{SKY}/semantic_1", "Why", " Why", ["white space"]),
     ("with a double space", f"{SKY}/control_topic", " ", "  ", ["white space"]),
     ("with a tab", f"{SKY}/control_topic", " ", "\t\t", ["white space"]),
+    ("with a NUL", f"{SKY}/control_topic", " ", " \x00", ["control_characters", "variant"]),
 ]
 
 

@@ -579,6 +579,7 @@ ONLY_FOUND_BY = {
     "rule_rows_are_rebuilt": "rule row with other replacements",
     "texts_differ": "variant twice",
     "white_space_is_clean": "variant with a tab",
+    "no_control_characters": "variant with a NUL",
     "lengths_are_similar": "variant semantic_1 long",
     "rule_rows_have_no_reason": "rule row with a reason",
     "synonyms_replace_one_word": "variant with two other words",

@@ -172,12 +172,12 @@ def _row(
     missing = dict.fromkeys(scores, reason) if reason else {}
     numbers: dict[str, float | None] = {name: None if reason else value for name, value in scores.items()}
     of_prompt = int(hashlib.sha256(doc["prompt_id"].encode()).hexdigest()[:2], 16) / 300
-    numbers |= {"baseline_drift": of_prompt} if drift_from is not None else {}
+    numbers |= {"baseline_drift": of_prompt, "variant_drift": of_prompt} if drift_from is not None else {}
     numbers["output_spread"] = of_prompt / 2
     reported = {
         name: math.nan if value is None else value
         for name, value in numbers.items()
-        if not name.startswith("cosine_distance_") and name != "length_change"
+        if not name.startswith("cosine_distance_") and name not in ("length_change", "variant_drift")
     }
     parted = first_divergence(base, variant, cut=(True, True))
     status = "erased" if erased else "survived" if edited else "identical"
@@ -211,6 +211,8 @@ def _row(
         **sides,
         "scores": numbers,
     }
+    if status == "identical":
+        record["repetitions"] = []
     if raw:
         record |= _prompt_end_and_margins(distance)
     shown = texts if has_view else [texts[0], ""]
