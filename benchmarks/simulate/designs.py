@@ -254,6 +254,6 @@ def _verdict(rng: Generator, used: Design, table: Partition, name: str, seed: in
         dict(zip(only.prompts, drift.tolist(), strict=True)),
         system=place,
         reference="0",
-        largest_drift=float(drift.max()),
+        largest_drift=largest_value(drift, 2.0) or 1.0,
     )
     return judge(axes, resamples=RESAMPLES, seed=seed).label

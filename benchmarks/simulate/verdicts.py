@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.simulate.data import PROMPTS, RUNGS, Floats, Generator, partition, together, usual
-from lm_eval_sensitivity.stats import TwoAxes, judge, two_axes
+from lm_eval_sensitivity.stats import TwoAxes, judge, largest_value, two_axes
 
 RESAMPLES = 999
 BLOCKS = 10
@@ -109,5 +109,5 @@ def axes_of(rng: Generator, kind: Kind, prompts: int) -> TwoAxes:
         dict(zip(harmless.prompts, drift.tolist(), strict=True)),
         system="0",
         reference="1",
-        largest_drift=float(drift.max()) or 1.0,
+        largest_drift=largest_value(drift, 2.0) or 1.0,
     )

@@ -196,7 +196,7 @@ def _edit_drivers(
             continue
         a, b = (pairs.values[there, index, pairs.systems.index(name)] for name in (first, second))
         values = differences[there, index]
-        largest = largest_of(metric, np.append(a, b)[:, None])
+        largest = largest_of(metric, np.append(a, b))
         yield Driver(
             edit,
             rungs[edit],

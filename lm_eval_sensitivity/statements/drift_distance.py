@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -76,11 +75,7 @@ class Drift:
     @property
     def largest(self) -> float:
         """The largest value that a prompt is taken to have (see `largest_value`)."""
-        edits = {edit: at for at, edit in enumerate(sorted({edit for _, edit in self.texts}))}
-        prompts = {prompt: at for at, prompt in enumerate(self.by_prompt)}
-        values = np.full((len(prompts), len(edits)), np.nan)
-        for (prompt, edit), value in self.texts.items():
-            values[prompts[prompt], edits[edit]] = math.nan if isinstance(value, Missing) else value
+        values = [value for value in self.texts.values() if not isinstance(value, Missing)]
         found = largest_value(values, METRICS[DRIFT].high)
         assert found is not None  # a cosine distance has a largest value
         return found

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.metrics.catalogue import METRICS, belongs_to_prompt, is_distance
+from lm_eval_sensitivity.metrics.catalogue import METRICS, is_distance
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection, Weights
 from lm_eval_sensitivity.stats import (
     RESAMPLES,
@@ -227,7 +227,7 @@ def largest_of(metric: str, pairs: Floats) -> float | None:
 
     Args:
         metric: in the catalogue.
-        pairs: [prompt, edit] numbers of one system; NaN where there is none.
+        pairs: numbers of one system, in any shape; NaN where there is none.
 
     Returns:
         In the unit of the metric; None where it has no largest value, or its smallest is not 0.
@@ -235,15 +235,10 @@ def largest_of(metric: str, pairs: Floats) -> float | None:
     Example:
         >>> pairs = np.array([[0.1, 0.3], [0.2, math.nan], [0.0, 0.1]])
         >>> largest_of("cosine_distance", pairs), largest_of("first_divergence", pairs)
-        (0.3, None)
+        (1.0, None)
     """
     card = METRICS[metric]
-    if card.low != 0:
-        return None
-    # Every pair of a prompt repeats what belongs to the prompt: that is one number.
-    if belongs_to_prompt(metric):
-        pairs = np.fmax.reduce(pairs, axis=1, initial=np.nan)
-    return largest_value(pairs, card.high)
+    return largest_value(pairs, card.high) if card.low == 0 else None
 
 
 def on_the_same_prompts(first: Partition, second: Partition, name: str) -> tuple[Floats, Floats]:

@@ -101,7 +101,6 @@ def family_in_words(found: ClustersStatement) -> Iterator[Note]:
 
 METHODS = {
     "student-t": "Student's t instead of the bootstrap-t, which has no bound there.",
-    "corner-point": "corner points instead of the bootstrap-t, which has no bound there.",
 }
 """Intervals that are made in another way than the others of their table."""
 
@@ -166,9 +165,11 @@ def contrast_notes(contrasts: Sequence[TestedContrast], alpha: float) -> Iterato
         The sentence on the columns, one note per reason without an interval, what interval and p say together, then
         cautions.
     """
+    bounded = any(each.difference.method == "corner-point" for each in contrasts)
+    kind = "corner-point" if bounded else "symmetric bootstrap-t"
     yield (
-        "difference: first minus second, over the pairs that are scored in both; lower, upper: 95 % symmetric "
-        "bootstrap-t interval of this contrast alone, cut where it leaves the range; p adjusted: that effects differ; "
+        "difference: first minus second, over the pairs that are scored in both; lower, upper: 95 % "
+        f"{kind} interval of this contrast alone; p adjusted: that effects differ; "
         "p order: that means differ; attainable p: the smallest p adjusted that so many prompts with a difference "
         "could give; pairs lost: erased, unscored or not given in at least one of the two; finding: not told apart "
         "does not say equal."

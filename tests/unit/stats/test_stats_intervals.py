@@ -12,6 +12,7 @@ from scipy import stats
 from lm_eval_sensitivity.stats import difference_interval, largest_value, mean_interval, one_sided_bounds
 from lm_eval_sensitivity.stats.intervals import resample_indices, studentised_means
 from lm_eval_sensitivity.stats.sample import sorted_sample
+from tests.unit.stats.simulated import rare_and_often
 
 SAMPLE = [0.31, 0.02, 0.11, 0.05, 0.27, 0.08, 0.44, 0.19, 0.13]
 ALL = (mean_interval, difference_interval, one_sided_bounds)
@@ -184,36 +185,40 @@ def test_corner_points_against_a_plain_loop() -> None:
         weights = generator.dirichlet([*[1.0] * 9, 0.25, 0.5, 0.25])
         means.append(sum(w * x for w, x in zip(weights, [*values, -1.0, 0.0, 1.0], strict=True)))
     found = difference_interval(values, largest=1.0, resamples=19_999)
-    assert found.method == "corner-point"  # the bootstrap-t reaches from -6 to 6 here
+    assert found.method == "corner-point"
     assert (found.lower, found.upper) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.01)
 
 
-def test_a_difference_is_cut_only_where_it_is_too_wide() -> None:
-    values = [value - 0.2 for value in SAMPLE]
-    assert difference_interval(values, largest=1.0) == difference_interval(values)
+def test_a_difference_without_a_largest_value_is_by_the_bootstrap_t() -> None:
     rare = [0.0] * 18 + [0.05, 0.1, 0.1, 0.2, 0.3, 0.9]
-    whole, cut = difference_interval(rare), difference_interval(rare, largest=1.0)
-    assert whole.method == cut.method == "bootstrap-t" and whole.estimate == cut.estimate
-    assert whole.lower < -0.03 < cut.lower < cut.estimate < cut.upper < whole.upper
+    whole, bounded = difference_interval(rare), difference_interval(rare, largest=1.0)
+    assert (whole.method, bounded.method) == ("bootstrap-t", "corner-point")
+    assert whole.estimate == bounded.estimate and whole.lower < -0.03 < bounded.lower
+
+
+def test_rare_and_far_differences_are_covered() -> None:
+    """Two systems of one mean; a bootstrap-t that sees only small differences would be far too narrow."""
+    covered = {1.0: 0, None: 0}
+    for differences in rare_and_often(np.random.default_rng(1), 300, 9):
+        for largest in covered:
+            found = difference_interval(differences, largest=largest, resamples=499)
+            covered[largest] += found.lower <= 0 <= found.upper
+    assert covered[None] < 0.8 * 300 and covered[1.0] > 0.9 * 300
 
 
 @pytest.mark.parametrize(
-    ("pairs", "high", "expected"),
+    ("values", "high", "expected"),
     [
-        ([[0.1, 0.4], [0.2, math.nan], [0.0, 0.3]], 2, 0.4),  # several pairs: what was seen
-        ([[0.0, 0.0], [0.0, 0.0]], 2, 1.0),  # nothing moved
-        ([[0.1], [0.4]], 2, 1.0),
+        ([[0.1, 0.4], [0.2, math.nan], [0.0, 0.3]], 2, 1.0),  # what was seen is not all there is
         ([0.1, 0.4], math.log(2), math.log(2)),
         ([[0.1, 1.4], [0.2, 0.3]], 2, 1.4),
-        ([0.1, 1.4], 2, 1.4),
-        ([[0.1, 0.9], [0.2, math.nan], [math.nan, 0.3]], 2, 1.0),  # one pair on most prompts
         ([[math.nan, math.nan]], 1, 1.0),
         ([], 1, 1.0),
         ([0.1, 0.4], math.inf, None),
     ],
 )
-def test_the_largest_value(pairs: list[list[float]], high: float, expected: float | None) -> None:
-    assert largest_value(pairs, high) == expected
+def test_the_largest_value(values: list[float], high: float, expected: float | None) -> None:
+    assert largest_value(values, high) == expected
 
 
 @pytest.mark.parametrize("values", [[-0.1, *SAMPLE], [*SAMPLE, 1.1]])
