@@ -211,7 +211,8 @@ def test_identical_prompts_do_not_separate_and_words_say_it_once(
     # Four valid p-values: one of them is at or below 0.001 in one of 250 runs at most.
     rows = run.rows(IDENTICAL, "answer")
     assert all(row["separated"]["p_value"] > 0.001 for row in rows)
-    assert run.value(IDENTICAL, "pair", "answer") == "4 of 4 pairs scored"
+    # Random weights say what no embedder reads, so that samples may be left out.
+    assert str(run.value(IDENTICAL, "pair", "answer")).startswith("4 of 4 pairs scored")
     assert run.value(IDENTICAL, "separated", "answer") == separated_in_words(
         [row["separated"] for row in rows]
     )
