@@ -92,13 +92,19 @@ def test_every_rung_has_its_words(runs: dict[str, Run]) -> None:
             n_pairs = len(run.rows(task))
             for filter_name in FILTERS:
                 assert run.value(task, "noise", filter_name) == noise_by_hand(run, task, filter_name), name
-                assert run.value(task, "pair", filter_name) == f"{n_pairs} of {n_pairs} pairs scored"
+                n_unread = sum(
+                    "cosine_distance" in row["pair"]["missing"] for row in run.rows(task, filter_name)
+                )
+                words = f"{n_pairs - n_unread} of {n_pairs} pairs scored"
+                words += f", {n_unread} unreadable" if n_unread else ""
+                assert run.value(task, "pair", filter_name) == words
             assert run.value(task, "window", "raw") == "no scaffold dominates"
             assert "window,answer" not in run.results["results"][task]
             for row in run.rows(task):
                 sides = (row["pair"][side] for side in ("base", "variant"))
                 ended = [(side["n_tokens"], side["finish_reason"] == "end_token") for side in sides]
-                assert row["window"] == [[0, n_tokens - end] for n_tokens, end in ended]
+                unread = "cosine_distance" in row["pair"]["missing"]
+                assert row["window"] == (None if unread else [[0, n - end] for n, end in ended])
                 assert row["noise"] == row["verdict"] == "raw"
 
 
