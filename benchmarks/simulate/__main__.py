@@ -21,6 +21,7 @@ from benchmarks.simulate.family import family
 from benchmarks.simulate.noise import noise
 from benchmarks.simulate.page import RECORDED, write_page
 from benchmarks.simulate.power import power
+from benchmarks.simulate.sampled import sampled
 from benchmarks.simulate.verdicts import verdicts
 
 PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
     "noise": noise,
     "power": power,
     "designs": designs,
+    "sampled": sampled,
 }
 
 

@@ -203,6 +203,12 @@ def equivalence() -> str:
     return table(["prompts", "called equal: the same mean", "called equal: higher by the margin"], rows)
 
 
+def sampled() -> str:
+    """Rejections of the test of two sets of samples."""
+    rows = [[cell["kind"], share(cell["rejected"])] for cell in recorded("sampled")["cells"]]
+    return table(["what differs", "rejected at 0.05"], rows)
+
+
 def designs() -> str:
     """Level, coverage, errors, power and verdicts, by design."""
     found = recorded("designs")
@@ -336,6 +342,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "noise": noise,
     "detectable": detectable,
     "equivalence": equivalence,
+    "sampled": sampled,
     "designs": designs,
     "real runs": real_runs,
     "contrasts": contrasts,

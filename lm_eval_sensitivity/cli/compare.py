@@ -38,8 +38,8 @@ examples:
 
 The interval of the difference is by corner points over prompts where the metric has a largest value, else a
 bootstrap-t; p is of sign flips of the prompts that differ (exact up to 14, else by random draws), and which mean is
-lower is said only where a test of means agrees. "Not distinguishable" is not "equal": that takes two one-sided
-tests within the margin, which is a share of the first system's mean and is to be declared before looking."""
+lower is said only where a test of means agrees. "Not distinguishable" is not "equal": that takes two one-sided tests
+within the margin, which is a share of the first system's mean and is to be declared before looking."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -31,7 +31,7 @@ from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Note
 
 MANIFEST, STATEMENTS, LADDER = "manifest.json", "statements.json", "ladder.parquet"
-FORMAT = 2
+FORMAT = 3
 
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=r"\S")]
@@ -88,7 +88,7 @@ class Manifest:
 
     kind: Literal["lm_eval_sensitivity results"]
     """So that no other JSON file is taken for one."""
-    format: Literal[2]
+    format: Literal[3]
     signature: Signature
     """What the numbers were computed from."""
     alpha: Annotated[float, Field(ge=0, le=1)]
@@ -205,10 +205,10 @@ def parse_manifest(content: bytes, place: str) -> Manifest:
 
     Example:
         >>> try:
-        ...     parse_manifest(b'{"format": 1}', "`manifest.json`")
+        ...     parse_manifest(b'{"format": 2}', "`manifest.json`")
         ... except ValueError as error:
         ...     print(error)
-        `manifest.json`: `format` is 1, and this version of lm-eval-sensitivity reads format 2. ...
+        `manifest.json`: `format` is 2, and this version of lm-eval-sensitivity reads format 3. ...
     """
     _check_format(content, place)
     manifest = CODEC.load(content, place)

@@ -147,7 +147,7 @@ def _page(
         f"{n_systems} system{'s' if n_systems > 1 else ''}, {n_prompts} prompts, ladder "
         f"{signed.ladder_version} {signed.subset}.",
         "The prompt is the unit: every mean is over prompts, and every interval is of 95 % over prompts: by half "
-        "points (differences: corner points) where the metric has a largest value, else by the bootstrap-t. "
+        "points where the metric has a largest value (differences: corner points), else by the bootstrap-t. "
         "Systems stand in the order of letters.",
     ]
     titles = {
