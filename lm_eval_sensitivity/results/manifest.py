@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic_core import from_json
@@ -31,7 +31,7 @@ from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Note
 
 MANIFEST, STATEMENTS, LADDER = "manifest.json", "statements.json", "ladder.parquet"
-FORMAT = 3
+FORMAT: Final = 3
 
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"\S")]
 Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=r"\S")]

@@ -24,6 +24,7 @@ from lm_eval_sensitivity.results.files import FileRecord
 from lm_eval_sensitivity.results.findings import compute
 from lm_eval_sensitivity.results.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
 from lm_eval_sensitivity.results.manifest import (
+    FORMAT,
     LADDER,
     MANIFEST,
     STATEMENTS,
@@ -209,7 +210,7 @@ def _manifest(
     limit, until = embedder.get("max_tokens"), request.signature.decoding.get("until")
     return Manifest(
         kind="lm_eval_sensitivity results",
-        format=2,
+        format=FORMAT,
         signature=replace(
             request.signature,
             decoding={

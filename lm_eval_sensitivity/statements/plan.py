@@ -97,7 +97,7 @@ def own_designs(n_prompts: int, n_edits: int) -> list[Design]:
 
     Example:
         >>> [(each.n_prompts, each.n_edits, each.n_generations) for each in own_designs(50, 4)][:3]
-        [(50, 4, 349), (92, 1, 346), (72, 2, 348)]
+        [(50, 4, 349), (93, 1, 349), (72, 2, 348)]
     """
     asked = Design("asked for", n_prompts, n_edits, _cost(n_prompts, n_edits), n_edits)
     others = []

@@ -279,7 +279,7 @@ OF_THE_MANIFEST = [
     Case("surrogate", in_json(MANIFEST, **{"systems[0].name": "\ud800"}), MANIFEST, "as JSON"),
     Case("code-point order", named("Llama", "Qwen", "gemma", "mistral"), MANIFEST, "`systems`"),
     of_manifest("kind", "a tokenizer"),
-    of_manifest("format", 3, "`format` is 3"),
+    of_manifest("format", 2, "`format` is 2"),
     of_manifest("format_version", 1, "export` on the runs again"),
     of_manifest("systems[3].name", OVER_NAME),
     of_manifest("systems[0].name", " "),

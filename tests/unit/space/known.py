@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, get_args
 
-from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord
+from lm_eval_sensitivity.results.manifest import FORMAT, Manifest, SystemRecord
 from lm_eval_sensitivity.results.read import Results
 from lm_eval_sensitivity.results.statements import Statements
 from lm_eval_sensitivity.statements import Selection, Signature
@@ -243,7 +243,7 @@ def manifest(names: tuple[str, ...], reference: int | None) -> Manifest:
     )
     return Manifest(
         kind="lm_eval_sensitivity results",
-        format=2,
+        format=FORMAT,
         signature=Signature(
             "0.1.0",
             "1.0.0",
