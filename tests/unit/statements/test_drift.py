@@ -462,12 +462,9 @@ def test_drift_of_the_run_is_taken_where_it_was_measured_from_this_reference(tmp
         each = json.loads(line)
         recorded[each["doc"]["prompt_id"]] = each["baseline_drift"]
     assert fingerprint in found.source
-    assert found.by_prompt == recorded and found.source.startswith(
-        "measured in its run, against the run with"
-    )
-    # Its pairs hold no drift of variants, as those of earlier versions.
-    assert found.source.endswith("on base prompts only, as an earlier version did")
-    assert {edit for _, edit in found.texts} == {BASE} and found.reasons == {}
+    assert found.by_prompt == pytest.approx(recorded)
+    assert found.source.startswith("measured in its run, against the run with")
+    assert {edit for _, edit in found.texts} > {BASE} and found.reasons == {}
 
 
 def test_drift_is_recomputed_from_the_samples_otherwise(tmp_path: Path) -> None:
