@@ -222,6 +222,10 @@ NOT_COMPARED = (
         "config_source",
         "files",
     ),
+    # Said or averaged in another way since the recordings: the noise test, verdicts, equal weight per rung, drift over
+    # variants, the energy distance of samples. tests/harness and tests/property hold what they are today.
+    *(f"{row},{view}" for row in ("noise", "verdict", "baseline_drift") for view in ("raw", "answer")),
+    *("groups", "prompt_sensitivity_mini_meaning_preserving", "p_value"),
     *("package_version", "torch", "transformers", "transformers_version", "lm_eval_version", "system"),
 )
 """Names of fields that say when and where a run was made; `system` is a hash of such facts among others."""
@@ -233,7 +237,10 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+(?:e-?\d+)?|e-?\d+)")
 
 
 RENAMED = {"js_distance": "js_divergence"}
-SINCE = ("length_change", "output_spread", "text_edit_distance", "js_lower", "js_upper", "fed")
+SINCE = (
+    *("length_change", "output_spread", "text_edit_distance", "js_lower", "js_upper", "fed"),
+    *("repetitions", "variant_drift"),
+)
 """Names that are newer than the recordings, which stay as they are: they show that old files are read."""
 REASONS = {
     "text only: this engine returns no token ids, logits or hidden states": "not given: this engine gives no "

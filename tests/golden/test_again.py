@@ -35,15 +35,6 @@ def test_a_run_again_is_the_recorded_one(name: str, place: Path) -> None:
     record(name, place)
     found = [*differences(*(_written(folder / name) for folder in (RUNS, place)))]
     assert not found, "\n".join(found[:MOST_DIFFERENCES])
-    for text in ("printed.txt", "logged.txt"):
-        expected, printed = (_said(folder / name / text) for folder in (RUNS, place))
-        assert same_in_print(expected, printed), printed
-
-
-def _said(path: Path) -> str:
-    """Without what a process says once, when it loads an embedder or a reference, in whichever run that is."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(("Embedder ", "Reference ")))
 
 
 def _written(folder: Path) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def noise_by_hand(run: Run, task: str, filter_name: str) -> str:
         )
         assert shown and float(shown[1]) == pytest.approx(hidden, abs=0.012)
     else:
-        shown = re.match(r"may be noise: 9 prompts do not settle it \(p (\d\.\d\d)\)(; about|$)", said)
-        assert shown and float(shown[1]) == pytest.approx(p, abs=error + 0.005)
+        shown = re.match(r"may be noise: 9 prompts do not settle it \(p (<?)(\d\.\d\d)\)(; about|$)", said)
+        assert shown
+        near = p < float(shown[2]) if shown[1] else abs(float(shown[2]) - p) < error + 0.005
+        assert near, (said, p)
     return str(said)
