@@ -19,8 +19,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 SUBSETS = ("core", "spread")
 NAMES = {
     "smollm2-135m-it": "SmolLM2-135M-Instruct",
@@ -86,22 +84,17 @@ def of_subset(folder: Path) -> dict[str, Any]:
 
 def components(frame: Any, system: str, minus: str | None) -> dict[str, float]:
     """Variance of harmless edits' distances between and within prompts, one way, and its share between."""
+    from lm_eval_sensitivity.stats.design import variance_components
     from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
 
     wanted = frame[(frame["filter"] == "answer") & frame.rung.isin(MEANING_PRESERVING_RUNGS)]
     values = wanted.pivot_table(index=["prompt_id", "rung", "edit"], columns="name", values="cosine_distance")
     column = (values[system] - values[minus] if minus else values[system]).dropna()
-    groups = [group.to_numpy() for _, group in column.groupby(level="prompt_id") if len(group) > 1]
-    n = np.array([len(group) for group in groups])
-    within = sum(((group - group.mean()) ** 2).sum() for group in groups) / (n.sum() - len(n))
-    size = (n.sum() - (n**2).sum() / n.sum()) / (len(n) - 1)
-    everything = np.concatenate(groups)
-    between_squares = sum(len(group) * (group.mean() - everything.mean()) ** 2 for group in groups)
-    between = max(0.0, (between_squares / (len(n) - 1) - within) / size)
+    found = variance_components(column.unstack(["rung", "edit"]))
     return {
-        "between": round(between, 4),
-        "within": round(float(within), 4),
-        "correlation": round(between / (between + within), 2),
+        "between": round(found.between, 4),
+        "within": round(found.within, 4),
+        "correlation": round(found.correlation, 2),
         "zeros": round(float((column == 0).mean()), 3),
     }
 

@@ -272,20 +272,12 @@ def clusters(
     Raises:
         InputError: no system has a pair in the selection, or an option is not accepted.
     """
-    _check(
-        metric=metric,
-        filter=filter,
-        rungs=rungs,
-        seed=seed,
-        resamples=resamples,
-        draws=draws,
-        weights=weights,
-    )
+    selection = _selection(metric, filter, rungs)
+    _check_options(weights, seed=seed, resamples=resamples, draws=draws)
     if not isinstance(alpha, float) or not 0 < alpha < 1:
         raise InputError(
             f"`alpha` is {shown(alpha)}; accepted is a share between 0 and 1, as in `alpha=0.05`."
         )
-    selection = Selection(metric, filter, rungs)
     check_metric(metric)
     loaded = load(runs, **options).runs
     partition = TablePartition(loaded.table, resamples, seed, weights)
@@ -331,18 +323,10 @@ def compare(
     Raises:
         InputError: a folder does not hold one system of its own, or an option is not accepted.
     """
-    _check(
-        metric=metric,
-        filter=filter,
-        rungs=rungs,
-        seed=seed,
-        resamples=resamples,
-        draws=draws,
-        weights=weights,
-    )
+    selection = _selection(metric, filter, rungs)
+    _check_options(weights, seed=seed, resamples=resamples, draws=draws)
     if not isinstance(margin, (int, float)) or not 0 < margin < math.inf:
         raise InputError(f"`margin` is {shown(margin)}; accepted is a share above 0, as in `margin=0.25`.")
-    selection = Selection(metric, filter, rungs)
     loaded = load([first, second], **options).runs
     ours, theirs = (system_of(loaded, Path(folder)).name for folder in (first, second))
     partition = TablePartition(loaded.table, resamples, seed, weights)
@@ -383,8 +367,8 @@ def drift(
     Raises:
         InputError: the reference holds no system of its own, or an option is not accepted.
     """
-    _check(metric=metric, filter=filter, seed=seed, resamples=resamples, weights=weights)
-    selection = Selection(metric, filter)
+    selection = _selection(metric, filter)
+    _check_options(weights, seed=seed, resamples=resamples)
     check_drift_metric(selection)
     loaded = load(runs, **options)
     beside = None if reference is None else Path(reference)
@@ -403,17 +387,18 @@ def drift(
     return Finding(found, document, two_axes.picture(found))
 
 
-def _check(**given: object) -> None:
+def _selection(metric: str, filter: str, rungs: str = PRIMARY_RUNGS) -> Selection:
+    for name, value in (("metric", metric), ("filter", filter), ("rungs", rungs)):
+        if not isinstance(value, str):
+            raise InputError(f"`{name}` is {shown(value)}; accepted is a name, as in `{name}='...'`.")
+    return Selection(metric, filter, rungs)
+
+
+def _check_options(weights: Weights, **numbers: int) -> None:
     """The doors of what argparse would have refused."""
-    for name, value in given.items():
-        if name in ("metric", "filter", "rungs"):
-            if not isinstance(value, str):
-                raise InputError(f"`{name}` is {shown(value)}; accepted is a name, as in `{name}='...'`.")
-            continue
-        if name == "weights":
-            if value not in WEIGHTS:
-                raise InputError(f"`weights` is {shown(value)}; accepted are {', '.join(WEIGHTS)}.")
-            continue
+    if weights not in WEIGHTS:
+        raise InputError(f"`weights` is {shown(weights)}; accepted are {', '.join(WEIGHTS)}.")
+    for name, value in numbers.items():
         least, most = (0, 2**63) if name == "seed" else (FEWEST_RESAMPLES, MOST_RESAMPLES)
         if type(value) is not int or not least <= value <= most:
             raise InputError(

@@ -32,7 +32,7 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRIC
 from lm_eval_sensitivity.stats import Cluster, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
-from lm_eval_sensitivity.stats.verdicts import AXES, INVALID_PROBE, MEANINGS, UNDETERMINED, label_of
+from lm_eval_sensitivity.stats.rules import AXES, INVALID_PROBE, MEANINGS, UNDETERMINED, label_of
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 

@@ -21,8 +21,8 @@ from lm_eval_sensitivity.statements.windows import (
     window_in_words,
 )
 from lm_eval_sensitivity.stats import MIN_PROMPTS
+from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.stats.partition import ABSENT
-from lm_eval_sensitivity.stats.verdicts import LIFELESS
 from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing, Note, Rung

@@ -6,6 +6,7 @@ Systems stand in the order of letters, never of scores.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lm_eval_sensitivity.errors import InputError
@@ -55,7 +56,8 @@ def clusters_statement(
     names = partition.given(selection)
     absent = tuple(name for name in partition.systems if name not in names)
     table = contrast_table(partition.pairs(selection, names))
-    tests = _tests(partition, selection, table, alpha, draws) if table.contrasts else None
+    largest = [partition.largest(selection, *names) for names in table.contrasts]
+    tests = _tests(partition, table, largest, alpha, draws) if table.contrasts else None
     clusters = find_clusters(tests, alpha=alpha) if tests else None
     letters = clusters.letters if clusters else {}
     common = common_means(partition, selection, names)
@@ -63,7 +65,7 @@ def clusters_statement(
         replace(system_row(partition, selection, name, letters.get(name, ())), common=common.get(name))
         for name in names
     )
-    contrasts = _contrasts(partition, selection, table, tests, alpha) if tests else ()
+    contrasts = tuple(_contrasts(partition, table, largest, tests, alpha)) if tests else ()
     family = _family(tests) if tests else None
     return ClustersStatement(
         selection=selection,
@@ -110,46 +112,40 @@ def check_metric(metric: str) -> None:
 
 
 def _tests(
-    partition: TablePartition, selection: Selection, table: ContrastTable, alpha: float, draws: int
+    partition: TablePartition, table: ContrastTable, largest: list[float | None], alpha: float, draws: int
 ) -> MaxT:
     return max_t_test(
         table,
         alpha=alpha,
         draws=draws,
         resamples=partition.resamples,
-        largest=[partition.largest(selection, *names) for names in table.contrasts],
+        largest=largest,
         seed=partition.seed,
     )
 
 
 def _contrasts(
-    partition: TablePartition, selection: Selection, table: ContrastTable, tests: MaxT, alpha: float
-) -> tuple[TestedContrast, ...]:
-    return tuple(
-        TestedContrast(
+    partition: TablePartition, table: ContrastTable, largest: list[float | None], tests: MaxT, alpha: float
+) -> Iterator[TestedContrast]:
+    for index, (first, second) in enumerate(table.contrasts):
+        values = table.differences[:, index]
+        difference = difference_interval(
+            values, largest=largest[index], resamples=partition.resamples, seed=partition.seed
+        )
+        p_adjusted, p_order = float(tests.p_adjusted[index]), float(tests.p_order[index])
+        yield TestedContrast(
             first=first,
             second=second,
-            difference=difference_interval(
-                values,
-                largest=partition.largest(selection, first, second),
-                resamples=partition.resamples,
-                seed=partition.seed,
-            ),
-            p_adjusted=float(tests.p_adjusted[index]),
-            p_order=float(tests.p_order[index]),
+            difference=difference,
+            p_adjusted=p_adjusted,
+            p_order=p_order,
             attainable_p=tests.attainable_ps[index],
             counts=table.counts[index],
-            distinguishable=bool(tests.p_adjusted[index] <= alpha),
-            ordered=bool(max(tests.p_adjusted[index], tests.p_order[index]) <= alpha),
+            distinguishable=p_adjusted <= alpha,
+            ordered=max(p_adjusted, p_order) <= alpha,
             reason=tests.reasons[index],
-            caution=zeros_caution(f"{first} and {second}, difference", values, first, second)
-            if partition.largest(selection, first, second) is None
-            else None,
+            caution=zeros_caution(f"{first} and {second}, difference", values, difference, first, second),
         )
-        for index, ((first, second), values) in enumerate(
-            zip(table.contrasts, table.differences.T, strict=True)
-        )
-    )
 
 
 def _family(tests: MaxT) -> Family:

@@ -76,6 +76,7 @@ def comparison_statement(
             )
     contrast = pairs.contrast(second, first)
     largest = partition.largest(selection, first, second)
+    difference = _interval(partition, contrast.differences, largest, first > second)
     rungs = _rungs(partition, first, second, selection, draws)
     sides = (
         _side(partition, selection, first, contrast.second_means),
@@ -85,7 +86,7 @@ def comparison_statement(
         selection=selection,
         first=sides[0],
         second=sides[1],
-        difference=_interval(partition, contrast.differences, largest, first > second),
+        difference=difference,
         test=sign_flip_test(contrast.differences, draws=draws, seed=seed),
         p_order=_p_order(partition, contrast.differences, largest, first > second),
         equivalence=equivalence_test(
@@ -103,7 +104,10 @@ def comparison_statement(
         rungs=rungs,
         family=sum(not math.isnan(rung.p_adjusted) for rung in rungs),
         cautions=cautions_of(
-            partition, selection, sides, zeros=_zeros("", contrast) if largest is None else ()
+            partition,
+            selection,
+            sides,
+            zeros=_zeros("", contrast, sides[0].mean, sides[1].mean, difference),
         ),
         seed=seed,
         resamples=partition.resamples,
@@ -113,12 +117,12 @@ def comparison_statement(
 
 def _side(partition: TablePartition, selection: Selection, name: str, shared: Floats) -> SystemRow:
     """One of the two, with its mean over the shared pairs."""
-    largest = partition.largest(selection, name)
+    mean = _mean(partition, shared, partition.largest(selection, name))
     return replace(
         system_row(partition, selection, name),
-        mean=_mean(partition, shared, largest),
+        mean=mean,
         n_zero=int((shared == 0).sum()),
-        caution=zeros_caution(f"{name}, mean", shared, name) if largest is None else None,
+        caution=zeros_caution(f"{name}, mean", shared, mean, name),
     )
 
 
@@ -153,15 +157,17 @@ def _p_order(partition: TablePartition, differences: Floats, largest: float | No
     return float(p[0])
 
 
-def _zeros(where: str, contrast: Contrast) -> Iterator[Note]:
+def _zeros(
+    where: str, contrast: Contrast, mean: Interval, other: Interval, difference: Interval
+) -> Iterator[Note]:
     """Cautions of both means and their difference; the contrast is of the second and the first system."""
     first, second = contrast.second, contrast.first
-    for name, values, about in (
-        (f"{first}, mean", contrast.second_means, (first,)),
-        (f"{second}, mean", contrast.first_means, (second,)),
-        ("difference", contrast.differences, (first, second)),
+    for name, values, interval, about in (
+        (f"{first}, mean", contrast.second_means, mean, (first,)),
+        (f"{second}, mean", contrast.first_means, other, (second,)),
+        ("difference", contrast.differences, difference, (first, second)),
     ):
-        found = zeros_caution(f"{where}{name}", values, *about)
+        found = zeros_caution(f"{where}{name}", values, interval, *about)
         if found:
             yield found
 
@@ -196,18 +202,18 @@ def _edit_drivers(
             continue
         a, b = (pairs.values[there, index, pairs.systems.index(name)] for name in (first, second))
         values = differences[there, index]
-        largest = largest_of(metric, np.append(a, b))
+        interval = _interval(partition, values, largest_of(metric, np.append(a, b)), first > second)
         yield Driver(
             edit,
             rungs[edit],
             float(a.mean()),
             float(b.mean()),
             float(values.mean()),
-            _interval(partition, values, largest, first > second),
+            interval,
             # The mean over prompts of the mean over rungs and edits, taken apart by edit.
             float((values * shares[there, index]).sum()) / n_prompts,
             len(values),
-            zeros_caution(f"{edit}, difference", values, first, second) if largest is None else None,
+            zeros_caution(f"{edit}, difference", values, interval, first, second),
         )
 
 
@@ -233,20 +239,23 @@ def _rungs(
         on_rung = replace(selection, rung_set=rung)
         pairs = partition.pairs(on_rung, (first, second))
         contrast = pairs.contrast(second, first)
-        a, b = (partition.largest(on_rung, name) for name in (first, second))
-        largest = partition.largest(on_rung, first, second)
+        intervals = (
+            _mean(partition, contrast.second_means, partition.largest(on_rung, first)),
+            _mean(partition, contrast.first_means, partition.largest(on_rung, second)),
+            _interval(
+                partition, contrast.differences, partition.largest(on_rung, first, second), first > second
+            ),
+        )
         found.append(
             RungDifference(
-                rung=rung,
-                first=_mean(partition, contrast.second_means, a),
-                second=_mean(partition, contrast.first_means, b),
-                difference=_interval(partition, contrast.differences, largest, first > second),
+                rung,
+                *intervals,
                 test=sign_flip_test(contrast.differences, draws=draws, seed=partition.seed),
                 p_adjusted=math.nan,
                 counts=contrast.counts,
                 first_counts=pairs.counts(first),
                 second_counts=pairs.counts(second),
-                cautions=tuple(_zeros(f"{rung}: ", contrast)) if largest is None else (),
+                cautions=tuple(_zeros(f"{rung}: ", contrast, *intervals)),
             )
         )
     p = holm([math.nan if each.rung == NOISE_RUNG else each.test.p_value for each in found])

@@ -30,7 +30,8 @@ from lm_eval_sensitivity.stats import (
     mean_interval,
     two_axes,
 )
-from lm_eval_sensitivity.stats.verdicts import left_open, too_silent
+from lm_eval_sensitivity.stats.alive import too_silent
+from lm_eval_sensitivity.stats.verdicts import left_open
 
 
 def drift_statement(
@@ -114,9 +115,9 @@ def _system(
     return SystemDrift(
         system=name,
         is_reference=name == reference,
-        preserving=system_mean(partition, preserving, name, "p"),
-        control=system_mean(partition, control, name, "c"),
-        identical=system_mean(partition, identical, name, "f"),
+        preserving=system_mean(partition, preserving, name),
+        control=system_mean(partition, control, name),
+        identical=system_mean(partition, identical, name),
         drift=None if drift is None else _drift_mean(partition, drift),
         answers=(0, 0) if drift is None else drift.answers,
         drift_source="" if drift is None else drift.source,

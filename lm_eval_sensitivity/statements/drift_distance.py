@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.embedder import DEFAULT_MODEL, TextDistances, load_embedder
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import DRIFT, DRIFTS
 from lm_eval_sensitivity.runs import (
     OutputKey,
@@ -26,8 +26,9 @@ from lm_eval_sensitivity.runs import (
     read_outputs,
 )
 from lm_eval_sensitivity.runs.table import NO_VARIANTS
+from lm_eval_sensitivity.statements.partition import largest_of
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
-from lm_eval_sensitivity.stats import PairCounts, largest_value
+from lm_eval_sensitivity.stats import PairCounts
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Missing
 
@@ -74,9 +75,9 @@ class Drift:
 
     @property
     def largest(self) -> float:
-        """The largest value that a prompt is taken to have (see `largest_value`)."""
+        """`largest_of` the drifts of its texts."""
         values = [value for value in self.texts.values() if not isinstance(value, Missing)]
-        found = largest_value(values, METRICS[DRIFT].high)
+        found = largest_of(DRIFT, np.array(values))
         assert found is not None  # a cosine distance has a largest value
         return found
 

@@ -12,30 +12,19 @@ from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.records import SystemMean, SystemRow
 from lm_eval_sensitivity.statements.responsiveness import responsiveness
 from lm_eval_sensitivity.statements.selection import Selection
-from lm_eval_sensitivity.stats import MIN_PROMPTS, Interval, mean_interval
-from lm_eval_sensitivity.stats.sample import has_spread
+from lm_eval_sensitivity.stats import Interval, mean_interval
 from lm_eval_sensitivity.types import Note
 
 
-def system_mean(
-    partition: TablePartition, selection: Selection, system: str, called: str = "mean"
-) -> SystemMean:
-    """The mean of one system.
-
-    Args:
-        partition: of a pairs table.
-        selection: which numbers.
-        system: display name.
-        called: what the number is, in a caution about it.
-    """
-    values = partition.pairs(selection).system(system)
-    unbounded = partition.largest(selection, system) is None
+def system_mean(partition: TablePartition, selection: Selection, system: str) -> SystemMean:
+    """The mean of one system."""
+    values, mean = partition.pairs(selection).system(system), partition.mean(selection, system)
     return SystemMean(
         system,
-        partition.mean(selection, system),
+        mean,
         partition.counts(selection, system),
         n_zero=int((values == 0).sum()),
-        caution=zeros_caution(f"{system}, {called}", values, system) if unbounded else None,
+        caution=zeros_caution(f"{system}, mean", values, mean, system),
     )
 
 
@@ -83,31 +72,33 @@ def common_means(
     }
 
 
-def zeros_caution(name: str, values: ArrayLike, *about: str) -> Note | None:
-    """A sentence where at least half of the prompts have one and the same number.
+def zeros_caution(name: str, values: ArrayLike, interval: Interval, *about: str) -> Note | None:
+    """A sentence where at least half of the prompts have one and the same number, and a bootstrap-t is made of them.
 
-    Resamples of such prompts often consist of one repeated value, so that the bootstrap-t is nearly degenerate
-    and its interval may be far too wide or too narrow.
+    Its resamples then often consist of one repeated value, so that it is nearly degenerate, and its interval may be far
+    too wide or too narrow.
 
     Args:
-        name: what the numbers are, as in `8-bit, b drift`.
+        name: what the numbers are, as in `8-bit, mean`.
         values: [prompt] prompt-level numbers; NaN for prompts without one.
+        interval: of their mean.
         *about: the systems.
 
     Returns:
-        The caution; None where the numbers vary, and where there is no interval anyway (too few prompts, or
-        all alike), which the interval's own reason says.
+        The caution; None where the numbers vary, where the interval is by half or corner points, and where there is
+        none (too few prompts, or all alike), which the interval's own reason says.
 
     Example:
-        >>> print(zeros_caution("m, b", [0.0, 0.0, 0.0, 0.2, 0.3]))
-        m, b: 3 of 5 prompts are exactly 0: the interval is unreliable.
-        >>> zeros_caution("m, b", [0.1, 0.2, 0.3, 0.4, 0.5]), zeros_caution("m, b", [0.0] * 9)
-        (None, None)
+        >>> values = [0.0, 0.0, 0.0, 0.2, 0.3]
+        >>> print(zeros_caution("m, mean", values, mean_interval(values)))
+        m, mean: 3 of 5 prompts are exactly 0: the interval is unreliable.
+        >>> print(zeros_caution("m, mean", values, mean_interval(values, largest=1)))
+        None
     """
+    if interval.method not in ("bootstrap-t", "student-t"):
+        return None
     sample = np.asarray(values, dtype=np.float64)
     finite = sample[np.isfinite(sample)]
-    if len(finite) < MIN_PROMPTS or not has_spread(finite):
-        return None
     numbers, counts = np.unique(finite, return_counts=True)
     most = int(counts.argmax())
     if 2 * counts[most] < len(finite):

@@ -178,13 +178,11 @@ class TablePartition:
         )
 
     def largest(self, selection: Selection, *systems: str) -> float | None:
-        """The largest value that a prompt's mean of any of these systems is taken to have; None where there is none."""
+        """`largest_of` the selected pairs of these systems together."""
         pairs = self.pairs(selection)
-        found = [
-            largest_of(selection.metric, pairs.values[:, :, pairs.systems.index(name)]) for name in systems
-        ]
-        known = [each for each in found if each is not None]
-        return max(known) if known and len(known) == len(found) else None
+        return largest_of(
+            selection.metric, pairs.values[:, :, [pairs.systems.index(name) for name in systems]]
+        )
 
     def repetitions(self, system: str) -> int | None:
         """How often each prompt of the identical rung was repeated, the fewest; None where the rung was not run.
@@ -223,11 +221,11 @@ class TablePartition:
 
 
 def largest_of(metric: str, pairs: Floats) -> float | None:
-    """The largest value that a prompt's mean is taken to have (see `largest_value`).
+    """The largest value that a prompt's mean is taken to have: `largest_value` with the range of a metric.
 
     Args:
         metric: in the catalogue.
-        pairs: numbers of one system, in any shape; NaN where there is none.
+        pairs: its numbers, in any shape; NaN where there is none.
 
     Returns:
         In the unit of the metric; None where it has no largest value, or its smallest is not 0.

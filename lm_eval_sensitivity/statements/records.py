@@ -21,7 +21,7 @@ from lm_eval_sensitivity.stats import (
     SignFlipTest,
     Verdict,
 )
-from lm_eval_sensitivity.stats.verdicts import UNDETERMINED
+from lm_eval_sensitivity.stats.rules import UNDETERMINED
 from lm_eval_sensitivity.types import Note, Rung
 
 Responsiveness = Literal["yes", "no", "unclear"]

@@ -12,9 +12,10 @@ from lm_eval_sensitivity.statements.partition import TablePartition, on_the_same
 from lm_eval_sensitivity.statements.records import Responsiveness
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS, Selection
 from lm_eval_sensitivity.stats import Constants, ReducedVerdict, judge_without_reference
+from lm_eval_sensitivity.stats.alive import ALIVE, LIFELESS
 from lm_eval_sensitivity.stats.partition import SCORED, UNSCORED
+from lm_eval_sensitivity.stats.rules import UNDETERMINED
 from lm_eval_sensitivity.stats.sample import Floats
-from lm_eval_sensitivity.stats.verdicts import ALIVE, LIFELESS, UNDETERMINED
 from lm_eval_sensitivity.text.format import percent
 
 PRESERVING, CONTROL = PRIMARY_RUNGS, "positive_control"

@@ -1,5 +1,6 @@
 """Prompt-level statistics: arrays in, frozen records out. No torch, lm_eval or pandas here.
 
+    alive.py         Is a system alive? What can be said of it where there is nothing to compare it with
     clusters.py      Clusters of systems that cannot be told apart: a compact letter display, never a ranking
     design.py        Planning a run: what so many prompts with so many edits would find
     equivalence.py   Equal within a margin: what "not distinguishable" does not say
@@ -10,6 +11,7 @@
     permutation.py   Sign flips of prompt-level differences: the core of every test here
     power.py         What could have been found: the smallest difference that this many prompts detect
     repetition.py    Do edits move an output more than repeating the prompt does?
+    rules.py         The rules of the verdicts, and their declared constants
     sample.py        What every statistic demands of its prompt-level numbers
     two_sample.py    Two clouds of outputs: are they further apart than each is wide?
     verdicts.py      Two axes against a reference: does a system still respond to meaning
@@ -26,6 +28,7 @@ systems, prompts and rows come.
 
 from __future__ import annotations
 
+from lm_eval_sensitivity.stats.alive import ReducedVerdict, judge_without_reference
 from lm_eval_sensitivity.stats.clusters import Cluster, Clusters, find_clusters
 from lm_eval_sensitivity.stats.equivalence import Equivalence, equivalence_test
 from lm_eval_sensitivity.stats.intervals import (
@@ -53,6 +56,7 @@ from lm_eval_sensitivity.stats.partition import (
 from lm_eval_sensitivity.stats.permutation import DRAWS, SignFlipTest, attainable_p, sign_flip_test
 from lm_eval_sensitivity.stats.power import DetectableDifference, detectable_difference
 from lm_eval_sensitivity.stats.repetition import REPETITION_DRAWS, RepetitionTest, repetition_test
+from lm_eval_sensitivity.stats.rules import Constants
 from lm_eval_sensitivity.stats.sample import MIN_PROMPTS
 from lm_eval_sensitivity.stats.two_sample import (
     TWO_SAMPLE_DRAWS,
@@ -62,16 +66,7 @@ from lm_eval_sensitivity.stats.two_sample import (
     two_sample_attainable_p,
     two_sample_test,
 )
-from lm_eval_sensitivity.stats.verdicts import (
-    AxisContrast,
-    Constants,
-    ReducedVerdict,
-    TwoAxes,
-    Verdict,
-    judge,
-    judge_without_reference,
-    two_axes,
-)
+from lm_eval_sensitivity.stats.verdicts import AxisContrast, TwoAxes, Verdict, judge, two_axes
 
 __all__ = [
     "DRAWS",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -72,11 +73,9 @@ def detectable_difference(
         >>> detectable_difference([0.0] * 20 + [0.6, 0.7, 0.8, 0.9]).reason
         'The smallest p of 24 prompts (20 of them do not differ) is 0.125, above 0.05: no difference can be detected.'
     """
-    if not (0 < alpha < 1 and 0 < power < 1):
-        raise ValueError(f"`alpha` and `power` must lie between 0 and 1, got {alpha} and {power}")
     sample = sorted_sample(differences)
-    n = len(sample)
-    n_moved = int((sample != 0).sum())
+    n, n_moved = len(sample), int((sample != 0).sum())
+    effect = detectable_effect(n, n_moved=n_moved, alpha=alpha, power=power)
     level = _attained(alpha, n_moved)
     deviation = float(sample.std(ddof=1)) if n > 1 else math.nan
     reason = too_few_prompts(n)
@@ -86,15 +85,17 @@ def detectable_difference(
         reason = f"All {n} differences are the same: without spread any other difference would be found."
     if reason:
         return DetectableDifference(math.nan, n, deviation, alpha, level, power, "none", reason)
-    effect = _effect(n, level, power)
     return DetectableDifference(effect * deviation, n, deviation, alpha, level, power, "noncentral t", None)
 
 
-def detectable_effect(n_prompts: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def detectable_effect(
+    n_prompts: int, *, n_moved: int | None = None, alpha: float = 0.05, power: float = 0.8
+) -> float:
     """The smallest mean difference that so many prompts find with the given power, in standard deviations.
 
     Args:
-        n_prompts: with a difference.
+        n_prompts: with a number.
+        n_moved: prompts among them whose difference is not 0; None for all.
         alpha: two-sided level of the contrast.
         power: wanted probability of detection.
 
@@ -110,7 +111,7 @@ def detectable_effect(n_prompts: int, *, alpha: float = 0.05, power: float = 0.8
     """
     if not (0 < alpha < 1 and 0 < power < 1):
         raise ValueError(f"`alpha` and `power` must lie between 0 and 1, got {alpha} and {power}")
-    level = _attained(alpha, n_prompts)
+    level = _attained(alpha, n_prompts if n_moved is None else n_moved)
     return _effect(n_prompts, level, power) if level and too_few_prompts(n_prompts) is None else math.nan
 
 
@@ -167,12 +168,27 @@ def equivalence_prompts(
         root = math.sqrt(max(n - z * z / 2, 0.0))
         return bool(sum(ndtr(margin / each * root - z) for each in (above, below)) - 1 >= power)
 
-    # Twice as many until it is enough, then the middle between too few and enough.
-    few, many = MIN_PROMPTS - 1, MIN_PROMPTS
-    while not enough(many):
-        few, many = many, 2 * many
-        if many > _MOST_PROMPTS:
-            return None
+    return fewest_prompts(enough, MIN_PROMPTS, _MOST_PROMPTS)
+
+
+def fewest_prompts(enough: Callable[[int], bool], least: int, most: int) -> int | None:
+    """The fewest prompts that are enough.
+
+    Args:
+        enough: whether so many are; then more are, too.
+        least: that can be the answer.
+        most: that are tried.
+
+    Returns:
+        From `least` to `most`; None where those are too few.
+
+    Example:
+        >>> fewest_prompts(lambda n: n >= 36, 5, 1_000), fewest_prompts(lambda n: n >= 36, 5, 20)
+        (36, None)
+    """
+    if not enough(most):
+        return None
+    few, many = least - 1, most
     while many - few > 1:
         middle = (few + many) // 2
         few, many = (few, middle) if enough(middle) else (middle, many)

@@ -18,6 +18,7 @@ from lm_eval_sensitivity.stats.intervals import (
     one_sided_bounds,
 )
 from lm_eval_sensitivity.stats.permutation import TIE, p_from_counts
+from lm_eval_sensitivity.stats.power import fewest_prompts
 from lm_eval_sensitivity.stats.sample import Floats, too_few_prompts
 
 REPETITION_DRAWS = 9_999
@@ -189,13 +190,10 @@ def _prompts_needed(
     scale = 1 + 1 / (~np.isnan(table)).sum(axis=1)
     shift = float((scale * (np.nanmean(pools, axis=1) - floors)).sum())
     variance = float((scale**2 * np.nanvar(pools, axis=1)).sum())
-    if shift <= 0 or not enough(MOST_PROMPTS):
+    for_the_bound = fewest_prompts(enough, n + 1, MOST_PROMPTS)
+    if shift <= 0 or for_the_bound is None:
         return None
-    low, high = n, MOST_PROMPTS
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    needed = max(high, math.ceil(n * variance * (float(ndtri(1 - alpha)) / shift) ** 2))
+    needed = max(for_the_bound, math.ceil(n * variance * (float(ndtri(1 - alpha)) / shift) ** 2))
     return needed if needed <= MOST_PROMPTS else None
 
 

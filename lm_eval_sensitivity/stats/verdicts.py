@@ -1,7 +1,8 @@
 """Two axes against a reference: does a system still respond to meaning, and only to meaning?
 
 Per prompt: p, the mean distance under meaning-preserving edits; c, under the positive control; b, the
-drift from the reference's output on the identical prompt; f, the identical rung, which is noise.
+drift from the reference's outputs on the identical prompts, the base and its harmless variants; f, the identical rung,
+which is noise.
 A low p alone is no virtue: a system that always writes the same has the lowest.
 """
 
@@ -13,110 +14,22 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from lm_eval_sensitivity.stats.intervals import RESAMPLES, Interval, one_sided_bounds
 from lm_eval_sensitivity.stats.partition import Partition
-from lm_eval_sensitivity.stats.sample import Floats, read_only
-from lm_eval_sensitivity.text.format import percent
-
-Sign = Literal["+", "-", "unclear"]
-Axis = Literal["response", "harmless edits", "drift"]
-Word = Literal["alive", "collapsed", "indiscriminate", "as the reference", "more", "near", "far", "unclear"]
-Label = Literal["COLLAPSED", "INDISCRIMINATE", "RESPONSIVE", "STABLE", "DRIFTED"]
-
-AXES: dict[Axis, tuple[tuple[dict[str, Sign], Word], ...]] = {
-    "response": (
-        ({"L_C": "-"}, "collapsed"),
-        ({"L_R": "-"}, "indiscriminate"),
-        ({"L_C": "+", "L_R": "+"}, "alive"),
-    ),
-    "harmless edits": (({"L_P": "+"}, "more"), ({"L_P": "-"}, "as the reference")),
-    "drift": (({"L_D": "+"}, "far"), ({"L_D": "-"}, "near")),
-}
-"""Which signs give which word: the first rule that is met. Where none is, the axis is `unclear`."""
-
-RULES: tuple[tuple[dict[Axis, Word], Label], ...] = (
-    ({"response": "collapsed"}, "COLLAPSED"),
-    ({"response": "indiscriminate"}, "INDISCRIMINATE"),
-    ({"response": "alive", "harmless edits": "more"}, "RESPONSIVE"),
-    ({"response": "alive", "harmless edits": "as the reference", "drift": "near"}, "STABLE"),
-    ({"response": "alive", "harmless edits": "as the reference", "drift": "far"}, "DRIFTED"),
+from lm_eval_sensitivity.stats.rules import (
+    INVALID_PROBE,
+    MEANINGS,
+    RULES,
+    UNDETERMINED,
+    Axis,
+    Constants,
+    Sign,
+    Word,
+    label_of,
+    words_of,
 )
-"""Which words give which label; at most one rule is met."""
-
-_AS_THE_REFERENCE = "keeps at least {kept} of the reference's response to meaning, is"
-MEANINGS: dict[str, str] = {
-    "COLLAPSED": "has lost more than {lost} of the reference's response to meaning",
-    "INDISCRIMINATE": "is moved by meaning less than {further} further than by harmless edits",
-    "RESPONSIVE": f"{_AS_THE_REFERENCE} more than {{more}} more sensitive",
-    "STABLE": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is nearer to the reference than "
-    "{moved}",
-    "DRIFTED": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is further from the reference than "
-    "{moved}",
-    "INVALID PROBE": "on this reference the ladder is shown to be no valid probe",
-    "UNDETERMINED": "what is decided gives no label",
-}
-"""What was tested where a label is given; `in_words` fills in the constants."""
-
-ALIVE, LIFELESS, UNDETERMINED = "alive", "collapsed or indiscriminate", "UNDETERMINED"
-INVALID_PROBE = "INVALID PROBE"
-
-
-@dataclass(frozen=True)
-class Constants:
-    """The declared constants of the rules; they are part of every verdict."""
-
-    k_control: float = 0.20
-    """Share of the reference's response to meaning that may be lost."""
-    k_response: float = 0.25
-    """Share by which meaning must move a system further than harmless edits do."""
-    k_harmless: float = 0.50
-    """Share by which the sensitivity to harmless edits may exceed the reference's."""
-    drift_factor: float = 2.0
-    """lambda: drift counts above this multiple of what a harmless edit moves the reference."""
-    level: float = 0.95
-    """Of each one-sided bound."""
-
-    @property
-    def formulas(self) -> dict[str, str]:
-        """What each contrast of the rules compares with 0.
-
-        Returns:
-            Name of the contrast -> formula, in the order of the rules.
-
-        Example:
-            >>> list(Constants().formulas.values())
-            ['c - 0.8 c_ref', 'c - 1.25 p', 'p - 1.5 p_ref', 'b - 2 p_ref']
-        """
-        return {
-            "L_C": f"c - {1 - self.k_control:g} c_ref",
-            "L_R": f"c - {1 + self.k_response:g} p",
-            "L_P": f"p - {1 + self.k_harmless:g} p_ref",
-            "L_D": f"b - {self.drift_factor:g} p_ref",
-        }
-
-    def in_words(self, sentence: str) -> str:
-        """Fill these constants into one of `MEANINGS`.
-
-        Args:
-            sentence: with any of the fields `lost`, `kept`, `further`, `more` and `moved`.
-
-        Returns:
-            The sentence; shares are in percent.
-
-        Example:
-            >>> Constants().in_words("at most {lost} lost, {more} more, nearer than {moved}")
-            'at most 20 % lost, 50 % more, nearer than 2 times what a harmless edit moves it'
-        """
-        times = "" if self.drift_factor == 1 else f"{self.drift_factor:g} times what "
-        return sentence.format(
-            lost=percent(self.k_control),
-            kept=percent(1 - self.k_control),
-            further=percent(self.k_response),
-            more=percent(self.k_harmless),
-            moved=f"{times}a harmless edit moves it",
-        )
+from lm_eval_sensitivity.stats.sample import Floats, read_only
 
 
 @dataclass(frozen=True)
@@ -265,57 +178,6 @@ class Verdict:
         )
 
 
-@dataclass(frozen=True)
-class ReducedVerdict:
-    """The little that can be said without a reference. Drift is undefined."""
-
-    label: str
-    """`alive`, `collapsed or indiscriminate`, or `UNDETERMINED`."""
-    contrasts: tuple[AxisContrast, ...]
-    harmless_over_control: float
-    """p/c; NaN where c is 0 or missing."""
-    constants: Constants
-    seed: int
-    reasons: tuple[str, ...]
-
-
-def words_of(signs: Mapping[str, Sign]) -> dict[Axis, Word]:
-    """The word of every axis.
-
-    Args:
-        signs: L_C, L_R, L_P and L_D -> `+`, `-` or `unclear`.
-
-    Returns:
-        In the order of `AXES`.
-
-    Example:
-        >>> words_of({"L_C": "+", "L_R": "+", "L_P": "unclear", "L_D": "-"})
-        {'response': 'alive', 'harmless edits': 'unclear', 'drift': 'near'}
-    """
-    return {
-        axis: next((word for rule, word in rules if rule.items() <= signs.items()), "unclear")
-        for axis, rules in AXES.items()
-    }
-
-
-def label_of(words: Mapping[Axis, Word]) -> str:
-    """The label of three words.
-
-    Args:
-        words: from `words_of`.
-
-    Returns:
-        One of `RULES`, or `UNDETERMINED`.
-
-    Example:
-        >>> label_of({"response": "alive", "harmless edits": "as the reference", "drift": "near"})
-        'STABLE'
-        >>> label_of({"response": "alive", "harmless edits": "unclear", "drift": "far"})
-        'UNDETERMINED'
-    """
-    return next((label for rule, label in RULES if rule.items() <= words.items()), UNDETERMINED)
-
-
 def two_axes(
     harmless: Partition,
     control: Partition,
@@ -423,8 +285,8 @@ def judge(
         words["drift"],
         contrasts,
         probe,
-        _ratio(axes.harmless, axes.control),
-        _ratio(axes.own_harmless, axes.own_control),
+        ratio_of_means(axes.harmless, axes.control),
+        ratio_of_means(axes.own_harmless, axes.own_control),
         control=c,
         control_reference=c_ref,
         harmless=p,
@@ -433,7 +295,7 @@ def judge(
         drift_yardstick=yardstick,
         constants=used,
         seed=seed,
-        reasons=(*faults, *doubts, *_reasons((*probe, *contrasts))),
+        reasons=(*faults, *doubts, *reasons_of((*probe, *contrasts))),
     )
 
 
@@ -480,88 +342,6 @@ def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], rea
     return replace(found, label=label_of(found.words)) if known else found
 
 
-def judge_without_reference(
-    control: ArrayLike,
-    harmless: ArrayLike,
-    *,
-    output_spread: ArrayLike | None = None,
-    silent_share: float = math.nan,
-    constants: Constants | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> ReducedVerdict:
-    """Say whether a system is alive, where there is nothing to compare it with.
-
-    Alive: meaning moves its output more than harmless edits by the declared share, and so, where it is
-    given, does another prompt. Collapsed or indiscriminate: one of the two reliably does not, or does
-    not move the output at all. Which of the two words it is, only a reference can tell. Where more pairs
-    than `k_control` gave nothing that could be scored, nothing is called alive for the others.
-
-    Args:
-        control: [prompt] c.
-        harmless: [prompt] p, over the same prompts.
-        output_spread: [prompt] mean distance of the prompt's output from those of other prompts.
-        silent_share: share of pairs without anything that could be scored; NaN where it is not known.
-        constants: `k_response`, `k_control` and `level` are used.
-        resamples: bootstrap samples of prompts.
-        seed: of the resamples.
-
-    Returns:
-        `alive`, `collapsed or indiscriminate` or `UNDETERMINED`, with the contrasts behind it.
-
-    Raises:
-        ValueError: not [prompt], different lengths, or infinite values.
-
-    Example:
-        >>> judge_without_reference([0.7, 0.8, 0.6, 0.9, 0.8], [0.1, 0.2, 0.1, 0.1, 0.2]).label
-        'alive'
-        >>> judge_without_reference([0.0] * 5, [0.0] * 5).label
-        'collapsed or indiscriminate'
-    """
-    used = constants or Constants()
-    p = np.asarray(harmless, dtype=np.float64)
-    named = {"c": control} if output_spread is None else {"c": control, "spread": output_spread}
-    contrasts, signs = [], []
-    for name, values in named.items():
-        array = np.asarray(values, dtype=np.float64)
-        if array.shape != p.shape:
-            raise ValueError(f"one number per prompt on both sides needed, got {array.shape} and {p.shape}")
-        formula, more = f"{name} - {1 + used.k_response:g} p", 1 + used.k_response
-        found = axis_contrast(
-            formula, formula, array - more * p, level=used.level, resamples=resamples, seed=seed
-        )
-        contrasts.append(found)
-        # 0 against 0 has no sign, and yet nothing is clearer than an output that nothing moves.
-        signs.append("-" if found.bounds.estimate == 0 and not np.nansum(np.abs(array)) else found.sign)
-    label = LIFELESS if "-" in signs else ALIVE if set(signs) == {"+"} else UNDETERMINED
-    reasons = _reasons(contrasts)
-    if label == ALIVE and silent_share > used.k_control:
-        label, reasons = UNDETERMINED, (too_silent(silent_share, used, "of its pairs"), *reasons)
-    ratio = _ratio(p, np.asarray(control, dtype=np.float64))
-    return ReducedVerdict(label, tuple(contrasts), ratio, used, seed, reasons)
-
-
-def too_silent(share: float, constants: Constants, of: str) -> str:
-    """Why a system that gave nothing on many pairs is not called alive for what it gave on the others.
-
-    Args:
-        share: of pairs without anything that could be scored.
-        constants: `k_control` is the most.
-        of: which pairs the share is of.
-
-    Returns:
-        One sentence.
-    """
-    return (
-        f"It gave nothing that could be scored in {percent(share)} {of}, more than {percent(constants.k_control)}: "
-        "what can be scored is no longer the system."
-    )
-
-
-def _said(mean: float) -> str:
-    return "is missing" if math.isnan(mean) else f"{mean:.3g}"
-
-
 def axis_contrast(
     name: str, formula: str, values: Floats, *, level: float, resamples: int, seed: int
 ) -> AxisContrast:
@@ -604,6 +384,10 @@ def signed_by(name: str, formula: str, bounds: Interval) -> AxisContrast:
     return AxisContrast(name, formula, sign, bounds)
 
 
+def _said(mean: float) -> str:
+    return "is missing" if math.isnan(mean) else f"{mean:.3g}"
+
+
 def _probe_faults(control: AxisContrast, noise: AxisContrast) -> tuple[str, ...]:
     """What is shown to be wrong with the probe."""
     faults = []
@@ -634,12 +418,21 @@ def _means_of_both(first: Floats, second: Floats) -> tuple[float, float]:
     return (float(first[both].mean()), float(second[both].mean())) if both.any() else (math.nan, math.nan)
 
 
-def _ratio(numerator: Floats, denominator: Floats) -> float:
-    """Ratio of the means over the prompts that have both."""
+def ratio_of_means(numerator: Floats, denominator: Floats) -> float:
+    """Ratio of the means over the prompts that have both.
+
+    Args:
+        numerator: [prompt]; NaN for prompts without a number.
+        denominator: [prompt] likewise.
+
+    Returns:
+        NaN where the denominator is 0 or no prompt has both.
+    """
     both = ~np.isnan(numerator) & ~np.isnan(denominator)
     total = float(denominator[both].sum())
     return float(numerator[both].sum()) / total if total > 0 else math.nan
 
 
-def _reasons(contrasts: Iterable[AxisContrast]) -> tuple[str, ...]:
+def reasons_of(contrasts: Iterable[AxisContrast]) -> tuple[str, ...]:
+    """Why contrasts have no bounds, each behind its name."""
     return tuple(f"{found.name}: {found.bounds.reason}" for found in contrasts if found.bounds.reason)

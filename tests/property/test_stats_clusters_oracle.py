@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from random import Random
 from string import ascii_lowercase
 
 import networkx
@@ -53,7 +54,7 @@ def test_clusters_are_the_maximal_cliques(p: NDArray[np.float64]) -> None:
 
 @given(matrices(), st.randoms())
 @settings(deadline=None)
-def test_letters_are_stable_under_reordering(p: NDArray[np.float64], random) -> None:  # type: ignore[no-untyped-def]
+def test_letters_are_stable_under_reordering(p: NDArray[np.float64], random: Random) -> None:
     names = list(ascii_lowercase[: len(p)])
     order = random.sample(range(len(p)), len(p))
     found = find_clusters(family(p, names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_every_pair_is_counted_exactly_once(rows: list[Row]) -> None:
 
 @given(tables(), st.randoms())
 @settings(deadline=None)
-def test_the_order_of_rows_changes_no_byte(rows: list[Row], random) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_of_rows_changes_no_byte(rows: list[Row], random: Random) -> None:
     shuffled = random.sample(rows, len(rows))
     first, second = partition(rows), partition(shuffled)
     assert (first.prompts, first.edits, first.systems) == (second.prompts, second.edits, second.systems)

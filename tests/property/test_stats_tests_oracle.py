@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from scipy.stats import permutation_test
 
 from lm_eval_sensitivity.stats import (
@@ -63,7 +64,7 @@ def test_exact_p_is_scipys(differences: list[float]) -> None:
 
 @given(arrays(np.float64, (7, 5), elements=whole))
 @settings(deadline=None, max_examples=40)
-def test_laws_of_the_adjusted_p(differences) -> None:  # type: ignore[no-untyped-def]
+def test_laws_of_the_adjusted_p(differences: NDArray[np.float64]) -> None:
     counts = (PairCounts(7, 0, 7, 0, 0, 0),) * 5
     names = tuple((f"m{i}", f"n{i}") for i in range(5))
     found = max_t_test(ContrastTable(tuple("abcdefg"), names, differences, counts))

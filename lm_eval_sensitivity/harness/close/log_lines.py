@@ -34,7 +34,7 @@ from lm_eval_sensitivity.statements.responsiveness import CONTROL, PRESERVING, n
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_METRIC
 from lm_eval_sensitivity.statements.windows import SCAFFOLD_DOMINATES, WHERE_IT_DOMINATES, window_in_words
 from lm_eval_sensitivity.stats import ReducedVerdict, Verdict
-from lm_eval_sensitivity.stats.verdicts import LIFELESS
+from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.text.format import in_print
 
 MANY = 0.1

@@ -21,8 +21,8 @@ from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.stats import holm
+from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.stats.multiplicity import ALPHA
-from lm_eval_sensitivity.stats.verdicts import LIFELESS
 
 LEAST_PAIRS = 5
 """Pairs of the positive control that are enough to say that a system does not respond."""

@@ -26,7 +26,8 @@ from lm_eval_sensitivity.statements.windows import (
     window_in_words,
 )
 from lm_eval_sensitivity.stats import Constants, Verdict
-from lm_eval_sensitivity.stats.verdicts import UNDETERMINED, too_silent
+from lm_eval_sensitivity.stats.alive import too_silent
+from lm_eval_sensitivity.stats.rules import UNDETERMINED
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 

@@ -11,7 +11,6 @@ from lm_eval_sensitivity.report.wording.drift import (
     constants_in_words,
     contrast_in_words,
     harmless_over_control,
-    interval_cautions,
     symbols_in_words,
     verdicts_in_words,
 )
@@ -86,7 +85,6 @@ def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Doc
         systems_table(found),
         *found.cautions,
         *verdicts_in_words(found),
-        *interval_cautions(found),
         constants_in_words(found),
         _numbers_table(found),
         table_of("outputs", "Outputs to the base prompts", _OUTPUTS, found.systems),

@@ -78,8 +78,6 @@ def _caption(found: DriftStatement) -> Caption:
     without = f" Without a place here, for want of a number: {', '.join(absent)}." if absent else ""
     drifted = [each.drift.mean.n for each in found.systems if each.drift is not None]
     span = f"{min(drifted)}" if min(drifted) == max(drifted) else f"{min(drifted)} to {max(drifted)}"
-    axes = [axis for each in found.systems for axis in (each.preserving, each.drift) if axis is not None]
-    cautions = "".join(f" {axis.caution}" for axis in axes if axis.caution is not None)
     return Caption(
         f"Across: mean {selection.metric} (filter {selection.filter_name}) under meaning-preserving edits; up: "
         f"distance from the outputs of {found.reference} on the identical prompts. Crosses are 95 % intervals over "
@@ -89,7 +87,7 @@ def _caption(found: DriftStatement) -> Caption:
         f"{prompts_and_pairs([each.preserving.counts for each in found.systems])}; drift over {span} prompts.",
         "Both axes are small for a system that always says the same: the verdict reads the positive control, the place "
         "does not. Drift alone does not say worse: another, equally good wording drifts, too. Verdicts are each by "
-        f"itself, not adjusted for the number of systems.{cautions}",
+        "itself, not adjusted for the number of systems.",
     )
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean
 from lm_eval_sensitivity.stats import AxisContrast, Constants, Verdict
-from lm_eval_sensitivity.stats.verdicts import ALIVE, AXES, INVALID_PROBE, UNDETERMINED, Axis
+from lm_eval_sensitivity.stats.alive import ALIVE
+from lm_eval_sensitivity.stats.rules import AXES, INVALID_PROBE, UNDETERMINED, Axis
 from lm_eval_sensitivity.text.format import percent
 from lm_eval_sensitivity.types import Note
 
 SIGNS = {"+": "above 0", "-": "below 0", "unclear": "unclear"}
 NO_LABEL = "no label"
-FULL, MOST_PROMPTS = "prompt_sensitivity_full", 96
+FULL, PROMPTS_OF_FULL = "prompt_sensitivity_full", 96
 """The task with the most prompts, and how many those are."""
 _BEHIND: dict[Axis, tuple[str, ...]] = {
     axis: tuple(dict.fromkeys(name for signs, _ in rules for name in signs)) for axis, rules in AXES.items()
@@ -34,18 +35,6 @@ def symbols_in_words(found: DriftStatement) -> Note:
         f"p: distance under meaning-preserving edits; c: under the positive control;{drift} f: the identical rung, "
         "which is the noise floor. All are means over prompts.",
     )
-
-
-def interval_cautions(found: DriftStatement) -> Iterator[Note]:
-    """What must not be overlooked beside an interval of the tables.
-
-    Returns:
-        Cautions of all axes, by system.
-    """
-    for each in found.systems:
-        for axis in (each.preserving, each.control, each.identical, each.drift):
-            if axis is not None and axis.caution is not None:
-                yield axis.caution
 
 
 def harmless_over_control(system: SystemDrift, found: DriftStatement) -> float | None:
@@ -139,12 +128,12 @@ def _what_settles(verdict: Verdict) -> Iterator[str]:
     n = min(each.bounds.n for each in found)
     needs = max(each.prompts_to_settle or 0 for each in found)
     about = f"about {max(needs, n + 1):,} would settle it if the numbers stay as they are"
-    if n >= MOST_PROMPTS:
+    if n >= PROMPTS_OF_FULL:
         yield f"{n} prompts do not settle it: {about}."
-    elif needs > MOST_PROMPTS:
-        yield f"{n} prompts: {about}; {FULL} has {MOST_PROMPTS}."
+    elif needs > PROMPTS_OF_FULL:
+        yield f"{n} prompts: {about}; {FULL} has {PROMPTS_OF_FULL}."
     else:
-        yield f"{n} prompts: run {FULL} (the published ladder's {MOST_PROMPTS} prompts); {about}."
+        yield f"{n} prompts: run {FULL} (the published ladder's {PROMPTS_OF_FULL} prompts); {about}."
 
 
 def drift_in_words(verdict: Verdict, drift: SystemMean | None, answers: tuple[int, int]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from lm_eval_sensitivity.report.wording.drift import (
     constants_in_words,
     contrast_in_words,
     harmless_over_control,
-    interval_cautions,
     symbols_in_words,
     verdict_in_words,
 )
@@ -21,7 +20,7 @@ from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift, SystemMean
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, PRIMARY_RUNGS
-from lm_eval_sensitivity.stats.verdicts import MEANINGS, Constants
+from lm_eval_sensitivity.stats.rules import MEANINGS, Constants
 
 WIDTH, HEIGHT = 640, 440
 """Of the drawing, in its own pixels."""
@@ -75,7 +74,7 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
         {
             "page": page,
             "about": f"{page.selection.metric}, filter {page.selection.filter_name}",
-            "cautions": texts((*page.cautions, *interval_cautions(page))),
+            "cautions": texts(page.cautions),
             "symbols": symbols_in_words(page).text,
             "constants": constants_in_words(page).text,
             "choices": chosen.choices,

@@ -12,7 +12,7 @@ from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.space.view import View
-from lm_eval_sensitivity.stats.verdicts import AXES, MEANINGS, RULES, Constants
+from lm_eval_sensitivity.stats.rules import AXES, MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
 
 

@@ -27,7 +27,7 @@ from lm_eval_sensitivity.statements.records import (
     TestedContrast,
 )
 from lm_eval_sensitivity.stats import AxisContrast, Cluster, Constants, Interval, PairCounts, Verdict
-from lm_eval_sensitivity.stats.verdicts import Word
+from lm_eval_sensitivity.stats.rules import Word
 from lm_eval_sensitivity.types import Note, Pair, Replacement, Rung
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>${1+1}{{7*7}}\u202e' onclick='x"

@@ -20,7 +20,7 @@ from lm_eval_sensitivity.space.pages.heatmap import SHADES, counts_of, kind_of, 
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
 from lm_eval_sensitivity.statements.records import HeatmapCell
-from lm_eval_sensitivity.stats.verdicts import MEANINGS, RULES, Constants
+from lm_eval_sensitivity.stats.rules import MEANINGS, RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
 from tests.unit.space.known import EDITS, KEYS, MEANS, NAMES, clusters, counts, interval, known_results
 from tests.unit.space.reading import Element, assert_inert, read_page

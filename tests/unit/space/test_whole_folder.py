@@ -21,7 +21,7 @@ from lm_eval_sensitivity.space.pages import compare
 from lm_eval_sensitivity.space.query import CARRIED, parse
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
-from lm_eval_sensitivity.stats.verdicts import AXES, MEANINGS
+from lm_eval_sensitivity.stats.rules import AXES, MEANINGS
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 from tests.unit.space.known import known_results
 from tests.unit.space.reading import Element, read_page

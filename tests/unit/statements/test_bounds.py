@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
-from lm_eval_sensitivity.statements.drift_distance import Drift
+from lm_eval_sensitivity.statements.drift_distance import BASE, Drift
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import rung_profiles
 from lm_eval_sensitivity.statements.records import Statement
@@ -48,17 +49,18 @@ def statements(moved: int) -> Iterator[Statement]:
     yield comparison_statement(partition, "m", "n", Selection(), draws=99)
     yield heatmap_statement(partition, "cosine_distance", "answer")
     yield rung_profiles(partition, "cosine_distance", "answer")
-    away = Drift("n", {f"q{i}": 0.9 if i < moved else 0.0 for i in range(9)}, {}, "by hand")
+    away = Drift("n", {(f"q{i}", BASE): 0.9 if i < moved else 0.0 for i in range(9)}, "by hand")
     yield drift_statement(partition, ["n"], Selection(), reference="m", drifts={"n": away})
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2, 5])
 def test_bounds_stay_in_the_range(moved: int) -> None:
-    seen = 0
+    seen: Counter[tuple[str, str]] = Counter()
     for statement in statements(moved):
         for name, found in intervals(statement):
             if name not in CONTRASTS and found.n >= MIN_PROMPTS:
                 low = -1.0 if name in SIGNED else 0.0
                 assert low <= found.lower <= found.estimate <= found.upper <= 1.0, (type(statement), name)
-                seen += 1
-    assert seen > 20
+                seen[type(statement).__name__, name] += 1
+    assert seen["DriftStatement", "mean"] == 7  # p, c and f of both systems, and b of one
+    assert seen.total() > 20

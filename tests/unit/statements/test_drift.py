@@ -33,7 +33,8 @@ from lm_eval_sensitivity.statements.drift_distance import (
 )
 from lm_eval_sensitivity.statements.means import zeros_caution
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
-from lm_eval_sensitivity.stats.verdicts import MEANINGS
+from lm_eval_sensitivity.stats import mean_interval
+from lm_eval_sensitivity.stats.rules import MEANINGS
 from lm_eval_sensitivity.types import Missing
 from tests.unit.runs.made_run import Rows, make_run
 from tests.unit.statements.made_table import partition_of, row
@@ -358,13 +359,16 @@ def test_zeros_of_drift_are_counted_and_bounded() -> None:
 
 
 def test_zeros_caution_is_from_a_half_on() -> None:
-    assert zeros_caution("m", [0.0] * 4 + [0.1, 0.2, 0.3, 0.4]) is not None
-    assert zeros_caution("m", [0.0] * 4 + [0.1, 0.2, 0.3, 0.4, 0.5]) is None
-    assert (
-        zeros_caution("m", [0.0] * 3 + [math.nan] * 9 + [0.1, 0.2, 0.3]) is not None
-    )  # of those that have one
-    assert zeros_caution("m", [0.0, 0.0, 0.0, 0.1]) is None  # too few for an interval
-    assert "4 of 6 prompts have the same number, 0.25" in str(zeros_caution("m", [0.25] * 4 + [0.1, 0.2]))
+    def said(values: list[float], largest: float | None = None) -> str:
+        return str(zeros_caution("m", values, mean_interval(values, largest=largest)) or "")
+
+    assert said([0.0] * 4 + [0.1, 0.2, 0.3, 0.4])
+    assert not said([0.0] * 4 + [0.1, 0.2, 0.3, 0.4, 0.5])
+    assert said([0.0] * 3 + [math.nan] * 9 + [0.1, 0.2, 0.3])  # of those that have one
+    assert not said([0.0, 0.0, 0.0, 0.1])  # too few for an interval
+    assert not said([0.0] * 9)  # no interval either
+    assert not said([0.0] * 4 + [0.1, 0.2, 0.3, 0.4], largest=1)  # half points know of zeros
+    assert "4 of 6 prompts have the same number, 0.25" in said([0.25] * 4 + [0.1, 0.2])
 
 
 def test_words_without_a_test_of_signs() -> None:

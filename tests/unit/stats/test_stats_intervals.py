@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import mean, stdev
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from lm_eval_sensitivity.stats import difference_interval, largest_value, mean_interval, one_sided_bounds
+from lm_eval_sensitivity.stats import (
+    Interval,
+    difference_interval,
+    largest_value,
+    mean_interval,
+    one_sided_bounds,
+)
 from lm_eval_sensitivity.stats.intervals import resample_indices, studentised_means
 from lm_eval_sensitivity.stats.sample import sorted_sample
 from tests.unit.stats.simulated import rare_and_often
 
 SAMPLE = [0.31, 0.02, 0.11, 0.05, 0.27, 0.08, 0.44, 0.19, 0.13]
+Make = Callable[..., Interval]
 ALL = (mean_interval, difference_interval, one_sided_bounds)
 
 
@@ -84,7 +92,7 @@ def test_bootstrap_t_where_it_can() -> None:
 
 @pytest.mark.parametrize("interval", ALL)
 @pytest.mark.parametrize("n", [0, 1, 3, 4])
-def test_too_few_prompts_give_a_reason_and_no_number(interval, n) -> None:  # type: ignore[no-untyped-def]
+def test_too_few_prompts_give_a_reason_and_no_number(interval: Make, n: int) -> None:
     found = interval([*SAMPLE[:n], math.nan, math.nan, math.nan])
     assert math.isnan(found.estimate) and math.isnan(found.lower) and math.isnan(found.upper)
     assert (found.n, found.method, found.resamples) == (n, "none", 0)
@@ -93,11 +101,11 @@ def test_too_few_prompts_give_a_reason_and_no_number(interval, n) -> None:  # ty
 
 @pytest.mark.parametrize("interval", ALL)
 @pytest.mark.parametrize("value", [0.0, 0.1])
-def test_without_spread_there_are_no_bounds(interval, value) -> None:  # type: ignore[no-untyped-def]
+def test_without_spread_there_are_no_bounds(interval: Make, value: float) -> None:
     found = interval([value] * 24)
     assert found.estimate == pytest.approx(value)
     assert math.isnan(found.lower) and math.isnan(found.upper)
-    assert "without spread" in found.reason
+    assert "without spread" in str(found.reason)
 
 
 def test_five_prompts_are_enough_and_nan_is_left_out() -> None:
@@ -107,7 +115,7 @@ def test_five_prompts_are_enough_and_nan_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("interval", ALL)
-def test_same_seed_same_bytes_in_any_order(interval) -> None:  # type: ignore[no-untyped-def]
+def test_same_seed_same_bytes_in_any_order(interval: Make) -> None:
     first, second = interval(SAMPLE, seed=3), interval(SAMPLE[::-1], seed=3)
     assert first == second
     assert interval(SAMPLE, seed=4).lower != first.lower
@@ -223,13 +231,13 @@ def test_the_largest_value(values: list[float], high: float, expected: float | N
 
 @pytest.mark.parametrize("values", [[-0.1, *SAMPLE], [*SAMPLE, 1.1]])
 @pytest.mark.parametrize("interval", [mean_interval, one_sided_bounds])
-def test_values_outside_the_range_are_refused(interval, values) -> None:  # type: ignore[no-untyped-def]
+def test_values_outside_the_range_are_refused(interval: Make, values: list[float]) -> None:
     with pytest.raises(ValueError, match="values from 0 to 1 needed"):
         interval(values, largest=1.0)
 
 
 @pytest.mark.parametrize("interval", ALL)
-def test_few_prompts_have_no_half_points_either(interval) -> None:  # type: ignore[no-untyped-def]
+def test_few_prompts_have_no_half_points_either(interval: Make) -> None:
     found = interval(SAMPLE[:4], largest=1.0)
     assert math.isnan(found.lower) and found.method == "none" and found.resamples == 0
     assert found.reason == "4 prompts have a number, at least 5 are needed."

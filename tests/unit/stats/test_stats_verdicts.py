@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,14 +21,15 @@ from lm_eval_sensitivity.stats import (
     partition_by_prompt,
     two_axes,
 )
-from lm_eval_sensitivity.stats.verdicts import AXES, RULES, Sign, label_of, left_open, words_of
+from lm_eval_sensitivity.stats.rules import AXES, RULES, Sign, label_of, words_of
+from lm_eval_sensitivity.stats.verdicts import left_open
 from tests.unit.stats.simulated import SCENARIOS, axes_of
 
 RNG = np.random.default_rng(2)
 N = 24
 
 
-def axes(**changed: object) -> TwoAxes:
+def axes(**changed: Any) -> TwoAxes:
     """A candidate that does what its reference does, with less sensitivity and little drift."""
     p, c = RNG.uniform(0.06, 0.10, N), RNG.uniform(0.7, 0.9, N)
     same = TwoAxes(
@@ -43,7 +45,7 @@ def axes(**changed: object) -> TwoAxes:
         own_control=c,
         own_identical=p / 10,
     )
-    return replace(same, **changed)  # type: ignore[arg-type]
+    return replace(same, **changed)
 
 
 def chain(signs: dict[str, Sign]) -> tuple[tuple[str, str, str], str]:
