@@ -35,7 +35,7 @@ def add_command(
     description: str,
     epilog: str,
 ) -> argparse.ArgumentParser:
-    """Register a command over runs.
+    """Register a command.
 
     Args:
         subparsers: of the main parser.

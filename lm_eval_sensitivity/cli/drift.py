@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.cli.analysis_options import (
@@ -16,6 +15,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_runs,
     add_statistics_options,
     add_weights_option,
+    folder,
     partitioned,
     run_options,
     signed,
@@ -55,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     parser = add_command(subparsers, "drift", run, words, DESCRIPTION, EPILOG)
     add_runs(parser)
     parser.add_argument(
-        "--reference", type=Path, metavar="RUN", help="the run that the others are compared with"
+        "--reference", type=folder, metavar="RUN", help="the run that the others are compared with"
     )
     parser.add_argument(
         "--metric",

@@ -9,7 +9,9 @@ from typing import Any
 
 from lm_eval_sensitivity.cli.analysis_options import (
     add_run_options,
+    add_runs,
     add_statistics_options,
+    folder,
     run_options,
     signed,
 )
@@ -43,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder that was --output_path")
+    add_runs(parser)
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(
         "--overwrite",
@@ -51,7 +53,10 @@ def add_parser(subparsers: Any) -> None:
         help="replace the folder, if it holds results of an earlier export",
     )
     parser.add_argument(
-        "--reference", type=Path, metavar="RUN", help="the run that drift is measured from; adds the two axes"
+        "--reference",
+        type=folder,
+        metavar="RUN",
+        help="the run that drift is measured from; adds the two axes",
     )
     parser.add_argument(
         "--series",

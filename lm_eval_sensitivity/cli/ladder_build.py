@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+from lm_eval_sensitivity.cli.analysis_options import whole_number
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, build_pairs, load_ladder
 from lm_eval_sensitivity.ladder.authoring.generic_control import shared_words, with_generic_controls
@@ -65,6 +66,7 @@ lm-eval-sensitivity ladder plan --help"""
 
 
 _MANY_WORDS = 0.5
+_COUNT = whole_number(1, 10**9)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -84,7 +86,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--prompt-field", metavar="NAME", help=f"field with the prompt ({PROMPT_FIELD})")
     parser.add_argument("--config", metavar="NAME", help="configuration of a Hub dataset")
     parser.add_argument("--split", metavar="NAME", help="split of a Hub dataset")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="take only the first N rows")
+    parser.add_argument("--limit", type=_COUNT, metavar="N", help="take only the first N rows")
     parser.add_argument(
         "--skip-repeated", action="store_true", help="leave out repeated prompts instead of refusing them"
     )
@@ -95,7 +97,7 @@ def add_parser(subparsers: Any) -> None:
         help="full: every edit of every prompt; spread: few edits of each, in a balanced rotation (full)",
     )
     parser.add_argument(
-        "--budget", type=_positive, metavar="N", help="most generations of a spread design (no limit)"
+        "--budget", type=_COUNT, metavar="N", help="most generations of a spread design (no limit)"
     )
     parser.add_argument(
         "--no-control", action="store_true", help="make no positive controls of other prompts of the list"
@@ -125,12 +127,6 @@ def run(options: argparse.Namespace) -> int:
         ) from None
     print(_report(load_ladder(options.output), own, options.output))
     return 0
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 def _version(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm_eval_sensitivity.cli.analysis_options import (
+    add_command,
     add_output_options,
     add_run_options,
     folder,
@@ -46,13 +47,8 @@ ladder build PROMPTS --design spread --budget N -o FOLDER"""
 
 def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
-    parser = subparsers.add_parser(
-        "plan",
-        help="what difference a design would find, and at what cost",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    words = "what difference a design would find, and at what cost"
+    parser = add_command(subparsers, "plan", run, words, DESCRIPTION, EPILOG)
     parser.add_argument(
         "--prompts", type=whole_number(2, 100_000), metavar="N", help="prompts of your design"
     )
@@ -73,7 +69,6 @@ def add_parser(subparsers: Any) -> None:
     )
     add_run_options(parser)
     add_output_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,6 +94,10 @@ def _components(options: argparse.Namespace) -> tuple[Mapping[str, VarianceCompo
             raise InputError("`--between` and `--within` belong together, and without `--from`. Give both.")
         return {"as given": VarianceComponents(*given)}, "Variance components as given."
     if not options.runs:
+        if any(run_options(options).values()):
+            raise InputError(
+                "`--subset`, `--ladder` and `--exclude-mismatched` choose among finished runs. Give `--from RUN`, too."
+            )
         return MEASURED, SOURCE
     selection = Selection()
     runs = load_runs(options.runs, **run_options(options))

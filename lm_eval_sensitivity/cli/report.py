@@ -12,6 +12,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_run_options,
     add_runs,
     add_statistics_options,
+    folder,
     run_options,
     signed,
 )
@@ -38,7 +39,10 @@ def add_parser(subparsers: Any) -> None:
     add_runs(parser)
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(
-        "--reference", type=Path, metavar="RUN", help="the run that drift is measured from; adds the two axes"
+        "--reference",
+        type=folder,
+        metavar="RUN",
+        help="the run that drift is measured from; adds the two axes",
     )
     add_embedder_option(parser)
     add_run_options(parser)

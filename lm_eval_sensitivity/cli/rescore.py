@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_eval_sensitivity.cli.analysis_options import add_command, folder
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.runs import load_reference
@@ -37,14 +38,9 @@ scaffolds: """ + ", ".join(scaffold.name for scaffold in KNOWN_SCAFFOLDS)
 
 def add_parser(subparsers: Any) -> None:
     """Register the subcommand."""
-    parser = subparsers.add_parser(
-        "rescore",
-        help="measure a finished run again with another embedder or answer rule",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("source", type=Path, metavar="RUN", help="folder that was --output_path")
+    words = "measure a finished run again with another embedder or answer rule"
+    parser = add_command(subparsers, "rescore", run, words, DESCRIPTION, EPILOG)
+    parser.add_argument("source", type=folder, metavar="RUN", help="folder that was --output_path")
     parser.add_argument(
         "--output", "-o", type=Path, required=True, metavar="NEW_RUN", help="folder to write; must not exist"
     )
@@ -58,12 +54,11 @@ def add_parser(subparsers: Any) -> None:
         help="none: the whole output is the answer; or the one scaffold that is looked for (default: answers as "
         "recorded)",
     )
-    parser.add_argument("--reference", type=Path, metavar="RUN", help="run to measure baseline_drift from")
+    parser.add_argument("--reference", type=folder, metavar="RUN", help="run to measure baseline_drift from")
     parser.add_argument(
         "--ladder", metavar="PATH", help="the ladder that was run, if it is not the packaged one"
     )
     parser.add_argument("--subset", metavar="NAME", help="take only tasks of this subset of the ladder")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -72,7 +72,7 @@ def decode_text(content: bytes, path: Path) -> str:
     try:
         return content.decode(named).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = content[: error.start].decode(named, "replace").count("\n") + 1
         guess = "" if named != "utf-8" else _guess(content)
         raise InputError(
             f"The file `{path}` is not valid {named.upper()} at line {line} (byte {error.start}){guess}. Save it as "

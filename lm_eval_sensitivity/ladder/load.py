@@ -19,6 +19,7 @@ from lm_eval_sensitivity.ladder.jsonl import read_jsonl
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import column_hashes, content_hash, pairs_from_rows, rows_from_pairs
 from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, SPREAD, Design, read_source
+from lm_eval_sensitivity.ladder.tasks import group_of_subset
 from lm_eval_sensitivity.types import RUNGS, Pair, Rung
 
 LADDER_NAME = "prompt_sensitivity_ladder"
@@ -235,12 +236,8 @@ def _choose_subset(subset: str, files: Mapping[str, Path], path: Path) -> str:
     if subset == LARGEST or file in (path, path / file.name):
         return largest  # a single file is one subset: a task of another one takes it as well
     if subset not in files:
-        runnable = next((name for name in reversed(SUBSETS) if name in files and name != SPREAD), None)
-        tasks = (
-            f" A run takes it by the name of its tasks: `--tasks prompt_sensitivity_{runnable}`."
-            if runnable
-            else ""
-        )
+        runnable = [group_of_subset(name) for name in reversed(SUBSETS) if name in files]
+        tasks = f" A run takes it by the name of its tasks: `--tasks {runnable[0]}`." if runnable else ""
         raise InputError(
             f"`subset` is {subset!r}, which `{path}` does not have; available: "
             f"{', '.join(map(repr, files))} and {LARGEST!r}. Choose one of them.{tasks}"

@@ -62,8 +62,8 @@ def generations(pairs: Iterable[Pair], repeats: int = 1) -> int:
 def spread_pairs(pairs: Sequence[Pair], budget: int | None = None) -> list[Pair]:
     """The pairs of a spread design: of every prompt one edit per meaning-preserving rung and one positive control.
 
-    What the budget leaves is shared: up to half of it repeats prompts (`identical`, at most 24), then half of
-    the prompts get a semantic change, then prompts get a second no-op and a second punctuation edit.
+    What the budget leaves is shared: up to half of it repeats prompts (`identical`, at most 24), then up to half
+    of the prompts get a semantic change, then prompts get a second no-op and a second punctuation edit.
 
     Args:
         pairs: of all prompts, with every edit that applies.
@@ -91,18 +91,18 @@ def spread_pairs(pairs: Sequence[Pair], budget: int | None = None) -> list[Pair]
         for rung in _ONE_OF_EACH
         for id_ in _rotation(rung, [_slot(rows) for rows in by_rung[rung].values()])
     }
-    bases = {pair.prompt_id: pair for pair in pairs}
+    n_prompts = len({pair.prompt_id for pair in pairs})
     least = generations([pair for pair in pairs if pair.pair_id in chosen])
     left = 2 * len(pairs) if budget is None else budget - least
     if left < 0:
         raise InputError(
-            f"`--budget {budget}` is too small: {len(bases)} prompts with one edit per rung need {least} generations. "
+            f"`--budget {budget}` is too small: {n_prompts} prompts with one edit per rung need {least} generations. "
             "Give a larger budget or fewer prompts."
         )
     n_identical = min(MOST_IDENTICAL, left // 2)
     repeated = _drawn(by_rung["identical"].values(), n_identical, "identical")
     changed = _drawn(
-        by_rung["semantic_change"].values(), min(len(bases) // 2, left - len(repeated)), "semantic_change"
+        by_rung["semantic_change"].values(), min(n_prompts // 2, left - len(repeated)), "semantic_change"
     )
     chosen |= {pair.pair_id for rows in (*repeated, *changed) for pair in rows[:1]}
     if budget is not None:
@@ -189,7 +189,7 @@ def _drawn(prompts: Iterable[Sequence[Pair]], n: int, key: str) -> list[Sequence
         category = rows[0].category
         order.append((ranks[category], _digest(key, category), rows))
         ranks[category] += 1
-    return [rows for *_, rows in sorted(order, key=lambda each: each[:2])][: max(n, 0)]
+    return [rows for *_, rows in sorted(order, key=lambda each: each[:2])][:n]
 
 
 def _order(slot: Slot, key: str) -> tuple[int, str]:

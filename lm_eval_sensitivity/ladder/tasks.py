@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lm_eval_sensitivity.ladder.sources import SPREAD
 from lm_eval_sensitivity.types import Rung
 
 ALL_RUNGS = "prompt_sensitivity"
@@ -25,3 +26,13 @@ def task_names(rungs: Iterable[Rung]) -> str:
         'prompt_sensitivity'
     """
     return RULE_RUNGS if set(rungs) <= {"identical", "noop", "punctuation"} else ALL_RUNGS
+
+
+def group_of_subset(subset: str) -> str:
+    """What to give `--tasks` for all rungs of a published subset.
+
+    Example:
+        >>> group_of_subset("spread"), group_of_subset("mini")
+        ('prompt_sensitivity', 'prompt_sensitivity_mini')
+    """
+    return ALL_RUNGS if subset == SPREAD else f"{ALL_RUNGS}_{subset}"

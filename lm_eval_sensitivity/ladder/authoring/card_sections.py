@@ -12,6 +12,7 @@ from lm_eval_sensitivity.ladder.authoring.distances import group
 from lm_eval_sensitivity.ladder.authoring.measured import Audit, Measured
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.load import Ladder
+from lm_eval_sensitivity.ladder.spread import generations
 from lm_eval_sensitivity.text.markdown import visible
 from lm_eval_sensitivity.types import CATEGORIES, Pair
 
@@ -72,6 +73,7 @@ def sections(ladders: Sequence[Ladder], measured: Measured) -> dict[str, Any]:
         "median_of_edit": {each.edit: each.median for each in measured.distances.edits},
         "n_rule_edits": sum(edit in EDITS for edit in full.edits),
         "n_authored_rows": len(authored),
+        "generations": generations,
         "per_category": set(prompts_by_category[0].values()),
         "sample_seed": SAMPLE_SEED,
         "samples": random.Random(SAMPLE_SEED).sample(authored, min(N_SAMPLES, len(authored))),  # noqa: S311  # no secret

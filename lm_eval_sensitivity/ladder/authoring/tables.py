@@ -64,7 +64,7 @@ def csv_rows(
         InputError: no readable CSV, a name that stands there twice, or a row with another number of cells.
     """
     _refuse_lone_returns(_QUOTED.sub('""', text), path)
-    declared = re.match("sep=(.)\r?\n", text)  # what Excel takes for itself
+    declared = re.match('sep=([^"\r])\r?\n', text)  # what Excel takes for itself
     separator = declared[1] if declared else _separator(text, is_header)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[Row] = []

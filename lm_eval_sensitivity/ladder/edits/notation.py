@@ -172,11 +172,8 @@ def _is_python(line: str) -> bool:
 
 def _is_code(node: ast.stmt, line: str) -> bool:
     """Whether a statement is one that prose does not have by chance, as `Note: important` and `tea or coffee` do."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ImportFrom, ast.Import)):
-        return True
-    if isinstance(node, (ast.Assign, ast.AugAssign)):
-        return True
-    if isinstance(node, ast.For):
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.ImportFrom, ast.Import)
+    if isinstance(node, (*definitions, ast.Assign, ast.AugAssign, ast.For)):
         return True
     inner = list(ast.walk(node))
     has_call = any(isinstance(each, ast.Call) for each in inner) and _CALL.search(line) is not None

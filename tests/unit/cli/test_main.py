@@ -98,6 +98,26 @@ def test_a_metric_that_there_is_not_is_refused_before_a_run_is_read(
     assert "`--metric cosine`: accepted are" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["clusters |", "compare runs/a |", "export | -o x", "export runs/a -o x --reference |", "rescore | -o x",
+     "rescore runs/a -o x --reference |", "drift runs/a --reference |", "report runs/a -o x --reference |"],
+)  # fmt: skip
+def test_a_blank_folder_is_not_the_working_folder(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main([word.replace("|", " ") for word in line.split()])
+    assert done.value.code == 2
+    assert "a folder is blank" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--subset", "core"], ["--ladder", "x"], ["--exclude-mismatched"]])
+def test_a_plan_without_runs_refuses_what_chooses_among_them(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ladder", "plan", "--prompts", "50", *option]) == 2
+    assert "Give `--from RUN`, too." in capsys.readouterr().err
+
+
 def test_an_output_whose_name_is_no_text_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,12 @@ def test_named_subset_of_a_folder(tmp_path: Path) -> None:
     assert (ladder.name, ladder.subset) == ("mine", "mini")
 
 
+def test_the_subset_spread_is_run_by_the_group_without_a_suffix(tmp_path: Path) -> None:
+    put(tmp_path, "spread")
+    with pytest.raises(InputError, match=r"available: 'spread' and 'largest'.*--tasks prompt_sensitivity`"):
+        load_ladder(str(tmp_path), "core")
+
+
 def test_known_subset_that_the_source_lacks_names_what_it_has(tmp_path: Path) -> None:
     put(tmp_path, "mini")
     with pytest.raises(

@@ -151,18 +151,15 @@ def test_prompts_without_a_control_get_another_prompt_of_similar_length(tmp_path
         {"prompt": long},
         {"prompt": "Name a river."},
     ]
-    (_, path) = write_rows(tmp_path, rows[1:])
     path = write_text(tmp_path / "own.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     ladder = built(tmp_path, path)
     controls = {pair.prompt_id: (pair.edit, pair.variant) for pair in ladder.rung("positive_control")}
     assert controls == {
         "prompt-1": ("control_topic", "Sing."),  # what somebody wrote stays
-        "prompt-2": (
-            GENERIC_CONTROL,
-            SKY,
-        ),  # of the others of similar length the one with fewer words in common
+        # Of the others of similar length the one with fewer words in common; nothing is as long as the third.
+        "prompt-2": (GENERIC_CONTROL, SKY),
         "prompt-4": (GENERIC_CONTROL, SKY),
-    }  # nothing is as long as the third
+    }
     (reason,) = {pair.reason for pair in ladder.pairs if pair.pair_id == f"prompt-2/{GENERIC_CONTROL}"}
     assert "prompt-1" in reason and "same list" in reason
     assert "chosen by program" in card_of_folder(tmp_path / "mine")

@@ -47,12 +47,16 @@ def white_space_is_clean(pairs: Runs) -> Iterator[Violation]:
     Yields:
         One violation per text, with its first problem.
     """
-    texts = [(pairs[0].pair_id, "base", pairs[0].base)]
-    texts += [(pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored"]
-    for row, column, text in texts:
+    for row, column, text in _authored(pairs):
         problem = _white_space_problem(text)
         if problem:
             yield Violation("white_space", f"{problem}; accepted are single spaces inside.", row, column)
+
+
+def _authored(pairs: Runs) -> Iterator[tuple[str, str, str]]:
+    """Row, column and text of a prompt's base, once, and of what somebody wrote of it."""
+    yield pairs[0].pair_id, "base", pairs[0].base
+    yield from ((pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored")
 
 
 def _white_space_problem(text: str) -> str:
@@ -74,9 +78,7 @@ def no_control_characters(pairs: Runs) -> Iterator[Violation]:
     Yields:
         One violation per text, with its first one; of a base once, at the prompt's first row.
     """
-    texts = [(pairs[0].pair_id, "base", pairs[0].base)]
-    texts += [(pair.pair_id, "variant", pair.variant) for pair in pairs if pair.origin == "authored"]
-    for row, column, text in texts:
+    for row, column, text in _authored(pairs):
         problem = control_character(text)
         if problem:
             yield Violation("control_characters", f"{problem}; accepted is none.", row, column)
