@@ -21,9 +21,15 @@ from lm_eval_sensitivity.harness.generate.generation import Generation, Output, 
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.generate.views import after_think_end
 from lm_eval_sensitivity.harness.measure.pair import pair_inputs
-from lm_eval_sensitivity.harness.tasks.arrival import CUT, LOST, arrival
 from lm_eval_sensitivity.harness.tasks.asked import asked_and_fed, check_device
-from lm_eval_sensitivity.harness.tasks.chat_template import chosen_template, describe_template
+from lm_eval_sensitivity.harness.tasks.chat_template import (
+    CUT,
+    LOST,
+    chosen_template,
+    describe_template,
+    left_out,
+    refused_in_words,
+)
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
 
@@ -115,7 +121,7 @@ PAIRS = (
 def settings(lm: Model, instruction: str | None = None) -> dict[str, Any]:
     return {
         "apply_chat_template": True,
-        "chat_template": lm.apply_chat_template,
+        "chat_template": refused_in_words(lm.apply_chat_template),
         "system_instruction": instruction,
     }
 
@@ -238,22 +244,35 @@ def test_without_ids_a_pair_whose_renderings_differ_is_not_noise() -> None:
 
 
 def test_marks_at_both_ends_see_what_is_left_out() -> None:
-    assert arrival(lambda text: text[-9:], "Why is it blue?") == "cut"
-    assert arrival(lambda text: text[:15], "Why is it blue?") == "whole"
-    assert arrival(lambda text: "", "Why?") == "lost"
-    assert {CUT.kind, LOST.kind} == {"cut", "lost"}
+    assert left_out(lambda text: text[-9:], "Why is it blue?") is CUT
+    assert left_out(lambda text: text[:15], "Why is it blue?") is None
+    assert left_out(lambda text: "", "Why?") is LOST
+    assert (CUT.kind, LOST.kind) == ("cut", "lost")
 
 
 def test_a_clock_does_not_make_every_task_another_system() -> None:
     ticking = Model("{{ tick() }}" + LINE)
     assert describe_template(settings(ticking)) == describe_template(settings(ticking))
-    raising = Model("{{ raise_exception('no') }}")
-    assert describe_template(settings(raising))["rendered_probe"] is None
     clock = Model("{{ strftime_now('%H:%M') }}" + LINE)
     clock.tokenizer.apply_chat_template = lambda history, **_: "12:30"  # type: ignore[method-assign]
     assert describe_template(settings(clock))["rendered_probe"] is None
     date = Model("{# strftime_now('%d %b %Y') #}" + LINE)
     assert describe_template(settings(date))["rendered_probe"] is not None
+
+
+def test_a_template_that_fails_is_one_sentence_and_not_taken_for_one_that_loses_something() -> None:
+    lm = Model("{{ raise_exception('no') }}")
+    words = r"could not apply a chat template \(no\)"
+    with pytest.raises(InputError, match=words):
+        describe_template(settings(lm))
+    with pytest.raises(InputError, match=words):
+        asked_and_fed(lm, settings(lm, "Answer in French only."), {}, True)
+
+
+def test_a_switch_whose_other_values_the_template_refuses_is_read() -> None:
+    refuses = LINE + "{% if effort not in ('low', 'high') %}{{ raise_exception('no') }}{% endif %}"
+    lm = Model(refuses, chat_template_args={"effort": "low"})
+    assert record(lm, settings(lm))["effort"] == "low, read by the chat template"
 
 
 # ---- asked for and fed
