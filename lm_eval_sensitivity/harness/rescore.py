@@ -30,7 +30,7 @@ from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.close.finished_run import windows_below
 from lm_eval_sensitivity.harness.close.table_rows import (
-    OfPrompt,
+    OfPair,
     mean_drift,
     mean_of_scored,
     pairs_in_words,
@@ -371,7 +371,7 @@ def _renew_task(
         chosen, pair = [row for row in rows if row["filter"] == filter_name], f"pair,{filter_name}"
         for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
             error = f"{name}_stderr,{filter_name}"
-            items = [OfPrompt(row[name], row["doc"]["prompt_id"]) for row in chosen]
+            items = [OfPair(row[name], row["doc"]["prompt_id"], filter_name) for row in chosen]
             _put(table, f"{name},{filter_name}", mean_of_scored(items), before=pair)
             _put(table, error, table.get(error, "N/A"), before=pair)
         # The words of a whole run go: the commands that read runs judge the new numbers.

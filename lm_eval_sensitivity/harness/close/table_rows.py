@@ -41,42 +41,25 @@ WAY_OUT = (
 NO_STABILITY = "A low distance is no stability here."
 
 
-class OfPrompt(float):
-    """A number of a pair that knows its prompt.
+class OfPair(float):
+    """A number of a pair that knows its prompt, and the filter under which it was measured.
 
     Example:
-        >>> OfPrompt(0.5, "p1") == 0.5, OfPrompt(0.5, "p1").prompt_id
+        >>> OfPair(0.5, "p1", "raw") == 0.5, OfPair(0.5, "p1", "raw").prompt_id
         (True, 'p1')
     """
 
     prompt_id: str
-
-    def __new__(cls, value: float, prompt_id: str) -> OfPrompt:
-        self = super().__new__(cls, value)
-        self.prompt_id = prompt_id
-        return self
-
-    def __reduce__(self) -> tuple[type[OfPrompt], tuple[float, str]]:
-        return OfPrompt, (float(self), self.prompt_id)
-
-
-class OfView(float):
-    """A number that knows under which filter it was measured, for a row of the whole run.
-
-    Example:
-        >>> OfView(0.5, "raw") == 0.5, OfView(0.5, "raw").filter_name
-        (True, 'raw')
-    """
-
     filter_name: str
 
-    def __new__(cls, value: float, filter_name: str) -> OfView:
+    def __new__(cls, value: float, prompt_id: str, filter_name: str) -> OfPair:
         self = super().__new__(cls, value)
+        self.prompt_id = prompt_id
         self.filter_name = filter_name
         return self
 
-    def __reduce__(self) -> tuple[type[OfView], tuple[float, str]]:
-        return OfView, (float(self), self.filter_name)
+    def __reduce__(self) -> tuple[type[OfPair], tuple[float, str, str]]:
+        return OfPair, (float(self), self.prompt_id, self.filter_name)
 
 
 def drift_of_run(run: FinishedRun | None, filter_name: str) -> float:
@@ -108,9 +91,10 @@ def mean_drift(drift: Drift) -> RungMean:
 class RungMean(float):
     """The mean of a rung, which knows the means of its prompts.
 
-    lm_eval makes the row of a group as `sum(mean * 1 for each rung) / n_rungs`. With plain numbers that would not be
-    the estimator of every other table, whose unit is the prompt, where a prompt lacks a rung. So sums of these remember
-    what they were made from, and the division gives the mean over prompts of the mean over their rungs.
+    lm_eval makes the row of a group as `sum(mean * 1 for each rung) / n_rungs`: it accepts a function as the group's
+    `aggregation`, and never calls it. With plain numbers that would not be the estimator of every other table, whose
+    unit is the prompt, where a prompt lacks a rung. So sums of these remember what they were made from, and the
+    division gives the mean over prompts of the mean over their rungs.
 
     Example:
         >>> noop, synonym = RungMean({"p1": 0.2, "p2": 0.4}), RungMean({"p1": 0.6})
@@ -145,7 +129,7 @@ class RungMean(float):
         return float, (float(self),)
 
 
-def mean_of_scored(values: Sequence[OfPrompt]) -> RungMean:
+def mean_of_scored(values: Sequence[OfPair]) -> RungMean:
     """Mean over prompts of the mean over their scored pairs, on one rung.
 
     lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
@@ -159,7 +143,7 @@ def mean_of_scored(values: Sequence[OfPrompt]) -> RungMean:
 
     Example:
         >>> pairs = [("p1", 0.0), ("p1", 0.5), ("p1", float("nan")), ("p2", 0.75)]
-        >>> mean_of_scored([OfPrompt(value, prompt) for prompt, value in pairs])
+        >>> mean_of_scored([OfPair(value, prompt, "raw") for prompt, value in pairs])
         0.5
     """
     by_prompt: dict[str, list[float]] = {}

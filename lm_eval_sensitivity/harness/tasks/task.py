@@ -26,8 +26,7 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 )
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
-    OfPrompt,
-    OfView,
+    OfPair,
     drift_of_run,
     mean_of_scored,
     noise_in_words,
@@ -325,8 +324,7 @@ class PromptSensitivityTask(ConfigurableTask):
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: OfPrompt(scores.values[name], prompt_id) for name in names if name != DRIFT},
-            **{name: OfView(scores.values[name], base.filter_name) for name in names if name == DRIFT},
+            **{name: OfPair(scores.values[name], prompt_id, base.filter_name) for name in names},
             "pair": pair,
         }
 
