@@ -130,7 +130,9 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         note = SampledNote(doc["rung"], filter_name, test, kind_of(measured.missing))
         self._sampled.append(note)
         return {
-            **{name: OfPair(value, doc["prompt_id"], filter_name) for name, value in measured.metrics.items()},
+            **{
+                name: OfPair(value, doc["prompt_id"], filter_name) for name, value in measured.metrics.items()
+            },
             "separated": test,
             "verdict": filter_name,
             "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},
