@@ -585,6 +585,13 @@ def test_where_samples_are_many_and_pairs_too_more_draws_are_asked_for() -> None
     assert "Take more draws (--metadata draws)." in closing
 
 
+def test_the_way_out_of_unreadable_samples_names_nothing_that_sampled_runs_lack() -> None:
+    test = {"p_value": None, "attainable_p": None}
+    closing = " ".join(sampled_closing_words([SampledNote("synonym", "answer", test, "unreadable")]))
+    assert "cannot read 1 of 1 sampled pairs" in closing and "--metadata" in closing
+    assert "rescore" not in closing and "text_edit_distance" not in closing
+
+
 def test_a_row_is_readable_json(lm_eval: Lmeval, tmp_path: Path) -> None:
     """Predicting only: the samples are there, and nothing is measured."""
     run = lm_eval(

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.records.columns import SIDES
+from lm_eval_sensitivity.report.wording.unreadable import unreadable_sentence
 from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.noise import may_be_noise, noise_cell, repetitions_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
@@ -31,13 +32,6 @@ from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
-WAY_OUT = (
-    "Name an embedder that reads this language or script, as in "
-    f"""`--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'`; """
-    "`lm-eval-sensitivity rescore` has `--embedder` for a run that is there. "
-    "`--metric text_edit_distance` compares characters, of every script."
-)
-"""Where an embedder cannot read outputs."""
 NO_STABILITY = "A low distance is no stability here."
 
 
@@ -240,27 +234,23 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
 
 
 def unreadable_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
-    """Sentences where the embedder could not read outputs, with the way out.
+    """What to say where the embedder could not read outputs, with the way out.
 
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
         of: what the pairs are.
 
     Returns:
-        Two sentences, or none where it could read all.
+        One line; none where it could read all.
 
     Example:
-        >>> list(unreadable_in_words([None, "unreadable"], "pairs"))[0]
-        'The embedder cannot read 1 of 2 pairs, equal answers included: they have no cosine distance.'
+        >>> list(unreadable_in_words([None, "erased"], "pairs"))
+        []
     """
     kinds = list(missing)
-    count = kinds.count(UNREADABLE)
-    if count:
-        yield (
-            f"The embedder cannot read {count} of {len(kinds)} {of}, equal answers included: they have no cosine "
-            "distance."
-        )
-        yield WAY_OUT
+    if count := kinds.count(UNREADABLE):
+        option = f"""--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'"""
+        yield unreadable_sentence(count, len(kinds), of, option)
 
 
 def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
