@@ -29,7 +29,7 @@ from lm_eval_sensitivity.statements.windows import (
 from lm_eval_sensitivity.stats import Constants, Verdict
 from lm_eval_sensitivity.stats.verdicts import UNDETERMINED, too_silent
 from lm_eval_sensitivity.text.format import in_print
-from lm_eval_sensitivity.types import Missing
+from lm_eval_sensitivity.types import ON_THE_WAY, Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
 NO_STABILITY = "A low distance is no stability here."
@@ -212,7 +212,7 @@ def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[st
 def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
 
-    An answer that the embedder cannot read is no silence.
+    An answer that the embedder cannot read is no silence; nor is what became of a prompt on its way.
 
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
@@ -224,10 +224,12 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     Example:
         >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
         []
+        >>> list(silence_in_words(["cut", "lost", "template not constant", None], "of the pairs"))
+        []
         >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
         ['It gave nothing that could be scored in 50 % of the ']
     """
-    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE)]
+    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE, *ON_THE_WAY)]
     share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
     if share > Constants().k_control:
         yield too_silent(share, Constants(), of)
