@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from tests.golden import entries
+from tests.running import read_run
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
@@ -212,6 +213,12 @@ def downloads(export: str) -> str:
 
 # ---- what two runs have in common
 
+SAID_ANEW = (
+    *(f"{row},{view}" for row in ("noise", "verdict", "baseline_drift") for view in ("raw", "answer")),
+    *("groups", "prompt_sensitivity_mini_meaning_preserving", "p_value"),
+)
+"""Fields that are said or averaged in another way since the recordings: the noise test, verdicts, equal weight per
+rung, drift over variants, the energy distance of samples. `said` has what they are today."""
 NOT_COMPARED = (
     *(
         "date",
@@ -222,10 +229,7 @@ NOT_COMPARED = (
         "config_source",
         "files",
     ),
-    # Said or averaged in another way since the recordings: the noise test, verdicts, equal weight per rung, drift over
-    # variants, the energy distance of samples. tests/harness and tests/property hold what they are today.
-    *(f"{row},{view}" for row in ("noise", "verdict", "baseline_drift") for view in ("raw", "answer")),
-    *("groups", "prompt_sensitivity_mini_meaning_preserving", "p_value"),
+    *SAID_ANEW,
     *("package_version", "torch", "transformers", "transformers_version", "lm_eval_version", "system"),
 )
 """Names of fields that say when and where a run was made; `system` is a hash of such facts among others."""
@@ -268,6 +272,30 @@ def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
         return
     elif expected != found or type(expected) is not type(found):
         yield f"{where}: {expected!r:.300} became {found!r:.300}"
+
+
+def said(folder: Path) -> str:
+    """What a run prints and logs today, and the fields that are not compared with those of its recording."""
+    run = read_run(folder)
+    fields = sorted(_said_anew({"results": run.results, "samples": run.samples}))
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in ("printed.txt", "logged.txt")]
+    # A process says once, in whichever run that is, that it loads an embedder or a reference.
+    lines = [
+        line
+        for text in texts
+        for line in text.split("\n")
+        if not line.startswith(("Embedder ", "Reference "))
+    ]
+    return settled("\n".join((*fields, *lines)))
+
+
+def _said_anew(value: Any, where: str = "") -> Iterator[str]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        if name in SAID_ANEW:
+            yield f"{where}.{name}: {json.dumps(each)}"
+        else:
+            yield from _said_anew(each, f"{where}.{name}")
 
 
 def _present(value: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.golden.cases import WITH_A_MODEL
-from tests.golden.doors import RUNS, differences, same_in_print
-from tests.golden.freeze import EXPECTED
+from tests.golden.doors import RUNS, differences, said, same_in_print
+from tests.golden.freeze import EXPECTED, again
 from tests.golden.record import DRIFTED, RECORDINGS, record, workplace
 from tests.golden.test_corpus import assert_as_expected
 from tests.running import read_run
@@ -35,6 +35,8 @@ def test_a_run_again_is_the_recorded_one(name: str, place: Path) -> None:
     record(name, place)
     found = [*differences(*(_written(folder / name) for folder in (RUNS, place)))]
     assert not found, "\n".join(found[:MOST_DIFFERENCES])
+    expected, today = (EXPECTED / again(name)).read_text(encoding="utf-8"), said(place / name)
+    assert same_in_print(expected, today), today
 
 
 def _written(folder: Path) -> dict[str, Any]:

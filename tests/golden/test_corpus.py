@@ -7,7 +7,8 @@ import difflib
 import pytest
 
 from tests.golden.cases import CASES, WITH_A_MODEL
-from tests.golden.freeze import EXPECTED
+from tests.golden.freeze import EXPECTED, again
+from tests.golden.record import RECORDINGS
 
 MOST_LINES = 80
 
@@ -31,4 +32,4 @@ def test_what_a_user_reads(name: str) -> None:
 
 def test_every_expected_file_has_its_case() -> None:
     there = {path.relative_to(EXPECTED).as_posix() for path in EXPECTED.rglob("*") if path.is_file()}
-    assert there == {*CASES, *WITH_A_MODEL}
+    assert there == {*CASES, *WITH_A_MODEL, *map(again, RECORDINGS)}
