@@ -98,6 +98,8 @@ def noise_cell(found: RepetitionTest) -> str:
         'within the noise floor 0.2000'
         >>> noise_cell(repetition_test([[0.1]] * 9, [0.0] * 9))
         'may be noise: up to 0.1965 not excluded'
+        >>> noise_cell(repetition_test([[0.9]] * 3 + [[0.0]] * 6, [0.0] * 9))
+        'may be noise: not settled (p 0.13)'
     """
     if found.standing == "within":
         return f"within the noise floor {in_print(found.floor)}"

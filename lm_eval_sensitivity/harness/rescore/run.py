@@ -63,6 +63,7 @@ def rescore_run(
             rule, or the reference cannot be compared.
 
     Example:
+        >>> from lm_eval_sensitivity.embedder import TextDistances
         >>> try:
         ...     rescore_run(Path("runs/x"), Path("."), Settings(TextDistances(lambda: None)))
         ... except ValueError as error:

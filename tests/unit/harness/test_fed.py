@@ -200,15 +200,14 @@ def test_a_context_in_which_a_prompt_does_not_fit_is_refused() -> None:
         (LINE.replace("m.content", "m.content | tojson"), [None, None, None]),
         (LINE.replace("<assistant>", "{{ tick }}"), [NOT_CONSTANT.kind] * 3),
         ("{{ tick }}" + LINE, [NOT_CONSTANT.kind] * 3),
-        ("{{ [tick // 24, 9] | min }}" + LINE, None),
+        ("{{ tick // 5 }}" + LINE, [None, None, None]),  # a clock that goes on between the pairs
+        ("{{ tick // 11 }}" + LINE, [None, None, NOT_CONSTANT.kind]),  # and one that does inside of the last
     ],
 )
 def test_no_pair_is_scored_whose_prompts_differ_by_more_than_the_edit(
-    template: str, expected: list[str | None] | None
+    template: str, expected: list[str | None]
 ) -> None:
-    found = reasons(Model(template))
-    if expected is not None:
-        assert found == expected
+    assert reasons(Model(template)) == expected
 
 
 @pytest.mark.parametrize("content", ["''", "'fixed'", "m.role", "(m.content | length) // 99"])
