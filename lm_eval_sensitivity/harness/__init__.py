@@ -4,11 +4,11 @@
     in_memory.py   Results of `simple_evaluate` as a run folder
     one_prompt.py  One prompt through lm_eval: its pairs become a ladder in a temporary folder
     recorded.py    From the samples file back to generations: the texts and ids of a finished run
-    rescore.py     Score the samples of a finished run again: with another embedder or rule
     close/         When a run is over: rows for lm_eval's table, and sentences after it
     engines/       Engines: what turns a plan of prompts into outputs
     generate/      What every engine's outputs go through: plan, decoding settings, response store
     measure/       From two outputs to numbers, each missing one with its reason
+    rescore/       Score the samples of a finished run again: with another embedder or rule
     tasks/         The lm_eval tasks, and the doors that are opened before the first token: options, decoding
 
 `generate_traced` (greedy outputs, recorded) and `generate_sampled` (many outputs of one prompt), see `extension`.

@@ -10,8 +10,9 @@ from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.neighborhood.findings import Findings, Variant
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
+from lm_eval_sensitivity.report.wording.unreadable import unreadable_sentence
 from lm_eval_sensitivity.text.format import in_print
-from lm_eval_sensitivity.types import Note
+from lm_eval_sensitivity.types import Missing, Note
 
 
 def verdict(findings: Findings) -> str:
@@ -80,13 +81,10 @@ def _about_inputs(findings: Findings) -> Iterator[str]:
 
 
 def _about_outputs(findings: Findings) -> Iterator[str]:
-    unreadable = [each for each in findings.variants if (each.missing or "").startswith(f"{UNREADABLE}:")]
-    if unreadable:
-        yield (
-            f"The embedder cannot read {len(unreadable)} of {len(findings.variants)} outputs, equal ones included: "
-            "they have no distance. Name one that reads this language or script, as in "
-            f"`--embedder {MULTILINGUAL_MODEL}`."
-        )
+    reasons = [Missing.from_text(each.missing) for each in findings.variants if each.missing is not None]
+    if count := sum(reason.kind == UNREADABLE for reason in reasons):
+        option = f"--embedder {MULTILINGUAL_MODEL}"
+        yield unreadable_sentence(count, len(findings.variants), "outputs", option)
     outputs = [findings.base_flags, *(each.flags for each in findings.variants)]
     for flag, words in FLAGS_IN_WORDS.items():
         if count := sum(flag in flags for flags in outputs):

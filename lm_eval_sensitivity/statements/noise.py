@@ -79,21 +79,33 @@ def noise_sentence(found: RepetitionTest, what: str) -> str:
         return f"{what} is within the noise floor {in_print(found.floor)}: {distance}"
     agreed = "that agreed" if found.floor == 0 else f"that moved them by {in_print(found.floor)}"
     prompts = f"{found.n} prompts with {repetitions_in_words(found.repetitions)} each {agreed}"
-    return f"{what} may be noise ({in_print(found.distance)}): {prompts} {_left_open(found, 'prompts ')}"
+    if _is_hidden(found):
+        left_open = f"cannot exclude noise of up to {in_print(found.floor_upper)}"
+    else:
+        left_open = f"do not settle it (p {in_print(found.p_value, 2)})"
+    if found.n_needed is not None:
+        left_open += f"; about {_rounded_up(found.n_needed - found.n)} more prompts would"
+    return f"{what} may be noise ({in_print(found.distance)}): {prompts} {left_open}"
 
 
 def noise_cell(found: RepetitionTest) -> str:
-    """The same for a cell of a table.
+    """The same for a cell of a table, in 40 characters at most.
+
+    What would settle it stands in `noise_sentence`.
 
     Example:
         >>> noise_cell(repetition_test([[0.1]] * 5, [0.2] * 5))
         'within the noise floor 0.2000'
         >>> noise_cell(repetition_test([[0.1]] * 9, [0.0] * 9))
-        'may be noise: 9 prompts cannot exclude noise of up to 0.1965; about 12 more would'
+        'may be noise: up to 0.1965 not excluded'
+        >>> noise_cell(repetition_test([[0.9]] * 3 + [[0.0]] * 6, [0.0] * 9))
+        'may be noise: not settled (p 0.13)'
     """
     if found.standing == "within":
         return f"within the noise floor {in_print(found.floor)}"
-    return f"may be noise: {found.n} prompts {_left_open(found, '')}"
+    if _is_hidden(found):
+        return f"may be noise: up to {in_print(found.floor_upper)} not excluded"
+    return f"may be noise: not settled (p {in_print(found.p_value, 2)})"
 
 
 def floor_in_words(rows: Iterable[SystemRow]) -> str:
@@ -120,15 +132,9 @@ def floor_in_words(rows: Iterable[SystemRow]) -> str:
     )
 
 
-def _left_open(found: RepetitionTest, noun: str) -> str:
-    """What so many prompts do not show, and how many would."""
-    if found.floor_upper >= found.distance:
-        words = f"cannot exclude noise of up to {in_print(found.floor_upper)}"
-    else:
-        words = f"do not settle it (p {in_print(found.p_value, 2)})"
-    if found.n_needed is None:
-        return words
-    return f"{words}; about {_rounded_up(found.n_needed - found.n)} more {noun}would"
+def _is_hidden(found: RepetitionTest) -> bool:
+    """Whether noise as large as the distance could have gone unseen."""
+    return found.floor_upper >= found.distance
 
 
 def _rounded_up(count: int) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.demo import demo_model_path
+from lm_eval_sensitivity.harness.tasks.options import Options
 from lm_eval_sensitivity.records.packing import unpack
 from tests.harness import tiny_models
 from tests.running import Run, arguments, execute, only_our_tasks, read_run
 
-__all__ = ["Lmeval", "Run", "arguments", "ids", "read_run"]
+__all__ = ["Lmeval", "Run", "arguments", "ids", "read_run", "unread"]
 
 Lmeval = Callable[..., Run]
 
@@ -26,6 +27,11 @@ FOUR_RUNGS: dict[str, Any] = {
     "batch_size": 16,
 }
 """Options of a run that says all that a verdict needs."""
+
+
+def unread(*texts: str) -> set[str]:
+    """Those of the outputs of a pair that the default embedder cannot read; random and rounded weights make such."""
+    return {*Options().distances().unreadable(texts)}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,12 +35,10 @@ def noise_by_hand(run: Run, task: str, filter_name: str) -> str:
     # Half a point at the farthest distance beside nine at 0: its weight is beta-distributed.
     hidden = farthest * float(beta(0.5, n).ppf(0.95))
     if hidden > float(np.mean(means)):
-        shown = re.match(
-            r"may be noise: 9 prompts cannot exclude noise of up to (\d\.\d{4})(; about|$)", said
-        )
+        shown = re.fullmatch(r"may be noise: up to (\d\.\d{4}) not excluded", said)
         assert shown and float(shown[1]) == pytest.approx(hidden, abs=0.012)
     else:
-        shown = re.match(r"may be noise: 9 prompts do not settle it \(p (<?)(\d\.\d\d)\)(; about|$)", said)
+        shown = re.fullmatch(r"may be noise: not settled \(p (<?)(\d\.\d\d)\)", said)
         assert shown
         near = p < float(shown[2]) if shown[1] else abs(float(shown[2]) - p) < error + 0.005
         assert near, (said, p)

@@ -44,7 +44,7 @@ from lm_eval_sensitivity.harness.tasks.sampling_options import (
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.types import AnswerSpan, Missing
 from tests.harness import tiny_models
-from tests.harness.conftest import Lmeval, Run
+from tests.harness.conftest import Lmeval, Run, unread
 from tests.harness.test_engines import EDGES, TextEngine, evaluate
 
 GROUP = "prompt_sensitivity_sampling"
@@ -211,8 +211,13 @@ def test_identical_prompts_do_not_separate_and_words_say_it_once(
     # Four valid p-values: one of them is at or below 0.001 in one of 250 runs at most.
     rows = run.rows(IDENTICAL, "answer")
     assert all(row["separated"]["p_value"] > 0.001 for row in rows)
-    # Random weights say what no embedder reads, so that samples may be left out.
-    assert str(run.value(IDENTICAL, "pair", "answer")).startswith("4 of 4 pairs scored")
+    n_lost = 0
+    for row in rows:
+        samples = [sample for side in row["filtered_resps"] for sample in side]
+        lost = unread(*samples)
+        n_lost += sum(sample in lost or not sample.strip() for sample in samples)
+    words = "4 of 4 pairs scored" + (f", {n_lost} of 80 samples of scored pairs left out" if n_lost else "")
+    assert run.value(IDENTICAL, "pair", "answer") == words
     assert run.value(IDENTICAL, "separated", "answer") == separated_in_words(
         [row["separated"] for row in rows]
     )
@@ -578,6 +583,13 @@ def test_where_samples_are_many_and_pairs_too_more_draws_are_asked_for() -> None
     assert separated_in_words(few).endswith("take more draws")
     closing = " ".join(sampled_closing_words([SampledNote("synonym", "answer", each, None) for each in few]))
     assert "Take more draws (--metadata draws)." in closing
+
+
+def test_the_way_out_of_unreadable_samples_names_nothing_that_sampled_runs_lack() -> None:
+    test = {"p_value": None, "attainable_p": None}
+    closing = " ".join(sampled_closing_words([SampledNote("synonym", "answer", test, "unreadable")]))
+    assert "cannot read 1 of 1 sampled pairs" in closing and "--metadata" in closing
+    assert "rescore" not in closing and "text_edit_distance" not in closing
 
 
 def test_a_row_is_readable_json(lm_eval: Lmeval, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lm_eval.api.metrics import aggregate_subtask_metrics
 
-from lm_eval_sensitivity.harness.close.table_rows import OfPrompt, mean_of_scored
+from lm_eval_sensitivity.harness.close.table_rows import OfPair, mean_of_scored
 from lm_eval_sensitivity.stats import PairCounts, Partition, contrast_table, partition_by_prompt
 from lm_eval_sensitivity.stats.partition import SCORED
 
@@ -93,7 +93,7 @@ def test_the_group_row_of_lm_eval_is_the_mean_of_every_other_table(rows: list[Ro
         means = [
             mean_of_scored(
                 [
-                    OfPrompt(value if status == "scored" else math.nan, prompt)
+                    OfPair(value if status == "scored" else math.nan, prompt, "raw")
                     for prompt, edit, name, value, status in rows
                     if name == system and RUNGS[edit] == rung
                 ]

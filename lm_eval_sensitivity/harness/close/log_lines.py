@@ -65,7 +65,7 @@ def closing_words(run: FinishedRun, folder: Path | None) -> list[str]:
     raw, answers = run.rows("raw"), run.rows("answer")
     words = [
         _coverage(answers),
-        *unreadable_in_words(map(_missing, answers), "pairs"),
+        *_unreadable(answers),
         *_distances(run),
         *_noise(run),
         *_verdict(*run.judged("answer")),
@@ -101,6 +101,15 @@ def _coverage(answers: Sequence[Cells]) -> str:
         edits = ", ".join(f"{edit} {n} of {given[edit]}" for edit, n in sorted(erased.items()))
         words += f". Erased pairs ({edits}) never reached the model and say nothing about it"
     return f"{words}."
+
+
+def _unreadable(answers: Sequence[Cells]) -> Iterator[str]:
+    for words in unreadable_in_words(map(_missing, answers), "pairs"):
+        yield words
+        yield (
+            "`lm-eval-sensitivity rescore` has `--embedder` for a run that is there. `--metric text_edit_distance` "
+            "compares characters, of every script."
+        )
 
 
 def _distances(run: FinishedRun) -> list[str]:

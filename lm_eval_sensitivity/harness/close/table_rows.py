@@ -15,6 +15,7 @@ from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.records.columns import SIDES
+from lm_eval_sensitivity.report.wording.unreadable import unreadable_sentence
 from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.noise import may_be_noise, noise_cell, repetitions_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
@@ -29,55 +30,31 @@ from lm_eval_sensitivity.stats import Constants, Verdict
 from lm_eval_sensitivity.stats.alive import too_silent
 from lm_eval_sensitivity.stats.rules import UNDETERMINED
 from lm_eval_sensitivity.text.format import in_print
-from lm_eval_sensitivity.types import Missing
+from lm_eval_sensitivity.types import ON_THE_WAY, Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
-WAY_OUT = (
-    "Name an embedder that reads this language or script, as in "
-    f"""`--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'`; """
-    "`lm-eval-sensitivity rescore` has `--embedder` for a run that is there. "
-    "`--metric text_edit_distance` compares characters, of every script."
-)
-"""Where an embedder cannot read outputs."""
 NO_STABILITY = "A low distance is no stability here."
 
 
-class OfPrompt(float):
-    """A number of a pair that knows its prompt.
+class OfPair(float):
+    """A number of a pair that knows its prompt, and the filter under which it was measured.
 
     Example:
-        >>> OfPrompt(0.5, "p1") == 0.5, OfPrompt(0.5, "p1").prompt_id
+        >>> OfPair(0.5, "p1", "raw") == 0.5, OfPair(0.5, "p1", "raw").prompt_id
         (True, 'p1')
     """
 
     prompt_id: str
-
-    def __new__(cls, value: float, prompt_id: str) -> OfPrompt:
-        self = super().__new__(cls, value)
-        self.prompt_id = prompt_id
-        return self
-
-    def __reduce__(self) -> tuple[type[OfPrompt], tuple[float, str]]:
-        return OfPrompt, (float(self), self.prompt_id)
-
-
-class OfView(float):
-    """A number that knows under which filter it was measured, for a row of the whole run.
-
-    Example:
-        >>> OfView(0.5, "raw") == 0.5, OfView(0.5, "raw").filter_name
-        (True, 'raw')
-    """
-
     filter_name: str
 
-    def __new__(cls, value: float, filter_name: str) -> OfView:
+    def __new__(cls, value: float, prompt_id: str, filter_name: str) -> OfPair:
         self = super().__new__(cls, value)
+        self.prompt_id = prompt_id
         self.filter_name = filter_name
         return self
 
-    def __reduce__(self) -> tuple[type[OfView], tuple[float, str]]:
-        return OfView, (float(self), self.filter_name)
+    def __reduce__(self) -> tuple[type[OfPair], tuple[float, str, str]]:
+        return OfPair, (float(self), self.prompt_id, self.filter_name)
 
 
 def drift_of_run(run: FinishedRun | None, filter_name: str) -> float:
@@ -109,9 +86,10 @@ def mean_drift(drift: Drift) -> RungMean:
 class RungMean(float):
     """The mean of a rung, which knows the means of its prompts.
 
-    lm_eval makes the row of a group as `sum(mean * 1 for each rung) / n_rungs`. With plain numbers that would not be
-    the estimator of every other table, whose unit is the prompt, where a prompt lacks a rung. So sums of these remember
-    what they were made from, and the division gives the mean over prompts of the mean over their rungs.
+    lm_eval makes the row of a group as `sum(mean * 1 for each rung) / n_rungs`: it accepts a function as the group's
+    `aggregation`, and never calls it. With plain numbers that would not be the estimator of every other table, whose
+    unit is the prompt, where a prompt lacks a rung. So sums of these remember what they were made from, and the
+    division gives the mean over prompts of the mean over their rungs.
 
     Example:
         >>> noop, synonym = RungMean({"p1": 0.2, "p2": 0.4}), RungMean({"p1": 0.6})
@@ -146,7 +124,7 @@ class RungMean(float):
         return float, (float(self),)
 
 
-def mean_of_scored(values: Sequence[OfPrompt]) -> RungMean:
+def mean_of_scored(values: Sequence[OfPair]) -> RungMean:
     """Mean over prompts of the mean over their scored pairs, on one rung.
 
     lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
@@ -160,7 +138,7 @@ def mean_of_scored(values: Sequence[OfPrompt]) -> RungMean:
 
     Example:
         >>> pairs = [("p1", 0.0), ("p1", 0.5), ("p1", float("nan")), ("p2", 0.75)]
-        >>> mean_of_scored([OfPrompt(value, prompt) for prompt, value in pairs])
+        >>> mean_of_scored([OfPair(value, prompt, "raw") for prompt, value in pairs])
         0.5
     """
     by_prompt: dict[str, list[float]] = {}
@@ -235,7 +213,7 @@ def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[st
 def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
 
-    An answer that the embedder cannot read is no silence.
+    An answer that the embedder cannot read is no silence; nor is what became of a prompt on its way.
 
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
@@ -247,37 +225,35 @@ def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
     Example:
         >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
         []
+        >>> list(silence_in_words(["cut", "lost", "template not constant", None], "of the pairs"))
+        []
         >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
         ['It gave nothing that could be scored in 50 % of the ']
     """
-    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE)]
+    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE, *ON_THE_WAY)]
     share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
     if share > Constants().k_control:
         yield too_silent(share, Constants(), of)
 
 
 def unreadable_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
-    """Sentences where the embedder could not read outputs, with the way out.
+    """What to say where the embedder could not read outputs, with the way out.
 
     Args:
         missing: by pair, the kind of reason why it has no distance, or None.
         of: what the pairs are.
 
     Returns:
-        Two sentences, or none where it could read all.
+        One line; none where it could read all.
 
     Example:
-        >>> list(unreadable_in_words([None, "unreadable"], "pairs"))[0]
-        'The embedder cannot read 1 of 2 pairs, equal answers included: they have no cosine distance.'
+        >>> list(unreadable_in_words([None, "erased"], "pairs"))
+        []
     """
     kinds = list(missing)
-    count = kinds.count(UNREADABLE)
-    if count:
-        yield (
-            f"The embedder cannot read {count} of {len(kinds)} {of}, equal answers included: they have no cosine "
-            "distance."
-        )
-        yield WAY_OUT
+    if count := kinds.count(UNREADABLE):
+        option = f"""--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'"""
+        yield unreadable_sentence(count, len(kinds), of, option)
 
 
 def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:

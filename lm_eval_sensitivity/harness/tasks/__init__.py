@@ -1,8 +1,7 @@
 """The lm_eval tasks, and the doors that are opened before the first token: options, decoding, output folder.
 
-arrival.py           Whether a text arrives whole behind a chat template, which is a program
 asked.py             What the user asked for beside the prompts, held against what is fed
-chat_template.py     How prompts are wrapped before the model reads them
+chat_template.py     How prompts are wrapped before the model reads them, and what a template, a program, leaves out
 evaluator.py         What the evaluator that is running a task knows, and the task is not told
 filters.py           The filters `raw` and `answer`: the same outputs, whole or without their scaffold
 lacking_rungs.py     A rung that the ladder lacks: its task of a group is left out, and that is said once

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.harness.tasks.arrival import MARK, arrival
-from lm_eval_sensitivity.harness.tasks.chat_template import Render, messages
+from lm_eval_sensitivity.harness.tasks.chat_template import LOST, MARK, Render, left_out, messages
 
 THINKING = "enable_thinking"
 DEVICES = ("cpu", "cuda", "cuda:0", "mps", "npu:0", "xpu:0", "hpu:0")
@@ -63,19 +62,11 @@ def asked_and_fed(
 def _template(template: Render | None, name: Any) -> Fed:
     if template is None:
         words = "none: the prompts as they are"
-    elif not isinstance(_rendered(template, messages("probe")), str):
+    elif not isinstance(template(messages("probe")), str):
         words = "the engine's own: its rendering is not seen here"
     else:
         words = f"the tokenizer's, named {name}" if isinstance(name, str) else "the engine's default"
     return Fed("chat_template", words)
-
-
-def _rendered(template: Render, probe: list[dict[str, str]]) -> Any:
-    """A rendering; None where there is none, which the first prompt will say."""
-    try:
-        return template(probe)
-    except Exception:  # noqa: BLE001 - templates are programs: they raise anything
-        return None
 
 
 def _system_instruction(template: Render | None, instruction: str | None) -> Iterator[Fed]:
@@ -85,15 +76,14 @@ def _system_instruction(template: Render | None, instruction: str | None) -> Ite
         yield Fed("system_instruction", "as text before each prompt")
         return
     render = template
-
-    found = arrival(lambda text: _rendered(render, messages("probe", text)) or "", instruction)
-    if found != "whole":
-        what = "leaves it out" if found == "lost" else "leaves out a part of it"
+    lost = left_out(lambda text: render(messages("probe", text)), instruction)
+    if lost is not None:
+        what = "leaves it out" if lost is LOST else "leaves out a part of it"
         raise InputError(
             f"`--system_instruction`: the chat template {what}, so that the model would never read what the results "
             "say it was told. Leave the option out, or use a template that takes a system message."
         )
-    seen = isinstance(_rendered(template, messages("probe", instruction)), str)
+    seen = isinstance(template(messages("probe", instruction)), str)
     yield Fed("system_instruction", "in the prompt" if seen else "sent; what the server does is not seen")
 
 
@@ -136,13 +126,16 @@ def _refuse_switch(name: str, value: Any, why: str) -> None:
 
 def _reads(lm: Any, template: Render, probe: list[dict[str, str]], name: str, value: Any) -> bool:
     """Whether some other value of a switch, or none, gives another prompt."""
-    fed = _rendered(template, probe)
+    fed = template(probe)
     if not isinstance(fed, str):
         return True  # it is rendered elsewhere
     others = [None, MARK, *([not value] if isinstance(value, bool) else [])]
     for other in others:
         with _switched(lm, name, other):
-            if _rendered(template, probe) != fed:
+            try:
+                if template(probe) != fed:
+                    return True
+            except InputError:  # a template that refuses a value has read it
                 return True
     return False
 

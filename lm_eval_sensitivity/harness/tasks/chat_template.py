@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.harness.tasks.arrival import MARK
+from lm_eval_sensitivity.harness.generate.plan import context_text
 from lm_eval_sensitivity.types import Missing
 
 Render = Callable[[list[dict[str, str]]], Any]
 """Messages -> what the engine is given; `apply_chat_template` of lm_eval's models."""
+
+MARK = "zqvxkj"
+"""A word that no template and no prompt holds; letters only, so that a template that changes case leaves it one."""
+
+CUT = Missing("cut", "the chat template leaves out a part of the prompt")
+LOST = Missing("lost", "the chat template leaves out the prompt")
 
 RENDERINGS = 4
 """Of one message, to see whether a template is constant."""
@@ -29,6 +37,34 @@ class Rendered:
     """Why nothing may be scored of it."""
 
 
+def refused_in_words(template: Render) -> Render:
+    """The same template, whose errors are a sentence: templates are programs, which raise anything.
+
+    Args:
+        template: of an engine; it may be none at all, which only rendering shows.
+
+    Returns:
+        Renders the same.
+
+    Example:
+        >>> refused_in_words(lambda history: history[1])(messages("Why?"))
+        Traceback (most recent call last):
+        lm_eval_sensitivity.errors.InputError: `--apply_chat_template`: this model's tokenizer could not apply ...
+    """
+
+    @functools.wraps(template)
+    def render(history: list[dict[str, str]], **options: Any) -> Any:
+        try:
+            return template(history, **options)
+        except Exception as error:  # noqa: BLE001 - templates are programs: they raise anything
+            raise InputError(
+                f"`--apply_chat_template`: this model's tokenizer could not apply a chat template ({error}). Leave "
+                "the flag out for a base model, or use a tokenizer that has a template for these messages."
+            ) from None
+
+    return render
+
+
 def describe_template(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The wrapping as a part of the system's identity.
 
@@ -38,6 +74,9 @@ def describe_template(settings: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         `chat_template_applied`, `system_instruction` and, where a template is applied, `rendered_probe`: a fixed
         message as the model would read it. Where that is never twice the same, `template_source` instead.
+
+    Raises:
+        InputError: as the template, see `refused_in_words`.
 
     Example:
         >>> describe_template({"system_instruction": "Be brief."})
@@ -51,14 +90,10 @@ def describe_template(settings: Mapping[str, Any]) -> dict[str, Any]:
         return found
     # White space at its edges shows whether the template trims what it is given.
     probe = messages(" probe\n", instruction)
-    # The rendering of a fixed message shows template, switches, system text and any date in it. A
-    # tokenizer without a template is reported when the first prompt is rendered.
-    try:
-        if is_constant(template, probe) and not _TIME_OF_DAY.search(_source(template)):
-            return {**found, "rendered_probe": template(probe)}
-        return {**found, "rendered_probe": None, "template_source": _source(template) or None}
-    except Exception:  # noqa: BLE001 - templates are programs: they raise anything, and will on the first prompt
-        return {**found, "rendered_probe": None}
+    # The rendering of a fixed message shows template, switches, system text and any date in it.
+    if is_constant(template, probe) and not _TIME_OF_DAY.search(_source(template)):
+        return {**found, "rendered_probe": template(probe)}
+    return {**found, "rendered_probe": None, "template_source": _source(template) or None}
 
 
 def messages(text: str, instruction: str | None = None) -> list[dict[str, str]]:
@@ -82,10 +117,7 @@ def is_constant(template: Render, probe: list[dict[str, str]]) -> bool:
         >>> is_constant(str, messages("Why?"))
         True
     """
-    return (
-        len({str(getattr(each, "prompt", each)) for each in (template(probe) for _ in range(RENDERINGS))})
-        == 1
-    )
+    return len({context_text(template(probe)) for _ in range(RENDERINGS)}) == 1
 
 
 def same_around(contexts: tuple[Any, Any], texts: tuple[str, str]) -> bool:
@@ -110,9 +142,41 @@ def same_around(contexts: tuple[Any, Any], texts: tuple[str, str]) -> bool:
     return around[0] == around[1]
 
 
+def left_out(render: Callable[[str], Any], text: str) -> Missing | None:
+    """What a template does not let through of a text: seen by the text, or, where it is changed, a mark at either end.
+
+    Args:
+        render: puts a text into its place in the template.
+        text: of a message.
+
+    Returns:
+        `LOST` where not even a mark alone arrives; None where the text does, whatever becomes of its case and the
+        white space around it, or most of its words and a mark at both ends; else `CUT`.
+
+    Example:
+        >>> left_out("<user>{}".format, "Why?") is None, left_out(lambda text: text[:9], "Why is it blue?").kind
+        (True, 'cut')
+        >>> left_out(lambda text: "<user>", "Why?").kind
+        'lost'
+    """
+
+    def rendered(message: str) -> str:
+        return context_text(render(message)).casefold()
+
+    if MARK not in rendered(MARK):
+        return LOST
+    found = rendered(text)
+    if text.strip().casefold() in found:
+        return None
+    words = re.findall(r"\w+", text.casefold())
+    there = sum(word in found for word in words)
+    marked = all(MARK in rendered(message) for message in (f"{MARK} {text}", f"{text} {MARK}"))
+    return None if marked and 2 * there > len(words) else CUT
+
+
 def _source(template: Render) -> str:
     """The text of the template that an engine's tokenizer uses; empty where it is not seen."""
-    tokenizer = getattr(getattr(template, "__self__", None), "tokenizer", None)
+    tokenizer = getattr(getattr(inspect.unwrap(template), "__self__", None), "tokenizer", None)
     found = getattr(tokenizer, "chat_template", None)
     if isinstance(found, dict):
         found = found.get("default")

@@ -17,7 +17,7 @@ from lm_eval_sensitivity.harness.close.sampled_rows import (
     sampled_pairs_in_words,
     separated_in_words,
 )
-from lm_eval_sensitivity.harness.close.table_rows import OfPrompt, kind_of, mean_of_scored
+from lm_eval_sensitivity.harness.close.table_rows import OfPair, kind_of, mean_of_scored
 from lm_eval_sensitivity.harness.generate.decoding import SEED, SampledDecoding, parse_sampled_decoding
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.measure.sampled_pair import (
@@ -126,13 +126,15 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
             base, variant, self._distances, seed=self.sampling.seed, draws=self.sampling.draws
         )
         missing = {} if measured.missing is None else dict.fromkeys(SAMPLED_METRICS, measured.missing)
-        test = measured.test_record
-        note = SampledNote(doc["rung"], base[0].filter_name, test, kind_of(measured.missing))
+        test, filter_name = measured.test_record, base[0].filter_name
+        note = SampledNote(doc["rung"], filter_name, test, kind_of(measured.missing))
         self._sampled.append(note)
         return {
-            **{name: OfPrompt(value, doc["prompt_id"]) for name, value in measured.metrics.items()},
+            **{
+                name: OfPair(value, doc["prompt_id"], filter_name) for name, value in measured.metrics.items()
+            },
             "separated": test,
-            "verdict": base[0].filter_name,
+            "verdict": filter_name,
             "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},
         }
 

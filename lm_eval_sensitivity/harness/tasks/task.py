@@ -26,8 +26,7 @@ from lm_eval_sensitivity.harness.close.finished_run import (
 )
 from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
 from lm_eval_sensitivity.harness.close.table_rows import (
-    OfPrompt,
-    OfView,
+    OfPair,
     drift_of_run,
     mean_of_scored,
     noise_in_words,
@@ -57,6 +56,7 @@ from lm_eval_sensitivity.harness.tasks.chat_template import (
     check_template_name,
     chosen_template,
     describe_template,
+    refused_in_words,
 )
 from lm_eval_sensitivity.harness.tasks.evaluator import engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
@@ -191,9 +191,12 @@ class PromptSensitivityTask(ConfigurableTask):
             self._enter_run()
         lm, name = engine_of_evaluator(), of_evaluator("apply_chat_template")
         check_device(of_evaluator("device"), lm)
+        kwargs["cache_requests"] = False
+        if kwargs.get("chat_template"):
+            kwargs["chat_template"] = refused_in_words(kwargs["chat_template"])
         with chosen_template(lm, name):
             self._wrapper = PromptWrapper(asked_and_fed(lm, kwargs, self._model_arguments(), name))
-            super().build_all_requests(**{**kwargs, "cache_requests": False})
+            super().build_all_requests(**kwargs)
         self._wrapper.refuse_if_nothing_arrived(self._instances or [])
 
     def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[Rendered, Rendered]:
@@ -211,15 +214,7 @@ class PromptSensitivityTask(ConfigurableTask):
         def render(text: str) -> Any:
             return super(PromptSensitivityTask, self).fewshot_context({**doc, "base": text}, *args, **kwargs)
 
-        try:
-            return self._wrapper.rendered(render, doc, with_template=bool(kwargs.get("apply_chat_template")))
-        except Exception as error:  # templates are programs: they raise anything
-            if isinstance(error, InputError) or not kwargs.get("apply_chat_template"):
-                raise
-            raise InputError(
-                f"`--apply_chat_template`: this model's tokenizer could not apply a chat template ({error}). Leave "
-                "the flag out for a base model, or use a tokenizer that has a template."
-            ) from None
+        return self._wrapper.rendered(render, doc, with_template=bool(kwargs.get("apply_chat_template")))
 
     def construct_requests(self, doc: dict[str, Any], ctx: Any, **kwargs: Any) -> list[Instance]:
         """The two requests of a pair.
@@ -329,8 +324,7 @@ class PromptSensitivityTask(ConfigurableTask):
         return {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: OfPrompt(scores.values[name], prompt_id) for name in names if name != DRIFT},
-            **{name: OfView(scores.values[name], base.filter_name) for name in names if name == DRIFT},
+            **{name: OfPair(scores.values[name], prompt_id, base.filter_name) for name in names},
             "pair": pair,
         }
 
@@ -375,10 +369,9 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""
-        rung = (self.config.dataset_kwargs or {})["rung"]
         windows = windows_below(self._decoding().max_gen_toks)
         return {
-            "noise": lambda names: noise_in_words(self._finished_run(), rung, names[0]),
+            "noise": lambda names: noise_in_words(self._finished_run(), self.rung, names[0]),
             "verdict": lambda names: verdict_in_words(self._finished_run(), names[0]),
             "window": lambda pairs: windows_in_words(pairs, windows),
         }

@@ -8,9 +8,8 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.generate.plan import context_text
-from lm_eval_sensitivity.harness.tasks.arrival import CUT, LOST, OBSTACLES, arrival
 from lm_eval_sensitivity.harness.tasks.asked import Fed
-from lm_eval_sensitivity.harness.tasks.chat_template import Rendered, same_around
+from lm_eval_sensitivity.harness.tasks.chat_template import CUT, LOST, Rendered, left_out, same_around
 from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
 
 
@@ -23,7 +22,7 @@ class PromptWrapper:
 
     def __init__(self, fed: Sequence[Fed] = ()) -> None:
         self._fed = fed
-        self._arrivals: dict[str, Missing | None] = {}
+        self._left_out: dict[str, Missing | None] = {}
         self._renderings: dict[str, set[str]] = {}
         self._seen = True
 
@@ -35,13 +34,13 @@ class PromptWrapper:
     @property
     def record(self) -> dict[str, str]:
         """For the results file: what was fed, in words."""
-        counts = Counter(each.kind for each in self._arrivals.values() if each is not None)
+        counts = Counter(each.kind for each in self._left_out.values() if each is not None)
         lost = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         whole = "whole" if self._seen else "sent; what the server does is not seen"
-        prompts = f"{lost} of {len(self._arrivals)} by the chat template" if lost else whole
+        prompts = f"{lost} of {len(self._left_out)} by the chat template" if lost else whole
         return {
             **{each.option: each.words for each in self._fed},
-            **({"prompts": prompts} if self._arrivals else {}),
+            **({"prompts": prompts} if self._left_out else {}),
             **({} if self._constant else {"constant": NOT_CONSTANT.detail}),
         }
 
@@ -74,16 +73,13 @@ class PromptWrapper:
         steady = context_text(base) == context_text(again) and (
             self._constant or same_around((base, variant), texts)
         )
-        obstacles = [self._arrival(render, text) for text in texts]
+        for text in {*texts} - self._left_out.keys():
+            self._left_out[text] = left_out(render, text)
+        obstacles = [self._left_out[text] for text in texts]
         obstacles[1] = obstacles[1] or obstacles[0]
         if not steady and doc["rung"] != "identical":  # there the ids themselves are compared
             obstacles[1] = obstacles[1] or NOT_CONSTANT
         return Rendered(base, obstacles[0]), Rendered(variant, obstacles[1])
-
-    def _arrival(self, render: Callable[[str], Any], text: str) -> Missing | None:
-        if text not in self._arrivals:
-            self._arrivals[text] = OBSTACLES[arrival(render, text)]
-        return self._arrivals[text]
 
     def refuse_if_nothing_arrived(self, requests: Sequence[Any]) -> None:
         """Say in one sentence what would look like a great many edits that were erased.

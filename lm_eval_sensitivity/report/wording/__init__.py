@@ -1,8 +1,9 @@
 """Sentences about statements, each with one author: the same on a terminal, in a report and on a page.
 
-clusters.py  What is said below a table of clusters, in whole sentences: the same on a terminal
-compare.py   A comparison of two systems in whole sentences, the same wherever it is shown
-drift.py     What is said beside two axes, in whole sentences: the same on a terminal and on every page
+clusters.py    What is said below a table of clusters, in whole sentences: the same on a terminal
+compare.py     A comparison of two systems in whole sentences, the same wherever it is shown
+drift.py       What is said beside two axes, in whole sentences: the same on a terminal and on every page
+unreadable.py  What is said where an embedder cannot read outputs, with the way out
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def test_outputs_that_the_embedder_cannot_read_are_counted_with_the_way_out() ->
     found = findings("แมว", "ឆ្មា")
     lost = tuple(replace(each, cosine_distance=None, missing="unreadable: x") for each in found.variants)
     text = " ".join(shown(replace(found, variants=lost), "markdown").split())
-    assert "cannot read 2 of 2 outputs, equal ones included: they have no distance" in text
+    assert "cannot read 2 of 2 outputs, equal ones included: they have no cosine distance" in text
     assert "--embedder sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2" in text
     assert "Nothing could be scored" in text
     assert "cannot read" not in shown(found, "markdown")

@@ -8,22 +8,30 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import jinja2
+import numpy as np
 import pytest
+from jinja2 import TemplateError
 from lm_eval.api.model import TemplateLM
 from lm_eval.models.api_models import JsonChatStr
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.run import greedy_generations
 from lm_eval_sensitivity.harness.engines.text import TextEngine
 from lm_eval_sensitivity.harness.generate.decoding import Decoding
-from lm_eval_sensitivity.harness.generate.generation import Generation, Output, Trace
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, Output, Trace
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.generate.views import after_think_end
 from lm_eval_sensitivity.harness.measure.pair import pair_inputs
-from lm_eval_sensitivity.harness.tasks.arrival import CUT, LOST, arrival
 from lm_eval_sensitivity.harness.tasks.asked import asked_and_fed, check_device
-from lm_eval_sensitivity.harness.tasks.chat_template import chosen_template, describe_template
+from lm_eval_sensitivity.harness.tasks.chat_template import (
+    CUT,
+    LOST,
+    chosen_template,
+    describe_template,
+    left_out,
+    refused_in_words,
+)
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
 
@@ -32,7 +40,7 @@ LINE = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assista
 
 
 class Tokenizer:
-    """Renders as transformers does; a token is a character."""
+    """Renders with transformers, where `tick` counts the renderings; a token is a character."""
 
     is_fast = False
 
@@ -42,14 +50,10 @@ class Tokenizer:
 
     def apply_chat_template(self, history: list[dict[str, str]], **switches: Any) -> str:
         source = self.chat_template["default"] if isinstance(self.chat_template, dict) else self.chat_template
-        environment = jinja2.Environment(autoescape=False)  # noqa: S701 - prompts are no HTML
-        environment.globals["tick"] = lambda: next(self.clock)
-        environment.globals["raise_exception"] = _raise
-        return environment.from_string(source).render(messages=history, **switches)
-
-
-def _raise(words: str) -> None:
-    raise jinja2.TemplateError(words)
+        (rendered,), _ = render_jinja_template(
+            [history], chat_template=source, tick=next(self.clock), **switches
+        )
+        return str(rendered)
 
 
 class Model(TemplateLM):  # type: ignore[misc,unused-ignore]
@@ -69,7 +73,7 @@ class Model(TemplateLM):  # type: ignore[misc,unused-ignore]
     def apply_chat_template(self, history: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
         try:
             return self.tokenizer.apply_chat_template(history, **self.chat_template_args)
-        except jinja2.TemplateError:  # as HFLM does
+        except TemplateError:  # as HFLM does
             users = [message for message in history if message["role"] != "system"]
             return self.tokenizer.apply_chat_template(users, **self.chat_template_args)
 
@@ -115,7 +119,7 @@ PAIRS = (
 def settings(lm: Model, instruction: str | None = None) -> dict[str, Any]:
     return {
         "apply_chat_template": True,
-        "chat_template": lm.apply_chat_template,
+        "chat_template": refused_in_words(lm.apply_chat_template),
         "system_instruction": instruction,
     }
 
@@ -156,8 +160,6 @@ def reasons(lm: Model, **options: Any) -> list[str | None]:
 
 
 def _kind(base: Generation, variant: Generation) -> str | None:
-    from lm_eval_sensitivity.harness.generate.generation import FilteredText
-
     distances: Any = SimpleNamespace(distance=lambda text, other: 0.5)
     found = pair_inputs(FilteredText(base, "raw"), FilteredText(variant, "raw"), distances).base.text
     return found.kind if isinstance(found, Missing) else None
@@ -196,17 +198,16 @@ def test_a_context_in_which_a_prompt_does_not_fit_is_refused() -> None:
         (LINE.replace("m.content", "m.content if m.content | length is even else ''"), [None, "cut", "cut"]),
         (LINE.replace("m.content", "m.content.split() | join(' ')"), [None, "erased", None]),
         (LINE.replace("m.content", "m.content | tojson"), [None, None, None]),
-        (LINE.replace("<assistant>", "{{ tick() }}"), [NOT_CONSTANT.kind] * 3),
-        ("{{ tick() }}" + LINE, [NOT_CONSTANT.kind] * 3),
-        ("{{ [tick() // 24, 9] | min }}" + LINE, None),
+        (LINE.replace("<assistant>", "{{ tick }}"), [NOT_CONSTANT.kind] * 3),
+        ("{{ tick }}" + LINE, [NOT_CONSTANT.kind] * 3),
+        ("{{ tick // 5 }}" + LINE, [None, None, None]),  # a clock that goes on between the pairs
+        ("{{ tick // 11 }}" + LINE, [None, None, NOT_CONSTANT.kind]),  # and one that does inside of the last
     ],
 )
 def test_no_pair_is_scored_whose_prompts_differ_by_more_than_the_edit(
-    template: str, expected: list[str | None] | None
+    template: str, expected: list[str | None]
 ) -> None:
-    found = reasons(Model(template))
-    if expected is not None:
-        assert found == expected
+    assert reasons(Model(template)) == expected
 
 
 @pytest.mark.parametrize("content", ["''", "'fixed'", "m.role", "(m.content | length) // 99"])
@@ -232,28 +233,40 @@ def test_what_cannot_be_known_of_a_prompt_is_said() -> None:
 
 
 def test_without_ids_a_pair_whose_renderings_differ_is_not_noise() -> None:
-    lm = Model("{{ tick() }}" + LINE, tokenized_requests=False)
+    lm = Model("{{ tick }}" + LINE, tokenized_requests=False)
     assert TextEngine(lm, {}).encode("a") is None
     assert reasons(lm) == [NOT_CONSTANT.kind] * 3
 
 
 def test_marks_at_both_ends_see_what_is_left_out() -> None:
-    assert arrival(lambda text: text[-9:], "Why is it blue?") == "cut"
-    assert arrival(lambda text: text[:15], "Why is it blue?") == "whole"
-    assert arrival(lambda text: "", "Why?") == "lost"
-    assert {CUT.kind, LOST.kind} == {"cut", "lost"}
+    assert left_out(lambda text: text[-9:], "Why is it blue?") is CUT
+    assert left_out(lambda text: text[:15], "Why is it blue?") is None
+    assert left_out(lambda text: "", "Why?") is LOST
+    assert (CUT.kind, LOST.kind) == ("cut", "lost")
 
 
 def test_a_clock_does_not_make_every_task_another_system() -> None:
-    ticking = Model("{{ tick() }}" + LINE)
+    ticking = Model("{{ tick }}" + LINE)
     assert describe_template(settings(ticking)) == describe_template(settings(ticking))
-    raising = Model("{{ raise_exception('no') }}")
-    assert describe_template(settings(raising))["rendered_probe"] is None
     clock = Model("{{ strftime_now('%H:%M') }}" + LINE)
-    clock.tokenizer.apply_chat_template = lambda history, **_: "12:30"  # type: ignore[method-assign]
     assert describe_template(settings(clock))["rendered_probe"] is None
     date = Model("{# strftime_now('%d %b %Y') #}" + LINE)
     assert describe_template(settings(date))["rendered_probe"] is not None
+
+
+def test_a_template_that_fails_is_one_sentence_and_not_taken_for_one_that_loses_something() -> None:
+    lm = Model("{{ raise_exception('no') }}")
+    words = r"could not apply a chat template \(no\)"
+    with pytest.raises(InputError, match=words):
+        describe_template(settings(lm))
+    with pytest.raises(InputError, match=words):
+        asked_and_fed(lm, settings(lm, "Answer in French only."), {}, True)
+
+
+def test_a_switch_whose_other_values_the_template_refuses_is_read() -> None:
+    refuses = LINE + "{% if effort not in ('low', 'high') %}{{ raise_exception('no') }}{% endif %}"
+    lm = Model(refuses, chat_template_args={"effort": "low"})
+    assert record(lm, settings(lm))["effort"] == "low, read by the chat template"
 
 
 # ---- asked for and fed
@@ -356,7 +369,7 @@ def test_an_end_of_thinking_is_used_or_refused() -> None:
 def test_the_answer_follows_the_declared_end_of_thinking(
     text: str, reason: str, status: str, answer: str
 ) -> None:
-    span = after_think_end(Output(text, Trace(None, reason, text)), ":")  # type: ignore[arg-type]
+    span = after_think_end(Output(text, Trace(np.zeros(0, np.int32), reason, text)), ":")
     assert (span.status, text[span.start : span.end]) == (status, answer)
 
 
