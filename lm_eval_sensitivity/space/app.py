@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 TITLE = "Prompt sensitivity"
 SCRIPTS = ("learn.js", "branching.js", "space.js")
 """The last one attaches the others."""
-STYLES = ("space.css", "learn.css", "branching.css")
+STYLES = ("space.css", "charts.css", "learn.css", "branching.css")
 THREADS = 40
 """Pages that are made at the same time."""
 NO_UPLOADS = "1b"
