@@ -32,8 +32,9 @@ lint: $(STAMP)  ## format check, linter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: $(STAMP)  ## write the page of the metrics from their cards
+docs: $(STAMP)  ## write the pages of metrics and words from the code
 	$(BIN)/python -m lm_eval_sensitivity.metrics > docs/metrics.md
+	$(BIN)/python -m lm_eval_sensitivity.glossary > docs/glossary.md
 
 ladder: $(STAMP)  ## rebuild the ladder's parquet from its sources
 	$(BIN)/python -m lm_eval_sensitivity.ladder
