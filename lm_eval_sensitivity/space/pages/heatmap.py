@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.choices import choose_metric
+from lm_eval_sensitivity.space.choices import address_of, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import HeatmapCell
@@ -48,7 +48,10 @@ def show(results: Results, query: Query) -> View:
             "shade": lambda cell: shade_of(cell.mean.estimate, most),
             "counts_of": counts_of,
             "link": lambda cell: query.link(
-                view="pairs", **chosen.address, system=results.places[cell.system], edit=cell.edit
+                view="pairs",
+                **chosen.address,
+                system=address_of(results.systems[results.places[cell.system]]),
+                edit=cell.edit,
             ),
             "most_given": max((cell.n_given for cell in page.cells), default=0),
         },

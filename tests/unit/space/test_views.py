@@ -201,7 +201,7 @@ def test_erased_and_unscored_cells_say_so(results: Results) -> None:
 
 def test_every_cell_links_to_its_pairs(results: Results) -> None:
     link = parse(cells_of(results)["nbsp", 1].one("a").attributes["href"])
-    assert link == {"view": "pairs", "system": "1", "edit": "nbsp"}
+    assert link == {"view": "pairs", "system": NAMES[1], "edit": "nbsp"}
     page = read_page(render(results, {"view": "heatmap", "metric": "js_divergence"}))
     links = [parse(each.attributes["href"]) for each in page.one("table", css="heatmap").every("a")]
     assert all(each["metric"] == "js_divergence" for each in links)
