@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.report.marks import MARKS, mark_of
 from lm_eval_sensitivity.report.plane import ACROSS, UP
 from lm_eval_sensitivity.report.wording.drift import (
@@ -16,7 +17,7 @@ from lm_eval_sensitivity.report.wording.drift import (
 )
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.axes_drawing import Mark, drawings_of
-from lm_eval_sensitivity.space.choices import Chosen, choose_metric
+from lm_eval_sensitivity.space.choices import Chosen, address_of, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
@@ -47,7 +48,7 @@ def _beside(results: Results, query: Query, page: DriftStatement, chosen: Chosen
     drawings = drawings_of(page, rows)
     placed = {mark.row.system for mark in drawings[0].marks}
     return View(
-        "Two axes beside a reference",
+        title_of("drift"),
         "axes.html",
         {
             "page": page,
@@ -63,7 +64,7 @@ def _beside(results: Results, query: Query, page: DriftStatement, chosen: Chosen
             ],
             "verdicts": by_label(rows),
             "pairs_of": lambda row: query.link(
-                view="pairs", **chosen.address, system=results.places[row.system]
+                view="pairs", **chosen.address, system=address_of(results.systems[results.places[row.system]])
             ),
             "unplaced": [row for row in rows if row.system not in placed],
             "mark_of": mark_of,
@@ -113,7 +114,7 @@ def _without_reference(results: Results, query: Query) -> View:
     ]
     chosen = choose_metric(query, filters) if filters else None
     return View(
-        "Two axes beside a reference",
+        title_of("drift"),
         "axes_missing.html",
         {
             "reason": NO_REFERENCE if results.manifest.reference is None else None,

@@ -108,7 +108,7 @@ def test_a_metric_without_the_filter_shows_the_one_it_has(results: Results) -> N
     assert "js_divergence, filter raw" in page_of(results, metric="js_divergence").text()
     page = page_of(results, metric="js_divergence", filter="answer")
     assert not page.every("div", css="complaints"), "a form sends the filter of the metric before"
-    assert "js divergence only with raw" in page.one("p", css="missing").text()
+    assert "js_divergence only with raw" in page.one("p", css="missing").text()
 
 
 def test_hiding_rows_changes_no_group_and_the_page_says_so() -> None:
@@ -145,7 +145,7 @@ def test_a_mark_says_its_numbers_and_leads_to_its_pairs(results: Results) -> Non
     values = " ".join(mark.one("g", css="values").text().split())
     assert values == f"{SEEN[1]}: COLLAPSED p 0.134 (0.104 to 0.164), b 0.623 (0.583 to 0.663)"
     assert mark.attributes["aria-label"] == f"{SEEN[1]}, COLLAPSED: p 0.134, b 0.623. To its pairs."
-    assert parse(mark.attributes["href"]) == {"view": "pairs", "system": "1", "filter": "raw"}
+    assert parse(mark.attributes["href"]) == {"view": "pairs", "system": NAMES[1], "filter": "raw"}
 
 
 def test_more_to_the_right_is_more_sensitive_and_higher_is_further_from_the_reference() -> None:
@@ -220,7 +220,7 @@ def test_erased_and_unscored_cells_say_so(results: Results) -> None:
 
 def test_every_cell_links_to_its_pairs(results: Results) -> None:
     link = parse(cells_of(results)["nbsp", 1].one("a").attributes["href"])
-    assert link == {"view": "pairs", "system": "1", "edit": "nbsp"}
+    assert link == {"view": "pairs", "system": NAMES[1], "edit": "nbsp"}
     page = read_page(render(results, {"view": "heatmap", "metric": "js_divergence"}))
     links = [parse(each.attributes["href"]) for each in page.one("table", css="heatmap").every("a")]
     assert all(each["metric"] == "js_divergence" for each in links)
