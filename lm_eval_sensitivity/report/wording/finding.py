@@ -36,10 +36,10 @@ def finding_in_words(found: ClustersStatement, control: ClustersStatement | None
     if not moved:
         return
     chosen = found.selection
-    edits = _EDITS.get(chosen.rung_set, f"Edits of the rung {chosen.rung_set.replace('_', ' ')} move")
+    edits = _EDITS.get(chosen.rung_set, f"Edits of the rung {chosen.rung_set} move")
     what = "answer" if chosen.filter_name == "answer" else "output"
     of = f"an {what} of {moved[0].system}" if len(moved) == 1 else f"the {what}s of {len(moved)} systems"
-    metric = f" in {chosen.metric.replace('_', ' ')}"
+    metric = f" in {chosen.metric}"
     beside = f"; another request by {_span(others)}" if others else ""
     words = f"{edits} {of} by {_span(moved, metric)}{beside}."
     yield Note("finding", words, tuple(row.system for row in moved))

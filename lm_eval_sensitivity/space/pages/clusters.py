@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.wording import disagreement
 from lm_eval_sensitivity.report.wording.clusters import (
@@ -20,7 +21,7 @@ from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
 from lm_eval_sensitivity.space.downloads import runs_of
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
-from lm_eval_sensitivity.space.view import VIEWS, View, texts
+from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
 from lm_eval_sensitivity.stats import MIN_PROMPTS
@@ -51,7 +52,7 @@ def show(results: Results, query: Query) -> View:
         The selection that was asked for, or a page that says that there are no clusters.
     """
     if not results.clusters:
-        return View(VIEWS["clusters"], "nothing.html", {"what": "clusters"})
+        return View(title_of("clusters"), "nothing.html", {"what": "clusters"})
     selection, choices = choose_selection(results, query)
     page = results.clusters[selection]
     sort = query.choice("sort", SORTS)
@@ -60,7 +61,7 @@ def show(results: Results, query: Query) -> View:
     yardstick = control if control is not page else None
     notes = beside_the_numbers(page)
     return View(
-        VIEWS["clusters"],
+        title_of("clusters"),
         "clusters.html",
         {
             "page": page,

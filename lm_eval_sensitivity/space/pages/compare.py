@@ -9,6 +9,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
@@ -75,7 +76,7 @@ def show(results: Results, query: Query) -> View:
             raise InputError("Both are the same system. Choose two different ones.")
         found = comparison(results, first, second, chosen.selection(rungs))
     except InputError as error:
-        return View("Two systems", "compare.html", context | {"problem": str(error)})
+        return View(title_of("compare"), "compare.html", context | {"problem": str(error)})
     lines = prompt_lines(results, first, second, found.selection)
     context |= {
         "found": found,
@@ -94,7 +95,7 @@ def show(results: Results, query: Query) -> View:
         "links": lambda **of: [query.link(view="pairs", system=each, **of) for each in named],
         "width": WIDTH,
     }
-    return View("Two systems", "compare.html", context)
+    return View(title_of("compare"), "compare.html", context)
 
 
 @lru_cache(maxsize=CACHED)

@@ -6,6 +6,7 @@ import math
 from itertools import groupby
 from operator import itemgetter
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import address_of, choose_metric
 from lm_eval_sensitivity.space.query import Query
@@ -27,14 +28,14 @@ def show(results: Results, query: Query) -> View:
         Edits by systems, or a page that says that there are none.
     """
     if not results.heatmaps:
-        return View("Every edit", "nothing.html", {"what": "distances by edit"})
+        return View(title_of("heatmap"), "nothing.html", {"what": "distances by edit"})
     chosen = choose_metric(query, tuple(results.heatmaps))
     page = results.heatmaps[chosen.metric, chosen.filter_name]
     means = (cell.mean.estimate for cell in page.cells)
     most = max((mean for mean in means if not math.isnan(mean)), default=0.0)
     rows = [(rung, edit, results.in_order(page.row(edit))) for rung, edit in page.edits]
     return View(
-        "Every edit",
+        title_of("heatmap"),
         "heatmap.html",
         {
             "page": page,

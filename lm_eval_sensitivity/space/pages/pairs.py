@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
@@ -114,7 +115,7 @@ def show_list(results: Results, query: Query) -> View:
     rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
     edit_choice = Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
     return View(
-        "Pairs",
+        title_of("pairs"),
         "pairs.html",
         {
             "system": results.systems[system],

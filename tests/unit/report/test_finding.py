@@ -37,14 +37,14 @@ def test_how_far_edits_move_and_beside_what() -> None:
     )
     (first, *_) = said(KNOWN, control)
     assert first == (
-        "Harmless edits move the answers of 3 systems by 0.134 to 0.412 in cosine distance; another request by 0.700."
+        "Harmless edits move the answers of 3 systems by 0.134 to 0.412 in cosine_distance; another request by 0.700."
     )
 
 
 def test_one_system_has_an_interval_and_nobody_to_differ_from() -> None:
     alone = replace(ALIVE, systems=ALIVE.systems[:1], contrasts=(), clusters=(), family=None)
     assert said(replace(alone, selection=replace(PRIMARY, rung_set="noop", filter_name="raw"))) == [
-        f"Edits of the rung noop move an output of {NAMES[0]} by 0.412 in cosine distance (95 % interval 0.362 to "
+        f"Edits of the rung noop move an output of {NAMES[0]} by 0.412 in cosine_distance (95 % interval 0.362 to "
         "0.472)."
     ]
 

@@ -148,7 +148,7 @@ def test_a_metric_without_the_filter_shows_the_one_it_has(results: Results) -> N
     assert "js_divergence, filter raw" in page_of(results, metric="js_divergence").text()
     page = page_of(results, metric="js_divergence", filter="answer")
     assert not page.every("div", css="complaints"), "a form sends the filter of the metric before"
-    assert "js divergence only with raw" in page.one("p", css="missing").text()
+    assert "js_divergence only with raw" in page.one("p", css="missing").text()
 
 
 def test_hiding_rows_changes_no_group_and_the_page_says_so() -> None:
