@@ -1,6 +1,7 @@
 """The explorer of exported results: one page as a pure function of results and address.
 
     app.py               The server: one gr.HTML whose content comes from `page.render`
+    axes_drawing.py      The drawing of two axes: marks with their intervals, names beside them
     branching.py         How the two outputs of a pair part, step by step: which characters each step says
     branching_charts.py  The two drawings under a pair: edits between the outputs after each step
     choices.py           What a reader can choose in the forms of the views, made from what the results hold

@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 TITLE = "Prompt sensitivity"
 SCRIPTS = ("learn.js", "branching.js", "space.js")
 """The last one attaches the others."""
-STYLES = ("space.css", "learn.css", "branching.css")
+STYLES = ("space.css", "charts.css", "learn.css", "branching.css")
 PAPER, DARK_PAPER = "#fffffe", "#14171a"
 """Around the page as on it: `--paper` of space.css."""
 THREADS = 40

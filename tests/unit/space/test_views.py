@@ -11,21 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.report.marks import MARKS
 from lm_eval_sensitivity.report.wording.finding import finding_in_words
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import HubOrigin
+from lm_eval_sensitivity.space.axes_drawing import drawings_of
 from lm_eval_sensitivity.space.page import render
-from lm_eval_sensitivity.space.pages.axes import SHAPES
 from lm_eval_sensitivity.space.pages.clusters import colors_of
 from lm_eval_sensitivity.space.pages.heatmap import SHADES, counts_of, kind_of, shade_of
 from lm_eval_sensitivity.space.query import parse
-from lm_eval_sensitivity.space.svg import Point, Scale, label_places, scale_of
+from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.records import HeatmapCell
 from lm_eval_sensitivity.stats.alive import LIFELESS
-from lm_eval_sensitivity.stats.rules import MEANINGS, RULES, Constants
+from lm_eval_sensitivity.stats.rules import RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
-from tests.unit.space.known import EDITS, KEYS, MEANS, NAMES, clusters, counts, interval, known_results
+from tests.unit.space.known import EDITS, KEYS, MEANS, NAMES, clusters, counts, drift, interval, known_results
 from tests.unit.space.reading import Element, assert_inert, read_page
 
 SEEN = tuple(name.replace("\u202e", "U+202E") for name in NAMES)
@@ -164,32 +165,57 @@ def test_hiding_rows_changes_no_group_and_the_page_says_so() -> None:
 # ---- axes
 
 
-def test_axes_show_verdicts_in_words_and_shapes(results: Results) -> None:
+@pytest.mark.parametrize("sheet", ["wide", "narrow"])
+def test_axes_show_verdicts_in_words_and_shapes(results: Results, sheet: str) -> None:
     page = page_of(results, view="axes")
     rows = rows_of(page.every("table")[0])
-    assert [row[2] for row in rows] == ["reference", "COLLAPSED", "UNDETERMINED", "STABLE"]
-    assert [row[3] for row in rows][1:3] == [
-        "collapsed, as the reference, far",
-        "alive, as the reference, drift unclear",
-    ]
-    assert rows[1][4:9] == ["0.134", "0.104 to 0.164", "0.623", "0.583 to 0.663", "2 of 24"]
-    drawn = [each.attributes["d"] for each in page.one("svg", css="chart").every("path")]
-    assert drawn == [SHAPES["reference"], SHAPES["COLLAPSED"], SHAPES["UNDETERMINED"]]
+    assert [row[1].strip() for row in rows] == ["reference", "COLLAPSED", "UNDETERMINED", "STABLE"]
+    words = [each.one("summary").text() for each in page.every("details", css="reasons")]
+    assert words[:2] == ["collapsed, as the reference, far", "alive, as the reference, drift unclear"]
+    assert "COLLAPSED as known." in page.every("details", css="reasons")[0].text()
+    assert rows[1][3:5] == ["0.134(0.104 to 0.164)", "0.623(0.583 to 0.663)"] and rows[1][8] == "2 of 24"
+    marks = page.one("svg", css=sheet).every("a")
+    drawn = [each.one("path", css="shape").attributes["d"] for each in marks]
+    assert drawn == [MARKS[label].path(7) for label in ("reference", "COLLAPSED", "UNDETERMINED")]
     assert "Not in the drawing" in page.text()
     assert "Its run is of other prompts." in page.text()
 
 
+def test_a_mark_says_its_numbers_and_leads_to_its_pairs(results: Results) -> None:
+    mark = page_of(results, view="axes", filter="raw").one("svg", css="wide").every("a")[1]
+    values = " ".join(mark.one("g", css="values").text().split())
+    assert values == f"{SEEN[1]}: COLLAPSED p 0.134 (0.104 to 0.164), b 0.623 (0.583 to 0.663)"
+    assert mark.attributes["aria-label"] == f"{SEEN[1]}, COLLAPSED: p 0.134, b 0.623. To its pairs."
+    assert parse(mark.attributes["href"]) == {"view": "pairs", "system": NAMES[1], "filter": "raw"}
+
+
+def test_more_to_the_right_is_more_sensitive_and_higher_is_further_from_the_reference() -> None:
+    page = drift(KEYS[1], NAMES)
+    for drawing in drawings_of(page, page.systems):
+        reference, collapsed, undetermined = drawing.marks
+        assert collapsed.at.x < undetermined.at.x < reference.at.x
+        assert collapsed.at.y < undetermined.at.y < reference.at.y
+        assert all(mark.name_at.x > drawing.sheet.right for mark in drawing.marks)
+
+
+def test_an_interval_that_goes_on_ends_in_an_arrow() -> None:
+    page = drift(KEYS[1], NAMES)
+    first, second, *others = page.systems
+    assert second.drift is not None
+    far = dataclasses.replace(second.drift, mean=dataclasses.replace(second.drift.mean, upper=1.9))
+    long = dataclasses.replace(page, systems=(first, dataclasses.replace(second, drift=far), *others))
+    drawing = drawings_of(long, long.systems)[0]
+    assert [mark.up and mark.up.goes_on for mark in drawing.marks] == [None, True, False]
+    shown = page_of(known_results(drift=(long,)), view="axes").one("svg", css="wide")
+    assert len(shown.every("path", css="arrow")) == 1
+
+
 def test_a_series_is_joined_in_its_own_order(results: Results) -> None:
-    chart = page_of(results, view="axes").one("svg", css="chart")
+    chart = page_of(results, view="axes").one("svg", css="wide")
     (line,) = chart.every("polyline", css="series")
-    marks = [each.attributes["transform"] for each in chart.every("path")]
+    marks = [each.attributes["transform"] for each in chart.every("path", css="shape")]
     ends = [f"translate({point.replace(',', ' ')})" for point in line.attributes["points"].split()]
     assert ends == [marks[0], marks[1]]
-
-
-def test_every_label_has_a_shape_and_no_two_share_one_but_by_filling() -> None:
-    assert set(SHAPES) == {*MEANINGS, "reference"}
-    assert [label for label, path in SHAPES.items() if path == SHAPES["STABLE"]] == ["STABLE", "UNDETERMINED"]
 
 
 def test_without_a_reference_the_page_says_what_is_missing_and_what_can_be_said() -> None:
@@ -200,13 +226,6 @@ def test_without_a_reference_the_page_says_what_is_missing_and_what_can_be_said(
         map(list, zip(SEEN, ("yes", "no", "unclear", "not judged"), strict=True))
     )
     assert not page.every("svg")
-
-
-def test_labels_of_marks_avoid_each_other() -> None:
-    marks = [Point(100 + 3 * each, 100) for each in range(4)]
-    labels = label_places(marks, width=400, height=300)
-    pairs = [(one, other) for one in labels for other in labels if one is not other]
-    assert not any(one.is_near(other, 18, 14) for one, other in pairs)
 
 
 # ---- heatmap
