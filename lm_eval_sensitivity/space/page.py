@@ -75,6 +75,21 @@ def render_message(problem: str) -> str:
     return _html(view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True)
 
 
+def view_of(results: Results, query: Mapping[str, str]) -> View:
+    """The view of an address, before it is HTML.
+
+    Args:
+        results: from `open_results`.
+        query: the values of the address.
+
+    Returns:
+        What `render` shows.
+    """
+    asked = Query(query)
+    name = asked.choice("view", tuple(VIEWS))
+    return _view(name, results, Query({**query, "view": name}))
+
+
 def _view(name: str, results: Results, query: Query) -> View:
     """The view, or what is wrong with the file that it needed: large files are first read when they are asked for."""
     try:
