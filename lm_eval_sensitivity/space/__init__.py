@@ -14,6 +14,7 @@
     pieces.py            Texts in pieces that are marked up: what an edit changed, what a step says, always
     query.py             The address of a page: typed access to its values, complaints on wrong ones
     rungs.py             The rungs of the ladder in words, for readers who have not seen one
+    search.py            A text searched for in the prompts and outputs of a system
     svg.py               Scales and ticks of the small drawings; the templates draw
     texts.py             Strangers' texts made visible: what cannot be seen
     view.py              What a view gives to the page: its heading, its template, and the values

@@ -56,18 +56,29 @@ def differences(first: str, second: str) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
+LARGE = 12
+"""Units of a change that is a whole sentence."""
 _Block = tuple[bool, int, int, int, int]
 """(whether both have it, units of the first from and to, units of the second from and to)."""
 
 
 def _joined(first: list[str], second: list[str]) -> Iterator[_Block]:
-    """Blocks in which a few shared units between two larger changes belong to the change, and blanks always do."""
+    """Blocks in which a few shared units between two larger changes belong to the change, and blanks always do; so does
+    the full stop after a sentence that is another."""
     held: list[_Block] = []
     for block in _blocks(first, second):
         held.append(block)
         while len(held) >= 3 and not held[-1][0] and _is_swallowed(held[-3], held[-2], held[-1], first):
             (_, i, _, j, _), _, (_, _, i_end, _, j_end) = held[-3:]
             held[-3:] = [(False, i, i_end, j, j_end)]
+    if (
+        len(held) >= 2
+        and held[-1][0]
+        and _size(held[-2]) > LARGE
+        and not any(map(str.isalnum, first[held[-1][1] :]))
+    ):
+        (_, i, _, j, _), (_, _, i_end, _, j_end) = held[-2:]
+        held[-2:] = [(False, i, i_end, j, j_end)]
     yield from held
 
 
