@@ -1,4 +1,4 @@
-"""The finding of a table of clusters, for who reads nothing else."""
+"""The finding of a table of clusters, or of edits, for who reads nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lm_eval_sensitivity.report.wording import NOT_EQUAL
-from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow
+from lm_eval_sensitivity.statements.records import ClustersStatement, HeatmapStatement, SystemRow
+from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note
@@ -49,6 +50,37 @@ def finding_in_words(found: ClustersStatement, control: ClustersStatement | None
     if lifeless:
         words = f"{LIFELESS.capitalize()}: {_named(lifeless)}. A low distance there is no stability."
         yield Note("finding", words, lifeless)
+
+
+def edits_in_words(found: HeatmapStatement) -> Iterator[Note]:
+    """Which harmless edit moves a system furthest.
+
+    Args:
+        found: every edit of every system.
+
+    Returns:
+        One note; none where no harmless edit has a number.
+    """
+    cells = [each for each in found.cells if each.rung in RUNG_SETS["meaning_preserving"]]
+    cells = [each for each in cells if not math.isnan(each.mean.estimate)]
+    if not cells:
+        return
+    most = max(cells, key=lambda each: each.mean.estimate)
+    n_edits = len({each.edit for each in cells})
+    what = "answer" if found.filter_name == "answer" else "output"
+    words = (
+        f"The only harmless edit is {most.edit}; it moves"
+        if n_edits == 1
+        else f"Of {n_edits} harmless edits, {most.edit} moves"
+    )
+    furthest = "" if n_edits == 1 and len(cells) == 1 else " furthest"
+    mean = in_print(most.mean.estimate, 3)
+    yield Note(
+        "finding",
+        f"{words} an {what}{furthest}: by {mean} in {found.metric}, on average over {most.mean.n} prompts of "
+        f"{most.system}.",
+        (most.system,),
+    )
 
 
 def _with_a_mean(found: ClustersStatement | None) -> list[SystemRow]:

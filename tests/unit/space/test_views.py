@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.marks import MARKS
-from lm_eval_sensitivity.report.wording.finding import finding_in_words
+from lm_eval_sensitivity.report.wording.finding import edits_in_words, finding_in_words
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.axes_drawing import drawings_of
@@ -26,7 +26,18 @@ from lm_eval_sensitivity.statements.records import HeatmapCell
 from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.stats.rules import RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
-from tests.unit.space.known import EDITS, KEYS, MEANS, NAMES, clusters, counts, drift, interval, known_results
+from tests.unit.space.known import (
+    EDITS,
+    KEYS,
+    MEANS,
+    NAMES,
+    clusters,
+    counts,
+    drift,
+    heatmap,
+    interval,
+    known_results,
+)
 from tests.unit.space.reading import Element, assert_inert, read_page
 
 SEEN = tuple(name.replace("\u202e", "U+202E") for name in NAMES)
@@ -235,7 +246,7 @@ def cells_of(results: Results) -> dict[tuple[str, int], Element]:
     table = page_of(results, view="heatmap").one("table", css="heatmap")
     rows = [row for row in table.every("tr") if row.every("td")]
     return {
-        (row.one("th").text(), system): cell for row in rows for system, cell in enumerate(row.every("td"))
+        (row.one("th").text(), system): cell for row in rows for system, cell in enumerate(row.every("td")[1:])
     }  # fmt: skip
 
 
@@ -250,13 +261,60 @@ def test_only_numbers_are_colored(results: Results) -> None:
 
 def test_erased_and_unscored_cells_say_so(results: Results) -> None:
     cells = {key: " ".join(cell.text().split()) for key, cell in cells_of(results).items()}
-    assert cells["trailing_space", 0] == "erasedall 24"
-    assert cells["trailing_space", 1] == "0.0514 of 24 erased"
-    assert cells["nbsp", 2] == "no number24 of 24 unscored"
-    assert cells["nbsp", 3] == "not run"
-    assert cells["paraphrase_1", 2] == "0.3121 of 24 erased, 2 of 24 unscored"
+    assert cells["trailing_space", 0] == "erased"
+    assert cells["trailing_space", 1] == "0.051 4e"
+    assert cells["nbsp", 2] == "unscored"
+    assert cells["nbsp", 3] == "·"
+    assert cells["paraphrase_1", 2] == "0.312 1e 2u"
     assert cells["replicate", 0] == "0.000"
-    assert cells_of(results)["trailing_space", 0].has_class("erased")
+    found = cells_of(results)
+    assert found["trailing_space", 0].has_class("erased")
+    assert found["nbsp", 3].one("span").attributes["title"] == "not run"
+    assert (
+        found["paraphrase_1", 2].one("a").attributes["title"].endswith("; 1 of 24 erased, 2 of 24 unscored")
+    )
+
+
+def test_edits_stand_by_the_ladder_by_name_or_by_the_distance_of_a_system(results: Results) -> None:
+    def edits(**query: str) -> list[str]:
+        return [row[0] for row in rows_of(page_of(results, view="heatmap", **query).one("table", id="edits"))]
+
+    assert edits() == [edit for _, edit in EDITS]
+    assert edits(sort="edit") == sorted(edit for _, edit in EDITS)
+    assert edits(sort=NAMES[0])[-1] == "trailing_space", "no number comes last"
+    assert edits(sort=NAMES[0])[0] == "control_topic"
+    assert page_of(results, view="heatmap", sort="mean").every("div", css="complaints")
+
+
+def test_rungs_that_few_systems_ran_are_folded_and_said() -> None:
+    found = heatmap("cosine_distance", "answer", NAMES)
+    none = counts(0, 0)
+    cells = tuple(
+        dataclasses.replace(each, counts=none, mean=interval(None))
+        if each.rung == "noop" and each.system in NAMES[1:]
+        else each
+        for each in found.cells
+    )
+    page = page_of(known_results(heatmaps=(dataclasses.replace(found, cells=cells),)), view="heatmap")
+    assert "noop" not in page.one("table", id="edits").text()
+    (folded,) = [each for each in page.every("details") if "ran it: noop (1 of 4)" in each.text()]
+    assert [row[0] for row in rows_of(folded.one("table"))] == ["trailing_space", "nbsp"]
+
+
+def test_the_finding_of_a_heatmap_is_the_edit_that_moves_furthest(results: Results) -> None:
+    assert (
+        page_of(results, view="heatmap")
+        .one("p", css="finding")
+        .text()
+        .startswith("Of 3 harmless edits, paraphrase_1 moves an answer furthest: by 0.313 in cosine_distance")
+    )
+    control = tuple(
+        each
+        for each in results.heatmaps[("cosine_distance", "answer")].cells
+        if each.rung == "positive_control"
+    )
+    found = dataclasses.replace(results.heatmaps["cosine_distance", "answer"], cells=control)
+    assert list(edits_in_words(found)) == []
 
 
 def test_every_cell_links_to_its_pairs(results: Results) -> None:
@@ -295,15 +353,16 @@ def test_a_number_of_which_some_pairs_were_erased_is_hatched_at_its_edge(results
 
 def test_the_row_of_the_identical_rung_is_called_the_noise_floor(results: Results) -> None:
     table = page_of(results, view="heatmap").one("table", css="heatmap")
-    rungs = [each.text() for each in table.every("th", scope="rowgroup")]
-    assert rungs == ["identical: the noise floor", "noop", "paraphrase", "positive control"]
+    rungs = dict.fromkeys(row.every("td")[0].text() for row in table.one("tbody").every("tr"))
+    assert list(rungs) == ["identical: noise floor", "noop", "paraphrase", "positive_control"]
     assert "up to 24 pairs per cell" in table.one("caption").text()
 
 
 def test_a_cell_links_to_the_metric_that_it_shows(results: Results) -> None:
     """Also where the address asks for one that only other views have."""
     page = page_of(results, view="heatmap", metric="token_edit_distance", window="64")
-    links = [parse(each.attributes["href"]) for each in page.one("table", css="heatmap").every("a")]
+    cells = page.one("table", css="heatmap").one("tbody").every("a")
+    links = [parse(each.attributes["href"]) for each in cells]
     assert links and not [each for each in links if {"metric", "window"} & set(each)]
 
 
