@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.run_metadata import (
     RunMetadata,
     read_metadata,
@@ -59,13 +60,9 @@ class _Candidate:
 
     def read(self) -> RungSamples:
         """Read the samples, with a progress bar for long ones."""
-        from tqdm import tqdm
-
         ladder = self.known.find(self.metadata.ladder, shown_path(self.run.results))
         total = self.samples.stat().st_size
-        with tqdm(
-            total=total, desc="Reading samples", unit="B", unit_scale=True, delay=2, disable=None
-        ) as bar:
+        with progress("Reading samples", total, "B", unit_scale=True) as bar:
             paths = (self.run.results, self.samples)
             return read_rung(self.results, self.metadata, paths, self.run.date, ladder, advance=bar.update)
 
