@@ -9,6 +9,8 @@ from typing import Literal
 
 from lm_eval_sensitivity.report.blocks import Document, ResultTable, shown
 
+LONGEST_WORD = 24
+"""What a column may ask for before a table is split; a longer name is folded."""
 MIN_WIDTH = 6
 """Of a column on a terminal too narrow for its words; narrower still, the terminal breaks the lines."""
 
@@ -43,19 +45,65 @@ def as_terminal(document: Document, width: int | None) -> str:
             continue
         paragraph(part.title)
         cells = [tuple(map(shown, row, part.columns)) for row in part.rows]
-        widths = column_widths([tuple(column.name for column in part.columns), *cells], width)
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for column, chosen in zip(part.columns, widths, strict=True):
-            # Folded, never cut: two names may differ in their last letter.
-            justify: Literal["left", "right"] = "right" if column.is_number else "left"
-            table.add_column(Text(column.name), justify=justify, overflow="fold", width=chosen)
-        for cell_texts in cells:
-            table.add_row(*map(Text, cell_texts))
-        console.print(table)
+        texts = [tuple(column.name for column in part.columns), *cells]
+        for block in column_blocks(texts, width):
+            widths = column_widths([[line[index] for index in block] for line in texts], width)
+            table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+            for index, chosen in zip(block, widths, strict=True):
+                column = part.columns[index]
+                # Folded, never cut: two names may differ in their last letter.
+                justify: Literal["left", "right"] = "right" if column.is_number else "left"
+                table.add_column(Text(column.name), justify=justify, overflow="fold", width=chosen)
+            for cell_texts in cells:
+                table.add_row(*(Text(cell_texts[index]) for index in block))
+            console.print(table)
         if part.note:
             paragraph(part.note)
     lines = "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines) + "\n"
+
+
+def column_blocks(rows: Sequence[Sequence[str]], width: int | None) -> list[list[int]]:
+    """Columns that stand beside each other without a broken word; what does not fit goes on below.
+
+    Args:
+        rows: heading and cells, as they are shown.
+        width: of the terminal; None where nothing may wrap.
+
+    Returns:
+        [block] indexes of columns. Every block begins with the first column, which names the rows.
+
+    Example:
+        >>> rows = [("system", "noise floor", "prompts"), ("m", "0.0000", "9")]
+        >>> column_blocks(rows, None), column_blocks(rows, 20)
+        ([[0, 1, 2]], [[0, 1], [0, 2]])
+    """
+    words = [min(LONGEST_WORD, longest) for longest in _longest_words(rows)]
+    blocks = [[0]]
+    for index in range(1, len(words)):
+        together = [*blocks[-1], index]
+        if (
+            width is not None
+            and len(together) > 2
+            and sum(words[each] for each in together) > _room(width, together)
+        ):
+            together = [0, index]
+            blocks.append(together)
+        else:
+            blocks[-1] = together
+    return blocks
+
+
+def _longest_words(rows: Sequence[Sequence[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    columns = zip(*rows, strict=True)
+    return [max(cell_len(word) for text in column for word in [*text.split(), " "]) for column in columns]
+
+
+def _room(width: int, columns: Sequence[object]) -> int:
+    """For letters: what the space between columns leaves."""
+    return width - 2 * len(columns) - 1
 
 
 def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
@@ -77,10 +125,10 @@ def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]
 
     columns = list(zip(*rows, strict=True))
     widths = [max(1, *map(cell_len, column)) for column in columns]
-    words = [max(cell_len(word) for text in column for word in [*text.split(), " "]) for column in columns]
+    words = _longest_words(rows)
     if width is None:
         return widths
-    available = width - 2 * len(columns) - 1
+    available = _room(width, columns)
     for least in (words, [MIN_WIDTH] * len(columns)):
         while sum(widths) > available:
             slack = [own - low for own, low in zip(widths, least, strict=True)]
