@@ -16,7 +16,7 @@ from lm_eval_sensitivity.records.run_metadata import (
     sensitivity_tasks,
     summary_name,
 )
-from lm_eval_sensitivity.runs.find import RunFiles, read_results, scan_folder
+from lm_eval_sensitivity.runs.find import RunFiles, empty_folders, read_results, scan_folder
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, read_rung
 from lm_eval_sensitivity.text.escape import inert, one_line, shown, shown_path
@@ -88,6 +88,10 @@ def choose_rungs(
     left_out = [
         omitted(shown_path(path), "the results file of its run is missing, so its system is not known")
         for path in orphans
+    ]
+    left_out += [
+        omitted(shown_path(path), "the folder is empty: its run is not finished, or was stopped")
+        for path in empty_folders(folder)
     ]
     problems: list[InputError] = []
     groups: dict[tuple[str, str], list[_Candidate]] = {}
