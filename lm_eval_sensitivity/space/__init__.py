@@ -1,6 +1,7 @@
 """The explorer of exported results: one page as a pure function of results and address.
 
     app.py               The server: one gr.HTML whose content comes from `page.render`
+    axes_drawing.py      The drawing of two axes: marks with their intervals, names beside them
     branching.py         How the two outputs of a pair part, step by step: which characters each step says
     branching_charts.py  The two drawings under a pair: edits between the outputs after each step
     choices.py           What a reader can choose in the forms of the views, made from what the results hold
@@ -12,6 +13,7 @@
     pieces.py            Texts in pieces that are marked up: what an edit changed, what a step says, always
     query.py             The address of a page: typed access to its values, complaints on wrong ones
     rungs.py             The rungs of the ladder in words, for readers who have not seen one
+    search.py            A text searched for in the prompts and outputs of a system
     svg.py               Scales and ticks of the small drawings; the templates draw
     texts.py             Strangers' texts made visible: what cannot be seen
     view.py              What a view gives to the page: its heading, its template, and the values

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.read import HubOrigin
-from lm_eval_sensitivity.space.downloads import make_download
+from lm_eval_sensitivity.space.downloads import make_download, make_table
 from lm_eval_sensitivity.space.hub import fetch_chosen
-from lm_eval_sensitivity.space.page import render, render_message
+from lm_eval_sensitivity.space.page import render, render_message, view_of
 from lm_eval_sensitivity.space.query import parse
 
 # Gradio reads these when it is imported, and its server asks other hosts unless they say no.
@@ -34,7 +34,9 @@ _LOG = logging.getLogger(__name__)
 TITLE = "Prompt sensitivity"
 SCRIPTS = ("learn.js", "branching.js", "space.js")
 """The last one attaches the others."""
-STYLES = ("space.css", "learn.css", "branching.css")
+STYLES = ("space.css", "charts.css", "learn.css", "branching.css")
+PAPER, DARK_PAPER = "#fffffe", "#14171a"
+"""Around the page as on it: `--paper` of space.css."""
 THREADS = 40
 """Pages that are made at the same time."""
 NO_UPLOADS = "1b"
@@ -64,11 +66,19 @@ def build(results: Results | str) -> gr.Blocks:
     def download_table(name: str) -> dict[str, str] | None:
         return None if isinstance(results, str) else make_download(results, name)
 
+    def download_of_view(asked: list[str]) -> dict[str, str] | None:
+        """Gradio gives two arguments as one list."""
+        match asked:
+            case [str() as table, str() as address] if isinstance(results, Results):
+                query = parse(address)
+                return make_table(view_of(results, query), query, table)
+        return None
+
     with gr.Blocks(title=TITLE, analytics_enabled=False) as app:
         gr.HTML(
             show_page(""),
             js_on_load="\n".join(map(read, SCRIPTS)),
-            server_functions=[show_page, download_table],
+            server_functions=[show_page, download_table, download_of_view],
             apply_default_css=False,
             elem_id="page",
         )
@@ -96,7 +106,9 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """
     started: tuple[Any, str, str] = app.launch(
         css="\n".join(map(read, STYLES)),
-        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+            body_background_fill=PAPER, body_background_fill_dark=DARK_PAPER
+        ),
         footer_links=[],
         ssr_mode=False,
         share=False,
@@ -152,10 +164,14 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int | None = None, *, bro
         InputError: the address or the port cannot be had.
     """
     _check_address(host, port)
+    app = build(open_or_explain(folder))
     try:
-        launch(
-            build(open_or_explain(folder)), server_name=host, server_port=port, inbrowser=browser, quiet=False
+        # Quiet, because gradio advises options of its own that no command of ours has.
+        _, address, _ = launch(
+            app, server_name=host, server_port=port, inbrowser=browser, quiet=True, prevent_thread_lock=True
         )
+        print(f"The page is at {address} until you press Ctrl+C.", flush=True)
+        app.block_thread()
     except OSError as error:
         raise InputError(
             f"`--host {host} --port {port or 'any'}`: the server cannot listen there: {error}. Choose another port."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.compute as pc
@@ -12,20 +13,25 @@ from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
+from lm_eval_sensitivity.report.blocks import Column, Document, table_of
+from lm_eval_sensitivity.report.documents.parts import closing
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
 from lm_eval_sensitivity.space.choices import (
     Choice,
+    Chosen,
     address_of,
     choose_metric,
     choose_system,
     options,
     system_choice,
 )
+from lm_eval_sensitivity.space.downloads import runs_of
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.search import Found, search, wanted
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
@@ -35,8 +41,8 @@ from lm_eval_sensitivity.types import Pair
 
 IN_THE_TABLE = tuple((metric, name) for metric in METRICS for name in METRICS[metric].filters)
 """(metric, filter) of every number that a pair can have."""
-MOST_LINES = 500
-"""Pairs of one list."""
+MOST_LINES = 100
+"""Pairs of one page; the others are a click away."""
 ALL_EDITS = "all"
 SHOWN_METRICS = (
     "cosine_distance",
@@ -82,6 +88,55 @@ def _of_the_ladder(results: Results, pair_id: str) -> Pair:
 # ---- the list
 
 
+@dataclass(frozen=True)
+class Line:
+    """One pair of the list."""
+
+    pair: Pair
+    value: float | None
+    status: str
+    """In words; empty where there is a number."""
+    parts_at: int | None
+    """Tokens that both outputs begin with."""
+    found: Found | None = None
+    """What was searched for."""
+
+    @property
+    def mark(self) -> str:
+        """The status in a word."""
+        return self.status.split(":")[0]
+
+
+SORTS: dict[str, Callable[[Line], Any]] = {
+    "furthest": lambda line: (line.value is None, -(line.value or 0.0)),
+    "nearest": lambda line: (line.value is None, line.value),
+    "ladder": lambda line: 0,
+    "pair": lambda line: line.pair.pair_id,
+    "parting": lambda line: (line.parts_at is None, line.parts_at),
+    "status": lambda line: line.status,
+}
+"""How a list of pairs may stand; those alike stay in the order of the ladder."""
+_ORDERS = {
+    "furthest": "furthest apart first",
+    "nearest": "nearest first",
+    "ladder": "mildest edits first",
+    "pair": "by name",
+    "parting": "earliest parting first",
+    "status": "by status",
+}
+assert list(_ORDERS) == list(SORTS)
+_HEADS = {"pair": "pair", "value": "furthest", "parting": "parting", "status": "status", "rung": "ladder"}
+"""What a click on a heading asks for."""
+_DESCENDING = "furthest"
+_FILE = (
+    Column("pair", path="pair.pair_id"),
+    Column("value", 6),
+    Column("status"),
+    Column("parts at", 0, "parts_at"),
+    *(Column(name, path=f"pair.{name}") for name in ("rung", "edit", "prompt_id", "base", "variant")),
+)
+
+
 def show_list(results: Results, query: Query) -> View:
     """The pairs of one system.
 
@@ -90,7 +145,7 @@ def show_list(results: Results, query: Query) -> View:
         query: the address.
 
     Returns:
-        At most `MOST_LINES` pairs, in the order of the ladder, and how many there are.
+        At most `MOST_LINES` pairs, in the order that was asked for, and how many there are.
 
     Raises:
         InputError: a damaged file.
@@ -102,43 +157,105 @@ def show_list(results: Results, query: Query) -> View:
     edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
     rungs = query.choice("rungs", tuple(RUNG_SETS))
     prompt = query.optional("prompt", tuple(dict.fromkeys(pair.prompt_id for pair in ladder)))
+    sort = query.choice("sort", tuple(SORTS))
+    text = wanted(query.given("search"))
     asked = [
         pair
         for pair in ladder
         if (pair.edit == edit or (edit == ALL_EDITS and pair.rung in RUNG_SETS[rungs]))
         and prompt in (None, pair.prompt_id)
     ]
-    table = results.pairs(system)
-    rows = table.filter(pc.equal(table["filter"], chosen.filter_name)).select(_cells_of(chosen.metric))
-    found = {row["pair_id"]: row for row in rows.to_pylist()}
-    lines = [(pair, found[pair.pair_id]) for pair in asked if pair.pair_id in found]
-    rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
+    given = lines_of(results, system, asked, chosen)
+    found = search(results, system, (line.pair for line in given), text) if text else None
+    kept = (
+        given
+        if found is None
+        else [replace(line, found=found[line.pair.pair_id]) for line in given if line.pair.pair_id in found]
+    )
+    lines = sorted(kept, key=SORTS[sort])
+    start = query.index("start", max(1, len(lines))) or 0
+    named = results.systems[system]
     edit_choice = Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
+    choices = [system_choice(results, system), edit_choice, *chosen.choices]
+    if edit == ALL_EDITS:
+        choices.insert(2, Choice("rungs", "Rungs", options(RUNG_SETS), rungs))
+    choices.append(Choice("sort", "Order", tuple(_ORDERS.items()), sort))
     return View(
         title_of("pairs"),
         "pairs.html",
         {
-            "system": results.systems[system],
-            "choices": (system_choice(results, system), edit_choice, rung_choice, *chosen.choices),
-            "lines": lines[:MOST_LINES],
-            "column": chosen.metric,
-            "status_of": status_of,
+            "system": named,
+            "choices": choices,
+            "lines": lines[start : start + MOST_LINES],
+            "start": start,
+            "before": query.link(start=max(0, start - MOST_LINES) or None) if start else None,
+            "after": query.link(start=start + MOST_LINES) if start + MOST_LINES < len(lines) else None,
+            "most": max((line.value or 0.0 for line in lines), default=0.0),
             "link": lambda pair: query.link(
-                system=address_of(results.systems[system]),
+                system=address_of(named),
                 pair=pair.pair_id,
-                edit=None,
-                prompt=None,
-                step=None,
+                **dict.fromkeys(("edit", "prompt", "step", "search", "sort", "start")),
             ),
+            "order": _ORDERS[sort],
+            "sorting": {
+                head: (
+                    query.link(sort="nearest" if head == "value" and sort == _DESCENDING else by, start=None),
+                    _standing(sort, by),
+                )
+                for head, by in _HEADS.items()
+            },
+            "text": text,
             "n_lines": len(lines),
-            "n_not_given": len(asked) - len(lines),
+            "n_not_given": len(asked) - len(given),
+            "n_pairs": len(given),
             "metric": words_of(chosen.metric),
             "card": METRICS[chosen.metric],
             "filter_name": chosen.filter_name,
             "prompt": prompt,
-            "all_prompts": query.link(prompt=None),
+            "all_prompts": query.link(prompt=None, start=None),
+            "everything": query.link(search=None, start=None),
         },
+        lambda: _document(results, named.name, chosen, lines),
     )
+
+
+def _standing(sort: str, by: str) -> str:
+    """`aria-sort` of a heading."""
+    if sort == by:
+        return "descending" if by == _DESCENDING else "ascending"
+    return "ascending" if (sort, by) == ("nearest", "furthest") else "none"
+
+
+def lines_of(results: Results, system: int, pairs: Sequence[Pair], chosen: Chosen) -> list[Line]:
+    """The pairs that a system was given, with their numbers.
+
+    Args:
+        results: from `open_results`.
+        system: its index.
+        pairs: of the ladder.
+        chosen: metric and filter.
+
+    Returns:
+        In the order of `pairs`.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    table = results.pairs(system)
+    rows = table.filter(pc.equal(table["filter"], chosen.filter_name)).select(_cells_of(chosen.metric))
+    found = {row["pair_id"]: row for row in rows.to_pylist()}
+    lines = ((pair, found[pair.pair_id]) for pair in pairs if pair.pair_id in found)
+    return [
+        Line(pair, row[chosen.metric], status_of(row, chosen.metric), row["first_divergence"])
+        for pair, row in lines
+    ]
+
+
+def _document(results: Results, system: str, chosen: Chosen, lines: Sequence[Line]) -> Document:
+    """The whole list, for a file."""
+    title = f"Pairs of {system}: {chosen.metric}, filter {chosen.filter_name}"
+    table = table_of("pairs", title, _FILE, lines)
+    return Document(title, (table, *closing(runs_of(results), results.manifest.signature)))
 
 
 def _cells_of(metric: str) -> list[str]:
@@ -155,7 +272,7 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
         metric: a column of it.
 
     Returns:
-        `scored`, or `erased` or `unscored` with the reason.
+        Empty where it has a number; else `erased` or `unscored` with the reason.
 
     Example:
         >>> row = {"cosine_distance": None, "audit_status": "survived", "missing_cosine_distance": "empty: no output"}
@@ -163,7 +280,7 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
         'unscored: empty: no output'
     """
     if row[metric] is not None:
-        return "scored"
+        return ""
     if row["audit_status"] == "erased":
         return "erased: the edit never reached the system"
     return f"unscored: {row[f'missing_{metric}'] or 'no reason was recorded'}"

@@ -94,6 +94,15 @@ def test_downloads_know_their_own_names_only(address: str) -> None:
         assert ask(address, "download_table", name) is None
 
 
+def test_a_table_of_a_view_is_the_one_that_its_address_shows(address: str) -> None:
+    file = ask(address, "download_of_view", ["systems", "?metric=js_divergence"])
+    assert file["name"] == "clusters_systems.csv"
+    lines = base64.b64decode(file["base64"]).decode("utf-8-sig").splitlines()
+    assert lines[1].startswith("systems js_divergence raw meaning_preserving,alpha-4b,0.412,")
+    for odd in (["nothing", ""], ["systems"], "systems", None, [1, 2], ["systems", "?view=learn"]):
+        assert ask(address, "download_of_view", odd) is None
+
+
 class _Loads(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -23,10 +23,9 @@ from lm_eval_sensitivity.space.branching_charts import bent, charts_of, numbers_
 from lm_eval_sensitivity.space.page import number, render
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import parse
-from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import Pair, Replacement
 from tests.unit.results.made_results import NASTY_NAMES
-from tests.unit.space.reading import Element, Stand, assert_inert, read_page, system
+from tests.unit.space.reading import Element, Stand, assert_inert, system
 
 Tokens = Sequence[str]
 SCRIPT = resources.files("lm_eval_sensitivity.space").joinpath("branching.js").read_text(encoding="utf-8")
@@ -472,49 +471,6 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
     page(Stand(results, pairs=pairs, detail=one), pair, system=system(results, 2))
     assert set(read) == {2, (2, pair.pair_id)}
     assert read.count((2, pair.pair_id)) == 1
-
-
-# ---- the list
-
-
-def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: Results) -> None:
-    found = read_page(render(results, {"view": "pairs", "system": system(results, 1), "filter": "raw"}))
-    rows = found.one("table", id="pairs").one("tbody").every("tr")
-    asked = [pair for pair in results.ladder.values() if pair.rung in RUNG_SETS["meaning_preserving"]]
-    assert [row.one("th").text() for row in rows] == [pair.pair_id for pair in asked]
-    table = {row["pair_id"]: row for row in results.pairs(1).to_pylist() if row["filter"] == "raw"}
-    statuses = set()
-    for row, pair in zip(rows, asked, strict=True):
-        truth = table[pair.pair_id]
-        value, status = (row.every("td")[index].text() for index in (0, 1))
-        statuses.add(status.split(":")[0])
-        assert value == ("–" if truth["cosine_distance"] is None else f"{truth['cosine_distance']:.3f}")
-        if truth["audit_status"] == "erased":
-            assert status.startswith("erased")
-        elif truth["cosine_distance"] is None:
-            assert status == f"unscored: {truth['missing_cosine_distance']}"
-        else:
-            assert status == "scored"
-        assert f"pair={pair.prompt_id}%2F{pair.edit}" in row.one("a").attributes["href"]
-    assert "scored" in statuses
-
-
-def test_an_edit_or_a_prompt_narrows_the_list(results: Results, pair: Pair) -> None:
-    for query, of in (({"edit": pair.edit}, "edit"), ({"prompt": pair.prompt_id}, "prompt_id")):
-        found = assert_inert(render(results, {"view": "pairs", **query}))
-        shown = {row.one("th").text() for row in found.one("table", id="pairs").one("tbody").every("tr")}
-        assert shown == {
-            each.pair_id
-            for each in results.ladder.values()
-            if getattr(each, of) == getattr(pair, of) and each.rung in RUNG_SETS["meaning_preserving"]
-        }
-
-
-@pytest.mark.parametrize("name", ["system", "edit", "rungs", "prompt", "pair", "metric", "filter"])
-def test_a_wrong_value_is_complained_of_and_a_list_is_shown(results: Results, name: str) -> None:
-    found = assert_inert(render(results, {"view": "pairs", name: "<b>no\u202e such</b>"}))
-    assert f"`{name}`" in found.one(css="complaints").text() or "no" in found.one(css="complaints").text()
-    assert found.every("table", id="pairs")
 
 
 # ---- hostile texts
