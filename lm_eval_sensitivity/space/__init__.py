@@ -6,6 +6,7 @@
     branching_charts.py  The two drawings under a pair: edits between the outputs after each step
     choices.py           What a reader can choose in the forms of the views, made from what the results hold
     citation.py          How to cite the package; `CITATION.cff` in the repository has the same
+    differences.py       What two texts have in common and what not, word by word, for readers
     downloads.py         What the views show as files: the documents of the commands, in their own forms
     files_to_publish.py  The Space that shows published results: its files, and what its settings must say
     head.py              What a link to the page shows elsewhere, and what stands there without JavaScript

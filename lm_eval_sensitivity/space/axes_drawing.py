@@ -38,7 +38,7 @@ class Sheet:
         return self.width - self.names
 
 
-SHEETS = (Sheet("wide", 960, 440, 58, 250, 34), Sheet("narrow", 350, 400, 40, 108, 15))
+SHEETS = (Sheet("wide", 960, 440, 58, 250, 34), Sheet("narrow", 350, 400, 40, 112, 13))
 
 
 @dataclass(frozen=True)

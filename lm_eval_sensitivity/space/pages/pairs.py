@@ -1,4 +1,4 @@
-"""Pairs: the list behind a number, and one pair with its two outputs, step by step."""
+"""Pairs: the list behind a number."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
-from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report.blocks import Column, Document, table_of
 from lm_eval_sensitivity.report.documents.parts import closing
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
-from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
-from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
 from lm_eval_sensitivity.space.choices import (
     Choice,
     Chosen,
@@ -29,10 +24,9 @@ from lm_eval_sensitivity.space.choices import (
     system_choice,
 )
 from lm_eval_sensitivity.space.downloads import runs_of
-from lm_eval_sensitivity.space.pieces import edited
+from lm_eval_sensitivity.space.pages.pair import show_pair
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.search import Found, search, wanted
-from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
@@ -44,20 +38,6 @@ IN_THE_TABLE = tuple((metric, name) for metric in METRICS for name in METRICS[me
 MOST_LINES = 100
 """Pairs of one page; the others are a click away."""
 ALL_EDITS = "all"
-SHOWN_METRICS = (
-    "cosine_distance",
-    "token_edit_distance",
-    "first_divergence",
-    "js_divergence",
-    "hidden_distance",
-)
-"""Numbers of a pair; the whole table has more."""
-FINISHED = {
-    "end_token": "The system ended it by itself.",
-    "stop_string": "A stop string ended it.",
-    "length": "The token limit cut it.",
-    "not_finite": "It is not to be used: the system computed infinite or undefined numbers.",
-}
 
 
 def show(results: Results, query: Query) -> View:
@@ -284,168 +264,3 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
     if row["audit_status"] == "erased":
         return "erased: the edit never reached the system"
     return f"unscored: {row[f'missing_{metric}'] or 'no reason was recorded'}"
-
-
-# ---- one pair
-
-
-def show_pair(results: Results, query: Query, pair: Pair) -> View:
-    """One pair: prompts, numbers, outputs and their parting.
-
-    Args:
-        results: from `open_results`.
-        query: the address.
-        pair: of the ladder.
-
-    Returns:
-        The view; an erased pair has no steps.
-
-    Raises:
-        InputError: the system was not given the pair.
-    """
-    system = choose_system(query, results)
-    filter_name = query.choice("filter", FILTERS)
-    detail = results.detail(system, pair.pair_id)
-    rows = rows_of_pair(results, system, pair)
-    status = rows[FILTERS[0]].get("audit_status")
-    context = {
-        "system": results.systems[system],
-        "choices": (
-            system_choice(results, system),
-            Choice("filter", "Steps are counted in", options(FILTERS), filter_name),
-        ),
-        "pair": pair,
-        "prompts": edited(pair.base, pair.replacements, LONGEST),
-        "audit": audit_in_words(rows[FILTERS[0]]),
-        "numbers": number_lines(results, system, pair, rows),
-        "has_noise_floor": has_noise_floor(pair),
-        "detail": detail,
-        "is_erased": status == "erased",
-        "list_link": query.link(pair=None, step=None, edit=pair.edit),
-        "prompt_link": query.link(pair=None, step=None, edit=None, prompt=pair.prompt_id),
-        "finished": FINISHED,
-        "longest": LONGEST_OUTPUT,
-    }
-    if status != "erased":
-        path = path_of(detail, filter_name)
-        asked = query.index("step", path.n_steps + 1)
-        step = path.n_steps if asked is None else asked
-        context |= {
-            "path": path,
-            "step": step,
-            "here": numbers_of(path, step),
-            "charts": charts_of(path),
-        }
-    return View("One pair", "pair.html", context)
-
-
-Row = Mapping[str, object]
-
-
-def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
-    """The rows of one pair in the pairs table.
-
-    Args:
-        results: from `open_results`.
-        system: its index.
-        pair: of the ladder.
-
-    Returns:
-        By filter, the row; an empty one where the system was not given the pair.
-
-    Raises:
-        InputError: a damaged file.
-    """
-    table = results.pairs(system)
-    rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
-    return {name: next((row for row in rows if row["filter"] == name), {}) for name in FILTERS}
-
-
-def number_lines(
-    results: Results, system: int, pair: Pair, rows: Mapping[str, Row]
-) -> list[tuple[str, str, list[tuple[float | None, str | None]]]]:
-    """The numbers of a pair beside what mere repetition of its prompt gives.
-
-    Args:
-        results: from `open_results`.
-        system: its index.
-        pair: of the ladder.
-        rows: from `rows_of_pair`.
-
-    Returns:
-        (metric, direction, cells): (value, reason) under each of `FILTERS`, then the same of the repetition where
-        `has_noise_floor`.
-
-    Raises:
-        InputError: a damaged file.
-    """
-    sources = [rows]
-    if has_noise_floor(pair):
-        table = results.pairs(system)
-        of_prompt = pc.and_(
-            pc.equal(table["prompt_id"], pair.prompt_id), pc.equal(table["edit"], IDENTICAL_EDIT)
-        )
-        floor: dict[str, Row] = {name: {} for name in FILTERS}
-        sources.append(floor | {str(row["filter"]): row for row in table.filter(of_prompt).to_pylist()})
-    return [
-        (
-            metric,
-            METRICS[metric].direction,
-            [_cell(source[name], metric) for source in sources for name in FILTERS],
-        )
-        for metric in SHOWN_METRICS
-    ]
-
-
-def has_noise_floor(pair: Pair) -> bool:
-    """Whether its distance can be compared with that of mere repetition: a repetition is the noise itself."""
-    return pair.edit != IDENTICAL_EDIT
-
-
-def _cell(row: Row, metric: str) -> tuple[float | None, str | None]:
-    value, reason = row.get(metric), row.get(f"missing_{metric}")
-    if isinstance(value, (int, float)):
-        return float(value), None
-    if reason == WHOLE_OUTPUT_ONLY:
-        return None, "whole output only"
-    return None, str(reason) if reason else "not measured"
-
-
-def audit_in_words(row: Row) -> str:
-    """Whether the edit reached the system, and where.
-
-    Args:
-        row: of the pairs table, or an empty one.
-
-    Returns:
-        Whole sentences; an engine that does not show its tokens has one that says so.
-
-    Example:
-        >>> audit_in_words({"audit_status": "survived", "audit_first_difference": 7, "audit_length_change": 1,
-        ...                 "audit_inside_user_text": True})
-        'The edit reached the system at token 7 of the prompt; the prompt became 1 token longer.'
-    """
-    status = row.get("audit_status")
-    if status == "erased":
-        return (
-            "The edit was erased: after the chat template and the tokenizer, the system got the same tokens with and "
-            "without it. It says nothing about the system."
-        )
-    if status == "identical":
-        return "Nothing was edited: the same prompt was run twice, and what differs is noise."
-    if status != "survived":
-        return "Whether the edit reached the system is not known: this engine does not show its tokens."
-    position, change = row.get("audit_first_difference"), row.get("audit_length_change")
-    words = "The edit reached the system"
-    words += f" at token {position} of the prompt" if position is not None else ""
-    if isinstance(change, int):
-        size = f"{abs(change)} token{'s' if abs(change) != 1 else ''}"
-        became = (
-            "kept its number of tokens"
-            if change == 0
-            else f"became {size} {'longer' if change > 0 else 'shorter'}"
-        )
-        words += f"; the prompt {became}"
-    if row.get("audit_inside_user_text") is False:
-        words += "; the first difference lies outside the user's text, where the template stands"
-    return f"{words}."

@@ -92,13 +92,14 @@ def read_page(html: str) -> Element:
 _TAGS = """
 div header p nav ul ol li a main h1 h2 h3 strong b small br bdi span section form label select option input button
 table caption thead tbody tr th td dl dt dd del ins details summary figure figcaption svg line circle polyline text
-footer code pre g path rect
+footer code pre g path rect blockquote kbd
 """
 _ATTRIBUTES = """
 class href aria-label aria-current aria-valuetext aria-hidden tabindex role scope colspan hidden disabled type name
 value selected min max step method title id viewbox width height x x1 x2 y y1 y2 cx cy r points text-anchor data-copy
 data-step data-branch data-branching data-at data-from data-to data-say data-download data-rows aria-describedby
-d transform style preserveaspectratio data-copy-table data-of-view data-label aria-sort maxlength rel
+d transform style preserveaspectratio data-mark data-key aria-keyshortcuts data-copy-table data-of-view data-label
+aria-sort maxlength rel
 """
 TAGS, ATTRIBUTES = frozenset(_TAGS.split()), frozenset(_ATTRIBUTES.split())
 """Of our pages; neither has a way to run anything or to load anything."""
