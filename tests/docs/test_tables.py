@@ -1,7 +1,8 @@
-"""The tables of the pages are those that the ladder, the code and the recorded files give."""
+"""The tables of the pages are those that the ladder, the code and the recorded files give; messages are as quoted."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,18 @@ def test_the_counts_are_those_of_the_code() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_quoted_messages_are_printed_by_somebody() -> None:
+    import lm_eval
+
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^\| `([^`]* [^`]*)`", page, flags=re.MULTILINE)
+    assert len(quoted) > 3
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for package in (REPOSITORY / "lm_eval_sensitivity", Path(lm_eval.__file__).parent)
+        for path in package.rglob("*.py")
+        if "tasks" not in path.relative_to(package).parts[:1]
+    )
+    assert [message for message in quoted if message not in code] == ["fatal: not a git repository"]  # git's
