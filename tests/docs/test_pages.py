@@ -1,4 +1,4 @@
-"""The tables of the pages are those that the ladder, the code and the recorded files give; messages are as quoted."""
+"""What pages say: tables as computed, messages as printed, nothing twice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.pages import OUTSIDE
 from docs.tables import DOCS, LIMIT_TOKENS, MARK, REPETITIONS, TABLES, with_tables
 from tests.conftest import REPOSITORY
 
@@ -33,6 +34,23 @@ def test_the_counts_are_those_of_the_code() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_no_sentence_stands_in_two_pages() -> None:
+    places: dict[str, set[str]] = {}
+    for page in {*PAGES, *(REPOSITORY / source for source in OUTSIDE.values())}:
+        if page.name in ("glossary.md", "CHANGELOG.md"):  # that one repeats what the cards of the metrics say
+            continue
+        text = re.sub(
+            r"^```.*?^```$|<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M
+        )
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+        for sentence in re.split(r"(?<=[.:?!])\s+|\n\n|\|", text):
+            words = sentence.split()
+            if len(words) >= 7:
+                places.setdefault(" ".join(words), set()).add(str(page))
+    assert len(places) > 500
+    assert not {sentence: pages for sentence, pages in places.items() if len(pages) > 1}
 
 
 def test_quoted_messages_are_printed_by_somebody() -> None:
