@@ -9,6 +9,7 @@
     differences.py       What two texts have in common and what not, word by word, for readers
     downloads.py         What the views show as files: the documents of the commands, in their own forms
     files_to_publish.py  The Space that shows published results: its files, and what its settings must say
+    head.py              What a link to the page shows elsewhere, and what stands there without JavaScript
     hub.py               Results on the Hugging Face Hub: a dataset at one commit, fetched by the fixed names
     page.py              The page: HTML as a pure function of results and address
     pieces.py            Texts in pieces that are marked up: what an edit changed, what a step says, always

@@ -92,7 +92,7 @@ def read_page(html: str) -> Element:
 _TAGS = """
 div header p nav ul ol li a main h1 h2 h3 strong b small br bdi span section form label select option input button
 table caption thead tbody tr th td dl dt dd del ins details summary figure figcaption svg line circle polyline text
-footer code pre g path rect blockquote kbd
+footer code pre g path rect blockquote kbd tspan title
 """
 _ATTRIBUTES = """
 class href aria-label aria-current aria-valuetext aria-hidden tabindex role scope colspan hidden disabled type name

@@ -380,9 +380,10 @@ def test_length_shows_both_texts_of_every_system(results: Results) -> None:
     page = page_of(results, view="length")
     panels = page.one("div", css="panels").every("figure")
     captions = [panel.one("figcaption").text() for panel in panels]
-    assert captions == [*(f"{name} n = 24 prompts, 400 pairs" for name in SEEN[:3]), SEEN[3]]
-    for panel, n in zip(panels, (4, 4, 4, 0), strict=True):
-        assert len(panel.every("circle")) == len(panel.every("rect")) == n
+    assert captions == [f"{name} n = 24 prompts, 400 pairs" for name in SEEN[:3]]
+    assert f"There is no number of {SEEN[3]}: No pair has a number." in page.text()
+    for panel in panels:
+        assert len(panel.every("circle")) == len(panel.every("rect")) == 4
     assert "the first 64 tokens, the first 128 tokens" in " ".join(panels[0].text().split())
     assert "Mostly scaffold" not in panels[1].text()
     rows = rows_by_system(page)
@@ -412,11 +413,39 @@ def test_length_shows_the_noise_floor_where_the_results_have_it(results: Results
         ("answer", "whole"),
     }
     panels = page.one("div", css="panels").every("figure")
-    assert [len(panel.every("line", css="noise")) for panel in panels] == [3, 3, 3, 0]
+    assert [len(panel.every("line", css="noise")) for panel in panels] == [3, 3, 3]
     assert "Short dashed lines: the noise floor" in page.text()
     without = page_of(known_results(clusters=()), view="length")
     assert "noise floor of these lengths was not exported" in without.text()
     assert not without.every("line", css="noise")
+
+
+def test_what_is_the_same_at_every_length_is_a_sentence_and_no_window_says_it_again(results: Results) -> None:
+    level = tuple(
+        dataclasses.replace(
+            each, points=tuple(dataclasses.replace(point, mean=each.points[0].mean) for point in each.points)
+        )
+        for each in results.statements.windows
+    )
+    page = page_of(known_results(windows=level), view="length")
+    assert not page.every("figure")
+    assert "The same at every length: alpha-4b 0.400 (raw 0.082), beta-4b 0.400" in page.text()
+    assert "An output that ends before 64 tokens is read whole." in page.text()
+    assert {row[1] for rows in rows_by_system(page).values() for row in rows} == {"whole"}
+
+
+def test_where_raw_and_answer_are_one_text_one_line_is_drawn(results: Results) -> None:
+    answer, raw = results.statements.windows
+    both = dataclasses.replace(
+        answer,
+        points=tuple(
+            dataclasses.replace(point, mean=twin.mean, counts=twin.counts)
+            for point, twin in zip(answer.points, raw.points, strict=True)
+        ),
+    )
+    panel = page_of(known_results(windows=(both, raw)), view="length").every("figure")[0]
+    assert len(panel.every("circle")) == 4 and not panel.every("rect")
+    assert "Raw and answer have the same numbers." in panel.text()
 
 
 def test_a_longer_window_stands_further_right_and_a_larger_distance_higher(results: Results) -> None:
