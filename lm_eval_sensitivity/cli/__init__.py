@@ -23,4 +23,5 @@ report.py            one page with figures and tables, and the figures as files
 rescore.py           a finished run measured again, with another embedder or answer rule
 space.py             the page over exported results, served on this machine
 tasks_path.py        the task folder, for `--include_path`
+view.py              the page over finished runs, without an export that stays
 """

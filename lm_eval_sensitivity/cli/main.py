@@ -27,6 +27,7 @@ from lm_eval_sensitivity.cli import (
     rescore,
     space,
     tasks_path,
+    view,
 )
 from lm_eval_sensitivity.cli.parser import CommandParser
 from lm_eval_sensitivity.errors import InputError
@@ -34,6 +35,7 @@ from lm_eval_sensitivity.text.escape import is_text, shown_path
 
 COMMANDS = (
     neighborhood,
+    view,
     report,
     clusters,
     compare,
