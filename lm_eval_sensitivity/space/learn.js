@@ -223,7 +223,8 @@ const learn = (() => {
     event.preventDefault();
     event.stopPropagation();
     goTo(link.closest(".learn"), link.hash);
-    window.history.replaceState(window.history.state, "", link.hash);
+    const { pathname, search } = window.location; // a hash alone would be one of the server's base address
+    window.history.replaceState(window.history.state, "", `${pathname}${search}${link.hash}`);
   }
 
   function goTo(page, hash) {
