@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.harness.close.finished_run import PairCells
-from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
+from lm_eval_sensitivity.harness.close.last_screen import pairs_once
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.harness.close.table_rows import unreadable_in_words
 from lm_eval_sensitivity.text.format import percent
