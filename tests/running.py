@@ -34,8 +34,11 @@ class Run:
         return [row for row in self.samples[task] if row["filter"] == filter_name]
 
     def value(self, task: str, metric: str, filter_name: str = "raw") -> Any:
-        """An aggregated value as lm_eval reports it."""
-        return self.results["results"][task][f"{metric},{filter_name}"]
+        """An aggregated value: of lm_eval's table, or of what it leaves out."""
+        rows = (
+            self.results["configs"].get(task, {}).get("metadata", {}).get("sensitivity", {}).get("rows") or {}
+        )
+        return {**rows, **self.results["results"][task]}[f"{metric},{filter_name}"]
 
 
 def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:

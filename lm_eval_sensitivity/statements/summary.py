@@ -26,7 +26,7 @@ from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_FILTER,
 from lm_eval_sensitivity.statements.windows import dominated_windows, outputs_of, windows_within
 from lm_eval_sensitivity.stats import MIN_PROMPTS, Partition, ReducedVerdict, RepetitionTest, Verdict
 from lm_eval_sensitivity.stats.power import detectable_effect
-from lm_eval_sensitivity.stats.sample import Floats
+from lm_eval_sensitivity.stats.sample import Floats, has_spread
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Missing, Note, Rung
 
 SHARED_PREAMBLE = "shared_preamble"
@@ -90,7 +90,8 @@ class SummaryStatement:
     worst_edit: Worst | None
     worst_pair: Worst | None
     detectable: float
-    """Difference from which two systems like this one are told apart; NaN where none could be."""
+    """Difference from which two systems like this one are told apart; NaN where none could be, 0 where all prompts are
+    moved alike and nothing can be planned with."""
     coverage: Coverage
     cautions: tuple[Note, ...]
 
@@ -203,6 +204,8 @@ def _detectable(means: Floats) -> float:
     there = means[np.isfinite(means)]
     if len(there) < MIN_PROMPTS:
         return math.nan
+    if not has_spread(there):
+        return 0.0
     moved = min(len(there), 2 * int((there != 0).sum()))
     return detectable_effect(len(there), n_moved=moved) * math.sqrt(2) * float(there.std(ddof=1))
 

@@ -90,7 +90,7 @@ def lines(found: SummaryStatement, measured: Measured, following: Sequence[str],
     widest = max(len(each.words) for each in three)
     head = [title(measured)]
     head += [f"  {each.words:<{widest}}  {each.in_print:>6}  {each.note}" for each in three]
-    said = [verdict_line(found), rungs_line(found), worst_line(found), trust_line(found)]
+    said = [verdict_line(found), drift_line(found), rungs_line(found), worst_line(found), trust_line(found)]
     body = wrapped(said, width)
     close = [*wrapped([detectable_line(found)], width), *(f"  {each}" for each in following)]
     room = MOST_LINES - len(head) - len(body) - len(close)
@@ -173,10 +173,23 @@ def verdict_line(found: SummaryStatement) -> str:
     if judged is None:
         return f"Verdict: none, {found.reason}."
     words = beside_in_words(judged) if isinstance(judged, Verdict) else f"{judged.label}."
-    share = found.axes.preserving.mean.estimate / found.axes.control.mean.estimate
-    if isinstance(judged, ReducedVerdict) and math.isfinite(share):
-        words += f" Harmless edits move it {percent(round(share, 2))} as far as another request does."
+    if isinstance(judged, ReducedVerdict):
+        words = f"{judged.label} ({found.reason})." if found.reason else words
+        share = judged.harmless_over_control
+        if math.isfinite(share):
+            words += f" Harmless edits move it {percent(round(share, 2))} as far as another request does."
     return f"Verdict: {words}"
+
+
+def drift_line(found: SummaryStatement) -> str:
+    """How far the answers are from the reference's; empty without one."""
+    drift, (changed, n) = found.axes.drift, found.axes.answers
+    if drift is None or math.isnan(drift.mean.estimate):
+        return ""
+    return (
+        f"Drift from the reference: {in_print(drift.mean.estimate, DIGITS)} over {drift.counts.n_pairs} texts, "
+        f"{changed} of {n} answers differ."
+    )
 
 
 def rungs_line(found: SummaryStatement) -> str:
@@ -213,8 +226,10 @@ def trust_line(found: SummaryStatement) -> str:
 
 
 def detectable_line(found: SummaryStatement) -> str:
-    """What difference another system would need."""
+    """What difference another system would need; empty where the prompts have no spread."""
     n = found.axes.preserving.mean.n
+    if found.detectable == 0:
+        return ""
     if math.isnan(found.detectable):
         return f"Two systems like this one cannot be told apart with {n} prompts."
     return (
