@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt $(wildcard tasks/prompt_sensitivity/*.y
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,lint,browser]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all,test,lint,browser,docs]"
 	touch $@
 
 demo: $(STAMP)  ## measure the embedded demonstration model and print lm_eval's table
@@ -32,8 +32,11 @@ lint: $(STAMP)  ## format check, linter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: $(STAMP)  ## write the page of the metrics from their cards
+docs: $(STAMP)  ## write what is generated in docs/, and the site: site/index.html
 	$(BIN)/python -m lm_eval_sensitivity.metrics > docs/metrics.md
+	$(BIN)/python -m lm_eval_sensitivity.glossary > docs/glossary.md
+	$(BIN)/python docs/pages.py build/docs
+	$(BIN)/zensical build --clean --strict
 
 ladder: $(STAMP)  ## rebuild the ladder's parquet from its sources
 	$(BIN)/python -m lm_eval_sensitivity.ladder
@@ -45,4 +48,4 @@ benchmark: $(STAMP)  ## compare the suite's cost with plain generation, on this 
 	$(BIN)/python benchmarks/overhead.py
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist build site .cache .pytest_cache .mypy_cache .ruff_cache

@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 FIRST_VIEW_SECONDS, FIRST_VIEW_BYTES, PAIR_SECONDS = 1.5, 10**6, 0.150
 """Targets."""
@@ -119,6 +120,7 @@ def open_pairs(folder: Path) -> None:
 
     from lm_eval_sensitivity.results import open_results
     from lm_eval_sensitivity.space.app import warm
+    from lm_eval_sensitivity.space.choices import address_of
     from lm_eval_sensitivity.space.page import render
     from lm_eval_sensitivity.space.query import parse
 
@@ -130,7 +132,9 @@ def open_pairs(folder: Path) -> None:
     drawn = generator.integers([len(results.systems), len(pairs)], size=(N_PAIRS, 2)).tolist()
     taken = []
     for system, pair in drawn:
-        address = f"view=pairs&system={system}&pair={pairs[pair]}"
+        address = "?" + urlencode(
+            {"view": "pairs", "system": address_of(results.systems[system]), "pair": pairs[pair]}
+        )
         start = time.perf_counter()
         page = render(results, parse(address))
         taken.append(time.perf_counter() - start)

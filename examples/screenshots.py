@@ -26,6 +26,7 @@ from urllib.parse import urlencode
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.space.choices import address_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Page
@@ -60,7 +61,7 @@ def chosen_pair(results: Results) -> str:
             "No two answers of the system part, so there is no pair to show. Give other results."
         )
     *_, pair = max(found, key=lambda each: each[:2])  # the first of equals
-    return "?" + urlencode({"view": "pairs", "system": system, "pair": pair})
+    return "?" + urlencode({"view": "pairs", "system": address_of(results.systems[system]), "pair": pair})
 
 
 def browser_path() -> str:

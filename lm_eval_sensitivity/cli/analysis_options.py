@@ -25,6 +25,7 @@ from lm_eval_sensitivity.statements.selection import (
 )
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
+from lm_eval_sensitivity.text.escape import shown
 
 
 def add_command(
@@ -91,6 +92,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out what cannot be compared with the first run, instead of refusing",
     )
+    parser.add_argument(
+        "--label",
+        action="append",
+        metavar="RUN=NAME",
+        help="call the system of this run NAME, in every output; repeatable (default: the model's name)",
+    )
 
 
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -99,7 +106,20 @@ def run_options(options: argparse.Namespace) -> dict[str, Any]:
     Returns:
         Keyword arguments by name.
     """
-    return {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched")}
+    chosen = {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched")}
+    labels = [_label(each) for each in options.label or ()]
+    if len(dict(labels)) < len(labels):
+        raise InputError("`--label` names a run twice. Give each run one name.")
+    return chosen | {"labels": dict(labels)}
+
+
+def _label(text: str) -> tuple[str, str]:
+    """Run and name: the run is what stands before the last `=` below which there is a folder, else the first."""
+    cuts = [index for index, character in enumerate(text) if character == "="]
+    if not cuts:
+        raise InputError(f"`--label {shown(text)}`: accepted is RUN=NAME, as in `--label runs/q4=4 bits`.")
+    cut = next((each for each in reversed(cuts) if Path(text[:each]).is_dir()), cuts[0])
+    return text[:cut], text[cut + 1 :]
 
 
 def partitioned(pairs: Runs, options: argparse.Namespace) -> TablePartition:

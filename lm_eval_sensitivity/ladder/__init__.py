@@ -6,6 +6,7 @@
     spread.py       few edits of every prompt, in a balanced rotation
     schema.py       what rows must look like; row and content hashes
     parquet.py      ladder files in parquet; jsonl.py: in JSON lines; files.py: size limits
+    meanings.py     what every rung and edit changes, in words
     load.py         the packaged ladder, a folder, a file or a Hub dataset -> Ladder
     hub.py          fetching from the Hub, and publishing on it
     tasks.py        which lm_eval tasks can run a ladder

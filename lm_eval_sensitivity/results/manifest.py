@@ -1,6 +1,6 @@
 """manifest.json: what a results folder holds, and what its numbers were computed from.
 
-A system is called by its name in statements and by its place in the alphabet in file names and addresses: names are
+A system is called by its name in statements and by its place in the alphabet in file names: names are
 strangers' texts, to be shown and never to be used as a path, an id or markup.
 """
 

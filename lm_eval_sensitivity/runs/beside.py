@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.runs.labels import systems_in
 from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.system import System
 from lm_eval_sensitivity.text.escape import shown_path
@@ -18,11 +19,7 @@ def system_of(pairs: Runs, folder: Path) -> System:
     Raises:
         InputError: none, or several.
     """
-    found = [
-        system
-        for system in pairs.systems
-        if any(folder in rung.results.parents or folder == rung.results.parent for rung in system.rungs)
-    ]
+    found = systems_in(pairs.systems, folder)
     if len(found) == 1:
         return found[0]
     if found:

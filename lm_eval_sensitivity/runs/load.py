@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lm_eval_sensitivity.ladder.schema import content_hash
 from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
 from lm_eval_sensitivity.records.run_metadata import DETECTED
 from lm_eval_sensitivity.runs.comparability import common_pairs, comparable
+from lm_eval_sensitivity.runs.labels import check_labels, labelled
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
@@ -47,6 +48,7 @@ def load_runs(
     subset: str | None = None,
     ladder: str | Path | None = None,
     exclude_mismatched: bool = False,
+    labels: Mapping[str | Path, str] | None = None,
 ) -> Runs:
     """Load runs of the prompt_sensitivity tasks, each made with `--output_path` and `--log_samples`.
 
@@ -58,6 +60,7 @@ def load_runs(
             rows of other ladders are checked by their hashes and counts.
         exclude_mismatched: leave out what has another ladder, decoding, embedder or reference than the
             first system, instead of refusing.
+        labels: names of systems by run folder; without one a system is called as its model.
 
     Returns:
         Systems in the order of the folders, one pairs table, and notes on what was left out. Runs of different
@@ -78,14 +81,24 @@ def load_runs(
         folders = [folders]
     if not folders:
         raise InputError("No run folder was given. Give at least one `--output_path` of lm_eval.")
+    given = check_labels(
+        list(map(Path, folders)), ((Path(each), name) for each, name in (labels or {}).items())
+    )
     try:
-        return _load(folders, LadderLookup(ladder), subset, exclude=exclude_mismatched)
+        return _load(folders, LadderLookup(ladder), subset, given, exclude=exclude_mismatched)
     except InputError as error:
         # Some checks quote what stands in a file; what they quote must not reach a terminal as it is.
         raise InputError(one_line(error)) from None
 
 
-def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None, *, exclude: bool) -> Runs:
+def _load(
+    folders: Sequence[str | Path],
+    known: LadderLookup,
+    subset: str | None,
+    labels: Mapping[Path, str],
+    *,
+    exclude: bool,
+) -> Runs:
     chosen: list[RungSamples] = []
     left_out: list[Note] = []
     seen: set[Path] = set()
@@ -102,7 +115,7 @@ def _load(folders: Sequence[str | Path], known: LadderLookup, subset: str | None
     rungs, others = comparable(rungs, exclude=exclude)
     left_out += others
     rungs, cut = common_pairs(rungs)
-    systems = _systems(rungs)
+    systems = labelled(_systems(rungs), labels)
     # By name, so that the order of the folders does not change what is written.
     by_name = sorted(systems, key=lambda system: system.name)
     return Runs(systems, _table(by_name), tuple(left_out), (*cut, *_remarks(by_name)))

@@ -79,7 +79,7 @@ def warm(results: Results) -> None:
     """Make the first list and the first pair before anybody asks: templates, ladder and tables are then there."""
     for address in (
         "view=pairs",
-        *(f"view=pairs&system=0&pair={quote(each)}" for each in list(results.ladder)[:1]),
+        *(f"view=pairs&pair={quote(each)}" for each in list(results.ladder)[:1]),
     ):
         render(results, parse(address))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.results.manifest import SystemRecord
 from lm_eval_sensitivity.space.query import DEFAULTS, Query
 from lm_eval_sensitivity.space.words import WHOLE, words_of
 from lm_eval_sensitivity.statements.selection import Selection
@@ -25,6 +28,67 @@ class Choice:
 def options(values: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Values with their words."""
     return tuple((value, words_of(value)) for value in values)
+
+
+_PLAIN = re.compile(r"[\w .+@:/-]{1,80}")
+"""Names that can stand in an address as they are."""
+
+
+def address_of(system: SystemRecord) -> str:
+    """What an address calls a system: its place would be another system's after the next export.
+
+    Args:
+        system: of the manifest.
+
+    Returns:
+        Its name; its fingerprint where the name is long or holds what no address should.
+
+    Example:
+        >>> address_of(SystemRecord(0, "qwen 4-bit", "0" * 16, ())), address_of(SystemRecord(1, "<b>", "a" * 16, ()))
+        ('qwen 4-bit', 'aaaaaaaaaaaaaaaa')
+    """
+    return system.name if _PLAIN.fullmatch(system.name) else system.fingerprint
+
+
+def choose_system(query: Query, results: Results, name: str = "system", default: int = 0) -> int:
+    """The system of an address, by its name or its fingerprint.
+
+    Args:
+        query: what was asked for; it collects what is no system.
+        results: from `open_results`.
+        name: in the address.
+        default: index of the system that is meant where the address is silent or wrong.
+
+    Returns:
+        Its index.
+    """
+    received = query.given(name)
+    named = {each.fingerprint: each.index for each in results.systems} | results.places
+    if received in named or not received:
+        return named.get(received, default)
+    query.refuse(name, received, [*map(address_of, results.systems)], address_of(results.systems[default]))
+    if received.isdigit():
+        query.complaints.append(
+            f"Addresses name systems. A number such as {received} was a place in the list, which the next export may "
+            "give to another system."
+        )
+    return default
+
+
+def system_choice(results: Results, chosen: int, name: str = "system", label: str = "System") -> Choice:
+    """A select of all systems.
+
+    Args:
+        results: from `open_results`.
+        chosen: index of a system.
+        name: of the select, in the address.
+        label: of the select.
+
+    Returns:
+        One option per system: what an address calls it, and its name as the stranger wrote it.
+    """
+    every = tuple((address_of(system), system.name) for system in results.systems)
+    return Choice(name, label, every, every[chosen][0])
 
 
 def split_window(metric: str) -> tuple[str, str]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.types import Rung
+from lm_eval_sensitivity.ladder.meanings import RUNG_MEANINGS
+from lm_eval_sensitivity.types import RUNGS, Rung
 
 _THE_SAME = "The request is the same."
+_EXPECTED: dict[Rung, str] = {
+    "identical": "What moves here is noise of the system, the noise floor.",
+    "semantic_change": "A good answer changes with it.",
+    "positive_control": "The output must move; a system whose output does not is not alive.",
+}
 RUNG_WORDS: dict[Rung, tuple[str, str]] = {
-    "identical": (
-        "nothing: the same prompt, generated a second time",
-        "What moves here is noise of the system, the noise floor.",
-    ),
-    "noop": ("formatting that a reader does not see, such as a space at the end", _THE_SAME),
-    "punctuation": ("punctuation or layout, such as a missing question mark", _THE_SAME),
-    "synonym": ("one word, by another of the same meaning", _THE_SAME),
-    "paraphrase": ("the wording, not the request", _THE_SAME),
-    "semantic_change": ("a small but real part of the request", "A good answer changes with it."),
-    "positive_control": (
-        "the request itself",
-        "The output must move; a system whose output does not is not alive.",
-    ),
+    rung: (RUNG_MEANINGS[rung], _EXPECTED.get(rung, _THE_SAME)) for rung in RUNGS
 }
 """By rung, mildest first: what an edit changes, a phrase; and what a good answer makes of that, a sentence."""

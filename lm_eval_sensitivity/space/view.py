@@ -7,19 +7,16 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+from lm_eval_sensitivity import glossary
 from lm_eval_sensitivity.results.limits import LONGEST_SENTENCES
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.types import Note
 
+IN_THE_GLOSSARY = {"axes": "drift"}
+"""What a view of an address is called there, where that is another name: links stay as they were."""
 VIEWS = {
-    "clusters": "Who can be told apart",
-    "axes": "Two axes",
-    "heatmap": "Every edit",
-    "pairs": "One pair",
-    "length": "By length",
-    "compare": "Two systems",
-    "learn": "Learn",
-    "method": "Method and downloads",
+    view: glossary.VIEWS[IN_THE_GLOSSARY.get(view, view)].title
+    for view in ("clusters", "axes", "heatmap", "pairs", "length", "compare", "learn", "method")
 }
 """Words of the navigation by view, in its order."""
 

@@ -69,7 +69,7 @@ class Real:
             if line.rung == "paraphrase":
                 detail = self.results.detail(0, line.pair_id)
                 if detail.first_divergence["raw"] is not None:
-                    return f"?view=pairs&system=0&pair={line.pair_id}"
+                    return f"?view=pairs&pair={line.pair_id}"
         raise AssertionError("no outputs of system 0 part")
 
 

@@ -59,20 +59,21 @@ ADDRESSES = {
     "heatmap": "view=heatmap",
     "heatmap_edit_distance": "view=heatmap&metric=token_edit_distance&filter=raw",
     "pairs": "view=pairs&edit=synonym_1",
-    "pairs_of_a_prompt": "view=pairs&system=1&prompt=sky-colours",
-    "pair": "view=pairs&system=1&pair=brasilia-capital/synonym_1",
-    "pair_step": "view=pairs&system=0&pair=sky-colours/control_topic&step=3&filter=raw",
+    "pairs_of_a_prompt": "view=pairs&system=demo&prompt=sky-colours",
+    "pair": "view=pairs&system=demo&pair=brasilia-capital/synonym_1",
+    "pair_step": "view=pairs&system=coarse&pair=sky-colours/control_topic&step=3&filter=raw",
     "length": "view=length",
-    "compare": "view=compare&a=0&b=1&prompt=sky-colours",
-    "compare_drift": "view=compare&a=1&b=2",
+    "compare": "view=compare&a=coarse&b=demo&prompt=sky-colours",
+    "compare_drift": "view=compare&a=demo&b=rounded",
     "learn": "view=learn&r=3.2",
     "method": "view=method",
+    "mistake_number": "view=pairs&system=1&edit=synonym_1",
     "mistakes": "view=heatmap&metric=nothing&filter=row&colour=red&system=99",
 }
 ADDRESSES_OF_TEXTS = {
     "clusters": "filter=raw",
     "axes": "view=axes",
-    "pair": "view=pairs&system=0&pair=sky-colours/leading_space",
+    "pair": "view=pairs&system=fickle&pair=sky-colours/leading_space",
     "length": "view=length",
 }
 

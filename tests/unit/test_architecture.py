@@ -28,7 +28,7 @@ LAYERS = [
     {"errors"},
     {"audit", "scaffold", "metrics", "demo", "stats", "hub"},
     {"ladder"},
-    {"embedder", "records"},
+    {"embedder", "records", "glossary"},
     {"runs"},
     {"statements"},
     {"report"},

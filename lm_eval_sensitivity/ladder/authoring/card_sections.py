@@ -12,6 +12,7 @@ from lm_eval_sensitivity.ladder.authoring.distances import group
 from lm_eval_sensitivity.ladder.authoring.measured import Audit, Measured
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.load import Ladder
+from lm_eval_sensitivity.ladder.meanings import CONTROL_MEANINGS, RUNG_MEANINGS, edit_meaning
 from lm_eval_sensitivity.ladder.spread import generations
 from lm_eval_sensitivity.text.markdown import visible
 from lm_eval_sensitivity.types import CATEGORIES, Pair
@@ -21,28 +22,8 @@ SAMPLE_SEED = 0
 _CONTEXT = 28
 """Characters shown on either side of a change."""
 
-GROUP_MEANINGS = {
-    "identical": "nothing; its pairs measure the noise of the system itself",
-    "noop": "white space or Unicode spelling that a reader does not see",
-    "punctuation": "a visible mark, or the layout of the text",
-    "synonym": "one word, replaced by one word",
-    "paraphrase": "wording and structure",
-    "semantic_change": "the request, slightly: a number, a scope, an audience, a constraint",
-    "control_reversal": "the request, entirely: negated or turned round",
-    "control_topic": "the request, entirely: another topic",
-}
+GROUP_MEANINGS = CONTROL_MEANINGS | {str(rung): words for rung, words in RUNG_MEANINGS.items()}
 """By rung, and by edit for the two kinds of control."""
-AUTHORED_MEANINGS = {
-    "identical": "No edit. The same prompt is generated a second time.",
-    "synonym_1": "One word is replaced by one word, and the same answer is expected.",
-    "synonym_2": "As `synonym_1`, at another word.",
-    "paraphrase_1": "Reworded and restructured; request, numbers and names stay.",
-    "paraphrase_2": "As `paraphrase_1`, in another way.",
-    "semantic_1": "A small but real change of the request.",
-    "control_reversal": "The request is negated or turned round.",
-    "control_topic": "Another topic, in a prompt of similar length.",
-}
-"""The edits that no rule makes; a rule says in its docstring what it does."""
 
 
 def sections(ladders: Sequence[Ladder], measured: Measured) -> dict[str, Any]:
@@ -113,9 +94,7 @@ def _edit(edit: str, ladders: Sequence[Ladder]) -> dict[str, str]:
     """An edit with what it does and an example before and after."""
     pair = example_of(edit, ladders)
     before, after = excerpts(pair)
-    rule = EDITS.get(edit)
-    meaning = str(rule.function.__doc__).strip().split("\n")[0] if rule else AUTHORED_MEANINGS[edit]
-    return {"rung": pair.rung, "name": edit, "meaning": meaning, "before": before, "after": after}
+    return {"rung": pair.rung, "name": edit, "meaning": edit_meaning(edit), "before": before, "after": after}
 
 
 def example_of(edit: str, ladders: Sequence[Ladder]) -> Pair:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.report.blocks import Column, Document, Folded, Part, ResultTable, Section, table_of
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
@@ -150,18 +151,18 @@ def _page(
         "points where the metric has a largest value (differences: corner points), else by the bootstrap-t. "
         "Systems stand in the order of letters.",
     ]
-    titles = {
-        profiles.RUNGS: "Along the ladder",
-        heatmap.NAME: "Every edit",
-        profiles.WINDOWS: "By length of the output",
-        disagreement.NAME: "Do the metrics agree?",
-        traces.PATHS: "Token by token",
-        traces.MARGINS: "Where outputs part",
+    views = {
+        profiles.RUNGS: "rungs",
+        heatmap.NAME: "heatmap",
+        profiles.WINDOWS: "length",
+        disagreement.NAME: "disagreement",
+        traces.PATHS: "token_paths",
+        traces.MARGINS: "margins",
     }
     found = [] if isinstance(apart, str) else [apart]
     sections = [
         Section(
-            "Who can be told apart",
+            title_of("clusters"),
             (
                 drawn[clusters.NAME],
                 *_own_parts(
@@ -170,13 +171,13 @@ def _page(
             ),
         ),
         Section(
-            "Two axes beside a reference",
+            title_of("drift"),
             (
                 drawn[two_axes.NAME],
                 *_own_parts(drift_document(each, pairs, signed) for each in [axes] if each),
             ),
         ),
-        *(Section(title, (drawn[name],)) for name, title in titles.items()),
+        *(Section(title_of(view), (drawn[name],)) for name, view in views.items()),
         Section("What was left out, and remarks", tuple(runs_in_words(pairs)) or ("Nothing was left out.",)),
         Section("Systems", (_systems(pairs),)),
     ]

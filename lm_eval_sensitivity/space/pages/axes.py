@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.report.wording.drift import (
     SIGNS,
     constants_in_words,
@@ -69,7 +70,7 @@ def _beside(results: Results, page: DriftStatement, chosen: Chosen) -> View:
     marks = marks_of(rows, across, upwards)
     placed = {row.system for row, *_ in marks}
     return View(
-        "Two axes beside a reference",
+        title_of("drift"),
         "axes.html",
         {
             "page": page,
@@ -160,7 +161,7 @@ def _without_reference(results: Results, query: Query) -> View:
     ]
     chosen = choose_metric(query, filters) if filters else None
     return View(
-        "Two axes beside a reference",
+        title_of("drift"),
         "axes_missing.html",
         {
             "reason": NO_REFERENCE if results.manifest.reference is None else None,

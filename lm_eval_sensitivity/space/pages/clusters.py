@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.report.wording import disagreement
 from lm_eval_sensitivity.report.wording.clusters import (
     clusters_in_words,
@@ -37,12 +38,12 @@ def show(results: Results, query: Query) -> View:
         The selection that was asked for, or a page that says that there are no clusters.
     """
     if not results.clusters:
-        return View("Who can be told apart", "nothing.html", {"what": "clusters"})
+        return View(title_of("clusters"), "nothing.html", {"what": "clusters"})
     selection, choices = choose_selection(results, query)
     page = results.clusters[selection]
     rows = results.in_order(page.systems)
     return View(
-        "Who can be told apart",
+        title_of("clusters"),
         "clusters.html",
         {
             "page": page,

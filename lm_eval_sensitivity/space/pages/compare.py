@@ -9,6 +9,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
@@ -16,8 +17,15 @@ from lm_eval_sensitivity.report.wording.compare import (
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
-from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE, system_choice
+from lm_eval_sensitivity.space.choices import (
+    Choice,
+    address_of,
+    choose_metric,
+    choose_system,
+    options,
+    system_choice,
+)
+from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import SMALLEST, Scale
 from lm_eval_sensitivity.space.view import View
@@ -46,10 +54,9 @@ def show(results: Results, query: Query) -> View:
     """
     chosen = choose_metric(query, IN_THE_TABLE)
     rungs = query.choice("rungs", tuple(RUNG_SETS))
-    n = len(results.systems)
-    first, second = query.index("a", n), query.index("b", n)
-    first = 0 if first is None else first
-    second = min(int(first == 0), n - 1) if second is None else second
+    first = choose_system(query, results, "a")
+    second = choose_system(query, results, "b", default=min(int(first == 0), len(results.systems) - 1))
+    named = [address_of(results.systems[each]) for each in (first, second)]
     context = {
         "choices": (
             system_choice(results, first, "a", "First system"),
@@ -61,7 +68,7 @@ def show(results: Results, query: Query) -> View:
         "second": results.systems[second],
         "metric": words_of(chosen.metric),
         "card": METRICS[chosen.metric],
-        "turned": query.link(a=second, b=first),
+        "turned": query.link(a=named[1], b=named[0]),
         "problem": None,
     }
     try:
@@ -69,7 +76,7 @@ def show(results: Results, query: Query) -> View:
             raise InputError("Both are the same system. Choose two different ones.")
         found = comparison(results, first, second, chosen.selection(rungs))
     except InputError as error:
-        return View("Two systems", "compare.html", context | {"problem": str(error)})
+        return View(title_of("compare"), "compare.html", context | {"problem": str(error)})
     lines = prompt_lines(results, first, second, found.selection)
     context |= {
         "found": found,
@@ -85,10 +92,10 @@ def show(results: Results, query: Query) -> View:
         "x": scale_around_0([line[3] for line in lines]),
         "line_height": LINE,
         # To the pairs of a prompt or an edit, in the first and in the second system.
-        "links": lambda **of: [query.link(view="pairs", system=each, **of) for each in (first, second)],
+        "links": lambda **of: [query.link(view="pairs", system=each, **of) for each in named],
         "width": WIDTH,
     }
-    return View("Two systems", "compare.html", context)
+    return View(title_of("compare"), "compare.html", context)
 
 
 @lru_cache(maxsize=CACHED)

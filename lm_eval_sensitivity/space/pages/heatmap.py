@@ -6,8 +6,9 @@ import math
 from itertools import groupby
 from operator import itemgetter
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.choices import choose_metric
+from lm_eval_sensitivity.space.choices import address_of, choose_metric
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import HeatmapCell
@@ -27,14 +28,14 @@ def show(results: Results, query: Query) -> View:
         Edits by systems, or a page that says that there are none.
     """
     if not results.heatmaps:
-        return View("Every edit", "nothing.html", {"what": "distances by edit"})
+        return View(title_of("heatmap"), "nothing.html", {"what": "distances by edit"})
     chosen = choose_metric(query, tuple(results.heatmaps))
     page = results.heatmaps[chosen.metric, chosen.filter_name]
     means = (cell.mean.estimate for cell in page.cells)
     most = max((mean for mean in means if not math.isnan(mean)), default=0.0)
     rows = [(rung, edit, results.in_order(page.row(edit))) for rung, edit in page.edits]
     return View(
-        "Every edit",
+        title_of("heatmap"),
         "heatmap.html",
         {
             "page": page,
@@ -47,7 +48,10 @@ def show(results: Results, query: Query) -> View:
             "shade": lambda cell: shade_of(cell.mean.estimate, most),
             "counts_of": counts_of,
             "link": lambda cell: query.link(
-                view="pairs", **chosen.address, system=results.places[cell.system], edit=cell.edit
+                view="pairs",
+                **chosen.address,
+                system=address_of(results.systems[results.places[cell.system]]),
+                edit=cell.edit,
             ),
             "most_given": max((cell.n_given for cell in page.cells), default=0),
         },

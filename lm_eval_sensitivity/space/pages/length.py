@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import Choice, options
@@ -34,7 +35,7 @@ def show(results: Results, query: Query) -> View:
         A panel per system, or a page that says that there are no such numbers.
     """
     if not results.windows:
-        return View("By length of the output", "nothing.html", {"what": "distances by length"})
+        return View(title_of("length"), "nothing.html", {"what": "distances by length"})
     rung_set = query.choice("rungs", tuple(results.windows))
     rows = results.windows[rung_set]
     # From the clusters of whatever rungs: a noise floor is of the identical rung and the same for all of them.
@@ -55,7 +56,7 @@ def show(results: Results, query: Query) -> View:
     columns = {window: scale(at) for at, window in enumerate(windows)}
     lines = [(name, own) for name in results.places if (own := [row for row in rows if row.system == name])]
     return View(
-        "By length of the output",
+        title_of("length"),
         "length.html",
         {
             "lines": lines,

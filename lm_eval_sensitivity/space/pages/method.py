@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
@@ -28,7 +29,7 @@ def show(results: Results, query: Query) -> View:
     """
     constants, signed = Constants(), results.manifest.signature
     return View(
-        "Method and downloads",
+        title_of("method"),
         "method.html",
         {
             "manifest": results.manifest,

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
@@ -15,7 +16,14 @@ from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
 from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
-from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
+from lm_eval_sensitivity.space.choices import (
+    Choice,
+    address_of,
+    choose_metric,
+    choose_system,
+    options,
+    system_choice,
+)
 from lm_eval_sensitivity.space.pieces import edited
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.texts import LONGEST
@@ -88,7 +96,7 @@ def show_list(results: Results, query: Query) -> View:
         InputError: a damaged file.
     """
     chosen = choose_metric(query, IN_THE_TABLE)
-    system = query.index("system", len(results.systems)) or 0
+    system = choose_system(query, results)
     ladder = tuple(results.ladder.values())
     edits = tuple(dict.fromkeys(pair.edit for pair in ladder))
     edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
@@ -107,7 +115,7 @@ def show_list(results: Results, query: Query) -> View:
     rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
     edit_choice = Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
     return View(
-        "Pairs",
+        title_of("pairs"),
         "pairs.html",
         {
             "system": results.systems[system],
@@ -116,7 +124,11 @@ def show_list(results: Results, query: Query) -> View:
             "column": chosen.metric,
             "status_of": status_of,
             "link": lambda pair: query.link(
-                system=system, pair=pair.pair_id, edit=None, prompt=None, step=None
+                system=address_of(results.systems[system]),
+                pair=pair.pair_id,
+                edit=None,
+                prompt=None,
+                step=None,
             ),
             "n_lines": len(lines),
             "n_not_given": len(asked) - len(lines),
@@ -127,22 +139,6 @@ def show_list(results: Results, query: Query) -> View:
             "all_prompts": query.link(prompt=None),
         },
     )
-
-
-def system_choice(results: Results, chosen: int, name: str = "system", label: str = "System") -> Choice:
-    """A select of all systems.
-
-    Args:
-        results: from `open_results`.
-        chosen: index of a system.
-        name: of the select, in the address.
-        label: of the select.
-
-    Returns:
-        One option per system: its index, and its name as the stranger wrote it.
-    """
-    every = tuple((str(system.index), system.name) for system in results.systems)
-    return Choice(name, label, every, str(chosen))
 
 
 def _cells_of(metric: str) -> list[str]:
@@ -190,7 +186,7 @@ def show_pair(results: Results, query: Query, pair: Pair) -> View:
     Raises:
         InputError: the system was not given the pair.
     """
-    system = query.index("system", len(results.systems)) or 0
+    system = choose_system(query, results)
     filter_name = query.choice("filter", FILTERS)
     detail = results.detail(system, pair.pair_id)
     rows = rows_of_pair(results, system, pair)

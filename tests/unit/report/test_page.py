@@ -95,7 +95,7 @@ def test_the_page_says_what_it_must(page: str, reported: Reported) -> None:
 
 
 def test_the_introduction_does_not_promise_one_kind_of_interval(page: str) -> None:
-    introduction = page[: page.index("Who can be told apart")]
+    introduction = page[: page.index("which systems can be told apart")]
     assert "by half points where the metric has a largest value" in introduction
 
 

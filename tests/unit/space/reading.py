@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+from lm_eval_sensitivity.space.choices import address_of
+
 VOID = ("br", "input", "line", "circle", "polyline")
 """Elements of our pages without an end tag; those of drawings close themselves."""
 
@@ -112,6 +114,11 @@ def assert_inert(html: str) -> Element:
     assert not active
     assert not set(html) & set("\x7f\u200b\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
     return page
+
+
+def system(results: Any, index: int) -> str:
+    """What an address calls a system."""
+    return address_of(results.systems[index])
 
 
 class Stand:

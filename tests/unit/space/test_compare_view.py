@@ -16,12 +16,12 @@ from lm_eval_sensitivity.report.wording.compare import (
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.page import render
 from lm_eval_sensitivity.space.pages.compare import comparison, prompt_lines, scale_around_0, show
-from lm_eval_sensitivity.space.query import Query
+from lm_eval_sensitivity.space.query import Query, parse
 from lm_eval_sensitivity.space.texts import visible
 from lm_eval_sensitivity.statements import TablePartition
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
-from tests.unit.space.reading import Stand, assert_inert, read_page
+from tests.unit.space.reading import Stand, assert_inert, read_page, system
 
 
 def shown_as(sentence: str) -> str:
@@ -60,7 +60,9 @@ def test_the_page_says_what_the_analysis_says(results: Results, selection: Selec
         draws=settings.draws,
     )
     address = {"metric": selection.metric, "filter": selection.filter_name, "rungs": selection.rung_set}
-    page = assert_inert(render(results, {"view": "compare", "a": "2", "b": "0", **address}))
+    page = assert_inert(
+        render(results, {"view": "compare", "a": system(results, 2), "b": system(results, 0), **address})
+    )
     text = page.text()
     for sentence in (
         *comparison_in_words(found),
@@ -76,8 +78,8 @@ def test_the_page_says_what_the_analysis_says(results: Results, selection: Selec
 def test_the_difference_of_every_prompt_is_that_of_its_shared_pairs(results: Results) -> None:
     selection = Selection("cosine_distance", "raw", "meaning_preserving")
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for system in (0, 1):
-        for row in results.pairs(system).to_pylist():
+    for each in (0, 1):
+        for row in results.pairs(each).to_pylist():
             if (
                 row["filter"] == "raw"
                 and row["rung"] in selection.rungs
@@ -112,20 +114,26 @@ def test_turned_round_the_difference_has_the_other_sign(results: Results) -> Non
     one, other = comparison(results, 0, 1, selection), comparison(results, 1, 0, selection)
     assert one.difference.estimate == -other.difference.estimate != 0
     assert one.test.p_value == other.test.p_value
-    page = read_page(render(results, {"view": "compare", "a": "0", "b": "1"}))
+    page = read_page(render(results, {"view": "compare", "a": system(results, 0), "b": system(results, 1)}))
     turned = next(each for each in page.every("a") if each.text() == "Turn them round")
-    assert turned.attributes["href"] == "?view=compare&a=1&b=0"
+    assert parse(turned.attributes["href"]) == {
+        "view": "compare",
+        "a": system(results, 1),
+        "b": system(results, 0),
+    }
 
 
 def test_a_comparison_is_computed_once(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = {"view": "compare", "a": "1", "b": "3"}
+    address = {"view": "compare", "a": system(results, 1), "b": system(results, 3)}
     first = render(results, address)
     monkeypatch.setattr("lm_eval_sensitivity.space.pages.compare.comparison_statement", None)
     assert render(results, address) == first
 
 
 def test_a_system_beside_itself_is_refused_in_words(results: Results) -> None:
-    text = assert_inert(render(results, {"view": "compare", "a": "1", "b": "1"})).text()
+    text = assert_inert(
+        render(results, {"view": "compare", "a": system(results, 1), "b": system(results, 1)})
+    ).text()
     assert "Choose two different ones." in text
 
 
@@ -147,9 +155,13 @@ def test_wrong_values_are_complained_of(results: Results, name: str, value: str)
 
 def test_a_prompt_leads_to_its_pairs(results: Results) -> None:
     prompt = prompt_lines(results, 0, 1, Selection())[0][0]
-    links = read_page(render(results, {"view": "compare", "a": "0", "b": "1"})).every("a")
-    assert f"?view=pairs&system=1&prompt={prompt}" in [each.attributes["href"] for each in links]
-    listed = read_page(render(results, {"view": "pairs", "system": "1", "prompt": prompt}))
+    links = read_page(
+        render(results, {"view": "compare", "a": system(results, 0), "b": system(results, 1)})
+    ).every("a")
+    assert Query({"view": "pairs", "system": system(results, 1), "prompt": prompt}).link() in [
+        each.attributes["href"] for each in links
+    ]
+    listed = read_page(render(results, {"view": "pairs", "system": system(results, 1), "prompt": prompt}))
     rows = listed.one("table", id="pairs").one("tbody").every("tr")
     assert rows
     assert all(row.one("th").text().startswith(f"{prompt}/") for row in rows)

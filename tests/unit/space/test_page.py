@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.page import VIEWS, render, render_message
 from lm_eval_sensitivity.space.query import Query, parse
@@ -85,7 +86,7 @@ def test_wrong_values_are_said_and_the_default_is_shown(results: Results) -> Non
     complaints = page.one("div", css="complaints").text()
     for piece in ("`view` is 'scores'", "'<b>bleu</b>'", "'sort' is no name", "Shown is 'cosine_distance'"):
         assert piece in complaints
-    assert page.one("h1").text() == VIEWS["clusters"]
+    assert page.one("h1").text() == title_of("clusters")
 
 
 def test_a_right_address_is_not_complained_of(results: Results) -> None:

@@ -26,7 +26,7 @@ from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import Pair, Replacement
 from tests.unit.results.made_results import NASTY_NAMES
-from tests.unit.space.reading import Element, Stand, assert_inert, read_page
+from tests.unit.space.reading import Element, Stand, assert_inert, read_page, system
 
 Tokens = Sequence[str]
 SCRIPT = resources.files("lm_eval_sensitivity.space").joinpath("branching.js").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def detail(first: Tokens, second: Tokens, **changes: Any) -> PairDetail:
 
 def page(results: Any, pair: Pair, made: PairDetail | None = None, **query: str) -> Element:
     shown = results if made is None else Stand(results, detail=lambda system, pair_id: made)
-    return assert_inert(render(shown, {"view": "pairs", "pair": pair.pair_id, "system": "0", **query}))
+    return assert_inert(render(shown, {"view": "pairs", "pair": pair.pair_id, **query}))
 
 
 def outputs(found: Element) -> tuple[Element, Element]:
@@ -469,7 +469,7 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
         read.append((system, pair_id))
         return results.detail(system, pair_id)
 
-    page(Stand(results, pairs=pairs, detail=one), pair, system="2")
+    page(Stand(results, pairs=pairs, detail=one), pair, system=system(results, 2))
     assert set(read) == {2, (2, pair.pair_id)}
     assert read.count((2, pair.pair_id)) == 1
 
@@ -478,7 +478,7 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
 
 
 def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: Results) -> None:
-    found = read_page(render(results, {"view": "pairs", "system": "1", "filter": "raw"}))
+    found = read_page(render(results, {"view": "pairs", "system": system(results, 1), "filter": "raw"}))
     rows = found.one("table", id="pairs").one("tbody").every("tr")
     asked = [pair for pair in results.ladder.values() if pair.rung in RUNG_SETS["meaning_preserving"]]
     assert [row.one("th").text() for row in rows] == [pair.pair_id for pair in asked]
@@ -554,8 +554,8 @@ def test_hostile_texts_are_shown_and_do_nothing(results: Results, pair: Pair, te
 
 
 def test_names_of_systems_are_texts(results: Results, pair: Pair) -> None:
-    for system, name in enumerate(sorted(NASTY_NAMES)):
-        found = page(results, pair, system=str(system))
+    for at, name in enumerate(sorted(NASTY_NAMES)):
+        found = page(results, pair, system=system(results, at))
         if name.isprintable():
             assert name in found.text()
 

@@ -107,7 +107,7 @@ def test_a_metric_without_the_filter_shows_the_one_it_has(results: Results) -> N
     assert "js_divergence, filter raw" in page_of(results, metric="js_divergence").text()
     page = page_of(results, metric="js_divergence", filter="answer")
     assert not page.every("div", css="complaints"), "a form sends the filter of the metric before"
-    assert "js divergence only with raw" in page.one("p", css="missing").text()
+    assert "js_divergence only with raw" in page.one("p", css="missing").text()
 
 
 def test_hiding_rows_changes_no_group_and_the_page_says_so() -> None:
@@ -201,7 +201,7 @@ def test_erased_and_unscored_cells_say_so(results: Results) -> None:
 
 def test_every_cell_links_to_its_pairs(results: Results) -> None:
     link = parse(cells_of(results)["nbsp", 1].one("a").attributes["href"])
-    assert link == {"view": "pairs", "system": "1", "edit": "nbsp"}
+    assert link == {"view": "pairs", "system": NAMES[1], "edit": "nbsp"}
     page = read_page(render(results, {"view": "heatmap", "metric": "js_divergence"}))
     links = [parse(each.attributes["href"]) for each in page.one("table", css="heatmap").every("a")]
     assert all(each["metric"] == "js_divergence" for each in links)

@@ -113,7 +113,7 @@ OURS = {
     *(*AUDIT_STATUSES, *SPAN_STATUSES, *FINISH_REASONS),
 }
 """Texts that reading compares with a list of ours; all others are a stranger's own."""
-IDS = ("pair_id", "prompt_id", "edit", "edits", "cells", "ladder")
+IDS = ("pair_id", "prompt_id", "edit", "edits", "cells", "ladder", "fingerprint")
 """Fields that hold ids, which stand in addresses."""
 Change = Callable[[str, str], str]
 """From the name of a field and a text in it to the text that stands there instead."""
