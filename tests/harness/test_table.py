@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
 import pytest
 from lm_eval.api.metrics import aggregate_subtask_metrics, unweighted_mean_stderr
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.close.table_errors import error_of_scored
 from lm_eval_sensitivity.harness.close.table_rows import OfPair, mean_of_scored
+from lm_eval_sensitivity.harness.tasks.options import parse_options
+from tests.harness.conftest import Lmeval, ids
 from tests.running import Run
 
 
@@ -75,7 +79,28 @@ def test_one_row_for_each_rung_and_the_rest_in_the_results_file(demo_run: Run) -
         "js_divergence_stderr,raw",
         "pair,answer",
     } <= {*rest}
-    # No output of the demonstration model has 64 tokens.
-    longest = max(row["pair"]["variant"]["n_tokens"] for rows in demo_run.samples.values() for row in rows)
-    assert longest < 64 and not any("_64" in name or "_128" in name for name in rest)
-    assert "cosine_distance_64" in demo_run.rows("prompt_sensitivity_mini_noop")[0]["pair"]["scores"]
+    # Windows that no output of the run fills are nowhere, but every line of the samples has them.
+    longest = max(len(ids(row, "variant")) for task in demo_run.samples for row in demo_run.rows(task))
+    assert 64 < longest < 128
+    assert "cosine_distance_64,raw" in rest and not any("_128" in name or "_256" in name for name in rest)
+    first = demo_run.rows("prompt_sensitivity_mini_noop")[0]
+    assert "cosine_distance_128" in first["pair"]["scores"]
+
+
+def test_all_rows_come_back_with_table_full(lm_eval: Lmeval, model: Path) -> None:
+    options = {"limit": 3, "gen_kwargs": "max_gen_toks=5"}
+    short, full = (lm_eval(model, metadata=metadata, **options) for metadata in ({}, {"table": "full"}))
+    for task in short.samples:
+        assert "rows" not in full.results["configs"][task]["metadata"]["sensitivity"]
+        assert set(short.table(task)) <= set(full.results["results"][task])
+        for name, value in short.table(task).items():
+            if isinstance(value, float) and not math.isnan(value):
+                assert full.results["results"][task][name] == value, (task, name)
+    (group,) = full.results["groups"].values()
+    assert {"cosine_distance,raw", "token_edit_distance,answer", "js_divergence_stderr,raw"} <= set(group)
+    assert full.output.count("js_divergence") > short.output.count("js_divergence") == 0
+
+
+def test_another_table_is_refused() -> None:
+    with pytest.raises(InputError, match="`table` is 'long'; accepted: short, full"):
+        parse_options({"table": "long"})

@@ -73,7 +73,10 @@ def _renew_task(
         chosen, pair = [row for row in rows if row["filter"] == filter_name], f"pair,{filter_name}"
         for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
             items = [OfPair(row[name], row["doc"]["prompt_id"], filter_name) for row in chosen]
-            home = table if others is None or f"{name},{filter_name}" in table else others
+            key = f"{name},{filter_name}"
+            home = table if others is None or key in table else others
+            if key not in home and METRICS[name].window is not None:
+                continue  # no output of the run fills it
             put(home, f"{name},{filter_name}", mean_of_scored(items), before=pair)
             put(home, f"{name}{STDERR},{filter_name}", error_of_scored(items), before=pair)
         left = table if others is None else others

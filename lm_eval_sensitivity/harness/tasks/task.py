@@ -346,7 +346,7 @@ class PromptSensitivityTask(ConfigurableTask):
         instances = [
             each for task in tasks if isinstance(task, PromptSensitivityTask) for each in task.instances
         ]
-        traces = [instance.resps[0].trace for instance in instances or self._instances or []]
+        traces = [each.resps[0].trace for each in instances or self._instances or [] if each.resps]
         if not traces or None in traces:
             return frozenset()
         longest = max(len(trace.content_ids) for trace in traces)
