@@ -32,9 +32,10 @@ lint: $(STAMP)  ## format check, linter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: $(STAMP)  ## write what is generated in docs/, and the site: site/index.html
+docs: $(STAMP)  ## write what is computed in docs/, and the site: site/index.html
 	$(BIN)/python -m lm_eval_sensitivity.metrics > docs/metrics.md
 	$(BIN)/python -m lm_eval_sensitivity.glossary > docs/glossary.md
+	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/pages.py build/docs
 	$(BIN)/zensical build --clean --strict
 

@@ -11,15 +11,28 @@ folder=${1:-runs/panel}
 demo=$(lm-eval-sensitivity demo-model)
 here=$(cd "$(dirname "$0")" && pwd)
 
+count=0
+
+# bars LOG: all of stderr into the log; its progress bars to the terminal, too, where there is one.
+bars() {
+  [ -t 1 ] || { cat >> "$1"; return; }
+  tee -a "$1" | while IFS= read -r -d $'\r' line; do
+    [[ $line == *%\|* ]] && printf '\r%.100s\033[K' "${line##*$'\n'}"
+  done
+  printf '\r\033[K'
+}
+
 # measure NAME MODEL_ARGS [lm_eval options]
 measure() {
   local name=$1 model=$2
   shift 2
   # A run that was interrupted leaves a folder without results.
   compgen -G "$folder/$name/*/results_*.json" > /dev/null && { echo "$folder/$name is there already"; return; }
-  echo "== $name"
+  count=$((count + 1))
+  echo "== $name ($count of 6; log: $folder/$name.log)"
   lm_eval --tasks prompt_sensitivity --model hf --model_args "pretrained=$model" --device cpu --batch_size 16 \
-          --gen_kwargs max_gen_toks=128 --output_path "$folder/$name" --log_samples "$@" > "$folder/$name.log" 2>&1 \
+          --gen_kwargs max_gen_toks=128 --output_path "$folder/$name" --log_samples "$@" \
+          2> >(bars "$folder/$name.log") >> "$folder/$name.log" \
     || { tail -n 5 "$folder/$name.log"; exit 1; }
 }
 
@@ -36,5 +49,8 @@ if [ $# -ge 2 ]; then
 else
   measure second "$demo,dtype=float32" --metadata "$reference"
 fi
-lm-eval-sensitivity report "$folder"/demo "$folder"/demo-bfloat16 "$folder"/demo-{8,4,3}-bit "$folder"/second \
-                    --reference "$folder/demo" --output "$folder/report"
+runs=() labels=()
+for name in demo demo-bfloat16 demo-{8,4,3}-bit second; do
+  runs+=("$folder/$name") labels+=(--label "$folder/$name=$name")
+done
+lm-eval-sensitivity report "${runs[@]}" "${labels[@]}" --reference "$folder/demo" --output "$folder/report" --overwrite

@@ -269,7 +269,7 @@ def write(document: Document, options: argparse.Namespace) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    width = None if options.output else terminal_width()
+    width = terminal_width(to_file=options.output is not None)
     write_text(render(document, options.format, width=width), options.output)
 
 
@@ -292,14 +292,21 @@ def write_text(text: str, target: Path | None) -> None:
         raise InputError(f"`--output {target}` cannot be written ({error.strerror}).") from None
 
 
-def terminal_width() -> int | None:
+WIDTH_ELSEWHERE = 100
+"""Columns of a text in a file or a pipe, where COLUMNS asks for nothing else."""
+
+
+def terminal_width(*, to_file: bool = False) -> int:
     """How wide lines may be.
 
+    Args:
+        to_file: the text goes into a file, whatever stdout is.
+
     Returns:
-        Columns of the terminal, or those that COLUMNS asks for; None in a file or a pipe, where lines stay whole.
+        Columns of the terminal, or those that COLUMNS asks for, else `WIDTH_ELSEWHERE`.
     """
-    to_terminal = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return shutil.get_terminal_size().columns if to_terminal else None
+    asked = "COLUMNS" in os.environ or (sys.stdout.isatty() and not to_file)
+    return shutil.get_terminal_size().columns if asked else WIDTH_ELSEWHERE
 
 
 def print_text(text: str) -> None:

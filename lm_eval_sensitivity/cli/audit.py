@@ -15,6 +15,7 @@ from lm_eval_sensitivity.audit import SurvivalRow, load_encoder, survival_rows
 from lm_eval_sensitivity.cli.analysis_options import terminal_width, write_text
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.report import Column, Document, ResultTable, render
 from lm_eval_sensitivity.report.blocks import Cell
 from lm_eval_sensitivity.report.documents.parts import below_rungs, headings
@@ -72,13 +73,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace, arguments: dict[str, Any]) -> list[SurvivalRow]:
-    from tqdm import tqdm
-
     pairs = load_ladder(options.ladder, asked_as="`--ladder`").pairs
     rows: list[SurvivalRow] = []
-    with tqdm(
-        total=len(pairs) * len(options.tokenizers), desc="Auditing", unit="pair", delay=2, disable=None
-    ) as progress:
+    with progress("Auditing", len(pairs) * len(options.tokenizers), "pair") as bar:
         for name in options.tokenizers:
             encoder = load_encoder(
                 name,
@@ -86,7 +83,7 @@ def _audit(options: argparse.Namespace, arguments: dict[str, Any]) -> list[Survi
                 use_chat_template=not options.no_chat_template,
                 template_arguments=arguments,
             )
-            rows += survival_rows(encoder, pairs, advance=progress.update)
+            rows += survival_rows(encoder, pairs, advance=bar.update)
     return rows
 
 

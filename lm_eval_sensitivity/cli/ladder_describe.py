@@ -23,6 +23,7 @@ from lm_eval_sensitivity.ladder.authoring.measured import (
     read_measured,
     write_measured,
 )
+from lm_eval_sensitivity.progress import progress
 
 EPILOG = """\
 examples:
@@ -85,14 +86,10 @@ def _former_audit(path: Path) -> Audit | None:
 
 
 def _audit(ladder: Ladder, tokenizers: Path, templates: Path | None) -> Audit:
-    from tqdm import tqdm
-
     systems = find_systems(tokenizers, templates)
-    with tqdm(
-        total=len(ladder.pairs) * len(systems), desc="Auditing", unit="pair", delay=2, disable=None
-    ) as progress:
+    with progress("Auditing", len(ladder.pairs) * len(systems), "pair") as bar:
         audited = [
-            audit_system(system, ladder.pairs, tokenizers, templates, advance=progress.update)
+            audit_system(system, ladder.pairs, tokenizers, templates, advance=bar.update)
             for system in systems
         ]
     import transformers

@@ -103,8 +103,9 @@ def run(options: argparse.Namespace) -> int:
     write(neighborhood_document(findings, check), options)
     if check is None or check.status == "passed":
         return 0
-    # On stderr as well: the report may be in a file, or read by a program.
-    print(f"lm-eval-sensitivity neighborhood: --fail-above: {check.message}", file=sys.stderr)
+    # Once, where a person reads it: the report has it, unless that is in a file, or for a program.
+    if options.output is not None or options.format != "table":
+        print(f"lm-eval-sensitivity neighborhood: --fail-above: {check.message}", file=sys.stderr)
     return 1 if check.status == "failed" else 3
 
 

@@ -68,7 +68,7 @@ def run_one_prompt(
     gen_kwargs = parse_arguments(settings.gen_kwargs, "--gen_kwargs")
     tasks = [f"prompt_sensitivity_{rung}" for rung in RUNGS if any(pair.rung == rung for pair in pairs)]
     # Whatever lm_eval and its engines print belongs to its progress; stdout carries the result alone.
-    with _ladder_folder(pairs) as folder, contextlib.redirect_stdout(sys.stderr):
+    with _ladder_folder(pairs) as folder, _without_git(), contextlib.redirect_stdout(sys.stderr):
         lm = load_model(settings, model_args)
         metadata = {**model_args, "ladder": str(folder), "table": "full"}
         if settings.embedder is not None:
@@ -237,6 +237,22 @@ def _first_line(error: BaseException) -> str:
     """The first line of a message, without its full stop; the type where there is no message."""
     lines = str(error).strip().splitlines()
     return (lines[0][:300] if lines else type(error).__name__).rstrip(".")
+
+
+@contextlib.contextmanager
+def _without_git() -> Iterator[None]:
+    """lm_eval asks git for the commit of the working folder, and outside of a repository git complains on stderr.
+
+    Nothing here keeps that commit.
+    """
+    from lm_eval import evaluator
+
+    asked = evaluator.get_git_commit_hash
+    evaluator.get_git_commit_hash = lambda: None
+    try:
+        yield
+    finally:
+        evaluator.get_git_commit_hash = asked
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import TypeVar
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.metrics import measured_under
 from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.statements import Statements
@@ -67,14 +67,12 @@ def compute(
     Returns:
         The statements; and the selections without a number, or with too many clusters, and why.
     """
-    from tqdm import tqdm
-
     partition = TablePartition(pairs.table, signed.resamples, signed.seed, signed.weights)
     selections, left_out = _with_data(pairs.table)
     judged = FILTERS if reference is not None else ()
     maps, profiled = list(product(MAIN_METRICS, FILTERS)), list(product(CONTRASTED, FILTERS))
     total = len(selections) + len(judged) + len(maps) + len(profiled)
-    with tqdm(total=total, desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:
+    with progress("Computing", total, "table") as bar:
 
         def counted(items: Iterable[T]) -> Iterator[T]:
             for item in items:

@@ -236,6 +236,25 @@ class Results:
         with self._lock:
             return self._details_of(system).read(pair_id)
 
+    def outputs(self, system: int, longest: int) -> dict[str, tuple[str, str]]:
+        """Both outputs of every pair of one system; all of its details are read for it.
+
+        Args:
+            system: its index.
+            longest: characters of each output that are wanted.
+
+        Returns:
+            By the id of the pair, the outputs to the prompt and to its variant.
+
+        Raises:
+            InputError: no such system, or a damaged file.
+        """
+        with self._lock:
+            return {
+                pair: (each.base.text[:longest], each.variant.text[:longest])
+                for pair, each in self._details_of(system).every()
+            }
+
     def check(self, system: int) -> None:
         """Read what is otherwise read when it is first asked for; one row group of details is in memory at a time.
 

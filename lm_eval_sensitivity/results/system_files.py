@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -165,9 +165,20 @@ class Details:
         Raises:
             InputError: a damaged pair, or a file that is not the checked one any more.
         """
+        for _ in self.every():
+            pass
+
+    def every(self) -> Iterator[tuple[str, PairDetail]]:
+        """Every pair with its id, in the order of letters; one row group is in memory at a time.
+
+        Raises:
+            InputError: as `check`.
+        """
+        at = 0
         for group in range(-(-len(self._pair_ids) // DETAILS.row_group_rows)):
-            for row, content in enumerate(self._row_group(group)):
-                _detail(content, f"{self._place}, row {group * DETAILS.row_group_rows + row + 1}")
+            for content in self._row_group(group):
+                yield self._pair_ids[at], _detail(content, f"{self._place}, row {at + 1}")
+                at += 1
 
     def read(self, pair_id: str) -> PairDetail:
         """One pair; only its row group is read.

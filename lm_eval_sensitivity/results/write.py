@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.report.documents.parts import what_and_why
 from lm_eval_sensitivity.results import manifest as kinds
@@ -173,11 +173,8 @@ def _write(request: Request, folder: Path) -> Manifest:
 
 def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> dict[str, Pair]:
     """Pairs and details of every system; returns the pairs of the ladder by id."""
-    from tqdm import tqdm
-
     asked: dict[str, Pair] = {}
-    bar = tqdm(systems, desc="Writing systems", delay=2, disable=None, file=sys.stderr)
-    for index, system in enumerate(bar):
+    for index, system in enumerate(progress("Writing systems", len(systems), "system", iterable=systems)):
         own = table.filter(pc.equal(table["name"], system.name)).select(SCHEMA.names)
         write_parquet(own.combine_chunks().cast(PAIRS.schema), folder / pairs_name(index), PAIRS)
         details, pairs = read_details(system)

@@ -25,6 +25,19 @@ COMMON_PAIRS = "common pairs of"
 _Mismatch = tuple[RungSamples, RungSamples, str]
 """A rung, the one that it cannot stand beside, and the field below `metadata.sensitivity` that differs."""
 
+_FIELDS = {
+    "ladder.version": "The version of the ladder",
+    "ladder.hash": "The hash of the ladder",
+    "decoding_requested.max_gen_toks": "The token limit (`max_gen_toks`)",
+    "decoding_requested.until": "The list of stop strings (`until`)",
+    "decoding_requested.greedy": "Greedy decoding",
+    "decoding.max_gen_toks": "The token limit that the context leaves (`max_gen_toks`)",
+    "embedder.weights_sha256": "The sha256 of the embedder's weights",
+    "embedder.max_tokens": "The token limit of the embedder",
+    "answer_rule": "The rule for answers",
+    "reference.system": "The reference's fingerprint",
+}
+"""Fields below `metadata.sensitivity`, in the user's words."""
 _WHY = {
     "ladder": "other prompts were asked",
     "decoding_requested": "outputs were decoded in another way",
@@ -52,8 +65,8 @@ def comparable(rungs: Sequence[RungSamples], *, exclude: bool) -> tuple[list[Run
     if found and not exclude:
         more = f" ({len(found) - 1} more rungs differ.)" if len(found) > 1 else ""
         raise InputError(
-            f"{_sentence(*found[0])}{more} Repeat one of the runs, or give `--exclude-mismatched` to leave out what "
-            "differs from the first one."
+            f"{_sentence(*found[0])}{more} {_advice(*found[0])}, or give `--exclude-mismatched` to leave out what "
+            "differs from the first run."
         )
     groups: dict[tuple[Path, str, str], list[_Mismatch]] = {}
     for rung, other, field in found:
@@ -167,12 +180,21 @@ def _compared(rung: RungSamples, *, drift: bool) -> dict[str, Any]:
 
 def _sentence(rung: RungSamples, other: RungSamples, field: str) -> str:
     drift = field.startswith("reference")
-    ours, theirs = (_compared(each, drift=drift)[field] for each in (rung, other))
-    name = f"configs.{inert(rung.metadata.task)}.metadata.sensitivity.{field}"
-    return (
-        f"{shown_path(rung.results)}: `{name}` is {_whole(ours)}, but {_whole(theirs)} in {shown_path(other.results)}: "
-        f"{_WHY[field.split('.')[0]]}."
-    )
+    ours, theirs = (_whole(_compared(each, drift=drift)[field]) for each in (rung, other))
+    places = [shown_path(each.results.parent) for each in (rung, other)]
+    return f"{_FIELDS[field]} is {ours} in {places[0]}, but {theirs} in {places[1]}: {_WHY[field.split('.')[0]]}."
+
+
+def _advice(rung: RungSamples, other: RungSamples, field: str) -> str:
+    """What to do, in the words of the command that does it."""
+    part, _, name = field.partition(".")
+    if name == "max_gen_toks":
+        limit = other.metadata.decoding_requested.get(name)
+        place = shown_path(rung.results.parent)
+        return f"Run {place} again with `--gen_kwargs max_gen_toks={shown(limit)}`"
+    if part in ("embedder", "answer_rule"):
+        return "Measure both alike with `lm-eval-sensitivity rescore`"
+    return "Repeat one of the runs"
 
 
 def _whole(value: Any) -> str:

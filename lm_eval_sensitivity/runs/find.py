@@ -76,6 +76,11 @@ def scan_folder(folder: Path) -> tuple[list[RunFiles], list[Path]]:
     return sorted(runs, key=lambda run: (run.date, str(run.results))), orphans
 
 
+def empty_folders(folder: Path) -> list[Path]:
+    """Folders below one that hold nothing: a run makes its folder before its first token, and its files at the end."""
+    return sorted(path for path in folder.rglob("*") if path.is_dir() and not any(path.iterdir()))
+
+
 def _named_files(folder: Path) -> tuple[dict[tuple[Path, str], Path], dict[tuple[Path, str, str], Path]]:
     """Results files by folder and date, samples files by folder, date and task."""
     results: dict[tuple[Path, str], Path] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.run_metadata import (
     RunMetadata,
     read_metadata,
@@ -15,7 +16,7 @@ from lm_eval_sensitivity.records.run_metadata import (
     sensitivity_tasks,
     summary_name,
 )
-from lm_eval_sensitivity.runs.find import RunFiles, read_results, scan_folder
+from lm_eval_sensitivity.runs.find import RunFiles, empty_folders, read_results, scan_folder
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, read_rung
 from lm_eval_sensitivity.text.escape import inert, one_line, shown, shown_path
@@ -59,13 +60,9 @@ class _Candidate:
 
     def read(self) -> RungSamples:
         """Read the samples, with a progress bar for long ones."""
-        from tqdm import tqdm
-
         ladder = self.known.find(self.metadata.ladder, shown_path(self.run.results))
         total = self.samples.stat().st_size
-        with tqdm(
-            total=total, desc="Reading samples", unit="B", unit_scale=True, delay=2, disable=None
-        ) as bar:
+        with progress("Reading samples", total, "B", unit_scale=True) as bar:
             paths = (self.run.results, self.samples)
             return read_rung(self.results, self.metadata, paths, self.run.date, ladder, advance=bar.update)
 
@@ -91,6 +88,10 @@ def choose_rungs(
     left_out = [
         omitted(shown_path(path), "the results file of its run is missing, so its system is not known")
         for path in orphans
+    ]
+    left_out += [
+        omitted(shown_path(path), "the folder is empty: its run is not finished, or was stopped")
+        for path in empty_folders(folder)
     ]
     problems: list[InputError] = []
     groups: dict[tuple[str, str], list[_Candidate]] = {}

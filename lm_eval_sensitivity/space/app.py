@@ -13,10 +13,12 @@ from urllib.parse import quote
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.read import HubOrigin
-from lm_eval_sensitivity.space.downloads import make_download
+from lm_eval_sensitivity.space.downloads import make_download, make_table
+from lm_eval_sensitivity.space.head import Preview
 from lm_eval_sensitivity.space.hub import fetch_chosen
-from lm_eval_sensitivity.space.page import render, render_message
+from lm_eval_sensitivity.space.page import render, render_message, view_of
 from lm_eval_sensitivity.space.query import parse
+from lm_eval_sensitivity.space.texts import LONGEST, in_plain_text
 
 # Gradio reads these when it is imported, and its server asks other hosts unless they say no.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -24,6 +26,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 try:
     import gradio as gr
+    from starlette.middleware import Middleware
 except ImportError:
     raise InputError(
         'gradio is not installed, which serves the page. Run `pip install "lm-eval-sensitivity[space]"`.'
@@ -32,9 +35,12 @@ except ImportError:
 _LOG = logging.getLogger(__name__)
 
 TITLE = "Prompt sensitivity"
+ABOUT = "How far the outputs of language models move when their prompts barely change."
 SCRIPTS = ("learn.js", "branching.js", "space.js")
 """The last one attaches the others."""
-STYLES = ("space.css", "learn.css", "branching.css")
+STYLES = ("space.css", "charts.css", "learn.css", "branching.css")
+PAPER, DARK_PAPER = "#fffffe", "#14171a"
+"""Around the page as on it: `--paper` of space.css."""
 THREADS = 40
 """Pages that are made at the same time."""
 NO_UPLOADS = "1b"
@@ -64,11 +70,19 @@ def build(results: Results | str) -> gr.Blocks:
     def download_table(name: str) -> dict[str, str] | None:
         return None if isinstance(results, str) else make_download(results, name)
 
+    def download_of_view(asked: list[str]) -> dict[str, str] | None:
+        """Gradio gives two arguments as one list."""
+        match asked:
+            case [str() as table, str() as address] if isinstance(results, Results):
+                query = parse(address)
+                return make_table(view_of(results, query), query, table)
+        return None
+
     with gr.Blocks(title=TITLE, analytics_enabled=False) as app:
         gr.HTML(
             show_page(""),
             js_on_load="\n".join(map(read, SCRIPTS)),
-            server_functions=[show_page, download_table],
+            server_functions=[show_page, download_table, download_of_view],
             apply_default_css=False,
             elem_id="page",
         )
@@ -84,11 +98,25 @@ def warm(results: Results) -> None:
         render(results, parse(address))
 
 
-def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
+def in_a_few_words(results: Results | str) -> str:
+    """What a link to the page says elsewhere, where its markup and its marks would only disturb.
+
+    Args:
+        results: from `open_or_explain`.
+
+    Returns:
+        What is measured, then the finding of the first page if there is one.
+    """
+    found = [] if isinstance(results, str) else view_of(results, {}).context.get("findings", [])
+    return " ".join([ABOUT, *(in_plain_text(each, LONGEST) for each in found)])
+
+
+def launch(app: gr.Blocks, *, about: str = ABOUT, **options: Any) -> tuple[Any, str, str]:
     """Start the server as this page needs it: its own style, no footer, no second server, nothing from elsewhere.
 
     Args:
         app: from `build`.
+        about: what a link to the page says elsewhere.
         **options: of gradio's `launch`, such as `server_name`.
 
     Returns:
@@ -96,7 +124,9 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
     """
     started: tuple[Any, str, str] = app.launch(
         css="\n".join(map(read, STYLES)),
-        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
+            body_background_fill=PAPER, body_background_fill_dark=DARK_PAPER
+        ),
         footer_links=[],
         ssr_mode=False,
         share=False,
@@ -105,6 +135,7 @@ def launch(app: gr.Blocks, **options: Any) -> tuple[Any, str, str]:
         enable_monitoring=False,
         max_threads=THREADS,
         max_file_size=NO_UPLOADS,
+        app_kwargs={"middleware": [Middleware(Preview, TITLE, about)]},
         **options,
     )
     return started
@@ -152,10 +183,21 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int | None = None, *, bro
         InputError: the address or the port cannot be had.
     """
     _check_address(host, port)
+    results = open_or_explain(folder)
+    app = build(results)
     try:
-        launch(
-            build(open_or_explain(folder)), server_name=host, server_port=port, inbrowser=browser, quiet=False
+        # Quiet, because gradio advises options of its own that no command of ours has.
+        _, address, _ = launch(
+            app,
+            about=in_a_few_words(results),
+            server_name=host,
+            server_port=port,
+            inbrowser=browser,
+            quiet=True,
+            prevent_thread_lock=True,
         )
+        print(f"The page is at {address} until you press Ctrl+C.", flush=True)
+        app.block_thread()
     except OSError as error:
         raise InputError(
             f"`--host {host} --port {port or 'any'}`: the server cannot listen there: {error}. Choose another port."
@@ -184,7 +226,7 @@ def serve_hub() -> None:
         results = open_or_explain(*fetch_chosen())
     except InputError as error:
         results = str(error)
-    launch(build(results))
+    launch(build(results), about=in_a_few_words(results))
 
 
 def read(name: str) -> str:

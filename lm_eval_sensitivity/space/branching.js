@@ -25,6 +25,16 @@ const branching = (() => {
     return { step: String(t), curve: String(data.curve[t]), base: inPrint(margin("base")), variant: inPrint(margin("variant")) };
   }
 
+  /* What is said at this step is in sight, also where the output scrolls. */
+  function keepInSight(section) {
+    for (const text of section.querySelectorAll(".output .text")) {
+      const now = [...text.querySelectorAll(".now")].pop() || text.querySelector(".parting");
+      if (!now) continue;
+      const top = now.getBoundingClientRect().top - text.getBoundingClientRect().top;
+      if (top < 0 || top > text.clientHeight - 40) text.scrollTop += top - text.clientHeight / 3;
+    }
+  }
+
   function show(section, wanted, { aloud = false } = {}) {
     const slider = sliderOf(section);
     const last = Number(slider.max);
@@ -35,12 +45,9 @@ const branching = (() => {
       piece.classList.toggle("later", step > t);
       piece.classList.toggle("now", step === t && t > 0);
     }
-    for (const line of section.querySelectorAll("line.cursor")) {
-      const from = Number(line.dataset.from);
-      const x = String(from + (t / last) * (Number(line.dataset.to) - from));
-      line.setAttribute("x1", x);
-      line.setAttribute("x2", x);
-    }
+    section.classList.add("walked");
+    section.style.setProperty("--at", `${(100 * t) / last}%`);
+    keepInSight(section);
     const numbers = numbersAt(JSON.parse(section.dataset.branching), t);
     for (const [name, words] of Object.entries(numbers)) {
       const place = section.querySelector(`[data-say="${name}"]`);
@@ -63,6 +70,7 @@ const branching = (() => {
 
   function pause(section) {
     const stood = section !== playing;
+    section.classList.remove("playing");
     clearInterval(timer);
     timer = playing = null;
     if (!section.isConnected) return;
@@ -80,6 +88,7 @@ const branching = (() => {
     const last = Number(sliderOf(section).max);
     if (stepOf(section) >= last) show(section, 0);
     const [begin, stop] = ["play", "pause"].map((name) => section.querySelector(`[data-branch="${name}"]`));
+    section.classList.add("playing");
     begin.disabled = true;
     stop.disabled = false;
     stop.focus();
@@ -96,9 +105,28 @@ const branching = (() => {
     first: (section, button) => Number(button.dataset.at),
   };
 
+  /* Where in the lanes a reader has pointed. */
+  function pointAt(event) {
+    const lanes = event.target.closest("[data-branching] .lanes");
+    if (!lanes || event.target.closest("a")) return;
+    const section = sectionOf(lanes), box = lanes.querySelector(".plot").getBoundingClientRect();
+    pause(section);
+    show(section, Math.round((Number(sliderOf(section).max) * (event.clientX - box.left)) / box.width), { aloud: true });
+    rest(section);
+  }
+
+  /* One letter leads to another pair, unless the letter is being written somewhere. */
+  function turnPage(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range], [type=checkbox]), select, textarea")) return;
+    const link = document.querySelector(`.sensitivity a[data-key="${CSS.escape(event.key)}"]`);
+    if (link) link.click();
+  }
+
   /* `whenAtRest` is told the address of the step that is shown, once the reader has chosen it. */
   function attach(root, whenAtRest) {
     standAt = whenAtRest;
+    root.addEventListener("click", pointAt);
+    document.addEventListener("keydown", turnPage);
     root.addEventListener("click", (event) => {
       const button = event.target.closest("[data-branch]");
       const section = button && sectionOf(button);
@@ -120,12 +148,15 @@ const branching = (() => {
       const section = event.target.matches("input[type=range]") && sectionOf(event.target);
       if (section) rest(section);
     });
+    const seen = new WeakSet();
     const settle = () => {
       for (const section of root.querySelectorAll("[data-branching]")) {
         const button = section.querySelector('[data-branch="play"]');
         if (!button || section === playing) continue;
         button.disabled = wantsNoMotion();
         section.querySelector(".still-words").hidden = !wantsNoMotion();
+        if (!seen.has(section)) keepInSight(section);
+        seen.add(section);
       }
     };
     // Content is replaced as a whole; attributes that change while it plays are of no interest.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lm_eval_sensitivity.metrics import edit_distance_curve, first_divergence
 from lm_eval_sensitivity.results.system_files import PairDetail, SideDetail
+from lm_eval_sensitivity.space.differences import differences
 from lm_eval_sensitivity.space.pieces import visible_between
 from lm_eval_sensitivity.space.texts import Piece
 
@@ -30,6 +31,8 @@ class Segment:
     """Not part of the answer."""
     parts: bool
     """The outputs part where it begins."""
+    is_own: bool
+    """The other output has other words there, or none."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Path:
         return len(self.curve)
 
 
+_Own = tuple[tuple[int, int], ...]
+"""[stretch] (first character, one past the last) of what only this output has."""
 _Steps = tuple[tuple[int, ...], int]
 """The steps of one side that a filter counts: [step] character at which each ends, and where the first one begins."""
 
@@ -121,15 +126,23 @@ def _by_tokens(detail: PairDetail, filter_name: str, curve: tuple[int, ...], rem
         parts_after = None
         remarks.append(f"Only the first {len(curve)} tokens were kept, and the outputs part after them.")
 
-    def side(output: SideDetail) -> Side:
+    def side(output: SideDetail, own: _Own) -> Side:
         steps, first = _token_steps(output, filter_name, len(curve))
         margins = output.margins and output.margins[first : first + len(steps[0])]
-        return _side(output, steps, parts_after, margins)
+        return _side(output, steps, parts_after, margins, own)
 
     censored = bool(detail.censored[filter_name])
-    return Path(
-        "token", side(detail.base), side(detail.variant), curve, parts_after, censored, tuple(remarks)
+    base, variant = map(side, (detail.base, detail.variant), _own_words(detail))
+    return Path("token", base, variant, curve, parts_after, censored, tuple(remarks))
+
+
+def _own_words(detail: PairDetail) -> tuple[_Own, _Own]:
+    """Of both outputs, as far as they are shown."""
+    found = differences(*(side.text[:LONGEST_OUTPUT] for side in (detail.base, detail.variant)))
+    base, variant = (
+        tuple((each.start, each.end) for each in found if each.kind == kind) for kind in ("gone", "new")
     )
+    return base, variant
 
 
 def _token_steps(side: SideDetail, filter_name: str, most: int) -> tuple[_Steps, int]:
@@ -166,7 +179,8 @@ def _by_words(detail: PairDetail, filter_name: str, remarks: list[str]) -> Path:
     if any(len(ends) == MOST_WORDS for ends, _ in steps):
         remarks.append(f"Only the first {MOST_WORDS} words are compared here.")
     base, variant = (
-        _side(output, each, parts_after, None) for output, each in zip(outputs, steps, strict=True)
+        _side(output, each, parts_after, None, own)
+        for output, each, own in zip(outputs, steps, _own_words(detail), strict=True)
     )
     curve = tuple(edit_distance_curve(*words).tolist())
     return Path("word", base, variant, curve, parts_after, censored=False, remarks=tuple(remarks))
@@ -184,12 +198,16 @@ def _word_steps(side: SideDetail, filter_name: str) -> _Steps:
 
 
 def _side(
-    side: SideDetail, steps: _Steps, parts_after: int | None, margins: tuple[float | None, ...] | None
+    side: SideDetail,
+    steps: _Steps,
+    parts_after: int | None,
+    margins: tuple[float | None, ...] | None,
+    own: _Own,
 ) -> Side:
     text, (ends, begins) = side.text[:LONGEST_OUTPUT], steps
     parts_at = None if parts_after is None else [begins, *ends][min(parts_after, len(ends))]
     return Side(
-        _segments(text, side, steps, parts_at),
+        _segments(text, side, steps, parts_at, own),
         len(ends),
         len(side.text) - len(text) + side.cut_characters,
         parts_at if parts_at is not None and parts_at <= len(text) else None,
@@ -197,10 +215,13 @@ def _side(
     )
 
 
-def _segments(text: str, side: SideDetail, steps: _Steps, parts_at: int | None) -> tuple[Segment, ...]:
+def _segments(
+    text: str, side: SideDetail, steps: _Steps, parts_at: int | None, own: _Own
+) -> tuple[Segment, ...]:
     answer = (side.answer_start, side.answer_end) if side.status == "closed" else (None, None)
     ends, begins = steps
-    marks = {begins, *ends, parts_at, *answer}
+    edges = [at for stretch in own for at in stretch]
+    marks = {begins, *ends, parts_at, *answer, *edges}
     cuts = sorted(at for at in marks if at is not None and 0 < at < len(text))
     bounds = [0, *cuts, len(text)]
     return tuple(
@@ -209,6 +230,8 @@ def _segments(text: str, side: SideDetail, steps: _Steps, parts_at: int | None) 
             step=0 if start < begins else min(bisect_left(ends, end) + 1, len(ends)),
             is_scaffold=_is_scaffold(start, side),
             parts=start == parts_at,
+            # An odd number of edges lies before what is inside a stretch.
+            is_own=bisect_right(edges, start) % 2 == 1,
         )
         for start, end, pieces in zip(bounds, bounds[1:], visible_between(text, cuts), strict=False)
         if pieces

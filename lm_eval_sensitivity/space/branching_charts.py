@@ -1,4 +1,5 @@
-"""The two drawings under a pair: edits between the outputs after each step, and how sure both sides were at it."""
+"""The two drawings under a pair, on one axis of steps: edits between the outputs after each step, and how sure both
+sides were at it. They are stretched to the width of the page; the template writes the words beside them."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from lm_eval_sensitivity.metrics import trivial_shift_reference
 from lm_eval_sensitivity.space.branching import Path, thinned
 from lm_eval_sensitivity.space.svg import Scale, Tick, scale_of
 
-WIDTH, HEIGHT = 420, 200
-LEFT, RIGHT, TOP, BOTTOM = 44, 412, 22, 168
+WIDTH, HEIGHT = 1000, 100
+"""Of each drawing, in units that are stretched; a hundredth of the height is a per cent."""
 MOST_POINTS = 600
 STRAIGHT_BELOW = 0.1
 """Nats below which the axis of margins is straight; above, equal factors take equal room."""
@@ -51,26 +52,28 @@ def charts_of(path: Path) -> dict[str, Any]:
         where no step has one.
     """
     n = path.n_steps
-    x = Scale(0, max(n, 1), LEFT, RIGHT)
+    x, share = Scale(0, max(n, 1), 0, WIDTH), Scale(0, max(n, 1), 0, 100)
     reference = trivial_shift_reference(n).tolist()
-    height = scale_of([*path.curve, *reference], BOTTOM, TOP)
+    height = scale_of([*path.curve, *reference], HEIGHT, 0)
     margins = (path.base.margins, path.variant.margins)
     known = [value for side in margins for value in side or () if value is not None]
     top = bent(max([1.0, *known]) * 1.1)
-    upright = Scale(0, top, BOTTOM, TOP)
+    upright = Scale(0, top, HEIGHT, 0)
     return {
         "x": x,
-        "x_ticks": [tick for tick in x.ticks(5) if "." not in tick.words],
+        # In per cent of the width.
+        "share": share,
+        "x_ticks": [tick for tick in share.ticks(5) if "." not in tick.words],
         "curve": _line(x, height, [0, *path.curve]),
         "reference": _line(x, height, [0, *reference]),
-        "curve_ticks": [tick for tick in height.ticks(4) if "." not in tick.words],
+        "curve_ticks": [tick for tick in height.ticks(3) if "." not in tick.words],
         # Lines of base and variant, broken where a margin is missing.
         "margins": [_lines(x, upright, each) for each in margins] if known else None,
         "margin_ticks": [
             Tick(upright(bent(each)), f"{each:g}") for each in MARGIN_TICKS if bent(each) <= top
         ],
         "steps_per_point": -(-n // MOST_POINTS) if n else 1,
-        "parts_at": None if path.parts_after is None else x(path.parts_after + 1),
+        "parts_at": None if path.parts_after is None else share(path.parts_after + 1),
         "table": [numbers_of(path, step) for step in _table_steps(path)],
         # For the script.
         "data": json.dumps({"curve": [0, *path.curve], "base": margins[0], "variant": margins[1]}),

@@ -14,7 +14,7 @@ from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.learn import view as learn
 from lm_eval_sensitivity.space.pages import axes, clusters, compare, heatmap, length, method, pairs
 from lm_eval_sensitivity.space.query import CARRIED, DEFAULTS, Query
-from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, in_plain_text, shown
+from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, ends, in_plain_text, shown
 from lm_eval_sensitivity.space.view import VIEWS, View
 from lm_eval_sensitivity.text.format import in_print, percent
 
@@ -75,6 +75,21 @@ def render_message(problem: str) -> str:
     return _html(view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True)
 
 
+def view_of(results: Results, query: Mapping[str, str]) -> View:
+    """The view of an address, before it is HTML.
+
+    Args:
+        results: from `open_results`.
+        query: the values of the address.
+
+    Returns:
+        What `render` shows.
+    """
+    asked = Query(query)
+    name = asked.choice("view", tuple(VIEWS))
+    return _view(name, results, Query({**query, "view": name}))
+
+
 def _view(name: str, results: Results, query: Query) -> View:
     """The view, or what is wrong with the file that it needed: large files are first read when they are asked for."""
     try:
@@ -102,7 +117,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"shown": shown, "in_plain_text": in_plain_text, "number": number, "percent": percent}
+    made.filters |= {
+        "shown": shown,
+        "in_plain_text": in_plain_text,
+        "ends": ends,
+        "number": number,
+        "percent": percent,
+    }
     made.tests["measured"] = is_measured
     made.globals |= {
         "CARRIED": CARRIED,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
+from lm_eval_sensitivity.space.differences import Kind, differences
 from lm_eval_sensitivity.space.texts import Piece, visible
-from lm_eval_sensitivity.types import Replacement
 
-EditedParts = tuple[tuple[tuple[Piece, ...], bool], ...]
-"""(pieces, whether they were changed) of every part of a prompt."""
+MarkedParts = tuple[tuple[Kind, tuple[Piece, ...]], ...]
+"""(whether both texts have it, pieces) of every part of two texts in one row."""
 
 
 def visible_between(text: str, cuts: Iterable[int]) -> list[tuple[Piece, ...]]:
@@ -72,39 +71,41 @@ def visible_change(text: str) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def edited(
-    base: str, replacements: Sequence[Replacement], longest: int
-) -> tuple[tuple[EditedParts, int], tuple[EditedParts, int]]:
-    """A prompt before and after an edit, in parts that are equal or changed, so that the edit can be seen.
+def marked(first: str, second: str, longest: int) -> tuple[MarkedParts, tuple[int, int]]:
+    """Two texts in one row, with what the second lacks and what it has of its own, word by word.
 
     Args:
-        base: the prompt before the edit.
-        replacements: what was done to it, sorted.
-        longest: characters of the base, and of all that the edit put in, that are shown.
+        first: before.
+        second: after.
+        longest: characters of each that are shown.
 
     Returns:
-        Of the base and of the variant the parts, and how many characters are not shown.
+        Parts, and how many characters of each are not shown.
 
     Example:
-        >>> _, (after, _) = edited("one two", [Replacement(3, 4, chr(0xA0))], 100)
-        >>> [(pieces[0].text, changed) for pieces, changed in after]
-        [('one', False), ('U+00A0', True), ('two', False)]
+        >>> parts, _ = marked("one two", "one" + chr(0xA0) + "two", 100)
+        >>> [(kind, [piece.text for piece in pieces]) for kind, pieces in parts]
+        [('same', ['one']), ('gone', [' ']), ('new', ['U+00A0']), ('same', ['two'])]
     """
-    shown = base[:longest]
-    kept = [replace(each, end=min(each.end, len(shown))) for each in replacements if each.start <= len(shown)]
-    cuts = [at for each in kept for at in (each.start, each.end)]
-    gaps = visible_between(shown, cuts)[::2]
-    before, after = [(gaps[0], False)], [(gaps[0], False)]
-    room = longest
-    for each, gap in zip(kept, gaps[1:], strict=True):
-        put_in = each.replacement[:room]
-        room -= len(put_in)
-        before += [(visible_change(shown[each.start : each.end]), True), (gap, False)]
-        after += [(visible_change(put_in), True), (gap, False)]
-    taken_out = sum(each.end - each.start for each in kept)
-    length_after = len(base) + sum(len(each.replacement) - (each.end - each.start) for each in replacements)
-    n_cut_after = length_after - (len(shown) - taken_out + longest - room)
-    return (
-        (tuple(part for part in before if part[0]), len(base) - len(shown)),
-        (tuple(part for part in after if part[0]), n_cut_after),
+    texts = first[:longest], second[:longest]
+    stretches = differences(*texts)
+    of_first = [each for each in stretches if each.kind != "new"]
+    # Made visible as a whole, so that a blank beside a change is no blank at an end.
+    cut = visible_between(texts[0], [each.start for each in of_first[1:]])
+    shown = dict(zip(((each.kind, each.start) for each in of_first), cut, strict=False))
+    parts = tuple(
+        (each.kind, shown[each.kind, each.start])
+        if each.kind == "same"
+        else (each.kind, _change(texts[each.kind == "new"][each.start : each.end]))
+        for each in stretches
     )
+    return parts, (len(first) - len(texts[0]), len(second) - len(texts[1]))
+
+
+def _change(text: str) -> tuple[Piece, ...]:
+    """A blank between two words of a change and what follows it is no change of blanks."""
+    words = text.strip(" ")
+    before, after = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
+    if not words or before > 1 or after > 1:
+        return visible_change(text)
+    return (*[Piece(" ")] * before, *visible_change(words), *[Piece(" ")] * after)

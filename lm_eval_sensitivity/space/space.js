@@ -85,6 +85,19 @@ async function show(query, { push, focus = null, scroll = true }) {
 function settle() {
   const heading = root.querySelector(".heading");
   if (heading) document.title = `${heading.textContent} - Prompt sensitivity`;
+  const row = root.querySelector("nav ul"), here = root.querySelector("nav [aria-current]");
+  if (here) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+  hintAll();
+}
+
+/* Who cannot see that a row goes on does not scroll it. */
+function hint(box) {
+  const more = box.scrollLeft + box.clientWidth < box.scrollWidth - 2;
+  (box.closest(".frame") || box.closest("nav")).classList.toggle("more", more);
+}
+
+function hintAll() {
+  root.querySelectorAll(".scroll, nav ul, form.choices").forEach(hint);
 }
 
 function queryOf(form) {
@@ -97,9 +110,17 @@ function isPlain(event) {
   return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
 }
 
+root.addEventListener("scroll", (event) => {
+  if (event.target.matches?.(".scroll, nav ul, form.choices")) hint(event.target);
+}, true);
+root.addEventListener("toggle", hintAll, true);
+window.addEventListener("resize", hintAll);
+
 root.addEventListener("click", (event) => {
   const copy = event.target.closest("[data-copy]");
-  if (copy) return void copyLink(copy);
+  if (copy) return void copyText(copy, new URL(copy.dataset.copy, window.location.href).href);
+  const table = event.target.closest("[data-copy-table]");
+  if (table) return void copyText(table, inTabs(document.getElementById(table.dataset.copyTable)));
   const wanted = event.target.closest("[data-download]");
   if (wanted) return void download(wanted);
   const link = event.target.closest("a[href^='?']");
@@ -141,19 +162,28 @@ function standAt(address) {
   tellHost(address);
 }
 
-async function copyLink(button) {
-  const address = new URL(button.dataset.copy, window.location.href).href;
-  const said = root.querySelector(".copied");
+/* Says so beside the button. */
+async function copyText(button, text) {
+  const said = button.parentElement.querySelector(".copied");
   try {
-    await navigator.clipboard.writeText(address);
+    await navigator.clipboard.writeText(text);
     said.textContent = "Copied.";
   } catch (error) {
-    said.textContent = `This browser does not let a page copy. The link is ${address}`;
+    said.textContent = text.length < 2000 ? `This browser does not let a page copy. It is ${text}` : "This browser does not let a page copy.";
   }
 }
 
+/* What is seen of a table, for a spreadsheet. A cell that one would run gets a quote in front, as in the CSV. */
+function inTabs(table) {
+  const cell = (each) => each.textContent.replace(/\s+/g, " ").trim().replace(/^(?=[=+@]|-(?![\d.<]))/, "'");
+  const rows = [...table.rows].filter((row) => !row.hidden);
+  return rows.map((row) => [...row.cells].map(cell).join("\t")).join("\n");
+}
+
 async function download(button) {
-  const file = await ask(() => server.download_table(button.dataset.download));
+  // A table of the view is what its address shows; other files are of all results.
+  const name = button.dataset.download, address = root.querySelector(".address")?.getAttribute("href");
+  const file = await ask(() => ("ofView" in button.dataset ? server.download_of_view(name, address) : server.download_table(name)));
   if (!file) return;
   const bytes = Uint8Array.from(atob(file.base64), (character) => character.charCodeAt(0));
   const link = document.createElement("a");

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.text.format import in_print
@@ -102,51 +102,3 @@ class Point:
 
     x: float
     y: float
-
-    def is_near(self, other: Point, width: float, height: float) -> bool:
-        """Whether two boxes of this size around the two overlap.
-
-        Args:
-            other: the middle of the other box.
-            width: of each box, in pixels.
-            height: of each box, in pixels.
-
-        Returns:
-            Boxes that only touch do not overlap.
-        """
-        return abs(self.x - other.x) < width and abs(self.y - other.y) < height
-
-
-_AROUND = tuple(
-    Point(distance * x, distance * y)
-    for distance in (18, 28, 40)
-    for x, y in ((1, -0.7), (-1, -0.7), (1, 0.9), (-1, 0.9), (0, -1.1), (0, 1.3))
-)
-"""Places for the middle of a label around its mark, the preferred ones first."""
-
-
-def label_places(
-    marks: Sequence[Point], *, width: float, height: float, size: tuple[float, float] = (18, 14)
-) -> tuple[Point, ...]:
-    """Where the short labels of marks stand: inside the drawing, and on no mark or other label if there is room.
-
-    Args:
-        marks: in the order in which labels are placed.
-        width: of the drawing.
-        height: of the drawing.
-        size: of a label.
-
-    Returns:
-        [mark] the middle of its label.
-
-    Example:
-        >>> label_places([Point(50, 50)], width=100, height=100)
-        (Point(x=68, y=37.4),)
-    """
-    placed: list[Point] = []
-    for mark in marks:
-        places = [Point(mark.x + by.x, mark.y + by.y) for by in _AROUND]
-        inside = [at for at in places if 10 <= at.x <= width - 10 and 8 <= at.y <= height - 8]
-        free = [at for at in inside if not any(at.is_near(other, *size) for other in (*placed, *marks))]
-        placed.append((free or inside or places)[0])
-    return tuple(placed)

@@ -134,3 +134,24 @@ def in_plain_text(text: str, longest: int = LONGEST_NAME) -> str:
         f"[{piece.text}]" if piece.is_mark and piece.name != "space" else piece.text for piece in pieces
     )
     return f"{words}…" if n_cut else words
+
+
+def ends(text: str, letters: int) -> str:
+    """A name for a drawing: where it is long, its middle is left out, because names of a family differ at their ends.
+
+    Args:
+        text: of a stranger.
+        letters: that are shown, at least 3.
+
+    Returns:
+        The text as `in_plain_text` has it, with an ellipsis in its middle where it was longer.
+
+    Example:
+        >>> ends("a-model-7b-int4", 9), ends("short", 9)
+        ('a-m…-int4', 'short')
+    """
+    whole = in_plain_text(text)
+    first = (letters - 1) * 2 // 5
+    return (
+        whole if len(whole) <= letters else f"{whole[:first]}…{whole[len(whole) - (letters - 1 - first) :]}"
+    )

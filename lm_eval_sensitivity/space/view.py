@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 from lm_eval_sensitivity import glossary
+from lm_eval_sensitivity.report.blocks import Document
 from lm_eval_sensitivity.results.limits import LONGEST_SENTENCES
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.types import Note
@@ -31,6 +32,8 @@ class View:
     """File name in `space/templates`, such as `clusters.html`."""
     context: Mapping[str, Any] = field(default_factory=dict)
     """Plain values for the template. `query` and `title` are there in any case."""
+    document: Callable[[], Document] | None = None
+    """Makes the document of the command with the tables of the view, for files of single tables."""
 
 
 def texts(notes: Iterable[Note]) -> list[str]:

@@ -23,7 +23,7 @@ CALLS = {"demo": "demo_model_path()", "ladder": "load_ladder()"}
 """What must not load them either."""
 
 LAYERS = [
-    {"types"},
+    {"types", "progress"},
     {"text"},
     {"errors"},
     {"audit", "scaffold", "metrics", "demo", "stats", "hub"},

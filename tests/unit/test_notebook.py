@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,6 @@ from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from tests.golden.doors import RUNS
 
-REPOSITORY = Path(__file__).parents[2]
 DEMO, ROUNDED = (str(RUNS / "greedy" / name) for name in ("demo", "rounded"))
 FEW = {"resamples": 199}
 
@@ -93,16 +89,6 @@ def test_a_name_that_is_none_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'ranks'"):
         les.ranks  # noqa: B018
     assert set(les.__all__) <= {*dir(les), "clusters", "compare", "drift", "from_results", "load"}
-
-
-def test_the_page_of_the_documentation_runs_as_it_is_written(tmp_path: Path) -> None:
-    page = (REPOSITORY / "docs" / "python.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
-    assert len(blocks) >= 6
-    (tmp_path / "runs").symlink_to(RUNS / "greedy")
-    code = "\n".join([*blocks, "import sys", "assert not {'torch', 'lm_eval'} & set(sys.modules)"])
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
-    assert (tmp_path / "clusters.png").exists()
 
 
 @pytest.mark.parametrize(

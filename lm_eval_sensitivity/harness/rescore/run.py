@@ -14,6 +14,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.recorded import check_rule
 from lm_eval_sensitivity.harness.rescore.results import renew_results
 from lm_eval_sensitivity.harness.rescore.rows import Row, Settings, rescored_rows
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.runs.find import RunFiles, read_results
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import check_reference
@@ -132,14 +133,12 @@ def _write_run(
     folder: Path, target: Path, rungs: Sequence[RungSamples], settings: Settings
 ) -> list[tuple[RungSamples, dict[str, str]]]:
     """Samples first: a folder without its results file is not taken for a run."""
-    from tqdm import tqdm
-
     by_results: dict[Path, list[RungSamples]] = defaultdict(list)
     for rung in rungs:
         by_results[rung.results].append(rung)
     done: list[tuple[RungSamples, dict[str, str]]] = []
     total = sum(rung.n_pairs for rung in rungs)
-    with tqdm(total=total, desc="Rescoring", unit="pair", delay=2, disable=None) as progress:
+    with progress("Rescoring", total, "pair") as bar:
         for path, group in by_results.items():
             results = read_results(RunFiles(path, group[0].date, {}))
             measured: list[tuple[RungSamples, list[Row]]] = []
@@ -149,7 +148,7 @@ def _write_run(
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(b"".join(_as_json(row) + b"\n" for row in rows))
                 measured.append((rung, rows))
-                progress.update(rung.n_pairs)
+                bar.update(rung.n_pairs)
             done += zip(group, renew_results(results, measured, settings, shown_path(path)), strict=True)
             (target / path.relative_to(folder)).write_bytes(_as_json(results, indent=2))
     return done

@@ -33,12 +33,12 @@ from lm_eval_sensitivity.types import Note
 
 _SYSTEMS = (
     Column("system"),
+    Column("clusters", path="letters"),
     *MEAN,
-    *COUNTS,
+    Column("alive", path="responsiveness"),
     Column("noise floor", 4, "noise.estimate"),
     Column("noise prompts", 0, "noise.n"),
-    Column("alive", path="responsiveness"),
-    Column("clusters", path="letters"),
+    *COUNTS,
 )
 _COMMON = (Column("common mean", 4, "common.estimate"), Column("common prompts", 0, "common.n"))
 """Where systems have not lost the same pairs."""

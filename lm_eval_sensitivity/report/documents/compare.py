@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from lm_eval_sensitivity.glossary import meaning
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, ResultTable, table_of
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
@@ -39,11 +40,12 @@ _RUNGS = (
     Column("p Holm", 4, "p_adjusted"),
     Column("n", 0, "counts.n_prompts"),
 )
+_PART = "part of the mean difference"
 _DRIVEN = (
     Column("first", 4),
     Column("second", 4),
     Column("second - first", 4, "difference"),
-    Column("part of the mean difference", 4, "contribution"),
+    Column(_PART, 4, "contribution"),
 )
 _PROMPTS = (Column("prompt", path="name"), *_DRIVEN, Column("pairs", 0, "n"))
 _EDITS = (
@@ -140,9 +142,11 @@ def _edits_table(found: ComparisonStatement) -> ResultTable:
         if found.edits
         else "No edit differs."
     )
+    opposite = [each.name for each in found.edits if each.difference * each.contribution < 0]
     notes: tuple[Note | str, ...] = (
         "n: prompts with the edit.",
         note,
+        *([f"{_PART}: {meaning('column', _PART)} So it is with {', '.join(opposite)}."] if opposite else []),
         *(each.caution for each in found.edits if each.caution),
     )
     return table_of("edits", "Edits that drive the difference", _EDITS, found.edits, notes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.report.blocks import Column, Document, Folded, Part, ResultTable, Section, table_of
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
@@ -69,15 +69,13 @@ def report_files(
     Raises:
         InputError: a samples file has changed since it was loaded, or is damaged.
     """
-    from tqdm import tqdm
-
     partition, selection = (
         TablePartition(pairs.table, signed.resamples, signed.seed, signed.weights),
         Selection(),
     )
     # By name, so that the order in which folders were given changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)
-    with tqdm(total=5 + len(systems), desc="Computing", delay=2, disable=None, file=sys.stderr) as bar:
+    with progress("Computing", 5 + len(systems), "table") as bar:
         apart = _clusters(partition, selection, signed.draws)
         bar.update()
         axes = None if reference is None else _drift(pairs, partition, reference, embedder)
@@ -125,12 +123,12 @@ def _drift(pairs: Runs, partition: TablePartition, reference: System, embedder: 
 
 
 def _draw(pictures: dict[str, Picture | NotDrawn], signed: Signature) -> dict[str, Drawn | NotDrawn]:
-    from tqdm import tqdm
-
     drawn: dict[str, Drawn | NotDrawn] = {}
-    for name in tqdm(FIGURES, desc="Drawing", delay=2, disable=None, file=sys.stderr):
-        picture = pictures[name]
-        drawn[name] = picture if isinstance(picture, NotDrawn) else render(picture, signed.in_words())
+    with progress("Drawing", len(FIGURES), "figure") as bar:
+        for name in FIGURES:
+            picture = pictures[name]
+            drawn[name] = picture if isinstance(picture, NotDrawn) else render(picture, signed.in_words())
+            bar.update()
     return drawn
 
 

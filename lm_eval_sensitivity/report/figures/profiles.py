@@ -20,6 +20,8 @@ from lm_eval_sensitivity.report.figures.style import (
     panels_size,
     prompts_and_pairs,
 )
+from lm_eval_sensitivity.report.plane import reach
+from lm_eval_sensitivity.report.windows import telling_windows
 from lm_eval_sensitivity.statements.records import ProfilePoint, ProfilesStatement
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 WINDOWS, WINDOWS_TITLE = "windows", "Distance by how much of the output is read"
 RUNGS, RUNGS_TITLE = "rungs", "Distance along the ladder"
+ARROWS = "An arrow ends an interval that goes on."
 
 
 def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Picture | NotDrawn:
@@ -43,11 +46,19 @@ def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Pictur
         return NotDrawn(
             WINDOWS, WINDOWS_TITLE, "No system has enough scored prompts in any window of its output."
         )
+    windows = telling_windows((*raw.points, *answer.points))
+    if windows == (None,):
+        return NotDrawn(
+            WINDOWS,
+            WINDOWS_TITLE,
+            "Every length gives the number of the whole outputs: an output that ends before a window is read whole.",
+        )
     counts = [point.counts for point in (*raw.points, *answer.points)]
+    lengths = ", ".join(str(each) for each in windows if each is not None)
     caption = Caption(
-        "Mean cosine_distance of the first 64, 128, 256 and 512 tokens, and of the whole, over the meaning-preserving "
+        f"Mean cosine_distance of the first {lengths} tokens, and of the whole, over the meaning-preserving "
         "rungs, with 95 % intervals; the whole output (raw) and the answer after a reasoning scaffold "
-        "(answer). All panels share their scales.",
+        f"(answer). All panels share their scales. {ARROWS}",
         f"{prompts_and_pairs(counts)}, filter and window.",
         "An output shorter than a window is read whole, so that lines become flat where outputs end. A text "
         "that is longer than the embedder reads at once is read in parts whose vectors are averaged, so that a late "
@@ -55,7 +66,11 @@ def windows_picture(raw: ProfilesStatement, answer: ProfilesStatement) -> Pictur
         "length itself: longer texts have more room to part.",
     )
     return Picture(
-        WINDOWS, WINDOWS_TITLE, caption, panels_size(raw.systems), lambda f: _draw_windows(f, raw, answer)
+        WINDOWS,
+        WINDOWS_TITLE,
+        caption,
+        panels_size(raw.systems),
+        lambda f: _draw_windows(f, raw, answer, windows),
     )
 
 
@@ -75,7 +90,8 @@ def rungs_picture(profiles: ProfilesStatement) -> Picture | NotDrawn:
     caption = Caption(
         f"Mean {selection.metric}, filter {selection.filter_name}, of every rung, mildest first, with 95 % "
         "intervals. Squares are edits that change the meaning; they should move the output more. The dashed line is "
-        "the noise floor. A system that is low everywhere, the positive control included, has stopped responding.",
+        "the noise floor. A system that is low everywhere, the positive control included, has stopped responding. "
+        f"{ARROWS}",
         f"{prompts_and_pairs(counts)} and rung.",
         "Rungs hold different edits, and some of them are erased in some systems. Outputs cut at the token limit, or "
         "that loop, can be far apart on every rung: a high positive control alone is no sign of understanding.",
@@ -88,11 +104,21 @@ def _drawable(points: Sequence[ProfilePoint]) -> bool:
     return any(not math.isnan(point.mean.estimate) for point in points)
 
 
-def _draw_windows(figure: Figure, raw: ProfilesStatement, answer: ProfilesStatement) -> None:
-    ticks = [str(point.selection.window or "whole") for point in raw.of(raw.systems[0])]
+def _end(points: Sequence[ProfilePoint]) -> float:
+    return reach((p.mean.estimate for p in points), (p.mean.upper for p in points))
+
+
+def _draw_windows(
+    figure: Figure, raw: ProfilesStatement, answer: ProfilesStatement, windows: Sequence[int | None]
+) -> None:
+    ticks = [str(window or "whole") for window in windows]
     grid = panels(figure, raw.systems, across="tokens that are read", up="cosine_distance")
+    end = _end((*raw.points, *answer.points))
     for axes, system in zip(grid, raw.systems, strict=True):
-        first, second = raw.of(system), answer.of(system)
+        first, second = (
+            [point for point in each.of(system) if point.selection.window in windows]
+            for each in (raw, answer)
+        )
         for points, shift, color, line, marker in (
             (first, -0.08, INK, "-", "o"),
             (second, 0.08, ACCENT, "--", "s"),
@@ -100,11 +126,14 @@ def _draw_windows(figure: Figure, raw: ProfilesStatement, answer: ProfilesStatem
             xs = [x + shift for x in range(len(ticks))]
             axes.plot(xs, [p.mean.estimate for p in points], color=color, linestyle=line, linewidth=1)
             for x, point in zip(xs, points, strict=True):
-                interval_bar(axes, x, point.mean, color=color, marker=marker, hollow=marker == "s", size=4)
+                interval_bar(
+                    axes, x, point.mean, end, color=color, marker=marker, hollow=marker == "s", size=4
+                )
         if not _drawable(first) and not _drawable(second):
             axes.text(0.5, 0.5, "too few scored prompts", ha="center", transform=axes.transAxes, fontsize=7)
         axes.set_xticks(range(len(ticks)), ticks)
-    grid[0].set_ylim(bottom=0)
+    grid[0].set_xlim(-0.5, len(ticks) - 0.5)
+    grid[0].set_ylim(0, end)
     look = {"markersize": 4.5}
     legend_below(
         figure,
@@ -119,26 +148,29 @@ def _draw_rungs(figure: Figure, profiles: ProfilesStatement) -> None:
     selection = profiles.points[0].selection
     grid = panels(figure, profiles.systems, up=f"{selection.metric}, {selection.filter_name}")
     rungs = [point.selection.rung_set for point in profiles.of(profiles.systems[0])]
+    end = _end(profiles.points)
+    one_row = len(grid) == 1  # there is room for words that lie
     for axes, system in zip(grid, profiles.systems, strict=True):
         points, xs = profiles.of(system), range(len(rungs))
         floor = points[0].mean.estimate
         if not math.isnan(floor):
             axes.axhline(floor, color=MUTED, linestyle="--", linewidth=1)
-        axes.plot(xs, [p.mean.estimate for p in points], color=MUTED, linewidth=0.8)
         for x, point in zip(xs, points, strict=True):
             changes = rungs[x] in ("semantic_change", "positive_control")
             interval_bar(
                 axes,
                 x,
                 point.mean,
+                end,
                 color=ACCENT if changes else INK,
                 marker="s" if changes else "o",
                 size=5,
             )
             if math.isnan(point.mean.estimate):
                 axes.text(x, 0.02, "×", ha="center", color=MUTED, transform=axes.get_xaxis_transform())
-        axes.set_xticks(xs, [rung.replace("_", " ") for rung in rungs], rotation=90)
-    grid[0].set_ylim(bottom=-0.03 * grid[0].get_ylim()[1])
+        words = [rung.replace("_", "\n" if one_row else " ") for rung in rungs]
+        axes.set_xticks(xs, words, rotation=0 if one_row else 90)
+    grid[0].set_ylim(-0.05 * end, end)
     legend_below(
         figure,
         [

@@ -11,6 +11,7 @@ systems come from strangers, and a dollar sign in one is a dollar sign.
 from __future__ import annotations
 
 import io
+import math
 import re
 import textwrap
 import warnings
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.marks import MARKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,14 +31,18 @@ if TYPE_CHECKING:
 
 INK, MUTED, GRID, PAPER, ACCENT = "#1b1f24", "#5c6570", "#d5dae0", "#fffffe", "#9a3412"
 """Colors of lines and letters."""
-VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", ACCENT: "--accent"}
-"""What each color is called in the page's style sheet, where it can be another in the dark."""
+_VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", ACCENT: "--accent"}
+ON_THE_PAGE = {mark.light: f"light-dark({mark.light}, {mark.dark})" for mark in MARKS.values()} | {
+    color: f"var({name})" for color, name in _VARIABLES.items()
+}
+"""What each color is in the page's style sheet, where it can be another in the dark."""
 
 FULL_WIDTH = 7.2
 """Inches; a figure of this width has 12-pixel letters on the page."""
 LINE = 0.16
 """Inches of one line of text."""
 PANEL_COLUMNS = 3
+"""Panels beside each other at most; fewer are wider."""
 
 DPI = 160
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -272,8 +278,8 @@ def page_rules() -> str:
         CSS, a line per color and property.
     """
     return "\n".join(
-        f'[style*="{paint}: {color}"], [{paint}="{color}"] {{ {paint}: var({variable}) !important; }}'
-        for color, variable in VARIABLES.items()
+        f'[style*="{paint}: {color}"], [{paint}="{color}"] {{ {paint}: {value} !important; }}'
+        for color, value in ON_THE_PAGE.items()
         for paint in ("fill", "stroke")
     )
 
@@ -318,13 +324,13 @@ def panels(figure: Figure, names: Sequence[str], *, across: str = "", up: str = 
     Returns:
         [system] the axes.
     """
-    rows = -(-len(names) // PANEL_COLUMNS)
-    columns = PANEL_COLUMNS
+    columns = columns_of(names)
+    rows = -(-len(names) // columns)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in grid[len(names) :]:
         axes.set_visible(False)
     for index, (axes, name) in enumerate(zip(grid, names, strict=False)):
-        axes.set_title(wrapped(name, 30), loc="left")
+        axes.set_title(wrapped(name, _letters(names)), loc="left")
         # The lowest panel of its column has the numbers, also where the last row is not full.
         lowest = index + columns >= len(names)
         axes.tick_params(labelbottom=lowest)
@@ -344,23 +350,55 @@ def panels_size(names: Sequence[str], row: float = 1.75, foot: float = 0.5) -> t
     Returns:
         (width, height) in inches.
     """
-    rows = [names[start : start + PANEL_COLUMNS] for start in range(0, len(names), PANEL_COLUMNS)]
-    lines = sum(max(wrapped(name, 30).count("\n") for name in each) for each in rows)
-    return FULL_WIDTH, row * len(rows) + foot + lines * LINE
+    columns, letters = columns_of(names), _letters(names)
+    rows = [names[start : start + columns] for start in range(0, len(names), columns)]
+    lines = sum(max(wrapped(name, letters).count("\n") for name in each) for each in rows)
+    # A panel that is wide alone would look flat.
+    return FULL_WIDTH, (row + (0.4 if columns == 1 else 0)) * len(rows) + foot + lines * LINE
 
 
-def interval_bar(axes: Axes, x: float, interval: Any, **look: Any) -> None:
+def columns_of(names: Sequence[str]) -> int:
+    """Panels beside each other, so that they fill the width."""
+    return min(PANEL_COLUMNS, max(len(names), 1))
+
+
+def _letters(names: Sequence[str]) -> int:
+    return 90 // columns_of(names)
+
+
+def span_line(axes: Axes, at: float, interval: Any, end: float, *, across: bool, color: str = INK) -> None:
+    """The line of an interval; an arrow ends one that goes on beyond the axis.
+
+    Args:
+        axes: to draw on.
+        at: where, on the other axis.
+        interval: with its bounds; none is drawn for NaN.
+        end: of the axis along which it lies.
+        across: whether that is the horizontal one.
+        color: of the line.
+    """
+    if not interval.upper >= interval.lower:
+        return
+    ends = [interval.lower, min(interval.upper, end)]
+    axes.plot(*((ends, [at, at]) if across else ([at, at], ends)), color=color, linewidth=1.1)
+    if interval.upper > end:
+        place = (end, at) if across else (at, end)
+        arrow = ">" if across else "^"
+        axes.plot(*([each] for each in place), marker=arrow, markersize=5, color=color, clip_on=False)
+
+
+def interval_bar(axes: Axes, x: float, interval: Any, end: float = math.inf, **look: Any) -> None:
     """A mean with its interval, upright; a mean without one is hollow.
 
     Args:
         axes: to draw on.
         x: where.
         interval: estimate and bounds.
+        end: of the vertical axis; an arrow ends an interval that goes on beyond it.
         **look: `color`, `marker`, `size`, `hollow`.
     """
     known = interval.upper >= interval.lower
-    if known:
-        axes.plot([x, x], [interval.lower, interval.upper], color=look.get("color", INK), linewidth=1.1)
+    span_line(axes, x, interval, end, across=False, color=look.get("color", INK))
     axes.plot(
         [x],
         [interval.estimate],

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.report.figures.style import (
-    ACCENT,
     FULL_WIDTH,
-    INK,
     LINE,
     MUTED,
     PAPER,
@@ -19,8 +16,12 @@ from lm_eval_sensitivity.report.figures.style import (
     Picture,
     legend_below,
     prompts_and_pairs,
+    span_line,
     wrapped,
 )
+from lm_eval_sensitivity.report.labels import beside as heights_beside
+from lm_eval_sensitivity.report.marks import mark_of
+from lm_eval_sensitivity.report.plane import ACROSS, UP, Plane, place_of, plane_of
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
 
 if TYPE_CHECKING:
@@ -28,18 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAME, TITLE = "two_axes", "Moved by harmless edits, and moved away from the reference"
-MARKERS = {
-    "reference": "*",
-    "STABLE": "o",
-    "DRIFTED": "s",
-    "RESPONSIVE": "^",
-    "INDISCRIMINATE": "X",
-    "COLLAPSED": "v",
-    "UNDETERMINED": "D",
-    "INVALID PROBE": "P",
-}
-"""Shape by verdict; the words stand beside every point, too."""
-_HOLLOW = ("UNDETERMINED", "INVALID PROBE")
+MARK_POINTS = 4.2
+"""Radius of a mark."""
+TINT = 0.09
+"""Of the regions of verdicts."""
 _KINDS = r"(?:u?int|fp|bf|float|bfloat|q)"
 _BITS = re.compile(
     rf"(?<![^\W_])(?:{_KINDS}?(\d{{1,2}})[ -]?bits?|{_KINDS}(\d{{1,2}}))(?![^\W_])", re.IGNORECASE
@@ -61,7 +54,7 @@ def picture(found: DriftStatement | None) -> Picture | NotDrawn:
             TITLE,
             "Drift is a distance from a reference, and none was given. Give `--reference RUN` to see it.",
         )
-    placed = [each for each in found.systems if _place(each) is not None]
+    placed = [each for each in found.systems if place_of(each) is not None]
     if all(each.is_reference for each in placed):
         messages = sorted({each.drift_message for each in found.systems if each.drift_message})
         return NotDrawn(NAME, TITLE, " ".join(["No system has both a distance and a drift.", *messages]))
@@ -74,27 +67,22 @@ def picture(found: DriftStatement | None) -> Picture | NotDrawn:
 
 def _caption(found: DriftStatement) -> Caption:
     k, selection = found.constants, found.selection
-    absent = [each.system for each in found.systems if _place(each) is None]
+    absent = [each.system for each in found.systems if place_of(each) is None]
     without = f" Without a place here, for want of a number: {', '.join(absent)}." if absent else ""
     drifted = [each.drift.mean.n for each in found.systems if each.drift is not None]
     span = f"{min(drifted)}" if min(drifted) == max(drifted) else f"{min(drifted)} to {max(drifted)}"
     return Caption(
         f"Across: mean {selection.metric} (filter {selection.filter_name}) under meaning-preserving edits; up: "
-        f"distance from the outputs of {found.reference} on the identical prompts. Crosses are 95 % intervals over "
-        f"prompts. The shape and the words are the verdict, which also needs the positive control (table below). "
-        f"Dotted lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} times as drift. A "
-        f"thin line joins systems whose names differ in bits only.{without}",
+        f"distance from the outputs of {found.reference} on the identical prompts. Thin lines are 95 % intervals; an "
+        f"arrow ends one that goes on. The shape and the words are the verdict, which also needs the positive control "
+        f"(table below). Dotted lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} "
+        f"times as drift; a tint names the verdict of a system there that responds to meaning. A line joins systems "
+        f"whose names differ in bits only.{without}",
         f"{prompts_and_pairs([each.preserving.counts for each in found.systems])}; drift over {span} prompts.",
         "Both axes are small for a system that always says the same: the verdict reads the positive control, the place "
         "does not. Drift alone does not say worse: another, equally good wording drifts, too. Verdicts are each by "
         "itself, not adjusted for the number of systems.",
     )
-
-
-def _place(each: SystemDrift) -> tuple[float, float] | None:
-    up = 0.0 if each.is_reference else math.nan if each.drift is None else each.drift.mean.estimate
-    across = each.preserving.mean.estimate
-    return None if math.isnan(up) or math.isnan(across) else (across, up)
 
 
 def _words(each: SystemDrift) -> str:
@@ -122,131 +110,100 @@ def bit_series(names: Sequence[str]) -> list[list[str]]:
     return [[name for _, name in sorted(group)] for group in groups.values() if len(group) > 1]
 
 
-def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Places for labels that do not overlap, each as near to its own as its neighbors allow.
+def marker_of(label: str, radius: float = MARK_POINTS) -> dict[str, Any]:
+    """The mark of a verdict, for a point or a legend.
 
     Args:
-        places: where labels would stand, in rising order.
-        sizes: how much room each needs.
-        low: lower end.
-        high: upper end.
+        label: of a system, or `reference`.
+        radius: in points, of a circle that is as large.
 
     Returns:
-        [label] its middle; where there is not enough room, all are packed closer in proportion.
-
-    Example:
-        >>> spread([0.5, 0.5], [0.2, 0.2], 0.0, 1.0)
-        [0.4, 0.6]
+        Properties of a line without a line.
     """
-    total = sum(sizes)
-    scale = min(1.0, (high - low) / total) if total else 1.0
-    room = [size * scale for size in sizes]
-    blocks: list[tuple[float, float, list[int]]] = []
-    for index, place in enumerate(places):
-        center, size, members = place, room[index], [index]
-        while True:
-            center = min(max(center, low + size / 2), high - size / 2)
-            if not blocks or blocks[-1][0] + blocks[-1][1] / 2 <= center - size / 2 + 1e-12:
-                break
-            before = blocks.pop()
-            center = (before[0] * before[1] + center * size) / (before[1] + size)
-            size += before[1]
-            members = before[2] + members
-        blocks.append((center, size, members))
-    found = [0.0] * len(places)
-    for center, size, members in blocks:
-        edge = center - size / 2
-        for index in members:
-            found[index] = round(edge + room[index] / 2, 9)
-            edge += room[index]
-    return found
+    mark = mark_of(label)
+    return {
+        "linestyle": "none",
+        "marker": (*mark.outline, mark.outline[0]),
+        # A marker's size is that of its box.
+        "markersize": 2 * radius * mark.reach,
+        "color": mark.light,
+        "markerfacecolor": PAPER if mark.is_hollow else mark.light,
+    }
 
 
 def _draw(figure: Figure, found: DriftStatement, placed: Sequence[SystemDrift]) -> None:
-    # The right part of the figure belongs to the labels.
+    # The right part of the figure belongs to the names.
     axes, beside = figure.subplots(1, 2, width_ratios=[3, 1.15], sharey=True)
     beside.set_axis_off()
-    by_name = {each.system: _place(each) for each in placed}
+    plane = plane_of(found)
+    axes.set_xlim(0, plane.across)
+    axes.set_ylim(-0.03 * plane.up, plane.up)
+    _regions(axes, plane, found)
+    by_name = {each.system: place_of(each) for each in placed}
     for series in bit_series([each.system for each in placed]):
         points = [place for name in series if (place := by_name[name]) is not None]
         axes.plot([x for x, _ in points], [y for _, y in points], color=MUTED, linewidth=0.8)
     for each in placed:
-        _point(axes, each)
-    reference = by_name.get(found.reference or "")
-    if reference is not None:
-        k = found.constants
-        across, up = reference[0] * (1 + k.k_harmless), reference[0] * k.drift_factor
-        axes.axvline(across, color=ACCENT, linestyle=":", linewidth=1)
-        axes.axhline(up, color=ACCENT, linestyle=":", linewidth=1)
-        look = {"fontsize": 7, "color": ACCENT, "va": "bottom"}
-        words = f"{1 + k.k_harmless:g} p of the reference"
-        axes.text(across, 1.005, words, ha="center", transform=axes.get_xaxis_transform(), **look)
-        words = f"{k.drift_factor:g} p of the reference"
-        # Most points are near the reference's distance: the words belong on the other side.
-        x, side = (0.01, "left") if 2 * reference[0] > axes.get_xlim()[1] else (0.99, "right")
-        axes.text(x, up, words, ha=side, transform=axes.get_yaxis_transform(), **look)
-    axes.set_xlim(left=0)
-    top = axes.get_ylim()[1]
-    axes.set_ylim(-0.03 * top, top * 1.02)
-    axes.set_xlabel("distance under harmless edits (p)")
-    axes.set_ylabel("distance from the reference's outputs (b)")
+        _point(axes, each, plane)
+    axes.set_xlabel(ACROSS)
+    axes.set_ylabel(UP)
     _labels(axes, beside, placed, figure.bbox.height / figure.dpi - 1.2)
-    labels = dict.fromkeys(each.label for each in placed)
     legend_below(
         figure,
-        [
-            (
-                {
-                    "color": INK,
-                    "marker": MARKERS.get(label, "D"),
-                    "linestyle": "none",
-                    "markersize": 7,
-                    "markerfacecolor": PAPER if label in _HOLLOW else INK,
-                },
-                label,
-            )
-            for label in labels
-        ],
+        [(marker_of(label), label) for label in dict.fromkeys(each.label for each in placed)],
         columns=4,
     )
 
 
-def _point(axes: Axes, each: SystemDrift) -> None:
-    place = _place(each)
-    assert place is not None
-    x, y = place
-    p, b = each.preserving.mean, None if each.drift is None else each.drift.mean
-    if not math.isnan(p.lower):
-        axes.plot([p.lower, p.upper], [y, y], color=MUTED, linewidth=0.9)
-    if b is not None and not math.isnan(b.lower):
-        axes.plot([x, x], [b.lower, b.upper], color=MUTED, linewidth=0.9)
-    axes.plot(
-        [x],
-        [y],
-        marker=MARKERS.get(each.label, "D"),
-        markersize=12 if each.is_reference else 7,
-        color=INK,
-        markerfacecolor=PAPER if each.label in _HOLLOW else INK,
-        clip_on=False,
-        zorder=3,
+def _regions(axes: Axes, plane: Plane, found: DriftStatement) -> None:
+    """Tints, and the lines between them with what they are."""
+    for each in plane.regions:
+        color = mark_of(each.label).light
+        axes.fill_between(
+            [each.left, each.right], each.low, each.high, color=color, alpha=TINT, linewidth=0, zorder=0
+        )
+        axes.annotate(each.label, (each.left, each.high), (4, -4), textcoords="offset points", fontsize=7,
+                      color=color, va="top")  # fmt: skip
+    if plane.more is None or plane.far is None:
+        return
+    k = found.constants
+    look: dict[str, Any] = {"color": MUTED, "linestyle": ":", "linewidth": 1}
+    axes.axvline(plane.more, **look)
+    axes.plot([0, plane.more], [plane.far] * 2, **look)
+    words: dict[str, Any] = {"fontsize": 7, "color": MUTED, "va": "bottom"}
+    at_top = axes.get_xaxis_transform()
+    axes.text(
+        plane.more, 1.005, f"{1 + k.k_harmless:g} p of the reference", ha="center", transform=at_top, **words
     )
+    said = f"{k.drift_factor:g} p of the reference"
+    axes.annotate(said, (0, plane.far), (4, 2), textcoords="offset points", **words)
+
+
+def _point(axes: Axes, each: SystemDrift, plane: Plane) -> None:
+    place = place_of(each)
+    assert place is not None
+    p, b = each.preserving.mean, None if each.drift is None else each.drift.mean
+    span_line(axes, place[1], p, plane.across, across=True, color=MUTED)
+    if b is not None:
+        span_line(axes, place[0], b, plane.up, across=False, color=MUTED)
+    axes.plot(*([each_] for each_ in place), clip_on=False, zorder=3, **marker_of(each.label))
 
 
 def _labels(axes: Axes, beside: Axes, placed: Sequence[SystemDrift], inches: float) -> None:
     """Names at the right, each with a thin line to its point."""
     from matplotlib.patches import ConnectionPatch
 
-    low, high = axes.get_ylim()
-    points = {each.system: place for each in placed if (place := _place(each)) is not None}
-    # Labels of one place read downwards by name.
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    places = {each.system: place for each in placed if (place := place_of(each)) is not None}
+    # Names of one place read downwards by name.
     by_name = sorted(placed, key=lambda each: each.system, reverse=True)
-    rising = sorted(by_name, key=lambda each: (points[each.system][1], points[each.system][0]))
-    sizes = [(_words(each).count("\n") + 1.6) * LINE * 0.9 / inches * (high - low) for each in rising]
-    ys = spread([points[each.system][1] for each in rising], sizes, low, high)
-    for each, y in zip(rising, ys, strict=True):
+    points = [places[each.system] for each in by_name]
+    sizes = [(_words(each).count("\n") + 1.6) * LINE * 0.9 / inches * (high - low) for each in by_name]
+    ys = heights_beside(points, sizes, right + 0.05 * (right - left), low, high)
+    for each, y in zip(by_name, ys, strict=True):
         beside.text(0.12, y, _words(each), va="center", fontsize=8, transform=beside.get_yaxis_transform())
         line = ConnectionPatch(
-            points[each.system],
+            places[each.system],
             (0.09, y),
             coordsA=axes.transData,
             coordsB=beside.get_yaxis_transform(),

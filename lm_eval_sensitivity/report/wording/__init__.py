@@ -3,6 +3,7 @@
 clusters.py    What is said below a table of clusters, in whole sentences: the same on a terminal
 compare.py     A comparison of two systems in whole sentences, the same wherever it is shown
 drift.py       What is said beside two axes, in whole sentences: the same on a terminal and on every page
+finding.py     The finding of a table of clusters, for who reads nothing else
 unreadable.py  What is said where an embedder cannot read outputs, with the way out
 """
 

@@ -14,7 +14,7 @@ from lm_eval_sensitivity.space.learn import logistic, ripple
 from lm_eval_sensitivity.space.learn.clouds import SAMPLES, four_clouds
 from lm_eval_sensitivity.space.learn.logistic import Trajectories, two_trajectories
 from lm_eval_sensitivity.space.learn.raster import points, shade_paths
-from lm_eval_sensitivity.space.pieces import EditedParts, edited
+from lm_eval_sensitivity.space.pieces import MarkedParts, marked
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST
@@ -77,7 +77,7 @@ def show(results: Results, query: Query) -> View:
 
 
 @cache
-def example() -> tuple[str, tuple[tuple[str, str, EditedParts], ...]]:
+def example() -> tuple[str, tuple[tuple[str, str, MarkedParts], ...]]:
     """A prompt of the packaged ladder, and what each rung makes of it.
 
     Returns:
@@ -89,8 +89,8 @@ def example() -> tuple[str, tuple[tuple[str, str, EditedParts], ...]]:
     for rung, (changed, _) in RUNG_WORDS.items():
         of_rung = {pair.edit: pair for pair in pairs if pair.rung == rung}
         pair = of_rung.get(EXAMPLE_EDITS.get(rung, "")) or next(iter(of_rung.values()))
-        _, (after, _) = edited(base, pair.replacements, LONGEST)
-        found.append((rung, changed, after))
+        parts, _ = marked(base, pair.variant, LONGEST)
+        found.append((rung, changed, parts))
     return base, tuple(found)
 
 

@@ -6,5 +6,6 @@ compare.py   Two systems side by side: one paired difference by prompt, what it 
 heatmap.py   Edit by system: the mean distance of every single edit, and what became
 length.py    Distance by window: is a low distance of long outputs a fact about the answers
 method.py    What every number means, what it was computed from, how to get it, and what not to conclude
-pairs.py     Pairs: the list behind a number, and one pair with its two outputs, step by step
+pair.py      One pair: what was asked, both outputs side by side, and where and how they part
+pairs.py     Pairs: the list behind a number
 """

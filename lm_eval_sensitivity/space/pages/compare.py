@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import pyarrow as pa
@@ -27,17 +28,15 @@ from lm_eval_sensitivity.space.choices import (
 )
 from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.svg import SMALLEST, Scale
+from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
 from lm_eval_sensitivity.statements import TablePartition
 from lm_eval_sensitivity.statements.compare import comparison_statement
 from lm_eval_sensitivity.statements.records import ComparisonStatement
 from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
+from lm_eval_sensitivity.stats import Interval
 
-WIDTH, LEFT, RIGHT = 420, 152, 408
-LINE = 16
-"""Pixels of one prompt."""
 CACHED = 128
 """Comparisons that are kept: one takes about a second."""
 
@@ -54,8 +53,10 @@ def show(results: Results, query: Query) -> View:
     """
     chosen = choose_metric(query, IN_THE_TABLE)
     rungs = query.choice("rungs", tuple(RUNG_SETS))
-    first = choose_system(query, results, "a")
-    second = choose_system(query, results, "b", default=min(int(first == 0), len(results.systems) - 1))
+    reference = results.manifest.reference or 0
+    first = choose_system(query, results, "a", default=reference)
+    others = [each.index for each in results.systems if each.index != first]
+    second = choose_system(query, results, "b", default=(others or [first])[0])
     named = [address_of(results.systems[each]) for each in (first, second)]
     context = {
         "choices": (
@@ -78,6 +79,8 @@ def show(results: Results, query: Query) -> View:
     except InputError as error:
         return View(title_of("compare"), "compare.html", context | {"problem": str(error)})
     lines = prompt_lines(results, first, second, found.selection)
+    # Of equals the order of the ladder stays.
+    lines.sort(key=lambda line: -line[3])
     context |= {
         "found": found,
         "sentences": comparison_in_words(found),
@@ -89,11 +92,13 @@ def show(results: Results, query: Query) -> View:
             if math.isnan(side.noise.estimate)
         ],
         "lines": lines,
-        "x": scale_around_0([line[3] for line in lines]),
-        "line_height": LINE,
+        "drawings": dumbbells_of(lines),
+        "against": against(results, query, chosen.selection(rungs)),
         # To the pairs of a prompt or an edit, in the first and in the second system.
         "links": lambda **of: [query.link(view="pairs", system=each, **of) for each in named],
-        "width": WIDTH,
+        "to_prompt": lambda prompt: query.link(
+            view="pairs", **chosen.address, system=named[1], prompt=prompt
+        ),
     }
     return View(title_of("compare"), "compare.html", context)
 
@@ -158,17 +163,83 @@ def prompt_lines(
     return sorted((row for row in rows if not math.isnan(row[3])), key=lambda row: order[row[0]])
 
 
-def scale_around_0(differences: Sequence[float]) -> Scale:
-    """A scale for differences.
+@dataclass(frozen=True)
+class Against:
+    """One system beside the reference."""
+
+    system: str
+    difference: Interval
+    """Its mean minus the reference's."""
+    word: str
+    address: str
+
+
+def against(results: Results, query: Query, selection: Selection) -> list[Against]:
+    """Every other system beside the reference, as the clusters of the same selection have it.
+
+    Args:
+        results: from `open_results`.
+        query: the address, for links to the comparisons.
+        selection: metric, filter and rungs.
 
     Returns:
-        0 stands in its middle, so that both directions look alike; -1 to 1 where all are 0.
-
-    Example:
-        >>> scale = scale_around_0([0.1, -0.2])
-        >>> round(scale.high, 2), scale.low == -scale.high
-        (0.21, True)
+        In the order of names; empty without a reference, or where the selection was not exported.
     """
-    furthest = max(map(abs, differences), default=0.0)
-    reach = 1.05 * furthest if furthest >= SMALLEST else 1.0
-    return Scale(-reach, reach, LEFT, RIGHT)
+    found = results.clusters.get(selection)
+    if results.manifest.reference is None or found is None:
+        return []
+    reference = results.systems[results.manifest.reference]
+    rows = []
+    for each in found.contrasts:
+        if reference.name not in (each.first, each.second):
+            continue
+        is_first = each.second == reference.name
+        other = results.systems[results.places[each.first if is_first else each.second]]
+        word = each.reason or ("told apart" if each.distinguishable else "not told apart")
+        link = query.link(a=address_of(reference), b=address_of(other))
+        rows.append(Against(other.name, each.difference if is_first else turned(each.difference), word, link))
+    return sorted(rows, key=lambda row: results.places[row.system])
+
+
+def turned(difference: Interval) -> Interval:
+    """The same the other way round."""
+    return replace(
+        difference, estimate=-difference.estimate, lower=-difference.upper, upper=-difference.lower
+    )
+
+
+@dataclass(frozen=True)
+class Dumbbells:
+    """A row per prompt, with both means on one scale."""
+
+    name: str
+    """`wide` or `narrow`, the class that shows it."""
+    width: int
+    left: int
+    """Room for the names of prompts."""
+    letters: int
+    row: int
+    """Pixels of a row."""
+    x: Scale
+
+
+MANY = 40
+"""Prompts from which rows are low and names are shown for the row that is looked at alone."""
+
+
+def dumbbells_of(lines: Sequence[tuple[str, float, float, float]]) -> tuple[Dumbbells, ...]:
+    """The drawing of all prompts at every size.
+
+    Args:
+        lines: from `prompt_lines`.
+
+    Returns:
+        For wide and for narrow screens.
+    """
+    row = 16 if len(lines) <= MANY else 9
+    means = [mean for line in lines for mean in line[1:3]]
+    sizes = (("wide", 960, 210, 30), ("narrow", 350, 100, 13))
+    return tuple(
+        Dumbbells(name, width, left, letters, row, scale_of(means, left + 8, width - 16))
+        for name, width, left, letters in sizes
+    )

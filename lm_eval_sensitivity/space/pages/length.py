@@ -8,10 +8,12 @@ from typing import Any
 
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.records.columns import FILTERS
+from lm_eval_sensitivity.report.plane import reach
+from lm_eval_sensitivity.report.windows import is_flat, telling_windows
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import Choice, options
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.svg import Scale, scale_of
+from lm_eval_sensitivity.space.svg import Scale
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.statements.records import ProfilePoint
 from lm_eval_sensitivity.stats import Interval, mean_interval
@@ -48,23 +50,30 @@ def show(results: Results, query: Query) -> View:
     def floor_of(row: ProfilePoint) -> Interval:
         return floors.get((row.system, row.selection.metric, row.selection.filter_name), UNKNOWN)
 
-    means = [each for row in rows for each in (row.mean, floor_of(row))]
-    drawn = [number for each in means for number in (each.estimate, each.lower, each.upper)]
-    # Shortest first and the whole text last.
-    windows = sorted({row.selection.window for row in rows}, key=lambda window: window or math.inf)
+    windows = telling_windows(rows)
+    told = [row for row in rows if row.selection.window in windows]
+    lines = [(name, own) for name in results.places if (own := [row for row in told if row.system == name])]
+    # A panel of a level line, or of none, tells nothing.
+    flat = [(name, own) for name, own in lines if is_flat([row for row in rows if row.system == name])]
+    drawn = [line for line in lines if line not in flat]
+    means = [each for _, own in drawn for row in own for each in (row.mean, floor_of(row))]
+    upwards = Scale(
+        0.0, reach((each.estimate for each in means), (each.upper for each in means)), HEIGHT - BOTTOM, TOP
+    )
     scale = Scale(-0.5, len(windows) - 0.5, LEFT, WIDTH - RIGHT)
     columns = {window: scale(at) for at, window in enumerate(windows)}
-    lines = [(name, own) for name in results.places if (own := [row for row in rows if row.system == name])]
     return View(
         title_of("length"),
         "length.html",
         {
             "lines": lines,
             "choices": (Choice("rungs", "Edits that count", options(results.windows), rung_set),),
-            "panels": [(name, panel_of(own, columns)) for name, own in lines],
+            "panels": [(name, panel_of(own, columns)) for name, own in drawn],
+            "flat": [(name, {row.selection.filter_name: row.mean for row in own}) for name, own in flat],
+            "shortest": min(row.selection.window for row in rows if row.selection.window is not None),
             "columns": columns,
             "floor_of": floor_of,
-            "upwards": scale_of(drawn, HEIGHT - BOTTOM, TOP),
+            "upwards": upwards,
             "size": (WIDTH, HEIGHT),
             "margins": (LEFT, RIGHT, TOP, BOTTOM),
             "max_tokens": results.manifest.signature.decoding["max_gen_toks"],
@@ -81,20 +90,26 @@ def panel_of(rows: Sequence[ProfilePoint], columns: Mapping[int | None, float]) 
         columns: pixels from the left by window; None is the whole output.
 
     Returns:
-        `dots` by filter, (pixels, row) of windows with a number; `n_prompts` and `n_pairs` of these as spans;
-        `dominated`, windows of mostly scaffold.
+        `dots` by filter, (pixels, row) of windows with a number, of `raw` alone where `is_alike`: both filters have the
+        same numbers; `n_prompts` and `n_pairs` of these as spans; `dominated`, windows of mostly scaffold.
     """
     own = sorted(rows, key=lambda row: columns[row.selection.window])
     drawn = [row for row in own if not math.isnan(row.mean.estimate)]
-    shifts = zip(FILTERS, (-APART, APART), strict=True)
+    numbers = [
+        [(row.selection.window, row.mean, row.counts) for row in drawn if row.selection.filter_name == name]
+        for name in FILTERS
+    ]
+    is_alike = numbers[0] == numbers[1]
+    shifts = {FILTERS[0]: 0} if is_alike else dict(zip(FILTERS, (-APART, APART), strict=True))
     return {
+        "is_alike": is_alike,
         "dots": {
             name: [
                 (round(columns[row.selection.window] + shift, 1), row)
                 for row in drawn
                 if row.selection.filter_name == name
             ]
-            for name, shift in shifts
+            for name, shift in shifts.items()
         },
         "n_prompts": _from_to(row.counts.n_prompts for row in drawn),
         "n_pairs": _from_to(row.counts.n_pairs for row in drawn),

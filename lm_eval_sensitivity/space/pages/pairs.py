@@ -1,32 +1,32 @@
-"""Pairs: the list behind a number, and one pair with its two outputs, step by step."""
+"""Pairs: the list behind a number."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
-from lm_eval_sensitivity.ladder.schema import IDENTICAL_EDIT
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.records.columns import FILTERS
+from lm_eval_sensitivity.report.blocks import Column, Document, table_of
+from lm_eval_sensitivity.report.documents.parts import closing
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.runs.table import WHOLE_OUTPUT_ONLY
-from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of
-from lm_eval_sensitivity.space.branching_charts import charts_of, numbers_of
 from lm_eval_sensitivity.space.choices import (
     Choice,
+    Chosen,
     address_of,
     choose_metric,
     choose_system,
     options,
     system_choice,
 )
-from lm_eval_sensitivity.space.pieces import edited
+from lm_eval_sensitivity.space.downloads import runs_of
+from lm_eval_sensitivity.space.pages.pair import show_pair
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.texts import LONGEST
+from lm_eval_sensitivity.space.search import Found, search, wanted
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
@@ -35,23 +35,9 @@ from lm_eval_sensitivity.types import Pair
 
 IN_THE_TABLE = tuple((metric, name) for metric in METRICS for name in METRICS[metric].filters)
 """(metric, filter) of every number that a pair can have."""
-MOST_LINES = 500
-"""Pairs of one list."""
+MOST_LINES = 100
+"""Pairs of one page; the others are a click away."""
 ALL_EDITS = "all"
-SHOWN_METRICS = (
-    "cosine_distance",
-    "token_edit_distance",
-    "first_divergence",
-    "js_divergence",
-    "hidden_distance",
-)
-"""Numbers of a pair; the whole table has more."""
-FINISHED = {
-    "end_token": "The system ended it by itself.",
-    "stop_string": "A stop string ended it.",
-    "length": "The token limit cut it.",
-    "not_finite": "It is not to be used: the system computed infinite or undefined numbers.",
-}
 
 
 def show(results: Results, query: Query) -> View:
@@ -82,6 +68,55 @@ def _of_the_ladder(results: Results, pair_id: str) -> Pair:
 # ---- the list
 
 
+@dataclass(frozen=True)
+class Line:
+    """One pair of the list."""
+
+    pair: Pair
+    value: float | None
+    status: str
+    """In words; empty where there is a number."""
+    parts_at: int | None
+    """Tokens that both outputs begin with."""
+    found: Found | None = None
+    """What was searched for."""
+
+    @property
+    def mark(self) -> str:
+        """The status in a word."""
+        return self.status.split(":")[0]
+
+
+SORTS: dict[str, Callable[[Line], Any]] = {
+    "furthest": lambda line: (line.value is None, -(line.value or 0.0)),
+    "nearest": lambda line: (line.value is None, line.value),
+    "ladder": lambda line: 0,
+    "pair": lambda line: line.pair.pair_id,
+    "parting": lambda line: (line.parts_at is None, line.parts_at),
+    "status": lambda line: line.status,
+}
+"""How a list of pairs may stand; those alike stay in the order of the ladder."""
+_ORDERS = {
+    "furthest": "furthest apart first",
+    "nearest": "nearest first",
+    "ladder": "mildest edits first",
+    "pair": "by name",
+    "parting": "earliest parting first",
+    "status": "by status",
+}
+assert list(_ORDERS) == list(SORTS)
+_HEADS = {"pair": "pair", "value": "furthest", "parting": "parting", "status": "status", "rung": "ladder"}
+"""What a click on a heading asks for."""
+_DESCENDING = "furthest"
+_FILE = (
+    Column("pair", path="pair.pair_id"),
+    Column("value", 6),
+    Column("status"),
+    Column("parts at", 0, "parts_at"),
+    *(Column(name, path=f"pair.{name}") for name in ("rung", "edit", "prompt_id", "base", "variant")),
+)
+
+
 def show_list(results: Results, query: Query) -> View:
     """The pairs of one system.
 
@@ -90,7 +125,7 @@ def show_list(results: Results, query: Query) -> View:
         query: the address.
 
     Returns:
-        At most `MOST_LINES` pairs, in the order of the ladder, and how many there are.
+        At most `MOST_LINES` pairs, in the order that was asked for, and how many there are.
 
     Raises:
         InputError: a damaged file.
@@ -102,43 +137,105 @@ def show_list(results: Results, query: Query) -> View:
     edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
     rungs = query.choice("rungs", tuple(RUNG_SETS))
     prompt = query.optional("prompt", tuple(dict.fromkeys(pair.prompt_id for pair in ladder)))
+    sort = query.choice("sort", tuple(SORTS))
+    text = wanted(query.given("search"))
     asked = [
         pair
         for pair in ladder
         if (pair.edit == edit or (edit == ALL_EDITS and pair.rung in RUNG_SETS[rungs]))
         and prompt in (None, pair.prompt_id)
     ]
-    table = results.pairs(system)
-    rows = table.filter(pc.equal(table["filter"], chosen.filter_name)).select(_cells_of(chosen.metric))
-    found = {row["pair_id"]: row for row in rows.to_pylist()}
-    lines = [(pair, found[pair.pair_id]) for pair in asked if pair.pair_id in found]
-    rung_choice = Choice("rungs", "Rungs, if no edit is chosen", options(RUNG_SETS), rungs)
+    given = lines_of(results, system, asked, chosen)
+    found = search(results, system, (line.pair for line in given), text) if text else None
+    kept = (
+        given
+        if found is None
+        else [replace(line, found=found[line.pair.pair_id]) for line in given if line.pair.pair_id in found]
+    )
+    lines = sorted(kept, key=SORTS[sort])
+    start = query.index("start", max(1, len(lines))) or 0
+    named = results.systems[system]
     edit_choice = Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
+    choices = [system_choice(results, system), edit_choice, *chosen.choices]
+    if edit == ALL_EDITS:
+        choices.insert(2, Choice("rungs", "Rungs", options(RUNG_SETS), rungs))
+    choices.append(Choice("sort", "Order", tuple(_ORDERS.items()), sort))
     return View(
         title_of("pairs"),
         "pairs.html",
         {
-            "system": results.systems[system],
-            "choices": (system_choice(results, system), edit_choice, rung_choice, *chosen.choices),
-            "lines": lines[:MOST_LINES],
-            "column": chosen.metric,
-            "status_of": status_of,
+            "system": named,
+            "choices": choices,
+            "lines": lines[start : start + MOST_LINES],
+            "start": start,
+            "before": query.link(start=max(0, start - MOST_LINES) or None) if start else None,
+            "after": query.link(start=start + MOST_LINES) if start + MOST_LINES < len(lines) else None,
+            "most": max((line.value or 0.0 for line in lines), default=0.0),
             "link": lambda pair: query.link(
-                system=address_of(results.systems[system]),
+                system=address_of(named),
                 pair=pair.pair_id,
-                edit=None,
-                prompt=None,
-                step=None,
+                **dict.fromkeys(("edit", "prompt", "step", "search", "sort", "start")),
             ),
+            "order": _ORDERS[sort],
+            "sorting": {
+                head: (
+                    query.link(sort="nearest" if head == "value" and sort == _DESCENDING else by, start=None),
+                    _standing(sort, by),
+                )
+                for head, by in _HEADS.items()
+            },
+            "text": text,
             "n_lines": len(lines),
-            "n_not_given": len(asked) - len(lines),
+            "n_not_given": len(asked) - len(given),
+            "n_pairs": len(given),
             "metric": words_of(chosen.metric),
             "card": METRICS[chosen.metric],
             "filter_name": chosen.filter_name,
             "prompt": prompt,
-            "all_prompts": query.link(prompt=None),
+            "all_prompts": query.link(prompt=None, start=None),
+            "everything": query.link(search=None, start=None),
         },
+        lambda: _document(results, named.name, chosen, lines),
     )
+
+
+def _standing(sort: str, by: str) -> str:
+    """`aria-sort` of a heading."""
+    if sort == by:
+        return "descending" if by == _DESCENDING else "ascending"
+    return "ascending" if (sort, by) == ("nearest", "furthest") else "none"
+
+
+def lines_of(results: Results, system: int, pairs: Sequence[Pair], chosen: Chosen) -> list[Line]:
+    """The pairs that a system was given, with their numbers.
+
+    Args:
+        results: from `open_results`.
+        system: its index.
+        pairs: of the ladder.
+        chosen: metric and filter.
+
+    Returns:
+        In the order of `pairs`.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    table = results.pairs(system)
+    rows = table.filter(pc.equal(table["filter"], chosen.filter_name)).select(_cells_of(chosen.metric))
+    found = {row["pair_id"]: row for row in rows.to_pylist()}
+    lines = ((pair, found[pair.pair_id]) for pair in pairs if pair.pair_id in found)
+    return [
+        Line(pair, row[chosen.metric], status_of(row, chosen.metric), row["first_divergence"])
+        for pair, row in lines
+    ]
+
+
+def _document(results: Results, system: str, chosen: Chosen, lines: Sequence[Line]) -> Document:
+    """The whole list, for a file."""
+    title = f"Pairs of {system}: {chosen.metric}, filter {chosen.filter_name}"
+    table = table_of("pairs", title, _FILE, lines)
+    return Document(title, (table, *closing(runs_of(results), results.manifest.signature)))
 
 
 def _cells_of(metric: str) -> list[str]:
@@ -155,7 +252,7 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
         metric: a column of it.
 
     Returns:
-        `scored`, or `erased` or `unscored` with the reason.
+        Empty where it has a number; else `erased` or `unscored` with the reason.
 
     Example:
         >>> row = {"cosine_distance": None, "audit_status": "survived", "missing_cosine_distance": "empty: no output"}
@@ -163,172 +260,7 @@ def status_of(row: Mapping[str, Any], metric: str) -> str:
         'unscored: empty: no output'
     """
     if row[metric] is not None:
-        return "scored"
+        return ""
     if row["audit_status"] == "erased":
         return "erased: the edit never reached the system"
     return f"unscored: {row[f'missing_{metric}'] or 'no reason was recorded'}"
-
-
-# ---- one pair
-
-
-def show_pair(results: Results, query: Query, pair: Pair) -> View:
-    """One pair: prompts, numbers, outputs and their parting.
-
-    Args:
-        results: from `open_results`.
-        query: the address.
-        pair: of the ladder.
-
-    Returns:
-        The view; an erased pair has no steps.
-
-    Raises:
-        InputError: the system was not given the pair.
-    """
-    system = choose_system(query, results)
-    filter_name = query.choice("filter", FILTERS)
-    detail = results.detail(system, pair.pair_id)
-    rows = rows_of_pair(results, system, pair)
-    status = rows[FILTERS[0]].get("audit_status")
-    context = {
-        "system": results.systems[system],
-        "choices": (
-            system_choice(results, system),
-            Choice("filter", "Steps are counted in", options(FILTERS), filter_name),
-        ),
-        "pair": pair,
-        "prompts": edited(pair.base, pair.replacements, LONGEST),
-        "audit": audit_in_words(rows[FILTERS[0]]),
-        "numbers": number_lines(results, system, pair, rows),
-        "has_noise_floor": has_noise_floor(pair),
-        "detail": detail,
-        "is_erased": status == "erased",
-        "list_link": query.link(pair=None, step=None, edit=pair.edit),
-        "prompt_link": query.link(pair=None, step=None, edit=None, prompt=pair.prompt_id),
-        "finished": FINISHED,
-        "longest": LONGEST_OUTPUT,
-    }
-    if status != "erased":
-        path = path_of(detail, filter_name)
-        asked = query.index("step", path.n_steps + 1)
-        step = path.n_steps if asked is None else asked
-        context |= {
-            "path": path,
-            "step": step,
-            "here": numbers_of(path, step),
-            "charts": charts_of(path),
-        }
-    return View("One pair", "pair.html", context)
-
-
-Row = Mapping[str, object]
-
-
-def rows_of_pair(results: Results, system: int, pair: Pair) -> dict[str, Row]:
-    """The rows of one pair in the pairs table.
-
-    Args:
-        results: from `open_results`.
-        system: its index.
-        pair: of the ladder.
-
-    Returns:
-        By filter, the row; an empty one where the system was not given the pair.
-
-    Raises:
-        InputError: a damaged file.
-    """
-    table = results.pairs(system)
-    rows = table.filter(pc.equal(table["pair_id"], pair.pair_id)).to_pylist()
-    return {name: next((row for row in rows if row["filter"] == name), {}) for name in FILTERS}
-
-
-def number_lines(
-    results: Results, system: int, pair: Pair, rows: Mapping[str, Row]
-) -> list[tuple[str, str, list[tuple[float | None, str | None]]]]:
-    """The numbers of a pair beside what mere repetition of its prompt gives.
-
-    Args:
-        results: from `open_results`.
-        system: its index.
-        pair: of the ladder.
-        rows: from `rows_of_pair`.
-
-    Returns:
-        (metric, direction, cells): (value, reason) under each of `FILTERS`, then the same of the repetition where
-        `has_noise_floor`.
-
-    Raises:
-        InputError: a damaged file.
-    """
-    sources = [rows]
-    if has_noise_floor(pair):
-        table = results.pairs(system)
-        of_prompt = pc.and_(
-            pc.equal(table["prompt_id"], pair.prompt_id), pc.equal(table["edit"], IDENTICAL_EDIT)
-        )
-        floor: dict[str, Row] = {name: {} for name in FILTERS}
-        sources.append(floor | {str(row["filter"]): row for row in table.filter(of_prompt).to_pylist()})
-    return [
-        (
-            metric,
-            METRICS[metric].direction,
-            [_cell(source[name], metric) for source in sources for name in FILTERS],
-        )
-        for metric in SHOWN_METRICS
-    ]
-
-
-def has_noise_floor(pair: Pair) -> bool:
-    """Whether its distance can be compared with that of mere repetition: a repetition is the noise itself."""
-    return pair.edit != IDENTICAL_EDIT
-
-
-def _cell(row: Row, metric: str) -> tuple[float | None, str | None]:
-    value, reason = row.get(metric), row.get(f"missing_{metric}")
-    if isinstance(value, (int, float)):
-        return float(value), None
-    if reason == WHOLE_OUTPUT_ONLY:
-        return None, "whole output only"
-    return None, str(reason) if reason else "not measured"
-
-
-def audit_in_words(row: Row) -> str:
-    """Whether the edit reached the system, and where.
-
-    Args:
-        row: of the pairs table, or an empty one.
-
-    Returns:
-        Whole sentences; an engine that does not show its tokens has one that says so.
-
-    Example:
-        >>> audit_in_words({"audit_status": "survived", "audit_first_difference": 7, "audit_length_change": 1,
-        ...                 "audit_inside_user_text": True})
-        'The edit reached the system at token 7 of the prompt; the prompt became 1 token longer.'
-    """
-    status = row.get("audit_status")
-    if status == "erased":
-        return (
-            "The edit was erased: after the chat template and the tokenizer, the system got the same tokens with and "
-            "without it. It says nothing about the system."
-        )
-    if status == "identical":
-        return "Nothing was edited: the same prompt was run twice, and what differs is noise."
-    if status != "survived":
-        return "Whether the edit reached the system is not known: this engine does not show its tokens."
-    position, change = row.get("audit_first_difference"), row.get("audit_length_change")
-    words = "The edit reached the system"
-    words += f" at token {position} of the prompt" if position is not None else ""
-    if isinstance(change, int):
-        size = f"{abs(change)} token{'s' if abs(change) != 1 else ''}"
-        became = (
-            "kept its number of tokens"
-            if change == 0
-            else f"became {size} {'longer' if change > 0 else 'shorter'}"
-        )
-        words += f"; the prompt {became}"
-    if row.get("audit_inside_user_text") is False:
-        words += "; the first difference lies outside the user's text, where the template stands"
-    return f"{words}."

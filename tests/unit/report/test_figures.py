@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import math
-import random
 import re
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -28,8 +27,8 @@ from lm_eval_sensitivity.report.figures import (
     traces,
     two_axes,
 )
-from lm_eval_sensitivity.report.figures.style import VARIABLES, page_rules, wrapped
-from lm_eval_sensitivity.report.figures.two_axes import bit_series, spread
+from lm_eval_sensitivity.report.figures.style import ON_THE_PAGE, interval_bar, page_rules, panels, wrapped
+from lm_eval_sensitivity.report.figures.two_axes import bit_series
 from lm_eval_sensitivity.runs import Runs, load_runs, read_samples
 from lm_eval_sensitivity.statements import Selection, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
@@ -96,13 +95,13 @@ def test_the_files_carry_n_and_signature() -> None:
 def test_every_color_of_lines_follows_the_page(partition: TablePartition) -> None:
     """Fills of heatmap cells and the letters on them are data, and stay."""
     rules = page_rules()
-    assert all(f"fill: {color}" in rules and f"stroke: {color}" in rules for color in VARIABLES)
+    assert all(f"fill: {color}" in rules and f"stroke: {color}" in rules for color in ON_THE_PAGE)
     # Markers are clones below `<use>`: a rule that names an ancestor leaves them dark on a dark page.
     selectors = [each.strip() for line in rules.splitlines() for each in line.split("{")[0].split(",")]
     assert selectors and all(re.fullmatch(r"\[[^\]]+\]", each) for each in selectors)
     picture = clusters.picture(clusters_statement(partition, Selection(), draws=99))
     assert isinstance(picture, Picture)
-    assert set(re.findall(r"#[0-9a-f]{6}\b", render(picture, "").inline)) <= set(VARIABLES)
+    assert set(re.findall(r"#[0-9a-f]{6}\b", render(picture, "").inline)) <= set(ON_THE_PAGE)
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +186,12 @@ def test_profiles_are_means_over_prompts_by_brute_force(pairs: Runs, partition: 
 def test_profile_figures_have_a_panel_per_system(partition: TablePartition) -> None:
     both = [window_profiles(partition, each, "meaning_preserving") for each in ("raw", "answer")]
     along = rung_profiles(partition, "cosine_distance", "answer")
-    for picture in (profiles.windows_picture(*both), profiles.rungs_picture(along)):
+    # These outputs are shorter than every window, and no figure is drawn of that.
+    assert isinstance(profiles.windows_picture(*both), NotDrawn)
+    first, *others = both[0].points
+    other = replace(first, mean=replace(first.mean, estimate=0.9 * first.mean.estimate))
+    longer = replace(both[0], points=(other, *others))
+    for picture in (profiles.windows_picture(longer, both[1]), profiles.rungs_picture(along)):
         shown = [axes for axes in drawn(picture).axes if axes.get_visible()]
         titles = [axes.get_title(loc="left").replace("\n", " ") for axes in shown]
         assert titles == sorted([HOSTILE, *PLAIN])
@@ -202,6 +206,24 @@ def test_what_has_no_mean_gets_a_sentence(tmp_path: Path) -> None:
     windows = window_profiles(few, "raw", "meaning_preserving")
     for picture in (profiles.rungs_picture(along), profiles.windows_picture(windows, windows)):
         assert isinstance(picture, NotDrawn) and picture.reason.endswith(".")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_panels_fill_the_width(n: int) -> None:
+    figure = Figure(figsize=(7, 2))
+    grid = panels(figure, [f"m{each}" for each in range(n)])
+    assert grid[0].get_subplotspec().get_gridspec().ncols == min(n, 3)
+
+
+def test_an_interval_beyond_the_axis_ends_in_an_arrow() -> None:
+    axes = Figure().subplots()
+    for upper in (0.9, 4.0):
+        interval_bar(
+            axes, 0, replace(mean_interval([0.1 * i for i in range(9)], resamples=99), upper=upper), 1.0
+        )
+    markers = [line.get_marker() for line in axes.lines]
+    assert markers == ["None", "o", "None", "^", "o"]
+    assert max(float(max(line.get_ydata())) for line in axes.lines) == 1.0
 
 
 # ---- traces
@@ -300,20 +322,11 @@ def test_only_names_that_differ_in_bits_are_joined(names: list[str], series: lis
     assert bit_series(names[::-1]) == series
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_labels_do_not_overlap_and_keep_their_order(seed: int) -> None:
-    source = random.Random(seed)
-    places = sorted(source.random() for _ in range(source.randint(1, 25)))
-    sizes = [source.uniform(0.01, 0.039) for _ in places]
-    found = spread(places, sizes, 0.0, 1.0)
-    edges = [(y - size / 2, y + size / 2) for y, size in zip(found, sizes, strict=True)]
-    assert edges[0][0] >= -1e-6 and edges[-1][1] <= 1 + 1e-6
-    assert all(high <= low + 1e-6 for (_, high), (low, _) in pairwise(edges))
-
-
 def test_captions_say_that_long_texts_are_averaged_not_cut(pairs: Runs, partition: TablePartition) -> None:
     along = [window_profiles(partition, name, "meaning_preserving") for name in ("raw", "answer")]
-    for picture in (profiles.windows_picture(*along), disagreement.picture(pairs.table)):
+    first, *others = along[0].points
+    longer = replace(along[0], points=(replace(first, mean=mean_interval([])), *others))
+    for picture in (profiles.windows_picture(longer, along[1]), disagreement.picture(pairs.table)):
         assert isinstance(picture, Picture)
         words = " ".join(vars(picture.caption).values())
         assert "averaged" in words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -91,16 +92,19 @@ def read_page(html: str) -> Element:
 _TAGS = """
 div header p nav ul ol li a main h1 h2 h3 strong b small br bdi span section form label select option input button
 table caption thead tbody tr th td dl dt dd del ins details summary figure figcaption svg line circle polyline text
-footer code pre g path rect
+footer code pre g path rect blockquote kbd tspan title
 """
 _ATTRIBUTES = """
 class href aria-label aria-current aria-valuetext aria-hidden tabindex role scope colspan hidden disabled type name
 value selected min max step method title id viewbox width height x x1 x2 y y1 y2 cx cy r points text-anchor data-copy
 data-step data-branch data-branching data-at data-from data-to data-say data-download data-rows aria-describedby
-d transform
+d transform style preserveaspectratio data-mark data-key aria-keyshortcuts data-copy-table data-of-view data-label
+aria-sort maxlength rel
 """
 TAGS, ATTRIBUTES = frozenset(_TAGS.split()), frozenset(_ATTRIBUTES.split())
 """Of our pages; neither has a way to run anything or to load anything."""
+_STYLE = re.compile(r"(--[a-z]+: (#[0-9a-f]{6}|-?[0-9.]+%?);? ?)*")
+"""Values for our style sheets: colors of marks and places in per cent, which load nothing."""
 
 
 def assert_inert(html: str) -> Element:
@@ -109,6 +113,7 @@ def assert_inert(html: str) -> Element:
     for element in page.walk():
         assert element.tag in TAGS, element.tag
         assert set(element.attributes) <= ATTRIBUTES, element.attributes
+        assert _STYLE.fullmatch(element.attributes.get("style", "")), element.attributes
         assert element.attributes.get("href", "?").startswith("?")
     active = [character for character in html if ord(character) < 32 and character != "\n"]
     assert not active

@@ -47,7 +47,8 @@ def html_component(blocks: Any) -> Any:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     blocks = app.build(known_results())
-    _, url, _ = app.launch(blocks, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    about = app.in_a_few_words(known_results())
+    _, url, _ = app.launch(blocks, about=about, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield url
     blocks.close(verbose=False)
 
@@ -94,6 +95,15 @@ def test_downloads_know_their_own_names_only(address: str) -> None:
         assert ask(address, "download_table", name) is None
 
 
+def test_a_table_of_a_view_is_the_one_that_its_address_shows(address: str) -> None:
+    file = ask(address, "download_of_view", ["systems", "?metric=js_divergence"])
+    assert file["name"] == "clusters_systems.csv"
+    lines = base64.b64decode(file["base64"]).decode("utf-8-sig").splitlines()
+    assert lines[1].startswith("systems js_divergence raw meaning_preserving,alpha-4b,0.412,")
+    for odd in (["nothing", ""], ["systems"], "systems", None, [1, 2], ["systems", "?view=learn"]):
+        assert ask(address, "download_of_view", odd) is None
+
+
 class _Loads(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +124,26 @@ def test_the_first_page_names_no_other_host_to_load_from(address: str) -> None:
     assert not [
         each for each in loads.addresses if re.match(r"(https?:)?//", each) and not each.startswith(address)
     ]
+
+
+def test_a_link_to_the_page_is_shown_elsewhere_with_our_words_and_our_picture(address: str) -> None:
+    page = get(address)
+    tags = re.findall(r'<meta (?:name|property)="([a-z:]+)" content="([^"]*)">', page)
+    assert [name for name, _ in tags] == list(dict.fromkeys(name for name, _ in tags)), "each is there once"
+    found = dict(tags)
+    assert found["og:title"] == found["twitter:title"] == "Prompt sensitivity"
+    assert "Harmless edits move the answers of 3 systems by 0.134 to 0.412" in found["og:description"]
+    assert found["og:image"] == f"{address}preview.png"
+    assert "gradio" not in "".join(value for _, value in tags).lower()
+    with urllib.request.urlopen(found["og:image"], timeout=30) as answer:  # noqa: S310 - the server of this test
+        assert answer.headers["content-type"] == "image/png"
+        content = answer.read()
+    assert content.startswith(b"\x89PNG") and len(content) < 50_000
+
+
+def test_who_has_no_javascript_is_told_what_the_page_shows(address: str) -> None:
+    (words,) = re.findall("<noscript>(.*?)</noscript>", get(address), re.DOTALL)
+    assert "0.134 to 0.412" in words and "JavaScript" in words
 
 
 def test_nothing_of_a_stranger_is_markup_in_the_first_load(address: str) -> None:
@@ -164,7 +194,7 @@ def test_a_first_page_that_fails_is_explained_and_logged(
 def test_the_hub_without_variables_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RESULTS_DATASET", raising=False)
     launched: list[Any] = []
-    monkeypatch.setattr(app, "launch", launched.append)
+    monkeypatch.setattr(app, "launch", lambda made, **_: launched.append(made))
     app.serve_hub()
     assert "`RESULTS_DATASET` is" in html_component(launched[0]).value
 

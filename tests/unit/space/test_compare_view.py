@@ -14,8 +14,8 @@ from lm_eval_sensitivity.report.wording.compare import (
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.page import render
-from lm_eval_sensitivity.space.pages.compare import comparison, prompt_lines, scale_around_0, show
+from lm_eval_sensitivity.space.page import number, render
+from lm_eval_sensitivity.space.pages.compare import against, comparison, dumbbells_of, prompt_lines, show
 from lm_eval_sensitivity.space.query import Query, parse
 from lm_eval_sensitivity.space.texts import visible
 from lm_eval_sensitivity.statements import TablePartition
@@ -94,8 +94,44 @@ def test_the_difference_of_every_prompt_is_that_of_its_shared_pairs(results: Res
     assert {prompt: difference for prompt, _, _, difference in lines} == pytest.approx(truth)
     in_order = dict.fromkeys(pair.prompt_id for pair in results.ladder.values())
     assert [prompt for prompt, *_ in lines] == [prompt for prompt in in_order if prompt in truth]
-    x = scale_around_0(list(truth.values()))
-    assert all(math.copysign(1, x(each) - x(0)) == math.copysign(1, each) for each in truth.values())
+    for drawing in dumbbells_of(lines):
+        assert all(
+            (drawing.x(other) - drawing.x(one)) * difference >= 0 for _, one, other, difference in lines
+        )
+
+
+def test_a_row_of_the_drawing_is_a_prompt_the_largest_difference_first(results: Results) -> None:
+    query = {"view": "compare", "a": system(results, 0), "b": system(results, 1)}
+    lines = prompt_lines(results, 0, 1, Selection())
+    lines.sort(key=lambda line: -line[3])
+    for sheet in ("wide", "narrow"):
+        rows = assert_inert(render(results, query)).one("svg", css=sheet).every("a")
+        links = [parse(row.attributes["href"]) for row in rows]
+        assert [(each["prompt"], each["system"]) for each in links] == [
+            (prompt, system(results, 1)) for prompt, *_ in lines
+        ]
+        said = f"first {number(lines[0][1])}, second {number(lines[0][2])}. To its pairs."
+        assert rows[0].attributes["aria-label"].endswith(said)
+
+
+def test_the_reference_beside_every_other_system_is_what_the_clusters_say(results: Results) -> None:
+    reference = results.manifest.reference
+    assert reference is not None
+    name = results.systems[reference].name
+    contrasts = {
+        frozenset((each.first, each.second)): each for each in results.clusters[Selection()].contrasts
+    }
+    rows = against(results, Query({"view": "compare"}), Selection())
+    assert [row.system for row in rows] == [each.name for each in results.systems if each.name != name]
+    for row in rows:
+        contrast = contrasts[frozenset((row.system, name))]
+        sign = 1 if contrast.first == row.system else -1
+        assert row.difference.estimate == sign * contrast.difference.estimate
+        assert row.difference.lower <= row.difference.estimate <= row.difference.upper
+        link = parse(row.address)
+        assert link["a"] == system(results, reference) and link["b"] != link["a"]
+    view = show(results, Query({"view": "compare"}))
+    assert view.context["first"].name == name, "the reference stands first where the address is silent"
 
 
 def test_equal_systems_differ_by_nothing(results: Results) -> None:
@@ -150,7 +186,7 @@ def test_rungs_that_nobody_ran_are_said(results: Results) -> None:
 def test_wrong_values_are_complained_of(results: Results, name: str, value: str) -> None:
     found = assert_inert(render(results, {"view": "compare", name: value}))
     assert f"`{name}`" in found.one(css="complaints").text()
-    assert "What can be said" in found.text()
+    assert "Both systems" in found.text()
 
 
 def test_a_prompt_leads_to_its_pairs(results: Results) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from random import Random
 from typing import Any
 
@@ -20,13 +20,14 @@ from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.system_files import PairDetail, SideDetail
 from lm_eval_sensitivity.space.branching import LONGEST_OUTPUT, path_of, thinned
 from lm_eval_sensitivity.space.branching_charts import bent, charts_of, numbers_of
+from lm_eval_sensitivity.space.differences import differences
 from lm_eval_sensitivity.space.page import number, render
-from lm_eval_sensitivity.space.pieces import edited
+from lm_eval_sensitivity.space.pages.pair import neighbors
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
 from lm_eval_sensitivity.types import Pair, Replacement
 from tests.unit.results.made_results import NASTY_NAMES
-from tests.unit.space.reading import Element, Stand, assert_inert, read_page, system
+from tests.unit.space.reading import Element, Stand, assert_inert, system
 
 Tokens = Sequence[str]
 SCRIPT = resources.files("lm_eval_sensitivity.space").joinpath("branching.js").read_text(encoding="utf-8")
@@ -133,47 +134,53 @@ def before_the_mark(output: Element) -> str:
 # ---- prompts
 
 
-@given(st.text("ab ", max_size=30), st.data(), st.integers(1, 40))
-def test_what_of_an_edit_is_shown_and_what_is_counted_is_all_of_it(
-    base: str, data: st.DataObject, longest: int
-) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(base)), max_size=6)))
-    texts = st.text("xy", max_size=12)
-    changes = [
-        Replacement(start, end, data.draw(texts)) for start, end in zip(cuts[::2], cuts[1::2], strict=False)
+WORDS = st.lists(
+    st.sampled_from(["one", "two", " ", "  ", "\n", "e\u0301", "\u00a0", "日本", "!", "a"]), max_size=14
+).map("".join)
+
+
+@given(WORDS, WORDS)
+def test_in_one_row_both_texts_are_whole(first: str, second: str) -> None:
+    found = differences(first, second)
+    texts = {"same": first, "gone": first, "new": second}
+    for sides, whole in ((("same", "gone"), first), (("same", "new"), second)):
+        assert (
+            "".join(texts[each.kind][each.start : each.end] for each in found if each.kind in sides) == whole
+        )
+    assert not [1 for one, other in pairwise(found) if one.kind == other.kind], "a change is one change"
+    assert ({each.kind for each in found} <= {"same"}) == (first == second)
+
+
+def test_a_change_is_of_words_and_a_few_shared_ones_do_not_part_it() -> None:
+    first, second = "He held it there.", "He had it there."
+    assert [first[each.start : each.end] for each in differences(first, second) if each.kind == "gone"] == [
+        "held"
     ]
-    variant, at = "", 0
-    for each in changes:
-        variant += base[at : each.start] + each.replacement
-        at = each.end
-    variant += base[at:]
-    for (parts, n_cut), text in zip(edited(base, changes, longest), (base, variant), strict=True):
-        shown = sum(1 if piece.is_mark else len(piece.text) for pieces, _ in parts for piece in pieces)
-        assert shown + n_cut == len(text)
-        assert shown <= 2 * longest
+    first, second = "Why is the sky blue at noon?", "For what reason is it blue at noon?"
+    assert [each.kind for each in differences(first, second)] == ["gone", "new", "same"]
 
 
 def test_an_edit_that_is_cut_says_so(results: Results, pair: Pair) -> None:
     long = replace(pair, base="a b", replacements=(Replacement(1, 2, "x" * 9000),), variant=f"a{'x' * 9000}b")
     found = page(Stand(results, ladder={pair.pair_id: long}), pair)
     assert [each.text() for each in found.every("p", css="cut")] == [
-        "5000 more characters of the variant are not shown."
+        "5002 more characters of the variant are not shown."
     ]
     whole = replace(long, base="y" * 5000, replacements=(Replacement(0, 5000, "z"),), variant="z")
     found = page(Stand(results, ladder={pair.pair_id: whole}), pair)
     assert [each.text() for each in found.every("p", css="cut")] == [
         "1000 more characters of the base are not shown."
     ]
-    assert found.one("dl", css="prompts").every("dd")[1].text() == "z"
+    assert found.one("blockquote").one("ins").text() == "z"
 
 
 def test_a_repetition_is_compared_with_no_noise_floor(results: Results, pair: Pair) -> None:
     same = next(each for each in results.ladder.values() if each.rung == "identical")
-    table = page(results, same).every("table")[0]
+    table = page(results, same).one("table", css="of-the-pair")
     assert "noise floor" not in table.text()
     assert {len(row.every("td")) for row in table.every("tr") if row.every("td")} == {2}
     assert "Nothing was edited, so these numbers are the noise floor" in page(results, same).text()
-    assert page(results, pair).every("table")[0].text().count("noise floor") == 2
+    assert page(results, pair).one("table", css="of-the-pair").text().count("noise floor") == 2
 
 
 # ---- steps
@@ -228,7 +235,12 @@ def test_the_page_marks_the_first_difference(
     for tokens, output in zip((first, second), outputs(found), strict=True):
         assert before_the_mark(output) == "".join(tokens)[:mark]
         assert "the outputs part here" in output.one("b", css="parting").text()  # a word, not a color
-        assert standing(output) == "".join(tokens)
+        assert standing(output) == "".join(tokens[: mark_step(first, second)])
+
+
+def mark_step(first: Tokens, second: Tokens) -> int:
+    """Of the first token that differs, counted from 1."""
+    return (shared(first, second) or 0) + 1
 
 
 def test_equal_outputs_have_no_mark(results: Results, pair: Pair) -> None:
@@ -245,8 +257,8 @@ def test_the_step_of_the_address_shows_so_many_tokens(results: Results, pair: Pa
     found = page(results, pair, detail(first, second), filter="raw", step=str(step))
     for tokens, output in zip((first, second), outputs(found), strict=True):
         assert standing(output) == "".join(tokens[:step])
-        marked = [each.text() for each in output.every("span", css="now")]
-        assert marked == (list(tokens[step - 1 : step]) if step else [])
+        now = "".join(each.text() for each in output.every("span", css="now"))
+        assert now == "".join(tokens[step - 1 : step] if step else [])
     said = {name: found.one(data_say=name).text() for name in ("step", "curve", "base", "variant")}
     expected = curve_of(first, second)[step - 1] if step else 0
     assert (said["step"], said["curve"]) == (str(step), str(expected))
@@ -421,13 +433,64 @@ def test_the_edit_is_shown_in_both_prompts(results: Results, pair: Pair) -> None
         variant="Is\u00a0a fine book good",
         replacements=(Replacement(2, 3, "\u00a0"), Replacement(4, 4, " fine"), Replacement(14, 15, "")),
     )
-    shown = Stand(results, ladder={pair.pair_id: edit})
-    found = page(shown, pair)
-    before, after = (each for each in found.one("dl", css="prompts").every("bdi"))
-    assert [each.text() for each in before.every("del")] == ["·", "?"]
-    assert [each.text() for each in after.every("ins")] == ["U+00A0", "·fine"]
-    assert before.text() == "Is·a book good?"
-    assert after.text() == "IsU+00A0a·fine book good"
+    found = page(Stand(results, ladder={pair.pair_id: edit}), pair).one("blockquote")
+    assert [each.text() for each in found.every("del")] == ["·", "?"]
+    assert [each.text() for each in found.every("ins")] == ["U+00A0", "fine "]
+    assert found.text() == "Is·U+00A0a fine book good?"
+
+
+def test_a_blank_is_a_blank_until_its_mark_is_asked_for(results: Results, pair: Pair) -> None:
+    found = page(results, pair, detail(["a  b\n", "c"], ["a  b\n", "d"]), filter="raw")
+    base, _ = outputs(found)
+    assert [(each.text(), each.attributes["data-mark"]) for each in base.every("span", css="blank")] == [
+        (" ", "·"),
+        (" ", "·"),
+        ("\n", "⏎"),
+    ]
+    assert standing(base) == "a  b\nc", "what is copied is the output"
+    assert found.one("input", css="blanks").attributes["type"] == "checkbox"
+
+
+def test_words_of_one_output_alone_are_marked_in_it(results: Results, pair: Pair) -> None:
+    found = page(results, pair, detail(["The", " cat", " sat"], ["The", " dog", " sat"]), filter="raw")
+    base, variant = outputs(found)
+    assert [each.text() for each in base.every("del")] == ["cat"] and not base.every("ins")
+    assert [each.text() for each in variant.every("ins")] == ["dog"] and not variant.every("del")
+
+
+def test_a_pair_opens_where_its_outputs_part(results: Results, pair: Pair) -> None:
+    made = detail(["The", " cat", " sat", "."], ["The", " dog", " sat", "."])
+    found = page(results, pair, made, filter="raw")
+    assert found.one("input", type="range").attributes["value"] == "2"
+    assert not found.one(css="branching").has_class("walked"), "all of both outputs can be read"
+    assert [each.text() for each in outputs(found)[0].every("span", css="now")] == [" ", "cat"]
+    assert page(results, pair, made, filter="raw", step="3").one(css="branching").has_class("walked")
+
+
+def test_the_neighbors_of_a_pair_are_those_next_in_distance(results: Results) -> None:
+    rows = [
+        row
+        for row in results.pairs(1).to_pylist()
+        if row["filter"] == "answer" and row["rung"] in RUNG_SETS["meaning_preserving"]
+    ]
+    order = list(results.ladder)
+    known = [row for row in rows if row["cosine_distance"] is not None]
+    known.sort(key=lambda row: (-row["cosine_distance"], order.index(row["pair_id"])))
+    names = [row["pair_id"] for row in known]
+    for at, name in enumerate(names):
+        found = neighbors(results, 1, results.ladder[name], "answer", "meaning_preserving")
+        assert (found.place, found.n) == (at + 1, len(names))
+        assert found.larger == (names[at - 1] if at else None)
+        assert found.smaller == (names[at + 1] if at + 1 < len(names) else None)
+    lost = next(row["pair_id"] for row in rows if row["cosine_distance"] is None)
+    assert neighbors(results, 1, results.ladder[lost], "answer", "meaning_preserving").place is None
+    links = (
+        page(results, results.ladder[names[1]], system=system(results, 1)).one("nav", css="around").every("a")
+    )
+    assert [(each.attributes["data-key"], parse(each.attributes["href"])["pair"]) for each in links] == [
+        ("p", names[0]),
+        ("n", names[2]),
+    ]
 
 
 def test_an_erased_pair_compares_no_outputs_and_says_why(results: Results, pair: Pair) -> None:
@@ -472,49 +535,6 @@ def test_opening_a_pair_reads_one_systems_table_and_one_detail(results: Results,
     page(Stand(results, pairs=pairs, detail=one), pair, system=system(results, 2))
     assert set(read) == {2, (2, pair.pair_id)}
     assert read.count((2, pair.pair_id)) == 1
-
-
-# ---- the list
-
-
-def test_the_list_has_the_pairs_of_the_cell_in_the_order_of_the_ladder(results: Results) -> None:
-    found = read_page(render(results, {"view": "pairs", "system": system(results, 1), "filter": "raw"}))
-    rows = found.one("table", id="pairs").one("tbody").every("tr")
-    asked = [pair for pair in results.ladder.values() if pair.rung in RUNG_SETS["meaning_preserving"]]
-    assert [row.one("th").text() for row in rows] == [pair.pair_id for pair in asked]
-    table = {row["pair_id"]: row for row in results.pairs(1).to_pylist() if row["filter"] == "raw"}
-    statuses = set()
-    for row, pair in zip(rows, asked, strict=True):
-        truth = table[pair.pair_id]
-        value, status = (row.every("td")[index].text() for index in (0, 1))
-        statuses.add(status.split(":")[0])
-        assert value == ("–" if truth["cosine_distance"] is None else f"{truth['cosine_distance']:.3f}")
-        if truth["audit_status"] == "erased":
-            assert status.startswith("erased")
-        elif truth["cosine_distance"] is None:
-            assert status == f"unscored: {truth['missing_cosine_distance']}"
-        else:
-            assert status == "scored"
-        assert f"pair={pair.prompt_id}%2F{pair.edit}" in row.one("a").attributes["href"]
-    assert "scored" in statuses
-
-
-def test_an_edit_or_a_prompt_narrows_the_list(results: Results, pair: Pair) -> None:
-    for query, of in (({"edit": pair.edit}, "edit"), ({"prompt": pair.prompt_id}, "prompt_id")):
-        found = assert_inert(render(results, {"view": "pairs", **query}))
-        shown = {row.one("th").text() for row in found.one("table", id="pairs").one("tbody").every("tr")}
-        assert shown == {
-            each.pair_id
-            for each in results.ladder.values()
-            if getattr(each, of) == getattr(pair, of) and each.rung in RUNG_SETS["meaning_preserving"]
-        }
-
-
-@pytest.mark.parametrize("name", ["system", "edit", "rungs", "prompt", "pair", "metric", "filter"])
-def test_a_wrong_value_is_complained_of_and_a_list_is_shown(results: Results, name: str) -> None:
-    found = assert_inert(render(results, {"view": "pairs", name: "<b>no\u202e such</b>"}))
-    assert f"`{name}`" in found.one(css="complaints").text() or "no" in found.one(css="complaints").text()
-    assert found.every("table", id="pairs")
 
 
 # ---- hostile texts

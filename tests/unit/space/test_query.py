@@ -120,7 +120,7 @@ def test_what_another_view_has_is_noted_and_kept_and_no_mistake() -> None:
     assert query.choice("rungs", ("meaning_preserving", "positive_control")) == "meaning_preserving"
     assert query.complaints == []
     assert [note.split(",")[0] for note in query.notes] == [
-        "This view has no “token edit distance”",
+        "This view has no “token_edit_distance”",
         "This view has no “noop”",
     ]
     assert query.link(view="clusters") == "?metric=token_edit_distance&rungs=noop"

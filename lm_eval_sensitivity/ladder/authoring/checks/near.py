@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process, utils
-from tqdm import tqdm
 
 from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, first_rows
 from lm_eval_sensitivity.ladder.authoring.distances import Vectors
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair
 
@@ -81,7 +81,7 @@ def _most_similar_words(texts: Texts, bases: Texts) -> Iterator[tuple[str, str, 
 
     # A base is compared with those before it, so that of two near ones the later is named, once.
     others = {} if texts is bases else _nonempty({row: words(text) for row, text in bases.items()})
-    for row, text in tqdm(texts.items(), desc="Comparing", unit="prompt", delay=2, disable=None):
+    for row, text in progress("Comparing", len(texts), "prompt", iterable=texts.items()):
         own = words(text)
         if not own:
             continue  # `...` has no words, and is not similar to `!!!`

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from lm_eval_sensitivity.ladder.authoring.checks import balance, edits, kept, near, order, synonyms, texts
 from lm_eval_sensitivity.ladder.authoring.checks.violation import Violation, rows_by_prompt
@@ -23,6 +22,7 @@ from lm_eval_sensitivity.ladder.authoring.distances import (
 from lm_eval_sensitivity.ladder.authoring.folder import pairs_of_sources
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE, SUBSETS, Ladder, load_subsets, packaged_folder
 from lm_eval_sensitivity.ladder.sources import FULL, SPREAD
+from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.text.escape import quoted
 from lm_eval_sensitivity.types import Pair
 
@@ -223,7 +223,8 @@ def _in_prompts(ladders: Sequence[Ladder], published: bool) -> Iterator[Violatio
         if not (is_whole and each.subset == SPREAD):  # its rows were compared with those of the whole one
             for rows in rows_by_prompt(each.pairs).values():
                 ladder_of_rows.setdefault(rows, each)
-    for rows, ladder in tqdm(ladder_of_rows.items(), desc="Checking", unit="prompt", delay=2, disable=None):
+    prompts = progress("Checking", len(ladder_of_rows), "prompt", iterable=ladder_of_rows.items())
+    for rows, ladder in prompts:
         for check in _prompt_checks(ladder, published):
             yield from _placed(ladder.file, check(rows))
 

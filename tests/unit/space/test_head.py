@@ -1,0 +1,30 @@
+"""Tags of a page: ours once, gradio's never, and names of strangers are texts in them."""
+
+from __future__ import annotations
+
+from lm_eval_sensitivity.space.head import with_preview
+
+PAGE = (
+    '<html>\n<head lang="en">\n<meta charset="utf-8">\n<meta\n property="og:title"\n content="Gradio" />\n'
+    '<meta name="twitter:creator" content="@Gradio" />\n<script>var page = \'<meta property="og:title">\'</script>\n'
+    "</head>\n<body class='x'><div></div></body></html>"
+)
+NASTY = '"><script>alert(1)</script>'
+
+
+def test_gradios_tags_go_and_the_script_stays_as_it_is() -> None:
+    made = with_preview(PAGE, "A title", "Words.", "http://a/")
+    assert "Gradio" not in made
+    assert made.count('property="og:title" content="A title"') == 1
+    assert "<script>var page = '<meta property=\"og:title\">'</script>" in made
+    assert made.index("<noscript>") > made.index("<body class='x'>")
+    assert 'content="http://a/preview.png"' in made
+
+
+def test_words_of_strangers_stay_words() -> None:
+    made = with_preview(PAGE, NASTY, NASTY, f"http://{NASTY}/")
+    assert NASTY not in made and made.count("<script") == PAGE.count("<script")
+
+
+def test_what_is_no_page_stays_as_it_is() -> None:
+    assert with_preview("plain", "a", "b", "c") == "plain"
