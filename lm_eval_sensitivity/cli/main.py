@@ -25,6 +25,7 @@ from lm_eval_sensitivity.cli import (
     publish,
     report,
     rescore,
+    show,
     space,
     tasks_path,
 )
@@ -34,6 +35,7 @@ from lm_eval_sensitivity.text.escape import is_text, shown_path
 
 COMMANDS = (
     neighborhood,
+    show,
     report,
     clusters,
     compare,

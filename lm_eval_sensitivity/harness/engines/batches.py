@@ -121,7 +121,7 @@ def _estimate(seconds: float, n_made: int, n_all: int) -> None:
     minutes = seconds / n_made * (n_all - n_made) / 60
     if minutes >= WORTH_SAYING:
         logger.info(
-            "The first %d of %d generations took %.0f s; the others take about %.0f minutes at this pace.",
+            "The first %d of %d generations took %.0f s; the others take about %.0f min at this pace.",
             n_made,
             n_all,
             seconds,

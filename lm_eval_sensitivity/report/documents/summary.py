@@ -7,19 +7,19 @@ from dataclasses import replace
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt, is_of_whole_output
-from lm_eval_sensitivity.records.columns import FILTERS
+from lm_eval_sensitivity.records.columns import DRIFTS, FILTERS
 from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, ResultTable, Verbatim, table_of
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.wording.summary import lines
-from lm_eval_sensitivity.runs import Runs, System
+from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
+from lm_eval_sensitivity.statements.means import system_mean
 from lm_eval_sensitivity.statements.records import ProfilePoint
 from lm_eval_sensitivity.statements.summary import SummaryStatement, summary_statement
 from lm_eval_sensitivity.statements.windows import outputs_of, windows_within
-from lm_eval_sensitivity.statements.means import system_mean
 from lm_eval_sensitivity.types import RUNGS
 
-WIDTH = 100
+TITLE, WIDTH = "What harmless edits move", 100
 _ROWS = (
     Column("rung", path="selection.rung_set"),
     Column("metric", path="selection.metric"),
@@ -46,16 +46,14 @@ def summary_document(
         For reading the lines that a run ends with; for programs the same numbers as a table.
     """
     found = {system.name: summary_statement(partition, system.name) for system in pairs.systems}
-    parts: list[ResultTable | Verbatim] = [
-        Verbatim("", "\n".join(lines(found[system.name], system, (), width or WIDTH)), only=("table", "markdown"))
-        for system in pairs.systems
-    ]
+    parts: list[ResultTable | Verbatim] = []
     for system in pairs.systems:
-        parts.append(_numbers(found[system.name]))
+        said = lines(found[system.name], system, (), width or WIDTH)
+        parts += [Verbatim("", "\n".join(said), only=("table", "markdown")), _numbers(found[system.name])]
         if every_row:
-            parts.append(_every_row(partition, system))
+            parts += _every_row(partition, system.name)
     data = {**run_data(pairs, signed), "summaries": [*found.values()]}
-    return Document("Prompt sensitivity", (*parts, *closing(pairs, signed)), data)
+    return Document(TITLE, (*parts, *closing(pairs, signed)), data)
 
 
 def _numbers(found: SummaryStatement) -> ResultTable:
@@ -68,20 +66,28 @@ def _numbers(found: SummaryStatement) -> ResultTable:
     return replace(table, columns=columns, rows=rows)
 
 
-def _every_row(partition: TablePartition, system: System) -> ResultTable:
-    """Every metric under both filters on every rung that was run; windows that no output fills are nowhere."""
-    return table_of(
-        f"rows {system.name}", f"{system.name}: every metric, filter and rung", _ROWS, _points(partition, system.name)
-    )
+def _every_row(partition: TablePartition, system: str) -> list[ResultTable]:
+    """Every metric under both filters on every rung that was run, for reading without the reasons."""
+    points, name = [*_points(partition, system)], f"rows {system}"
+    title = f"{system}: every metric, filter and rung"
+    return [
+        table_of(name, title, _ROWS[:-1], points, only=("table", "markdown")),
+        table_of(name, title, _ROWS, points, only=("csv", "json")),
+    ]
 
 
 def _points(partition: TablePartition, name: str) -> Iterator[ProfilePoint]:
+    """Windows that no output fills are nowhere; `drift` has what needs a reference."""
     ran = partition.rungs_of(name)
     outputs = outputs_of(partition, Selection().metric, ran, name)
     windows = windows_within(outputs) if outputs else None
     for rung in (each for each in RUNGS if each in ran):
         for metric, card in METRICS.items():
-            if belongs_to_prompt(metric) or (windows is not None and card.window not in windows):
+            if (
+                belongs_to_prompt(metric)
+                or metric in DRIFTS
+                or (windows is not None and card.window not in windows)
+            ):
                 continue
             for filter_name in FILTERS:
                 if filter_name != "raw" and is_of_whole_output(metric):

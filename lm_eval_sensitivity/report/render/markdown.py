@@ -19,7 +19,7 @@ def as_markdown(document: Document) -> str:
             blocks += (
                 [_paragraph(part)]
                 if isinstance(part, str)
-                else [f"{_escaped(part.title)}:", _fenced(part.text)]
+                else [*([f"{_escaped(part.title)}:"] if part.title else []), _fenced(part.text)]
             )
             continue
         header = "| " + " | ".join(_escaped(column.name) for column in part.columns) + " |"
