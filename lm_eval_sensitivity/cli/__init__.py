@@ -24,4 +24,5 @@ rescore.py           a finished run measured again, with another embedder or ans
 show.py              the summary of a run again, or all its numbers
 space.py             the page over exported results, served on this machine
 tasks_path.py        the task folder, for `--include_path`
+view.py              the page over finished runs, without an export that stays
 """

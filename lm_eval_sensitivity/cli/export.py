@@ -16,6 +16,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     signed,
 )
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.manifest import Manifest
 from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Runs, System
@@ -52,6 +53,12 @@ def add_parser(subparsers: Any) -> None:
         action="store_true",
         help="replace the folder, if it holds results of an earlier export",
     )
+    add_export_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_export_options(parser: argparse.ArgumentParser) -> None:
+    """What is computed of the runs."""
     parser.add_argument(
         "--reference",
         type=folder,
@@ -79,14 +86,37 @@ def add_parser(subparsers: Any) -> None:
     )
     add_run_options(parser)
     add_statistics_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Load, compute, write; the folder is named on stdout."""
+    manifest = export(options, options.output, overwrite=options.overwrite)
+    size = sum(each.bytes for each in manifest.files.values()) / 1e6
+    left_out = len(manifest.selections_left_out)
+    print(
+        f"{shown_path(options.output)}: {len(manifest.systems)} systems, {len(manifest.files) + 1} files, {size:.1f} MB"
+        + (f"; {left_out} selections without data were left out" if left_out else "")
+    )
+    return 0
+
+
+def export(options: argparse.Namespace, output: Path, *, overwrite: bool = False) -> Manifest:
+    """Load, compute and write.
+
+    Args:
+        options: of `add_runs` and `add_export_options`.
+        output: folder to write.
+        overwrite: replace it, if it holds results of an earlier export.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: an option, a run or the folder is not as it must be.
+    """
     if not 0 < options.alpha < 1:
         raise InputError(f"`--alpha {options.alpha:g}` must lie between 0 and 1, as in `--alpha 0.05`.")
-    check_target(options.output, overwrite=options.overwrite)
+    check_target(output, overwrite=overwrite)
     series = None if options.series is None else _parse_series(options.series)
     folders = folders_beside(options.runs, options.reference)
     pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
@@ -105,14 +135,7 @@ def run(options: argparse.Namespace) -> int:
         embedder=options.embedder,
         folders=tuple(folders),
     )
-    manifest = export_results(request, options.output, overwrite=options.overwrite)
-    size = sum(each.bytes for each in manifest.files.values()) / 1e6
-    left_out = len(manifest.selections_left_out)
-    print(
-        f"{shown_path(options.output)}: {len(manifest.systems)} systems, {len(manifest.files) + 1} files, {size:.1f} MB"
-        + (f"; {left_out} selections without data were left out" if left_out else "")
-    )
-    return 0
+    return export_results(request, output, overwrite=overwrite)
 
 
 def _parse_series(given: Sequence[str]) -> dict[str, list[Path]]:

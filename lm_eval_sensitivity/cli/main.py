@@ -28,6 +28,7 @@ from lm_eval_sensitivity.cli import (
     show,
     space,
     tasks_path,
+    view,
 )
 from lm_eval_sensitivity.cli.parser import CommandParser
 from lm_eval_sensitivity.errors import InputError
@@ -36,6 +37,7 @@ from lm_eval_sensitivity.text.escape import is_text, shown_path
 COMMANDS = (
     neighborhood,
     show,
+    view,
     report,
     clusters,
     compare,

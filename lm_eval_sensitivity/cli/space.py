@@ -27,15 +27,20 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("results", type=Path, metavar="RESULTS", help="folder that `export` wrote")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Where the page is served."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, help="port (default: the first free one from 7860 on)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    _check_gradio()
+    check_gradio()
     # Here a message on the terminal helps more than a page that says the same.
     from lm_eval_sensitivity.results import open_results
     from lm_eval_sensitivity.space.app import serve
@@ -45,7 +50,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_gradio() -> None:
+def check_gradio() -> None:
+    """Before anything is computed.
+
+    Raises:
+        InputError: it is not installed.
+    """
     from importlib.util import find_spec
 
     if find_spec("gradio") is None:
