@@ -10,6 +10,7 @@ import pytest
 from docs.pages import OUTSIDE
 from docs.tables import DOCS, LIMIT_TOKENS, MARK, REPETITIONS, TABLES, with_tables
 from tests.conftest import REPOSITORY
+from tests.golden.doors import RUNS
 
 PAGES = sorted(DOCS.glob("*.md"))
 
@@ -66,3 +67,15 @@ def test_quoted_messages_are_printed_by_somebody() -> None:
         if "tasks" not in path.relative_to(package).parts[:1]
     )
     assert [message for message in quoted if message not in code] == ["fatal: not a git repository"]  # git's
+
+
+def test_the_25_questions_name_lines_of_the_last_screen() -> None:
+    import lm_eval_sensitivity as les
+
+    page = (DOCS / "questions.md").read_text(encoding="utf-8")
+    numbers = [int(number) for number in re.findall(r"^\| (\d+)\. ", page, flags=re.MULTILINE)]
+    assert numbers == list(range(1, 26))
+    named = set(re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", page)) - {"italics"}
+    assert len(named) > 8
+    last_screen = str(les.summary(RUNS / "greedy" / "demo", resamples=199))
+    assert [words for words in named if words not in last_screen] == []

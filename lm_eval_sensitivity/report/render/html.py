@@ -82,7 +82,8 @@ def _part(part: Part, signature: str) -> str:
         inner = "\n".join(_part(each, signature) for each in part.parts)
         return f"<details>\n<summary>{escape(part.title)}</summary>\n{inner}\n</details>"
     if isinstance(part, Verbatim):
-        return f"<p>{escape(part.title)}:</p>\n<pre>{escape(part.text)}</pre>"
+        title = f"<p>{escape(part.title)}:</p>\n" if part.title else ""
+        return f"{title}<pre>{escape(part.text)}</pre>"
     return f"<p>{escape(in_words(part))}</p>"
 
 
