@@ -6,7 +6,7 @@ makes. Remarks may stand before a block, and no reader sees them:
 
     <!-- not run: hub -->    why it cannot be run here, one of `NOT_RUN`; its command line is checked all the same
     <!-- exit: 1 -->         the status that it ends with
-    <!-- recorded: FILE -->  an output that stands in this file of the repository, because its command is not run here
+    <!-- stands in: FILE --> an output that stands in this file of the repository, because its command is not run here
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def blocks(page: Path) -> list[Example]:
 
     def regions(document: Document) -> Iterator[Region]:
         yield from FencedCodeBlockLexer(r"[^\n]+", {"language": "kind", "source": "source"})(document)
-        for remark in DirectiveInHTMLCommentLexer("not run|exit|recorded")(document):
+        for remark in DirectiveInHTMLCommentLexer("not run|exit|stands in")(document):
             remark.lexemes["kind"] = remark.lexemes["directive"]
             yield remark
 
@@ -76,7 +76,7 @@ class Reader:
             if kind == "not run":
                 reason = block.region.lexemes["arguments"].strip()
                 continue
-            if kind == "recorded":
+            if kind == "stands in":
                 printed = (REPOSITORY / block.region.lexemes["arguments"].strip()).read_text(encoding="utf-8")
                 continue
             if kind == "exit":
