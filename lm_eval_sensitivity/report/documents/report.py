@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.glossary import title_of
+from lm_eval_sensitivity.glossary import VIEWS, title_of
 from lm_eval_sensitivity.progress import progress
-from lm_eval_sensitivity.report.blocks import Column, Document, Folded, Part, ResultTable, Section, table_of
+from lm_eval_sensitivity.report.blocks import Block, Column, Folded, Part, ResultTable, Section, table_of
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
 from lm_eval_sensitivity.report.documents.parts import runs_in_words
@@ -145,9 +145,6 @@ def _page(
         "How far the output of a language model moves when its prompt barely does: "
         f"{n_systems} system{'s' if n_systems > 1 else ''}, {n_prompts} prompts, ladder "
         f"{signed.ladder_version} {signed.subset}.",
-        "The prompt is the unit: every mean is over prompts, and every interval is of 95 % over prompts: by half "
-        "points where the metric has a largest value (differences: corner points), else by the bootstrap-t. "
-        "Systems stand in the order of letters.",
     ]
     views = {
         profiles.RUNGS: "rungs",
@@ -157,44 +154,44 @@ def _page(
         traces.PATHS: "token_paths",
         traces.MARGINS: "margins",
     }
-    found = [] if isinstance(apart, str) else [apart]
-    sections = [
-        Section(
-            title_of("clusters"),
-            (
-                drawn[clusters.NAME],
-                *_own_parts(
-                    clusters_document(each, pairs, signed, pairwise=False) for each in [found] if each
-                ),
-            ),
-        ),
-        Section(
-            title_of("drift"),
-            (
-                drawn[two_axes.NAME],
-                *_own_parts(drift_document(each, pairs, signed) for each in [axes] if each),
-            ),
-        ),
-        *(Section(title_of(view), (drawn[name],)) for name, view in views.items()),
-        Section("What was left out, and remarks", tuple(runs_in_words(pairs)) or ("Nothing was left out.",)),
+    tested = () if isinstance(apart, str) else clusters_document([apart], pairs, signed, pairwise=False).parts
+    sections = [_section("clusters", drawn[clusters.NAME], *_own_parts(tested))]
+    if axes is not None:
+        sections.append(
+            _section("drift", drawn[two_axes.NAME], *_own_parts(drift_document(axes, pairs, signed).parts))
+        )
+    sections += [_section(view, drawn[name]) for name, view in views.items()]
+    left_out: list[Part] = [*([] if axes is not None else [drawn[two_axes.NAME]]), *runs_in_words(pairs)]
+    sections += [
+        Section("What was left out, and remarks", tuple(left_out) or ("Nothing was left out.",), "Left out"),
         Section("Systems", (_systems(pairs),)),
     ]
-    return as_page("Prompt sensitivity report", introduction, sections, f"{signed.in_words()}.")
+    return as_page("Prompt sensitivity report", introduction, [], sections, METHOD, f"{signed.in_words()}.")
 
 
-def _own_parts(documents: Iterable[Document]) -> Iterator[Part]:
+METHOD = (
+    "The prompt is the unit: every mean is over prompts, and every interval is of 95 % over prompts: by half points "
+    "where the metric has a largest value (differences: corner points), else by the bootstrap-t. Systems stand in the "
+    "order of letters.",
+)
+
+
+def _section(view: str, *parts: Part) -> Section:
+    return Section(title_of(view), parts, VIEWS[view].title)
+
+
+def _own_parts(parts: Iterable[Block]) -> Iterator[Part]:
     """The parts of a document; what stands on the page anyway is left out, and details are folded."""
-    for document in documents:
-        shown = [
-            part
-            for part in document.parts
-            if isinstance(part, str)
-            or (part.kind not in _ELSEWHERE if isinstance(part, Note) else "markdown" in part.only)
-        ]
-        details = [part for part in shown if isinstance(part, ResultTable) and part.is_detail]
-        yield from (part for part in shown if part not in details)
-        if details:
-            yield Folded("Every contrast behind these statements", tuple(details))
+    shown = [
+        part
+        for part in parts
+        if isinstance(part, str)
+        or (part.kind not in _ELSEWHERE if isinstance(part, Note) else "markdown" in part.only)
+    ]
+    details = [part for part in shown if isinstance(part, ResultTable) and part.is_detail]
+    yield from (part for part in shown if part not in details)
+    if details:
+        yield Folded("Every contrast behind these statements", tuple(details))
 
 
 def _systems(pairs: Runs) -> ResultTable:
