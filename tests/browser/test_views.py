@@ -96,7 +96,8 @@ def test_what_collapsed_is_said_to_be_so(real: Real, served: str, browsing: Brow
     """The one thing that nobody may overlook, on the first page and beside the reference."""
     page = browsing.open(served)
     assert "2-bit_attention: COLLAPSED OR INDISCRIMINATE" in content(page)
-    assert "2-bit_attention: COLLAPSED" in content(browsing.open(served + address_of("axes")))
+    beside = browsing.open(served + address_of("axes")).locator(".shapes li", has_text="COLLAPSED")
+    assert "2-bit_attention" in beside.inner_text()
 
 
 LOOKS_LIKE = (
