@@ -163,6 +163,8 @@ class Card:
     title: str
     verdict: str
     numbers: tuple[CardNumber, ...]
+    lines: tuple[str, ...]
+    """What else is read first, one sentence each."""
     cautions: tuple[str, ...]
 
 

@@ -29,7 +29,7 @@ from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 def as_page(
     title: str,
     introduction: Iterable[str],
-    cards: Iterable[Card],
+    first: Card | ResultTable,
     sections: Iterable[Section],
     method: Iterable[str],
     signature: str,
@@ -39,7 +39,7 @@ def as_page(
     Args:
         title: of the report.
         introduction: paragraphs at the top.
-        cards: one per system, before everything else.
+        first: what is said before everything else: one system at a glance, or a row of each.
         sections: in reading order.
         method: paragraphs on how the numbers are made, folded below them beside what not to conclude.
         signature: what all numbers were computed from, in words.
@@ -49,7 +49,8 @@ def as_page(
 
     Example:
         >>> from lm_eval_sensitivity.report.blocks import Section
-        >>> page = as_page("A report", ["Of <m>."], [], [Section("Means", ("None.",))], [], "made by hand")
+        >>> table, sections = ResultTable("t", "T", (), ()), [Section("Means", ("None.",))]
+        >>> page = as_page("A report", ["Of <m>."], table, sections, [], "made by hand")
         >>> "<p>Of &lt;m&gt;.</p>" in page, "<script" in page
         (True, False)
     """
@@ -64,7 +65,7 @@ def as_page(
         title=escape(title),
         style=f"{_resource('page.css')}{page_rules()}\n",
         introduction=_paragraphs(introduction),
-        cards="\n".join(map(_card, cards)),
+        first=_card(first) if isinstance(first, Card) else _table(first),
         contents="\n".join(f'<li><a href="#{name}">{escape(words)}</a></li>' for name, words in contents),
         sections="\n".join(_section(name, section) for name, section in named),
         last="\n".join(
@@ -90,7 +91,7 @@ def _card(card: Card) -> str:
         cautions = f"\n<details>\n<summary>{words}</summary>\n{_paragraphs(card.cautions)}\n</details>"
     return (
         f'<section class="card">\n<h2>{escape(card.title)}</h2>\n<p class="verdict">{escape(card.verdict)}</p>\n'
-        f"<dl>\n{numbers}\n</dl>{cautions}\n</section>"
+        f"<dl>\n{numbers}\n</dl>\n{_paragraphs(filter(None, card.lines))}{cautions}\n</section>"
     )
 
 

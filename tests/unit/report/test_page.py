@@ -169,13 +169,30 @@ def test_tables_escape_every_cell_and_mark_missing_numbers() -> None:
     page = as_page(
         "$style",
         ["<q>"],
-        [Card("<h4>", "<h5>", (CardNumber("<dfn>", "<var>", "<kbd>"),), ("<ins>",))],
+        Card("<h4>", "<h5>", (CardNumber("<dfn>", "<var>", "<kbd>"),), ("<samp>",), ("<ins>",)),
         [Section("<em>", (table, missing, Folded("<b>", ("<tt>",))))],
         ["<del>"],
         "<sub>",
     )
     read = Read(page)
-    inert = {"i", "u", "s", "em", "b", "tt", "sub", "q", "h4", "h5", "dfn", "var", "kbd", "ins", "del"}
+    inert = {
+        "i",
+        "u",
+        "s",
+        "em",
+        "b",
+        "tt",
+        "sub",
+        "q",
+        "h4",
+        "h5",
+        "dfn",
+        "var",
+        "kbd",
+        "samp",
+        "ins",
+        "del",
+    }
     assert not {tag for tag, _ in read.elements} & inert
     assert all(text in read.text for text in ("$title", "$style", *(f"<{tag}>" for tag in inert)))
     assert '<td class="number">-</td>' in page and '<td class="number">0.50</td>' in page
