@@ -28,11 +28,12 @@ OUTSIDE = {
     "changelog.md": "CHANGELOG.md",
 }
 """Page of the site -> file of the repository."""
-COPIED = ("*.md", "images/**/*.png", "assets/*")
+COPIED = ("*.md", "images/**/*.*", "assets/*")
 """What the site has of docs/."""
 _PAGE_OF = {source: page for page, source in OUTSIDE.items()}
-_LINK = re.compile(r"(?P<text>\[(?:[^\[\]]|\[[^\[\]]*\])*\])\((?P<target>[^()\s]+)\)")
-_FENCED = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[ \t]*$|`[^`\n]+`)", flags=re.DOTALL | re.MULTILINE)
+_CODE = r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$|`[^`\n]+`"
+_LINK = r"(?P<text>\[(?:`[^`]*`|[^\[\]`]|\[[^\[\]]*\])*\])\((?P<target>[^()\s]+)\)"
+_LINK_OR_CODE = re.compile(f"(?P<code>{_CODE})|{_LINK}", flags=re.DOTALL | re.MULTILINE)
 
 
 class BrokenLinksError(Exception):
@@ -91,6 +92,8 @@ def with_links(text: str, source: str, broken: Callable[[str], object]) -> str:
     """
 
     def linked(found: re.Match[str]) -> str:
+        if found["code"]:
+            return found[0]
         target, mark, anchor = found["target"].partition("#")
         if not target or ":" in target:
             return found[0]
@@ -101,9 +104,7 @@ def with_links(text: str, source: str, broken: Callable[[str], object]) -> str:
             broken(f"{source}: there is no {found['target']}")
         return f"{found['text']}({page}{mark}{anchor})" if page else found["text"][1:-1]
 
-    return "".join(
-        part if index % 2 else _LINK.sub(linked, part) for index, part in enumerate(_FENCED.split(text))
-    )
+    return _LINK_OR_CODE.sub(linked, text)
 
 
 def commands_page() -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS
-from lm_eval_sensitivity.report import FORMATS, Document, render
+from lm_eval_sensitivity.report import FORMATS, GATE_FORMATS, Document, render
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature, TablePartition, signature
 from lm_eval_sensitivity.statements.selection import (
@@ -232,9 +232,11 @@ def add_weights_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """In which form the result is written, and where."""
-    parser.add_argument("--format", choices=FORMATS, default="table", help="default: %(default)s")
+def add_output_options(parser: argparse.ArgumentParser, *, has_gate: bool = False) -> None:
+    """In which form the result is written, and where; a command that a build may fail on has two forms more."""
+    forms = (*FORMATS, *(GATE_FORMATS if has_gate else ()))
+    words = "; junit: for the tests of a build, comment: short, for a pull request" if has_gate else ""
+    parser.add_argument("--format", choices=forms, default="table", help=f"default: %(default)s{words}")
     parser.add_argument(
         "--output", "-o", type=Path, metavar="FILE", help="write there instead of to the terminal"
     )
@@ -271,6 +273,17 @@ def write(document: Document, options: argparse.Namespace) -> None:
     """
     width = terminal_width(to_file=options.output is not None)
     write_text(render(document, options.format, width=width), options.output)
+
+
+def complain(options: argparse.Namespace, message: str) -> None:
+    """Say on stderr why a check failed, where nobody reads the document: it is in a file, or for a program.
+
+    Args:
+        options: `command`, `format` and `output`.
+        message: which the document has, too.
+    """
+    if options.output is not None or options.format != "table":
+        print(f"lm-eval-sensitivity {options.command}: {message}", file=sys.stderr)
 
 
 def write_text(text: str, target: Path | None) -> None:

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_runs,
     add_statistics_options,
     add_weights_option,
+    complain,
     folder,
     partitioned,
     run_options,
@@ -23,6 +24,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
 )
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.drift_gate import LABELS
 from lm_eval_sensitivity.runs.beside import load_beside
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -42,11 +44,14 @@ examples:
   lm-eval-sensitivity drift runs/qwen3-4b-int8 runs/qwen3-4b-int4 --reference runs/qwen3-4b
   lm-eval-sensitivity drift runs/int8 runs/int4 runs/int3 --reference runs/bf16 --format json -o drift.json
   lm-eval-sensitivity drift runs/qwen3-4b-int4
+  lm-eval-sensitivity drift runs/new --reference runs/old --fail-on COLLAPSED --fail-on DRIFTED --format junit
 
 Rows stand in the order given, as in a series of quantizations, the reference first. Drift is taken from the run
 where it was made with that reference, else from the outputs in both samples files; of a prompt it is the mean over the
 base prompt and its harmless variants. Without --reference only `alive` and `collapsed or indiscriminate` can be told
-apart. Choose constants before you see the numbers."""
+apart. Choose constants before you see the numbers.
+
+exit status: 0 fine; 1 a system has a label of --fail-on; 2 a mistake in the call."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -74,7 +79,15 @@ def add_parser(subparsers: Any) -> None:
     add_statistics_options(parser, with_draws=False)
     _add_constants(parser)
     add_weights_option(parser)
-    add_output_options(parser)
+    parser.add_argument(
+        "--fail-on",
+        action="append",
+        choices=LABELS,
+        default=[],
+        metavar="LABEL",
+        help=f"exit with 1 if a system has this label, one of {', '.join(LABELS)}; repeatable",
+    )
+    add_output_options(parser, has_gate=True)
 
 
 def _add_constants(parser: argparse.ArgumentParser) -> None:
@@ -123,5 +136,9 @@ def run(options: argparse.Namespace) -> int:
         drifts={} if reference is None else measure_drifts(pairs, reference, selection, options.embedder),
         constants=Constants(options.k_control, options.k_response, options.k_harmless, options.drift_factor),
     )
-    write(drift_document(found, pairs, signed(pairs, options)), options)
-    return 0
+    document = drift_document(found, pairs, signed(pairs, options), options.fail_on)
+    write(document, options)
+    failing = document.gate.failing if document.gate is not None and options.fail_on else ()
+    if failing:
+        complain(options, f"--fail-on: {'; '.join(failing)}.")
+    return int(bool(failing))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, write
+from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, complain, write
 from lm_eval_sensitivity.cli.tasks_path import tasks_path
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.sources import read_variants
@@ -67,7 +66,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--embedder", metavar="MODEL", help="model id or folder; default: all-MiniLM-L6-v2, which is English"
     )
-    add_output_options(parser)
+    add_output_options(parser, has_gate=True)
     # Which model is asked, and how; each means the same as in lm_eval.
     group = parser.add_argument_group("as in lm_eval")
     group.add_argument("--model", default="hf", help="engine; default: %(default)s")
@@ -103,9 +102,7 @@ def run(options: argparse.Namespace) -> int:
     write(neighborhood_document(findings, check), options)
     if check is None or check.status == "passed":
         return 0
-    # Once, where a person reads it: the report has it, unless that is in a file, or for a program.
-    if options.output is not None or options.format != "table":
-        print(f"lm-eval-sensitivity neighborhood: --fail-above: {check.message}", file=sys.stderr)
+    complain(options, f"--fail-above: {check.message}")
     return 1 if check.status == "failed" else 3
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from lm_eval_sensitivity.neighborhood.findings import METRIC, Findings
+from lm_eval_sensitivity.neighborhood.gate import gate_of
 from lm_eval_sensitivity.neighborhood.verdict import Check, cautions, shown_distance, verdict
 from lm_eval_sensitivity.report import Column, Document, ResultTable
 from lm_eval_sensitivity.report.blocks import Format, Verbatim, table_of
@@ -64,6 +65,7 @@ def neighborhood_document(findings: Findings, check: Check | None) -> Document:
             Note("signature", _signature(findings)),
         ),
         _data(findings, check),
+        gate_of(findings, check, _signature(findings)),
     )
 
 

@@ -11,7 +11,26 @@ render/       terminal, Markdown, CSV, JSON, HTML (with page.html and page.css)
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.report.blocks import FORMATS, Column, Document, Format, ResultTable, table_of
+from lm_eval_sensitivity.report.blocks import (
+    FORMATS,
+    GATE_FORMATS,
+    Column,
+    Document,
+    Format,
+    GateFormat,
+    ResultTable,
+    table_of,
+)
 from lm_eval_sensitivity.report.render import render
 
-__all__ = ["FORMATS", "Column", "Document", "Format", "ResultTable", "render", "table_of"]
+__all__ = [
+    "FORMATS",
+    "GATE_FORMATS",
+    "Column",
+    "Document",
+    "Format",
+    "GateFormat",
+    "ResultTable",
+    "render",
+    "table_of",
+]

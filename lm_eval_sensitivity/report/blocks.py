@@ -17,6 +17,9 @@ from lm_eval_sensitivity.types import Note, NoteKind
 
 Format = Literal["table", "markdown", "csv", "json"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json")
+GateFormat = Literal["junit", "comment"]
+GATE_FORMATS: tuple[GateFormat, ...] = ("junit", "comment")
+"""Forms of a document that has a gate: XML for the tests of a build, and Markdown that fits a comment."""
 
 Cell = str | float | int | None
 """None is a number that is missing, and is shown as a dash; its reason stands in another column or a note."""
@@ -149,6 +152,38 @@ class Section:
     parts: tuple[Part, ...]
 
 
+Outcome = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a build counts as one test."""
+
+    group: str
+    name: str
+    outcome: Outcome
+    """`skipped`: not judged, which is no pass."""
+    message: str = ""
+    """Why it failed or was not judged, or the number with which it passed; a phrase."""
+    text: str = ""
+    """All that is to be said of it; the message where it is empty."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a build and its reviewers read of a document."""
+
+    headline: str
+    """The answer in one sentence."""
+    numbers: ResultTable
+    """Four numbers of each row."""
+    failing: tuple[str, ...]
+    """What did not pass, one phrase each."""
+    details: tuple[ResultTable | Note | str, ...]
+    """What only some readers want to see."""
+    cases: tuple[Case, ...]
+
+
 @dataclass(frozen=True)
 class Document:
     """What one command found."""
@@ -158,6 +193,8 @@ class Document:
     """In reading order."""
     data: dict[str, Any] = field(default_factory=dict)
     """Everything, for JSON: the statements, and the signature."""
+    gate: Gate | None = None
+    """Of a document that a build may pass or fail."""
 
     def parts_in(self, form: Format) -> tuple[ResultTable | Verbatim | str, ...]:
         """The parts that one form shows.

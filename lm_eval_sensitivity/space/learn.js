@@ -75,7 +75,7 @@ const learn = (() => {
     const result = part("result");
     const values = { r: r.toFixed(2), step: run.partedAt, steps: settings.steps, stretch: run.stretch.toFixed(3) };
     result.textContent = fill(result.dataset[kind(run)], values);
-    part("knob-value").textContent = r.toFixed(2);
+    for (const said of section.querySelectorAll("[data-part=knob-value]")) said.textContent = r.toFixed(2);
     knob.setAttribute("aria-valuetext", `r = ${r.toFixed(2)}`);
   }
 
@@ -96,6 +96,8 @@ const learn = (() => {
   // ---- The ripple grids. ----
 
   const running = new WeakMap(); // section -> timer of the ripple under way
+  const seen = new WeakSet(); // pages that were made ready
+  const AT_FIRST = 5; // step of the still picture
 
   function buildGrid(grid, size) {
     for (let row = 0; row < size; row += 1) {
@@ -132,6 +134,15 @@ const learn = (() => {
     return total < 1 ? "swallowed" : "amplified";
   }
 
+  /* A still picture before anybody touches a grid. */
+  function stand(section, step) {
+    const settings = JSON.parse(section.dataset.ripple), middle = settings.size >> 1;
+    for (const holder of section.querySelectorAll("[data-gain]")) {
+      const frames = ripple(Number(holder.querySelector("input").value), middle, middle, settings);
+      paint(holder.querySelector("[role=grid]"), frames[step], settings.shades);
+    }
+  }
+
   function start(section, row, column, animate) {
     const settings = JSON.parse(section.dataset.ripple);
     section.dataset.cell = `${row},${column}`;
@@ -144,8 +155,7 @@ const learn = (() => {
     const result = section.querySelector("[data-part=result]");
     const begun = fill(result.dataset.start, { row: row + 1, column: column + 1 });
     const finish = () => announce(result, both, begun, settings);
-    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (!animate || still) {
+    if (!animate || wantsNoMotion()) {
       show(settings.steps);
       finish();
       return;
@@ -206,6 +216,54 @@ const learn = (() => {
     if (event.target.matches("[data-logistic] input[type=range]")) keepInAddress(event.target);
   }
 
+  /* The contents list: a chapter of this page, not another page. */
+  function onContents(event) {
+    const link = event.target.closest(".learn-contents a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    goTo(link.closest(".learn"), link.hash);
+    const { pathname, search } = window.location; // a hash alone would be one of the server's base address
+    window.history.replaceState(window.history.state, "", `${pathname}${search}${link.hash}`);
+  }
+
+  function goTo(page, hash) {
+    const heading = hash.startsWith("#learn-") && page.querySelector(CSS.escape ? `#${CSS.escape(hash.slice(1))}` : hash);
+    if (!heading) return;
+    heading.scrollIntoView({ behavior: wantsNoMotion() ? "auto" : "smooth", block: "start" });
+    heading.focus({ preventScroll: true });
+  }
+
+  // ---- What moves by itself, once, when it comes into view. ----
+
+  function wantsNoMotion() {
+    return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  }
+
+  function moveOnce(element) {
+    const drawn = element.querySelector(".learn-drawn");
+    if (drawn) return void drawn.classList.replace("waiting", "moving");
+    const section = element.closest("[data-ripple]"), { size } = JSON.parse(section.dataset.ripple);
+    if (!section.dataset.cell) start(section, size >> 1, size >> 1, true);
+  }
+
+  function watch(page) {
+    if (wantsNoMotion() || !window.IntersectionObserver) return;
+    const observer = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        observer.unobserve(target);
+        moveOnce(target);
+      }
+    }, { threshold: 0.5 });
+    // What hides a line is no part of what is watched: it would never come into view.
+    for (const drawn of page.querySelectorAll(".learn-drawn")) {
+      drawn.classList.add("waiting");
+      observer.observe(drawn.closest(".learn-plot"));
+    }
+    for (const grids of page.querySelectorAll("[data-ripple] .learn-grids")) observer.observe(grids);
+  }
+
   function onClick(event) {
     const section = event.target.closest("[data-ripple]");
     if (!section) return;
@@ -234,7 +292,15 @@ const learn = (() => {
   function prepare(root) {
     for (const section of root.querySelectorAll("[data-ripple]")) {
       const { size } = JSON.parse(section.dataset.ripple);
-      for (const grid of section.querySelectorAll("[role=grid]:empty")) buildGrid(grid, size);
+      const empty = section.querySelectorAll("[role=grid]:empty");
+      for (const grid of empty) buildGrid(grid, size);
+      if (empty.length) stand(section, AT_FIRST);
+    }
+    for (const page of root.querySelectorAll(".learn")) {
+      if (seen.has(page)) continue;
+      seen.add(page);
+      watch(page);
+      goTo(page, window.location.hash);
     }
   }
 
@@ -242,6 +308,7 @@ const learn = (() => {
   function attach(root) {
     root.addEventListener("input", onInput);
     root.addEventListener("change", onChange);
+    root.addEventListener("click", onContents, { capture: true });
     root.addEventListener("click", onClick);
     root.addEventListener("keydown", onKey);
     new MutationObserver(() => prepare(root)).observe(root, { childList: true, subtree: true });

@@ -81,10 +81,12 @@ def said(page: Page, what: str) -> str:
 def test_the_steps_of_a_pair(real: Real, served: str, browsing: Browsing) -> None:
     page = browsing.open(served + real.parting_pair())
     slider = page.locator("[data-branching] input[type=range]")
-    last, begun = int(slider.get_attribute("max")), int(slider.input_value())
+    last = int(slider.get_attribute("max"))
+    parted = int(page.locator("[data-branch=first]").get_attribute("data-at"))
+    assert said(page, "step") == str(parted), "it opens where the outputs part"
     tab_to(page, "[data-branch=back]")
     page.keyboard.press("Enter")
-    assert said(page, "step") == str(begun - 1)
+    assert said(page, "step") == str(parted - 1)
     tab_to(page, "[data-branching] input[type=range]")
     page.keyboard.press("Home")
     assert said(page, "step") == said(page, "curve") == "0"
@@ -93,12 +95,22 @@ def test_the_steps_of_a_pair(real: Real, served: str, browsing: Browsing) -> Non
     assert "later" in (page.locator(f"[data-step='{last}']").first.get_attribute("class") or "later")
     page.locator("[data-branch=first]").focus()
     page.keyboard.press("Enter")
-    parted = int(page.locator("[data-branch=first]").get_attribute("data-at"))
     assert said(page, "step") == str(parted) and said(page, "curve") != "0"
     assert page.locator("[data-branch=play]").is_disabled(), "nothing plays where motion is not wanted"
     link = page.locator("a.steplink").get_attribute("href")
     other = browsing.open(served + link)
     assert said(other, "step") == str(parted), "the link leads to the step"
+
+
+def test_one_key_leads_to_the_next_pair_and_another_back(real: Real, served: str, browsing: Browsing) -> None:
+    page = browsing.open(served + real.parting_pair())
+    for key in ("n", "p"):
+        link = page.locator(f"a[data-key={key}]").get_attribute("href")
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "link => document.querySelector('a.address').getAttribute('href') === link", arg=link
+        )
+        assert parse_qs(urlsplit(page.url).query)["pair"] == parse_qs(urlsplit(link).query)["pair"]
 
 
 def steps_named(page: Page) -> set[str]:
@@ -157,7 +169,7 @@ def test_the_knob(served: str, browsing: Browsing) -> None:
     before = page.locator("[data-part=first]").get_attribute("points")
     page.keyboard.press("Home")
     low = page.locator("#learn-r").get_attribute("min")
-    assert float(page.locator("[data-part=knob-value]").inner_text()) == float(low)
+    assert float(page.locator("[data-part=knob-value]").first.inner_text()) == float(low)
     assert page.locator("[data-part=first]").get_attribute("points") != before
     assert f"r={low}" in page.url
     calm = page.locator("[data-logistic] [data-part=result]").inner_text()

@@ -41,11 +41,13 @@ class Loaded(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.addresses: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.addresses += [
             value or "" for name, value in attrs if name in LOADS or (tag == "link" and name == "href")
         ]
+        self.links += [value or "" for name, value in attrs if tag == "a" and name == "href"]
 
 
 def test_no_page_asks_another_host(site: Path) -> None:
@@ -60,6 +62,16 @@ def test_no_page_asks_another_host(site: Path) -> None:
         assert not [word for word in ON_DEMAND if word in text], page
     for sheet in site.rglob("*.css"):
         assert not re.search(r"(?:url\(|@import\s+)['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
+
+
+def test_every_link_leads_somewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        reader = Loaded()
+        reader.feed(page.read_text(encoding="utf-8"))
+        for link in reader.links:
+            path = link.partition("#")[0]
+            if path and ":" not in path and page.name != "404.html":
+                assert (page.parent / path).exists(), f"{page.name} links to {link}"
 
 
 def test_every_page_can_be_reached(site: Path) -> None:
@@ -87,9 +99,9 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
 def test_links_fit_the_site() -> None:
     broken: list[str] = []
     page = with_links(
-        "[a](../README.md) [b](../tests/running.py) [c](nothing.md) `[d](x)` [e](#f) [g](https://h)",
+        "[`a`](../README.md) [b](../tests/running.py) [c](nothing.md) `[d](x)` [e](#f) [g](https://h)",
         "docs/traps.md",
         broken.append,
     )
-    assert page == "[a](index.md) b [c](nothing.md) `[d](x)` [e](#f) [g](https://h)"
+    assert page == "[`a`](index.md) b [c](nothing.md) `[d](x)` [e](#f) [g](https://h)"
     assert broken == ["docs/traps.md: there is no nothing.md"]

@@ -25,6 +25,7 @@ IN_EVERY_FORM = {
     "heatmap": f"heatmap {GREEDY} {QUICK}",
 }
 FORMS = ("table", "markdown", "csv", "json")
+GATE_FORMS = ("junit", "comment")
 IN_ONE_FORM = {
     "clusters_pairwise": f"clusters {GREEDY} {TESTED} --pairwise --alpha 0.2 --metric js_divergence --filter raw",
     "clusters_of_metrics": f"clusters greedy/demo greedy/rounded {TESTED} --metric token_edit_distance --metric "
@@ -83,6 +84,13 @@ CASES: Mapping[str, Callable[[], str]] = {
         for name, line in IN_EVERY_FORM.items()
         for form in FORMS
     },
+    **{
+        f"commands/{name}.{form}.txt": partial(
+            command, f"{IN_EVERY_FORM[name]} --fail-on UNDETERMINED --format {form}"
+        )
+        for name in ("drift", "drift_without_reference")
+        for form in GATE_FORMS
+    },
     **{f"commands/{name}.txt": partial(command, line) for name, line in IN_ONE_FORM.items()},
     **{
         f"commands/pairs_written.{ending}.txt": partial(
@@ -114,7 +122,7 @@ WITH_A_MODEL: Mapping[str, Callable[[], str]] = {
             'neighborhood "Why is the sky blue, and why is it red in the evening?" --model_args pretrained={demo} '
             f"--device cpu --batch_size 16 --gen_kwargs max_gen_toks=24 --apply_chat_template --format {form}",
         )
-        for form in ("table", "markdown", "json")
+        for form in ("table", "markdown", "json", *GATE_FORMS)
     },
     "models/neighborhood_limit.txt": partial(
         command,

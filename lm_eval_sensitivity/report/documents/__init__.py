@@ -3,6 +3,7 @@
 clusters.py  The document of `lm-eval-sensitivity clusters`
 compare.py   The document of `lm-eval-sensitivity compare`
 drift.py     The document of `lm-eval-sensitivity drift`
+drift_gate.py What a build reads of systems beside a reference
 heatmap.py   The document of `lm-eval-sensitivity heatmap`
 pairs.py     The document of `lm-eval-sensitivity pairs`: what was loaded, and what was not
 parts.py     Pieces of documents that commands over runs share

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, ResultTable, table_of
+from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, Gate, ResultTable, table_of
+from lm_eval_sensitivity.report.documents.drift_gate import drift_gate
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.wording.drift import (
     SIGNS,
@@ -65,13 +66,16 @@ _CONTRASTS = (
 )
 
 
-def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Document:
+def drift_document(
+    found: DriftStatement, pairs: Runs, signed: Signature, fail_on: Collection[str] = ()
+) -> Document:
     """The document of two axes.
 
     Args:
         found: all systems on them.
         pairs: the runs.
         signed: what the numbers were computed from.
+        fail_on: labels that fail a build; empty takes those that no system should have.
 
     Returns:
         Both axes, verdicts, what they are made of and every contrast, then what was left out and the signature.
@@ -80,6 +84,7 @@ def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Doc
     alone = found.reference is None
     title = f"Life signs without a reference: {about}" if alone else f"Drift from {found.reference}: {about}"
     probe = f"Is the ladder a valid probe of {found.reference}?"
+    gate = drift_gate(found, signed, fail_on)
     parts: tuple[ResultTable | Note | str, ...] = (
         symbols_in_words(found),
         systems_table(found),
@@ -96,9 +101,17 @@ def drift_document(found: DriftStatement, pairs: Runs, signed: Signature) -> Doc
             for each in found.systems
             if each.contrasts
         ),
+        *_check(gate, fail_on),
         *closing(pairs, signed),
     )
-    return Document(title, parts, {"drift": found, **run_data(pairs, signed)})
+    return Document(title, parts, {"drift": found, **run_data(pairs, signed)}, gate)
+
+
+def _check(gate: Gate, fail_on: Collection[str]) -> Iterator[Note]:
+    if gate.failing and fail_on:
+        yield Note("finding", f"Check failed: {'; '.join(gate.failing)}.")
+    elif fail_on:
+        yield Note("finding", f"Check passed: no system is {' or '.join(fail_on)}.")
 
 
 def systems_table(found: DriftStatement) -> ResultTable:

@@ -13,30 +13,36 @@ def as_markdown(document: Document) -> str:
     Returns:
         A heading, then tables with headings of their own and paragraphs.
     """
-    blocks = [f"# {_escaped(document.title)}"]
+    blocks = [f"# {escaped(document.title)}"]
     for part in document.parts_in("markdown"):
-        if not isinstance(part, ResultTable):
-            blocks += (
-                [_paragraph(part)]
-                if isinstance(part, str)
-                else [f"{_escaped(part.title)}:", _fenced(part.text)]
-            )
-            continue
-        header = "| " + " | ".join(_escaped(column.name) for column in part.columns) + " |"
-        rule = "|" + "".join("---:|" if column.is_number else "---|" for column in part.columns)
-        rows = [
-            "| "
-            + " | ".join(_escaped(shown(c, column)) for c, column in zip(row, part.columns, strict=True))
-            + " |"
-            for row in part.rows
-        ]
-        blocks += [f"## {_escaped(part.title)}", "\n".join([header, rule, *rows])]
-        if part.note:
-            blocks.append(_paragraph(part.note))
+        if isinstance(part, ResultTable):
+            blocks += [f"## {escaped(part.title)}", table_rows(part)]
+            blocks += [paragraph(part.note)] if part.note else []
+        elif isinstance(part, str):
+            blocks.append(paragraph(part))
+        else:
+            blocks += [f"{escaped(part.title)}:", _fenced(part.text)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _escaped(text: str) -> str:
+def table_rows(table: ResultTable) -> str:
+    """A table without its caption.
+
+    Returns:
+        One line per row, without the last line break; a cell is never markup.
+    """
+    header = "| " + " | ".join(escaped(column.name) for column in table.columns) + " |"
+    rule = "|" + "".join("---:|" if column.is_number else "---|" for column in table.columns)
+    rows = (
+        "| "
+        + " | ".join(escaped(shown(c, column)) for c, column in zip(row, table.columns, strict=True))
+        + " |"
+        for row in table.rows
+    )
+    return "\n".join([header, rule, *rows])
+
+
+def escaped(text: str) -> str:
     """Markdown that renders as the text itself: names of systems come from strangers."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for character in "\\`*[]|~$":
@@ -53,8 +59,8 @@ def _fenced(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
     """An escaped text that does not begin a heading, a list, a rule or a table."""
     return re.sub(
-        r"^([#+=-])|^(\d+)([.)])", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", _escaped(text)
+        r"^([#+=-])|^(\d+)([.)])", lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", escaped(text)
     )

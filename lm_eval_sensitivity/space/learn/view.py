@@ -20,6 +20,16 @@ from lm_eval_sensitivity.space.rungs import RUNG_WORDS
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import VIEWS, View
 
+CHAPTERS = {
+    "minute": "In one minute",
+    "logistic": "One rule, and one knob",
+    "ripple": "The same ripple in two grids",
+    "clouds": "Temperature is not sensitivity",
+    "traps": "Eight look-alikes",
+    "not": "What not to conclude",
+}
+"""Headings by id, in the order of the page."""
+
 EXAMPLE_PROMPT = "brasilia-capital"
 EXAMPLE_EDITS = {"noop": "double_space", "positive_control": "control_topic"}
 """The edit to show where the first one of a rung is not the plainest."""
@@ -28,14 +38,13 @@ SMALLEST_GAP = 1e-12
 """Gaps below it are drawn at the foot of their picture, which has a logarithmic scale."""
 SENTENCES = {
     "together-shrinking": "At r = {r} the two stay together: in {steps} steps they are never more than 0.1 apart. "
-    "In the long run a step multiplies a small gap by {stretch} on average, so gaps shrink.",
+    "In the long run a step multiplies a small gap by {stretch}: gaps shrink.",
     "together-growing": "At r = {r} the gap grows so slowly that the two are not 0.1 apart within {steps} steps. "
-    "In the long run a step multiplies a small gap by {stretch} on average.",
-    "parted-growing": "At r = {r} the two part: at step {step} they are more than 0.1 apart for the first time. "
-    "In the long run a step multiplies a small gap by {stretch} on average, so gaps grow.",
+    "In the long run a step multiplies it by {stretch}.",
+    "parted-growing": "At r = {r} the two part: at step {step} they are more than 0.1 apart. In the long run a step "
+    "multiplies a small gap by {stretch}: gaps grow.",
     "parted-shrinking": "At r = {r} the two part at step {step}, before either has settled. In the long run a step "
-    "multiplies a small gap by {stretch} on average, so gaps shrink: this system repeats a cycle, and the two may "
-    "go round it out of step.",
+    "multiplies a small gap by {stretch}, so gaps shrink: they go round one cycle, out of step.",
 }
 """What the knob finds. The script fills in the same sentences."""
 
@@ -61,10 +70,9 @@ def show(results: Results, query: Query) -> View:
         The view; of the address it depends on `r` alone, the knob of the logistic map.
     """
     r = round(query.number("r", logistic.R_LOW, logistic.R_HIGH, logistic.R_DEFAULT), 2)
-    base, examples = example()
     context = {
-        "base": base,
-        "examples": examples,
+        "chapters": CHAPTERS,
+        "examples": example()[1],
         "logistic": _logistic_context(r),
         "ripple": _ripple_context(),
         "rule": logistic,
@@ -148,7 +156,16 @@ def _ripple_context() -> dict[str, Any]:
         "settings": json.dumps(settings),
         "outcomes": OUTCOMES,
         "films": {gain: _film(gain) for gain in GAINS},
+        "result": " ".join(map(_outcome, GAINS)),
     }
+
+
+def _outcome(gain: float) -> str:
+    """What became of a ripple from the middle; the script says the same of any other."""
+    kind = "swallowed" if gain < 1 else "amplified"
+    total = float(ripple.ripple(gain)[-1].sum())
+    shown = f"{total:.2f}" if total >= 0.01 else "less than 0.01"
+    return OUTCOMES[kind].format(gain=f"{gain:.2f}", steps=ripple.FRAMES, total=shown)
 
 
 def _film(gain: float) -> list[tuple[int, float, tuple[str, ...]]]:

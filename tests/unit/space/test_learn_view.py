@@ -249,6 +249,26 @@ def test_nothing_of_the_page_comes_from_elsewhere_or_runs() -> None:
     assert "src" not in names and not [name for name in names if name.startswith("on")]
 
 
+def test_the_contents_lead_to_every_chapter() -> None:
+    found = tree()
+    links = [each.attributes["href"].split("#") for each in found.one("nav", css="learn-contents").every("a")]
+    assert [address for address, _ in links] == ["?view=learn"] * 6
+    assert [name for _, name in links] == [each.attributes["id"] for each in found.every("h2")]
+    assert all(each.attributes["tabindex"] == "-1" for each in found.every("h2")), (
+        "a click leads the keyboard there"
+    )
+
+
+def test_the_lesson_is_short() -> None:
+    assert len(tree().one("div", css="content").text().split()) <= 1300
+
+
+def test_the_picture_that_moves_by_itself_says_what_became_of_it() -> None:
+    said = section(tree(), "ripple").one("output").text()
+    assert "Gain 0.80: swallowed. After 60 steps less than 0.01" in said and "Gain 1.25: amplified." in said
+    assert "IntersectionObserver" in SCRIPT and "prefers-reduced-motion" in SCRIPT
+
+
 def test_the_page_is_small() -> None:
     assert len(page().encode()) < 150_000
     assert sum(map(len, learn.diagram_paths())) < 60_000
@@ -280,6 +300,8 @@ def test_there_is_one_edit_for_every_rung_and_its_change_is_marked() -> None:
     rows = tree().one("table", css="learn-ladder").every("tr")[1:]
     assert len(rows) == len(RUNGS) and rows[0].text().strip().endswith(base)
     assert [bool(row.every("ins")) for row in rows] == [False] + [True] * 6
+    (synonym,) = [row for row in rows if row.one("th").text().startswith("synonym")]
+    assert [each.text() for tag in ("del", "ins") for each in synonym.every(tag)] == ["held", "had"]
     assert "·" in rows[1].every("ins")[0].text(), "an edit that nobody sees is shown"
 
 
