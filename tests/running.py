@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -34,8 +35,20 @@ class Run:
         return [row for row in self.samples[task] if row["filter"] == filter_name]
 
     def value(self, task: str, metric: str, filter_name: str = "raw") -> Any:
-        """An aggregated value as lm_eval reports it."""
-        return self.results["results"][task][f"{metric},{filter_name}"]
+        """An aggregated value."""
+        return self.table(task)[f"{metric},{filter_name}"]
+
+    def table(self, task: str) -> dict[str, Any]:
+        """Aggregated values by `metric,filter`: those of lm_eval's table, and those that it leaves out."""
+        return table_of(self.results, task)
+
+
+def table_of(results: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """The same of results that no run folder holds."""
+    config = results["configs"].get(task, {})
+    rows = config.get("metadata", {}).get("sensitivity", {}).get("rows") or {}
+    missing = {name: math.nan if value is None else value for name, value in rows.items()}
+    return {**missing, **results["results"][task]}
 
 
 def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:

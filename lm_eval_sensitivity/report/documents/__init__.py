@@ -9,4 +9,5 @@ pairs.py     The document of `lm-eval-sensitivity pairs`: what was loaded, and w
 parts.py     Pieces of documents that commands over runs share
 plan.py      The document of `lm-eval-sensitivity ladder plan`
 report.py    The page of a report: every statement about some runs, with its figures, in one file
+summary.py   The document of `lm-eval-sensitivity show`: the last screen of a run again, and all its numbers
 """
