@@ -124,7 +124,7 @@ def test_a_system_that_gives_nothing_is_not_passed_over(n_silent: int, said: boo
     of = pairs(LEVELS)[9:45]
     erased = [missing(pair, "erased") for pair in of[:9]]
     silent = [missing(pair, "empty") for pair in of[9 : 9 + n_silent]]
-    words = " ".join(cautions(run([*erased, *silent, *of[9 + n_silent :]]).summary("answer"), {}, {}))
+    words = " ".join(cautions(run([*erased, *silent, *of[9 + n_silent :]]).summary("answer"), OWN))
     assert (f"in {percent(n_silent / 27)} of the pairs that reached it" in words) == said
 
 

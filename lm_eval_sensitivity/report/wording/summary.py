@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 from lm_eval_sensitivity.report.wording.drift import beside_in_words
-from lm_eval_sensitivity.report.wording.summary_cautions import cautions
+from lm_eval_sensitivity.report.wording.summary_cautions import Measured, cautions
 from lm_eval_sensitivity.runs.names import precision
 from lm_eval_sensitivity.statements.noise import repetitions_in_words
 from lm_eval_sensitivity.statements.records import SystemMean
@@ -40,30 +39,6 @@ class Number:
         return in_print(self.mean.mean.estimate, DIGITS)
 
 
-class Measured(Protocol):
-    """What a line says of the system, as `runs.System` has it."""
-
-    @property
-    def name(self) -> str:
-        """Display name."""
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """What its fingerprint is made of."""
-
-    @property
-    def notes(self) -> Mapping[str, Any]:
-        """What outputs do not depend on."""
-
-    @property
-    def ladder(self) -> LadderIdentity:
-        """That it was asked."""
-
-    @property
-    def decoding(self) -> Mapping[str, Any]:
-        """As it was used."""
-
-
 def lines(found: SummaryStatement, measured: Measured, following: Sequence[str], width: int) -> list[str]:
     """A summary for a terminal.
 
@@ -87,9 +62,7 @@ def lines(found: SummaryStatement, measured: Measured, following: Sequence[str],
     return [
         *head,
         *body,
-        *_fitting(
-            [f"Caution: {each}" for each in cautions(found, measured.identity, measured.notes)], room, width
-        ),
+        *_fitting([f"Caution: {each}" for each in cautions(found, measured)], room, width),
         *close,
     ]
 

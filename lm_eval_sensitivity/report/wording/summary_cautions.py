@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from lm_eval_sensitivity.embedder import MULTILINGUAL_MODEL
 from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 from lm_eval_sensitivity.report.wording import FLAGS_IN_WORDS
 from lm_eval_sensitivity.report.wording.unreadable import unreadable_sentence
 from lm_eval_sensitivity.statements.noise import may_be_noise, noise_sentence
@@ -23,13 +24,36 @@ MANY = 0.1
 NO_STABILITY = "A low distance is no stability here."
 
 
-def cautions(found: SummaryStatement, identity: Mapping[str, Any], notes: Mapping[str, Any]) -> Iterator[str]:
+class Measured(Protocol):
+    """What a line says of the system, as `runs.System` has it."""
+
+    @property
+    def name(self) -> str:
+        """Display name."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What its fingerprint is made of."""
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What outputs do not depend on."""
+
+    @property
+    def ladder(self) -> LadderIdentity:
+        """That it was asked."""
+
+    @property
+    def decoding(self) -> Mapping[str, Any]:
+        """As it was used."""
+
+
+def cautions(found: SummaryStatement, measured: Measured) -> Iterator[str]:
     """What could make the numbers say something else than the system's sensitivity, the gravest first.
 
     Args:
         found: of one system.
-        identity: of the system.
-        notes: that its engine left.
+        measured: that system.
 
     Returns:
         One sentence or two each.
@@ -48,9 +72,9 @@ def cautions(found: SummaryStatement, identity: Mapping[str, Any], notes: Mappin
         yield f"{noise_sentence(found.noise, 'What harmless edits move')}."
     for note in found.cautions:
         yield note.text
-    prompt = identity.get("prompt")
+    prompt = measured.identity.get("prompt")
     applied = prompt.get("chat_template_applied") if isinstance(prompt, Mapping) else None
-    if notes.get("chat_template_available") and applied is False:
+    if measured.notes.get("chat_template_available") and applied is False:
         yield "The tokenizer's chat template was not used: users of this model see other outputs."
     if coverage.n_parted >= MANY * coverage.n_pairs and coverage.n_parted:
         yield (
