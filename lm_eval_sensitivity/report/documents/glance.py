@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from lm_eval_sensitivity.report.blocks import Card, CardNumber, Column, ResultTable
 from lm_eval_sensitivity.report.wording.summary import (
     DIGITS,
-    cautions,
     detectable_line,
     numbers,
     rungs_line,
@@ -17,6 +16,7 @@ from lm_eval_sensitivity.report.wording.summary import (
     verdict_line,
     worst_line,
 )
+from lm_eval_sensitivity.report.wording.summary_cautions import cautions
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.statements.summary import SummaryStatement
 from lm_eval_sensitivity.text.format import in_print
