@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -27,15 +28,38 @@ class Run:
     output: str
     """What lm_eval printed on stdout."""
     log: str = ""
-    """What was logged, our closing words among it; empty where nobody listened."""
+    """What was logged; empty where nobody listened."""
+
+    @property
+    def last_screen(self) -> list[str]:
+        """What stands below the table, sentence by sentence."""
+        _, title, rest = self.output.partition("Prompt sensitivity of ")
+        return f"{title}{rest}".replace("\n    ", " ").replace("\n  ", "\n").splitlines()
+
+    @property
+    def words(self) -> str:
+        """What was printed and logged, in one line: sentences break where a terminal ends."""
+        return " ".join(f"{self.output} {self.log}".split())
 
     def rows(self, task: str, filter_name: str = "raw") -> list[dict[str, Any]]:
         """The rows of one task under one filter, in document order."""
         return [row for row in self.samples[task] if row["filter"] == filter_name]
 
     def value(self, task: str, metric: str, filter_name: str = "raw") -> Any:
-        """An aggregated value as lm_eval reports it."""
-        return self.results["results"][task][f"{metric},{filter_name}"]
+        """An aggregated value."""
+        return self.table(task)[f"{metric},{filter_name}"]
+
+    def table(self, task: str) -> dict[str, Any]:
+        """Aggregated values by `metric,filter`: those of lm_eval's table, and those that it leaves out."""
+        return table_of(self.results, task)
+
+
+def table_of(results: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """The same of results that no run folder holds."""
+    config = results["configs"].get(task, {})
+    rows = config.get("metadata", {}).get("sensitivity", {}).get("rows") or {}
+    missing = {name: math.nan if value is None else value for name, value in rows.items()}
+    return {**missing, **results["results"][task]}
 
 
 def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:

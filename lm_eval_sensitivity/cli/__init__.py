@@ -21,6 +21,7 @@ parser.py            The parser of all commands: an option or a name that is non
 publish.py           exported results as a dataset on the Hub, and a Space that shows them
 report.py            one page with figures and tables, and the figures as files
 rescore.py           a finished run measured again, with another embedder or answer rule
+show.py              the summary of a run again, or all its numbers
 space.py             the page over exported results, served on this machine
 tasks_path.py        the task folder, for `--include_path`
 view.py              the page over finished runs, without an export that stays

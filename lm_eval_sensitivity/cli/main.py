@@ -25,6 +25,7 @@ from lm_eval_sensitivity.cli import (
     publish,
     report,
     rescore,
+    show,
     space,
     tasks_path,
     view,
@@ -35,6 +36,7 @@ from lm_eval_sensitivity.text.escape import is_text, shown_path
 
 COMMANDS = (
     neighborhood,
+    show,
     view,
     report,
     clusters,

@@ -70,7 +70,7 @@ def run_one_prompt(
     # Whatever lm_eval and its engines print belongs to its progress; stdout carries the result alone.
     with _ladder_folder(pairs) as folder, _without_git(), contextlib.redirect_stdout(sys.stderr):
         lm = load_model(settings, model_args)
-        metadata = {**model_args, "ladder": str(folder)}
+        metadata = {**model_args, "ladder": str(folder), "table": "full"}
         if settings.embedder is not None:
             metadata["embedder"] = settings.embedder
         results = lm_eval.simple_evaluate(
@@ -94,7 +94,8 @@ def run_one_prompt(
             "`accelerate launch` or `torchrun`; one prompt is too little work to share."
         )
     rows = tuple(decode_row(row, f"Task `{task}`") for task in tasks for row in results["samples"][task])
-    return rows, results["configs"][tasks[0]]["metadata"]["sensitivity"]
+    summary = results["configs"][tasks[0]]["metadata"]["sensitivity"]
+    return rows, {name: value for name, value in summary.items() if name != "summary"}
 
 
 def parse_arguments(text: str, option: str) -> dict[str, Any]:

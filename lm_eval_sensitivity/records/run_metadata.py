@@ -64,6 +64,10 @@ class RunSummary:
     reference: ReferenceOfRun | None
     answer_rule: Name = DETECTED
     """How the answers were cut out of the outputs; a rescored run may have another rule."""
+    rows: Mapping[str, float | int | str | None] | None = None
+    """`metric,filter` -> value: the rows that lm_eval's table leaves out; None where it has all."""
+    summary: tuple[str, ...] = ()
+    """The last screen, with the task that ended the run."""
 
 
 @dataclass(frozen=True, kw_only=True)

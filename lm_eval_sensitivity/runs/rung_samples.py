@@ -15,6 +15,7 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder
 from lm_eval_sensitivity.ladder.schema import row_hash, rows_from_pairs
+from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.codec import contradiction, decode, refused
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, summary_name
@@ -213,9 +214,8 @@ class _OfResults:
     def check_means(self, rows: Iterable[CheckedRow]) -> None:
         """The means are those of the rows; that of drift is of the whole run, of which these are a part."""
         task = self.metadata.task
-        table = decode(dict[str, dict[str, Any]], self.results.get("results"), self.place, "results").get(
-            task, {}
-        )
+        results = decode(dict[str, dict[str, Any]], self.results.get("results"), self.place, "results")
+        table = {**results.get(task, {}), **_as_numbers(self.metadata.rows or {})}
         for filter_name in FILTERS:
             chosen = [row for row in rows if row.filter_name == filter_name]
             for row in chosen:
@@ -226,11 +226,18 @@ class _OfResults:
             for name in chosen[0].reported:
                 mean, stated = _mean(chosen, name), table.get(f"{name},{filter_name}")
                 field = f"results.{task}.{name},{filter_name}"
+                if stated is None and METRICS[name].window is not None:
+                    continue  # a window that no output of the run fills says nothing of its own
                 if not isinstance(stated, (int, float)) or math.isinf(stated):
                     raise refused(self.place, field, stated, "a number, or NaN")
                 same = any(_same(each, stated) for each in (mean, _mean_of_pairs(chosen, name)))
                 if name != DRIFT and not same:
                     raise contradiction(self.place, field, stated, f"the mean of the rows is {mean:.12g}")
+
+
+def _as_numbers(rows: Mapping[str, Any]) -> dict[str, Any]:
+    """A record has no NaN, so that a mean of nothing is None there."""
+    return {name: math.nan if value is None else value for name, value in rows.items()}
 
 
 def _same(mean: float, stated: float) -> bool:

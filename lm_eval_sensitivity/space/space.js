@@ -93,7 +93,7 @@ function settle() {
 /* Who cannot see that a row goes on does not scroll it. */
 function hint(box) {
   const more = box.scrollLeft + box.clientWidth < box.scrollWidth - 2;
-  (box.closest(".frame") || box.closest("nav")).classList.toggle("more", more);
+  box.closest(".frame, nav")?.classList.toggle("more", more);
 }
 
 function hintAll() {

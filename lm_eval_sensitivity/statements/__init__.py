@@ -4,6 +4,7 @@
     partition.py       the table by prompt, edit and system, partitioned once
     records.py         what statements are made of
     clusters.py, compare.py, drift.py, heatmap.py, profiles.py   one statement each
+    summary.py         one system in a few numbers, with what could fake them
     means.py, noise.py, responsiveness.py, windows.py, prompt_ends.py   what they share
     cautions.py        what could fake the numbers, in sentences
     drift_distance.py  drift from the run, or computed

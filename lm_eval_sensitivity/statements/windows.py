@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
 from lm_eval_sensitivity.records.columns import SIDES
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.selection import Selection
@@ -78,6 +79,20 @@ def dominated_windows(
         for window in windows
         if sum(each.dominated(window) for each in outputs) >= OUTPUT_SHARE * len(outputs)
     )
+
+
+def windows_within(outputs: Sequence[OutputTokens]) -> tuple[int | None, ...]:
+    """Windows that end before the longest output does, and the whole output (None): a longer one says it again.
+
+    Returns:
+        Windows in tokens, shortest first.
+
+    Example:
+        >>> windows_within([OutputTokens(0, 100), OutputTokens(0, 20)])
+        (64, None)
+    """
+    longest = max((each.n_tokens for each in outputs), default=0)
+    return (*(window for window in WINDOWS_TOKENS if window < longest), None)
 
 
 def window_in_words(window: int | None) -> str:

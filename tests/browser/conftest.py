@@ -1,4 +1,4 @@
-"""Results of real runs, served by the real command, in a real browser."""
+"""Results of recorded runs, served by the real command, in a real browser."""
 
 from __future__ import annotations
 
@@ -9,37 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
 import pytest
 
 from lm_eval_sensitivity.cli import main as cli
-from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.results.read import read_results
+from lm_eval_sensitivity.space.choices import address_of
 from tests.browser.hostile import make_hostile_results
 from tests.browser.looking import BLIND, Browsing
-from tests.browser.serving import serving
-from tests.browser.thinking import with_thinking_switch
-from tests.conftest import shared_folder
-from tests.harness.conftest import _read_only_our_tasks  # noqa: F401 - a fixture
-from tests.running import Run
-from tests.traps.conftest import (  # noqa: F401 - fixtures
-    BuiltModel,
-    TrapRun,
-    built_model,
-    once,
-    shared_home,
-    trap_run,
-)
-from tests.traps.models import erasing
-from tests.traps.test_collapse import (  # noqa: F401 - fixtures
-    SETTINGS,
-    reference,
-    systems,
-)
+from tests.browser.serving import ANY_FOLDERS, serving, serving_together
+from tests.golden.doors import RUNS
+from tests.traps.conftest import once, shared_home  # noqa: F401 - a fixture
 
-ROUNDED = ("8-bit", "2-bit", "2-bit_attention", "2-bit_one_scale")
-"""Systems of the trap of collapse: two that answer, one that says the same to everything, one that is silent."""
-STATISTICS = ("--resamples", "999", "--draws", "999")
+RECORDED = ("demo", "rounded", "coarse")
+"""Runs of the demonstration model and of two that were rounded, with every token that they said."""
+FEWEST_STEPS = 5
+STATISTICS = ("--ladder", str(RUNS.parent / "ladder.jsonl"), "--resamples", "199", "--draws", "199")
 """For `export` and `clusters` alike."""
 FIRST_PAGE = "cosine_distance answer meaning_preserving"
 """What an address without a query shows."""
@@ -64,13 +51,14 @@ class Real:
         return found
 
     def parting_pair(self) -> str:
-        """The query of a pair of system 0 whose outputs part, with steps after it."""
-        for line in self.results.ladder.values():
-            if line.rung == "paraphrase":
-                detail = self.results.detail(0, line.pair_id)
-                if detail.first_divergence["raw"] is not None:
-                    return f"?view=pairs&pair={line.pair_id}"
-        raise AssertionError("no outputs of system 0 part")
+        """The query of a pair whose outputs part after some steps, with as many after them."""
+        for system in self.results.systems:
+            for pair in self.results.pairs(system.index)["pair_id"].unique().to_pylist():
+                detail = self.results.detail(system.index, pair)
+                parted, steps = detail.first_divergence["raw"], len(detail.curves["raw"] or ())
+                if parted is not None and FEWEST_STEPS <= parted < steps - FEWEST_STEPS:
+                    return "?" + urlencode({"view": "pairs", "system": address_of(system), "pair": pair})
+        raise AssertionError("no outputs part in their middle")
 
 
 @pytest.fixture(scope="session")
@@ -93,37 +81,9 @@ def _lacking(reason: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def runs(
-    chromium: str,
-    trap_run: TrapRun,  # noqa: F811
-    built_model: BuiltModel,  # noqa: F811
-    reference: Run,  # noqa: F811
-    systems: Any,  # noqa: F811
-) -> list[Run]:
-    """The reference and eight systems of the same prompts and decoding; nine with the shared folder."""
-
-    def run(name: str, model: Path, **options: Any) -> Run:
-        beside = {"metadata": {"reference": str(reference.folder)}}
-        return trap_run(f"browser_{name}", model, **{**SETTINGS, **beside, **options})
-
-    half = run("bfloat16", demo_model_path(), model_args=f"pretrained={demo_model_path()},dtype=bfloat16")
-    switched = built_model("thinks", with_thinking_switch)
-    with_switch = f"pretrained={switched},think_end_token=</think>,enable_thinking="
-    thinking = [run(f"thinking_{on}", switched, model_args=f"{with_switch}{on}") for on in (True, False)]
-    # The only one that is run on the noop edits, half of which never reach it.
-    trimming = built_model("erasing_template", erasing.trimming_template)
-    erased = run("erased", trimming, tasks=f"{SETTINGS['tasks']},prompt_sensitivity_mini_noop")
-    made = [reference, *map(systems, ROUNDED), half, *thinking, erased]
-    home = shared_folder()
-    if home is not None:
-        made.append(run("stories", home / "models" / "stories260K", apply_chat_template=False))
-    return made
-
-
-@pytest.fixture(scope="session")
-def real(runs: list[Run], shared_home: Path) -> Real:  # noqa: F811
+def real(chromium: str, shared_home: Path) -> Real:  # noqa: F811
     """The runs, exported once for all test processes."""
-    folders = [str(run.folder) for run in runs]
+    folders = [str(RUNS / "greedy" / name) for name in RECORDED]
     home = shared_home / "browser_real"
 
     def export(folder: Path) -> None:
@@ -145,6 +105,12 @@ def hostile(chromium: str, shared_home: Path) -> Path:  # noqa: F811
     return home / "results"
 
 
+@pytest.fixture(scope="session")
+def hostile_results(hostile: Path) -> Results:
+    """The same, read in this process: the server has checked them."""
+    return read_results(hostile)
+
+
 @pytest.fixture(scope="package")
 def served(real: Real, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the real results."""
@@ -153,23 +119,28 @@ def served(real: Real, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 @pytest.fixture(scope="package")
-def hostile_served(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def others_served(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Addresses of the hostile results, and of a folder that does not exist. Gradio is slow to come: it does once."""
+    home = tmp_path_factory.mktemp("others")
+    with serving_together(ANY_FOLDERS, (hostile, home / "results"), home / "log") as (first, second):
+        yield first, second
+
+
+@pytest.fixture(scope="package")
+def hostile_served(others_served: tuple[str, str]) -> str:
     """Address of the hostile results."""
-    with serving(hostile, tmp_path_factory.mktemp("hostile") / "log") as address:
-        yield address
+    return others_served[0]
 
 
 @pytest.fixture(scope="package")
-def nothing_served(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def nothing_served(others_served: tuple[str, str]) -> str:
     """Address of a server whose results folder does not exist."""
-    home = tmp_path_factory.mktemp("nothing")
-    with serving(home / "results", home / "log", refused_by_the_command=True) as address:
-        yield address
+    return others_served[1]
 
 
 @pytest.fixture(scope="package")
-def browser(chromium: str, runs: list[Run]) -> Iterator[Browsing]:
-    """Started after the runs were made: playwright keeps an event loop, in which nothing else may want its own."""
+def browser(chromium: str) -> Iterator[Browsing]:
+    """Started once: every reader is a context of its own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

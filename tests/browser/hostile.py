@@ -17,6 +17,7 @@ TEMPLATES = "${window.owned='js'} ${1+1} {{7*7}} {% raw %} #{7*7} <%= 7*7 %>"
 CONTROLS = "\u202egnp.exe\u202c \u2066isolated \x1b[31mred\x1b[0m \x1b]8;;http://x\x07 zero\u200bwidth \x00nul\r\nline"
 OUTPUT = f" {MARKUP} {ATTRIBUTE} {TEMPLATES} {CONTROLS} </bdi></div></div><style>*{{display:none}}</style>"
 """At the end of every output."""
+RUNGS = ("identical", "noop", "positive_control")
 NAMES = (MARKUP, ATTRIBUTE, TEMPLATES, CONTROLS)
 
 
@@ -26,7 +27,7 @@ def make_hostile_results(home: Path) -> None:
     Args:
         home: an empty folder; the runs are written there, too.
     """
-    folders = make_runs(home / "runs").folders
+    folders = make_runs(home / "runs", len(NAMES), rungs=RUNGS).folders
     for samples in (path for folder in folders for path in folder.rglob("samples_*.jsonl")):
         _spoil(samples)
     pairs = load_runs(folders)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from lm_eval_sensitivity.space.app import SCRIPTS, STYLES, read
 from lm_eval_sensitivity.space.view import VIEWS
 from tests.conftest import REPOSITORY
 
@@ -41,15 +42,33 @@ class Browsing:
             phone: a narrow screen.
             **options: of playwright's `new_context`.
         """
+        page = self.blank(dark=dark, phone=phone, **options)
+        page.goto(address)
+        settled(page)
+        return page
+
+    def blank(self, *, dark: bool = False, phone: bool = False, **options: Any) -> Page:
+        """An empty page of such a reader."""
         reader = {
             "viewport": PHONE if phone else DESK,
             "color_scheme": "dark" if dark else "light",
             "reduced_motion": "reduce",
             **options,
         }
-        page = self._context(reader).new_page()
-        page.goto(address)
-        settled(page)
+        return self._context(reader).new_page()
+
+    def static(self, html: str, **options: Any) -> Page:
+        """A page of ours with its style and its script, and without a server that would answer it.
+
+        Args:
+            html: from `render`.
+            **options: as for `open`.
+        """
+        page = self.blank(**options)
+        style, script = "\n".join(map(read, STYLES)), "\n".join(map(read, SCRIPTS))
+        body = f'<body class="{"dark" if options.get("dark") else ""}"><div id="page">{html}</div>'
+        page.set_content(f"<!doctype html><style>{style}</style>{body}")
+        page.evaluate(f"((element, server) => {{{script}}})(document.getElementById('page'), {{}})")
         return page
 
     def close_pages(self) -> list[str]:
@@ -81,13 +100,13 @@ class Browsing:
             self.problems.append(f"console: {said.text}")
 
 
-SETTLED = """view => {
+SETTLED = """([view, pair]) => {
     const main = document.querySelector(".sensitivity");
     if (!main || main.hasAttribute("aria-busy")) return false;
     const shown = main.querySelector(".address");
     if (!shown) return true;
     const own = new URL(shown.getAttribute("href"), location.href).searchParams;
-    return (own.get("view") ?? "clusters") === view;
+    return (own.get("view") ?? "clusters") === view && (pair === undefined || own.get("pair") === pair);
 }"""
 
 
@@ -98,8 +117,17 @@ def settled(page: Page, view: str | None = None) -> None:
         page: that is loading or was clicked on.
         view: None is that of the page's address.
     """
-    asked = parse_qs(urlsplit(page.url).query).get("view", ["clusters"])[0]
-    page.wait_for_function(SETTLED, arg=view or asked)
+    asked = parse_qs(urlsplit(page.url).query)
+    wanted = [view] if view else [asked.get("view", ["clusters"])[0], asked.get("pair", [None])[0]]
+    page.wait_for_function(SETTLED, arg=wanted)
+
+
+def go_to(page: Page, query: str) -> None:
+    """Show another address without loading everything again, as a step back in the history does."""
+    page.evaluate(
+        "query => { history.pushState({}, '', query); dispatchEvent(new PopStateEvent('popstate')); }", query
+    )
+    settled(page)
 
 
 def heading(page: Page) -> str:

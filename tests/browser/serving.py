@@ -15,27 +15,43 @@ from pathlib import Path
 PATIENCE_SECONDS = 120
 """Until a server is given up: importing gradio takes many seconds on a busy machine."""
 COMMAND = Path(sys.executable).with_name("lm-eval-sensitivity")
-ANY_FOLDER = (
-    "import sys, pathlib; from lm_eval_sensitivity.space.app import serve; "
-    "serve(pathlib.Path(sys.argv[1]), port=int(sys.argv[2]))"
-)
+ANY_FOLDERS = """
+import sys, pathlib
+from lm_eval_sensitivity.space.app import build, launch, open_or_explain
+folders, ports = sys.argv[1::2], sys.argv[2::2]
+apps = [build(open_or_explain(pathlib.Path(folder))) for folder in folders]
+for app, port in zip(apps, ports, strict=True):
+    launch(app, server_name="127.0.0.1", server_port=int(port), quiet=True, prevent_thread_lock=True)
+apps[0].block_thread()
+"""
 """Serves what the command refuses on the terminal, as a Space does: with a message on the page."""
 
 
 @contextmanager
-def serving(folder: Path, log: Path, *, refused_by_the_command: bool = False) -> Iterator[str]:
+def serving(folder: Path, log: Path) -> Iterator[str]:
     """Serve a results folder; gives the server's address, and stops the server at the end.
 
     Args:
         folder: of `export`.
         log: file for what the server prints.
-        refused_by_the_command: the folder holds no results, and the page is to say so.
     """
-    line = [str(COMMAND), "space", str(folder), "--no-browser", "--port"]
-    if refused_by_the_command:
-        line = [sys.executable, "-c", ANY_FOLDER, str(folder)]
-    with serving_line(line, log) as address:
+    with serving_line([str(COMMAND), "space", str(folder), "--no-browser", "--port"], log) as address:
         yield address
+
+
+@contextmanager
+def serving_together(script: str, folders: Sequence[Path], log: Path) -> Iterator[list[str]]:
+    """Serve several folders from one process; gives their addresses, and stops the process at the end.
+
+    Args:
+        script: such as `ANY_FOLDERS`.
+        folders: of `export`, or of nothing.
+        log: file for what the servers print.
+    """
+    ports = [_free_port() for _ in folders]
+    pairs = [each for pair in zip(map(str, folders), map(str, ports), strict=True) for each in pair]
+    with _running([sys.executable, "-c", script, *pairs], ports, log) as addresses:
+        yield addresses
 
 
 @contextmanager
@@ -47,12 +63,19 @@ def serving_line(line: Sequence[str], log: Path) -> Iterator[str]:
         log: file for what the server prints.
     """
     port = _free_port()
+    with _running([*line, str(port)], [port], log) as (address,):
+        yield address
+
+
+@contextmanager
+def _running(line: Sequence[str], ports: Sequence[int], log: Path) -> Iterator[list[str]]:
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen([*line, str(port)], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*line], stdout=output, stderr=subprocess.STDOUT)
         try:
-            address = f"http://127.0.0.1:{port}/"
-            _wait(address, process, log)
-            yield address
+            addresses = [f"http://127.0.0.1:{port}/" for port in ports]
+            for address in addresses:
+                _wait(address, process, log)
+            yield addresses
         finally:
             process.terminate()
             process.wait()

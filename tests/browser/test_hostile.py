@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_eval_sensitivity.results import open_results
+from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.view import VIEWS
-from tests.browser.looking import Browsing, address_of, screenshots, settled, sideways
+from tests.browser.looking import Browsing, address_of, go_to, screenshots, settled, sideways
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -31,7 +30,7 @@ def assert_inert(page: Page) -> None:
 def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
     page = browsing.open(hostile_served)
     for view in VIEWS:
-        page.locator(f"nav a[href='{address_of(view) if view != 'clusters' else '?'}']").click()
+        page.locator(f".masthead a[href='{address_of(view) if view != 'clusters' else '?'}']").click()
         settled(page, view)
         page.screenshot(path=screenshots() / f"hostile-{view}-light.png", full_page=True)
         if view not in ("learn", "method"):  # of which the first names no system
@@ -39,8 +38,8 @@ def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
         assert_inert(page)
 
 
-def test_outputs_are_only_read(hostile: Path, hostile_served: str, browsing: Browsing) -> None:
-    scored = next(line for line in open_results(hostile).ladder.values() if line.rung == "synonym")
+def test_outputs_are_only_read(hostile_results: Results, hostile_served: str, browsing: Browsing) -> None:
+    scored = next(line for line in hostile_results.ladder.values() if line.rung == "positive_control")
     page = browsing.open(f"{hostile_served}?view=pairs&pair={scored.pair_id}")
     text = page.locator(".output .text").first.text_content()
     for loud in ("<script>window.owned='script'</script>", "${1+1}", "{{7*7}}", "</bdi></div></div><style>"):
@@ -50,18 +49,20 @@ def test_outputs_are_only_read(hostile: Path, hostile_served: str, browsing: Bro
     page.screenshot(path=screenshots() / "hostile-pair-light.png", full_page=True)
 
 
-def test_addresses_are_only_read(hostile_served: str, browsing: Browsing) -> None:
-    page = browsing.open(
-        f"{hostile_served}?view=pairs&system=%3Cimg+src%3Dx+onerror%3Dwindow.owned%3D1%3E&edit=%22%3E%3Cb%3E"
-    )
+def test_addresses_and_what_is_searched_for_are_only_read(hostile_served: str, browsing: Browsing) -> None:
+    wanted = "%3Cimg+src%3Dx+onerror%3Dwindow.owned%3D1%3E"
+    page = browsing.open(f"{hostile_served}?view=pairs&system={wanted}&edit=%22%3E%3Cb%3E")
     assert "<img src=x" in page.get_by_role("alert").inner_text()
+    assert_inert(page)
+    go_to(page, "?view=pairs&rungs=positive_control&search=%3Cimg+src%3Dx")
+    assert page.locator("#pairs tbody tr").count(), "the outputs hold it"
+    assert "<img src=x" in page.locator(".finding").inner_text()
     assert_inert(page)
 
 
 def test_names_on_a_phone(hostile_served: str, browsing: Browsing) -> None:
     page = browsing.open(hostile_served, phone=True)
     assert sideways(page) == 0
-    page.locator("nav a[href*='view=compare']").click()
-    settled(page, "compare")
+    go_to(page, address_of("compare"))
     assert sideways(page) == 0
     assert_inert(page)

@@ -60,8 +60,8 @@ def missing(
     return change(pair, cosine_distance=None, missing_cosine_distance=kind, audit_status=status)
 
 
-def run(of: Sequence[PairCells], max_gen_toks: int = 96, **settings: Any) -> FinishedRun:
-    return FinishedRun(of, max_gen_toks, **settings)
+def run(of: Sequence[PairCells], **settings: Any) -> FinishedRun:
+    return FinishedRun(of, **settings)
 
 
 def with_tokens(pair: PairCells, n_before: int, n_tokens: int) -> PairCells:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.harness.close.finished_run import PairCells
-from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
+from lm_eval_sensitivity.harness.close.last_screen import Kept, OwnSystem, closing_lines, pairs_once, say_last
 from lm_eval_sensitivity.harness.close.run_log import RunLog
-from lm_eval_sensitivity.harness.close.table_rows import unreadable_in_words
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.report.wording.summary_cautions import cautions
 from lm_eval_sensitivity.text.format import percent
 from tests.harness.conftest import Lmeval
 from tests.harness.made_pairs import LEVELS, missing, pairs, raw, reference, run, with_tokens
@@ -21,26 +22,75 @@ class Task:
     """Stands for one of lm_eval's."""
 
 
+OWN = OwnSystem(
+    "m", {"dtype": "float32"}, {}, LadderIdentity("l", "mini", "1.0.0", "0" * 64), {"max_gen_toks": 96}
+)
+KEPT = Kept(Path("my runs/$x"), Path("my runs/$x/m"), samples=True)
+NOTHING_KEPT = Kept(None, None, samples=False)
+
+
+def screen(of: list[PairCells], kept: Kept = NOTHING_KEPT, **settings: Any) -> list[str]:
+    return closing_lines(run(of, **settings), OWN, kept)
+
+
 def said(of: list[PairCells], **settings: Any) -> str:
-    return " ".join(closing_words(run(of, **settings), None))
+    """The screen as one line, as sentences break where a terminal ends."""
+    return " ".join(" ".join(screen(of, **settings)).split())
 
 
 def test_nothing_measured_says_nothing() -> None:
-    assert closing_words(run([]), Path("runs")) == []
+    assert screen([], KEPT) == []
 
 
-def test_a_clean_run_has_numbers_and_no_warning() -> None:
-    words = closing_words(run(pairs(LEVELS)), Path("runs/x"))
-    assert words[0] == "63 of 63 pairs of 9 prompts scored."
-    floor = "identical prompts (noise floor, one repetition each) 0.0000"
-    assert f"harmless edits 0.1000, {floor}, the positive control 0.8000" in words[1]
-    assert words[2] == (
-        "What harmless edits move may be noise (0.1000): 9 prompts with one repetition each that agreed cannot exclude "
-        "noise of up to 0.1965; about 12 more prompts would."
-    )
-    assert words[3].startswith("Next: `lm-eval-sensitivity clusters runs/x`")
-    assert len(words) == 4
-    assert len(closing_words(run(pairs(LEVELS, 24)), Path("runs/x"))) == 3, "24 prompts settle it"
+def test_a_clean_run_says_what_was_measured_and_has_no_caution() -> None:
+    assert screen(pairs(LEVELS, 24), KEPT) == [
+        "Prompt sensitivity of m (fp32, greedy, at most 96 tokens), ladder mini 1.0.0",
+        "  Harmless edits move an answer by    0.100  95 %: 0.094 to 0.186; 0 is no change",
+        "  The same prompt again moves it by   0.000  noise floor: 24 prompts, one repetition each",
+        "  Another request moves it by         0.800  95 %: 0.724 to 0.814",
+        "  Verdict: alive. Harmless edits move it 12 % as far as another request does.",
+        "  By rung: noop 0.100, punctuation 0.100, synonym 0.100, paraphrase 0.100, semantic_change 0.300.",
+        "  Worst edit: noop_edit 0.100 (24 prompts). Worst pair: p0/noop_edit 0.100.",
+        "  Trust: 168 of 168 pairs of 24 prompts scored, 0 erased, 0 cut at the token limit, 0 loops, no scaffold.",
+        "  Files: my runs/$x/m",
+        "  Next: lm-eval-sensitivity report 'my runs/$x' -o report",
+    ]
+
+
+def test_few_prompts_leave_noise_open_and_say_how_many_would_not() -> None:
+    assert (
+        "Caution: What harmless edits move may be noise (0.1000): 9 prompts with one repetition each that agreed "
+        "cannot exclude noise of up to 0.1965; about 12 more prompts would."
+    ) in said(pairs(LEVELS))
+
+
+def test_a_screen_has_at_most_15_lines_and_counts_what_has_no_room() -> None:
+    """Everything that can be wrong at once."""
+    of = [missing(pair, "erased", status="erased") for pair in pairs(LEVELS)[9:18]]
+    of += [
+        with_tokens(
+            raw(pair, variant_loop=True, variant_cut=True, variant_scaffold="shared_preamble"), 70, 90
+        )
+        for pair in [*pairs(LEVELS)[:9], *pairs({**LEVELS, "positive_control": 0.0})[18:]]
+    ]
+    lines = screen(of, KEPT)
+    assert len(lines) <= 15
+    assert any("And 5 more: `lm-eval-sensitivity show RUN`." in line for line in lines), lines
+    assert lines[-1].startswith("  Next:")
+
+
+@pytest.mark.parametrize(
+    ("kept", "last"),
+    [
+        (NOTHING_KEPT, "Nothing of this is kept. Next: add --output_path FOLDER --log_samples."),
+        (
+            Kept(Path("r"), Path("r/m"), samples=False),
+            "Next: add --log_samples, without which nothing can be",
+        ),
+    ],
+)
+def test_what_is_not_kept_is_said(kept: Kept, last: str) -> None:
+    assert last in screen(pairs(LEVELS), kept)[-1]
 
 
 def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() -> None:
@@ -50,23 +100,22 @@ def test_erased_and_unscored_pairs_are_counted_and_their_distance_is_not_zero() 
     ]
     gone[0] = missing(gone[0], "no_answer")
     words = said(gone)
-    assert "53 of 63 pairs of 9 prompts scored; 9 of 63 pairs erased, 1 no answer" in words
-    assert "Erased pairs (noop_edit 9 of 9) never reached the model" in words
-    assert "harmless edits 0.1000" in words
+    assert "53 of 63 pairs of 9 prompts scored, 9 erased, 1 no answer" in words
+    assert "Erased edits never reached the model and say nothing about it: noop_edit 9 of 9." in words
+    assert "Harmless edits move an answer by 0.100" in words
 
 
 def test_a_rung_that_was_not_run_has_no_number() -> None:
     words = said(
         [pair for pair in pairs(LEVELS) if pair.raw["rung"] not in ("identical", "positive_control")]
     )
-    assert "noise floor" not in words
-    assert "positive control" not in words
+    assert "The same prompt again moves it by - identical rung not run" in words
+    assert "Another request moves it by - 0 prompts" in words
+    assert "Verdict: none, no positive control in this run." in words
 
 
 def test_a_number_that_is_not_zero_never_reads_as_zero() -> None:
-    words = said(pairs({**LEVELS, "identical": 1e-9}))
-    assert "(noise floor, one repetition each) <0.0001" in words
-    assert "differ by <0.0001" in words
+    assert "The same prompt again moves it by <0.001" in said(pairs({**LEVELS, "identical": 1e-9}))
 
 
 @pytest.mark.parametrize(("n_silent", "said"), [(2, False), (9, True)])
@@ -75,8 +124,8 @@ def test_a_system_that_gives_nothing_is_not_passed_over(n_silent: int, said: boo
     of = pairs(LEVELS)[9:45]
     erased = [missing(pair, "erased") for pair in of[:9]]
     silent = [missing(pair, "empty") for pair in of[9 : 9 + n_silent]]
-    words = closing_words(run([*erased, *silent, *of[9 + n_silent :]]), None)
-    assert any(f"in {percent(n_silent / 27)} of the pairs that reached it" in each for each in words) == said
+    words = " ".join(cautions(run([*erased, *silent, *of[9 + n_silent :]]).summary("answer"), OWN))
+    assert (f"in {percent(n_silent / 27)} of the pairs that reached it" in words) == said
 
 
 @pytest.mark.parametrize("n_unreadable", [9, 63])
@@ -86,21 +135,23 @@ def test_what_the_embedder_cannot_read_is_counted_with_the_way_out_and_is_no_fin
     of = pairs(LEVELS)
     unreadable = [missing(missing(pair, "unreadable"), "unreadable", raw) for pair in of[-n_unreadable:]]
     found = run([*of[:-n_unreadable], *unreadable])  # the last nine are those of the positive control
-    words = " ".join(closing_words(found, None))
-    assert f"{63 - n_unreadable} of 63 pairs of 9 prompts scored; {n_unreadable} unreadable." in words
+    words = said([*of[:-n_unreadable], *unreadable])
+    assert (
+        f"{63 - n_unreadable} of 63 pairs of 9 prompts scored, 0 erased, {n_unreadable} unreadable," in words
+    )
     assert (
         f"cannot read {n_unreadable} of 63 pairs, equal ones included: they have no cosine distance." in words
     )
     assert """`--metadata '{"embedder": "sentence-transformers/paraphrase-multilingual-""" in words
-    assert "--metric text_edit_distance" in words
     assert "collapsed" not in words and "gave nothing" not in words and "No stability" not in words
-    assert ("harmless edits" in words) == (n_unreadable == 9)
+    assert ("Harmless edits move an answer by 0.100" in words) == (n_unreadable == 9)
     assert found.judged("answer") == (None, "no prompt has both numbers")
-    assert list(unreadable_in_words([None, "erased"], "pairs")) == []
 
 
 def test_noise_is_named() -> None:
-    assert "Identical prompts already differ by 0.0500" in said(pairs({**LEVELS, "identical": 0.05}))
+    assert "The same prompt again moves it by 0.050 noise floor: 9 prompts, one repetition each" in said(
+        pairs({**LEVELS, "identical": 0.05})
+    )
 
 
 @pytest.mark.parametrize("control", [0.0, 0.05, 0.1])
@@ -114,7 +165,7 @@ def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
     assert "caught in a repetition" not in said(looping)
     looping[6] = raw(looping[6], variant_loop=True, variant_cut=True)
     assert "7 of 63 outputs to an edited prompt are caught in a repetition." in said(looping)
-    assert "token limit" not in said(looping)
+    assert "were cut at the token limit" not in said(looping)
 
 
 def scaffolded(n_before: int, n_tokens: int, n: int = 63) -> list[PairCells]:
@@ -125,17 +176,21 @@ def scaffolded(n_before: int, n_tokens: int, n: int = 63) -> list[PairCells]:
 
 
 def test_windows_that_show_a_scaffold_are_named() -> None:
-    words = said(scaffolded(70, 200), max_gen_toks=512)
-    assert "The scaffold dominates this window under the filter raw: 64 tokens, 128 tokens." in words
-    assert "whole output" in said(scaffolded(101, 200), max_gen_toks=512)
-    assert "dominates" not in said(scaffolded(32, 200), max_gen_toks=512)  # half is not more than half
-    assert "dominates" in said(scaffolded(33, 200, n=32), max_gen_toks=512)
-    assert "dominates" not in said(scaffolded(33, 200, n=31), max_gen_toks=512)
-    # A window as long as the limit is the whole output, and stands there once.
-    assert "filter raw: 64 tokens, whole output." in said(scaffolded(90, 128), max_gen_toks=128)
+    words = said(scaffolded(70, 200))
+    assert (
+        "Reasoning, not answer, fills most of these windows under the filter raw: 64 tokens, 128 tokens."
+        in words
+    )
+    assert "loops, scaffold dominates." in words
+    assert "whole output" in said(scaffolded(101, 200))
+    assert "windows" not in said(scaffolded(32, 200))  # half is not more than half
+    assert "windows" in said(scaffolded(33, 200, n=32))
+    assert "windows" not in said(scaffolded(33, 200, n=31))
+    # A window as long as the longest output is the whole output, and stands there once.
+    assert "filter raw: 64 tokens, whole output." in said(scaffolded(90, 128))
     # An erased pair has outputs that nobody compares.
     erased = [missing(pair, "erased", raw) for pair in scaffolded(70, 200, n=63)]
-    assert "dominates" not in said(erased, max_gen_toks=512)
+    assert "windows" not in said(erased)
 
 
 def parting(n: int, **cells: Any) -> list[PairCells]:
@@ -148,12 +203,9 @@ def parting(n: int, **cells: Any) -> list[PairCells]:
 
 
 def test_outputs_that_part_after_prompts_that_end_alike_are_counted() -> None:
-    words = said(parting(7))
-    assert "In 7 of 54 edited pairs the next-token distributions agree at the end of the prompt" in words
-    assert "at step 7 by the median, with a median margin of 0.5000 nats there: prompt-end metrics" in words
-    assert "margin" not in said(parting(7, margin_at_divergence=None)) and "part later" in said(
-        parting(7, margin_at_divergence=None)
-    )
+    assert (
+        "7 of 7 pairs whose prompts end in the same distribution part later: metrics of the prompt end do not see this."
+    ) in said(parting(7))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +220,7 @@ def test_outputs_that_part_after_prompts_that_end_alike_are_counted() -> None:
     ],
 )
 def test_nothing_is_said_of_outputs_that_do_not_part_or_parted_at_once(of: list[PairCells]) -> None:
-    assert "prompt-end" not in said(of)
+    assert "prompt end" not in said(of)
 
 
 def test_harmless_edits_within_the_noise_floor_are_no_sensitivity() -> None:
@@ -193,22 +245,25 @@ def test_harmless_edits_within_the_noise_floor_are_no_sensitivity() -> None:
 )
 def test_beside_a_reference_the_full_verdict_is_given_once(levels: dict[str, float], verdict: str) -> None:
     words = said(pairs(levels), **reference(LEVELS))
-    assert f"Verdict beside the reference: {verdict}" in words
+    assert f"Verdict: {verdict}" in words
     assert words.count("Verdict") == 1 and "collapsed or indiscriminate" not in words
     assert ("no stability" in words) == ("COLLAPSED" in verdict)
     drift = levels.get("drift")
-    behind = f"Drift from the reference {drift:.4f} over 45 texts; 9 of 9 answers" if drift else "Drift from"
+    behind = (
+        f"Drift from the reference: {drift:.3f} over 45 texts, 9 of 9 answers differ"
+        if drift
+        else "Drift from"
+    )
     assert (behind in words) == (drift is not None)
 
 
 def test_a_reference_in_another_embedder_gives_the_reduced_verdict_and_the_reason() -> None:
     words = said(pairs({**LEVELS, "positive_control": 0.1}), **reference(LEVELS, embedder="other"))
-    assert "No verdict beside the reference: its distances were measured with another embedder." in words
-    assert "collapsed or indiscriminate" in words and "Verdict beside" not in words
+    assert "collapsed or indiscriminate (reference in another embedder)" in words and "Drift" not in words
 
 
 def test_a_pair_of_two_subsets_counts_once() -> None:
-    assert "63 of 63 pairs of 9 prompts scored." in said(pairs_once(pairs(LEVELS) * 2))
+    assert "63 of 63 pairs of 9 prompts scored," in said(pairs_once(pairs(LEVELS) * 2))
 
 
 def test_shared_preamble_is_named() -> None:
@@ -267,28 +322,31 @@ def test_notes_of_a_run_are_there_before_its_first_task_is_over() -> None:
     assert log.finished(tasks[0], again) == again
 
 
-def test_words_name_the_share_and_a_path_that_can_be_pasted() -> None:
-    words = closing_words(run(pairs({**LEVELS, "positive_control": 0.1})), Path("my runs/$x"))
-    assert any("moves the answers not 25 % further than a harmless edit does" in line for line in words)
-    assert "clusters 'my runs/$x'`" in words[-1]
+def test_a_dead_system_is_named_with_the_share() -> None:
+    words = said(pairs({**LEVELS, "positive_control": 0.1}))
+    assert "moves the answers not 25 % further than a harmless edit does" in words
 
 
-def test_words_are_logged_once_for_all_tasks_of_a_run(
-    lm_eval: Lmeval, model: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, logger="lm_eval_sensitivity.harness.tasks.task"):
-        run = lm_eval(
-            model,
-            tasks="prompt_sensitivity_mini_identical,prompt_sensitivity_mini_synonym",
-            limit=3,
-            gen_kwargs="max_gen_toks=4",
-        )
-    lines = [
-        record.message for record in caplog.records if record.name == "lm_eval_sensitivity.harness.tasks.task"
-    ]
-    assert lines[0].startswith("6 of 6 pairs of 3 prompts scored.")
-    assert sum("pairs of" in line for line in lines) == 1
-    assert lines[-1] == (
-        f"Next: `lm-eval-sensitivity clusters {run.folder}` gives intervals; `compare` and `drift` set it beside other "
-        "runs (with --log_samples)."
+def test_the_command_line_prints_it_below_the_table_and_keeps_it(lm_eval: Lmeval, model: Path) -> None:
+    done = lm_eval(
+        model,
+        tasks="prompt_sensitivity_mini_identical,prompt_sensitivity_mini_synonym",
+        limit=3,
+        gen_kwargs="max_gen_toks=4",
     )
+    table, _, summary = done.output.partition("\nPrompt sensitivity of ")
+    assert "cosine_distance" in table and "6 of 6 pairs of 3 prompts scored" in summary
+    assert summary.rstrip().endswith(f"Next: lm-eval-sensitivity report {done.folder} -o report")
+    (kept,) = done.folder.glob("**/summary.txt")
+    assert kept.read_text() == f"Prompt sensitivity of {summary.rstrip()}\n"
+    said = [config["metadata"]["sensitivity"].get("summary") for config in done.results["configs"].values()]
+    assert [*filter(None, said)] == [kept.read_text().splitlines()], "one task of the run has it"
+
+
+def test_python_gets_it_as_a_log(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.INFO, logger="lm_eval_sensitivity.harness.close.last_screen"):
+        say_last(["Prompt sensitivity of m", "  more"], NOTHING_KEPT, None)
+    assert [record.message for record in caplog.records] == ["Prompt sensitivity of m", "  more"]
+    assert capsys.readouterr().out == ""

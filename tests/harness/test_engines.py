@@ -22,6 +22,7 @@ from lm_eval_sensitivity.harness.tasks.options import parse_options
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.sample import decode_row
 from lm_eval_sensitivity.runs.table import cells_of
+from tests.running import table_of
 
 NOOP = "prompt_sensitivity_mini_noop"
 IDENTICAL = "prompt_sensitivity_mini_identical"
@@ -78,7 +79,7 @@ def test_an_edit_that_the_template_erases_is_erased_without_ids_too(chat: bool) 
         erased = row["doc"]["edit"] in EDGES
         assert row["pair"]["audit"]["status"] == ("erased" if erased else "unknown")
         assert math.isnan(row["cosine_distance"]) == erased
-    assert "36 of 74 pairs erased" in results["results"][NOOP]["pair,raw"]
+    assert "36 of 74 pairs erased" in table_of(results, NOOP)["pair,raw"]
 
 
 def test_answers_are_kept_one_by_one_as_they_arrive(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_prompt_of_the_identical_rung_is_repeated_and_its_distance_is_the_mean
     results = evaluate(engine, tasks=IDENTICAL, **options)
     rows = raw_rows(results, IDENTICAL)
     assert Counter(engine.asked) == dict.fromkeys({row["arguments"][0][0] for row in rows}, 1 + count)
-    table = results["results"][IDENTICAL]
+    table = table_of(results, IDENTICAL)
     assert f"{count} repetitions" in table["noise,raw"].replace("two", "2").replace("three", "3")
     for row in rows:
         assert row["resps"] == [["Yes."], ["Yes indeed."]], "the first of them"

@@ -80,14 +80,14 @@ def test_the_means_of_the_table_are_lm_evals(runs: TwoRuns) -> None:
                     if (row["system"], row["rung"], row["filter"]) == (system.fingerprint, rung, filter_name)
                 ]
                 for name in ("cosine_distance", "token_edit_distance", "js_divergence", "hidden_distance"):
-                    stated = run.results["results"][task].get(f"{name},{filter_name}")
+                    stated = run.table(task).get(f"{name},{filter_name}")
                     if stated is None:
                         assert filter_name == "answer" and all(row[name] is None for row in chosen)
                         continue
                     scored = [row[name] for row in chosen if row[name] is not None]
                     assert np.mean(scored) == pytest.approx(stated, rel=1e-9, abs=1e-15)
                     n_compared += 1
-                words = run.results["results"][task][f"pair,{filter_name}"]
+                words = run.value(task, "pair", filter_name)
                 n_scored = sum(row["cosine_distance"] is not None for row in chosen)
                 assert words.startswith(f"{n_scored} of {len(chosen)} pairs scored")
     assert n_compared == 2 * len(RUNGS) * 6
@@ -206,8 +206,10 @@ def test_made_runs_have_the_form_of_real_ones(runs: TwoRuns, tmp_path: Path) -> 
             not_read = {name for name in theirs if name.split(".")[0] in UNREAD}
             assert set(theirs) - not_read == set(ours)
     results = json.loads(made.results.read_text(encoding="utf-8"))
+    tables = {task: runs.drifting.table(task) for task in TASKS.values()}
     for part in ("configs", "results", "n-samples", "config"):
-        ours, theirs = kinds(results[part]), kinds(runs.drifting.results[part])
+        real = tables if part == "results" else runs.drifting.results[part]
+        ours, theirs = kinds(results[part]), kinds(real)
         # The demonstration model erases no edit; its counts of pairs by audit status have other names.
         assert {name for name in ours if ".audit." not in name} <= set(theirs), part
 

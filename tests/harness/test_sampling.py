@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import zlib
 from dataclasses import replace
@@ -46,6 +45,7 @@ from lm_eval_sensitivity.types import AnswerSpan, Missing
 from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, Run, unread
 from tests.harness.test_engines import EDGES, TextEngine, evaluate
+from tests.running import table_of
 
 GROUP = "prompt_sensitivity_sampling"
 IDENTICAL, NOOP, SYNONYM = (f"{GROUP}_{rung}" for rung in ("identical", "noop", "synonym"))
@@ -197,17 +197,14 @@ def test_streams_are_independent_of_each_other() -> None:
 # ---- what a run says
 
 
-def test_identical_prompts_do_not_separate_and_words_say_it_once(
-    lm_eval: Lmeval, model: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, logger="lm_eval_sensitivity"):
-        run = lm_eval(
-            model,
-            tasks=f"{IDENTICAL},{SYNONYM}",
-            limit=4,
-            gen_kwargs="temperature=0.8,max_gen_toks=4",
-            metadata={"n_samples": 10},
-        )
+def test_identical_prompts_do_not_separate_and_words_say_it_once(lm_eval: Lmeval, model: Path) -> None:
+    run = lm_eval(
+        model,
+        tasks=f"{IDENTICAL},{SYNONYM}",
+        limit=4,
+        gen_kwargs="temperature=0.8,max_gen_toks=4",
+        metadata={"n_samples": 10},
+    )
     # Four valid p-values: one of them is at or below 0.001 in one of 250 runs at most.
     rows = run.rows(IDENTICAL, "answer")
     assert all(row["separated"]["p_value"] > 0.001 for row in rows)
@@ -225,9 +222,9 @@ def test_identical_prompts_do_not_separate_and_words_say_it_once(
         assert run.value(IDENTICAL, name) == pytest.approx(
             np.mean([row[name] for row in run.rows(IDENTICAL)])
         )
-    lines = [record.message for record in caplog.records if "identical prompts" in record.message]
-    assert len(lines) == 1
-    assert "of 4 pairs of synonym (Holm per rung at 0.05); of 4 pairs of identical prompts" in lines[0]
+    printed = " ".join(run.output.split())
+    assert printed.count("of 4 pairs of identical prompts") == 1
+    assert "of 4 pairs of synonym (Holm per rung at 0.05); of 4 pairs of identical prompts" in printed
     row = run.rows(SYNONYM)[0]
     assert row["excess_distance"] == pytest.approx(row["between_distance"] - row["within_distance"])
     record = row["pair"]
@@ -274,7 +271,7 @@ def test_erased_pairs_are_counted_and_equal_samples_are_reported(caplog: pytest.
         assert row["separated"] == {"p_value": None, "reason": row["pair"]["missing"]["excess_distance"]}
         assert math.isnan(row["within_distance"])
     n, n_scored = len(rows), len(rows) - len(erased)
-    table = results["results"][NOOP]
+    table = table_of(results, NOOP)
     assert table["pair,raw"] == f"{n_scored} of {n} pairs scored, {len(erased)} of {n} pairs erased"
     # One output against another: within 0, between above 0, and the smallest p that seven samples allow.
     assert table["separated,raw"].startswith(f"{n_scored} of {n_scored} pairs separate")

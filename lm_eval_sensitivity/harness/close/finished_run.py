@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lm_eval_sensitivity.harness.close.run_log import RunLog
-from lm_eval_sensitivity.metrics import WINDOWS_TOKENS
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import table_of
-from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import Drift, recorded_drift
 from lm_eval_sensitivity.statements.noise import beside_noise
 from lm_eval_sensitivity.statements.partition import TablePartition
-from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, Selection
-from lm_eval_sensitivity.statements.windows import dominated_windows, outputs_of
-from lm_eval_sensitivity.stats import MIN_PROMPTS, AxisContrast, ReducedVerdict, RepetitionTest, Verdict
-from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS
+from lm_eval_sensitivity.statements.summary import SummaryStatement, summary_statement
+from lm_eval_sensitivity.stats import ReducedVerdict, RepetitionTest, Verdict
+from lm_eval_sensitivity.types import RUNGS
 
 OWN, REFERENCE = "run", "reference"
 """What the two systems are called in the table; their names decide nothing."""
@@ -63,7 +59,6 @@ class FinishedRun:
     """
 
     pairs: Sequence[PairCells]
-    max_gen_toks: int
     reference: ReferenceRun | None = None
     system: str | None = None
     """Own fingerprint."""
@@ -79,16 +74,6 @@ class FinishedRun:
         if self.reference is not None and self._beside_reference:
             parts.append((REFERENCE, self.reference.table))
         return pa.concat_tables([_named(rows, name) for name, rows in parts])
-
-    def rows(self, filter_name: str) -> list[dict[str, Any]]:
-        """Cells of the own pairs under a filter.
-
-        Returns:
-            [pair] column of `ROW_SCHEMA` to value.
-        """
-        own = pc.and_(pc.equal(self.table["name"], OWN), pc.equal(self.table["filter"], filter_name))
-        found: list[dict[str, Any]] = self.table.filter(own).to_pylist()
-        return found
 
     @cached_property
     def partition(self) -> TablePartition:
@@ -140,55 +125,35 @@ class FinishedRun:
         reference = "" if self.reference is None else self.reference.system
         return recorded_drift(self.table, OWN, reference, filter_name)
 
-    def dominated_windows(self) -> tuple[int | None, ...]:
-        """The windows of the filter raw that the scaffold dominates.
+    def summary(self, filter_name: str) -> SummaryStatement:
+        """The run in a few numbers, beside its reference where it was measured in the same scale.
 
         Returns:
-            Windows in tokens, None for the whole output; empty where none is dominated.
+            The statement, computed once per filter.
         """
-        outputs = outputs_of(self.partition, PRIMARY_METRIC, self.rungs(), OWN)
-        return dominated_windows(outputs, windows_below(self.max_gen_toks))
+        if filter_name not in self._summaries:
+            beside = REFERENCE if self.reference is not None and self._beside_reference else None
+            drifts = None if beside is None else {OWN: self.drift(filter_name)}
+            found = summary_statement(self.partition, OWN, filter_name, reference=beside, drifts=drifts)
+            if self.reference is not None and self.reference.system == self.system:
+                found = replace(found, judged=None, reason="same system as the reference")
+            elif found.judged is not None:
+                found = replace(found, reason=self._no_reference())
+            self._summaries[filter_name] = found
+        return self._summaries[filter_name]
+
+    @cached_property
+    def _summaries(self) -> dict[str, SummaryStatement]:
+        return {}
 
     def judged(self, filter_name: str) -> Judgment:
         """The verdict of `lm-eval-sensitivity drift` on these pairs.
 
         Returns:
-            The judgment, computed once per filter.
+            The judgment.
         """
-        if filter_name not in self._judged:
-            self._judged[filter_name] = self._judge(filter_name)
-        return self._judged[filter_name]
-
-    @cached_property
-    def _judged(self) -> dict[str, Judgment]:
-        return {}
-
-    def _judge(self, filter_name: str) -> Judgment:
-        reason = lacking(self.rungs(), "this run")
-        if self.reference is not None and self._beside_reference:
-            reason = reason or lacking({rung.metadata.rung for rung in self.reference.rungs}, "the reference")
-        if self.reference is not None and self.reference.system == self.system:
-            reason = "same system as the reference"
-        if reason:
-            return None, reason
-        selection = Selection(PRIMARY_METRIC, filter_name)
-        if not self._beside_reference:
-            alone = drift_statement(self.partition, [OWN], selection).systems[0].reduced
-            assert alone is not None  # a system without a reference is judged by itself
-            return self._enough(alone, alone.contrasts[0], self._no_reference())
-        assert self.reference is not None
-        drifts = {OWN: self.drift(filter_name)}
-        found = drift_statement(self.partition, [OWN], selection, reference=REFERENCE, drifts=drifts)
-        beside = found.systems[1].verdict
-        assert beside is not None  # the reference stands first, and the run second
-        return self._enough(beside, beside.contrasts[0], "")
-
-    def _enough(self, verdict: Verdict | ReducedVerdict, control: AxisContrast, reason: str) -> Judgment:
-        """Below `MIN_PROMPTS` prompts there is no verdict to be undetermined about."""
-        n = control.bounds.n
-        if n < MIN_PROMPTS:
-            return None, f"{n} prompts" if n else "no prompt has both numbers"
-        return verdict, reason
+        found = self.summary(filter_name)
+        return found.judged, found.reason
 
     @property
     def _beside_reference(self) -> bool:
@@ -212,35 +177,3 @@ def _named(rows: pa.Table, name: str) -> pa.Table:
         for each in SCHEMA
     ]
     return pa.table(columns, schema=SCHEMA)
-
-
-def windows_below(max_gen_toks: int) -> tuple[int | None, ...]:
-    """Windows that end before an output may, and the whole output (None).
-
-    Returns:
-        Windows in tokens, shortest first.
-
-    Example:
-        >>> windows_below(128)
-        (64, None)
-    """
-    return (*(window for window in WINDOWS_TOKENS if window < max_gen_toks), None)
-
-
-def lacking(ran: set[str], whose: str) -> str:
-    """Which rungs a verdict needs and has not got.
-
-    Args:
-        ran: rungs that have pairs.
-        whose: completes the sentence, as in the example.
-
-    Returns:
-        The first lack as half a sentence; empty where all are there.
-
-    Example:
-        >>> lacking({"noop", "identical"}, "this run")
-        'no positive control in this run'
-    """
-    if CONTROL not in ran:
-        return f"no positive control in {whose}"
-    return "" if ran & set(MEANING_PRESERVING_RUNGS) else f"no harmless rung in {whose}"

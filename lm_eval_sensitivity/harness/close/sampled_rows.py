@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,15 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from lm_eval_sensitivity.harness.close.run_log import RunLog
-from lm_eval_sensitivity.harness.close.table_rows import (
+from lm_eval_sensitivity.harness.close.table_rows import SEVERAL_PROCESSES, kind_of, scored_in_words
+from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
+from lm_eval_sensitivity.report.wording.summary_cautions import (
     NO_STABILITY,
-    SEVERAL_PROCESSES,
-    kind_of,
-    scored_in_words,
     silence_in_words,
     unreadable_in_words,
 )
-from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.stats import holm
@@ -204,8 +203,15 @@ def sampled_closing_words(notes: Sequence[SampledNote]) -> list[str]:
     answers = [note for note in notes if note.filter_name == "answer"]
     if not answers:
         return []
-    unreadable = unreadable_in_words((note.missing for note in answers), "sampled pairs")
-    return [_coverage(answers), *unreadable, *_separated(answers), *_response(answers), *_silence(answers)]
+    kinds = Counter(note.missing for note in answers if note.missing is not None)
+    unreadable = unreadable_in_words(kinds, len(answers), "sampled pairs")
+    return [
+        _coverage(answers),
+        *unreadable,
+        *_separated(answers),
+        *_response(answers),
+        *silence_in_words(kinds, len(answers), "of the sampled pairs that reached it"),
+    ]
 
 
 def _coverage(notes: Sequence[SampledNote]) -> str:
@@ -248,10 +254,6 @@ def _separated(notes: Sequence[SampledNote]) -> Iterator[str]:
 def _response(notes: Sequence[SampledNote]) -> Iterator[str]:
     if response_in_words(notes, "answer") == _BY_CHANCE:
         yield f"{_as_sentence(_BY_CHANCE)} {NO_STABILITY}"
-
-
-def _silence(notes: Sequence[SampledNote]) -> Iterator[str]:
-    return silence_in_words((note.missing for note in notes), "of the sampled pairs that reached it")
 
 
 def _as_sentence(words: str) -> str:

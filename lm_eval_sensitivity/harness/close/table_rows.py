@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_eval_sensitivity.embedder import MULTILINGUAL_MODEL
-from lm_eval_sensitivity.embedder.text_distances import UNREADABLE
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun
 from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.records.columns import SIDES
-from lm_eval_sensitivity.report.wording.unreadable import unreadable_sentence
 from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.noise import may_be_noise, noise_cell, repetitions_in_words
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
@@ -25,15 +22,14 @@ from lm_eval_sensitivity.statements.windows import (
     dominated_windows,
     output_tokens,
     window_in_words,
+    windows_within,
 )
-from lm_eval_sensitivity.stats import Constants, Verdict
-from lm_eval_sensitivity.stats.alive import too_silent
+from lm_eval_sensitivity.stats import Verdict
 from lm_eval_sensitivity.stats.rules import UNDETERMINED
 from lm_eval_sensitivity.text.format import in_print
-from lm_eval_sensitivity.types import ON_THE_WAY, Missing
+from lm_eval_sensitivity.types import Missing
 
 SEVERAL_PROCESSES = "not judged: several processes"
-NO_STABILITY = "A low distance is no stability here."
 
 
 class OfPair(float):
@@ -100,11 +96,7 @@ class RungMean(float):
     rungs: tuple[Mapping[str, float], ...]
 
     def __new__(cls, *rungs: Mapping[str, float]) -> RungMean:
-        by_prompt: dict[str, list[float]] = {}
-        for rung in rungs:
-            for prompt_id, mean in rung.items():
-                by_prompt.setdefault(prompt_id, []).append(mean)
-        self = super().__new__(cls, _mean([_mean(means) for means in by_prompt.values()]))
+        self = super().__new__(cls, _mean(prompt_means(rungs)))
         self.rungs = rungs
         return self
 
@@ -128,7 +120,7 @@ def mean_of_scored(values: Sequence[OfPair]) -> RungMean:
     """Mean over prompts of the mean over their scored pairs, on one rung.
 
     lm_eval's own `nanmean` is bootstrapped 100,000 times per metric for a standard error that would treat
-    the edits of one prompt as independent; intervals over prompts are made from the samples instead.
+    the edits of one prompt as independent; `table_errors` has the one over prompts.
 
     Args:
         values: [pair] of one rung; NaN where a pair is not scored.
@@ -141,11 +133,25 @@ def mean_of_scored(values: Sequence[OfPair]) -> RungMean:
         >>> mean_of_scored([OfPair(value, prompt, "raw") for prompt, value in pairs])
         0.5
     """
-    by_prompt: dict[str, list[float]] = {}
+    return RungMean(by_prompt(values))
+
+
+def by_prompt(values: Sequence[OfPair]) -> dict[str, float]:
+    """Prompt -> mean over its scored pairs; a prompt without one is not there."""
+    found: dict[str, list[float]] = {}
     for value in values:
         if not math.isnan(value):
-            by_prompt.setdefault(value.prompt_id, []).append(float(value))
-    return RungMean({prompt_id: _mean(scored) for prompt_id, scored in by_prompt.items()})
+            found.setdefault(value.prompt_id, []).append(float(value))
+    return {prompt_id: _mean(scored) for prompt_id, scored in found.items()}
+
+
+def prompt_means(rungs: Sequence[Mapping[str, float]]) -> list[float]:
+    """[prompt] mean over the rungs that the prompt has."""
+    found: dict[str, list[float]] = {}
+    for rung in rungs:
+        for prompt_id, mean in rung.items():
+            found.setdefault(prompt_id, []).append(mean)
+    return [_mean(means) for means in found.values()]
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -210,52 +216,6 @@ def scored_in_words(missing: Sequence[str | None], of: str = "pairs") -> list[st
     ]
 
 
-def silence_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
-    """A sentence where too many pairs gave nothing; a silent system has no distances, and nothing else speaks of it.
-
-    An answer that the embedder cannot read is no silence; nor is what became of a prompt on its way.
-
-    Args:
-        missing: by pair, the kind of reason why it has no distance, or None.
-        of: which pairs those are that were not erased.
-
-    Returns:
-        One sentence above `Constants.k_control`, else none.
-
-    Example:
-        >>> list(silence_in_words(["empty", "erased", None, None, None, None], "of the pairs"))
-        []
-        >>> list(silence_in_words(["cut", "lost", "template not constant", None], "of the pairs"))
-        []
-        >>> [words[:52] for words in silence_in_words(["empty", "erased", None], "of the pairs")]
-        ['It gave nothing that could be scored in 50 % of the ']
-    """
-    reached = [kind for kind in missing if kind not in ("erased", UNREADABLE, *ON_THE_WAY)]
-    share = sum(kind is not None for kind in reached) / len(reached) if reached else 0.0
-    if share > Constants().k_control:
-        yield too_silent(share, Constants(), of)
-
-
-def unreadable_in_words(missing: Iterable[str | None], of: str) -> Iterator[str]:
-    """What to say where the embedder could not read outputs, with the way out.
-
-    Args:
-        missing: by pair, the kind of reason why it has no distance, or None.
-        of: what the pairs are.
-
-    Returns:
-        One line; none where it could read all.
-
-    Example:
-        >>> list(unreadable_in_words([None, "erased"], "pairs"))
-        []
-    """
-    kinds = list(missing)
-    if count := kinds.count(UNREADABLE):
-        option = f"""--metadata '{{"embedder": "{MULTILINGUAL_MODEL}"}}'"""
-        yield unreadable_sentence(count, len(kinds), of, option)
-
-
 def noise_in_words(run: FinishedRun | None, rung: str, filter_name: str) -> str:
     """The noise floor of a run, and whether a rung is within it.
 
@@ -302,24 +262,23 @@ def verdict_in_words(run: FinishedRun | None, filter_name: str) -> str:
     return f"{words} ({reason})" if reason else words
 
 
-def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None], windows: Sequence[int | None]) -> str:
+def windows_in_words(pairs: Sequence[Sequence[Sequence[int]] | None]) -> str:
     """Which windows of the whole output show the scaffold rather than the answer.
 
     Args:
         pairs: of both outputs, tokens before the answer and all tokens; None for a pair that does not count.
-        windows: which to look at.
 
     Returns:
-        The row `window`.
+        The row `window`; windows longer than the longest output are nowhere.
 
     Example:
-        >>> windows_in_words([[[60, 200], [60, 300]]], [64, 128, None])
+        >>> windows_in_words([[[60, 200], [60, 300]]])
         'scaffold dominates this window: 64 tokens'
     """
     outputs = [OutputTokens(*output) for pair in pairs if pair is not None for output in pair]
     if not outputs:
         return "not judged: no scored output with tokens"
-    found = dominated_windows(outputs, windows)
+    found = dominated_windows(outputs, windows_within(outputs))
     if not found:
         return "no scaffold dominates"
     return f"{SCAFFOLD_DOMINATES}: {', '.join(map(window_in_words, found))}"

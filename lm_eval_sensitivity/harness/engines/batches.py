@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Hashable, Sequence
 
 from tqdm import tqdm
@@ -13,6 +14,9 @@ from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
 
 logger = logging.getLogger(__name__)
+
+WORTH_SAYING = 1.0
+"""Minutes from which an estimate is given."""
 
 
 def first_of_each(order: Sequence[int], keys: Sequence[str]) -> list[int]:
@@ -92,6 +96,7 @@ def work_off(
         raise InputError(f"`--batch_size {batch_size}`: accepted are whole numbers from 1, and `auto`.")
     # An engine that cuts its own batches shows its own progress.
     silent = engine.batch_size is None or engine.lm.rank != 0
+    begin = time.monotonic()
     with tqdm(total=todo, desc=label, unit="prompt", disable=silent) as progress:
         start = 0
         while start < len(order):
@@ -104,8 +109,24 @@ def work_off(
             except BatchTooLargeError:
                 batch_size = _smaller(len(batch), names[batch[0]])
                 continue
+            is_first = progress.n == 0
             progress.update(work.add(dict(zip(batch, outputs, strict=True))))
+            if is_first and batch and not silent:
+                _estimate(time.monotonic() - begin, len(batch), todo)
             start += len(candidates)
+
+
+def _estimate(seconds: float, n_made: int, n_all: int) -> None:
+    """Say once how long it will take, where that is long: a bar's own estimate moves, and is not in a log file."""
+    minutes = seconds / n_made * (n_all - n_made) / 60
+    if minutes >= WORTH_SAYING:
+        logger.info(
+            "The first %d of %d generations took %.0f s; the others take about %.0f min at this pace.",
+            n_made,
+            n_all,
+            seconds,
+            minutes,
+        )
 
 
 def _smaller(batch_size: int, name: str) -> int:

@@ -107,16 +107,19 @@ def _warn_if_nothing_varies(lm: Any, plan: Plan, generations: Sequence[Generatio
 def _generations(
     engine: Engine, plan: Plan, requests: Sequence[Instance], decoding: Decoding
 ) -> list[Generation]:
-    logger.info(
-        "prompt_sensitivity: %d requests need %d generations (equal prompts are generated once).",
-        len(requests),
-        len(plan.items),
-    )
     for words in plan.warnings:
         logger.warning("%s", words)
     _warn_of_unused_template(engine, plan)
     prompts = _prompts(engine, plan)
     fitted = _fit_context(engine, plan, prompts, decoding)
+    logger.info(
+        "prompt_sensitivity: %d requests need %d generations (equal prompts are generated once) of at most %d tokens: "
+        "at most %s tokens in all.",
+        len(requests),
+        len(plan.items),
+        fitted.max_gen_toks,
+        f"{len(plan.items) * fitted.max_gen_toks:,}",
+    )
     store = open_store(engine.lm)
     try:
         with engine.ready(fitted):

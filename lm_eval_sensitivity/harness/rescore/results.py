@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lm_eval.api.metrics import aggregate_subtask_metrics
+from lm_eval.api.metrics import aggregate_subtask_metrics, unweighted_mean_stderr
 
 from lm_eval_sensitivity import __version__
-from lm_eval_sensitivity.harness.close.finished_run import windows_below
+from lm_eval_sensitivity.harness.close.table_errors import STDERR, RungError, error_of_scored
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPair,
     mean_drift,
@@ -65,25 +65,30 @@ def _renew_task(
 ) -> dict[str, str]:
     """The new means of one task and what they were made from; its pairs in words, by filter."""
     task, words = rung.metadata.task, {}
+    metadata = results["configs"][task]["metadata"]
     table = results["results"][task]
+    # What lm_eval's table left out stands in the summary of the task.
+    others = metadata["sensitivity"].get("rows")
     for filter_name in FILTERS:
         chosen, pair = [row for row in rows if row["filter"] == filter_name], f"pair,{filter_name}"
         for name in (each for each in _numbers_of(chosen[0]) if _is_rescored(each, filter_name)):
-            error = f"{name}_stderr,{filter_name}"
             items = [OfPair(row[name], row["doc"]["prompt_id"], filter_name) for row in chosen]
-            put(table, f"{name},{filter_name}", mean_of_scored(items), before=pair)
-            put(table, error, table.get(error, "N/A"), before=pair)
+            key = f"{name},{filter_name}"
+            home = table if others is None or key in table else others
+            if key not in home and METRICS[name].window is not None:
+                continue  # no output of the run fills it
+            put(home, f"{name},{filter_name}", mean_of_scored(items), before=pair)
+            put(home, f"{name}{STDERR},{filter_name}", error_of_scored(items), before=pair)
+        left = table if others is None else others
         # The words of a whole run go: the commands that read runs judge the new numbers.
-        table |= {key: RESCORED for name in ("noise", "verdict") if (key := f"{name},{filter_name}") in table}
-        if f"window,{filter_name}" in table and settings.rule is not None:
-            windows = windows_below(rung.metadata.decoding_requested["max_gen_toks"])
-            table[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in chosen], windows)
-        words[filter_name] = table[pair] = pairs_in_words([row["pair"] for row in chosen])
+        left |= {key: RESCORED for name in ("noise", "verdict") if (key := f"{name},{filter_name}") in left}
+        if f"window,{filter_name}" in left and settings.rule is not None:
+            left[f"window,{filter_name}"] = windows_in_words([row.get("window") for row in chosen])
+        words[filter_name] = left[pair] = pairs_in_words([row["pair"] for row in chosen])
     directions = results.get("higher_is_better")
     if isinstance(directions, dict) and task in directions:
         for name in filter(is_in_every_table, _numbers_of(rows[0])):
             put(directions[task], name, None, before="pair")
-    metadata = results["configs"][task]["metadata"]
     metadata["sensitivity"] = _summary(metadata["sensitivity"], rung.metadata, settings)
     return words
 
@@ -94,8 +99,10 @@ def _renew_drift(results: dict[str, Any], measured: Mapping[str, Sequence[Row]])
         chosen = [row for rows in measured.values() for row in rows if row["filter"] == filter_name]
         drift = mean_drift(Drift("", texts_of(map(_drifts_of, chosen)), ""))
         for task in measured:
-            if (key := f"{DRIFT},{filter_name}") in results["results"][task]:
-                results["results"][task][key] = drift
+            others = results["configs"][task]["metadata"]["sensitivity"].get("rows") or {}
+            for rows in (results["results"][task], others):
+                if (key := f"{DRIFT},{filter_name}") in rows:
+                    rows[key] = drift
 
 
 def _drifts_of(row: Row) -> DriftRow:
@@ -117,7 +124,7 @@ def _is_rescored(name: str, filter_name: str) -> bool:
 def _summary(old: Mapping[str, Any], metadata: RunMetadata, settings: Settings) -> dict[str, Any]:
     theirs = settings.reference
     new = {
-        **old,
+        **{name: value for name, value in old.items() if name != "summary"},
         "embedder": settings.distances.identity(),
         "reference": encode(theirs and ReferenceOfRun(theirs.folder.resolve().name, theirs.system)),
         "rescored_by": __version__,
@@ -164,15 +171,26 @@ def _renew_groups(results: dict[str, Any], taken: set[str], old: Mapping[str, Ma
             found = [task for task in leaves if key in old.get(task, {})]
             if not found or not isinstance(value, float):
                 continue
-            numbers[key] = _group_mean(
-                value,
-                [old[task][key] for task in found],
-                [results["results"].get(task, {}).get(key) for task in found],
-                [old[task].get("sample_len") for task in found],
-                ours=group.startswith("prompt_sensitivity"),
+            new = [results["results"].get(task, {}).get(key) for task in found]
+            numbers[key] = (
+                _group_error(new)
+                if f"{STDERR}," in key
+                else _group_mean(
+                    value,
+                    [old[task][key] for task in found],
+                    new,
+                    [old[task].get("sample_len") for task in found],
+                    ours=group.startswith("prompt_sensitivity"),
+                )
             )
             if isinstance(results["results"].get(group), dict):
                 results["results"][group][key] = numbers[key]
+
+
+def _group_error(errors: list[Any]) -> float | str:
+    """Standard error of the mean over rungs; `N/A`, as lm_eval has it, where a task is lost."""
+    known = all(isinstance(error, RungError) for error in errors)
+    return float(unweighted_mean_stderr(errors)) if known else "N/A"
 
 
 def _group_mean(stated: float, old: list[Any], new: list[Any], sizes: list[Any], *, ours: bool) -> float:

@@ -29,8 +29,11 @@ OPTIONS = {
 
 REPEATS = "repeats"
 """Name of the option that says how often each prompt of the identical rung is repeated."""
+TABLE = "table"
+TABLES = ("short", "full")
+"""How much of what was measured stands in lm_eval's table: one number for each rung, or all."""
 
-_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, "n_samples", "draws", "version", "config_source")
+_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, TABLE, "n_samples", "draws", "version", "config_source")
 _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
 
 
@@ -58,6 +61,8 @@ class Options:
     embedder_revision: str | None = None
     repeats: int | None = None
     """Of each prompt on the identical rung; None leaves it to the engine."""
+    table: str = "short"
+    """One of `TABLES`."""
 
     def distances(self) -> TextDistances:
         """Distances of the embedder, which tasks of a process share.
@@ -121,7 +126,7 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
         >>> parse_options({"pretrained": "gpt2", "ladder": "my_ladder"}).ladder
         'my_ladder'
     """
-    accepted = (*OPTIONS, REPEATS)
+    accepted = (*OPTIONS, REPEATS, TABLE)
     for name in metadata:
         close = difflib.get_close_matches(str(name), accepted, n=1, cutoff=0.85)
         if close and name not in accepted:
@@ -140,7 +145,10 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
     repeats = whole_number(
         metadata, REPEATS, 1, MOST_REPETITIONS, " It repeats each prompt of the identical rung."
     )
-    return Options(**found, repeats=repeats)
+    table = metadata.get(TABLE, "short")
+    if table not in TABLES:
+        raise InputError(f"`--metadata`: `{TABLE}` is {table!r}; accepted: {', '.join(TABLES)}.")
+    return Options(**found, repeats=repeats, table=table)
 
 
 def whole_number(metadata: Mapping[str, Any], name: str, least: int, most: int, more: str = "") -> int | None:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.close.last_screen import Kept
 from lm_eval_sensitivity.harness.tasks.evaluator import of_evaluator
 from lm_eval_sensitivity.text.escape import is_text, shown_path
 
@@ -46,6 +47,15 @@ def output_folder() -> Path | None:
     """
     path = _output_path()
     return path.parent if path is not None and path.suffix == ".json" else path
+
+
+def kept() -> Kept:
+    """What the evaluation that is calling will keep, and where."""
+    folder = output_folder()
+    tracker = of_evaluator("evaluation_tracker")
+    below = getattr(getattr(tracker, "general_config_tracker", None), "model_name_sanitized", None)
+    named = folder if folder == _output_path() else None
+    return Kept(folder, named / str(below) if named and below else folder, bool(of_evaluator("log_samples")))
 
 
 def _output_path() -> Path | None:

@@ -9,11 +9,11 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.harness.close.last_screen import sampled_lines
 from lm_eval_sensitivity.harness.close.sampled_rows import (
     SAMPLED_RUN,
     SampledNote,
     response_in_words,
-    sampled_closing_words,
     sampled_pairs_in_words,
     separated_in_words,
 )
@@ -33,6 +33,7 @@ from lm_eval_sensitivity.harness.tasks.sampling_options import (
     parse_sampling_options,
     too_few_to_separate,
 )
+from lm_eval_sensitivity.harness.tasks.table import with_errors
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
 from lm_eval_sensitivity.types import Missing
 
@@ -53,6 +54,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
     """
 
     request_type = "generate_sampled"
+    primary = SAMPLED_METRICS[-1]
     second_replicate = SECOND_SET
     sampling: SamplingOptions
 
@@ -129,7 +131,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         test, filter_name = measured.test_record, base[0].filter_name
         note = SampledNote(doc["rung"], filter_name, test, kind_of(measured.missing))
         self._sampled.append(note)
-        return {
+        entries = {
             **{
                 name: OfPair(value, doc["prompt_id"], filter_name) for name, value in measured.metrics.items()
             },
@@ -137,6 +139,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
             "verdict": filter_name,
             "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},
         }
+        return self._table.entries(entries, filter_name, ())
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """How the rows of lm_eval's table are made from the pairs.
@@ -147,7 +150,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         """
         means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(SAMPLED_METRICS, mean_of_scored)
         return {
-            **means,
+            **with_errors(means),
             "separated": separated_in_words,
             "verdict": lambda names: response_in_words(SAMPLED_RUN.of_run(self, list), names[0]),
             "pair": sampled_pairs_in_words,
@@ -156,8 +159,9 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
     def _enter_run(self) -> None:
         SAMPLED_RUN.started(self, self.ladder.content_hash, self._sampled)
 
-    def _closing_words(self) -> list[str]:
-        return sampled_closing_words(SAMPLED_RUN.finished(self, self._sampled) or ())
+    def _closing_lines(self) -> list[str]:
+        notes = SAMPLED_RUN.finished(self, self._sampled)
+        return [] if notes is None else sampled_lines(notes, self._own(), self._kept)
 
     def _run_summary(self) -> dict[str, Any]:
         return {

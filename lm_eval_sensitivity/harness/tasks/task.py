@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import datasets
@@ -22,9 +22,9 @@ from lm_eval_sensitivity.harness.close.finished_run import (
     Cells,
     FinishedRun,
     PairCells,
-    windows_below,
 )
-from lm_eval_sensitivity.harness.close.log_lines import closing_words, pairs_once
+from lm_eval_sensitivity.harness.close.last_screen import Kept, OwnSystem, closing_lines, pairs_once, say_last
+from lm_eval_sensitivity.harness.close.table_errors import STDERR
 from lm_eval_sensitivity.harness.close.table_rows import (
     OfPair,
     drift_of_run,
@@ -58,20 +58,24 @@ from lm_eval_sensitivity.harness.tasks.chat_template import (
     describe_template,
     refused_in_words,
 )
-from lm_eval_sensitivity.harness.tasks.evaluator import engine_of_evaluator, of_evaluator
+from lm_eval_sensitivity.harness.tasks.evaluator import COMMAND_LINE, engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
-from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, output_folder
+from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
+from lm_eval_sensitivity.harness.tasks.table import TaskTable, with_errors
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
+from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
 from lm_eval_sensitivity.records.sample import decode_row
+from lm_eval_sensitivity.runs.names import model_name
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import cells_of
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.types import RUNGS, Missing
 
 logger = logging.getLogger(__name__)
@@ -88,6 +92,8 @@ class PromptSensitivityTask(ConfigurableTask):
     """
 
     request_type = "generate_traced"
+    primary = PRIMARY_METRIC
+    """The metric of the short table."""
     second_replicate = 1
     """Of the variant on the identical rung, where the base is generated again."""
     options: Options
@@ -109,7 +115,8 @@ class PromptSensitivityTask(ConfigurableTask):
         self._spreads: dict[str, dict[str, float | Missing]] = {}
         self._is_alone = True
         self._raw_cells: dict[str, Cells] = {}
-        self._output_path: Path | None = None
+        self._kept = Kept(None, None, samples=False)
+        self._table = TaskTable(self.primary, full=True)
         # Before lm_eval looks the name up for its record, and raises what is no sentence.
         check_template_name(engine_of_evaluator(), of_evaluator("apply_chat_template"))
         super().__init__(config=settings)
@@ -170,7 +177,7 @@ class PromptSensitivityTask(ConfigurableTask):
             return
         decoding = self._decoding()
         check_output_folder()
-        self._output_path = output_folder()
+        self._kept = kept()
         self._pairs = []
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
@@ -186,6 +193,9 @@ class PromptSensitivityTask(ConfigurableTask):
                 "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
             )
         self._is_alone = kwargs.get("world_size", 1) == 1
+        # lm_eval gathers from several processes what its table has, and nothing else.
+        full = self.options.table == "full" or self._predict_only or not self._is_alone
+        self._table = TaskTable(self.primary, full=full)
         if self._is_alone and not self._predict_only:
             # A process of several sees only its own part of the pairs, and would count wrongly.
             self._enter_run()
@@ -321,12 +331,26 @@ class PromptSensitivityTask(ConfigurableTask):
         items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), base.filter_name)
         if base.filter_name == "raw":
             items["window"] = window_item(base, variant, scores.missing)
-        return {
+        entries = {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
             **{name: OfPair(scores.values[name], prompt_id, base.filter_name) for name in names},
             "pair": pair,
         }
+        return self._table.entries(entries, base.filter_name, self._too_long)
+
+    @cached_property
+    def _too_long(self) -> frozenset[str]:
+        """Windows that the longest output of the whole run does not fill: they say what the whole output says."""
+        tasks = (of_evaluator("eval_tasks") or {}).values()
+        instances = [
+            each for task in tasks if isinstance(task, PromptSensitivityTask) for each in task.instances
+        ]
+        traces = [each.resps[0].trace for each in instances or self._instances or [] if each.resps]
+        if not traces or None in traces:
+            return frozenset()
+        longest = max(len(trace.content_ids) for trace in traces)
+        return frozenset(name for name, card in METRICS.items() if card.window and card.window >= longest)
 
     def _of_run(self) -> dict[str, Any]:
         """So that a row can be told apart by itself."""
@@ -365,15 +389,14 @@ class PromptSensitivityTask(ConfigurableTask):
         means: dict[str, Callable[[Sequence[Any]], Any]] = dict.fromkeys(names, mean_of_scored)
         if DRIFT in means:
             means[DRIFT] = lambda items: drift_of_run(self._finished_run(), items[0].filter_name)
-        return {**means, **self._words(), "pair": pairs_in_words}
+        return {**with_errors(means), **self._words(), "pair": pairs_in_words}
 
     def _words(self) -> dict[str, Callable[[Sequence[Any]], str]]:
         """Rows in words; the items of a whole run's row name the filter."""
-        windows = windows_below(self._decoding().max_gen_toks)
         return {
             "noise": lambda names: noise_in_words(self._finished_run(), self.rung, names[0]),
             "verdict": lambda names: verdict_in_words(self._finished_run(), names[0]),
-            "window": lambda pairs: windows_in_words(pairs, windows),
+            "window": windows_in_words,
         }
 
     def _finished_run(self) -> FinishedRun | None:
@@ -383,7 +406,6 @@ class PromptSensitivityTask(ConfigurableTask):
     def _as_run(self, pairs: Sequence[PairCells]) -> FinishedRun:
         return FinishedRun(
             pairs,
-            self._decoding().max_gen_toks,
             reference=self._reference,
             system=self._system(),
             embedder=self._embedder(),
@@ -391,7 +413,7 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def higher_is_better(self) -> dict[str, None]:
         """Nothing is better: stability is a property of a system, not a score."""
-        return dict.fromkeys(self.aggregation())
+        return dict.fromkeys(name for name in self.aggregation() if not name.endswith(STDERR))
 
     def dump_config(self) -> dict[str, Any]:
         """The task's configuration with the facts of the run, as lm_eval writes it into the results.
@@ -402,18 +424,34 @@ class PromptSensitivityTask(ConfigurableTask):
         config: dict[str, Any] = super().dump_config()
         if self.lacks_rung:
             return config
-        config["metadata"] = {**config.get("metadata", {}), "sensitivity": self._run_summary()}
+        summary = self._run_summary()
         # lm_eval dumps the configuration of every task once, when all results are there.
-        for line in self._closing_words():
-            logger.info(line)
+        if said := self._closing_lines():
+            summary["summary"] = said
+            say_last(said, self._kept, of_evaluator("evaluation_tracker", COMMAND_LINE))
+        config["metadata"] = {**config.get("metadata", {}), "sensitivity": summary}
         return config
 
     def _enter_run(self) -> None:
         RUN_LOG.started(self, self.ladder.content_hash, self._pairs)
 
-    def _closing_words(self) -> list[str]:
+    def _closing_lines(self) -> list[str]:
         pairs = RUN_LOG.finished(self, self._pairs)
-        return [] if pairs is None else closing_words(self._as_run(pairs_once(pairs)), self._output_path)
+        return (
+            [] if pairs is None else closing_lines(self._as_run(pairs_once(pairs)), self._own(), self._kept)
+        )
+
+    def _own(self) -> OwnSystem:
+        facts, asked = self._facts, self._decoding().as_dict()
+        identity = {} if facts is None else {**facts.identity, "prompt": self._template}
+        notes = {} if facts is None else facts.notes
+        name = model_name(identity, notes).rsplit("/", 1)[-1]
+        decoding = asked if facts is None else facts.decoding or asked
+        return OwnSystem(name, identity, notes, self._ladder_identity(), decoding)
+
+    def _ladder_identity(self) -> LadderIdentity:
+        ladder = self.ladder
+        return LadderIdentity(ladder.name, ladder.subset, ladder.version, ladder.content_hash)
 
     def _system(self) -> str | None:
         if self._facts is None:
@@ -422,18 +460,18 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def _run_summary(self) -> dict[str, Any]:
         facts, requested, reference = self._facts, self._decoding().as_dict(), self._reference
-        ladder = self.ladder
         summary = RunSummary(
             package_version=__version__,
             system=self._system(),
             identity=None if facts is None else {**facts.identity, "prompt": self._template},
             notes=None if facts is None else {**facts.notes, "fed": self._wrapper.record},
-            ladder=LadderIdentity(ladder.name, ladder.subset, ladder.version, ladder.content_hash),
+            ladder=self._ladder_identity(),
             audit=dict(sorted(self._audited.items())),
             decoding_requested=requested,
             decoding=requested if facts is None else facts.decoding or requested,
             embedder=self._embedder(),
             reference=None if reference is None else ReferenceOfRun(str(reference.folder), reference.system),
+            rows=self._table.left_out(self.aggregation()),
         )
         found: dict[str, Any] = encode(summary)
         return found

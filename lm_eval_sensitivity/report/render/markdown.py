@@ -21,7 +21,7 @@ def as_markdown(document: Document) -> str:
         elif isinstance(part, str):
             blocks.append(paragraph(part))
         else:
-            blocks += [f"{escaped(part.title)}:", _fenced(part.text)]
+            blocks += [*([f"{escaped(part.title)}:"] if part.title else []), _fenced(part.text)]
     return "\n\n".join(blocks) + "\n"
 
 

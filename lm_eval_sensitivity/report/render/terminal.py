@@ -41,7 +41,7 @@ def as_terminal(document: Document, width: int | None) -> str:
     for part in document.parts_in("table"):
         console.print()
         if not isinstance(part, ResultTable):
-            paragraph(part if isinstance(part, str) else f"{part.title}: {part.text}")
+            paragraph(part if isinstance(part, str) else ": ".join(filter(None, (part.title, part.text))))
             continue
         paragraph(part.title)
         cells = [tuple(map(shown, row, part.columns)) for row in part.rows]

@@ -52,7 +52,7 @@ def selections(results: Results, view: str) -> list[dict[str, str]]:
 
 def links_to_views(page: Element) -> dict[str, str]:
     """View -> its address in the navigation."""
-    addresses = [each.attributes["href"] for each in page.one("nav").every("a")]
+    addresses = [each.attributes["href"] for each in page.one("nav", aria_label="Views").every("a")]
     return dict(zip(VIEWS, addresses, strict=True))
 
 
