@@ -22,6 +22,7 @@ from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.compare import compare_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
 from lm_eval_sensitivity.report.documents.pairs import pairs_document
+from lm_eval_sensitivity.report.documents.summary import summary_document
 from lm_eval_sensitivity.report.figures import clusters as clusters_figure
 from lm_eval_sensitivity.report.figures import two_axes
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
@@ -44,6 +45,7 @@ from lm_eval_sensitivity.statements.selection import (
     Weights,
 )
 from lm_eval_sensitivity.statements.signature import signature
+from lm_eval_sensitivity.statements.summary import SummaryStatement
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES, Constants
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
@@ -62,8 +64,8 @@ _WIDTH = 120
 class Finding:
     """What was found, to be printed, shown in a notebook, or worked on."""
 
-    statement: ClustersStatement | ComparisonStatement | DriftStatement | None
-    """The numbers as records; None for a summary."""
+    statement: ClustersStatement | ComparisonStatement | DriftStatement | tuple[SummaryStatement, ...] | None
+    """The numbers as records, one of each system in a summary; None where only contents are shown."""
     document: Document
     """The same as tables and sentences."""
     picture: Picture | NotDrawn | None = None
@@ -127,7 +129,7 @@ class LoadedRuns:
         """In the order of the folders."""
         return self.runs.systems
 
-    def summary(self) -> Finding:
+    def contents(self) -> Finding:
         """What was loaded: counts per system and filter, remarks, and what was left out with its reason.
 
         Returns:
@@ -158,7 +160,7 @@ class LoadedRuns:
         return self.pairs(text).to_pandas()
 
     def __str__(self) -> str:
-        return str(self.summary())
+        return str(self.contents())
 
     __repr__ = __str__
 
@@ -180,7 +182,7 @@ def load(runs: RunsOrFolders, **options: Any) -> LoadedRuns:
         **options: `subset`, `ladder`, `exclude_mismatched`, `labels`: see `runs.load_runs`.
 
     Returns:
-        The runs. In a notebook they show their summary.
+        The runs. In a notebook they show what is in them.
 
     Raises:
         InputError: nothing to load, a broken file, or runs that cannot be compared.
@@ -237,6 +239,37 @@ def from_results(results: Mapping[str, Any]) -> LoadedRuns:
     # The files are read again for texts and for drift; they stay as long as the runs.
     weakref.finalize(loaded, shutil.rmtree, folder, ignore_errors=True)
     return loaded
+
+
+def summary(
+    runs: RunsOrFolders,
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    weights: Weights = "rung",
+    **options: Any,
+) -> Finding:
+    """What a run printed last, of each system; the numbers of `lm-eval-sensitivity show`.
+
+    Args:
+        runs: loaded, or their folders.
+        seed: of resamples.
+        resamples: of each interval.
+        weights: `rung` or `edit`: what has the same weight in the mean of a prompt.
+        **options: of `load`.
+
+    Returns:
+        A `SummaryStatement` of each system in its forms.
+
+    Raises:
+        InputError: nothing to load, or an option is not accepted.
+    """
+    _check_options(weights, seed=seed, resamples=resamples)
+    loaded = load(runs, **options).runs
+    partition = TablePartition(loaded.table, resamples, seed, weights)
+    signed = _signed(loaded, seed, resamples, 0, weights)
+    document = summary_document(partition, loaded, signed, every_row=False, width=_WIDTH)
+    return Finding(tuple(document.data["summaries"]), document)
 
 
 def clusters(

@@ -28,7 +28,18 @@ class Run:
     output: str
     """What lm_eval printed on stdout."""
     log: str = ""
-    """What was logged, our closing words among it; empty where nobody listened."""
+    """What was logged; empty where nobody listened."""
+
+    @property
+    def last_screen(self) -> list[str]:
+        """What stands below the table, sentence by sentence."""
+        _, title, rest = self.output.partition("Prompt sensitivity of ")
+        return f"{title}{rest}".replace("\n    ", " ").replace("\n  ", "\n").splitlines()
+
+    @property
+    def words(self) -> str:
+        """What was printed and logged, in one line: sentences break where a terminal ends."""
+        return " ".join(f"{self.output} {self.log}".split())
 
     def rows(self, task: str, filter_name: str = "raw") -> list[dict[str, Any]]:
         """The rows of one task under one filter, in document order."""

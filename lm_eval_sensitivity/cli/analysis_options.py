@@ -242,6 +242,11 @@ def add_output_options(parser: argparse.ArgumentParser, *, has_gate: bool = Fals
     )
 
 
+def add_overwrite(parser: argparse.ArgumentParser, words: str) -> None:
+    """A command never writes over what is there, unless it is told to."""
+    parser.add_argument("--overwrite", action="store_true", help=words)
+
+
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """An argparse type.
 

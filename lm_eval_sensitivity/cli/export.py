@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.cli.analysis_options import (
+    add_overwrite,
     add_run_options,
     add_runs,
     add_statistics_options,
@@ -48,11 +49,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_runs(parser)
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder to write")
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace the folder, if it holds results of an earlier export",
-    )
+    add_overwrite(parser, "replace the folder, if it holds results of an earlier export")
     add_export_options(parser)
     parser.set_defaults(run=run)
 

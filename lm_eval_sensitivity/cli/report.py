@@ -9,6 +9,7 @@ from typing import Any
 from lm_eval_sensitivity.cli.analysis_options import (
     add_command,
     add_embedder_option,
+    add_overwrite,
     add_run_options,
     add_runs,
     add_statistics_options,
@@ -20,6 +21,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.documents.report import FIGURES, PAGE, report_files
 from lm_eval_sensitivity.report.figures import check_matplotlib
 from lm_eval_sensitivity.runs.beside import load_beside
+from lm_eval_sensitivity.text.escape import shown_path
 
 DESCRIPTION = "Make one self-contained HTML page of finished runs: figures, tables, and what not to conclude."
 
@@ -38,6 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser = add_command(subparsers, "report", run, words, DESCRIPTION, EPILOG)
     add_runs(parser)
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="FOLDER", help="folder to write")
+    add_overwrite(parser, "replace the report that is there")
     parser.add_argument(
         "--reference",
         type=folder,
@@ -52,14 +55,24 @@ def add_parser(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Load, make the page, write; the files are named on stdout."""
     check_matplotlib()
-    if options.output.exists() and not options.output.is_dir():
-        raise InputError(f"`--output {options.output}` is a file. Give a folder.")
+    _check_folder(options.output, overwrite=options.overwrite)
     pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
     files = report_files(pairs, reference, signed(pairs, options), options.embedder)
     _write(options.output, files)
     n_figures = sum(name.endswith(".svg") for name in files)
     print(f"{options.output / PAGE}: {n_figures} figures, {len(pairs.systems)} systems")
     return 0
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse before anything is computed. Other files in the folder are nobody's business."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"`--output {shown_path(folder)}` is a file. Give a folder.")
+    if (folder / PAGE).exists() and not overwrite:
+        raise InputError(
+            f"`--output {shown_path(folder)}` holds a report, or another {PAGE}. Choose another folder, or give "
+            "`--overwrite`."
+        )
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

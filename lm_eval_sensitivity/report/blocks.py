@@ -145,11 +145,37 @@ Part = Drawn | NotDrawn | Folded | Block
 
 
 @dataclass(frozen=True)
+class CardNumber:
+    """One number that is read first."""
+
+    words: str
+    """What it is."""
+    value: str
+    """In print."""
+    note: str
+    """Its interval, or what to read it with."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One system at a glance."""
+
+    title: str
+    verdict: str
+    numbers: tuple[CardNumber, ...]
+    lines: tuple[str, ...]
+    """What else is read first, one sentence each."""
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """One part of a page under a heading."""
 
     title: str
     parts: tuple[Part, ...]
+    short: str = ""
+    """In the list of contents; the title where it is empty."""
 
 
 Outcome = Literal["passed", "failed", "skipped"]

@@ -2,10 +2,11 @@
 
 A block of `sh` holds commands, one of `python` code, in one namespace per page. A block of `text` behind either is what
 it printed; a line of it that is only `…` stands for lines left out. A block with a `title` is a file that the reader
-makes. Two remarks may stand before a block, and no reader sees them:
+makes. Remarks may stand before a block, and no reader sees them:
 
     <!-- not run: hub -->    why it cannot be run here, one of `NOT_RUN`; its command line is checked all the same
     <!-- exit: 1 -->         the status that it ends with
+    <!-- stands in: FILE --> an output that stands in this file of the repository, because its command is not run here
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sybil import Document, Example, Region
 from sybil.parsers.markdown.lexers import DirectiveInHTMLCommentLexer, FencedCodeBlockLexer
 
 from lm_eval_sensitivity.demo import demo_model_path
+from tests.conftest import REPOSITORY
 from tests.docs.command_lines import check
 from tests.golden.doors import inside, same_in_print
 
@@ -48,7 +50,7 @@ def blocks(page: Path) -> list[Example]:
 
     def regions(document: Document) -> Iterator[Region]:
         yield from FencedCodeBlockLexer(r"[^\n]+", {"language": "kind", "source": "source"})(document)
-        for remark in DirectiveInHTMLCommentLexer("not run|exit")(document):
+        for remark in DirectiveInHTMLCommentLexer("not run|exit|stands in")(document):
             remark.lexemes["kind"] = remark.lexemes["directive"]
             yield remark
 
@@ -73,6 +75,9 @@ class Reader:
             kind, _, title = block.region.lexemes["kind"].partition(" title=")
             if kind == "not run":
                 reason = block.region.lexemes["arguments"].strip()
+                continue
+            if kind == "stands in":
+                printed = (REPOSITORY / block.region.lexemes["arguments"].strip()).read_text(encoding="utf-8")
                 continue
             if kind == "exit":
                 status = int(block.region.lexemes["arguments"])

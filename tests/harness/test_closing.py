@@ -12,7 +12,7 @@ from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.last_screen import Kept, OwnSystem, closing_lines, pairs_once, say_last
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
-from lm_eval_sensitivity.report.wording.summary import cautions
+from lm_eval_sensitivity.report.wording.summary_cautions import cautions
 from lm_eval_sensitivity.text.format import percent
 from tests.harness.conftest import Lmeval
 from tests.harness.made_pairs import LEVELS, missing, pairs, raw, reference, run, with_tokens
@@ -53,7 +53,7 @@ def test_a_clean_run_says_what_was_measured_and_has_no_caution() -> None:
         "  Worst edit: noop_edit 0.100 (24 prompts). Worst pair: p0/noop_edit 0.100.",
         "  Trust: 168 of 168 pairs of 24 prompts scored, 0 erased, 0 cut at the token limit, 0 loops, no scaffold.",
         "  Files: my runs/$x/m",
-        "  Next: lm-eval-sensitivity report 'my runs/$x'",
+        "  Next: lm-eval-sensitivity report 'my runs/$x' -o report",
     ]
 
 
@@ -336,7 +336,7 @@ def test_the_command_line_prints_it_below_the_table_and_keeps_it(lm_eval: Lmeval
     )
     table, _, summary = done.output.partition("\nPrompt sensitivity of ")
     assert "cosine_distance" in table and "6 of 6 pairs of 3 prompts scored" in summary
-    assert summary.rstrip().endswith(f"Next: lm-eval-sensitivity report {done.folder}")
+    assert summary.rstrip().endswith(f"Next: lm-eval-sensitivity report {done.folder} -o report")
     (kept,) = done.folder.glob("**/summary.txt")
     assert kept.read_text() == f"Prompt sensitivity of {summary.rstrip()}\n"
     said = [config["metadata"]["sensitivity"].get("summary") for config in done.results["configs"].values()]

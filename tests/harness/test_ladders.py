@@ -57,7 +57,7 @@ def test_a_group_leaves_out_the_rungs_that_an_own_ladder_lacks(
     printed, logged = execute_and_listen(line)
     words = "has no pairs on the rungs synonym, paraphrase, semantic_change, which are left out."
     assert logged.count(words) == 1
-    assert f"Next: lm-eval-sensitivity report {tmp_path / 'runs'}\n" in printed
+    assert f"Next: lm-eval-sensitivity report {tmp_path / 'runs'} -o report\n" in printed
     assert (tmp_path / "runs" / "summary.txt").read_text() in printed
     assert "mini_positive_control" in printed
     assert not any(f"mini_{rung} " in printed for rung in ("synonym", "paraphrase", "semantic_change"))

@@ -110,10 +110,10 @@ def test_drift_says_collapsed(name: str, systems: Any, reference: Run, suite: Su
     ("name", "verdict", "words"),
     [
         ("2-bit_attention", "collapsed", ": COLLAPSED, has lost more than"),
-        (BY_ITSELF, "collapsed or indiscriminate", "collapsed or indiscriminate, whatever the distances say"),
+        (BY_ITSELF, "collapsed or indiscriminate", "Verdict: collapsed or indiscriminate."),
     ],
 )
-def test_lm_evals_own_table_and_the_closing_words_say_so(
+def test_the_results_and_the_last_screen_say_so(
     name: str, verdict: str, words: str, systems: Any, reference: Run
 ) -> None:
     """Beside the reference where the run knows it, and by the positive control alone where it does not."""
@@ -121,10 +121,9 @@ def test_lm_evals_own_table_and_the_closing_words_say_so(
     for filter_name in ("raw", "answer"):
         assert run.value(CONTROL, "cosine_distance", filter_name) == 0
         assert run.value(CONTROL, "verdict", filter_name) == verdict
-    assert f"|{verdict} " in run.output
-    assert words in run.log and "A low distance is no stability here" in run.log
+    assert words in run.words and "A low distance is no stability here" in run.words
     assert reference.value(CONTROL, "verdict") == "alive"
-    assert "collapsed" not in reference.log and "no stability" not in reference.log
+    assert "collapsed" not in reference.words and "no stability" not in reference.words
 
 
 def test_clusters_by_itself_does_not_let_the_low_mean_stand(systems: Any, suite: Suite) -> None:
@@ -139,9 +138,9 @@ def test_silence_is_neither_a_distance_nor_life(systems: Any, reference: Run, su
     assert all(math.isnan(row["cosine_distance"]) for row in rows)
     assert run.value(CONTROL, "verdict").startswith("not judged")
     n_pairs = len(rows) // 2
-    assert f"0 of {n_pairs} pairs of" in run.log and "no stability" not in reference.log
-    assert "It gave nothing that could be scored in 100 % of the pairs that reached it" in run.log
-    assert "nothing that could be scored" not in reference.log
+    assert f"0 of {n_pairs} pairs of" in run.words and "no stability" not in reference.words
+    assert "It gave nothing that could be scored in 100 % of the pairs that reached it" in run.words
+    assert "nothing that could be scored" not in reference.words
     (found,) = judged(suite, reference, run)
     assert found["silent_share"] == 1 and found["verdict"]["label"] not in ALIVE
 
@@ -174,7 +173,7 @@ def test_silence_on_some_prompts_is_no_life_on_the_others(
     for pair in naive_pairs(run, rungs=["positive_control"]):
         assert (pair.distance > 0) == (pair.prompt_id not in silent)
     share = "33.3 %"
-    assert f"It gave nothing that could be scored in {share} of the pairs that reached it" in run.log
+    assert f"It gave nothing that could be scored in {share} of the pairs that reached it" in run.words
     assert run.value(CONTROL, "verdict") == "undetermined"
     (alone,) = json.loads(suite("drift", run.folder, "--format", "json"))["drift"]["systems"]
     assert alone["reduced"]["label"] == "UNDETERMINED"
@@ -208,8 +207,8 @@ def test_samples_of_a_collapsed_system_are_not_called_stable(
             assert run.value(task, "between_distance", filter_name) == 0
             assert run.value(task, "verdict", filter_name) == verdict
     assert f"|{verdict}|" in run.output, "the widest cell of the table"
-    assert f"{verdict[1:]}. A low distance is no stability here." in run.log
-    assert f"{2 * N_SAMPLED} of {2 * N_SAMPLED} pairs scored." in run.log
+    assert f"{verdict[1:]}. A low distance is no stability here." in run.words
+    assert f"{2 * N_SAMPLED} of {2 * N_SAMPLED} pairs scored." in run.words
 
 
 def test_samples_of_a_living_system_are_not_called_collapsed(trap_run: TrapRun) -> None:
@@ -218,15 +217,15 @@ def test_samples_of_a_living_system_are_not_called_collapsed(trap_run: TrapRun) 
     separate = sum(row["separated"]["p_value"] <= 0.05 / N_SAMPLED for row in run.rows(control, "answer"))
     assert separate >= 2, "another request moves it"
     assert run.value(control, "verdict", "answer").endswith("pairs of the positive control separate")
-    assert "collapsed" not in run.log and "no further than chance" not in run.output
+    assert "collapsed" not in run.words and "no further than chance" not in run.output
 
 
 def test_samples_of_a_silent_system_are_counted(built_model: BuiltModel, trap_run: TrapRun) -> None:
     """Two pairs of every prompt in each of two rungs, six of eighteen without anything to read."""
     build = partial(responding.build, kind="responsive", silent=True)
     run = sampled(trap_run, "partly_silent", built_model("partly_silent", build), limit=None)
-    assert "Sampled outputs: 24 of 36 pairs scored; 12 empty." in run.log
-    assert "It gave nothing that could be scored in 33.3 % of the sampled pairs that reached it" in run.log
+    assert "Sampled outputs: 24 of 36 pairs scored; 12 empty." in run.words
+    assert "It gave nothing that could be scored in 33.3 % of the sampled pairs that reached it" in run.words
     for task in run.samples:
         assert run.value(task, "verdict") == "12 of 12 pairs of the positive control separate"
     assert run.value(f"{SAMPLED}_synonym", "separated").startswith("0 of 12 pairs separate")
@@ -237,7 +236,7 @@ def test_loops_are_counted(systems: Any) -> None:
     assert set(base_outputs(run).values()) == {(collapsing.LOOP * 24)}
     rows = [row for task in run.samples for row in run.rows(task)]
     assert all(row["pair"]["variant"]["collapse"]["loop"] for row in rows)
-    assert f"{len(rows)} of {len(rows)} outputs to an edited prompt are caught in a repetition." in run.log
+    assert f"{len(rows)} of {len(rows)} outputs to an edited prompt are caught in a repetition." in run.words
 
 
 def test_no_rounding_is_called_what_it_is_not(systems: Any, reference: Run, suite: Suite) -> None:

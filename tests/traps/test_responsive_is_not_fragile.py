@@ -121,7 +121,7 @@ def test_without_a_reference_only_the_fragile_one_is_lifeless(
         (system,) = json.loads(suite("drift", run.folder, "--format", "json"))["tables"]["sweep"]
         assert system["verdict"] == label
         assert {run.value(task, "verdict", "answer") for task in run.samples} == {label}
-        assert ("collapsed or indiscriminate" in run.log) == (kind == "fragile")
+        assert ("collapsed or indiscriminate" in run.words) == (kind == "fragile")
 
 
 def test_beside_a_reference_the_verdicts_differ(

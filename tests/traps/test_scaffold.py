@@ -157,7 +157,7 @@ def test_the_table_says_which_window_the_scaffold_dominates(scaffold_run: Scaffo
     assert 0 < raw < max(shares_of_the_answer(IN_64)) * answer, "both stand in the table"
     assert run.value(TASK, "window") == "scaffold dominates this window: 64 tokens"
     assert "scaffold dominates this window: 64 tokens " in run.output
-    assert re.search(r"The scaffold dominates this window [^:]*: 64 tokens\.", run.log)
+    assert re.search(r"Reasoning, not answer, fills most of these windows [^:]*: 64 tokens\.", run.words)
     plain = scaffold_run("plain", WHOLE)
     assert plain.value(TASK, "window") == "no scaffold dominates"
     assert "scaffold dominates" not in plain.log
@@ -169,10 +169,12 @@ def test_the_table_says_so_however_the_scaffold_is_marked(kind: str, scaffold_ru
     run = scaffold_run(kind, CLOSED[kind] + SHORT)
     if CLOSED[kind]:
         assert run.value(TASK, "window") == "scaffold dominates this window: 64 tokens, whole output"
-        assert re.search(r"The scaffold dominates this window [^:]*: 64 tokens, whole output\.", run.log)
+        assert re.search(
+            r"Reasoning, not answer, fills most of these windows [^:]*: 64 tokens, whole output\.", run.words
+        )
     else:
         assert run.value(TASK, "window") == "no scaffold dominates"
-        assert "scaffold dominates" not in run.log
+        assert "Reasoning, not answer" not in run.words
 
 
 def test_a_scaffold_that_no_table_knows_is_found(scaffold_run: ScaffoldRun) -> None:
@@ -183,8 +185,8 @@ def test_a_scaffold_that_no_table_knows_is_found(scaffold_run: ScaffoldRun) -> N
             found = row["pair"][side]["answer"]
             assert (found["scaffold"], found["start"]) == ("shared_preamble", length + len(" "))
     n_words = len("".join(scaffolded.TEXTUAL_SCAFFOLD).split())
-    assert f"9 of 9 outputs to unrelated prompts start with the same {n_words} words" in run.log
-    assert "18 of 18 outputs open with a preamble that unrelated prompts share" in run.log
+    assert f"9 of 9 outputs to unrelated prompts start with the same {n_words} words" in run.words
+    assert "18 of 18 outputs open with a preamble that unrelated prompts share" in run.words
 
 
 def test_thinking_that_never_ends_is_no_answer(scaffold_run: ScaffoldRun, suite: Suite) -> None:
@@ -198,7 +200,7 @@ def test_thinking_that_never_ends_is_no_answer(scaffold_run: ScaffoldRun, suite:
             assert row["pair"]["missing"][metric].startswith("unclosed: ")
     assert run.value(TASK, "pair", "answer").startswith("0 of 18 pairs scored, 18")
     assert "unclosed" in run.value(TASK, "pair", "answer")
-    assert "18 of 18 outputs to an edited prompt never close their reasoning and have no answer." in run.log
+    assert "18 of 18 outputs to an edited prompt never close their reasoning and have no answer." in run.words
     data = json.loads(suite("clusters", run.folder, "--filter", "answer", "--format", "json"))
     (system,) = data["selections"][0]["systems"]
     assert (system["counts"]["n_pairs"], system["counts"]["n_unscored"]) == (0, 18)

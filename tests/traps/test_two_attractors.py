@@ -125,7 +125,7 @@ def test_the_suite_separates_what_the_edit_decides(run: Run) -> None:
     for row in indifferent:
         assert row["separated"]["p_value"] > 0.05 / len(prompts())
     assert run.value(TASK, "separated", "answer").startswith("4 of 8 pairs separate")
-    assert "Sampled answers separate in 4 of 8 pairs of paraphrase" in run.log
+    assert "Sampled answers separate in 4 of 8 pairs of paraphrase" in run.words
 
 
 def test_the_excess_distance_is_that_of_the_counts(run: Run) -> None:

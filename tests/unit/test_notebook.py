@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def test_statements_are_those_of_the_commands(capsys: pytest.CaptureFixture[str]
 
     both = [DEMO, ROUNDED]
     for found, line in (
+        (les.summary(both, **FEW), ["show", *both]),
         (les.clusters(both, **FEW), ["clusters", *both]),
         (les.compare(*both, **FEW), ["compare", *both]),
         (les.drift(ROUNDED, reference=DEMO, **FEW), ["drift", ROUNDED, "--reference", DEMO]),
@@ -62,7 +64,7 @@ def test_statements_are_those_of_the_commands(capsys: pytest.CaptureFixture[str]
     ):
         assert render(found.document, "csv") == printed(capsys, *line)
         assert found.statement is not None and found.document.title in str(found) == repr(found)
-        assert "<script" not in found._repr_html_()
+        assert not re.search("<script|<p>:?</p>", found._repr_html_())
 
 
 def test_a_frame_has_all_digits_and_missing_numbers() -> None:
@@ -80,7 +82,7 @@ def test_figures_and_their_absence(tmp_path: Path) -> None:
     for found in (les.clusters(both, **FEW), les.drift(both, reference=DEMO, **FEW)):
         found.plot().savefig(tmp_path / "figure.png")
         assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
-    for found in (les.compare(*both, **FEW), les.load(DEMO).summary(), les.drift(both, **FEW)):
+    for found in (les.compare(*both, **FEW), les.load(DEMO).contents(), les.drift(both, **FEW)):
         with pytest.raises(InputError, match="There is no figure"):
             found.plot()
 
@@ -88,7 +90,7 @@ def test_figures_and_their_absence(tmp_path: Path) -> None:
 def test_a_name_that_is_none_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'ranks'"):
         les.ranks  # noqa: B018
-    assert set(les.__all__) <= {*dir(les), "clusters", "compare", "drift", "from_results", "load"}
+    assert set(les.__all__) <= {*dir(les), "clusters", "compare", "drift", "from_results", "load", "summary"}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Kept:
         if not self.samples:
             yield "Next: add --log_samples, without which nothing can be compared or reported."
         elif command:
-            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))}"
+            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))} -o report"
 
 
 def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:

@@ -12,7 +12,11 @@ import numpy as np
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.harness.close.table_rows import SEVERAL_PROCESSES, kind_of, scored_in_words
 from lm_eval_sensitivity.harness.measure.sampled_pair import SAMPLED_METRICS
-from lm_eval_sensitivity.report.wording.summary import NO_STABILITY, silence_in_words, unreadable_in_words
+from lm_eval_sensitivity.report.wording.summary_cautions import (
+    NO_STABILITY,
+    silence_in_words,
+    unreadable_in_words,
+)
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG
 from lm_eval_sensitivity.stats import holm

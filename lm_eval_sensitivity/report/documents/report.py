@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.glossary import title_of
+from lm_eval_sensitivity.glossary import VIEWS, title_of
 from lm_eval_sensitivity.progress import progress
-from lm_eval_sensitivity.report.blocks import Column, Document, Folded, Part, ResultTable, Section, table_of
+from lm_eval_sensitivity.report.blocks import (
+    Block,
+    Card,
+    Column,
+    Folded,
+    Part,
+    ResultTable,
+    Section,
+    table_of,
+)
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.glance import card_of, glance_table
 from lm_eval_sensitivity.report.documents.parts import runs_in_words
 from lm_eval_sensitivity.report.figures import (
     Drawn,
@@ -24,14 +34,16 @@ from lm_eval_sensitivity.report.figures import (
     two_axes,
 )
 from lm_eval_sensitivity.report.render.html import as_page
+from lm_eval_sensitivity.report.wording.finding import finding_in_words
 from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
-from lm_eval_sensitivity.statements.drift_distance import measure_drifts
+from lm_eval_sensitivity.statements.drift_distance import Drift, measure_drifts
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
 from lm_eval_sensitivity.statements.records import ClustersStatement, DriftStatement
+from lm_eval_sensitivity.statements.summary import summary_statement
 from lm_eval_sensitivity.statements.traces import read_traces
 from lm_eval_sensitivity.types import Note, NoteKind
 
@@ -75,10 +87,18 @@ def report_files(
     )
     # By name, so that the order in which folders were given changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)
-    with progress("Computing", 5 + len(systems), "table") as bar:
+    with progress("Computing", 6 + len(systems), "table") as bar:
         apart = _clusters(partition, selection, signed.draws)
         bar.update()
-        axes = None if reference is None else _drift(pairs, partition, reference, embedder)
+        drifts = {} if reference is None else measure_drifts(pairs, reference, selection, embedder)
+        axes = None if reference is None else _drift(partition, reference, drifts)
+        bar.update()
+        found = [
+            summary_statement(
+                partition, system.name, reference=None if reference is None else reference.name, drifts=drifts
+            )
+            for system in systems
+        ]
         bar.update()
         along = rung_profiles(partition, selection.metric, selection.filter_name)
         bar.update()
@@ -102,7 +122,8 @@ def report_files(
         traces.margins_picture(read),
     )
     drawn = _draw({picture.name: picture for picture in pictures}, signed)
-    files = {PAGE: _page(pairs, apart, axes, drawn, signed).encode()}
+    first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found)
+    files = {PAGE: _page(pairs, apart, axes, first, drawn, signed).encode()}
     for each in drawn.values():
         if isinstance(each, Drawn):
             files |= {f"{each.picture.name}.svg": each.svg, f"{each.picture.name}.png": each.png}
@@ -117,8 +138,7 @@ def _clusters(partition: TablePartition, selection: Selection, draws: int) -> Cl
         return str(error)
 
 
-def _drift(pairs: Runs, partition: TablePartition, reference: System, embedder: str | None) -> DriftStatement:
-    drifts = measure_drifts(pairs, reference, Selection(), embedder)
+def _drift(partition: TablePartition, reference: System, drifts: Mapping[str, Drift]) -> DriftStatement:
     return drift_statement(partition, partition.systems, Selection(), reference=reference.name, drifts=drifts)
 
 
@@ -136,6 +156,7 @@ def _page(
     pairs: Runs,
     apart: ClustersStatement | str,
     axes: DriftStatement | None,
+    first: Card | ResultTable,
     drawn: dict[str, Drawn | NotDrawn],
     signed: Signature,
 ) -> str:
@@ -145,9 +166,7 @@ def _page(
         "How far the output of a language model moves when its prompt barely does: "
         f"{n_systems} system{'s' if n_systems > 1 else ''}, {n_prompts} prompts, ladder "
         f"{signed.ladder_version} {signed.subset}.",
-        "The prompt is the unit: every mean is over prompts, and every interval is of 95 % over prompts: by half "
-        "points where the metric has a largest value (differences: corner points), else by the bootstrap-t. "
-        "Systems stand in the order of letters.",
+        *([] if isinstance(apart, str) or isinstance(first, Card) else [_sentence(apart)]),
     ]
     views = {
         profiles.RUNGS: "rungs",
@@ -157,44 +176,50 @@ def _page(
         traces.PATHS: "token_paths",
         traces.MARGINS: "margins",
     }
-    found = [] if isinstance(apart, str) else [apart]
-    sections = [
-        Section(
-            title_of("clusters"),
-            (
-                drawn[clusters.NAME],
-                *_own_parts(
-                    clusters_document(each, pairs, signed, pairwise=False) for each in [found] if each
-                ),
-            ),
-        ),
-        Section(
-            title_of("drift"),
-            (
-                drawn[two_axes.NAME],
-                *_own_parts(drift_document(each, pairs, signed) for each in [axes] if each),
-            ),
-        ),
-        *(Section(title_of(view), (drawn[name],)) for name, view in views.items()),
-        Section("What was left out, and remarks", tuple(runs_in_words(pairs)) or ("Nothing was left out.",)),
+    tested = () if isinstance(apart, str) else clusters_document([apart], pairs, signed, pairwise=False).parts
+    sections = [_section("clusters", drawn[clusters.NAME], *_own_parts(tested))]
+    if axes is not None:
+        sections.append(
+            _section("drift", drawn[two_axes.NAME], *_own_parts(drift_document(axes, pairs, signed).parts))
+        )
+    sections += [_section(view, drawn[name]) for name, view in views.items()]
+    left_out: list[Part] = [*([] if axes is not None else [drawn[two_axes.NAME]]), *runs_in_words(pairs)]
+    sections += [
+        Section("What was left out, and remarks", tuple(left_out) or ("Nothing was left out.",), "Left out"),
         Section("Systems", (_systems(pairs),)),
     ]
-    return as_page("Prompt sensitivity report", introduction, sections, f"{signed.in_words()}.")
+    return as_page(
+        "Prompt sensitivity report", introduction, first, sections, METHOD, f"{signed.in_words()}."
+    )
 
 
-def _own_parts(documents: Iterable[Document]) -> Iterator[Part]:
+def _sentence(found: ClustersStatement) -> str:
+    return " ".join(note.text for note in finding_in_words(found))
+
+
+METHOD = (
+    "The prompt is the unit: every mean is over prompts, and every interval is of 95 % over prompts: by half points "
+    "where the metric has a largest value (differences: corner points), else by the bootstrap-t. Systems stand in the "
+    "order of letters.",
+)
+
+
+def _section(view: str, *parts: Part) -> Section:
+    return Section(title_of(view), parts, VIEWS[view].title)
+
+
+def _own_parts(parts: Iterable[Block]) -> Iterator[Part]:
     """The parts of a document; what stands on the page anyway is left out, and details are folded."""
-    for document in documents:
-        shown = [
-            part
-            for part in document.parts
-            if isinstance(part, str)
-            or (part.kind not in _ELSEWHERE if isinstance(part, Note) else "markdown" in part.only)
-        ]
-        details = [part for part in shown if isinstance(part, ResultTable) and part.is_detail]
-        yield from (part for part in shown if part not in details)
-        if details:
-            yield Folded("Every contrast behind these statements", tuple(details))
+    shown = [
+        part
+        for part in parts
+        if isinstance(part, str)
+        or (part.kind not in _ELSEWHERE if isinstance(part, Note) else "markdown" in part.only)
+    ]
+    details = [part for part in shown if isinstance(part, ResultTable) and part.is_detail]
+    yield from (part for part in shown if part not in details)
+    if details:
+        yield Folded("Every contrast behind these statements", tuple(details))
 
 
 def _systems(pairs: Runs) -> ResultTable:

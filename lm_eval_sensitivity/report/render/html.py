@@ -12,6 +12,7 @@ from importlib import resources
 from string import Template
 
 from lm_eval_sensitivity.report.blocks import (
+    Card,
     Document,
     Folded,
     Part,
@@ -25,13 +26,22 @@ from lm_eval_sensitivity.report.figures.style import Drawn, NotDrawn, page_rules
 from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 
 
-def as_page(title: str, introduction: Iterable[str], sections: Iterable[Section], signature: str) -> str:
+def as_page(
+    title: str,
+    introduction: Iterable[str],
+    first: Card | ResultTable,
+    sections: Iterable[Section],
+    method: Iterable[str],
+    signature: str,
+) -> str:
     """The whole page.
 
     Args:
         title: of the report.
-        introduction: paragraphs at the top; what not to conclude follows them.
+        introduction: paragraphs at the top.
+        first: what is said before everything else: one system at a glance, or a row of each.
         sections: in reading order.
+        method: paragraphs on how the numbers are made, folded below them beside what not to conclude.
         signature: what all numbers were computed from, in words.
 
     Returns:
@@ -39,26 +49,49 @@ def as_page(title: str, introduction: Iterable[str], sections: Iterable[Section]
 
     Example:
         >>> from lm_eval_sensitivity.report.blocks import Section
-        >>> page = as_page("A report", ["Of <m>."], [Section("Means", ("None.",))], "made by hand")
+        >>> table, sections = ResultTable("t", "T", (), ()), [Section("Means", ("None.",))]
+        >>> page = as_page("A report", ["Of <m>."], table, sections, [], "made by hand")
         >>> "<p>Of &lt;m&gt;.</p>" in page, "<script" in page
         (True, False)
     """
     named = [(f"part-{number}", section) for number, section in enumerate(sections, 1)]
-    warning = "".join(f"<p>{escape(text)}</p>\n" for text in NOT_TO_CONCLUDE)
-    contents = [("not-to-conclude", "What not to conclude"), *((name, each.title) for name, each in named)]
+    last = (
+        ("method", "How the numbers are made", method),
+        ("not-to-conclude", "What not to conclude", NOT_TO_CONCLUDE),
+    )
+    contents = [(name, each.short or each.title) for name, each in named]
+    contents += [(name, words) for name, words, _ in last]
     return Template(_resource("page.html")).substitute(
         title=escape(title),
         style=f"{_resource('page.css')}{page_rules()}\n",
-        introduction="\n".join(f"<p>{escape(text)}</p>" for text in introduction),
+        introduction=_paragraphs(introduction),
+        first=_card(first) if isinstance(first, Card) else _table(first),
         contents="\n".join(f'<li><a href="#{name}">{escape(words)}</a></li>' for name, words in contents),
-        sections="\n".join(
-            [
-                '<section id="not-to-conclude" class="warning">\n<h2>What not to conclude</h2>\n'
-                f"{warning}</section>",
-                *(_section(name, section, signature) for name, section in named),
-            ]
+        sections="\n".join(_section(name, section) for name, section in named),
+        last="\n".join(
+            f'<details id="{name}">\n<summary>{escape(words)}</summary>\n{_paragraphs(said)}\n</details>'
+            for name, words, said in last
         ),
         signature=escape(signature),
+    )
+
+
+def _paragraphs(texts: Iterable[str]) -> str:
+    return "\n".join(f"<p>{escape(text)}</p>" for text in texts)
+
+
+def _card(card: Card) -> str:
+    numbers = "\n".join(
+        f"<div><dt>{escape(each.words)}</dt><dd><strong>{escape(each.value)}</strong> {escape(each.note)}</dd></div>"
+        for each in card.numbers
+    )
+    cautions = ""
+    if card.cautions:
+        words = f"{len(card.cautions)} caution{'s' if len(card.cautions) > 1 else ''}"
+        cautions = f"\n<details>\n<summary>{words}</summary>\n{_paragraphs(card.cautions)}\n</details>"
+    return (
+        f'<section class="card">\n<h2>{escape(card.title)}</h2>\n<p class="verdict">{escape(card.verdict)}</p>\n'
+        f"<dl>\n{numbers}\n</dl>\n{_paragraphs(filter(None, card.lines))}{cautions}\n</section>"
     )
 
 
@@ -66,23 +99,24 @@ def _resource(name: str) -> str:
     return resources.files("lm_eval_sensitivity.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _section(name: str, section: Section, signature: str) -> str:
-    parts = "\n".join(_part(part, signature) for part in section.parts)
+def _section(name: str, section: Section) -> str:
+    parts = "\n".join(_part(part) for part in section.parts)
     return f'<section id="{name}">\n<h2>{escape(section.title)}</h2>\n{parts}\n</section>'
 
 
-def _part(part: Part, signature: str) -> str:
+def _part(part: Part) -> str:
     if isinstance(part, Drawn):
-        return _figure(part, signature)
+        return _figure(part)
     if isinstance(part, NotDrawn):
         return f'<p class="missing">No figure “{escape(part.title)}”. {escape(part.reason)}</p>'
     if isinstance(part, ResultTable):
         return _table(part)
     if isinstance(part, Folded):
-        inner = "\n".join(_part(each, signature) for each in part.parts)
+        inner = "\n".join(_part(each) for each in part.parts)
         return f"<details>\n<summary>{escape(part.title)}</summary>\n{inner}\n</details>"
     if isinstance(part, Verbatim):
-        return f"<p>{escape(part.title)}:</p>\n<pre>{escape(part.text)}</pre>"
+        title = f"<p>{escape(part.title)}:</p>\n" if part.title else ""
+        return f"{title}<pre>{escape(part.text)}</pre>"
     return f"<p>{escape(in_words(part))}</p>"
 
 
@@ -98,7 +132,7 @@ def as_html(document: Document) -> str:
         <p>A note.</p>
         <BLANKLINE>
     """
-    parts = "\n".join(_part(part, "") for part in document.parts_in("markdown"))
+    parts = "\n".join(_part(part) for part in document.parts_in("markdown"))
     return f"<h2>{escape(document.title)}</h2>\n{parts}\n"
 
 
@@ -107,15 +141,16 @@ def _wide(label: str, content: str) -> str:
     return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">\n{content}\n</div>'
 
 
-def _figure(drawn: Drawn, signature: str) -> str:
+def _figure(drawn: Drawn) -> str:
     picture, caption = drawn.picture, drawn.picture.caption
     return (
         f'<figure id="{picture.name}">\n{_wide(picture.title, drawn.inline)}\n<figcaption>\n'
         f"<p><strong>{escape(picture.title)}.</strong> {escape(caption.shows)}</p>\n"
+        "<details>\n<summary>How many prompts, what could fake it, files</summary>\n"
         f"<p><strong>n:</strong> {escape(caption.n)}</p>\n"
         f"<p><strong>What could fake it:</strong> {escape(caption.could_fake)}</p>\n"
-        f'<p class="signature">Signature: {escape(signature)} Files: {picture.name}.svg, {picture.name}.png.</p>\n'
-        "</figcaption>\n</figure>"
+        f"<p>Files: {picture.name}.svg, {picture.name}.png.</p>\n"
+        "</details>\n</figcaption>\n</figure>"
     )
 
 

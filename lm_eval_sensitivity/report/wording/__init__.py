@@ -5,6 +5,7 @@ compare.py     A comparison of two systems in whole sentences, the same wherever
 drift.py       What is said beside two axes, in whole sentences: the same on a terminal and on every page
 finding.py     The finding of a table of clusters, for who reads nothing else
 summary.py     The last screen of a run, and the head of its report: the answer first, then what could fake it
+summary_cautions.py  What could fake the numbers of one system: the gravest first
 unreadable.py  What is said where an embedder cannot read outputs, with the way out
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from statistics import mean
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from lm_eval_sensitivity.report.figures.style import ACCENT, INK, MUTED, PAPER, 
 from lm_eval_sensitivity.statements.prompt_ends import SAME_PROMPT_END_NATS
 from tests.traps.models.late_fork import MARGIN, PARTING_EDIT, PROMPT_END_MARGIN, STEP
 from tests.traps.pictures.runs import TrapRuns
-from tests.traps.pictures.shown import Numbers, Shown, claim, headline, picture
+from tests.traps.pictures.shown import Numbers, Shown, claim, headline, picture, words_of
 from tests.traps.test_confident_but_unstable import TASK
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ def show(runs: TrapRuns) -> Shown:
     rows = run.rows(TASK)
     parting = [row for row in rows if row["doc"]["edit"] == PARTING_EDIT]
     ends = [row["pair"]["prompt_end"] for row in rows]
-    said = re.search(r"In [^.]*? parts? later, .*?do not see this\.", run.log)
-    assert said is not None, run.log
     numbers = {
         "pairs": len(rows),
         "pairs that part": sum(row["cosine_distance"] > 0 for row in rows),
@@ -49,7 +46,7 @@ def show(runs: TrapRuns) -> Shown:
             {row["pair"]["token_path"]["first_divergence"] for row in parting}
         ),
         "margin, nats": MARGIN,
-        "closing words": said[0],
+        "closing words": words_of(run, "part later"),
         "margins": {side: unpack(parting[0]["pair"][side]["margins"]).tolist() for side in LOOKS},
     }
     return Shown(numbers, _picture(numbers))

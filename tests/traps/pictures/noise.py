@@ -36,7 +36,7 @@ def show(runs: TrapRuns) -> Shown:
         "noise floor over prompts": system["noise"]["estimate"],
         "table": batched.value(SYNONYM, "noise"),
         "caution": [each["text"] for each in analysis["cautions"] if "noise floor" in each["text"]],
-        "closing words": words_of(batched, "Identical prompts already differ", "What harmless edits move"),
+        "closing words": words_of(batched, "The same prompt again", "What harmless edits move"),
         "synonym by prompt": by_prompt(batched, "synonym"),
         "identical by prompt": by_prompt(batched, "identical"),
     }

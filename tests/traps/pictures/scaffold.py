@@ -45,7 +45,7 @@ def show(runs: TrapRuns) -> Shown:
         },
         "window": whole["tagged"].value(TASK, "window"),
         "window without the scaffold": whole["plain"].value(TASK, "window"),
-        "closing words": words_of(whole["tagged"], "scaffold dominates"),
+        "closing words": words_of(whole["tagged"], "Reasoning, not answer"),
         "unclosed, closing words": words_of(
             unclosed, "pairs of 9 prompts scored", "never close their reasoning"
         ),

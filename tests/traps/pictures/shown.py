@@ -67,9 +67,9 @@ def claim(words: str, holds: bool) -> str:
 
 
 def words_of(run: Run, *parts: str) -> list[str]:
-    """For each of some words the first line of the closing words that holds them: the page quotes it."""
-    found = [[line for line in run.log.splitlines() if part in line] for part in parts]
-    assert all(found), run.log
+    """For each of some words the first line of the last screen that holds them: the page quotes it."""
+    found = [[line for line in run.last_screen if part in line] for part in parts]
+    assert all(found), run.output
     return [lines[0] for lines in found]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_eval_sensitivity.report.figures.style import INK, MUTED, PAPER, Picture, legend_below
 from tests.traps.pictures.runs import TrapRuns
-from tests.traps.pictures.shown import NAIVE, SUITE, Numbers, Shown, claim, headline, picture
+from tests.traps.pictures.shown import NAIVE, SUITE, Numbers, Shown, claim, headline, picture, words_of
 from tests.traps.test_two_attractors import (
     N_SAMPLES,
     TASK,
@@ -42,7 +42,6 @@ def show(runs: TrapRuns) -> Shown:
         naive_once(kinds["indifferent"], draw) > naive_once(kinds["sensitive"], draw)
         for draw in range(N_SAMPLES)
     ]
-    (words,) = [line for line in run.log.splitlines() if "Sampled answers separate" in line]
     numbers = {
         "samples": N_SAMPLES,
         "naive between": {kind: mean(map(naive_between, rows)) for kind, rows in kinds.items()},
@@ -51,7 +50,7 @@ def show(runs: TrapRuns) -> Shown:
         "largest p of the sensitive": max(_p(row) for row in kinds["sensitive"]),
         "smallest p of the indifferent": min(_p(row) for row in kinds["indifferent"]),
         "table": run.value(TASK, "separated", "answer"),
-        "closing words": words[words.index("Sampled answers") :],
+        "closing words": words_of(run, "Sampled answers separate"),
         "pairs": {kind: [_pair(row) for row in rows] for kind, rows in kinds.items()},
     }
     return Shown(numbers, _picture(numbers))

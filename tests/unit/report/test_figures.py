@@ -123,14 +123,15 @@ def test_wrapping_loses_no_letter(name: str) -> None:
 def test_systems_stand_in_the_order_of_letters_with_their_counts(partition: TablePartition) -> None:
     found = clusters_statement(partition, Selection(), draws=99)
     axes = drawn(clusters.picture(found)).axes[0]
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert [label.split("\n24 ")[0].split("\n9 ")[0].replace("\n", " ") for label in labels] == sorted(
-        [HOSTILE, *PLAIN]
+    names, counts = (
+        [each.get_text() for each in axes.get_yticklabels(minor=minor)] for minor in (False, True)
     )
-    for label, each in zip(labels, found.systems, strict=True):
-        assert f"{each.counts.n_erased} erased, {each.counts.n_unscored} unscored" in label
-    letters = [text.get_text() for text in axes.texts]
-    assert letters == [letter for each in found.systems for letter in each.letters]
+    assert [name.replace("\n", " ") for name in names] == sorted([HOSTILE, *PLAIN])
+    for label, each in zip(counts, found.systems, strict=True):
+        assert label.startswith(f"{each.counts.n_prompts} prompts, {each.counts.n_pairs} pairs, ")
+        assert label.endswith(f"{each.counts.n_erased} erased, {each.counts.n_unscored} unscored")
+    head, *letters = [text.get_text() for text in axes.texts]
+    assert head == "group" and letters == [letter for each in found.systems for letter in each.letters]
 
 
 # ---- heatmap

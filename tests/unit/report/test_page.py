@@ -9,7 +9,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report import Column, Document, ResultTable
-from lm_eval_sensitivity.report.blocks import Folded, Section
+from lm_eval_sensitivity.report.blocks import Card, CardNumber, Folded, Section
 from lm_eval_sensitivity.report.documents.report import FIGURES, PAGE
 from lm_eval_sensitivity.report.figures import NotDrawn
 from lm_eval_sensitivity.report.render.html import as_html, as_page
@@ -87,16 +87,23 @@ def test_the_page_says_what_it_must(page: str, reported: Reported) -> None:
     assert all(sentence in text for sentence in NOT_TO_CONCLUDE)
     n_drawn = len(list(reported.folder.glob("*.svg")))
     assert n_drawn == len(FIGURES) - 1 and "Every length gives the number of the whole outputs" in text
-    # Each figure says what could fake it, its n, and what it was computed from; the foot says it once more.
+    # Each figure says what could fake it, and its n; what all were computed from stands at the foot.
     assert text.count("What could fake it:") == page.count("<strong>n:</strong>") == n_drawn
-    assert text.count("Signature: ladder ") == n_drawn + 1
-    for words in ("Adjusted p of every two systems", "Two axes", "What was left out, and remarks", *PLAIN):
+    assert text.count("Signature: ladder ") == 1
+    assert page.index("What was left out") < page.index(NOT_TO_CONCLUDE[0][:20]), "results come first"
+    for words in (
+        "Adjusted p of every two systems",
+        "which systems can be told apart",
+        "What was left out, and remarks",
+        *PLAIN,
+    ):
         assert words in text
 
 
-def test_the_introduction_does_not_promise_one_kind_of_interval(page: str) -> None:
-    introduction = page[: page.index("which systems can be told apart")]
-    assert "by half points where the metric has a largest value" in introduction
+def test_the_method_does_not_promise_one_kind_of_interval(page: str) -> None:
+    assert (
+        "by half points where the metric has a largest value" in page[page.index('<details id="method">') :]
+    )
 
 
 def test_the_page_can_be_read_in_the_dark_on_paper_and_on_a_phone(page: str) -> None:
@@ -136,6 +143,13 @@ def test_without_a_reference_a_sentence_stands_where_the_figure_was(
     assert not (tmp_path / "two_axes.svg").exists() and (tmp_path / "mine.svg").exists()
 
 
+def test_a_report_is_replaced_only_when_it_is_said(reported: Reported, tmp_path: Path) -> None:
+    (tmp_path / PAGE).write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=r"holds a report.*--overwrite"):
+        make_report([reported.folders[0], "-o", tmp_path])
+    assert (tmp_path / PAGE).read_text(encoding="utf-8") == "mine"
+
+
 def test_the_folder_must_be_a_folder_and_the_reference_not_alone(reported: Reported, tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_text("mine", encoding="utf-8")
@@ -152,11 +166,35 @@ def test_tables_escape_every_cell_and_mark_missing_numbers() -> None:
         "t", "<i>", (Column("<u>"), Column("mean", 2)), (("<s>", None), ("$title", 0.5)), "<a>"
     )
     missing = NotDrawn("m", "<h1>", "<p>.")
-    page = as_page("$style", ["<q>"], [Section("<em>", (table, missing, Folded("<b>", ("<tt>",))))], "<sub>")
+    page = as_page(
+        "$style",
+        ["<q>"],
+        Card("<h4>", "<h5>", (CardNumber("<dfn>", "<var>", "<kbd>"),), ("<samp>",), ("<ins>",)),
+        [Section("<em>", (table, missing, Folded("<b>", ("<tt>",))))],
+        ["<del>"],
+        "<sub>",
+    )
     read = Read(page)
-    assert not {tag for tag, _ in read.elements} & {"i", "u", "s", "em", "b", "tt", "sub", "q"}
-    for text in ("<i>", "<u>", "<s>", "$title", "$style", "<h1>", "<em>", "<b>", "<tt>", "<sub>", "<q>"):
-        assert text in read.text
+    inert = {
+        "i",
+        "u",
+        "s",
+        "em",
+        "b",
+        "tt",
+        "sub",
+        "q",
+        "h4",
+        "h5",
+        "dfn",
+        "var",
+        "kbd",
+        "samp",
+        "ins",
+        "del",
+    }
+    assert not {tag for tag, _ in read.elements} & inert
+    assert all(text in read.text for text in ("$title", "$style", *(f"<{tag}>" for tag in inert)))
     assert '<td class="number">-</td>' in page and '<td class="number">0.50</td>' in page
 
 
