@@ -93,7 +93,6 @@ def test_the_files_carry_n_and_signature() -> None:
 
 
 def test_every_color_of_lines_follows_the_page(partition: TablePartition) -> None:
-    """Fills of heatmap cells and the letters on them are data, and stay."""
     rules = page_rules()
     assert all(f"fill: {color}" in rules and f"stroke: {color}" in rules for color in ON_THE_PAGE)
     # Markers are clones below `<use>`: a rule that names an ancestor leaves them dark on a dark page.
@@ -101,7 +100,10 @@ def test_every_color_of_lines_follows_the_page(partition: TablePartition) -> Non
     assert selectors and all(re.fullmatch(r"\[[^\]]+\]", each) for each in selectors)
     picture = clusters.picture(clusters_statement(partition, Selection(), draws=99))
     assert isinstance(picture, Picture)
-    assert set(re.findall(r"#[0-9a-f]{6}\b", render(picture, "").inline)) <= set(ON_THE_PAGE)
+    edits = heatmap.picture(heatmap_statement(partition, "cosine_distance", "answer"))
+    assert isinstance(edits, Picture)
+    for each in (picture, edits):
+        assert set(re.findall(r"#[0-9a-f]{6}\b", render(each, "").inline)) <= set(ON_THE_PAGE)
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
