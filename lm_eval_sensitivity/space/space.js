@@ -119,6 +119,8 @@ window.addEventListener("resize", hintAll);
 root.addEventListener("click", (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) return void copyText(copy, new URL(copy.dataset.copy, window.location.href).href);
+  const words = event.target.closest("[data-copy-text]");
+  if (words) return void copyText(words, document.getElementById(words.dataset.copyText).textContent);
   const table = event.target.closest("[data-copy-table]");
   if (table) return void copyText(table, inTabs(document.getElementById(table.dataset.copyTable)));
   const wanted = event.target.closest("[data-download]");
