@@ -12,6 +12,7 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.report.documents.compare import compare_document
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
     rung_disagreement,
@@ -26,6 +27,7 @@ from lm_eval_sensitivity.space.choices import (
     options,
     system_choice,
 )
+from lm_eval_sensitivity.space.downloads import runs_of
 from lm_eval_sensitivity.space.pages.pairs import in_the_table
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
@@ -100,7 +102,12 @@ def show(results: Results, query: Query) -> View:
             view="pairs", **chosen.address, system=named[1], prompt=prompt
         ),
     }
-    return View(title_of("compare"), "compare.html", context)
+    return View(
+        title_of("compare"),
+        "compare.html",
+        context,
+        lambda: compare_document(found, runs_of(results), results.manifest.signature),
+    )
 
 
 @lru_cache(maxsize=CACHED)
