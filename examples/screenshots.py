@@ -3,7 +3,7 @@
     python examples/screenshots.py RESULTS FOLDER
 
 RESULTS is a folder of `lm-eval-sensitivity export`. FOLDER gets `clusters.png`, from the heading to the table of
-systems, and `pair.png`, from the heading to the charts of the two outputs.
+systems, and `pair.png`, from the heading to the lines of the two outputs.
 
 The pair is chosen by a rule, so that the same results give the same picture: of the reference (the first system
 where there is none), among the pairs that keep the meaning and whose answers share 3 steps at least and part in the
@@ -117,7 +117,7 @@ def take(results: Results, folder: Path) -> list[Path]:
     from lm_eval_sensitivity.space.app import build, launch
 
     path, pair = browser_path(), chosen_pair(results)
-    wanted = {"clusters.png": ("", "#systems"), "pair.png": (pair, ".branching .charts")}
+    wanted = {"clusters.png": ("", "#systems"), "pair.png": (pair, ".branching .lanes")}
     folder.mkdir(parents=True, exist_ok=True)
     app = build(results)
     _, address, _ = launch(app, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
+from lm_eval_sensitivity.stats.alive import ALIVE
 
 ACROSS, UP = "distance under harmless edits (p)", "distance from the reference’s outputs (b)"
 ROOM = 1.06
@@ -59,6 +60,11 @@ class Region:
     right: float
     low: float
     high: float
+
+    @property
+    def words(self) -> str:
+        """What stands in it."""
+        return f"{self.label} if {ALIVE}"
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ TITLE = "lm-eval-sensitivity: how much a language model's output moves when its 
 AUTHORS = "The lm-eval-sensitivity authors"
 
 
-def bibtex(version: str, signature: str) -> str:
+def bibtex(version: str, signature: str, url: str = "") -> str:
     """An entry for the numbers of one page.
 
     Args:
         version: of the package that made the numbers.
         signature: what they were computed from.
+        url: where the numbers are published.
 
     Returns:
         BibTeX; braces and what TeX would run are left out of both texts.
@@ -22,10 +23,12 @@ def bibtex(version: str, signature: str) -> str:
         >>> print(bibtex("1.0", "ladder 1 mini").splitlines()[0])
         @misc{lm_eval_sensitivity,
     """
+    published = f"  url    = {{{_plain(url)}}},\n" if url else ""
     return (
         "@misc{lm_eval_sensitivity,\n"
         f"  title  = {{{TITLE}}},\n"
         f"  author = {{{{{AUTHORS}}}}},\n"
+        f"{published}"
         f"  note   = {{Version {_plain(version)}; {_plain(signature)}}}\n"
         "}"
     )

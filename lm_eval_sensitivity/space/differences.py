@@ -13,8 +13,10 @@ from rapidfuzz.distance import LCSseq
 Kind = Literal["same", "gone", "new"]
 _NO_BLANKS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Scripts that part no words by blanks: each of their characters is a unit."""
-_UNIT = re.compile(rf"\s+|[{_NO_BLANKS}]|(?:(?![{_NO_BLANKS}])(?:\w|[^\w\s\x00-\x7f]))+|[^\w\s]")
-"""Blanks, a word with its accents and invisible characters, or one sign."""
+_UNIT = re.compile(
+    rf"\s+|[{_NO_BLANKS}]|(?:(?![{_NO_BLANKS}])(?:\w|[^\w\s\x00-\x7f]|(?<=\w)'(?=\w)))+|[^\w\s]"
+)
+"""Blanks, a word with its accents, apostrophes and invisible characters, or one sign."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def marked(first: str, second: str, longest: int) -> tuple[MarkedParts, tuple[in
     Example:
         >>> parts, _ = marked("one two", "one" + chr(0xA0) + "two", 100)
         >>> [(kind, [piece.text for piece in pieces]) for kind, pieces in parts]
-        [('same', ['one']), ('gone', [' ']), ('new', ['U+00A0']), ('same', ['two'])]
+        [('same', ['one']), ('gone', ['·']), ('new', ['U+00A0']), ('same', ['two'])]
     """
     texts = first[:longest], second[:longest]
     stretches = differences(*texts)

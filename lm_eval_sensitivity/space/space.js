@@ -119,8 +119,12 @@ window.addEventListener("resize", hintAll);
 root.addEventListener("click", (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) return void copyText(copy, new URL(copy.dataset.copy, window.location.href).href);
+  const words = event.target.closest("[data-copy-text]");
+  if (words) return void copyText(words, document.getElementById(words.dataset.copyText).textContent);
   const table = event.target.closest("[data-copy-table]");
-  if (table) return void copyText(table, inTabs(document.getElementById(table.dataset.copyTable)));
+  if (table) return void copyText(table, inTabs(tableOf(table)));
+  const head = event.target.closest("[data-sort]");
+  if (head) return void sortBy(head.closest("th"));
   const wanted = event.target.closest("[data-download]");
   if (wanted) return void download(wanted);
   const link = event.target.closest("a[href^='?']");
@@ -171,6 +175,34 @@ async function copyText(button, text) {
   } catch (error) {
     said.textContent = text.length < 2000 ? `This browser does not let a page copy. It is ${text}` : "This browser does not let a page copy.";
   }
+}
+
+function tableOf(button) {
+  const named = button.dataset.copyTable;
+  return named ? document.getElementById(named) : button.closest(".tools").previousElementSibling.querySelector("table");
+}
+
+/* By numbers where there are some, else by words; what has none comes last. The furthest number comes first. */
+function sortBy(head) {
+  const table = head.closest("table"), column = head.cellIndex;
+  const isNumber = head.classList.contains("number");
+  const turned = head.getAttribute("aria-sort") === (isNumber ? "descending" : "ascending");
+  const words = (row) => row.cells[column].textContent.trim();
+  const value = (row) => Number(words(row).replace("−", "-").replace("<", ""));
+  const known = (row) => (isNumber ? Number.isFinite(value(row)) && words(row) !== "" : words(row) !== "");
+  const before = (one, other) => (isNumber ? value(other) - value(one) : words(one).localeCompare(words(other)));
+  for (const body of table.tBodies) {
+    const rows = [...body.rows].sort((one, other) =>
+      known(one) && known(other) ? before(one, other) * (turned ? -1 : 1) : Number(known(other)) - Number(known(one)));
+    body.append(...rows);
+  }
+  for (const each of table.querySelectorAll("th[aria-sort]")) mark(each, "none");
+  mark(head, isNumber === turned ? "ascending" : "descending");
+}
+
+function mark(head, state) {
+  head.setAttribute("aria-sort", state);
+  head.querySelector(".arrow").textContent = { ascending: " ▲", descending: " ▼", none: " ↕" }[state];
 }
 
 /* What is seen of a table, for a spreadsheet. A cell that one would run gets a quote in front, as in the CSV. */

@@ -151,6 +151,22 @@ def test_a_table_is_copied_as_it_is_seen(served: str, browsing: Browsing) -> Non
     assert lines[0].split("\t")[2] == "mean, 95 % interval"
 
 
+def test_prompts_of_two_systems_are_sorted_by_who_reads(served: str, browsing: Browsing) -> None:
+    page = browsing.open(served + address_of("compare"))
+    table = page.locator("details table.names").first
+    page.locator("details > summary", has_text="The same in numbers").click()
+    table.locator("[data-sort]", has_text="second − first").click()
+    found = [float(each) for each in table.locator("tbody td:nth-child(4)").all_inner_texts()]
+    assert found == sorted(found, reverse=True) and len(set(found)) > 1
+    table.locator("[data-sort]", has_text="second − first").click()
+    turned = [float(each) for each in table.locator("tbody td:nth-child(4)").all_inner_texts()]
+    assert turned == sorted(found)
+    assert table.locator("th[aria-sort=ascending]").inner_text().startswith("second − first")
+    table.locator("[data-sort]", has_text="prompt").click()
+    names = table.locator("tbody th").all_inner_texts()
+    assert names == sorted(names)
+
+
 def test_a_download_has_the_numbers_of_the_command_line(
     real: Real, served: str, browsing: Browsing, tmp_path: Path
 ) -> None:

@@ -43,8 +43,7 @@ def picture(found: ClustersStatement) -> Picture | NotDrawn:
         return NotDrawn(
             NAME, TITLE, "No system has enough scored prompts for a mean, so there is nothing to draw."
         )
-    lines = [_label(each).count("\n") + 1 for each in found.systems]
-    height = sum(max(0.42, (n + 0.6) * LINE) for n in lines) + 0.95
+    height = sum(map(_room, found.systems)) + 0.95
     return Picture(NAME, TITLE, _caption(found), (FULL_WIDTH, height), lambda figure: _draw(figure, found))
 
 
@@ -69,25 +68,37 @@ def _caption(found: ClustersStatement) -> Caption:
     )
 
 
-def _label(each: SystemRow) -> str:
+def _name(each: SystemRow) -> str:
+    return wrapped(each.system, 30)
+
+
+def _counts(each: SystemRow) -> str:
     counts = each.counts
-    lost = f"{counts.n_erased} erased, {counts.n_unscored} unscored"
-    return f"{wrapped(each.system, 30)}\n{counts.n_prompts} prompts, {counts.n_pairs} pairs,\n{lost}"
+    return f"{counts.n_prompts} prompts, {counts.n_pairs} pairs, {counts.n_erased} erased, {counts.n_unscored} unscored"
+
+
+def _room(each: SystemRow) -> float:
+    """Inches of a row: its name, and its counts below."""
+    return max(0.42, (_name(each).count("\n") + 2.3) * LINE)
 
 
 def _draw(figure: Figure, found: ClustersStatement) -> None:
     axes = figure.subplots()
-    weights = [max(0.42, (_label(each).count("\n") + 1.6) * LINE) for each in found.systems]
     places, top = [], 0.0
-    for weight in weights:
-        places.append(top + weight / 2)
-        top += weight
+    for room in map(_room, found.systems):
+        places.append(top + room / 2)
+        top += room
     for y, each in zip(places, found.systems, strict=True):
         _row(axes, y, each)
     axes.set_ylim(top, 0)
-    axes.set_yticks(places, [_label(each) for each in found.systems])
+    axes.set_yticks([y - LINE / 3 for y in places], map(_name, found.systems))
+    below = [
+        y + (_name(each).count("\n") + 1) * LINE / 2 for y, each in zip(places, found.systems, strict=True)
+    ]
+    axes.set_yticks(below, map(_counts, found.systems), minor=True)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", which="minor", length=0, labelsize=6.5, labelcolor=MUTED)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     axes.set_xlabel(f"{found.selection.metric}, filter {found.selection.filter_name}")
     _letters(axes, places, found)
@@ -142,6 +153,7 @@ def _letters(axes: Axes, places: list[float], found: ClustersStatement) -> None:
         return
     columns = [cluster.letter for cluster in found.clusters]
     at = axes.get_yaxis_transform()
+    axes.text(1.02, 1.01, "group", transform=axes.transAxes, va="bottom", fontsize=7, color=MUTED)
     for y, each in zip(places, found.systems, strict=True):
         if len(columns) > _MOST_COLUMNS:
             words = wrapped(", ".join(each.letters) or "-", 24)

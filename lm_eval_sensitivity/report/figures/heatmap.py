@@ -19,6 +19,7 @@ from lm_eval_sensitivity.report.figures.style import (
     prompts_and_pairs,
     wrapped,
 )
+from lm_eval_sensitivity.report.shades import shade_of
 from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAME, TITLE = "edits", "Every edit beside every system"
-_LIGHTEST, _DARKEST = (0.93, 0.95, 0.98), (0.06, 0.20, 0.42)
 _CELL_WIDTH, _CELL_HEIGHT, _LABELS = 0.62, 0.27, 1.75
 _LETTERS = 20
 """Of a system's name in one line, upright above its column."""
@@ -54,9 +54,9 @@ def _caption(heatmap: HeatmapStatement) -> Caption:
     counts = [cell.counts for cell in heatmap.cells if cell.n_given]
     return Caption(
         f"Mean {heatmap.metric}, filter {heatmap.filter_name}, of every edit; edits in the order of the ladder, from "
-        "the rung identical, which is the noise floor, to the positive control. Darker is further apart. A hatched "
-        "strip is the share of pairs that were erased: the template or tokenizer kept the edit from the model, so "
-        "there is no number, and a small one would be no merit. Dotted: pairs without a score.",
+        "the rung identical, which is the noise floor, to the positive control. The stronger the color, the further "
+        "apart. A hatched strip is the share of pairs that were erased: the template or tokenizer kept the edit from "
+        "the model, so there is no number, and a small one would be no merit. Dotted: pairs without a score.",
         f"{prompts_and_pairs(counts)} and edit; intervals stand in the heatmap command's CSV.",
         "An edit has one pair per prompt and a wide interval: single cells differ by chance. Cells beside each other "
         "may be over different prompts where some are erased or unscored.",
@@ -96,8 +96,8 @@ def _draw(figure: Figure, heatmap: HeatmapStatement) -> None:
     legend_below(
         figure,
         [
-            ({"facecolor": _shade(0.0), "edgecolor": MUTED}, "0: identical outputs"),
-            ({"facecolor": _shade(1.0), "edgecolor": MUTED}, f"{largest:.2f}: furthest apart here"),
+            ({"facecolor": shade_of(0.0).light, "edgecolor": MUTED}, "0: identical outputs"),
+            ({"facecolor": shade_of(1.0).light, "edgecolor": MUTED}, f"{largest:.2f}: furthest apart here"),
             ({"facecolor": PAPER, "edgecolor": MUTED, "hatch": "////"}, "erased: never reached the model"),
             ({"facecolor": PAPER, "edgecolor": MUTED, "hatch": "...."}, "unscored"),
             ({"facecolor": PAPER, "edgecolor": MUTED}, "not run (×), or too few prompts (-)"),
@@ -111,19 +111,6 @@ def _rung_names(axes: Axes, places: list[float], heatmap: HeatmapStatement) -> N
         own = [y for y, (other, _) in zip(places, heatmap.edits, strict=True) if other == rung]
         axes.plot([edge + 0.08] * 2, [own[0] - 0.45, own[-1] + 0.45], color=MUTED, clip_on=False)
         axes.text(edge + 0.18, sum(own) / len(own), rung.replace("_", "\n"), va="center", fontsize=8)
-
-
-def _shade(share: float) -> tuple[float, float, float]:
-    """Lightness alone says how far, so that the map survives a copier."""
-    first, last = _LIGHTEST, _DARKEST
-    return tuple(a + (b - a) * share for a, b in zip(first, last, strict=True))  # type: ignore[return-value]
-
-
-def _letters_on(shade: tuple[float, float, float]) -> str:
-    """White or black, whichever stands out more by the contrast ratio of the web's accessibility guidelines."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#ffffff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#111111"
 
 
 def _cell(axes: Axes, x: int, y: float, cell: HeatmapCell, largest: float) -> None:
@@ -165,10 +152,11 @@ def _cell(axes: Axes, x: int, y: float, cell: HeatmapCell, largest: float) -> No
         words("-", left + rest / 2, INK)
         return
     share = min(max(mean / largest, 0.0), 1.0)
-    box(left, rest, facecolor=_shade(share), edgecolor="none")
+    shade = shade_of(share)
+    box(left, rest, facecolor=shade.light, edgecolor="none")
     if rest > 0.4:
         words(
             f"{mean:.2f}" if mean >= 0.005 or mean == 0 else "<.01",
             left + rest / 2,
-            _letters_on(_shade(share)),
+            shade.light_letters,
         )

@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.report.marks import MARKS
+from lm_eval_sensitivity.report.shades import SHADES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 INK, MUTED, GRID, PAPER, ACCENT = "#1b1f24", "#5c6570", "#d5dae0", "#fffffe", "#9a3412"
 """Colors of lines and letters."""
 _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper", ACCENT: "--accent"}
-ON_THE_PAGE = {mark.light: f"light-dark({mark.light}, {mark.dark})" for mark in MARKS.values()} | {
+_PAIRS = [
+    *((mark.light, mark.dark) for mark in MARKS.values()),
+    *((shade.light, shade.dark) for shade in SHADES),
+    *((shade.light_letters, shade.dark_letters) for shade in SHADES),
+]
+ON_THE_PAGE = {light: f"light-dark({light}, {dark})" for light, dark in _PAIRS} | {
     color: f"var({name})" for color, name in _VARIABLES.items()
 }
 """What each color is in the page's style sheet, where it can be another in the dark."""

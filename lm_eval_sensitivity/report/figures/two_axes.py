@@ -162,7 +162,8 @@ def _regions(axes: Axes, plane: Plane, found: DriftStatement) -> None:
         axes.fill_between(
             [each.left, each.right], each.low, each.high, color=color, alpha=TINT, linewidth=0, zorder=0
         )
-        axes.annotate(each.label, (each.left, each.high), (4, -4), textcoords="offset points", fontsize=7,
+        words = each.words.replace(" ", "\n", 1)  # a region may be narrow
+        axes.annotate(words, (each.left, each.high), (4, -4), textcoords="offset points", fontsize=7,
                       color=color, va="top")  # fmt: skip
     if plane.more is None or plane.far is None:
         return
@@ -170,13 +171,13 @@ def _regions(axes: Axes, plane: Plane, found: DriftStatement) -> None:
     look: dict[str, Any] = {"color": MUTED, "linestyle": ":", "linewidth": 1}
     axes.axvline(plane.more, **look)
     axes.plot([0, plane.more], [plane.far] * 2, **look)
-    words: dict[str, Any] = {"fontsize": 7, "color": MUTED, "va": "bottom"}
+    small: dict[str, Any] = {"fontsize": 7, "color": MUTED, "va": "bottom"}
     at_top = axes.get_xaxis_transform()
     axes.text(
-        plane.more, 1.005, f"{1 + k.k_harmless:g} p of the reference", ha="center", transform=at_top, **words
+        plane.more, 1.005, f"{1 + k.k_harmless:g} p of the reference", ha="center", transform=at_top, **small
     )
     said = f"{k.drift_factor:g} p of the reference"
-    axes.annotate(said, (0, plane.far), (4, 2), textcoords="offset points", **words)
+    axes.annotate(said, (0, plane.far), (4, 2), textcoords="offset points", **small)
 
 
 def _point(axes: Axes, each: SystemDrift, plane: Plane) -> None:

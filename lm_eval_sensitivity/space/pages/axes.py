@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lm_eval_sensitivity.glossary import title_of
+from lm_eval_sensitivity.report.documents.drift import drift_document
 from lm_eval_sensitivity.report.marks import MARKS, mark_of
 from lm_eval_sensitivity.report.plane import ACROSS, UP
 from lm_eval_sensitivity.report.wording.drift import (
@@ -18,6 +19,7 @@ from lm_eval_sensitivity.report.wording.drift import (
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.axes_drawing import Mark, drawings_of
 from lm_eval_sensitivity.space.choices import Chosen, address_of, choose_metric
+from lm_eval_sensitivity.space.downloads import runs_of
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
@@ -74,6 +76,7 @@ def _beside(results: Results, query: Query, page: DriftStatement, chosen: Chosen
             "signs": SIGNS,
             "words": lambda contrast: contrast_in_words(contrast, page.constants),
         },
+        lambda: drift_document(page, runs_of(results), results.manifest.signature),
     )
 
 

@@ -28,7 +28,7 @@ from lm_eval_sensitivity.stats import MIN_PROMPTS
 from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.types import Note
 
-BAR_WIDTH = 320
+BAR_WIDTH = 300
 """Pixels of an interval's drawing; all rows share one scale."""
 COLORS = 6
 """Of groups."""

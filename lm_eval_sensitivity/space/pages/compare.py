@@ -12,6 +12,7 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.report.documents.compare import compare_document
 from lm_eval_sensitivity.report.wording.compare import (
     comparison_in_words,
     rung_disagreement,
@@ -26,7 +27,8 @@ from lm_eval_sensitivity.space.choices import (
     options,
     system_choice,
 )
-from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE
+from lm_eval_sensitivity.space.downloads import runs_of
+from lm_eval_sensitivity.space.pages.pairs import in_the_table
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.space.view import View
@@ -51,7 +53,7 @@ def show(results: Results, query: Query) -> View:
     Returns:
         The comparison, or the form with the reason why there is none.
     """
-    chosen = choose_metric(query, IN_THE_TABLE)
+    chosen = choose_metric(query, in_the_table(results))
     rungs = query.choice("rungs", tuple(RUNG_SETS))
     reference = results.manifest.reference or 0
     first = choose_system(query, results, "a", default=reference)
@@ -100,7 +102,12 @@ def show(results: Results, query: Query) -> View:
             view="pairs", **chosen.address, system=named[1], prompt=prompt
         ),
     }
-    return View(title_of("compare"), "compare.html", context)
+    return View(
+        title_of("compare"),
+        "compare.html",
+        context,
+        lambda: compare_document(found, runs_of(results), results.manifest.signature),
+    )
 
 
 @lru_cache(maxsize=CACHED)

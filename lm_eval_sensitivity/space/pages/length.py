@@ -12,6 +12,7 @@ from lm_eval_sensitivity.report.plane import reach
 from lm_eval_sensitivity.report.windows import is_flat, telling_windows
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import Choice, options
+from lm_eval_sensitivity.space.downloads import documents
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale
 from lm_eval_sensitivity.space.view import View
@@ -79,6 +80,7 @@ def show(results: Results, query: Query) -> View:
             "max_tokens": results.manifest.signature.decoding["max_gen_toks"],
             "has_floors": any(not math.isnan(floor_of(row).estimate) for row in rows),
         },
+        documents(results).get("windows"),
     )
 
 

@@ -48,6 +48,16 @@ def show(results: Results, query: Query) -> View:
             "tables": tuple(documents(results)),
             "endings": tuple(MEDIA_TYPES),
             "not_to_conclude": NOT_TO_CONCLUDE,
-            "citation": bibtex(signed.package_version[:LONGEST_NAME], signed.in_words()[:LONGEST]),
+            "citation": bibtex(
+                signed.package_version[:LONGEST_NAME],
+                signed.in_words()[:LONGEST],
+                address_on_the_hub(results),
+            ),
         },
     )
+
+
+def address_on_the_hub(results: Results) -> str:
+    """Where the results are published, at the commit that is shown; empty for a folder of this machine."""
+    origin = results.origin
+    return f"https://huggingface.co/datasets/{origin.dataset}/tree/{origin.commit}" if origin else ""

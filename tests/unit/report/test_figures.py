@@ -93,7 +93,6 @@ def test_the_files_carry_n_and_signature() -> None:
 
 
 def test_every_color_of_lines_follows_the_page(partition: TablePartition) -> None:
-    """Fills of heatmap cells and the letters on them are data, and stay."""
     rules = page_rules()
     assert all(f"fill: {color}" in rules and f"stroke: {color}" in rules for color in ON_THE_PAGE)
     # Markers are clones below `<use>`: a rule that names an ancestor leaves them dark on a dark page.
@@ -101,7 +100,10 @@ def test_every_color_of_lines_follows_the_page(partition: TablePartition) -> Non
     assert selectors and all(re.fullmatch(r"\[[^\]]+\]", each) for each in selectors)
     picture = clusters.picture(clusters_statement(partition, Selection(), draws=99))
     assert isinstance(picture, Picture)
-    assert set(re.findall(r"#[0-9a-f]{6}\b", render(picture, "").inline)) <= set(ON_THE_PAGE)
+    edits = heatmap.picture(heatmap_statement(partition, "cosine_distance", "answer"))
+    assert isinstance(edits, Picture)
+    for each in (picture, edits):
+        assert set(re.findall(r"#[0-9a-f]{6}\b", render(each, "").inline)) <= set(ON_THE_PAGE)
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,14 +125,15 @@ def test_wrapping_loses_no_letter(name: str) -> None:
 def test_systems_stand_in_the_order_of_letters_with_their_counts(partition: TablePartition) -> None:
     found = clusters_statement(partition, Selection(), draws=99)
     axes = drawn(clusters.picture(found)).axes[0]
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert [label.split("\n24 ")[0].split("\n9 ")[0].replace("\n", " ") for label in labels] == sorted(
-        [HOSTILE, *PLAIN]
+    names, counts = (
+        [each.get_text() for each in axes.get_yticklabels(minor=minor)] for minor in (False, True)
     )
-    for label, each in zip(labels, found.systems, strict=True):
-        assert f"{each.counts.n_erased} erased, {each.counts.n_unscored} unscored" in label
-    letters = [text.get_text() for text in axes.texts]
-    assert letters == [letter for each in found.systems for letter in each.letters]
+    assert [name.replace("\n", " ") for name in names] == sorted([HOSTILE, *PLAIN])
+    for label, each in zip(counts, found.systems, strict=True):
+        assert label.startswith(f"{each.counts.n_prompts} prompts, {each.counts.n_pairs} pairs, ")
+        assert label.endswith(f"{each.counts.n_erased} erased, {each.counts.n_unscored} unscored")
+    head, *letters = [text.get_text() for text in axes.texts]
+    assert head == "group" and letters == [letter for each in found.systems for letter in each.letters]
 
 
 # ---- heatmap

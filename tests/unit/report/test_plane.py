@@ -11,6 +11,7 @@ import pytest
 from lm_eval_sensitivity.report.labels import _cross, beside, spread
 from lm_eval_sensitivity.report.marks import MARKS, REFERENCE, mark_of
 from lm_eval_sensitivity.report.plane import place_of, plane_of, reach
+from lm_eval_sensitivity.report.shades import SHADES
 from lm_eval_sensitivity.report.windows import is_flat, telling_windows
 from lm_eval_sensitivity.statements.records import ProfilePoint
 from lm_eval_sensitivity.statements.selection import Selection
@@ -32,6 +33,17 @@ def test_every_label_has_a_shape_of_its_own_and_can_be_seen() -> None:
         assert (luminance("#fffffe") + 0.05) / (luminance(mark.light) + 0.05) >= 4.5
         assert (luminance(mark.dark) + 0.05) / (luminance("#14171a") + 0.05) >= 4.5
     assert mark_of("alive") is MARKS["UNDETERMINED"]
+
+
+def test_the_stronger_the_color_the_more_and_the_number_on_it_can_be_read() -> None:
+    for sides in (("light", "light_letters"), ("dark", "dark_letters")):
+        colors, letters = ([luminance(getattr(shade, side)) for shade in SHADES] for side in sides)
+        assert colors == sorted(colors, reverse=sides[0] == "light")
+        for color, letter in zip(colors, letters, strict=True):
+            assert (max(color, letter) + 0.05) / (min(color, letter) + 0.05) >= 4.5
+    assert len({shade.light_letters for shade in SHADES} | {shade.light for shade in SHADES}) == 2 * len(
+        SHADES
+    )
 
 
 @pytest.mark.parametrize("seed", range(10))

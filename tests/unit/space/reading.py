@@ -98,8 +98,8 @@ _ATTRIBUTES = """
 class href aria-label aria-current aria-valuetext aria-hidden tabindex role scope colspan hidden disabled type name
 value selected min max step method title id viewbox width height x x1 x2 y y1 y2 cx cy r points text-anchor data-copy
 data-step data-branch data-branching data-at data-from data-to data-say data-download data-rows aria-describedby
-d transform style preserveaspectratio data-mark data-key aria-keyshortcuts data-copy-table data-of-view data-label
-aria-sort maxlength rel
+d transform style preserveaspectratio data-mark data-key aria-keyshortcuts data-copy-table data-copy-text data-of-view
+data-label data-sort aria-sort maxlength rel
 """
 TAGS, ATTRIBUTES = frozenset(_TAGS.split()), frozenset(_ATTRIBUTES.split())
 """Of our pages; neither has a way to run anything or to load anything."""

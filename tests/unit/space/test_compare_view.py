@@ -14,7 +14,8 @@ from lm_eval_sensitivity.report.wording.compare import (
     shared_in_words,
 )
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.page import number, render
+from lm_eval_sensitivity.space.downloads import make_table
+from lm_eval_sensitivity.space.page import number, render, view_of
 from lm_eval_sensitivity.space.pages.compare import against, comparison, dumbbells_of, prompt_lines, show
 from lm_eval_sensitivity.space.query import Query, parse
 from lm_eval_sensitivity.space.texts import visible
@@ -201,3 +202,12 @@ def test_a_prompt_leads_to_its_pairs(results: Results) -> None:
     rows = listed.one("table", id="pairs").one("tbody").every("tr")
     assert rows
     assert all(row.one("th").text().startswith(f"{prompt}/") for row in rows)
+
+
+def test_its_tables_are_those_of_the_command(results: Results) -> None:
+    query = {"view": "compare", "a": system(results, 0), "b": system(results, 1)}
+    view = view_of(results, query)
+    page = read_page(render(results, query))
+    offered = [each.attributes["data-download"] for each in page.every("button", data_of_view="")]
+    assert offered and all(make_table(view, query, each) for each in offered)
+    assert make_table(view, query, "contrasts") is None

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.downloads import documents, make_download
+from lm_eval_sensitivity.space.downloads import documents, make_download, make_table
+from lm_eval_sensitivity.space.page import view_of
 from tests.unit.space.known import NAMES, known_results
 
 FORMULA = '=HYPERLINK("http://x")'
@@ -60,3 +61,26 @@ def test_numbers_are_whole_and_missing_ones_are_empty(results: Results) -> None:
     primary = [row for row in rows if row["table"] == "systems cosine_distance answer meaning_preserving"]
     assert [row["mean"] for row in primary] == ["0.412", "0.134", "0.271", ""]
     assert [row["clusters"] for row in primary] == ["a", "b", "a, b", ""]
+
+
+@pytest.mark.parametrize(
+    ("address", "table", "first"),
+    [
+        ({}, "systems", "system"),
+        ({}, "contrasts", "first"),
+        ({"view": "heatmap", "metric": "js_divergence"}, "heatmap", "rung"),
+        ({"view": "axes"}, "sweep", "system"),
+        ({"view": "length"}, "windows", "system"),
+    ],
+)
+def test_every_view_gives_its_own_tables(
+    results: Results, address: dict[str, str], table: str, first: str
+) -> None:
+    file = make_table(view_of(results, address), address, table)
+    assert file and file["name"] == f"{address.get('view', 'clusters')}_{table}.csv"
+    text = base64.b64decode(file["base64"]).decode("utf-8-sig")
+    head, *rows = csv.reader(io.StringIO(text.split("\n\n")[0]))
+    assert head[:2] == ["table", first]
+    assert rows and {row[0].split()[0] for row in rows} == {table}
+    if "metric" in address:
+        assert {row[0] for row in rows} == {f"heatmap {address['metric']} raw"}

@@ -21,7 +21,9 @@ from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, details_nam
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
 from lm_eval_sensitivity.space.hub import chosen_results, fetch
+from lm_eval_sensitivity.space.pages.method import address_on_the_hub
 from tests.unit.hub.fake_hub import FakeHub, Repository, install, oid
+from tests.unit.space.known import known_results
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LEADERBOARD = REPOSITORY / "leaderboard"
@@ -220,6 +222,14 @@ def test_the_citation_is_that_of_the_repository() -> None:
     entry = citation.bibtex("1.0", "a } b \\ { c\n")
     assert entry.count("{") == entry.count("}")
     assert not re.search(r"\\", entry)
+
+
+def test_published_results_are_cited_with_their_commit() -> None:
+    origin = HubOrigin("org/results", "main", "a" * 40)
+    address = address_on_the_hub(known_results(origin=origin))
+    assert address == f"https://huggingface.co/datasets/org/results/tree/{'a' * 40}"
+    assert f"url    = {{{address}}}" in citation.bibtex("1.0", "x", address)
+    assert address_on_the_hub(known_results()) == "" and "url" not in citation.bibtex("1.0", "x")
 
 
 def test_no_text_of_a_folder_ends_the_entry() -> None:

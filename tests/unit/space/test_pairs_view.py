@@ -156,6 +156,8 @@ def test_a_change_is_of_words_and_a_few_shared_ones_do_not_part_it() -> None:
     assert [first[each.start : each.end] for each in differences(first, second) if each.kind == "gone"] == [
         "held"
     ]
+    first, second = "I'm sure", "I\u2019m sure"
+    assert [first[each.start : each.end] for each in differences(first, second)][:1] == ["I'm"]
     first, second = "Why is the sky blue at noon?", "For what reason is it blue at noon?"
     assert [each.kind for each in differences(first, second)] == ["gone", "new", "same"]
 
