@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from lm_eval_sensitivity.cli import main as cli
-from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import read_results
 from lm_eval_sensitivity.space.choices import address_of
 from tests.browser.hostile import make_hostile_results
@@ -94,7 +94,7 @@ def real(chromium: str, shared_home: Path) -> Real:  # noqa: F811
 
     once(home, export)
     clusters = json.loads((home / "clusters.json").read_text(encoding="utf-8"))
-    return Real(home / "results", open_results(home / "results"), clusters)
+    return Real(home / "results", read_results(home / "results"), clusters)
 
 
 @pytest.fixture(scope="session")

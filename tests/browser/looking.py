@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from lm_eval_sensitivity.space.app import SCRIPTS, STYLES, read
 from lm_eval_sensitivity.space.view import VIEWS
 from tests.conftest import REPOSITORY
 
@@ -64,6 +63,8 @@ class Browsing:
             html: from `render`.
             **options: as for `open`.
         """
+        from lm_eval_sensitivity.space.app import SCRIPTS, STYLES, read
+
         page = self.blank(**options)
         style, script = "\n".join(map(read, STYLES)), "\n".join(map(read, SCRIPTS))
         body = f'<body class="{"dark" if options.get("dark") else ""}"><div id="page">{html}</div>'

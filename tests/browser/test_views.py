@@ -67,7 +67,7 @@ def test_the_numbers_are_those_of_the_command_line(real: Real, served: str, brow
     for row in shown:
         known = rows[row.locator("th").inner_text()]
         assert row.locator(".mean strong").inner_text() == number(known["mean"])
-        counts = row.locator(".counts small").get_attribute("title")
+        counts = row.locator(".counts small").first.get_attribute("title")
         prompts, pairs, erased, unscored = (
             known[name] for name in ("prompts", "pairs", "erased", "unscored")
         )

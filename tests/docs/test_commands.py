@@ -13,19 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from docs.pages import OUTSIDE
 from tests.conftest import REPOSITORY
 from tests.docs.blocks import NOT_RUN, Reader, blocks, difference
 from tests.golden.doors import RUNS
 from tests.running import one_embedder, only_our_tasks
 
-PAGES = sorted(
-    [
-        REPOSITORY / "README.md",
-        REPOSITORY / "tasks" / "prompt_sensitivity" / "README.md",
-        REPOSITORY / "leaderboard" / "README.md",
-        *(REPOSITORY / "docs").glob("*.md"),
-    ]
-)
+PAGES = sorted({*(REPOSITORY / "docs").glob("*.md"), *(REPOSITORY / source for source in OUTSIDE.values())})
+PAGES.remove(REPOSITORY / OUTSIDE["ladder.md"])  # generated, from the code's own templates: test_card.py
 WITH_BLOCKS = [page for page in PAGES if blocks(page)]
 MODEL = re.compile(r"^(?:lm_eval |lm-eval-sensitivity neighborhood |import lm_eval$)", re.MULTILINE)
 ALONE = "python.md"
@@ -40,7 +35,9 @@ def place(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in WITH_BLOCKS])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.relative_to(REPOSITORY).as_posix()) for page in WITH_BLOCKS]
+)
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     if page.name == ALONE:
         code = (
@@ -71,7 +68,7 @@ def test_what_is_not_run_has_a_reason() -> None:
     assert given == set(NOT_RUN)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_no_command_hides_from_these_tests(page: Path) -> None:
     """A command stands in a block of `sh`: not in an indented block, nor in one of no kind."""
     text = re.sub(r"^```\w.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)

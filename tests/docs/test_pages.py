@@ -79,3 +79,10 @@ def test_the_25_questions_name_lines_of_the_last_screen() -> None:
     assert len(named) > 8
     last_screen = str(les.summary(RUNS / "greedy" / "demo", resamples=199))
     assert [words for words in named if words not in last_screen] == []
+
+
+def test_the_page_of_the_space_names_every_view() -> None:
+    from lm_eval_sensitivity.space.view import VIEWS
+
+    page = (REPOSITORY / "leaderboard" / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\*\*(\w+)\*\*", page)) == sorted(VIEWS.values())

@@ -28,7 +28,7 @@ from lm_eval_sensitivity.space.choices import (
     system_choice,
 )
 from lm_eval_sensitivity.space.downloads import runs_of
-from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE
+from lm_eval_sensitivity.space.pages.pairs import in_the_table
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.space.view import View
@@ -53,7 +53,7 @@ def show(results: Results, query: Query) -> View:
     Returns:
         The comparison, or the form with the reason why there is none.
     """
-    chosen = choose_metric(query, IN_THE_TABLE)
+    chosen = choose_metric(query, in_the_table(results))
     rungs = query.choice("rungs", tuple(RUNG_SETS))
     reference = results.manifest.reference or 0
     first = choose_system(query, results, "a", default=reference)

@@ -13,6 +13,7 @@ from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.blocks import Column, Document, table_of
 from lm_eval_sensitivity.report.documents.parts import closing
+from lm_eval_sensitivity.report.windows import telling_windows
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import (
     Choice,
@@ -29,7 +30,7 @@ from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.search import Found, search, wanted
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
-from lm_eval_sensitivity.statements.selection import RUNG_SETS
+from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 from lm_eval_sensitivity.text.escape import shown
 from lm_eval_sensitivity.types import Pair
 
@@ -63,6 +64,21 @@ def _of_the_ladder(results: Results, pair_id: str) -> Pair:
     if pair_id not in results.ladder:
         raise InputError(f"There is no pair {shown(pair_id)} in these results. Choose one of their pairs.")
     return results.ladder[pair_id]
+
+
+def in_the_table(results: Results) -> tuple[tuple[str, str], ...]:
+    """What can be chosen of pairs.
+
+    Args:
+        results: from `open_results`.
+
+    Returns:
+        (metric, filter) of `IN_THE_TABLE`, without windows that are longer than every output.
+    """
+    if not results.windows:
+        return IN_THE_TABLE
+    told = {window for rows in results.windows.values() for window in telling_windows(rows)}
+    return tuple(each for each in IN_THE_TABLE if Selection(*each).window in told)
 
 
 # ---- the list
@@ -130,7 +146,7 @@ def show_list(results: Results, query: Query) -> View:
     Raises:
         InputError: a damaged file.
     """
-    chosen = choose_metric(query, IN_THE_TABLE)
+    chosen = choose_metric(query, in_the_table(results))
     system = choose_system(query, results)
     ladder = tuple(results.ladder.values())
     edits = tuple(dict.fromkeys(pair.edit for pair in ladder))

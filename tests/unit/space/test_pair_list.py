@@ -11,11 +11,12 @@ import pytest
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.downloads import make_table
 from lm_eval_sensitivity.space.page import render, view_of
-from lm_eval_sensitivity.space.pages.pairs import MOST_LINES, SORTS
+from lm_eval_sensitivity.space.pages.pairs import IN_THE_TABLE, MOST_LINES, SORTS, in_the_table
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.space.search import LONGEST_SEARCH
-from lm_eval_sensitivity.statements.selection import RUNG_SETS
+from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
 from lm_eval_sensitivity.types import Pair
+from tests.unit.space.known import known_results
 from tests.unit.space.reading import Element, Stand, assert_inert, system
 from tests.unit.space.test_pairs_view import detail
 
@@ -153,3 +154,10 @@ def test_a_wrong_value_is_complained_of_and_a_list_is_shown(results: Results, na
     found = assert_inert(render(results, {"view": "pairs", name: "<b>no\u202e such</b>"}))
     assert f"`{name}`" in found.one(css="complaints").text() or "no" in found.one(css="complaints").text()
     assert found.every("table", id="pairs")
+
+
+def test_no_window_longer_than_every_output_can_be_chosen(results: Results) -> None:
+    """The made outputs are short; with known ones, 64 to 256 tokens give other numbers than the whole."""
+    assert {Selection(*each).window for each in in_the_table(results)} == {None}
+    assert {Selection(*each).window for each in in_the_table(known_results())} == {None, 64, 128, 256}
+    assert in_the_table(known_results(windows=())) == IN_THE_TABLE

@@ -50,9 +50,15 @@ def selections(results: Results, view: str) -> list[dict[str, str]]:
     return [{"view": view, **each} for each in found]
 
 
-def links_to_views(page: Element) -> dict[str, str]:
+def part_of(html: str, tag: str) -> Element:
+    """The first element of a kind; to read whole pages by the hundred takes long."""
+    start = html.index(f"<{tag}")
+    return read_page(html[start : html.index(f"</{tag}>", start) + len(f"</{tag}>")])
+
+
+def links_to_views(html: str) -> dict[str, str]:
     """View -> its address in the navigation."""
-    addresses = [each.attributes["href"] for each in page.one("nav", aria_label="Views").every("a")]
+    addresses = [each.attributes["href"] for each in part_of(html, "nav").every("a")]
     return dict(zip(VIEWS, addresses, strict=True))
 
 
@@ -66,17 +72,18 @@ def test_the_pages_own_navigation_is_never_complained_of(
 
     monkeypatch.setattr(compare, "comparison", not_now)
     results = open_results(exported)
-    pages: dict[str, Element] = {}
+    pages: dict[str, str] = {}
 
-    def at(address: str) -> Element:
+    def at(address: str) -> str:
         if address not in pages:
-            pages[address] = read_page(render(results, parse(address)))
-            assert not pages[address].every("div", css="complaints"), address
+            pages[address] = render(results, parse(address))
+            assert 'class="complaints"' not in pages[address], address
         return pages[address]
 
     for view in VIEWS:
         for query in selections(results, view):
-            here = read_page(render(results, query)).one("a", css="address").attributes["href"]
+            footer = part_of(render(results, query), "footer")
+            here = footer.one("a", css="address").attributes["href"]
             for there in links_to_views(at(here)).values():
                 assert links_to_views(at(there))[view] == here
 
