@@ -2,8 +2,8 @@
 
     python examples/screenshots.py RESULTS FOLDER
 
-RESULTS is a folder of `lm-eval-sensitivity export`. FOLDER gets `clusters.png`, from the heading to the table of
-systems, and `pair.png`, from the heading to the lines of the two outputs.
+RESULTS is a folder of `lm-eval-sensitivity export`. FOLDER gets `clusters.png`, down to the table of systems,
+and `pair.png`, down to the lines of the two outputs.
 
 The pair is chosen by a rule, so that the same results give the same picture: of the reference (the first system
 where there is none), among the pairs that keep the meaning and whose answers share 3 steps at least and part in the
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1280, 900
 MARGIN = 16
-"""Pixels around what is cropped to."""
+"""Pixels below what is cropped to."""
 COLOURS = 64
 """Of a picture's palette: text and thin lines need no more, and the file is a third as large."""
 FEWEST_SHARED = 3
@@ -76,7 +76,7 @@ def browser_path() -> str:
 
 
 def picture(page: Page, address: str, last: str) -> bytes:
-    """The page from its heading to an element, as a PNG of few colors.
+    """The page from its top to an element, as a PNG of few colors.
 
     Args:
         page: of a browser.
@@ -87,15 +87,9 @@ def picture(page: Page, address: str, last: str) -> bytes:
 
     page.goto(address)
     page.locator(last).wait_for()
-    top, bottom = page.locator("h1.heading").bounding_box(), page.locator(last).bounding_box()
-    assert top and bottom, "both are on the page"
-    start = top["y"] - MARGIN
-    area: FloatRect = {
-        "x": 0,
-        "y": start,
-        "width": WIDTH,
-        "height": bottom["y"] + bottom["height"] + MARGIN - start,
-    }
+    bottom = page.locator(last).bounding_box()
+    assert bottom, "it is on the page"
+    area: FloatRect = {"x": 0, "y": 0, "width": WIDTH, "height": bottom["y"] + bottom["height"] + MARGIN}
     stream = io.BytesIO()
     with Image.open(io.BytesIO(page.screenshot(clip=area, full_page=True))) as image:
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
