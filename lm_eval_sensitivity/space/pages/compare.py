@@ -248,6 +248,8 @@ def dumbbells_of(lines: Sequence[tuple[str, float, float, float]]) -> tuple[Dumb
     means = [mean for line in lines for mean in line[1:3]]
     sizes = (("wide", 960, 210, 30), ("narrow", 350, 100, 13))
     return tuple(
-        Dumbbells(name, width, left, letters, row, scale_of(means, (left if are_named else 0) + 8, width - 16))
+        Dumbbells(
+            name, width, left, letters, row, scale_of(means, (left if are_named else 0) + 8, width - 16)
+        )
         for name, width, left, letters in sizes
     )
