@@ -82,7 +82,7 @@ def real_distances() -> str:
             f"{mean:.2f}",
             f"{lower:.2f} to {upper:.2f}",
             f"{control:.2f}",
-            f"{mean / control:.0%}",
+            f"{100 * mean / control:.0f} %",
             words,
         )
         rows.append([system["system"], *cells])

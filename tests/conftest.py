@@ -23,7 +23,10 @@ def shared_folder() -> Path | None:
     return folder if (folder / "tokenizers").is_dir() else None
 
 
-SLOW = (("tests/browser", "tests/harness"), ("tests/packaging", "tests/traps", "tests/property"))
+SLOW = (
+    ("tests/browser", "tests/harness"),
+    ("tests/packaging", "tests/traps", "tests/property", "tests/docs"),
+)
 """By test process: what it begins with."""
 
 

@@ -129,7 +129,21 @@ def _table(rows: Sequence[SurvivalRow]) -> str:
     )
     title = "Share of pairs whose edit reaches the token ids"
     table = ResultTable("survival", title, columns, below_rungs(edits), note)
-    return render(Document("Which edits are erased", (table,)), "table", width=terminal_width())
+    said = tuple(
+        map(_finding, _labels(names), [[row for row in rows if row.tokenizer == each] for each in names])
+    )
+    return render(Document("Which edits are erased", (*said, table)), "table", width=terminal_width())
+
+
+def _finding(label: str, rows: Sequence[SurvivalRow]) -> str:
+    """What the column of one tokenizer says."""
+    erased = [row.edit for row in rows if row.survival == 0]
+    partly = [f"{row.edit} ({row.survival:.2f})" for row in rows if 0 < row.survival < 1]
+    if not erased and not partly:
+        return f"{label}: every edit reaches the model."
+    never = f"{len(erased)} of {len(rows)} edits never reach the model: {', '.join(erased)}" if erased else ""
+    some = f"on some prompts only: {', '.join(partly)}" if partly else ""
+    return f"{label}: {'; '.join(filter(None, (never, some)))}."
 
 
 def _labels(names: Sequence[str]) -> list[str]:

@@ -55,6 +55,11 @@ COLUMNS = by_name(
             "Where two outputs first differ, counted from 0. never: they are equal. not yet: equal up to the token "
             "limit.",
         ),
+        Term("harmless mean, control mean, drift mean", "The numbers p, c and b of formulas, of one system."),
+        Term(
+            "harmless / control",
+            "How far harmless edits move a system, as a share of what another request does.",
+        ),
         Term("survival", "Share of prompts in which an edit changes the token ids."),
     )
 )

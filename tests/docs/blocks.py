@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -37,6 +37,7 @@ NOT_RUN = {
     "stays": "serves until it is stopped",
 }
 """Reason -> in words. Every reason is given somewhere, and no other."""
+REMARKS = ("not run", "exit", "stands in")
 WIDTH = "110"
 LEFT_OUT = "…"
 
@@ -50,7 +51,7 @@ def blocks(page: Path) -> list[Example]:
 
     def regions(document: Document) -> Iterator[Region]:
         yield from FencedCodeBlockLexer(r"[^\n]+", {"language": "kind", "source": "source"})(document)
-        for remark in DirectiveInHTMLCommentLexer("not run|exit|stands in")(document):
+        for remark in DirectiveInHTMLCommentLexer("|".join(REMARKS))(document):
             remark.lexemes["kind"] = remark.lexemes["directive"]
             yield remark
 
@@ -63,46 +64,44 @@ class Reader:
 
     folder: Path
     namespace: dict[str, Any] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
-    """Of blocks that were not run."""
     shown: list[tuple[Example, str]] = field(default_factory=list)
     """Outputs on the page, and what was really printed."""
+    printed: str | None = None
+    """By the last block; None where it was not run."""
 
     def read(self, page: Path) -> None:
         """Run all blocks of a page."""
-        reason, status, printed = None, 0, None
+        remarks: dict[str, str] = {}
         for block in blocks(page):
-            kind, _, title = block.region.lexemes["kind"].partition(" title=")
-            if kind == "not run":
-                reason = block.region.lexemes["arguments"].strip()
+            kind = block.region.lexemes["kind"]
+            if kind in REMARKS:
+                remarks[kind] = block.region.lexemes["arguments"].strip()
                 continue
-            if kind == "stands in":
-                printed = (REPOSITORY / block.region.lexemes["arguments"].strip()).read_text(encoding="utf-8")
-                continue
-            if kind == "exit":
-                status = int(block.region.lexemes["arguments"])
-                continue
-            source = str(block.region.lexemes["source"])
             try:
-                if title:
-                    (self.folder / title.strip('"')).write_text(source, encoding="utf-8")
-                elif reason is not None:
-                    self.reasons.append(reason)
-                    printed = None
-                    if kind == "sh":
-                        for words in command_lines(source):
-                            check(words)
-                elif kind in ("sh", "python"):
-                    printed = self._run(kind, source, status, f"{page}:{block.line}")
-                elif kind == "text":
-                    if printed is None:
-                        raise WrongPageError("no block that was run stands before this output")
-                    self.shown.append((block, printed))
+                self._do(block, remarks)
             except Exception as error:
                 raise WrongPageError(f"{page}:{block.line}: {error}") from error
-            reason, status = None, 0
+            remarks = {}
 
-    def _run(self, kind: str, source: str, status: int, place: str) -> str:
+    def _do(self, block: Example, remarks: Mapping[str, str]) -> None:
+        kind, _, title = block.region.lexemes["kind"].partition(" title=")
+        source = str(block.region.lexemes["source"])
+        if title:
+            (self.folder / title.strip('"')).write_text(source, encoding="utf-8")
+        elif "not run" in remarks:
+            self.printed = None
+            for words in command_lines(source) if kind == "sh" else ():
+                check(words)
+        elif kind in ("sh", "python"):
+            self.printed = self._run(kind, source, int(remarks.get("exit", 0)))
+        elif kind == "text":
+            if "stands in" in remarks:
+                self.printed = (REPOSITORY / remarks["stands in"]).read_text(encoding="utf-8")
+            if self.printed is None:
+                raise WrongPageError("no block that was run stands before this output")
+            self.shown.append((block, self.printed))
+
+    def _run(self, kind: str, source: str, status: int) -> str:
         printed, complained = StringIO(), StringIO()
         with (
             inside(self.folder),
@@ -111,7 +110,7 @@ class Reader:
             redirect_stderr(complained),
         ):
             if kind == "python":
-                exec(compile(source, place, "exec"), self.namespace)  # noqa: S102 - the page's own code
+                exec(compile(source, "page", "exec"), self.namespace)  # noqa: S102 - the page's own code
             for words in command_lines(source) if kind == "sh" else ():
                 ended = run(words)
                 if ended != status:

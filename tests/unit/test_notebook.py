@@ -72,7 +72,9 @@ def test_a_frame_has_all_digits_and_missing_numbers() -> None:
     frame = found.to_frame()
     drift = found.statement.systems[1].drift
     assert list(frame["system"]) == ["demo", "rounded"]
-    assert math.isnan(frame["b"][0]) and np.isclose(frame["b"][1], drift.mean.estimate, rtol=0, atol=0)
+    assert math.isnan(frame["drift mean"][0]) and np.isclose(
+        frame["drift mean"][1], drift.mean.estimate, rtol=0, atol=0
+    )
     with pytest.raises(InputError, match="there is no such table; there are"):
         found.to_frame("sytems")
 

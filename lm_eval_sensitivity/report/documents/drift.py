@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, Gate, ResultTable, table_of
 from lm_eval_sensitivity.report.documents.drift_gate import drift_gate
@@ -28,19 +29,22 @@ _WORDS = (
     Column("drift", path="verdict.drift"),
 )
 _PRESERVING = (
-    Column("p", 4, "preserving.mean.estimate"),
-    Column("p low", 4, "preserving.mean.lower"),
-    Column("p high", 4, "preserving.mean.upper"),
-    Column("p n", 0, "preserving.mean.n"),
+    Column("harmless mean", 4, "preserving.mean.estimate"),
+    Column("harmless lower", 4, "preserving.mean.lower"),
+    Column("harmless upper", 4, "preserving.mean.upper"),
+    Column("harmless prompts", 0, "preserving.mean.n"),
 )
 _DRIFT = (
-    Column("b", 4, "drift.mean.estimate"),
-    Column("b low", 4, "drift.mean.lower"),
-    Column("b high", 4, "drift.mean.upper"),
-    Column("b n", 0, "drift.mean.n"),
-    Column("b texts", 0, "drift.counts.n_pairs"),
-    Column("b zeros", 0, "drift.n_zero"),
+    Column("drift mean", 4, "drift.mean.estimate"),
+    Column("drift lower", 4, "drift.mean.lower"),
+    Column("drift upper", 4, "drift.mean.upper"),
+    Column("drift prompts", 0, "drift.mean.n"),
+    Column("drift texts", 0, "drift.counts.n_pairs"),
+    Column("drift zeros", 0, "drift.n_zero"),
 )
+_CONTROL = Column("control mean", 4, "control.mean.estimate")
+_FLOOR = Column("noise floor", 4, "identical.mean.estimate")
+_SHARE = Column("harmless / control", 2)
 _NUMBERS = (
     Column("system"),
     *MEAN,
@@ -87,7 +91,7 @@ def drift_document(
     gate = drift_gate(found, signed, fail_on)
     parts: tuple[ResultTable | Note | str, ...] = (
         symbols_in_words(found),
-        systems_table(found),
+        *systems_tables(found),
         *found.cautions,
         *verdicts_in_words(found),
         constants_in_words(found),
@@ -114,27 +118,39 @@ def _check(gate: Gate, fail_on: Collection[str]) -> Iterator[Note]:
         yield Note("finding", f"Check passed: no system is {' or '.join(fail_on)}.")
 
 
-def systems_table(found: DriftStatement) -> ResultTable:
+def systems_tables(found: DriftStatement) -> tuple[ResultTable, ResultTable]:
     """Both axes and the verdict, a row per system.
 
     Returns:
-        Its b columns are there only with a reference; p/c is `harmless_over_control`.
+        A narrow table for reading; for programs one with intervals and counts, which stand in the next table, too.
     """
     alone = found.reference is None
-    beside = () if alone else _WORDS, () if alone else _DRIFT
-    columns = (*_SYSTEM, *beside[0], *_PRESERVING, *beside[1], Column("f", 4, "identical.mean.estimate"))
     pairs = "scored pairs" if alone else "pairs that are scored in both systems"
-    of_drift = ", b texts the outputs behind b, b zeros the prompts where all of them are the reference's"
+    order = "" if alone else ", the reference first"
     note = (
-        f"In the order given{'' if alone else ', the reference first'}; low and high are 95 % intervals, n is prompts"
-        f"{'' if alone else of_drift}. Verdicts are each by itself, not adjusted for the number of systems, and rest "
-        f"on the {pairs}. Erased and unscored counts stand below."
+        f"In the order given{order}. harmless mean: p; control mean: c; noise floor: f"
+        f"{'' if alone else '; drift mean: b'}. Verdicts are each by itself, not adjusted for the number of systems, "
+        f"and rest on the {pairs}. Intervals and counts stand below."
     )
+    words, drift = (() if alone else each for each in (_WORDS, _DRIFT))
+    short = (*_SYSTEM, *words, _PRESERVING[0], *drift[:1], _CONTROL, _FLOOR)
+    whole = (*_SYSTEM, *words, *_PRESERVING, *drift, _CONTROL, _FLOOR)
+    reading, programs = (_axes_table(found, columns, note) for columns in (short, whole))
+    return replace(reading, name="axes", only=("table", "markdown")), replace(programs, only=("csv", "json"))
+
+
+def _axes_table(found: DriftStatement, columns: tuple[Column, ...], note: str) -> ResultTable:
     rows = tuple(
         (*(column.cell(each) for column in columns), harmless_over_control(each, found))
         for each in found.systems
     )
-    return ResultTable("sweep", "Two axes", (*columns, Column("p/c", 2)), rows, note)
+    return ResultTable(
+        "sweep",
+        "Systems" if found.reference is None else f"Systems beside {found.reference}",
+        (*columns, _SHARE),
+        rows,
+        note,
+    )
 
 
 def _numbers_table(found: DriftStatement) -> ResultTable:

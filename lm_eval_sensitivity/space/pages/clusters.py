@@ -17,7 +17,7 @@ from lm_eval_sensitivity.report.wording.clusters import (
 )
 from lm_eval_sensitivity.report.wording.finding import finding_in_words
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.choices import Choice, choose_metric, options
+from lm_eval_sensitivity.space.choices import Choice, address_of, choose_metric, options
 from lm_eval_sensitivity.space.downloads import runs_of
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
@@ -72,6 +72,9 @@ def show(results: Results, query: Query) -> View:
                 row.system: texts(each for each in notes if each.about == (row.system,)) for row in rows
             },
             "cautions": texts(each for each in notes if len(each.about) != 1),
+            "pairs_of": lambda row: query.link(
+                view="pairs", system=address_of(results.systems[results.places[row.system]])
+            ),
             "is_reversed": sort == SORTS[1],
             "turned": query.link(sort=SORTS[0] if sort == SORTS[1] else SORTS[1]),
             "contrasts": sorted(

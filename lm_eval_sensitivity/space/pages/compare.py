@@ -243,10 +243,13 @@ def dumbbells_of(lines: Sequence[tuple[str, float, float, float]]) -> tuple[Dumb
     Returns:
         For wide and for narrow screens.
     """
-    row = 16 if len(lines) <= MANY else 9
+    are_named = len(lines) <= MANY
+    row = 16 if are_named else 9
     means = [mean for line in lines for mean in line[1:3]]
     sizes = (("wide", 960, 210, 30), ("narrow", 350, 100, 13))
     return tuple(
-        Dumbbells(name, width, left, letters, row, scale_of(means, left + 8, width - 16))
+        Dumbbells(
+            name, width, left, letters, row, scale_of(means, (left if are_named else 0) + 8, width - 16)
+        )
         for name, width, left, letters in sizes
     )

@@ -146,8 +146,10 @@ def test_the_command_prints_and_exports(tmp_path: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert main(line) == 0
     table = capsys.readouterr().out
-    (row,) = (row for row in table.splitlines() if "leading_space" in row)
+    (row,) = (row for row in table.splitlines() if row.startswith(" leading_space"))
     assert row.split()[-2:] == ["0.00", "1.00"]
+    assert "one: 4 of " in table and "edits never reach the model: leading_space, " in table
+    assert "two: every edit reaches the model." in table
 
 
 def test_switches_reach_the_template(tmp_path: Path) -> None:

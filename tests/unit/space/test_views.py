@@ -73,6 +73,15 @@ def test_clusters_show_every_number_beside_its_system(results: Results) -> None:
     assert rows[3][1:5] == ["no number", "– –", "none", "not judged"], "a missing number is no 0"
 
 
+def test_a_system_leads_to_its_pairs(results: Results) -> None:
+    page = page_of(results, metric="js_divergence", filter="raw")
+    links = [
+        parse(each.attributes["href"]) for each in page.one("table", id="systems").one("tbody").every("a")
+    ]
+    assert links[0] == {"view": "pairs", "system": NAMES[0], "metric": "js_divergence", "filter": "raw"}
+    assert len(links) == len(NAMES)
+
+
 def test_the_first_thing_said_is_the_finding(results: Results) -> None:
     page = page_of(results)
     found = results.clusters[KEYS[1]]

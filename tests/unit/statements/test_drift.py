@@ -19,7 +19,7 @@ from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.embedder.text_distances import EMPTY
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.report.documents.drift import contrast_table, systems_table
+from lm_eval_sensitivity.report.documents.drift import contrast_table, systems_tables
 from lm_eval_sensitivity.report.wording.drift import symbols_in_words, verdicts_in_words
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection, Signature, drift_distance
@@ -132,7 +132,7 @@ def test_every_label_and_the_order_given() -> None:
     open_one = by_name["a UNDETERMINED"]
     assert open_one.in_words == "alive, as the reference, drift unclear"
     assert words["a UNDETERMINED"].startswith(f"a UNDETERMINED: {open_one.in_words}: no label. 24 prompts")
-    table = systems_table(found)
+    table = systems_tables(found)[1]
     columns = [column.name for column in table.columns]
     places = [columns.index(name) for name in ("response", "harmless edits", "drift")]
     assert {line[0]: tuple(line[at] for at in places) for line in table.rows} == {
@@ -239,16 +239,19 @@ def test_without_a_reference_only_life_is_said() -> None:
     ]
     assert "That is all that can be said without a reference" in " ".join(words_on(found))
     # Nothing speaks of a reference, or of a drift from it.
-    shown = systems_table(found)
-    assert not any(column.name.startswith("b") for column in shown.columns)
+    for shown in systems_tables(found):
+        assert not any(column.name.startswith("drift") for column in shown.columns)
     assert all(len(line) == len(shown.columns) for line in shown.rows)
     assert (
         "reference" not in shown.note
         and "both" not in shown.note
         and " b:" not in symbols_in_words(found).text
     )
-    beside = systems_table(placed({"m": Levels()})[0])
-    assert "the reference first" in beside.note and "b zeros" in [column.name for column in beside.columns]
+    short, beside = systems_tables(placed({"m": Levels()})[0])
+    assert len(short.columns) < len(beside.columns) and short.note == beside.note
+    assert "the reference first" in beside.note and "drift zeros" in [
+        column.name for column in beside.columns
+    ]
     assert all(len(line) == len(beside.columns) for line in beside.rows)
 
 
@@ -353,8 +356,8 @@ def test_zeros_of_drift_are_counted_and_bounded() -> None:
     own = found.systems[1].drift
     assert own is not None and own.n_zero == 20 and own.mean.method == "half-point"
     assert 0 <= own.mean.lower <= own.mean.upper <= 1
-    table = systems_table(found)
-    place = [column.name for column in table.columns].index("b zeros")
+    table = systems_tables(found)[1]
+    place = [column.name for column in table.columns].index("drift zeros")
     assert [line[place] for line in table.rows] == [None, 20]
 
 
