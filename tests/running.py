@@ -34,7 +34,8 @@ class Run:
     def last_screen(self) -> list[str]:
         """What stands below the table, sentence by sentence."""
         _, title, rest = self.output.partition("Prompt sensitivity of ")
-        return f"{title}{rest}".replace("\n    ", " ").replace("\n  ", "\n").splitlines()
+        sentences = f"{title}{rest}".replace("\n    ", " ").splitlines()
+        return [" ".join(each.split()) for each in sentences]
 
     @property
     def words(self) -> str:

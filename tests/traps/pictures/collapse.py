@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 NAME = "collapse"
 CLOSING_WORDS = {
-    "2-bit_attention": ["Verdict:"],
+    "2-bit_attention": ["Verdict:", "no stability"],
     "2-bit_one_scale": ["pairs of 9 prompts scored", "nothing that could be scored"],
-    "the_the_the": ["Verdict:", "caught in a repetition"],
+    "the_the_the": ["Verdict:", "Another request moves the", "caught in a repetition"],
 }
 """System -> parts of what the page quotes."""
 

@@ -41,11 +41,12 @@ def _of_run(run: Run) -> Numbers:
     rows = run.rows(NOOP, "answer")
     edits = list(dict.fromkeys(row["doc"]["edit"] for row in rows))
     scored = {edit: [row["cosine_distance"] for row in rows if row["doc"]["edit"] == edit] for edit in edits}
+    gone = ["Erased edits"] if any(np.isnan(values).any() for values in scored.values()) else []
     return {
         "naive mean": naive_mean(run),
         "naive mean of the edges": naive_mean(run, edits=EDGES),
         "suite mean": run.value(NOOP, "cosine_distance", "answer"),
-        "closing words": words_of(run, "pairs of 9 prompts scored"),
+        "closing words": words_of(run, "pairs of 9 prompts scored", *gone),
         "coverage": run.value(NOOP, "pair", "answer"),
         "naive by edit": {edit: naive_mean(run, edits=[edit]) for edit in edits},
         "suite by edit": {

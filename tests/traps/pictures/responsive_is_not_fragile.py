@@ -35,7 +35,9 @@ def show(runs: TrapRuns) -> Shown:
         "by rung": {kind: _profile(run) for kind, run in found.items()},
         "alone": {kind: _alone(run) for kind, run in found.items()},
         "beside the reference": beside,
-        "closing words": words_of(found["fragile"], "collapsed or indiscriminate"),
+        "closing words": words_of(
+            found["fragile"], "collapsed or indiscriminate", "Another request moves the answers"
+        ),
     }
     return Shown(numbers, _picture(numbers))
 
