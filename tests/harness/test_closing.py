@@ -110,7 +110,7 @@ def test_a_rung_that_was_not_run_has_no_number() -> None:
         [pair for pair in pairs(LEVELS) if pair.raw["rung"] not in ("identical", "positive_control")]
     )
     assert "The same prompt again moves it by - identical rung not run" in words
-    assert "Another request moves it by - 0 prompts" in words
+    assert "Another request moves it by - positive control not run" in words
     assert "Verdict: none, no positive control in this run." in words
 
 
@@ -164,7 +164,7 @@ def test_flags_are_named_from_a_tenth_of_the_outputs_on() -> None:
     looping = [raw(pair, variant_loop=True) for pair in pairs(LEVELS)[:6]] + pairs(LEVELS)[6:]
     assert "caught in a repetition" not in said(looping)
     looping[6] = raw(looping[6], variant_loop=True, variant_cut=True)
-    assert "7 of 63 outputs to an edited prompt are caught in a repetition." in said(looping)
+    assert "7 of 63 outputs are caught in a repetition." in said(looping)
     assert "were cut at the token limit" not in said(looping)
 
 

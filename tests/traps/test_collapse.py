@@ -206,7 +206,6 @@ def test_samples_of_a_collapsed_system_are_not_called_stable(
         for filter_name in ("raw", "answer"):
             assert run.value(task, "between_distance", filter_name) == 0
             assert run.value(task, "verdict", filter_name) == verdict
-    assert f"|{verdict}|" in run.output, "the widest cell of the table"
     assert f"{verdict[1:]}. A low distance is no stability here." in run.words
     assert f"{2 * N_SAMPLED} of {2 * N_SAMPLED} pairs scored." in run.words
 
@@ -236,7 +235,7 @@ def test_loops_are_counted(systems: Any) -> None:
     assert set(base_outputs(run).values()) == {(collapsing.LOOP * 24)}
     rows = [row for task in run.samples for row in run.rows(task)]
     assert all(row["pair"]["variant"]["collapse"]["loop"] for row in rows)
-    assert f"{len(rows)} of {len(rows)} outputs to an edited prompt are caught in a repetition." in run.words
+    assert f"{len(rows)} of {len(rows)} outputs are caught in a repetition." in run.words
 
 
 def test_no_rounding_is_called_what_it_is_not(systems: Any, reference: Run, suite: Suite) -> None:

@@ -105,7 +105,7 @@ def test_the_identical_rung_measures_the_noise_in_the_same_unit(alone: Run, batc
     assert floor > 0, NO_NOISE
     assert floor == pytest.approx(naive_mean(batched, rungs=["identical"]), abs=1e-6)
     assert f"The same prompt again moves it by {floor:.3f} noise floor: 24 prompts" in batched.words
-    assert f"is within the noise floor {floor:.4f}" in batched.words and "within the noise" not in alone.words
+    assert f"is within the noise floor {floor:.4f}" in batched.words
 
 
 def test_a_distance_within_the_floor_is_not_called_sensitivity(batched: Run, suite: Suite) -> None:
@@ -121,7 +121,6 @@ def test_a_distance_within_the_floor_is_not_called_sensitivity(batched: Run, sui
     assert "is within the noise floor" in caution and "It is no sensitivity." in caution
     assert "within the noise floor" in " ".join(suite(*line).split())
     assert batched.value(SYNONYM, "noise").startswith("within the noise floor")
-    assert f"|{batched.value(SYNONYM, 'noise')} " in batched.output
     assert "What harmless edits move is within the noise floor" in batched.words
 
 

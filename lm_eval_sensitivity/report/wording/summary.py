@@ -118,18 +118,23 @@ def numbers(found: SummaryStatement) -> tuple[Number, ...]:
         Number(
             "Harmless edits move an answer by",
             axes.preserving,
-            f"{_interval(axes.preserving)}; 0 is no change",
+            _interval(axes.preserving, "no harmless rung run", "; 0 is no change"),
         ),
         Number("The same prompt again moves it by", axes.identical, repeated),
-        Number("Another request moves it by", axes.control, _interval(axes.control)),
+        Number(
+            "Another request moves it by", axes.control, _interval(axes.control, "positive control not run")
+        ),
     )
 
 
-def _interval(mean: SystemMean) -> str:
-    found = mean.mean
+def _interval(mean: SystemMean, not_run: str, more: str = "") -> str:
+    found, counts = mean.mean, mean.counts
+    if not counts.n_pairs + counts.n_erased + counts.n_unscored:
+        return not_run
     if math.isnan(found.lower):
         return found.reason or "no interval"
-    return f"{percent(found.level)}: {in_print(found.lower, DIGITS)} to {in_print(found.upper, DIGITS)}"
+    bounds = f"{in_print(found.lower, DIGITS)} to {in_print(found.upper, DIGITS)}"
+    return f"{percent(found.level)}: {bounds}{more}"
 
 
 def verdict_line(found: SummaryStatement) -> str:

@@ -61,13 +61,13 @@ def cautions(found: SummaryStatement, measured: Measured) -> Iterator[str]:
     yield from _collapse(found)
     coverage = found.coverage
     kinds = dict(coverage.missing)
+    yield from _flags(found)
+    yield from _scaffold(found)
     yield from silence_in_words(kinds, coverage.n_pairs, "of the pairs that reached it")
     if coverage.erased:
         edits = ", ".join(f"{inert(edit)} {n} of {given}" for edit, n, given in coverage.erased)
         yield f"Erased edits never reached the model and say nothing about it: {edits}."
     yield from unreadable_in_words(kinds, coverage.n_pairs, "pairs")
-    yield from _flags(found)
-    yield from _scaffold(found)
     if may_be_noise(found.noise):
         yield f"{noise_sentence(found.noise, 'What harmless edits move')}."
     for note in found.cautions:
@@ -143,7 +143,7 @@ def _flags(found: SummaryStatement) -> Iterator[str]:
     n = found.coverage.n_pairs
     for flag, count in found.coverage.flags:
         if count and count >= MANY * n:
-            yield f"{count} of {n} outputs to an edited prompt {FLAGS_IN_WORDS[flag]}."
+            yield f"{count} of {n} outputs {FLAGS_IN_WORDS[flag]}."
 
 
 def _scaffold(found: SummaryStatement) -> Iterator[str]:
@@ -153,6 +153,6 @@ def _scaffold(found: SummaryStatement) -> Iterator[str]:
         yield f"Reasoning, not answer, fills most of these windows under the filter raw: {windows}."
     if coverage.n_preambles:
         yield (
-            f"{coverage.n_preambles} of {coverage.n_pairs} outputs open with a preamble that unrelated prompts share; "
-            "the filter answer leaves it out."
+            f"{coverage.n_preambles} of {coverage.n_pairs} outputs open with a preamble that unrelated prompts share, "
+            "which answers leave out."
         )
