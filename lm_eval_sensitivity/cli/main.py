@@ -54,6 +54,8 @@ COMMANDS = (
     tasks_path,
 )
 
+STATUS_OF_AN_INTERRUPT = 130
+"""As a shell gives it to a program that Ctrl-C has ended."""
 STATUS_OF_A_DEFECT = 70
 """As `EX_SOFTWARE` of sysexits.h: the command itself is broken."""
 
@@ -106,6 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"lm-eval-sensitivity {options.command}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"lm-eval-sensitivity {options.command}: interrupted.", file=sys.stderr)
+        return STATUS_OF_AN_INTERRUPT
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough.
         sys.stderr.close()

@@ -63,6 +63,12 @@ class Coverage:
     """Edited pairs that part although their prompts end alike."""
     n_agreeing: int
     """Edited pairs whose prompts end alike."""
+    knows_erased: bool
+    """Whether the engine showed token ids, so that erased edits are known."""
+    knows_cut: bool
+    """Whether the engine said why its outputs end."""
+    knows_windows: bool
+    """Whether it is known of an output where its tokens end, and so what fills its windows."""
 
     @property
     def n_scored(self) -> int:
@@ -157,7 +163,8 @@ def _judged(
         return None, reason
     n = found.contrasts[0].bounds.n
     if n < MIN_PROMPTS:
-        return None, f"{n} prompts" if n else "no prompt has both numbers"
+        few = f"{n} prompts, at least {MIN_PROMPTS} are needed"
+        return None, few if n else "no prompt has both numbers"
     return found, ""
 
 
@@ -214,7 +221,8 @@ def _coverage(partition: TablePartition, selection: Selection, system: str) -> C
     table = partition.table.filter(pc.equal(partition.table["name"], system))
     missing = f"missing_{selection.metric}"
     answers = _columns(table, selection.filter_name, "prompt_id", "edit", missing)
-    raw = _columns(table, "raw", "variant_scaffold", *(f"variant_{flag}" for flag in FLAGS))
+    known = ("audit_status", "variant_finish_reason")
+    raw = _columns(table, "raw", "variant_scaffold", *known, *(f"variant_{flag}" for flag in FLAGS))
     kinds = [None if reason is None else Missing.from_text(reason).kind for reason in answers[missing]]
     given = Counter(answers["edit"])
     erased = Counter(edit for edit, kind in zip(answers["edit"], kinds, strict=True) if kind == "erased")
@@ -231,6 +239,9 @@ def _coverage(partition: TablePartition, selection: Selection, system: str) -> C
         dominated_windows(outputs, windows_within(outputs)),
         n_parted,
         n_agreeing,
+        knows_erased=any(status != "unknown" for status in raw["audit_status"]),
+        knows_cut=any(reason is not None for reason in raw["variant_finish_reason"]),
+        knows_windows=bool(outputs),
     )
 
 

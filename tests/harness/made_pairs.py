@@ -37,6 +37,7 @@ def _cells(levels: dict[str, float], rung: str, n: int, filter_name: str) -> dic
         "rung": rung,
         "filter": filter_name,
         "audit_status": "survived",
+        "variant_finish_reason": "end_token",
         "cosine_distance": levels.get(rung, 0.1),
         **dict.fromkeys(DRIFTS, drift),
         **{f"missing_{name}": None if drift is not None else "no answer: there is none" for name in DRIFTS},

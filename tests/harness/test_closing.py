@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.last_screen import Kept, OwnSystem, closing_lines, pairs_once, say_last
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.report.wording.summary import lines
 from lm_eval_sensitivity.report.wording.summary_cautions import cautions
 from lm_eval_sensitivity.text.format import percent
 from tests.harness.conftest import Lmeval
-from tests.harness.made_pairs import LEVELS, missing, pairs, raw, reference, run, with_tokens
+from tests.harness.made_pairs import LEVELS, answer, missing, pairs, raw, reference, run, with_tokens
 
 
 class Task:
@@ -23,7 +25,12 @@ class Task:
 
 
 OWN = OwnSystem(
-    "m", {"dtype": "float32"}, {}, LadderIdentity("l", "mini", "1.0.0", "0" * 64), {"max_gen_toks": 96}
+    name="m",
+    identity={"dtype": "float32"},
+    notes={},
+    ladder=LadderIdentity("l", "mini", "1.0.0", "0" * 64),
+    decoding={"max_gen_toks": 96},
+    n_expected=0,
 )
 KEPT = Kept(Path("my runs/$x"), Path("my runs/$x/m"), samples=True)
 NOTHING_KEPT = Kept(None, None, samples=False)
@@ -43,7 +50,7 @@ def test_nothing_measured_says_nothing() -> None:
 
 
 def test_a_clean_run_says_what_was_measured_and_has_no_caution() -> None:
-    assert screen(pairs(LEVELS, 24), KEPT) == [
+    assert screen([with_tokens(pair, 0, 20) for pair in pairs(LEVELS, 24)], KEPT) == [
         "Prompt sensitivity of m (fp32, greedy, at most 96 tokens), ladder mini 1.0.0",
         "  Harmless edits move an answer by    0.100  95 %: 0.094 to 0.186; 0 is no change",
         "  The same prompt again moves it by   0.000  noise floor: 24 prompts, one repetition each",
@@ -51,7 +58,7 @@ def test_a_clean_run_says_what_was_measured_and_has_no_caution() -> None:
         "  Verdict: alive. Harmless edits move it 12 % as far as another request does.",
         "  By rung: noop 0.100, punctuation 0.100, synonym 0.100, paraphrase 0.100, semantic_change 0.300.",
         "  Worst edit: noop_edit 0.100 (24 prompts). Worst pair: p0/noop_edit 0.100.",
-        "  Trust: 168 of 168 pairs of 24 prompts scored, 0 erased, 0 cut at the token limit, 0 loops, no scaffold.",
+        "  Trust: 168 of 168 pairs of 24 prompts scored, 0 erased, 0 cut at the limit, 0 loops, no scaffold dominates.",
         "  Files: my runs/$x/m",
         "  Next: lm-eval-sensitivity report 'my runs/$x' -o report",
     ]
@@ -75,8 +82,43 @@ def test_a_screen_has_at_most_15_lines_and_counts_what_has_no_room() -> None:
     ]
     lines = screen(of, KEPT)
     assert len(lines) <= 15
-    assert any("And 5 more: `lm-eval-sensitivity show RUN`." in line for line in lines), lines
+    assert any("And 4 more cautions: `lm-eval-sensitivity show RUN`." in line for line in lines), lines
     assert lines[-1].startswith("  Next:")
+
+
+def test_what_an_engine_does_not_show_is_not_known_and_no_count_of_0() -> None:
+    shy = {"audit_status": "unknown", "variant_finish_reason": None}
+    words = said([answer(raw(pair, **shy), **shy) for pair in pairs(LEVELS)])
+    assert (
+        "63 of 63 pairs of 9 prompts scored, erased not known, cuts not known, 0 loops, scaffold not known."
+        in words
+    )
+    assert "Which edits were erased is not known" in words
+
+
+def test_a_part_of_a_run_is_no_whole_one() -> None:
+    part = replace(OWN, n_expected=196)
+    words = " ".join(closing_lines(run(pairs(LEVELS)), part, KEPT))
+    assert "Caution: The run is partial: 63 of the 196 pairs of its rungs." in words
+
+
+def test_a_narrow_terminal_loses_no_caution() -> None:
+    found = run([raw(pair, variant_cut=True) for pair in pairs(LEVELS)]).summary("answer")
+    wide, narrow = (" ".join(" ".join(lines(found, OWN, ["Next: x"], width)).split()) for width in (110, 60))
+    assert wide == narrow and "were cut" in wide
+
+
+def test_the_harmless_rungs_that_a_mean_is_without_are_named() -> None:
+    few = [pair for pair in pairs(LEVELS) if pair.raw["rung"] not in ("synonym", "paraphrase")]
+    assert "0 is no change; without synonym, paraphrase" in said(few)
+
+
+def test_too_few_prompts_are_a_reason_and_no_rung_is_a_dash_without_one() -> None:
+    words = said(pairs(LEVELS, 2))
+    assert words.count("2 prompts have a number, at least 5 are needed.") == 3
+    assert "Verdict: none, 2 prompts, at least 5 are needed." in words and "By rung" not in words
+    alone = said([pair for pair in pairs(LEVELS) if pair.raw["rung"] == "identical"])
+    assert "By rung" not in alone and "told apart" not in alone
 
 
 @pytest.mark.parametrize(
@@ -281,6 +323,18 @@ def test_a_run_is_over_with_its_last_task_and_the_next_one_starts_empty() -> Non
         assert log.finished(second, [note]) is None
         assert log.finished(first, [note]) == [note, note]
     assert log.finished(first, [note]) is None  # not entered again
+
+
+def test_each_ladder_of_a_run_is_over_with_its_own_last_task() -> None:
+    log: RunLog[PairCells] = RunLog()
+    mini, core, more = Task(), Task(), Task()
+    for task, group in ((mini, "mini"), (core, "core"), (more, "core")):
+        log.started(task, group)
+    note, other = pairs(LEVELS)[:2]
+    assert log.n_groups == 2
+    assert log.finished(mini, [note]) == [note]
+    assert log.finished(core, [other]) is None
+    assert log.finished(more, [other]) == [other, other]
 
 
 def test_a_run_that_failed_does_not_silence_the_next() -> None:

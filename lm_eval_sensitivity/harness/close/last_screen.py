@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
 import shutil
@@ -15,14 +16,13 @@ from typing import Any
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun, PairCells
 from lm_eval_sensitivity.harness.close.sampled_rows import SampledNote, sampled_closing_words
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
-from lm_eval_sensitivity.report.wording.summary import lines, title, wrapped
+from lm_eval_sensitivity.report.wording.summary import WIDEST, lines, title, wrapped
 from lm_eval_sensitivity.text.escape import shown_path
 
 logger = logging.getLogger(__name__)
 
 SUMMARY_FILE = "summary.txt"
-NARROWEST, WIDEST = 80, 110
-"""Of the lines; a file and a pipe have the widest."""
+NARROWEST = 60
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class OwnSystem:
     notes: Mapping[str, Any]
     ladder: LadderIdentity
     decoding: Mapping[str, Any]
+    n_expected: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Kept:
     folder: Path | None
     """Where the results file will be."""
     samples: bool
+    subset: str = ""
+    """Of the ladder, where the run has several."""
 
     def in_words(self, command: str) -> Iterator[str]:
         """Where the files are, and what to do next; a command that reads them."""
@@ -55,7 +58,8 @@ class Kept:
         if not self.samples:
             yield "Next: add --log_samples, without which nothing can be compared or reported."
         elif command:
-            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))} -o report"
+            subset = f" --subset {self.subset}" if self.subset else ""
+            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))}{subset} -o report"
 
 
 def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
@@ -107,15 +111,24 @@ def say_last(said: Sequence[str], kept: Kept, tracker: object | None) -> None:
         for line in said:
             logger.info("%s", line)
         return
-    weakref.finalize(tracker, _say, "\n".join(said), kept.folder)
+    if tracker not in _TO_SAY:
+        _TO_SAY[tracker] = []
+        weakref.finalize(tracker, _say, _TO_SAY[tracker], kept.folder)
+    _TO_SAY[tracker].append("\n".join(said))
 
 
-def _say(text: str, folder: Path | None) -> None:
+_TO_SAY: weakref.WeakKeyDictionary[object, list[str]] = weakref.WeakKeyDictionary()
+"""One text for each ladder that a run asked."""
+
+
+def _say(texts: Sequence[str], folder: Path | None) -> None:
+    text = "\n\n".join(texts)
+    if folder is not None and folder.is_dir():
+        try:
+            (folder / SUMMARY_FILE).write_text(f"{text}\n", encoding="utf-8")
+        except OSError as error:
+            logger.warning("%s cannot be written (%s).", shown_path(folder / SUMMARY_FILE), error.strerror)
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    if folder is None or not folder.is_dir():
-        return
-    try:
-        (folder / SUMMARY_FILE).write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        logger.warning("%s cannot be written (%s).", shown_path(folder / SUMMARY_FILE), error.strerror)
+    # The reader of a pipe (head, less) may have seen enough; the file has it.
+    with contextlib.suppress(BrokenPipeError):
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)

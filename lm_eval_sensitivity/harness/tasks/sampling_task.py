@@ -161,7 +161,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
 
     def _closing_lines(self) -> list[str]:
         notes = SAMPLED_RUN.finished(self, self._sampled)
-        return [] if notes is None else sampled_lines(notes, self._own(), self._kept)
+        return [] if notes is None else sampled_lines(notes, self._own(()), self._kept)
 
     def _run_summary(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -76,7 +76,7 @@ from lm_eval_sensitivity.runs.names import model_name
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import cells_of
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
-from lm_eval_sensitivity.types import RUNGS, Missing
+from lm_eval_sensitivity.types import RUNGS, Missing, Rung
 
 logger = logging.getLogger(__name__)
 
@@ -437,17 +437,20 @@ class PromptSensitivityTask(ConfigurableTask):
 
     def _closing_lines(self) -> list[str]:
         pairs = RUN_LOG.finished(self, self._pairs)
-        return (
-            [] if pairs is None else closing_lines(self._as_run(pairs_once(pairs)), self._own(), self._kept)
-        )
+        if pairs is None:
+            return []
+        run = self._as_run(pairs_once(pairs))
+        kept = replace(self._kept, subset=self.ladder.subset if RUN_LOG.n_groups > 1 else "")
+        return closing_lines(run, self._own({pair.raw["rung"] for pair in pairs}), kept)
 
-    def _own(self) -> OwnSystem:
+    def _own(self, rungs: Iterable[Rung]) -> OwnSystem:
         facts, asked = self._facts, self._decoding().as_dict()
         identity = {} if facts is None else {**facts.identity, "prompt": self._template}
         notes = {} if facts is None else facts.notes
         name = model_name(identity, notes).rsplit("/", 1)[-1]
         decoding = asked if facts is None else facts.decoding or asked
-        return OwnSystem(name, identity, notes, self._ladder_identity(), decoding)
+        n_expected = sum(len(self.ladder.rung(rung)) for rung in rungs)
+        return OwnSystem(name, identity, notes, self._ladder_identity(), decoding, n_expected)
 
     def _ladder_identity(self) -> LadderIdentity:
         ladder = self.ladder

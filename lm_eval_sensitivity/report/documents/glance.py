@@ -56,11 +56,12 @@ def card_of(found: SummaryStatement, system: System) -> Card:
     )
 
 
-def glance_table(found: Sequence[SummaryStatement]) -> ResultTable:
+def glance_table(found: Sequence[SummaryStatement], systems: Sequence[System]) -> ResultTable:
     """Several systems at a glance.
 
     Args:
         found: one per system, in the order of the rows.
+        systems: that were measured, in the same order.
 
     Returns:
         Verdict and four numbers of each.
@@ -74,4 +75,9 @@ def glance_table(found: Sequence[SummaryStatement]) -> ResultTable:
         "another request: the positive control. detectable: from which difference two systems like this one are told "
         "apart with 80 % power."
     )
-    return ResultTable("glance", "At a glance", _COLUMNS, rows, note)
+    against = [
+        f"Caution: {system.name}: {words}"
+        for each, system in zip(found, systems, strict=True)
+        for words in cautions(each, system)
+    ]
+    return ResultTable("glance", "At a glance", _COLUMNS, rows, " ".join([note, *against]))

@@ -122,7 +122,7 @@ def report_files(
         traces.margins_picture(read),
     )
     drawn = _draw({picture.name: picture for picture in pictures}, signed)
-    first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found)
+    first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found, systems)
     files = {PAGE: _page(pairs, apart, axes, first, drawn, signed).encode()}
     for each in drawn.values():
         if isinstance(each, Drawn):

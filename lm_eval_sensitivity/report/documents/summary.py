@@ -48,7 +48,7 @@ def summary_document(
     found = {system.name: summary_statement(partition, system.name) for system in pairs.systems}
     parts: list[ResultTable | Verbatim] = []
     for system in pairs.systems:
-        said = lines(found[system.name], system, (), width or WIDTH)
+        said = lines(found[system.name], system, (), width or WIDTH, whole=True)
         parts += [Verbatim("", "\n".join(said), only=("table", "markdown")), _numbers(found[system.name])]
         if every_row:
             parts += _every_row(partition, system.name)

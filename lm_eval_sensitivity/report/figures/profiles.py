@@ -93,7 +93,7 @@ def rungs_picture(profiles: ProfilesStatement) -> Picture | NotDrawn:
         "the noise floor. A system that is low everywhere, the positive control included, has stopped responding. "
         f"{ARROWS}",
         f"{prompts_and_pairs(counts)} and rung.",
-        "Rungs hold different edits, and some of them are erased in some systems. Outputs cut at the token limit, or "
+        "Rungs hold different edits, and some of them are erased in some systems. Outputs cut at the limit, or "
         "that loop, can be far apart on every rung: a high positive control alone is no sign of understanding.",
     )
     size = panels_size(profiles.systems, row=1.75, foot=1.15)

@@ -15,11 +15,15 @@ from lm_eval_sensitivity.statements.noise import repetitions_in_words
 from lm_eval_sensitivity.statements.records import SystemMean
 from lm_eval_sensitivity.statements.summary import SummaryStatement
 from lm_eval_sensitivity.stats import ReducedVerdict, Verdict
+from lm_eval_sensitivity.stats.rules import UNDETERMINED
 from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.text.format import in_print, percent
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS
 
 MOST_LINES = 15
 """Of a summary: it must fit below a table, on a small terminal."""
+WIDEST = 110
+"""Of its lines; a file and a pipe have it."""
 DIGITS = 3
 
 
@@ -39,7 +43,9 @@ class Number:
         return in_print(self.mean.mean.estimate, DIGITS)
 
 
-def lines(found: SummaryStatement, measured: Measured, following: Sequence[str], width: int) -> list[str]:
+def lines(
+    found: SummaryStatement, measured: Measured, following: Sequence[str], width: int, *, whole: bool = False
+) -> list[str]:
     """A summary for a terminal.
 
     Args:
@@ -47,38 +53,37 @@ def lines(found: SummaryStatement, measured: Measured, following: Sequence[str],
         measured: that system.
         following: last lines: where the files are, and what to do next.
         width: of the terminal, in characters.
+        whole: show every caution, however many lines that takes.
 
     Returns:
-        At most `MOST_LINES`; cautions that have no room are counted.
+        At most `MOST_LINES` on a terminal of `WIDEST` characters, more on a narrower one; cautions that have no room
+        are counted.
     """
     three = numbers(found)
     widest = max(len(each.words) for each in three)
-    head = [title(measured)]
-    head += [f"  {each.words:<{widest}}  {each.in_print:>6}  {each.note}" for each in three]
+    head = [f"  {each.words:<{widest}}  {each.in_print:>6}  {each.note}" for each in three]
     said = [verdict_line(found), drift_line(found), rungs_line(found), worst_line(found), trust_line(found)]
-    body = wrapped(said, width)
-    close = [*wrapped([detectable_line(found)], width), *(f"  {each}" for each in following)]
-    room = MOST_LINES - len(head) - len(body) - len(close)
-    return [
-        *head,
-        *body,
-        *_fitting([f"Caution: {each}" for each in cautions(found, measured)], room, width),
-        *close,
-    ]
+    against, last = [f"Caution: {each}" for each in cautions(found, measured)], detectable_line(found)
+    if not whole:
+        fixed = len(wrapped([*said, last], WIDEST)) + 1 + len(head) + len(following)
+        against = _fitting(against, MOST_LINES - fixed)
+    body = wrapped([*said, *against, last], width)
+    first = textwrap.wrap(title(measured), width, subsequent_indent="  ")
+    return [*first, *head, *body, *(f"  {each}" for each in following)]
 
 
-def _fitting(said: Sequence[str], room: int, width: int) -> list[str]:
+def _fitting(said: Sequence[str], room: int) -> list[str]:
     """The first sentences that have room, and how many have none."""
-    shown: list[str] = []
-    for index, each in enumerate(said):
-        added = wrapped([each], width)
-        last = index == len(said) - 1
-        if len(shown) + len(added) > (room if last else room - 1):
-            return [*shown, f"  And {len(said) - index} more: `lm-eval-sensitivity show RUN`."][
-                : max(room, 1)
-            ]
-        shown += added
-    return shown
+    for n in range(len(said), -1, -1):
+        left = len(said) - n
+        more = (
+            [f"And {left} more caution{'s' if left > 1 else ''}: `lm-eval-sensitivity show RUN`."]
+            if left
+            else []
+        )
+        if len(wrapped([*said[:n], *more], WIDEST)) <= room:
+            return [*said[:n], *more]
+    return []
 
 
 def wrapped(said: Iterable[str], width: int) -> list[str]:
@@ -114,17 +119,26 @@ def numbers(found: SummaryStatement) -> tuple[Number, ...]:
     if found.repetitions is not None:
         floor = axes.identical.mean
         repeated = f"noise floor: {floor.n} prompts, {repetitions_in_words(found.repetitions)} each"
+        if math.isnan(floor.estimate):
+            repeated = floor.reason or repeated
     return (
         Number(
             "Harmless edits move an answer by",
             axes.preserving,
-            _interval(axes.preserving, "no harmless rung run", "; 0 is no change"),
+            _interval(axes.preserving, "no harmless rung run", f"; 0 is no change{_lacking(found)}"),
         ),
         Number("The same prompt again moves it by", axes.identical, repeated),
         Number(
             "Another request moves it by", axes.control, _interval(axes.control, "positive control not run")
         ),
     )
+
+
+def _lacking(found: SummaryStatement) -> str:
+    """Harmless rungs that the mean is without."""
+    ran = {rung for rung, mean in found.rungs if mean.counts.n_pairs}
+    lacking = [rung for rung in MEANING_PRESERVING_RUNGS if rung not in ran]
+    return f"; without {', '.join(lacking)}" if lacking else ""
 
 
 def _interval(mean: SystemMean, not_run: str, more: str = "") -> str:
@@ -143,7 +157,9 @@ def verdict_line(found: SummaryStatement) -> str:
     if judged is None:
         return f"Verdict: none, {found.reason}."
     words = beside_in_words(judged) if isinstance(judged, Verdict) else f"{judged.label}."
-    if isinstance(judged, ReducedVerdict):
+    if isinstance(judged, ReducedVerdict) and judged.label == UNDETERMINED and judged.reasons:
+        words = f"{judged.label}: {judged.reasons[0]}"
+    elif isinstance(judged, ReducedVerdict):
         words = f"{judged.label} ({found.reason})." if found.reason else words
         share = judged.harmless_over_control
         if math.isfinite(share):
@@ -163,9 +179,16 @@ def drift_line(found: SummaryStatement) -> str:
 
 
 def rungs_line(found: SummaryStatement) -> str:
-    """One number per edited rung."""
-    each = ", ".join(f"{rung} {in_print(mean.mean.estimate, DIGITS)}" for rung, mean in found.rungs)
+    """One number per edited rung; empty where none has one."""
+    if all(math.isnan(mean.mean.estimate) for _, mean in found.rungs):
+        return ""
+    each = ", ".join(f"{rung} {_mean_or_why(mean)}" for rung, mean in found.rungs)
     return f"By rung: {each}."
+
+
+def _mean_or_why(mean: SystemMean) -> str:
+    number = in_print(mean.mean.estimate, DIGITS)
+    return f"{number} ({mean.mean.n} prompts)" if math.isnan(mean.mean.estimate) else number
 
 
 def worst_line(found: SummaryStatement) -> str:
@@ -187,18 +210,21 @@ def trust_line(found: SummaryStatement) -> str:
     kinds = dict(coverage.missing)
     erased = kinds.pop("erased", 0)
     counts = [f"{coverage.n_scored} of {coverage.n_pairs} pairs of {coverage.n_prompts} prompts scored"]
-    counts.append(f"{erased} erased")
+    counts.append(f"{erased} erased" if coverage.knows_erased or erased else "erased not known")
     counts += [f"{count} {kind.replace('_', ' ')}" for kind, count in kinds.items()]
-    counts.append(f"{flags['cut']} cut at the token limit")
+    counts.append(
+        f"{flags['cut']} cut at the limit" if coverage.knows_cut or flags["cut"] else "cuts not known"
+    )
     counts.append(f"{flags['loop']} loops")
-    counts.append("scaffold dominates" if coverage.dominated else "no scaffold")
+    windows = "no scaffold dominates" if coverage.knows_windows else "scaffold not known"
+    counts.append("scaffold dominates" if coverage.dominated else windows)
     return f"Trust: {', '.join(counts)}."
 
 
 def detectable_line(found: SummaryStatement) -> str:
     """What difference another system would need; empty where the prompts have no spread."""
     n = found.axes.preserving.mean.n
-    if found.detectable == 0:
+    if found.detectable == 0 or not n:
         return ""
     if math.isnan(found.detectable):
         return f"Two systems like this one cannot be told apart with {n} prompts."

@@ -44,6 +44,10 @@ class Measured(Protocol):
         """That it was asked."""
 
     @property
+    def n_expected(self) -> int:
+        """Pairs that its ladder has on the rungs that were run."""
+
+    @property
     def decoding(self) -> Mapping[str, Any]:
         """As it was used."""
 
@@ -60,6 +64,8 @@ def cautions(found: SummaryStatement, measured: Measured) -> Iterator[str]:
     """
     yield from _collapse(found)
     coverage = found.coverage
+    if coverage.n_pairs < measured.n_expected:
+        yield f"The run is partial: {coverage.n_pairs} of the {measured.n_expected} pairs of its rungs."
     kinds = dict(coverage.missing)
     yield from _flags(found)
     yield from _scaffold(found)
