@@ -41,9 +41,16 @@ class Preview:
         elif scope["path"].endswith(f"/{PICTURE}"):
             await _send_picture(send)
         elif scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/"):
-            await self._app(scope, receive, _Rewriting(send, self._title, self._description, _base(scope)))
+            rewriting = _Rewriting(send, self._title, self._description, _base(scope))
+            await self._app(_without_page(scope), receive, rewriting)
         else:
             await self._app(scope, receive, send)
+
+
+def _without_page(scope: Message) -> Message:
+    """Gradio takes `page` in an address for one of its own pages, and fails where it has none of that name."""
+    kept = [each for each in scope.get("query_string", b"").split(b"&") if not each.startswith(b"page=")]
+    return {**scope, "query_string": b"&".join(kept)}
 
 
 def with_preview(html: str, title: str, description: str, base: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from lm_eval_sensitivity.space.head import with_preview
+import asyncio
+
+import pytest
+
+from lm_eval_sensitivity.space.head import Message, Preview, with_preview
 
 PAGE = (
     '<html>\n<head lang="en">\n<meta charset="utf-8">\n<meta\n property="og:title"\n content="Gradio" />\n'
@@ -28,3 +32,25 @@ def test_words_of_strangers_stay_words() -> None:
 
 def test_what_is_no_page_stays_as_it_is() -> None:
     assert with_preview("plain", "a", "b", "c") == "plain"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (b"page=-5", b""),
+        (b"view=axes&page=x&r=3", b"view=axes&r=3"),
+        (b"view=pairs&pages=1", b"view=pairs&pages=1"),
+    ],
+)
+def test_a_page_that_gradio_would_look_for_is_left_out_of_the_address(given: bytes, kept: bytes) -> None:
+    seen: list[bytes] = []
+
+    async def app(scope: Message, *_: object) -> None:
+        seen.append(scope["query_string"])
+
+    async def nothing(*_: object) -> Message:
+        return {}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": given, "headers": []}
+    asyncio.run(Preview(app, "t", "d")(scope, nothing, nothing))  # type: ignore[arg-type]
+    assert seen == [kept]
