@@ -21,7 +21,10 @@ def call(*arguments: object) -> int:
     return int(options.run(options))
 
 
-def test_it_writes_the_table_and_sums_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_the_table_and_sums_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # all columns side by side
     run = make_run(tmp_path / "a", rungs=("synonym",))
     target = tmp_path / "pairs.parquet"
     assert call(run.folder, "-o", target) == 0
@@ -60,7 +63,9 @@ def test_left_out_and_partial_are_printed(tmp_path: Path, capsys: pytest.Capture
     assert call(whole.folder, part.folder, other.folder, "--exclude-mismatched") == 0
     output = capsys.readouterr().out
     assert "4 of " in output and "--limit 4" in output
-    assert "Left out: " in output and "max_gen_toks" in output and str(other.results) in output
+    words = " ".join(output.split())
+    assert "Left out: system " in words and "The token limit (`max_gen_toks`) is 99 in " in words
+    assert str(other.results.parent) in words and str(whole.results.parent) in words
 
 
 def test_output_is_inert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
