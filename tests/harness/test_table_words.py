@@ -138,7 +138,10 @@ def test_a_distance_within_the_noise_floor_is_called_so() -> None:
     assert said_of_noise({**noisy, "synonym": 0.01}) == "within the noise floor 0.0200"
     assert said_of_noise({**noisy, "synonym": 0.01}, "identical") == floor
     assert said_of_noise({**noisy, "synonym": 0.01, "noop": 0.4}, "noop") == floor
-    assert said_of_noise(noisy, n_prompts=4) == "noise floor 0.0200, not judged: 4 prompts"
+    assert (
+        said_of_noise(noisy, n_prompts=4)
+        == "noise floor 0.0200, not judged: 4 prompts"
+    )
     assert (
         said_of_noise(noisy, "identical", n_prompts=4)
         == "noise floor 0.0200 (4 prompts, one repetition each)"
@@ -174,7 +177,7 @@ def test_the_verdict_says_why_it_is_none() -> None:
     )
     controls = [pair for pair in made if pair.raw["rung"] in ("identical", "positive_control")]
     assert said(controls) == "not judged: no harmless rung in this run"
-    assert said(pairs(LEVELS, n_prompts=4)) == "not judged: 4 prompts"
+    assert said(pairs(LEVELS, n_prompts=4)) == "not judged: 4 prompts, at least 5 are needed"
     assert said(made, **reference(LEVELS)) == "stable"
     assert said(pairs(LEVELS), **reference(LEVELS)) == "alive, as the reference, drift unclear"
     assert said(made, **reference(LEVELS, embedder="x")) == "alive (reference in another embedder)"

@@ -35,8 +35,7 @@ def as_terminal(document: Document, width: int | None) -> str:
     console = Console(file=stream, width=100_000, highlight=False, markup=False, emoji=False)
 
     def paragraph(text: str) -> None:
-        # A long word, such as a path, stays whole: somebody wants to copy it.
-        console.print(Text(text, overflow="ignore"), soft_wrap=width is None, width=width)
+        console.print(Text(text), soft_wrap=width is None, width=width)
 
     paragraph(document.title)
     for part in document.parts_in("table"):
