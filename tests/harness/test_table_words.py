@@ -138,10 +138,7 @@ def test_a_distance_within_the_noise_floor_is_called_so() -> None:
     assert said_of_noise({**noisy, "synonym": 0.01}) == "within the noise floor 0.0200"
     assert said_of_noise({**noisy, "synonym": 0.01}, "identical") == floor
     assert said_of_noise({**noisy, "synonym": 0.01, "noop": 0.4}, "noop") == floor
-    assert (
-        said_of_noise(noisy, n_prompts=4)
-        == "noise floor 0.0200, not judged: 4 prompts"
-    )
+    assert said_of_noise(noisy, n_prompts=4) == "noise floor 0.0200, not judged: 4 prompts"
     assert (
         said_of_noise(noisy, "identical", n_prompts=4)
         == "noise floor 0.0200 (4 prompts, one repetition each)"
