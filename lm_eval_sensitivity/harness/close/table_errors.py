@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import stdev
 
 from lm_eval_sensitivity.harness.close.table_rows import OfPair, by_prompt, prompt_means
 
@@ -31,6 +32,7 @@ class RungError(float):
         self.rung = rung
         return self
 
+    # Of the overloads of float, which also take a modulus, lm_eval uses this one.
     def __pow__(self, power: float) -> float:  # type: ignore[override]
         return _Squared(self.rung) if power == 2 else float(self) ** power
 
@@ -74,8 +76,4 @@ def error_of_scored(values: Sequence[OfPair]) -> RungError:
 
 def _over_prompts(means: Sequence[float]) -> float:
     """Standard deviation of the prompts' means, with n - 1, over the square root of n."""
-    n = len(means)
-    if n < 2:
-        return math.nan
-    mean = math.fsum(means) / n
-    return math.sqrt(math.fsum((each - mean) ** 2 for each in means) / (n - 1) / n)
+    return stdev(means) / math.sqrt(len(means)) if len(means) > 1 else math.nan

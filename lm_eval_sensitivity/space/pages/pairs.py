@@ -149,39 +149,22 @@ def show_list(results: Results, query: Query) -> View:
     chosen = choose_metric(query, in_the_table(results))
     system = choose_system(query, results)
     ladder = tuple(results.ladder.values())
-    edits = tuple(dict.fromkeys(pair.edit for pair in ladder))
-    edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
-    rungs = query.choice("rungs", tuple(RUNG_SETS))
+    of_edits, asked = _asked(ladder, query)
     prompt = query.optional("prompt", tuple(dict.fromkeys(pair.prompt_id for pair in ladder)))
+    asked = [pair for pair in asked if prompt in (None, pair.prompt_id)]
     sort = query.choice("sort", tuple(SORTS))
     text = wanted(query.given("search"))
-    asked = [
-        pair
-        for pair in ladder
-        if (pair.edit == edit or (edit == ALL_EDITS and pair.rung in RUNG_SETS[rungs]))
-        and prompt in (None, pair.prompt_id)
-    ]
     given = lines_of(results, system, asked, chosen)
-    found = search(results, system, (line.pair for line in given), text) if text else None
-    kept = (
-        given
-        if found is None
-        else [replace(line, found=found[line.pair.pair_id]) for line in given if line.pair.pair_id in found]
-    )
-    lines = sorted(kept, key=SORTS[sort])
+    lines = sorted(_with_text(results, system, given, text), key=SORTS[sort])
     start = query.index("start", max(1, len(lines))) or 0
     named = results.systems[system]
-    edit_choice = Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)
-    choices = [system_choice(results, system), edit_choice, *chosen.choices]
-    if edit == ALL_EDITS:
-        choices.insert(2, Choice("rungs", "Rungs", options(RUNG_SETS), rungs))
-    choices.append(Choice("sort", "Order", tuple(_ORDERS.items()), sort))
+    order = Choice("sort", "Order", tuple(_ORDERS.items()), sort)
     return View(
         title_of("pairs"),
         "pairs.html",
         {
             "system": named,
-            "choices": choices,
+            "choices": [system_choice(results, system), *of_edits, *chosen.choices, order],
             "lines": lines[start : start + MOST_LINES],
             "start": start,
             "before": query.link(start=max(0, start - MOST_LINES) or None) if start else None,
@@ -193,13 +176,7 @@ def show_list(results: Results, query: Query) -> View:
                 **dict.fromkeys(("edit", "prompt", "step", "search", "sort", "start")),
             ),
             "order": _ORDERS[sort],
-            "sorting": {
-                head: (
-                    query.link(sort="nearest" if head == "value" and sort == _DESCENDING else by, start=None),
-                    _standing(sort, by),
-                )
-                for head, by in _HEADS.items()
-            },
+            "sorting": {head: _sorting(query, sort, head) for head in _HEADS},
             "text": text,
             "n_lines": len(lines),
             "n_not_given": len(asked) - len(given),
@@ -213,6 +190,33 @@ def show_list(results: Results, query: Query) -> View:
         },
         lambda: _document(results, named.name, chosen, lines),
     )
+
+
+def _asked(ladder: Sequence[Pair], query: Query) -> tuple[list[Choice], list[Pair]]:
+    """What the address says of edits: its choices, with one of rungs where no edit is chosen, and their pairs."""
+    edits = tuple(dict.fromkeys(pair.edit for pair in ladder))
+    edit = query.choice("edit", (ALL_EDITS, *edits), ALL_EDITS)
+    rungs = query.choice("rungs", tuple(RUNG_SETS))
+    choices = [Choice("edit", "Edit", ((ALL_EDITS, "all edits of the rungs"), *options(edits)), edit)]
+    if edit != ALL_EDITS:
+        return choices, [pair for pair in ladder if pair.edit == edit]
+    choices.append(Choice("rungs", "Rungs", options(RUNG_SETS), rungs))
+    return choices, [pair for pair in ladder if pair.rung in RUNG_SETS[rungs]]
+
+
+def _with_text(results: Results, system: int, lines: Sequence[Line], text: str) -> list[Line]:
+    """The lines whose prompts or outputs hold a text, with where; all of them where none is wanted."""
+    if not text:
+        return [*lines]
+    found = search(results, system, (line.pair for line in lines), text)
+    return [replace(line, found=found[line.pair.pair_id]) for line in lines if line.pair.pair_id in found]
+
+
+def _sorting(query: Query, sort: str, head: str) -> tuple[str, str]:
+    """Where a click on a heading leads, and its `aria-sort`; a second click on the distance turns the order."""
+    by = _HEADS[head]
+    turned = head == "value" and sort == _DESCENDING
+    return query.link(sort="nearest" if turned else by, start=None), _standing(sort, by)
 
 
 def _standing(sort: str, by: str) -> str:
