@@ -1,7 +1,7 @@
 """Results folders: everything that a page over finished runs shows, computed once and read back as strangers' data.
 
-    manifest.py        what a folder holds; limits.py: how large everything may be
-    statements.py      what was computed, in the records of the commands; codec.py: records as JSON
+    manifest.py        what a folder holds
+    statements.py      what was computed, in the records of the commands
     findings.py        which statements an export makes; systems.py: what it says of each system
     details.py         outputs, spans, token ends, margins, curves, from the samples files
     write.py           the folder; output_folder.py: what is replaced; redact_paths.py: no paths

@@ -14,10 +14,10 @@ from typing import Annotated, BinaryIO, NoReturn
 from pydantic import Field, StringConstraints
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.limits import MAX_DETAILS_BYTES
+from lm_eval_sensitivity.records.file_codec import ADVICE
+from lm_eval_sensitivity.records.limits import MAX_DETAILS_BYTES
 from lm_eval_sensitivity.text.escape import shown_path
 
-ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
 _CHUNK = 2**20
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -13,7 +13,7 @@ from lm_eval_sensitivity.metrics import measured_under
 from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
 from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.columns import FILTERS
-from lm_eval_sensitivity.results.limits import MOST_CLUSTERS
+from lm_eval_sensitivity.records.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.results.statements import Statements
 from lm_eval_sensitivity.runs import Runs, System
 from lm_eval_sensitivity.statements import RUNG_SETS, Selection, Signature, TablePartition

@@ -17,9 +17,9 @@ from typing_extensions import TypedDict
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.codec import decode
-from lm_eval_sensitivity.results.codec import Codec
-from lm_eval_sensitivity.results.files import ADVICE, FileRecord, Sha256, read_file, refuse
-from lm_eval_sensitivity.results.limits import (
+from lm_eval_sensitivity.records.file_codec import ADVICE, Codec
+from lm_eval_sensitivity.results.files import FileRecord, Sha256, read_file, refuse
+from lm_eval_sensitivity.records.limits import (
     LONGEST_NAME,
     LONGEST_SENTENCE,
     MAX_MANIFEST_BYTES,

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows
 from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
-from lm_eval_sensitivity.results.limits import (
+from lm_eval_sensitivity.records.limits import (
     LONGEST_ID,
     MAX_DETAILS_BYTES,
     MAX_MANIFEST_BYTES,

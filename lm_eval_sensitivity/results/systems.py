@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lm_eval_sensitivity.results.limits import LONGEST_NAME
+from lm_eval_sensitivity.records.limits import LONGEST_NAME
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.names import model_name, precision
 from lm_eval_sensitivity.text.escape import inert

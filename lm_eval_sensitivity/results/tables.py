@@ -25,7 +25,7 @@ from lm_eval_sensitivity.records.columns import (
     SPAN_STATUSES,
 )
 from lm_eval_sensitivity.results.files import refuse
-from lm_eval_sensitivity.results.limits import (
+from lm_eval_sensitivity.records.limits import (
     LONGEST_DETAIL,
     LONGEST_ID,
     LONGEST_NAME,

@@ -22,7 +22,7 @@ from lm_eval_sensitivity.results import statements as stored
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.files import FileRecord
 from lm_eval_sensitivity.results.findings import compute
-from lm_eval_sensitivity.results.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
+from lm_eval_sensitivity.records.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
 from lm_eval_sensitivity.results.manifest import (
     FORMAT,
     LADDER,

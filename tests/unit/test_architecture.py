@@ -32,6 +32,7 @@ LAYERS = [
     {"runs"},
     {"statements"},
     {"report"},
+    {"probes"},
     {"harness", "results"},
     {"neighborhood", "space"},
     {"notebook"},
@@ -49,7 +50,7 @@ ROOMS_OF_THE_HARNESS = [
 """Lowest first, in the same way."""
 
 MAY_IMPORT = {
-    "torch": {"harness", "demo", "embedder"},
+    "torch": {"harness", "demo", "embedder", "probes"},
     "lm_eval": {"harness"},
     "matplotlib": {"report"},
     "gradio": {"space"},

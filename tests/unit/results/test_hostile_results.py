@@ -19,7 +19,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import open_results, tables
-from lm_eval_sensitivity.results.limits import (
+from lm_eval_sensitivity.records.limits import (
     LONGEST_DETAIL,
     LONGEST_ID,
     LONGEST_NAME,

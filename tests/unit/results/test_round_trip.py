@@ -19,7 +19,7 @@ from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.findings import compute
-from lm_eval_sensitivity.results.limits import LONGEST_OUTPUT
+from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.results.manifest import details_name, file_names
 from lm_eval_sensitivity.results.system_files import CODEC
 from lm_eval_sensitivity.results.tables import DETAILS, PAIRS

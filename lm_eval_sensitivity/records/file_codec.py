@@ -16,8 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
 from lm_eval_sensitivity.records.codec import first_mistake
-from lm_eval_sensitivity.results.files import ADVICE, refuse
-from lm_eval_sensitivity.results.limits import (
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.limits import (
     LONGEST_SENTENCE,
     LONGEST_SENTENCES,
     MOST_ITEMS,
@@ -25,6 +25,9 @@ from lm_eval_sensitivity.results.limits import (
 )
 from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.types import Note
+
+ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
+"""Of a results folder."""
 
 Record = TypeVar("Record")
 _LARGEST = 2**31 - 1
@@ -36,6 +39,7 @@ class Codec(Generic[Record]):
     Args:
         kind: a frozen dataclass; its fields are texts, numbers, flags, literals, tuples, mappings and such records.
         longest: characters of a text, where its field says nothing else.
+        advice: closes every refusal: what to do.
 
     Example:
         >>> from lm_eval_sensitivity.types import Missing
@@ -49,9 +53,10 @@ class Codec(Generic[Record]):
         `x.json`: `kind` is 1; accepted is a valid string. ...
     """
 
-    def __init__(self, kind: type[Record], longest: int = LONGEST_SENTENCE) -> None:
+    def __init__(self, kind: type[Record], longest: int = LONGEST_SENTENCE, advice: str = ADVICE) -> None:
         self._adapter: TypeAdapter[Record] = TypeAdapter(kind)
         self._longest = longest
+        self._advice = advice
         self._reader = SchemaValidator(_limited(self._adapter.core_schema, longest))
 
     def dump(self, record: Record, clean: Callable[[str], str] = str, *, indent: int | None = None) -> bytes:
@@ -89,13 +94,14 @@ class Codec(Generic[Record]):
             found: Record = self._reader.validate_json(content, strict=True)
         except ValidationError as error:
             if error.errors(include_url=False)[0]["type"] == "json_invalid":
-                refuse(place, f"cannot be read as JSON ({inert(error.errors()[0]['msg'])[:300]})")
-            raise first_mistake(error, place, advice=ADVICE) from None
+                what = f"cannot be read as JSON ({inert(error.errors()[0]['msg'])[:300]})"
+                raise InputError(f"{place} {what}. {self._advice}") from None
+            raise first_mistake(error, place, advice=self._advice) from None
         for path, texts in walk(found):
             if _are_texts(texts) and not _fit([_length(each) for each in texts]):
-                refuse(
-                    f"{place}: `{path}`",
-                    f"has {len(texts)} texts; accepted are {MOST_SENTENCES} of {LONGEST_SENTENCES} characters together",
+                raise InputError(
+                    f"{place}: `{path}` has {len(texts)} texts; accepted are {MOST_SENTENCES} of {LONGEST_SENTENCES} "
+                    f"characters together. {self._advice}"
                 )
         return found
 

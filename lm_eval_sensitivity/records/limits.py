@@ -1,4 +1,4 @@
-"""How large everything in a results folder may be."""
+"""How large everything in a file that is exported or kept may be: limits of what a stranger may send."""
 
 from __future__ import annotations
 

@@ -1,0 +1,57 @@
+"""What a probe is. A new one is a folder here with a `PROBE` in its `__init__`, and its name in `NAMES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic
+
+from lm_eval_sensitivity.probes.outputs import RunOutputs
+from lm_eval_sensitivity.probes.result import Finding, Measured, ProbeResult
+from lm_eval_sensitivity.report.blocks import Block
+from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture
+
+if TYPE_CHECKING:
+    from lm_eval_sensitivity.probes.replay import Replay
+
+NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
+"""In the order of a report."""
+IN_A_RUN = ("stretch", "boundary", "trajectory", "radius")
+"""What `--metadata` takes; the others generate anew, which is for after a run."""
+
+
+@dataclass(frozen=True)
+class Probe(Generic[Finding]):
+    """One way to look inside a model while it is fed what it said."""
+
+    name: str
+    words: str
+    """Its line in the list of commands; lower case, no full stop."""
+    title: str
+    """Of its section."""
+    finding: type[Finding]
+    """A frozen dataclass that `records.file_codec.Codec` writes and reads."""
+    settings: type[Any]
+    """A frozen dataclass with a default for every field: bool, int, float, str, or a tuple of one of these. A field's
+    `metadata["help"]` is its line in `--help`; its name is its option."""
+    measure: Callable[[Replay, RunOutputs, Any], Measured[Finding]]
+    """Takes an instance of `settings` last. The file that imports torch is imported inside of it."""
+    document: Callable[[ProbeResult[Finding]], Sequence[Block]]
+    """Tables, and the one sentence of reading first, as a `Note("finding", ...)`. What it must not be read as, agreement
+    and conditions are added for all probes."""
+    picture: Callable[[ProbeResult[Finding]], Picture | NotDrawn]
+    not_to_be_read_as: tuple[str, ...]
+    """Phrases, each the end of a line."""
+
+
+def probe_named(name: str) -> Probe[Any]:
+    """The probe of one of `NAMES`.
+
+    Example:
+        >>> probe_named("stretch").name
+        'stretch'
+    """
+    assert name in NAMES, name
+    found: Probe[Any] = import_module(f"lm_eval_sensitivity.probes.{name}").PROBE
+    return found
