@@ -1,4 +1,4 @@
-"""What a probe measured of each prompt, as a column of the pairs table: `clusters` and `compare` take it like a metric."""
+"""What a probe measured of each prompt as a column of the pairs table, which `clusters` and `compare` take."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def _measured(system: System, metric: str) -> Mapping[str, float | None]:
         known = ", ".join(f"{PROBE}{probe}.{each}" for each in by_name) or "none"
         raise InputError(
             f"`--metric {metric[:80]}`: the probe {probe} of {system.name} has no such number for each prompt; it has "
-            f"{known}.{did_you_mean(measure[:40], by_name)}"
+            f"{known}.{did_you_mean(measure[:40], tuple(by_name))}"
         )
     return by_name[measure].values

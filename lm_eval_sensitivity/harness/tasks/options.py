@@ -1,4 +1,4 @@
-"""What a user may give a run with `--metadata`: another ladder, a reference, another embedder, more repetitions, probes."""
+"""What a user may give a run with `--metadata`: ladder, reference, embedder, repetitions, probes."""
 
 from __future__ import annotations
 
