@@ -85,8 +85,8 @@ class NetworkGrowth:
     """With magnitudes and shares."""
     n_positions: int
     """Of these prompts together."""
-    n_disturbed: int
-    """Prompts that were fed again with a disturbance."""
+
+
     ranges: tuple[RangeGrowth, ...]
     layers: tuple[LayerGrowth, ...]
     shares: tuple[Shares, ...]
@@ -109,7 +109,7 @@ class EditProfile:
     edit: str
     n_prompts: int
     sizes: tuple[float, ...]
-    """[layer 0 to L] |x'_l - x_l| / |x_l|, mean over prompts."""
+    """[layer 0 to L] |x'_l - x_l| / |x_l|, median over prompts."""
     normalized: float
     """The same behind the final norm."""
 
@@ -135,7 +135,7 @@ class EditProfile:
             >>> EditProfile("mid_newline", 9, (0.0, 0.1, 0.2, 0.3, 0.4), 0.4).at(0.5)
             0.2
         """
-        return self.sizes[round(share * (len(self.sizes) - 1))]
+        return self.sizes[int(share * (len(self.sizes) - 1))]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class StreamReader(Reader):
 
     def residual(self, layer: int, states: torch.Tensor) -> None:
         """Keeps the size, the first residual and the latest."""
-        self._last = self._read(states)
+        self._last, self._eps = self._read(states), torch.finfo(states.dtype).eps
         if layer == 0:
             self._first = self._last
         self._norms.append(self._last.norm(dim=-1))
@@ -94,9 +94,8 @@ class StreamReader(Reader):
         # A residual that is not finite has no parts either, and its numbers are missing.
         found = float(np.max(errors[np.isfinite(errors)], initial=0.0))
         self.largest_error = max(self.largest_error, found)
-        # Where weights have 16 bits, so has every sum on the way.
-        eps = torch.finfo(next(self._architecture.blocks[0].parameters()).dtype).eps
-        if found > max(CLOSE, 8 * eps):
+        # Where states have 16 bits, every sum on the way is rounded to them.
+        if found > max(CLOSE, 8 * self._eps):
             raise self._refusal(
                 f"|x_0 + sum of what its parts add - x_L| / |x_L| is {found:.2g}, and would be below {CLOSE:g} "
                 "if nothing else were added or multiplied"

@@ -44,7 +44,6 @@ def untrained_like(replay: Replay, token_ids: Iterable[int], seed: int) -> Repla
     inside = {id(each) for block in blocks for each in block.modules()}
     _fewer_rows(twin.get_input_embeddings(), token_ids)
     _draw(twin, [each for each in twin.modules() if id(each) not in inside], device, seed * 10_007)
-    twin.to_device = device
     architecture = dataclasses.replace(replay.architecture, blocks=blocks, norm=norm, head=head)
     return Replay(twin, batch_size=replay.batch_size, architecture=architecture)
 
