@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import pytest
-import torch
 
 from lm_eval_sensitivity.probes.architecture import find_architecture
 from lm_eval_sensitivity.probes.replay import Replay
