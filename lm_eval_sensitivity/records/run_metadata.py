@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from lm_eval_sensitivity.audit.pair import AuditStatus
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.answers import Wrapped
 from lm_eval_sensitivity.records.codec import absent, contradiction, decode, refused
 from lm_eval_sensitivity.records.sample import Count, Name
 from lm_eval_sensitivity.types import Rung
@@ -68,6 +69,8 @@ class RunSummary:
     """`metric,filter` -> value: the rows that lm_eval's table leaves out; None where it has all."""
     summary: tuple[str, ...] = ()
     """The last screen, with the task that ended the run."""
+    wrapped: Wrapped | None = None
+    """Of a task of lm_eval's whose prompts were edited; None for the tasks of the ladder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,9 @@ def sensitivity_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]
     Raises:
         InputError: there is no `configs`.
     """
-    return tuple(task for task, summary in _summaries(results, place) if "sampling" not in summary)
+    return tuple(
+        task for task, summary in _summaries(results, place) if not {"sampling", "wrapped"} & summary.keys()
+    )
 
 
 def sampling_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -111,6 +116,15 @@ def sampling_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
         InputError: there is no `configs`.
     """
     return tuple(task for task, summary in _summaries(results, place) if "sampling" in summary)
+
+
+def wrapped_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    """The tasks of lm_eval's whose prompts were edited, in the same order.
+
+    Raises:
+        InputError: there is no `configs`.
+    """
+    return tuple(task for task, summary in _summaries(results, place) if "wrapped" in summary)
 
 
 def _summaries(results: Mapping[str, Any], place: str) -> list[tuple[str, Mapping[str, Any]]]:

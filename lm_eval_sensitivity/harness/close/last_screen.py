@@ -16,7 +16,9 @@ from typing import Any
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun, PairCells
 from lm_eval_sensitivity.harness.close.sampled_rows import SampledNote, sampled_closing_words
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.report.wording.answers import closing_sentences
 from lm_eval_sensitivity.report.wording.summary import WIDEST, lines, title, wrapped
+from lm_eval_sensitivity.statements.answers import AnswersStatement
 from lm_eval_sensitivity.text.escape import shown_path
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,8 @@ class Kept:
             yield "Next: add --log_samples, without which nothing can be compared or reported."
         elif command:
             subset = f" --subset {self.subset}" if self.subset else ""
-            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))}{subset} -o report"
+            target = " -o report" if command == "report" else ""
+            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))}{subset}{target}"
 
 
 def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
@@ -88,6 +91,12 @@ def sampled_lines(notes: Sequence[SampledNote], own: OwnSystem, kept: Kept) -> l
     """The same for sampled pairs, which no other command reads."""
     said = sampled_closing_words(notes)
     return [title(own), *wrapped([*said, *kept.in_words("")], _width())] if said else []
+
+
+def answers_lines(statements: Sequence[AnswersStatement], kept: Kept) -> list[str]:
+    """The same for wrapped tasks, filter by filter; none where nothing was aggregated."""
+    said = [sentence for each in statements for sentence in closing_sentences(each)]
+    return wrapped([*said, *kept.in_words("flips")], _width()) if said else []
 
 
 def _width() -> int:
