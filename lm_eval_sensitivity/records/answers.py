@@ -1,4 +1,4 @@
-"""Answers of a wrapped task: what one document's unedited and edited prompts were answered, as a samples line has it."""
+"""Answers of a wrapped task: what a document's unedited and edited prompts were answered, as samples have it."""
 
 from __future__ import annotations
 

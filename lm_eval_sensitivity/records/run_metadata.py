@@ -166,6 +166,24 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
             f"{place}: `{name}.embedder` is null: task {task!r} was run with --predict_only, so its "
             "pairs were not measured. Repeat the run without it."
         )
+    rung = _field(Rung, config.get("dataset_kwargs"), "rung", place, f"configs.{task}.dataset_kwargs")
+    return _read(results, task, place, rung)
+
+
+def read_wrapped(results: Mapping[str, Any], task: str, place: str) -> RunMetadata:
+    """The same of one of `wrapped_tasks`.
+
+    Returns:
+        Its answers stand on several rungs, of which this is the one that is asked again.
+
+    Raises:
+        InputError: a field is missing or of another kind.
+    """
+    return _read(results, task, place, "identical")
+
+
+def _read(results: Mapping[str, Any], task: str, place: str, rung: Rung) -> RunMetadata:
+    name, written = summary_name(task), results["configs"][task]["metadata"]["sensitivity"]
     for part in ("identity", "notes"):
         if isinstance(written, dict) and isinstance(written.get(part), dict):
             _shallow(written[part], place, f"{name}.{part}")
@@ -188,7 +206,7 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
     return RunMetadata(
         **vars(summary),
         task=task,
-        rung=_field(Rung, config.get("dataset_kwargs"), "rung", place, f"configs.{task}.dataset_kwargs"),
+        rung=rung,
         model_args=_model_args(results),
         n_original=original,
         n_effective=effective,

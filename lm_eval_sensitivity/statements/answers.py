@@ -127,7 +127,9 @@ def answers_statement(
 
 
 def _score(metric: str, values: Mapping[str, float], names: Sequence[str]) -> ScoreStatement:
-    return ScoreStatement(metric, values[AGAIN], tuple((name, values[name]) for name in names if name in values))
+    return ScoreStatement(
+        metric, values[AGAIN], tuple((name, values[name]) for name in names if name in values)
+    )
 
 
 def _count(name: str, rows: Sequence[AnswerRow], edits: Sequence[str]) -> FlipCount:

@@ -11,6 +11,7 @@ requests.py   the request type `answer_edited`: unedited prompts as the plain ta
 answering.py  what one prompt was answered
 table.py      rows beside those of the task
 doors.py      engines that cannot score choices
+writing.py    the YAML files that `wrap` writes
 """
 
 from __future__ import annotations

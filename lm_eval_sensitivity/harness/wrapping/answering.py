@@ -14,7 +14,13 @@ from lm_eval_sensitivity.records.answers import Answered, Status
 
 
 def answered(
-    task: Task, doc: Any, filter_name: str, results: Sequence[Any], metrics: Mapping[str, Any], status: Status, text: str | None
+    task: Task,
+    doc: Any,
+    filter_name: str,
+    results: Sequence[Any],
+    metrics: Mapping[str, Any],
+    status: Status,
+    text: str | None,
 ) -> Answered:
     """The record of one prompt.
 

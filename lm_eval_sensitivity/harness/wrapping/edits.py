@@ -39,4 +39,6 @@ def chosen_edits(metadata: Mapping[str, Any]) -> tuple[EditOfTask, ...]:
     for name in names:
         if name not in EDITS:
             raise unknown_name(f"`{OPTION}`: an edit", name, ("rules", *EDITS))
-    return tuple(EditOfTask(name=name, family="rules", rung=EDITS[name].rung) for name in EDITS if name in names)
+    return tuple(
+        EditOfTask(name=name, family="rules", rung=EDITS[name].rung) for name in EDITS if name in names
+    )

@@ -18,7 +18,9 @@ Requests = Callable[[Any], Sequence[Instance]]
 """Context -> the requests of the document as it is, whatever was edited in its prompt."""
 
 
-def edited_prompt(text: str, contexts: tuple[Any, Any], requests: Requests, base: Instance, engine: Engine) -> Prompt:
+def edited_prompt(
+    text: str, contexts: tuple[Any, Any], requests: Requests, base: Instance, engine: Engine
+) -> Prompt:
     """The requests of one edit, or why nothing is asked.
 
     Args:
@@ -73,5 +75,3 @@ def fed(instance: Instance, engine: Engine) -> Ids | None:
 
 def _end(text: str) -> str:
     return text[len(text.rstrip()) :]
-
-

@@ -51,7 +51,10 @@ def build_original(config: Mapping[str, Any]) -> Task:
     problem = cannot_be_wrapped(original)
     if problem:
         raise InputError(f"Task `{name}`: `{metadata[OF]}` cannot be wrapped: {problem}.")
-    original.config.metadata = {**(original.config.metadata or {}), **{k: metadata[k] for k in OWN if k in metadata}}
+    original.config.metadata = {
+        **(original.config.metadata or {}),
+        **{k: metadata[k] for k in OWN if k in metadata},
+    }
     return original
 
 
@@ -64,8 +67,8 @@ def _found(name: str, metadata: Mapping[str, Any]) -> Path:
         if place.is_file():
             return place
     raise InputError(
-        f"Task `{name}`: there is no `{YAML}: {shown(metadata[YAML])}`, neither beside its own file nor among "
-        f"the tasks of lm_eval. Where another version has moved it, run `lm-eval-sensitivity wrap {metadata[OF]}` again."
+        f"Task `{name}`: there is no `{YAML}: {shown(metadata[YAML])}`, neither beside its own file nor among the "
+        f"tasks of lm_eval. Where another version has moved it, run `lm-eval-sensitivity wrap {metadata[OF]}` again."
     )
 
 
@@ -78,10 +81,16 @@ def cannot_be_wrapped(task: Task) -> str:
     config = task.config
     for is_so, reason in (
         (task.OUTPUT_TYPE == "loglikelihood_rolling", "it scores whole texts, and asks nothing"),
-        (getattr(task, "multiple_input", 0), "its choices are contexts, so that there is no one prompt to edit"),
+        (
+            getattr(task, "multiple_input", 0),
+            "its choices are contexts, so that there is no one prompt to edit",
+        ),
         (getattr(task, "UNSAFE_CODE", False), "it runs code that a model wrote, once for every edit"),
         (getattr(task, "MULTIMODAL", False), "it has images or sounds"),
-        ((config.repeats or 1) > 1, "it repeats each prompt (`repeats`), so that an edit and chance look alike"),
+        (
+            (config.repeats or 1) > 1,
+            "it repeats each prompt (`repeats`), so that an edit and chance look alike",
+        ),
     ):
         if is_so:
             return reason

@@ -116,7 +116,11 @@ def question_of(task: Task, doc: Any, wanted: str | None = None) -> Path:
         return names[wanted]
     if wanted is not None or not shows:
         accepted = f"accepted: {', '.join(names)}" if names else "no string of its documents does that"
-        given = f"`metadata: sensitivity_field: {shown(wanted)}` " if wanted is not None else "has no question field: it "
+        given = (
+            f"`metadata: sensitivity_field: {shown(wanted)}` "
+            if wanted is not None
+            else "has no question field: it "
+        )
         raise InputError(
             f"Task `{task.config.task}` {given}must show in the prompt and change neither target nor choices; "
             f"{accepted}.{did_you_mean(str(wanted), tuple(names)) if wanted else ''}"

@@ -1,4 +1,4 @@
-"""The few-shot examples of a prompt, drawn once: its edits get the same ones, and the next prompt what it would have."""
+"""The few-shot examples of a prompt, drawn once: its edits get the same ones, the next prompt those of its own."""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ class AnswersTable:
 
         return made
 
-    def _in_words(self, words: Callable[[AnswersStatement], str], own: Mapping[str, Aggregation]) -> Aggregation:
+    def _in_words(
+        self, words: Callable[[AnswersStatement], str], own: Mapping[str, Aggregation]
+    ) -> Aggregation:
         return lambda items: words(self._statement(items, own))
 
     def _statement(self, items: Sequence[OfDocument], own: Mapping[str, Aggregation]) -> AnswersStatement:

@@ -50,8 +50,8 @@ class WrappedTask:
 class EditedTask(Task):
     """What is put before the class of the original; the unedited prompts go their usual way through it."""
 
-    __slots__ = ()
     _wrapping: Wrapping
+    _instances: list[Instance] | None
 
     # ---- requests
 
@@ -125,7 +125,9 @@ class EditedTask(Task):
         written = {"unedited": encode(base), "edits": encode(records)}
         return Entries({**unedited, **written}, {**unedited, **items})
 
-    def _record(self, doc: Any, filter_name: str, results: Sequence[Any], metrics: Any, prompt: Prompt) -> Answered:
+    def _record(
+        self, doc: Any, filter_name: str, results: Sequence[Any], metrics: Any, prompt: Prompt
+    ) -> Answered:
         if not results:
             return Answered(status=prompt.status, text=prompt.text)
         return answered(self, doc, filter_name, results, metrics, prompt.status, prompt.text)

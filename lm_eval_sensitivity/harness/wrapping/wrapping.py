@@ -202,7 +202,8 @@ class Wrapping:
         if self._task.OUTPUT_TYPE != "generate_until":
             return Decoding(1, ())
         kwargs = self._task.config.generation_kwargs or {}
-        limit = kwargs.get("max_gen_toks") or getattr(getattr(self._engine, "lm", None), "max_gen_toks", 256)
+        of_model: Any = getattr(getattr(self._engine, "lm", None), "max_gen_toks", None)
+        limit = kwargs.get("max_gen_toks") or of_model or 256
         until = kwargs.get("until") or []
         return Decoding(int(limit), (until,) if isinstance(until, str) else tuple(until))
 

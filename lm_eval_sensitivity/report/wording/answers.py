@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount
 from lm_eval_sensitivity.text.format import in_print
@@ -84,6 +84,17 @@ def closing_sentences(statement: AnswersStatement) -> Iterator[str]:
     yield from _cautions(statement)
 
 
+def together_in_words(statements: Sequence[AnswersStatement]) -> str:
+    """Many tasks in a sentence; `flips` has them one by one."""
+    flipped, n = (
+        sum(getattr(each, name) for each in statements) for name in ("n_documents_flipped", "n_documents")
+    )
+    return (
+        f"{len(statements)} tasks under harmless edits: {flipped} of {n} documents change their answer; the command "
+        "below prints them one by one."
+    )
+
+
 def _name(statement: AnswersStatement) -> str:
     """lm_eval calls the filter of a task that has none `none`."""
     return statement.task + ("" if statement.filter_name == "none" else f" ({statement.filter_name})")
@@ -94,9 +105,7 @@ def _within(statement: AnswersStatement) -> str:
     if not statement.every.n_asked:
         return "no edit was asked and answered, so that this says nothing of a difference between models."
     if statement.within > 0:
-        return (
-            f"a difference between two models below {in_print(statement.within, DIGITS)} is within what {what} does."
-        )
+        return f"a difference between two models below {in_print(statement.within, DIGITS)} is within what {what} does."
     return f"{what} moves it by less than one document ({in_print(1 / statement.n_documents, DIGITS)})."
 
 

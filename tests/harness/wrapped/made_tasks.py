@@ -18,7 +18,7 @@ def arc_documents(n: int) -> list[dict[str, Any]]:
     return [
         {
             "id": str(index),
-            "question": f"Which of these {WORDS[index % 8]} is the largest, if one of them is \"round\"? Choose one.",
+            "question": f'Which of these {WORDS[index % 8]} is the largest, if one of them is "round"? Choose one.',
             "choices": {"text": [f"{word} {index}" for word in WORDS[:4]], "label": ["A", "B", "C", "D"]},
             "answerKey": "ABCD"[index % 4],
         }
@@ -63,7 +63,10 @@ GSM8K: dict[str, Any] = {
     "filter_list": [
         {
             "name": "strict-match",
-            "filter": [{"function": "regex", "regex_pattern": "#### (\\-?[0-9]+)"}, {"function": "take_first"}],
+            "filter": [
+                {"function": "regex", "regex_pattern": "#### (\\-?[0-9]+)"},
+                {"function": "take_first"},
+            ],
         },
         {
             "name": "flexible-extract",
@@ -76,7 +79,9 @@ GSM8K: dict[str, Any] = {
 }
 
 
-def make(folder: Path, name: str, settings: Mapping[str, Any], documents: Sequence[Any], **metadata: Any) -> Path:
+def make(
+    folder: Path, name: str, settings: Mapping[str, Any], documents: Sequence[Any], **metadata: Any
+) -> Path:
     """A plain task `<name>` and its wrapped one, `sensitivity_<name>`, in one folder for `--include_path`.
 
     Args:
@@ -98,7 +103,9 @@ def make(folder: Path, name: str, settings: Mapping[str, Any], documents: Sequen
         **settings,
     }
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
-    named = yaml.safe_dump({"sensitivity_of": name, "sensitivity_yaml": f"{name}.yaml", **metadata}, sort_keys=False)
+    named = yaml.safe_dump(
+        {"sensitivity_of": name, "sensitivity_yaml": f"{name}.yaml", **metadata}, sort_keys=False
+    )
     lines = [f"task: sensitivity_{name}", f"class: !function {WRAPPED}", "metadata:"]
     lines += [f"  {line}" for line in named.splitlines()]
     (folder / f"sensitivity_{name}.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -36,7 +36,9 @@ class Scripted(LM):
     def loglikelihood_rolling(self, requests: list[Instance], **_: Any) -> list[float]:
         raise NotImplementedError
 
-    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
         """A template that strips, as many do."""
         turns = "".join(f"<{each['role']}>{each['content'].strip()}" for each in chat_history)
         return f"{turns}<assistant>" if add_generation_prompt else turns

@@ -24,7 +24,9 @@ def metrics_of(run: Run, task: str) -> dict[str, Any]:
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tasks")
     made_tasks.make(folder, "arc", ARC, arc_documents(12))
-    return made_tasks.make(folder, "gsm8k", {**GSM8K, "num_fewshot": 2, "fewshot_split": "test"}, gsm8k_documents(7))
+    return made_tasks.make(
+        folder, "gsm8k", {**GSM8K, "num_fewshot": 2, "fewshot_split": "test"}, gsm8k_documents(7)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +40,11 @@ def wrapped(tasks: Path, model: Path, run_once: Lmeval) -> Run:
 
 
 @pytest.mark.parametrize("task", ["arc", "gsm8k"])
-def test_the_unedited_rows_are_those_of_the_plain_task_bit_for_bit(task: str, plain: Run, wrapped: Run) -> None:
+def test_the_unedited_rows_are_those_of_the_plain_task_bit_for_bit(
+    task: str, plain: Run, wrapped: Run
+) -> None:
     expected, found = metrics_of(plain, task), metrics_of(wrapped, f"sensitivity_{task}")
     assert {name: found[name] for name in expected} == expected
     for ours, theirs in zip(wrapped.samples[f"sensitivity_{task}"], plain.samples[task], strict=True):
         names = theirs.keys() - {"metrics"}
         assert {name: ours[name] for name in names} == {name: theirs[name] for name in names}
-    print(metrics_of(wrapped, f"sensitivity_{task}"))
