@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 Floats = NDArray[np.float64]
 
 FIRST_STEP, FACTOR, PRECISION = 1 / 8, 1.25, 1e-6
-"""The search starts at this share of what the formula says, goes up by this factor, and ends at this relative width."""
+"""The search starts at this share of what the formula says, goes by this factor, and ends at this relative width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,24 +119,23 @@ class Ray:
     def measured(self, taus: Sequence[float], reach: float) -> list[float]:
         """Where the divergence first reaches each tau, on the nearer side.
 
-        Going up from an eighth of the predicted radius by a factor of 1.25, then Brent's method. A bump of the
-        divergence that is narrower than the factor can be stepped over.
+        From an eighth of the smallest predicted radius down until the divergence is below tau, then up, by a factor
+        of 1.25, and Brent's method. A bump of the divergence that is narrower than the factor can be stepped over.
 
         Args:
             taus: nats, ascending.
             reach: of the search, in lengths of v.
 
         Returns:
-            [tau] lengths of v; inf where neither side gets there within reach, or without curvature.
+            [tau] lengths of v; inf where neither side gets there within reach.
 
         Example:
             >>> ray = Ray(np.array([0.0, 0.0]), np.array([1.0, -1.0]))
             >>> [round(each, 4) for each in ray.measured([0.02, 0.5], 1000.0)]
             [0.2007, 1.085]
         """
-        start = self.predicted(taus[0]) * FIRST_STEP
-        if not start < reach:
-            return [math.inf] * len(taus)
+        # Where a cap or certainty hides the curvature, the formula can be too long by any factor.
+        start = min(self.predicted(taus[0]), reach) * FIRST_STEP
         ways = [crossings(partial(self._beside, sign), taus, start, reach) for sign in (1, -1)]
         return [min(both) for both in zip(*ways, strict=True)]
 
@@ -154,7 +153,7 @@ def crossings(
     Args:
         height: of a place above 0.
         taus: heights, ascending and above 0.
-        start: first place that is looked at.
+        start: first place that is looked at; lower ones follow where it is above the first height.
         reach: last one.
 
     Returns:
@@ -165,8 +164,11 @@ def crossings(
         [2.0, 3.0, inf]
     """
     found: list[float] = []
-    below, here = 0.0, start
-    now = height(here)
+    here, now = start, height(start)
+    while now >= taus[0]:
+        here /= FACTOR
+        now = height(here)
+    below = 0.0
     for tau in taus:
         while now < tau and here < reach:
             below, here = here, here * FACTOR
@@ -175,7 +177,9 @@ def crossings(
             return found + [math.inf] * (len(taus) - len(found))
         # A bracket that holds two heights begins at the lower one for the higher.
         below = float(
-            brentq(lambda x, t=tau: height(x) - t, below, here, xtol=PRECISION * start, rtol=PRECISION)
+            brentq(
+                lambda x, t=tau: height(x) - t, below, here, xtol=PRECISION * here / FACTOR, rtol=PRECISION
+            )
         )
         found.append(below)
     return found
