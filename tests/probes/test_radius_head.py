@@ -125,6 +125,7 @@ def test_products_in_pieces_are_the_products(dtype: torch.dtype, monkeypatch: py
     assert rows.times(vectors, precise=True) == pytest.approx(vectors @ matrix.T, rel=1e-12)
     assert rows.times(vectors) == pytest.approx(vectors @ matrix.T, rel=1e-5)
     assert rows.transposed(values) == pytest.approx(values @ matrix, rel=1e-4, abs=1e-6)
+    assert rows.transposed(values, precise=True) == pytest.approx(values @ matrix, rel=1e-12)
     assert rows.row(3).tolist() == matrix[3].tolist()
     far = np.linalg.norm(values[:, None] * matrix - vectors[0], axis=1)
     assert rows.distances(vectors[0], values) == pytest.approx(far, rel=1e-5)

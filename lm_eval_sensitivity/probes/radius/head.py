@@ -130,12 +130,13 @@ class OutputRows:
         return product
 
     @torch.no_grad()
-    def transposed(self, values: Floats) -> Floats:
-        """[width] sum of the rows, each times its value [vocabulary], in float32."""
-        weights = torch.tensor(values, dtype=torch.float32, device=self._weight.device)
-        total = torch.zeros(self._weight.shape[1], device=weights.device)
+    def transposed(self, values: Floats, precise: bool = False) -> Floats:
+        """[width] sum of the rows, each times its value [vocabulary], in float32 or float64."""
+        dtype = self._precise if precise else torch.float32
+        weights = torch.tensor(values, dtype=dtype, device=self._weight.device)
+        total = torch.zeros(self._weight.shape[1], dtype=dtype, device=weights.device)
         first = 0
-        for rows in self._rows(torch.float32):
+        for rows in self._rows(dtype):
             total += weights[first : first + len(rows)] @ rows
             first += len(rows)
         found: Floats = total.double().cpu().numpy()

@@ -156,6 +156,6 @@ class Local:
         Source: "How stable is the next token?", arXiv 2602.10816. Deviation: g, which is 1 there.
         """
         p, gates = self.still.probabilities, self._gates * np.ones_like(self.still.here)
-        mean = self._head.rows.transposed(p * gates)
+        mean = self._head.rows.transposed(p * gates, precise=True)
         total = float(p**2 @ self._head.rows.distances(mean, gates) ** 2)
         return 1 / math.sqrt(total) if total > 0 else math.inf
