@@ -18,7 +18,7 @@ def fisher_product(probabilities: Floats, change: Floats) -> Floats:
     """The Fisher information of the logits times a change of them.
 
     Formula: (diag p - p p') y. Unit: that of the change.
-    Source: Martens 2020, "New insights and perspectives on the natural gradient method", section 6.
+    Source: Martens 2020, "New insights and perspectives on the natural gradient method".
 
     Args:
         probabilities: [vocabulary] p, which sum to 1.

@@ -74,7 +74,7 @@ class Ray:
 
         Formula: v' J' (diag p - p p') J v = Var_p(J v), the Fisher information of eps. Range: [0, inf). Unit: nats per
         squared length of v.
-        Source: Amari 2016, Information Geometry, section 1.3 (KL to second order).
+        Source: Amari 2016, Information Geometry and Its Applications, chapter 1 (KL to second order).
 
         Example:
             >>> Ray(np.array([0.0, 0.0]), np.array([1.0, -1.0])).curvature
