@@ -180,7 +180,7 @@ def test_other_norms_sides_and_types(architecture: str, dtype: str, side: str) -
 
 
 def test_a_result_is_kept_said_and_drawn() -> None:
-    result = replace(found(), settings={})
+    result = found()
     kept = codec("radius").load(codec("radius").dump(result), "`x.json`")
     assert codec("radius").dump(kept) == codec("radius").dump(result)
     words = " ".join(probe_document([kept]).text_in("table"))

@@ -76,8 +76,6 @@ def _draw(figure: Figure, points: np.ndarray, curve: Curve) -> None:
             markeredgewidth=0.7,
         )
     left.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
-    for axis in (left.xaxis, left.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")  # powers would be mathematical markup
     left.set(xlabel="predicted, share of |x|", ylabel="measured, share of |x|")
     shifts, divergences = np.array(curve.shifts), np.array(curve.divergences)
     right.plot(shifts, divergences, color=INK)
