@@ -181,8 +181,8 @@ def attribution(
 ) -> Attribution | None:
     """Boundary and bulk over prompts, beside what dealing shifts anew gives.
 
-    The null stands beside them because log gap varies more than log D: a branch falls on a narrow gap more often than on
-    a large shift, whatever the edit does. Means are of the two parts, never of their ratio.
+    The null stands beside them because log gap varies more than log D: a branch falls on a narrow gap more often than
+    on a large shift, whatever the edit does. Means are of the two parts, never of their ratio.
 
     Args:
         pairs: [pair] steps.

@@ -48,11 +48,17 @@ def bin_words(number: int) -> str:
     return str(first) if last == first else f"{first}-{'' if last is None else last}"
 
 
-def density(margins: Steps, categories: Mapping[str, str], threshold: float, seed: int = 0) -> Density:
+def density(
+    margins: Steps,
+    categories: Mapping[str, str],
+    threshold: float,
+    answer_starts: Mapping[str, int | None] | None = None,
+    seed: int = 0,
+) -> Density:
     """Shares of thin steps: by threshold, by position, by category; and how they spread.
 
-    Formula: B(tau) = |{t : m_t < tau}| / T of one output; a mean over prompts of these. At a span of positions, the mean
-        over the prompts that have steps there.
+    Formula: B(tau) = |{t : m_t < tau}| / T of one output; a mean over prompts of these. At a span of positions, the
+        mean over the prompts that have steps there.
     Range: [0, 1]. NaN where fewer than five prompts have a number (`stats.mean_interval`).
     Source: this project; thin steps are the "high-entropy minority tokens" of Wang et al. 2025 seen from the margin.
 
@@ -60,6 +66,7 @@ def density(margins: Steps, categories: Mapping[str, str], threshold: float, see
         margins: prompt id -> [step] nats, at least one step each, none NaN.
         categories: prompt id -> category.
         threshold: tau of everything but the curve, nats.
+        answer_starts: prompt id -> step of the first token behind a reasoning scaffold; 0 or None without one.
         seed: of the intervals.
 
     Returns:
@@ -81,6 +88,7 @@ def density(margins: Steps, categories: Mapping[str, str], threshold: float, see
         curve=_curve(margins, n_steps, seed),
         by_position=_by_position(thin, seed),
         by_category=_by_category(thin, categories, seed),
+        by_side=_by_side(thin, answer_starts or {}, seed),
         n_prompts=len(thin),
         n_steps=n_steps,
         n_tied=sum(int((each == 0).sum()) for each in margins.values()),
@@ -132,6 +140,20 @@ def _by_position(thin: Mapping[str, NDArray[np.bool_]], seed: int) -> tuple[Shar
             interval = share_interval(shares, seed)
             found.append(Share(bin_words(number), interval, sum(map(len, there))))
     return tuple(found)
+
+
+def _by_side(
+    thin: Mapping[str, NDArray[np.bool_]], answer_starts: Mapping[str, int | None], seed: int
+) -> tuple[Share, ...]:
+    """Of outputs with a scaffold and an answer."""
+    cut = [(each, answer_starts.get(name) or 0) for name, each in thin.items()]
+    both = [(each[:start], each[start:]) for each, start in cut if 0 < start < len(each)]
+    if not both:
+        return ()
+    return tuple(
+        Share(words, share_interval([each.mean() for each in side], seed), sum(map(len, side)))
+        for words, side in zip(("scaffold", "answer"), zip(*both, strict=True), strict=True)
+    )
 
 
 def _by_category(

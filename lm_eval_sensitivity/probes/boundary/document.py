@@ -119,8 +119,8 @@ def boundary_document(result: ProbeResult[BoundaryFinding]) -> Sequence[Block]:
         result: of one system.
 
     Returns:
-        One sentence of reading and its cautions, then tables: predictions, branches, thin steps, the bases' tokens after
-        edited prompts, forced runner-ups.
+        One sentence of reading and its cautions, then tables: predictions, branches, thin steps, the bases' tokens
+        after edited prompts, forced runner-ups.
     """
     found = result.finding
     return (
@@ -185,7 +185,7 @@ def _predictions(found: BoundaryFinding) -> Iterator[ResultTable]:
         _PREDICTIONS,
         found.predictions,
         [
-            "Skill is 1 - Brier / Brier of the rate in other prompts; 0 is none, and its interval comes before any "
+            "Skill is 1 - Brier / Brier of the rate; 0 is none, and its interval comes before any "
             "AUROC. Skill beside is the same against the row named there. AUROC pools folds: without skill it lies "
             "below 0.5."
         ],
@@ -239,6 +239,7 @@ def _density(found: BoundaryFinding) -> Iterator[ResultTable]:
         *(_Part("margin below, nats", each) for each in of.curve),
         *(_Part("step", each) for each in of.by_position),
         *(_Part("category", each) for each in of.by_category),
+        *(_Part("side", each) for each in of.by_side),
     ]
     note = (
         f"Steps and categories: margin below {found.threshold:g} nats. Exact ties: {of.n_tied}. Prompts differ by "

@@ -37,6 +37,8 @@ class Density:
     """By threshold."""
     by_position: tuple[Share, ...]
     by_category: tuple[Share, ...]
+    by_side: tuple[Share, ...]
+    """Reasoning scaffold and answer, of outputs that have both; empty without one."""
     n_prompts: int
     n_steps: int
     n_tied: int
@@ -122,11 +124,11 @@ class Prediction:
     n_prompts: int
     n_cases: int
     rate: float
-    """Share of cases in which it happens."""
+    """How often it happens, the mean over prompts."""
     brier: float
     """Mean squared error, 0 to 1, the mean of the prompts' means."""
     skill: Interval
-    """1 - Brier / Brier of the rate in other prompts; 0 is no skill."""
+    """1 - Brier / Brier of the rate; 0 is no skill, and no constant has more."""
     skill_beside: Interval
     """The same against the row that `beside` names."""
     beside: str
@@ -203,7 +205,7 @@ class Hazard:
 
 @dataclass(frozen=True)
 class Attribution:
-    """What changed at the branch against the steps before it: the margin (boundary) or the shift (bulk), in nats of rho."""
+    """What changed at the branch against the steps before it: the gap (boundary) or the shift (bulk); nats of rho."""
 
     n_branches: int
     """With a reference in their own earlier steps."""

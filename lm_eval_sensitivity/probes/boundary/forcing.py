@@ -211,6 +211,6 @@ def _forced_steps(replay: Replay, base: torch.Tensor, variant: torch.Tensor) -> 
 
 
 def _chunks(replay: Replay, states: torch.Tensor) -> Iterator[torch.Tensor]:
-    device = replay.architecture.head.weight.device
+    device = replay.device
     for first in range(0, len(states), STEPS_PER_CHUNK):
         yield states[first : first + STEPS_PER_CHUNK].to(device)

@@ -41,20 +41,32 @@ def survival(margins: Floats, shifts_by_span: Sequence[Floats]) -> Floats:
     return np.cumprod(1 - chances)
 
 
-def survivals(margins: Sequence[Floats], shifts: Sequence[Floats], prompts: Sequence[str]) -> list[Floats]:
-    """`survival` of every pair, from the pairs of the other prompts.
+def survivals(
+    margins: Sequence[Floats],
+    shifts: Sequence[Floats],
+    first_flips: Sequence[int | None],
+    prompts: Sequence[str],
+) -> list[Floats]:
+    """`survival` of every pair, from the pairs of the other prompts while these had not parted yet.
+
+    Behind its own first flip a pair is no longer at risk: with those steps in, the edits that move most would go on
+    counting, and too few pairs would be predicted to last.
 
     Args:
         margins: [pair][step] of the base.
         shifts: [pair][step] D of the runner-up.
+        first_flips: [pair] None where nothing flips.
         prompts: [pair] prompt ids.
 
     Returns:
         [pair][step].
     """
+    at_risk = [
+        each if flip is None else each[: flip + 1] for each, flip in zip(shifts, first_flips, strict=True)
+    ]
     by_prompt = {}
     for name in sorted(set(prompts)):
-        others = [each for each, other in zip(shifts, prompts, strict=True) if other != name]
+        others = [each for each, other in zip(at_risk, prompts, strict=True) if other != name]
         by_prompt[name] = _by_span(others)
     return [survival(each, by_prompt[name]) for each, name in zip(margins, prompts, strict=True)]
 

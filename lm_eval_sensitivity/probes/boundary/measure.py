@@ -100,7 +100,13 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
         threshold=settings.threshold,
         horizon=settings.horizon,
         fed_edits=tuple(sorted({each.pair.edit for each in fed})),
-        density=density(margins, outputs.categories, settings.threshold, settings.seed),
+        density=density(
+            margins,
+            outputs.categories,
+            settings.threshold,
+            {name: each.answer_start for name, each in bases.items()},
+            settings.seed,
+        ),
         numerics=numerics(margins, repetitions, replay.agreement.largest_margin_difference),
         triggers=triggers(margins, harmless, repetitions),
         parted=parted_by_edit(outputs.live_pairs()),
@@ -186,8 +192,13 @@ def _predictions(
 
 
 def _survivals(forced: _ForcedPairs) -> list[Floats]:
-    margins = [each.margin for each in forced.steps]
-    return survivals(margins, [each.runner_up_shift for each in forced.steps], forced.prompts)
+    steps = forced.steps
+    return survivals(
+        [each.margin for each in steps],
+        [each.runner_up_shift for each in steps],
+        [each.first_flip for each in steps],
+        forced.prompts,
+    )
 
 
 def _hazard(forced: _ForcedPairs) -> Hazard | None:

@@ -1,4 +1,4 @@
-"""How well something is predicted for prompts that were not seen: folds, two kinds of skill, and a bootstrap of prompts.
+"""How well something is predicted for prompts that were not seen: folds, skill, and a bootstrap of prompts.
 
 scikit-learn fits; folds are by prompt. The Brier skill stands first: pooled over folds, an AUROC below 0.5 comes from
 the folds' own rates, which lean away from the prompts that were left out.
@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lm_eval_sensitivity.probes.boundary.finding import Prediction, Reliability
-from lm_eval_sensitivity.stats import MIN_PROMPTS, RESAMPLES, mean_interval
+from lm_eval_sensitivity.stats import MIN_PROMPTS, RESAMPLES, Interval, mean_interval
 from lm_eval_sensitivity.stats.intervals import resample_indices
 
 Floats = NDArray[np.float64]
@@ -62,18 +62,13 @@ def out_of_fold(cases: Cases, fit: Fit) -> Floats:
 
     Example:
         >>> cases = Cases("x", ("a", "a", "b"), np.array([True, False, True]))
-        >>> out_of_fold(cases, base_rate(cases)).tolist()
+        >>> out_of_fold(cases, rate_by(cases, ["k", "k", "k"])).tolist()
         [1.0, 1.0, 0.5]
     """
     found = np.full(len(cases.happened), math.nan)
     for learned, left_out in _folds(cases.prompts):
         found[left_out] = fit(learned, left_out)
     return found
-
-
-def base_rate(cases: Cases) -> Fit:
-    """The share of cases in which it happened."""
-    return lambda learned, left_out: np.full(len(left_out), cases.happened[learned].mean())
 
 
 def rate_by(cases: Cases, kinds: Sequence[object]) -> Fit:
@@ -119,7 +114,9 @@ def predictions(
 ) -> tuple[tuple[Prediction, ...], dict[str, Floats]]:
     """Every model on the same folds, scored against the base rate and against one of them.
 
-    Formula: BS = mean over prompts of the prompt's mean (p - y)^2; skill = 1 - BS / BS of the base rate.
+    Formula: BS = mean over prompts of the prompt's mean (p - y)^2; skill = 1 - BS / BS of the rate. The rate is that of
+        all cases, each prompt counted once, with those that are predicted: no constant does better. The rate in other
+        prompts would be easier to beat, because it leans away from the prompt that is left out.
     Range: skill at most 1; 0 = no better than the rate. AUROC 0 to 1, 0.5 = chance, over the pooled cases.
     Empty: no rows where there is one prompt or one outcome.
     Source: Brier 1950; Murphy 1973 for the skill; folds by group as in scikit-learn's GroupKFold.
@@ -135,7 +132,7 @@ def predictions(
     """
     if not cases.usable:
         return (), {}
-    base = out_of_fold(cases, base_rate(cases))
+    base = np.full(len(cases.happened), _rate(cases))
     found = {name: out_of_fold(cases, fit) for name, fit in models.items()}
     rows = tuple(
         _row(cases, name, predicted, base, found[beside], beside, seed) for name, predicted in found.items()
@@ -170,8 +167,8 @@ def auroc(
 ) -> tuple[float, float, float]:
     """Chance that a case in which it happened has the larger score, with an interval over prompts.
 
-    Formula: share of (happened, not happened) pairs of cases, pooled over prompts, with the larger score on the first; a
-        tie is half. Prompts are drawn anew with all their cases; the bounds are the 2.5 and 97.5 % quantiles.
+    Formula: share of (happened, not happened) pairs of cases, pooled over prompts, with the larger score on the first;
+        a tie is half. Prompts are drawn anew with all their cases; the bounds are the 2.5 and 97.5 % quantiles.
     Range: [0, 1]; 0.5 = chance.
     Empty: NaN without both outcomes; NaN bounds with fewer than five prompts.
     Source: Hanley and McNeil 1982; the bootstrap of whole clusters, Davison and Hinkley 1997, section 3.8.
@@ -213,7 +210,7 @@ def auroc(
 
 
 def _wins(groups: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """[prompt, prompt] pairs of cases that are ranked rightly, ties half: positives of the row, negatives of the column."""
+    """[prompt of the positives, prompt of the negatives] pairs of cases that are ranked rightly, ties half."""
     ordered = [np.sort(negatives) for _, negatives in groups]
     return np.array(
         [
@@ -246,15 +243,27 @@ def _row(
         model=name,
         n_prompts=len(errors),
         n_cases=len(cases.happened),
-        rate=float(cases.happened.mean()),
+        rate=_rate(cases),
         brier=float(errors.mean()),
-        skill=mean_interval((of_base - errors) / of_base.mean(), seed=seed),
-        skill_beside=mean_interval((of_beside - errors) / of_beside.mean(), seed=seed),
+        skill=_skill(errors, of_base, seed),
+        skill_beside=_skill(errors, of_beside, seed),
         beside=beside_name,
         auroc=estimate,
         auroc_lower=lower,
         auroc_upper=upper,
     )
+
+
+def _skill(errors: Floats, others: Floats, seed: int) -> Interval:
+    """Of the prompts' mean errors against those of another model; NaN against one that is never wrong."""
+    whole = float(others.mean()) or math.nan
+    return mean_interval((others - errors) / whole, seed=seed)
+
+
+def _rate(cases: Cases) -> float:
+    """The mean over prompts of how often it happened."""
+    _, rows = np.unique(np.asarray(cases.prompts), return_inverse=True)
+    return float((np.bincount(rows, cases.happened) / np.bincount(rows)).mean())
 
 
 def _errors(cases: Cases, predicted: Floats) -> Floats:

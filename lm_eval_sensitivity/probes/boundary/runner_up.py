@@ -61,7 +61,7 @@ def force_runner_ups(
     rests: dict[int, tuple[int, ...]] = {}
     # Alike lengths beside each other: padding is work, too.
     order = sorted(range(len(forks)), key=lambda at: len(forks[at].start))
-    with progress("Taking the runner-up", len(forks), "step") as done:
+    with replay.arithmetic(), progress("Taking the runner-up", len(forks), "step") as done:
         for first in range(0, len(order), replay.batch_size):
             batch = order[first : first + replay.batch_size]
             starts = [forks[at].start for at in batch]
@@ -104,14 +104,13 @@ def continued(
     cache = None
     for _ in range(max(n_tokens)):
         positions = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]}
-        with torch.inference_mode():
-            out = model(
-                input_ids=ids,
-                attention_mask=mask,
-                past_key_values=cache,
-                use_cache=True,
-                **(positions if takes_positions else {}),
-            )
+        out = model(
+            input_ids=ids,
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=True,
+            **(positions if takes_positions else {}),
+        )
         cache = out.past_key_values
         ids = out.logits[:, -1:].argmax(-1)
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
