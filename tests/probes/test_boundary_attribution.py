@@ -13,6 +13,7 @@ from lm_eval_sensitivity.probes.boundary.attribution import (
     attribution,
     by_prompt,
     permuted_splits,
+    range_growth,
     split_at,
     splits_of,
 )
@@ -114,3 +115,33 @@ def test_means_are_of_prompts_and_in_no_order() -> None:
 
 def test_means_of_prompts_leave_out_what_is_missing() -> None:
     assert by_prompt([math.nan, 2.0], ["a", "a"]) == {"a": 2.0}
+
+
+def test_the_range_tells_a_larger_edit_from_another_token() -> None:
+    """At the branch the nearest token is another one, with a small shift and a narrow gap; the edit moves twice as much."""
+    wide, alone = np.full(8, 4.0), np.full(8, 4.0)
+    wide[7], alone[7] = 8.0, 4.0
+    gap = np.append(np.full(7, 10.0), 0.1)
+    shift = np.append(np.full(7, 3.0), 0.3)
+    parts = [
+        forced_steps(shift, gap, oscillation=wide, margin=np.append(np.full(7, 5.0), 0.1)) for _ in range(6)
+    ]
+    goes_on = [forced_steps(np.full(9, 0.3), np.full(9, 5.0), oscillation=np.full(9, 4.0)) for _ in range(6)]
+    found = attribution([*parts, *goes_on], [*"abcdef", *"abcdef"], 5)
+    assert found is not None
+    assert found.bulk.estimate == pytest.approx(math.log(0.1)), "the token's own shift is smaller"
+    assert found.range_growth.estimate == pytest.approx(math.log(2))
+    assert found.range_control.estimate == 0 and found.range_beside_control.estimate == pytest.approx(
+        math.log(2)
+    )
+    assert (found.runner_up_before, found.runner_up_at_branch) == (0, 1)
+
+
+def test_what_goes_on_is_of_other_prompts_and_has_not_parted() -> None:
+    parts = forced_steps([0.1] * 5 + [9], [1.0] * 6, oscillation=np.full(6, 1.0))
+    parted = forced_steps([9, *[0.1] * 7], [1.0] * 8, oscillation=np.arange(1, 9.0))
+    short = forced_steps([0.1] * 3, [1.0] * 3, oscillation=np.arange(1, 4.0))
+    found = attribution([parts, parted, short, parted], ["a", "b", "c", "a"], 5)
+    assert found is not None and math.isnan(found.range_control.estimate)
+    assert range_growth(parts, None) != range_growth(parts, 5)
+    assert range_growth(short, 2) == pytest.approx(math.log(3) - math.log(2) / 2)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lm_eval_sensitivity.metrics.logits import flip_floor_nats, kl_divergence
-from lm_eval_sensitivity.probes.boundary.forcing import Fed, force, forced_numbers, own_numbers
+from lm_eval_sensitivity.probes.boundary.forcing import BaseSide, Fed, force, forced_numbers, own_numbers
 from lm_eval_sensitivity.probes.replay import STEPS_PER_CHUNK, Replay
 from tests.probes.models_boundary import HandReplay, greedy, output
 from tests.probes.test_replay import model_of
@@ -30,7 +30,7 @@ FIELDS = (
 
 
 def numbers(base: Any, variant: Any) -> dict[str, np.ndarray]:
-    found = forced_numbers(torch.as_tensor(base).float(), torch.as_tensor(variant).float())
+    found = forced_numbers(BaseSide.of(torch.as_tensor(base).float()), torch.as_tensor(variant).float())
     return dict(zip(FIELDS, found.numpy().T, strict=True))
 
 
@@ -164,6 +164,6 @@ def test_a_pass_says_what_the_slow_way_says(architecture: str) -> None:
 
 
 def test_own_numbers_name_the_second_token() -> None:
-    found = own_numbers(torch.tensor([[0.0, 3.0, 1.0]]))
+    found = own_numbers(BaseSide.of(torch.tensor([[0.0, 3.0, 1.0]])))
     assert found[0, 0] == 2 and found[0, 3] == 2
     assert found[0, 2] == pytest.approx(torch.tensor([0.0, 3.0, 1.0]).log_softmax(-1)[1].item())

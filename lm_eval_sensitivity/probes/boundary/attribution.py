@@ -60,6 +60,12 @@ class ForcedSteps:
         return int(self.flipped.argmax()) if self.flipped.any() else None
 
     @property
+    def of_runner_up(self) -> NDArray[np.bool_]:
+        """[step] rho is that of the runner-up, or of a token with the same logit."""
+        same: NDArray[np.bool_] = self.gap == self.margin
+        return same
+
+    @property
     def by_range(self) -> NDArray[np.bool_]:
         """[step] cannot flip: no two logits moved against each other by as much as the margin."""
         return self.oscillation < self.margin
@@ -200,6 +206,9 @@ def attribution(
         return None
     dealt = [permuted_splits(pairs[number], draws, generator) for number in own]
     names = [prompts[number] for number in own]
+    branched = [pairs[number] for number in own]
+    growth = _means([range_growth(each, each.first_flip) for each in branched], names)
+    control = _means([_growth_of_others(pairs, prompts, number) for number in own], names)
     boundary = _means([splits[number].boundary for number in own], names)
     bulk = _means([splits[number].bulk for number in own], names)
     null_boundary = _means([_mean(each.boundary for each in deals) for deals in dealt], names)
@@ -215,12 +224,38 @@ def attribution(
         null_bulk=mean_interval(null_bulk, seed=seed),
         bulk_beside_null=difference_interval(bulk - null_bulk, seed=seed),
         boundary_beside_null=difference_interval(boundary - null_boundary, seed=seed),
+        range_growth=mean_interval(growth, seed=seed),
+        range_control=mean_interval(control, seed=seed),
+        range_beside_control=difference_interval(growth - control, seed=seed),
+        runner_up_before=_mean(np.concatenate([each.of_runner_up[: each.first_flip] for each in branched])),
+        runner_up_at_branch=_mean(float(each.of_runner_up[each.first_flip or 0]) for each in branched),
         median_share=float(np.median(shares)),
         above_half=float((shares > 0.5).mean()),
         null_median_share=float(np.median(null_shares)) if len(null_shares) else math.nan,
         null_above_half=float((null_shares > 0.5).mean()) if len(null_shares) else math.nan,
         largest_identity_error=max(splits[number].identity_error for number in own),
     )
+
+
+def range_growth(steps: ForcedSteps, step: int | None) -> float:
+    """How much wider the range of the shift is at a step than before it.
+
+    Formula: log(max delta - min delta) at the step, less its mean over the steps before. No token is singled out, as in
+        D, whose j is the runner-up where the gap is narrow and a far token where it is not.
+    Range: real, nats; NaN without a step before.
+    Source: this project.
+
+    Args:
+        steps: of one pair.
+        step: at which; None gives NaN.
+
+    Returns:
+        Nats.
+    """
+    if not step:
+        return math.nan
+    log = np.log(np.maximum(steps.oscillation[: step + 1], SMALLEST_SHIFT))
+    return float(log[-1] - log[:-1].mean())
 
 
 def by_prompt(values: Sequence[float], prompts: Sequence[str]) -> dict[str, float]:
@@ -235,6 +270,19 @@ def by_prompt(values: Sequence[float], prompts: Sequence[str]) -> dict[str, floa
         if not math.isnan(value):
             found[name].append(value)
     return {name: float(np.mean(each)) if each else math.nan for name, each in found.items()}
+
+
+def _growth_of_others(pairs: Sequence[ForcedSteps], prompts: Sequence[str], number: int) -> float:
+    """At the branch's step, of other prompts' pairs that go on: shifts change with position, whatever happens."""
+    step = pairs[number].first_flip
+    assert step is not None
+    return _mean(
+        range_growth(each, step)
+        for each, prompt in zip(pairs, prompts, strict=True)
+        if prompt != prompts[number]
+        and len(each.margin) > step
+        and (each.first_flip is None or each.first_flip > step)
+    )
 
 
 def _means(values: Sequence[float], prompts: Sequence[str]) -> Floats:

@@ -117,7 +117,8 @@ def lag_1(series: Sequence[ArrayLike]) -> float:
         >>> round(lag_1([[0, 1, 0, 1, 0, 1]]), 2), lag_1([[1, 1]])
         (-0.83, nan)
     """
-    centered = [np.asarray(each, dtype=np.float64) - np.mean(each) for each in series if np.size(each)]
+    arrays = [np.asarray(each, dtype=np.float64) for each in series]
+    centered = [each - each.mean() for each in arrays if len(each)]
     variance = sum(float(each @ each) for each in centered)
     return sum(float(each[:-1] @ each[1:]) for each in centered) / variance if variance else math.nan
 

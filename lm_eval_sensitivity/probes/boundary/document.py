@@ -164,8 +164,8 @@ def _cautions(found: BoundaryFinding) -> Iterator[Note]:
     if few < ENOUGH_PROMPTS:
         yield Note(
             "caution",
-            f"Predictions rest on {few} prompts. In SmolLM2-135M a Brier skill of 0.205 against 0.103 for the edit "
-            f"alone, over 9 prompts, was 0.114 against 0.137 over 24: below {ENOUGH_PROMPTS} prompts these rows "
+            f"Predictions rest on {few} prompts. In SmolLM2-135M a Brier skill of 0.22 against 0.10 for the edit "
+            f"alone, over 9 prompts, was 0.10 against 0.13 over 24: below {ENOUGH_PROMPTS} prompts these rows "
             "claim nothing.",
         )
     if (forced := found.forced) is not None and forced.n_violations + forced.n_rho_disagrees:
@@ -299,13 +299,19 @@ def _of_attribution(of: Attribution) -> ResultTable:
         _Named("bulk, shifts dealt anew", of.null_bulk),
         _Named("boundary, less its null", of.boundary_beside_null),
         _Named("bulk, less its null", of.bulk_beside_null),
+        _Named("range of the shift", of.range_growth),
+        _Named("range, pairs that go on", of.range_control),
+        _Named("range, less those", of.range_beside_control),
     )
     note = (
-        "Boundary: how much narrower the gap is than in the pair's earlier steps; bulk: how much larger the shift; "
-        f"nats of log rho. {of.n_branches} branches with four steps or more before ({of.n_population} earlier ones "
-        f"are held against other prompts, and are not in here). More boundary than bulk: {_percent(of.above_half)}; "
-        f"{_percent(of.null_above_half)} after dealing anew, so that alone says nothing: what counts is the "
-        "difference from the null."
+        "Boundary: how much narrower the gap is than in the pair's earlier steps; bulk: how much larger the shift "
+        f"of that token; both of the token nearest to a flip, in nats of log rho. {of.n_branches} branches with "
+        f"four steps or more before ({of.n_population} earlier ones are not in here). More boundary than bulk: "
+        f"{_percent(of.above_half)}, and {_percent(of.null_above_half)} after dealing anew: that alone says "
+        "nothing. A bulk below 0 does not say that the edit moved less: the token nearest to a flip is the "
+        f"runner-up at {_percent(of.runner_up_at_branch)} of branches and at {_percent(of.runner_up_before)} of the "
+        "steps before, and tokens with a wide gap have large shifts. The range over all tokens says how much the "
+        "edit moved."
     )
     return table_of("boundary attribution", "What gives way at a branch", _PARTS, rows, [note])
 

@@ -219,6 +219,14 @@ class Attribution:
     bulk_beside_null: Interval
     """Bulk minus its null, prompt by prompt."""
     boundary_beside_null: Interval
+    range_growth: Interval
+    """log of the range of the shift at the branch, less its mean over the steps before; nats."""
+    range_control: Interval
+    """The same at the same step of other prompts' pairs that have not parted by then."""
+    range_beside_control: Interval
+    runner_up_before: float
+    """Share of the steps before branches at which rho is the runner-up's."""
+    runner_up_at_branch: float
     median_share: float
     """Of boundary in the sum, over branches."""
     above_half: float

@@ -7,8 +7,9 @@ variants are about equally long.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ import torch
 from lm_eval_sensitivity.probes.boundary.attribution import Floats, ForcedSteps
 from lm_eval_sensitivity.probes.outputs import RunOutput
 from lm_eval_sensitivity.probes.replay import STEPS_PER_CHUNK, Batch, Path, Reader, Replay
+
+_NUMBERS = ("margin", "rho", "shift", "gap", "runner_up_shift", "oscillation", "kl", "floor", "entropy")
+"""Of `ForcedSteps`, as `forced_numbers` has them; a flag is last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,115 +106,152 @@ class Forcing(Reader):
     def end(self) -> None:
         """Compare what is complete, and let go of it."""
         for base in [each for each in self._waiting if each not in self._base_of]:
-            if base not in self.own:
-                self.own[base] = _own_steps(self._replay, self._waiting[base])
-            for variant in self._partners[base]:
-                if variant in self._waiting:
-                    both = self._waiting[base], self._waiting.pop(variant)
-                    self.forced[variant] = _forced_steps(self._replay, *both)
-                    self._left[base] -= 1
+            here = [each for each in self._partners[base] if each in self._waiting]
+            if base not in self.own or here:
+                self._compare(base, here)
+            self._left[base] -= len(here)
             if not self._left[base]:
                 del self._waiting[base]
 
+    def _compare(self, base: int, variants: Sequence[int]) -> None:
+        """The base's logits of each chunk once, for all variants that are there."""
+        states = self._waiting[base]
+        others = [self._waiting.pop(each) for each in variants]
+        own: list[torch.Tensor] = []
+        forced: list[list[torch.Tensor]] = [[] for _ in others]
+        for first in range(0, len(states), STEPS_PER_CHUNK):
+            chunk = slice(first, first + STEPS_PER_CHUNK)
+            side = BaseSide.of(self._logits(states[chunk]))
+            own.append(own_numbers(side).cpu())
+            for found, other in zip(forced, others, strict=True):
+                found.append(forced_numbers(side, self._logits(other[chunk])).cpu())
+        self.own[base] = _own_steps(own)
+        for variant, found in zip(variants, forced, strict=True):
+            self.forced[variant] = _forced_steps(found)
 
-def own_numbers(logits: torch.Tensor) -> torch.Tensor:
+    def _logits(self, states: torch.Tensor) -> torch.Tensor:
+        return self._replay.logits(states.to(self._replay.device))
+
+
+@dataclass(frozen=True, eq=False)
+class BaseSide:
+    """Logits after the base's prompt, with what every variant is held against."""
+
+    logits: torch.Tensor
+    """[step, vocabulary] float64 (float32 where a device has nothing wider): differences of float32 logits are exact
+    there, and so is rho > 1."""
+    log_p: torch.Tensor
+    """[step, vocabulary] nats."""
+    first_id: torch.Tensor
+    """[step] i, the most probable token; of equal ones the smallest id."""
+    second_id: torch.Tensor
+    """[step] the runner-up."""
+    gap: torch.Tensor
+    """[step, vocabulary] z_i - z_j, nats; infinite for i itself."""
+
+    @classmethod
+    def of(cls, logits: torch.Tensor) -> BaseSide:
+        """[step, vocabulary] logits."""
+        z = _wide(logits)
+        first_id = z.argmax(-1, keepdim=True)
+        second_id = z.scatter(-1, first_id, -torch.inf).argmax(-1, keepdim=True)
+        gap = (z.gather(-1, first_id) - z).scatter(-1, first_id, torch.inf)
+        return cls(z, z.log_softmax(-1), first_id[:, 0], second_id[:, 0], gap)
+
+    @cached_property
+    def p(self) -> torch.Tensor:
+        """[step, vocabulary]"""
+        return self.log_p.exp()
+
+    @cached_property
+    def entropy(self) -> torch.Tensor:
+        """[step] nats."""
+        return -torch.xlogy(self.p, self.p).sum(-1)
+
+    @cached_property
+    def margin(self) -> torch.Tensor:
+        """[step] nats."""
+        return at(self.gap, self.second_id)
+
+    @cached_property
+    def floor(self) -> torch.Tensor:
+        """[step] nats; `metrics.logits.flip_floor_nats`."""
+        p1, p2 = at(self.p, self.first_id), at(self.p, self.second_id)
+        whole = p1 + p2
+        return (torch.xlogy(p1, 2 * p1 / whole) + torch.xlogy(p2, 2 * p2 / whole)).clamp(min=0)
+
+
+def at(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """[step] one column of each row."""
+    return table.gather(-1, ids[:, None])[:, 0]
+
+
+def own_numbers(base: BaseSide) -> torch.Tensor:
     """Margin, entropy, log-probability of the first and id of the second token.
 
-    Args:
-        logits: [step, vocabulary].
-
     Returns:
-        [step, 4] float64 (float32 where a device has nothing wider): nats, nats, nats, a token id.
+        [step, 4] nats, nats, nats, a token id.
     """
-    log_p = _wide(logits).log_softmax(-1)
-    first, second, _, second_id = _leaders(log_p)
-    entropy = -(log_p.exp() * log_p).nan_to_num(0.0).sum(-1)
-    return torch.stack([first - second, entropy, first, second_id.to(log_p.dtype)], dim=-1)
+    top1 = at(base.log_p, base.first_id)
+    return torch.stack([base.margin, base.entropy, top1, base.second_id.to(top1.dtype)], dim=-1)
 
 
-def forced_numbers(base: torch.Tensor, variant: torch.Tensor) -> torch.Tensor:
+def forced_numbers(base: BaseSide, variant: torch.Tensor) -> torch.Tensor:
     """Everything `ForcedSteps` holds, from both sides' logits.
 
     Formula: delta = z' - z; i = argmax z; rho = max over j != i of (delta_j - delta_i) / (z_i - z_j). Where z_j = z_i:
         +inf if delta_j > delta_i, else j is left out. The argmax moves if and only if rho > 1.
-    Source: this project. The floor of KL is `metrics.logits.flip_floor_nats`.
+    Source: this project.
 
     Args:
-        base: [step, vocabulary] logits after the base's prompt.
-        variant: [step, vocabulary] after the edited one.
+        base: logits after the base's prompt.
+        variant: [step, vocabulary] logits after the edited one.
 
     Returns:
         [step, 10] in the order of the fields of `ForcedSteps`.
     """
-    z, other = _wide(base), _wide(variant)
-    top, second, first_id, second_id = _leaders(z)
-    delta = other - z
-    shift = delta - delta.gather(-1, first_id[:, None])
-    gap = top[:, None] - z
-    ratio = torch.where(gap > 0, shift / gap, torch.where(shift > 0, torch.inf, -torch.inf))
+    other = _wide(variant)
+    delta = other - base.logits
+    shift = delta - delta.gather(-1, base.first_id[:, None])
+    ratio = torch.where(base.gap > 0, shift / base.gap, torch.where(shift > 0, torch.inf, -torch.inf))
     # A token that neither side allows has no shift; i itself does not compete.
-    ratio = ratio.nan_to_num(-torch.inf, posinf=torch.inf, neginf=-torch.inf)
-    ratio.scatter_(-1, first_id[:, None], -torch.inf)
-    rho, at = ratio.max(-1)
+    ratio.nan_to_num_(-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+    ratio.scatter_(-1, base.first_id[:, None], -torch.inf)
+    rho, largest = ratio.max(-1)
     allowed = delta.isfinite()
     oscillation = delta.where(allowed, -torch.inf).amax(-1) - delta.where(allowed, torch.inf).amin(-1)
-    log_p, log_q = z.log_softmax(-1), other.log_softmax(-1)
-    p = log_p.exp()
-    kl = (p * (log_p - log_q)).nan_to_num(0.0, posinf=torch.inf).sum(-1).clamp(min=0)
-    entropy = -(p * log_p).nan_to_num(0.0).sum(-1)
-    chosen = other.argmax(-1)
+    terms = base.p * (base.log_p - other.log_softmax(-1))
     return torch.stack(
         [
-            top - second,
+            base.margin,
             rho,
-            shift.gather(-1, at[:, None])[:, 0],
-            gap.gather(-1, at[:, None])[:, 0],
-            shift.gather(-1, second_id[:, None])[:, 0],
+            at(shift, largest),
+            at(base.gap, largest),
+            at(shift, base.second_id),
             oscillation,
-            kl,
-            _floor(p.gather(-1, first_id[:, None])[:, 0], p.gather(-1, second_id[:, None])[:, 0]),
-            entropy,
+            terms.nan_to_num_(0.0, posinf=torch.inf).sum(-1).clamp(min=0),
+            base.floor,
+            base.entropy,
             # The same logit as i's is no flip, whichever comes first in the vocabulary.
-            (other.gather(-1, chosen[:, None]) > other.gather(-1, first_id[:, None]))[:, 0].to(z.dtype),
+            (other.amax(-1) > at(other, base.first_id)).to(rho.dtype),
         ],
         dim=-1,
     )
 
 
 def _wide(logits: torch.Tensor) -> torch.Tensor:
-    """Differences of float32 logits are exact in float64, and so is rho > 1."""
     return logits if logits.device.type == "mps" else logits.double()
 
 
-def _leaders(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """[step] first and second value, and their ids; of equal ones the smaller id is first."""
-    first_id = z.argmax(-1)
-    top = z.gather(-1, first_id[:, None])[:, 0]
-    rest = z.scatter(-1, first_id[:, None], -torch.inf)
-    second, second_id = rest.max(-1)
-    return top, second, first_id, second_id
-
-
-def _floor(p1: torch.Tensor, p2: torch.Tensor) -> torch.Tensor:
-    return (torch.xlogy(p1, 2 * p1 / (p1 + p2)) + torch.xlogy(p2, 2 * p2 / (p1 + p2))).clamp(min=0)
-
-
-def _own_steps(replay: Replay, states: torch.Tensor) -> OwnSteps:
-    chunks = [own_numbers(replay.logits(part)).cpu() for part in _chunks(replay, states)]
-    margins, entropies, top1, ids = torch.cat(chunks).double().numpy().T
+def _own_steps(chunks: Sequence[torch.Tensor]) -> OwnSteps:
+    margins, entropies, top1, ids = _columns(chunks)
     return OwnSteps(margins, entropies, top1, tuple(int(each) for each in ids))
 
 
-def _forced_steps(replay: Replay, base: torch.Tensor, variant: torch.Tensor) -> ForcedSteps:
-    chunks = [
-        forced_numbers(replay.logits(one), replay.logits(other)).cpu()
-        for one, other in zip(_chunks(replay, base), _chunks(replay, variant), strict=True)
-    ]
-    *numbers, flipped = torch.cat(chunks).double().numpy().T
-    return ForcedSteps(*(np.ascontiguousarray(each) for each in numbers), flipped=flipped > 0)
+def _forced_steps(chunks: Sequence[torch.Tensor]) -> ForcedSteps:
+    numbers = _columns(chunks)
+    return ForcedSteps(**dict(zip(_NUMBERS, numbers, strict=False)), flipped=numbers[-1] > 0)
 
 
-def _chunks(replay: Replay, states: torch.Tensor) -> Iterator[torch.Tensor]:
-    device = replay.device
-    for first in range(0, len(states), STEPS_PER_CHUNK):
-        yield states[first : first + STEPS_PER_CHUNK].to(device)
+def _columns(chunks: Sequence[torch.Tensor]) -> Floats:
+    return np.ascontiguousarray(torch.cat(list(chunks)).double().numpy().T)

@@ -38,7 +38,8 @@ def survival(margins: Floats, shifts_by_span: Sequence[Floats]) -> Floats:
         shifts, here = shifts_by_span[span], spans == span
         if len(shifts):
             chances[here] = 1 - np.searchsorted(shifts, margins[here], side="right") / len(shifts)
-    return np.cumprod(1 - chances)
+    left: Floats = np.cumprod(1 - chances).astype(np.float64)
+    return left
 
 
 def survivals(

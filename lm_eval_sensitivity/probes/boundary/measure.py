@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,7 +218,7 @@ def _summary(forced: _ForcedPairs) -> Forced | None:
     if not forced.pairs:
         return None
 
-    def joined(field: str) -> NDArray[np.generic]:
+    def joined(field: str) -> NDArray[Any]:
         return np.concatenate([getattr(each, field) for each in forced.steps])
 
     flipped = joined("flipped").astype(bool)
@@ -284,7 +284,7 @@ def _runner_up(
     steps = force_runner_ups(replay, [bases[n] for n in names], [own[n] for n in names], settings.runner_up)
     prompts, distances = [each.prompt_id for each in steps], np.array([each.distance for each in steps])
 
-    def over_prompts(values: Floats) -> list[float]:
+    def over_prompts(values: NDArray[Any]) -> list[float]:
         return list(by_prompt(values.astype(float).tolist(), prompts).values())
 
     return RunnerUp(

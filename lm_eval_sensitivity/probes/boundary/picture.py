@@ -66,7 +66,7 @@ def boundary_picture(result: ProbeResult[BoundaryFinding]) -> Picture | NotDrawn
 def _draw(figure: Figure, found: BoundaryFinding) -> None:
     rows = ["strip", "strip"] if found.strip else None
     mosaic = [*([rows] if rows else []), ["curve", "reliability"]]
-    axes = figure.subplot_mosaic(mosaic)
+    axes: dict[str, Axes] = figure.subplot_mosaic(mosaic)
     if found.strip:
         _draw_strip(axes["strip"], found.strip, found.threshold)
     _draw_curve(axes["curve"], found)

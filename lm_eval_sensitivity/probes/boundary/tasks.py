@@ -29,6 +29,7 @@ from lm_eval_sensitivity.probes.outputs import RunPair
 Floats = NDArray[np.float64]
 
 THIN_NEXT = "thin next step"
+_SCOPES: tuple[Scope, Scope] = ("at the branch", "one step ahead")
 
 
 def thin_next_step(
@@ -121,9 +122,7 @@ def rankings(forced: Sequence[ForcedSteps], prompts: Sequence[str], seed: int = 
         A row per scope and score; none without a branch.
     """
     return tuple(
-        row
-        for scope, ahead in (("at the branch", 0), ("one step ahead", 1))
-        for row in _ranked(forced, prompts, scope, ahead, seed)  # type: ignore[arg-type]
+        row for ahead, scope in enumerate(_SCOPES) for row in _ranked(forced, prompts, scope, ahead, seed)
     )
 
 
