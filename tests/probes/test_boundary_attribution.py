@@ -118,7 +118,7 @@ def test_means_of_prompts_leave_out_what_is_missing() -> None:
 
 
 def test_the_range_tells_a_larger_edit_from_another_token() -> None:
-    """At the branch the nearest token is another one, with a small shift and a narrow gap; the edit moves twice as much."""
+    """At the branch another token is nearest, its shift small and its gap narrow; the edit moves twice as much."""
     wide, alone = np.full(8, 4.0), np.full(8, 4.0)
     wide[7], alone[7] = 8.0, 4.0
     gap = np.append(np.full(7, 10.0), 0.1)
