@@ -132,7 +132,8 @@ class DifferenceReader(Reader):
 
     def _apart(self, ends: torch.Tensor) -> torch.Tensor:
         rows, clean = self._edited
-        return (ends[rows] - ends[clean]).norm(dim=-1) / ends[clean].norm(dim=-1)
+        found: torch.Tensor = (ends[rows] - ends[clean]).norm(dim=-1) / ends[clean].norm(dim=-1)
+        return found
 
     def end(self) -> None:
         """Numbers of each group."""
