@@ -124,6 +124,8 @@ def test_generated_positions(model: Any, outputs: RunOutputs) -> None:
     loaded = measure(Replay(model), outputs, Settings(untrained_prompts=0, edits=())).finding.loaded
     magnitude = {"all": 1.2042, "first ten": 1.4766, "inner": 1.1060, "first": 15.604, "last": 1.0053}
     assert factors(loaded, "magnitude") == pytest.approx(magnitude, rel=2e-4)
+    # A disturbance shrinks relative to the residual, which it does not at the prompt end.
+    assert factors(loaded, "relative")["inner"] == pytest.approx(0.9824, rel=2e-3)
     found = shares(loaded)
     assert found["squared"] == pytest.approx([0.00131, 41.01, 58.99], rel=5e-3)
     assert found["norm"] == pytest.approx([0.254, 45.19, 54.56], rel=5e-3)
