@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.probes.stretch.finding import LayerGrowth, NetworkGrowth, Spread, StretchFinding
@@ -21,8 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from lm_eval_sensitivity.report.figures.style import Figure
 
 NAME, TITLE = "stretch", "Growth of the residual and of a disturbance, layer by layer"
 _CURVES: tuple[tuple[str, Callable[[LayerGrowth], Spread], str, str], ...] = (
@@ -86,7 +85,7 @@ def _draw(figure: Figure, finding: StretchFinding) -> None:
     )
 
 
-def _draw_growth(axes: Axes, network: NetworkGrowth) -> None:
+def _draw_growth(axes: Any, network: NetworkGrowth) -> None:
     axes.set_title(network.network, loc="left")
     axes.set_yscale("log")
     axes.axhline(1, color=MUTED, linewidth=0.8)
@@ -99,7 +98,7 @@ def _draw_growth(axes: Axes, network: NetworkGrowth) -> None:
     axes.set_xlabel("layer")
 
 
-def _label_factors(axes: Axes) -> None:
+def _label_factors(axes: Any) -> None:
     """Powers of 2 in digits: labels of a logarithmic axis are mathematical markup, which is off."""
     low, high = axes.get_ylim()
     factors = [each for each in _FACTORS if low <= each <= high]
@@ -108,7 +107,7 @@ def _label_factors(axes: Axes) -> None:
     axes.set_ylabel("factor")
 
 
-def _draw_shares(axes: Axes, network: NetworkGrowth) -> None:
+def _draw_shares(axes: Any, network: NetworkGrowth) -> None:
     places = range(len(network.shares))
     for place, shares in zip(places, network.shares, strict=True):
         right = left = 0.0
