@@ -1,9 +1,10 @@
 """What happens inside a model while it is fed what it said: replay, and the probes that read it.
 
-    replay.py         one teacher-forced pass; architecture.py: where its parts are
-    outputs.py        what a run's outputs are replayed from
-    catalogue.py      what a probe is: one folder each, with measure, finding, document and picture
-    result.py         what a probe found, as it is kept
+    outputs.py        outputs of a run, as they are replayed
+    replay.py         one teacher-forced pass; architecture.py: where a model's parts are; upcast.py: float32 arithmetic
+    catalogue.py      what a probe is: one folder each, with its finding, measure, document and picture
+    probing.py        from a loaded model and a run's outputs to a result; result.py: what it holds; files.py: on disk
+    document.py       what is said of a result, whatever the probe
 
-Only files that a `measure` imports may import torch.
+Only what a `measure` imports may import torch.
 """

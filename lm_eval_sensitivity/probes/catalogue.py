@@ -38,11 +38,13 @@ class Probe(Generic[Finding]):
     measure: Callable[[Replay, RunOutputs, Any], Measured[Finding]]
     """Takes an instance of `settings` last. The file that imports torch is imported inside of it."""
     document: Callable[[ProbeResult[Finding]], Sequence[Block]]
-    """Tables, and the one sentence of reading first, as a `Note("finding", ...)`. What it must not be read as, agreement
-    and conditions are added for all probes."""
+    """Tables, and the one sentence of reading first, as a `Note("finding", ...)`. What it must not be read as,
+    agreement and conditions are added for all probes."""
     picture: Callable[[ProbeResult[Finding]], Picture | NotDrawn]
     not_to_be_read_as: tuple[str, ...]
-    """Phrases, each the end of a line."""
+    """Phrases, without full stops."""
+    comparison: Callable[[Sequence[ProbeResult[Finding]]], Sequence[Block]] | None = None
+    """What only several systems together say."""
 
 
 def probe_named(name: str) -> Probe[Any]:

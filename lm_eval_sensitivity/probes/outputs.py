@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.schema import pair_from_row
+from lm_eval_sensitivity.records.codec import ADVICE
 from lm_eval_sensitivity.records.sample import Packed, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.rung_samples import sample_rows
-from lm_eval_sensitivity.types import Note, Pair
+from lm_eval_sensitivity.types import FORBIDDING, Missing, Note, Pair
 
 Floats = NDArray[np.float32]
+
+NO_IDS = "the engine gave no token ids of them"
+NOT_FINITE = "logits were not finite"
+NO_STEP = "an output has no token"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +43,9 @@ class RunOutput:
     """[step] nats."""
     top1_log_probabilities: Floats | None = None
     """[step] nats."""
+    answer_start: int | None = None
+    """Step of the first token of the answer, 0 without a reasoning scaffold; None where there is no answer, or nobody
+    can tell its tokens."""
 
     @property
     def cut(self) -> bool:
@@ -60,9 +71,33 @@ class RunOutputs:
     """All pairs of one system that can be replayed."""
 
     pairs: tuple[RunPair, ...]
-    """By rung, then in the order of the ladder."""
+    """By rung, mildest first."""
     notes: tuple[Note, ...]
     """What was left out."""
+
+    @classmethod
+    def of(cls, pairs: Sequence[RunPair], reasons: Mapping[str, int], name: str) -> RunOutputs:
+        """What can be replayed, and a note for each reason why a pair cannot.
+
+        Args:
+            pairs: replayable ones.
+            reasons: how many of the others have each reason.
+            name: of the system.
+
+        Raises:
+            InputError: nothing is left.
+        """
+        if not pairs:
+            why = "; ".join(reasons) or "there is none"
+            raise InputError(
+                f"No pair of {name} can be replayed: {why}. A replay needs runs of an engine that gives token ids, "
+                "such as `--model hf`, made with `--log_samples`."
+            )
+        notes = [
+            Note("left_out", f"{count} pairs cannot be replayed: {why}.", (name,))
+            for why, count in reasons.items()
+        ]
+        return cls(tuple(pairs), tuple(notes))
 
     @cached_property
     def bases(self) -> dict[str, RunOutput]:
@@ -85,8 +120,90 @@ class RunOutputs:
         chosen = (
             each
             for each in self.pairs
-            if each.live
-            and (not edits or each.pair.edit in edits)
-            and (not rungs or each.pair.rung in rungs)
+            if each.live and (not edits or each.pair.edit in edits) and (not rungs or each.pair.rung in rungs)
         )
         return sorted(chosen, key=lambda each: each.pair.prompt_id)
+
+
+def outputs_of(system: System) -> RunOutputs:
+    """Read again from the samples files of a system what a replay needs.
+
+    Args:
+        system: from `load_runs`.
+
+    Returns:
+        Every pair with the token ids of both outputs, in the order of the files; notes on the others.
+
+    Raises:
+        InputError: a file has changed since it was loaded, or holds a damaged array; or no pair has token ids.
+    """
+    pairs: list[RunPair] = []
+    reasons: Counter[str] = Counter()
+    for rung in system.rungs:
+        for row, _, place in sample_rows(rung.samples):
+            if not isinstance(row, WholeRow):
+                continue
+            found = _pair_of(row, place)
+            if isinstance(found, str):
+                reasons[found] += 1
+            else:
+                pairs.append(found)
+    return RunOutputs.of(pairs, reasons, system.name)
+
+
+def _pair_of(row: WholeRow, place: str) -> RunPair | str:
+    """A pair, or why it cannot be replayed."""
+    pair = pair_from_row(dict(row.doc), f"{place}: `doc`")
+    base = _output_of(pair.prompt_id, row.pair.base, row.outputs[0], place, "pair.base")
+    variant = _output_of(pair.prompt_id, row.pair.variant, row.outputs[1], place, "pair.variant")
+    if isinstance(base, str) or isinstance(variant, str):
+        return base if isinstance(base, str) else str(variant)
+    reason = row.pair.missing.get("token_edit_distance", "")
+    forbidden = Missing.from_text(reason).kind in FORBIDDING
+    path = row.pair.token_path
+    return RunPair(
+        pair,
+        base,
+        variant,
+        live=row.pair.audit.status == "survived" and not forbidden,
+        first_divergence=None if path is None else path.first_divergence,
+    )
+
+
+def _output_of(prompt_id: str, side: WholeSideRecord, text: str, place: str, name: str) -> RunOutput | str:
+    def ids(packed: Packed | None, field: str) -> tuple[int, ...]:
+        return () if packed is None else tuple(packed.unpacked(place, f"{name}.{field}").tolist())
+
+    def numbers(packed: Packed | None, field: str) -> Floats | None:
+        if packed is None:
+            return None
+        found = np.asarray(packed.unpacked(place, f"{name}.{field}"), np.float32)
+        return found if len(found) == len(output_ids) else None
+
+    prompt_ids, output_ids = ids(side.prompt_token_ids, "prompt_token_ids"), ids(side.token_ids, "token_ids")
+    if side.prompt_token_ids is None or side.token_ids is None:
+        return NO_IDS
+    if not side.finite:
+        return NOT_FINITE
+    if not output_ids or not prompt_ids:
+        return NO_STEP
+    if min(*prompt_ids, *output_ids) < 0:
+        raise InputError(f"{place}: `{name}.token_ids` holds a number below 0. {ADVICE}")
+    return RunOutput(
+        prompt_id,
+        prompt_ids,
+        output_ids,
+        text,
+        side.finish_reason or "length",
+        margins=numbers(side.margins, "margins"),
+        entropies=numbers(side.entropies, "entropies"),
+        top1_log_probabilities=numbers(side.top1_log_probabilities, "top1_log_probabilities"),
+        answer_start=_answer_start(side, ids(side.token_ends, "token_ends")),
+    )
+
+
+def _answer_start(side: WholeSideRecord, token_ends: Sequence[int]) -> int | None:
+    answer = side.answer
+    if answer is None or answer.start == answer.end:
+        return None
+    return next((step for step, end in enumerate(token_ends) if end > answer.start), None)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
-from pydantic import Field
-
+from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.records.sample import Number
 from lm_eval_sensitivity.types import Note
 
-FORMAT = "probe/1"
+FORMAT: Literal["probe/1"] = "probe/1"
 """Of the file; another number is another layout."""
 
 Finding = TypeVar("Finding")
-Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,7 @@ class ProbeResult(Generic[Finding]):
     """Fingerprint of the run's system."""
     name: str
     """What the system is called."""
-    ladder: str
-    ladder_hash: str
+    ladder: LadderIdentity
     settings: Mapping[str, bool | str | Number | None]
     """As they were given or are by default."""
     conditions: Conditions

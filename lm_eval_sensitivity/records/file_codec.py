@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
-from lm_eval_sensitivity.records.codec import first_mistake
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.codec import first_mistake
 from lm_eval_sensitivity.records.limits import (
     LONGEST_SENTENCE,
     LONGEST_SENTENCES,

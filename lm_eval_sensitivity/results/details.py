@@ -9,8 +9,8 @@ from typing import Any
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.columns import SIDES
-from lm_eval_sensitivity.records.sample import Packed, SampleRow, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT, MOST_STEPS
+from lm_eval_sensitivity.records.sample import Packed, SampleRow, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.results.system_files import PairDetail, SideDetail
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.checked_rows import row_digest

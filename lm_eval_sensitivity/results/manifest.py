@@ -18,13 +18,13 @@ from typing_extensions import TypedDict
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.codec import decode
 from lm_eval_sensitivity.records.file_codec import ADVICE, Codec
-from lm_eval_sensitivity.results.files import FileRecord, Sha256, read_file, refuse
 from lm_eval_sensitivity.records.limits import (
     LONGEST_NAME,
     LONGEST_SENTENCE,
     MAX_MANIFEST_BYTES,
     MAX_SYSTEMS,
 )
+from lm_eval_sensitivity.results.files import FileRecord, Sha256, read_file, refuse
 from lm_eval_sensitivity.statements.signature import Signature
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
 from lm_eval_sensitivity.text.escape import shown, shown_path

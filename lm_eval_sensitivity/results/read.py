@@ -15,13 +15,13 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows
-from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
 from lm_eval_sensitivity.records.limits import (
     LONGEST_ID,
     MAX_DETAILS_BYTES,
     MAX_MANIFEST_BYTES,
     MAX_TABLE_BYTES,
 )
+from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
 from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.statements import NOTHING, Statements, read_statements

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.records.limits import READER_BYTES, READER_SECONDS
+from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.results.manifest import MANIFEST
 from lm_eval_sensitivity.text.escape import shown_path
 

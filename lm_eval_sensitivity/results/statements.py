@@ -16,8 +16,8 @@ from typing import Any
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.file_codec import Codec, walk
-from lm_eval_sensitivity.results.files import open_checked, refuse
 from lm_eval_sensitivity.records.limits import MAX_STATEMENTS_BYTES, MOST_CLUSTERS
+from lm_eval_sensitivity.results.files import open_checked, refuse
 from lm_eval_sensitivity.results.manifest import STATEMENTS, Manifest
 from lm_eval_sensitivity.results.tables import value_range
 from lm_eval_sensitivity.statements.records import (

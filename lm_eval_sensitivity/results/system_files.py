@@ -16,10 +16,10 @@ from pydantic import Field, StringConstraints
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS, SIDES
-from lm_eval_sensitivity.records.sample import FinishReason, Name
 from lm_eval_sensitivity.records.file_codec import Codec
-from lm_eval_sensitivity.results.files import open_checked, open_file, refuse
 from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT, MOST_STEPS
+from lm_eval_sensitivity.records.sample import FinishReason, Name
+from lm_eval_sensitivity.results.files import open_checked, open_file, refuse
 from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord, details_name, pairs_name
 from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, open_parquet, read_table, reopen_parquet
 from lm_eval_sensitivity.text.escape import shown, shown_path

@@ -24,7 +24,6 @@ from lm_eval_sensitivity.records.columns import (
     SIDES,
     SPAN_STATUSES,
 )
-from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.records.limits import (
     LONGEST_DETAIL,
     LONGEST_ID,
@@ -34,6 +33,7 @@ from lm_eval_sensitivity.records.limits import (
     MAX_PAIRS,
     MAX_TABLE_BYTES,
 )
+from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.runs.checked_rows import metric_range
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED

@@ -8,8 +8,8 @@ from itertools import accumulate
 from typing import Any
 
 from lm_eval_sensitivity import glossary
-from lm_eval_sensitivity.report.blocks import Document
 from lm_eval_sensitivity.records.limits import LONGEST_SENTENCES
+from lm_eval_sensitivity.report.blocks import Document
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.types import Note
 

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.limits import LONGEST_ID, LONGEST_NAME
 from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.results.findings import compute
-from lm_eval_sensitivity.records.limits import LONGEST_ID, LONGEST_NAME
 from lm_eval_sensitivity.results.manifest import CODEC, Manifest
 from lm_eval_sensitivity.results.output_folder import check_target
 from lm_eval_sensitivity.results.redact_paths import without_folders

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results import open_results, tables
 from lm_eval_sensitivity.records.limits import (
     LONGEST_DETAIL,
     LONGEST_ID,
@@ -28,6 +27,7 @@ from lm_eval_sensitivity.records.limits import (
     MOST_CLUSTERS,
     MOST_SENTENCES,
 )
+from lm_eval_sensitivity.results import open_results, tables
 from lm_eval_sensitivity.results.manifest import details_name, pairs_name
 from lm_eval_sensitivity.results.read import read_everything, read_results
 from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, write_parquet

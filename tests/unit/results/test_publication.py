@@ -10,8 +10,8 @@ from huggingface_hub.utils import filter_repo_objects
 
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.files_to_publish import prepare_results
 from lm_eval_sensitivity.records.limits import MAX_SYSTEMS
+from lm_eval_sensitivity.results.files_to_publish import prepare_results
 from lm_eval_sensitivity.results.manifest import file_names
 from lm_eval_sensitivity.results.output_folder import is_file_of_results
 from lm_eval_sensitivity.space.hub import ALLOWED

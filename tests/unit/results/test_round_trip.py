@@ -15,11 +15,11 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.records.packing import pack
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.findings import compute
-from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.results.manifest import details_name, file_names
 from lm_eval_sensitivity.results.system_files import CODEC
 from lm_eval_sensitivity.results.tables import DETAILS, PAIRS

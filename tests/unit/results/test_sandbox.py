@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results import open_results, sandbox
 from lm_eval_sensitivity.records.limits import MOST_ITEMS
+from lm_eval_sensitivity.results import open_results, sandbox
 from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from tests.unit.results.made_results import declare
 from tests.unit.results.test_hostile_results import changed, in_json, of_bytes
