@@ -1,16 +1,16 @@
 """How unsteadily the final states of a model turn while it writes, and what its certainty does.
 
-    instability.py    length of a step times its turn, on a robust scale, and both nulls
-    states.py         collapse, rivalry, neutral: from entropies and gaps; what follows collapse
-    survival.py       shares that reopen, where the token limit cuts runs
-    settings.py       what a user may ask
-    analysis.py       from recorded paths to the finding
-    components.py     several systems: where the differences come from
-    finding.py        the records
-    measure.py        the reader of a replay; imports torch
-    document.py       tables and sentences
-    comparison.py     those of several systems
-    picture.py        the strips
+instability.py    length of a step times its turn, on a robust scale, and both nulls
+states.py         collapse, rivalry, neutral: from entropies and gaps; what follows collapse
+survival.py       shares that reopen, where the token limit cuts runs
+settings.py       what a user may ask
+analysis.py       from recorded paths to the finding
+components.py     several systems: where the differences come from
+finding.py        the records
+measure.py        the reader of a replay; imports torch
+document.py       tables and sentences
+comparison.py     those of several systems
+picture.py        the strips
 """
 
 from __future__ import annotations

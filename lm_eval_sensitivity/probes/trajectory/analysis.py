@@ -228,9 +228,8 @@ def _row(
         _over(np.median, ratios),
         _over(np.min, ratios),
         _over(np.max, ratios),
-        _over(np.median, late),
+        _over(np.mean, late),
         _over(np.median, spread),
-        _over(np.median, means),
     )
 
 

@@ -51,7 +51,10 @@ def _blocks(
 
 def _reading(found: Sequence[Decomposition]) -> Note:
     parts = (f"{percent(each.components[0].share)} of {each.statistic}" for each in found)
-    return Note("finding", f"Differences between systems are {', '.join(parts)}; the rest is prompts and what is left.")
+    return Note(
+        "finding",
+        f"Differences between systems are {', '.join(parts)}; the rest is prompts and what is left.",
+    )
 
 
 def _table(found: Sequence[Decomposition]) -> ResultTable:
@@ -87,7 +90,7 @@ def _cautions(
 ) -> Iterator[Note]:
     widths = {each.finding.width for each in results}
     if len(widths) > 1:
-        words = "Systems have states of different width, and both numbers depend on it: part of the system share may be width."
+        words = "States have different widths, on which both numbers depend: part of the share of systems may be width."
         yield Note("caution", words)
     lengths = {tuple(prompt.n_states for prompt in each.finding.prompts) for each in results}
     if len(lengths) > 1:
@@ -101,4 +104,7 @@ def _cautions(
         "this normalization.",
     )
     if any(each.components[1].degrees == 0 or each.components[2].degrees == 0 for each in found):
-        yield Note("reason", "Categories and prompts cannot be told apart: a category needs two prompts, and two are needed.")
+        yield Note(
+            "reason",
+            "Categories and prompts cannot be told apart: a category needs two prompts, and two are needed.",
+        )

@@ -99,9 +99,9 @@ def _blocks(found: TrajectoryFinding) -> Iterator[Block]:
             _STATES,
             found.states,
             [
-                "collapse: entropy below 0.1 nat; else rivalry: the two largest probabilities less than 0.1 apart; else "
-                "neutral. share: of all steps. by prompt, lower, upper: mean over prompts, 95 % half points. dwell: mean "
-                "steps of a run."
+                "collapse: entropy below 0.1 nat; else rivalry: the two largest probabilities less than 0.1 apart; "
+                "else neutral. share: of all steps. by prompt, lower, upper: mean over prompts, 95 % half "
+                "points. dwell: mean steps of a run."
             ],
         )
     if found.reopening is None:
@@ -154,7 +154,8 @@ def _beside_null(null: AgainstNull) -> str:
     excess = null.excess
     if math.isnan(excess.lower):
         return "what random order gives is not told apart from it"
-    amount = f"{in_print(excess.estimate, 2)} (95 % interval {in_print(excess.lower, 2)} to {in_print(excess.upper, 2)})"
+    bounds = f"95 % interval {in_print(excess.lower, 2)} to {in_print(excess.upper, 2)}"
+    amount = f"{in_print(excess.estimate, 2)} ({bounds})"
     if excess.lower <= 0 <= excess.upper:
         return f"the same states in random order give as much, to {amount}"
     return f"{amount} more than the same states in random order"
@@ -171,7 +172,7 @@ def _instability(found: TrajectoryFinding) -> ResultTable:
         [
             f"States {_SIDES[found.side]}, generated tokens, N = {span} for each output, {found.width} coordinates. "
             "ct: length of a step of directions times (1 - cosine to the step before). ct_ratio: largest over mean. "
-            "lower, upper: 95 % bootstrap-t over prompts. ct_late, p95/median: medians over prompts.",
+            "lower, upper: 95 % bootstrap-t over prompts. ct_late: mean over prompts. p95/median: median.",
             f"CLIPPED_MAD: coordinates on their robust scale over the pool of {found.n_pool} states, cut off at 5; "
             f"{found.n_kept} of {found.width} vary. shuffled in time: the mean over {found.shuffles} random orders of "
             "the same states. isotropic: independent Gaussian states, as many and as wide.",
@@ -245,8 +246,16 @@ def reopening_in_words(found: Reopening) -> Note:
     else:
         more = "more" if found.incidence > null.upper else "fewer"
         words = f"Rivalry returns in {value} of the runs, {more} than the same states in random order give ({span})."
-    by_prompt = _bounds(found.by_prompt)
-    return Note("finding", f"{words}{by_prompt}")
+    return Note("finding", f"{words}{_bounds(found.by_prompt)} {_lasting(found)}".rstrip())
+
+
+def _lasting(found: Reopening) -> str:
+    rate, null = found.exit_rate, found.exit_rate_null
+    if math.isnan(rate) or math.isnan(null.mean) or null.lower <= rate <= null.upper:
+        return ""
+    longer, side = ("longer", "below") if rate < null.lower else ("shorter", "above")
+    span = f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
+    return f"Collapse lasts {longer} than in random order: its exit rate of {in_print(rate, 3)} is {side} {span}."
 
 
 def _bounds(interval: Interval) -> str:
@@ -256,5 +265,3 @@ def _bounds(interval: Interval) -> str:
         f" Mean over {interval.n} prompts with a run that was seen to its end: {in_print(interval.estimate, 3)} (95 % "
         f"interval {in_print(interval.lower, 3)} to {in_print(interval.upper, 3)})."
     )
-
-

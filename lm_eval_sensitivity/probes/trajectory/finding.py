@@ -61,9 +61,9 @@ class InstabilityRow:
     ratio_smallest: float
     ratio_largest: float
     late: float
-    """Median over prompts, as the next; NaN for a null."""
+    """Mean over prompts; NaN for a null, as the next."""
     p95_over_median: float
-    mean_median: float
+    """Median over prompts."""
 
 
 @dataclass(frozen=True)

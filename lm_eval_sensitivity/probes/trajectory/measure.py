@@ -175,7 +175,9 @@ def _notes(found: TrajectoryFinding, left_out: Sequence[str], n_replayed: int) -
         )
     lengths = {each.n_states for each in found.prompts}
     if len(lengths) > 1:
-        words = f"Outputs have {min(lengths)} to {max(lengths)} states, and the ratio grows with their number."
+        words = (
+            f"Outputs have {min(lengths)} to {max(lengths)} states, and the ratio grows with their number."
+        )
         notes.append(Note("caution", words))
     return notes
 

@@ -71,7 +71,9 @@ def _draw(figure: Figure, strips: Sequence[Strip]) -> None:
             there = [step for step in steps if strip.states and strip.states[step] == state]
             values = [strip.ct[step - 2] for step in there]
             axes.plot(there, values, linestyle="none", markersize=3.6, markeredgewidth=0.9, **look)
-        axes.plot(strip.thin, [0.0] * len(strip.thin), linestyle="none", marker="|", color=ACCENT, markersize=5)
+        axes.plot(
+            strip.thin, [0.0] * len(strip.thin), linestyle="none", marker="|", color=ACCENT, markersize=5
+        )
     grid[0].set_ylim(bottom=-0.1)
     grid[-1].set_xlabel("generated token")
     figure.supylabel("ct, CLIPPED_MAD", fontsize=9)
