@@ -75,7 +75,8 @@ class Pusher:
         ended = torch.zeros(half, dtype=torch.bool)
         with decoding.looking(), hooked(self._hooks(output.prompt_id, half)):
             states, logits = decoding.next(tokens)
-        for t in range(self.step, self.limit):
+        limit = self._limit(output)
+        for t in range(self.step, limit):
             if t > self.step:
                 with decoding.looking():
                     states, logits = decoding.next(tokens)
@@ -92,10 +93,14 @@ class Pusher:
         paths = [self._path(output, column) for column in zip(*chosen, strict=True)]
         return Pushed(np.stack(distances, 1), np.stack(divergences, 1), tuple(paths[1:]), paths[0])
 
+    def _limit(self, output: RunOutput) -> int:
+        """Stop strings are not looked for: a path of an output that one ended goes as far as that output."""
+        return len(output.output_ids) if output.finish_reason == "stop_string" else self.limit
+
     def _path(self, output: RunOutput, chosen: Sequence[int]) -> tuple[int, ...]:
-        """What was said before the push and after it, up to the token that ends it or the limit."""
+        """What was said before the push and after it, up to the token that ends it."""
         end = next((at + 1 for at, each in enumerate(chosen) if each in self.end_ids), len(chosen))
-        return (*output.output_ids[: self.step], *chosen[:end])[: self.limit]
+        return (*output.output_ids[: self.step], *chosen[:end])
 
     def _hooks(self, prompt_id: str, half: int) -> list[Any]:
         """The pushes: on each layer, of the rows whose cell it is, in both halves."""

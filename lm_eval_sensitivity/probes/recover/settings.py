@@ -33,7 +33,7 @@ class Settings:
     """
 
     layers: tuple[int, ...] = field(
-        default=(), metadata={"help": "blocks to push, from 0; default: at 1/6, 1/2 and 5/6 of the depth"}
+        default=(), metadata={"help": "blocks to push, from 0; none: at 1/6, 1/2 and 5/6 of the depth"}
     )
     alphas: tuple[float, ...] = field(
         default=(CONTROL, 0.03, 0.3, 1.0),
@@ -45,7 +45,7 @@ class Settings:
     )
     embedder: str = field(
         default="",
-        metadata={"help": "sentence embedder for texts, folder or Hub id; default: all-MiniLM-L6-v2"},
+        metadata={"help": "sentence embedder for texts, folder or Hub id; none: all-MiniLM-L6-v2"},
     )
     seed: int = field(default=0, metadata={"help": "of the directions"})
 

@@ -48,6 +48,7 @@ PROBE = Probe(
     measure=_measure,
     document=document,
     picture=picture,
+    comparison=comparison_document,
     not_to_be_read_as=(
         "quality",
         "chaos: the ratio of states without any order is above 1, too",
