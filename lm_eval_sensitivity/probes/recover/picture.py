@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAME, TITLE = "recover", "Does the state come back, and does the text change?"
-_COLORS = (INK, ACCENT, MUTED)
-"""By size of the push, repeated where there are more."""
+_SIZES: tuple[tuple[str, float, str], ...] = ((INK, 0.8, "o"), (ACCENT, 1.4, "s"), (MUTED, 2.2, "^"))
+"""Color, width and mark by size of the push, repeated where there are more."""
 _LINES = ("-", "--", ":", "-.")
 """By layer, likewise."""
 
@@ -63,43 +63,45 @@ def _draw(figure: Figure, found: RecoverFinding) -> None:
     left, right = figure.subplots(1, 2)
     layers = sorted({each.layer for each in found.curves})
     alphas = sorted({each.alpha for each in found.curves})
-    look = {
-        (layer, alpha): {
-            "color": _COLORS[alphas.index(alpha) % len(_COLORS)],
-            "linestyle": _LINES[layers.index(layer) % len(_LINES)],
-        }
-        for layer in layers
-        for alpha in alphas
-    }
+    sizes = {alpha: _SIZES[at % len(_SIZES)] for at, alpha in enumerate(alphas)}
+    lines = {layer: _LINES[at % len(_LINES)] for at, layer in enumerate(layers)}
     for curve in found.curves:
-        steps = range(len(curve.median))
+        color, width, _ = sizes[curve.alpha]
         shown = [value if value > 0 else math.nan for value in curve.median]
-        left.plot(steps, shown, linewidth=1.2, **look[curve.layer, curve.alpha])
+        left.plot(range(len(shown)), shown, color=color, linewidth=width, linestyle=lines[curve.layer])
     left.set_yscale("log")
+    left.yaxis.set_major_formatter(_plain)
     left.set_xlabel("tokens after the push")
     left.set_ylabel("state distance, tokens fixed")
     for push in found.pushes:
         if push.alpha != CONTROL and push.peak > 0 and not math.isnan(push.cosine):
-            color = _COLORS[alphas.index(push.alpha) % len(_COLORS)]
+            color, _, mark = sizes[push.alpha]
             face = color if push.path_changed else PAPER
-            right.plot(
-                [push.peak], [push.cosine], "o", markersize=4, markeredgecolor=color, markerfacecolor=face
-            )
+            right.plot([push.peak], [push.cosine], mark, markersize=4, mec=color, mfc=face)
     right.set_xscale("log")
+    right.xaxis.set_major_formatter(_plain)
     right.set_xlabel("peak state distance, tokens fixed")
     right.set_ylabel("text distance, tokens free")
     right.set_ylim(bottom=-0.02)
-    entries: list[tuple[dict[str, Any], str]] = [
-        ({"color": _COLORS[at % len(_COLORS)], "linewidth": 3}, f"alpha {alpha:g}")
-        for at, alpha in enumerate(alphas)
+    legend_below(figure, _legend(sizes, lines), columns=4)
+
+
+def _plain(value: float, _: int | None = None) -> str:
+    """A tick of a log scale; matplotlib's own are mathematical markup."""
+    return f"{value:g}"
+
+
+def _legend(
+    sizes: dict[float, tuple[str, float, str]], lines: dict[int, str]
+) -> list[tuple[dict[str, Any], str]]:
+    found: list[tuple[dict[str, Any], str]] = [
+        ({"color": color, "linewidth": width, "marker": mark, "markersize": 4}, f"alpha {alpha:g}")
+        for alpha, (color, width, mark) in sizes.items()
     ]
-    entries += [
-        ({"color": INK, "linestyle": _LINES[at % len(_LINES)]}, f"block {layer}")
-        for at, layer in enumerate(layers)
+    found += [({"color": INK, "linestyle": line}, f"block {layer}") for layer, line in lines.items()]
+    mark = {"linestyle": "none", "marker": "o", "markeredgecolor": INK, "markersize": 4}
+    return [
+        *found,
+        ({**mark, "markerfacecolor": INK}, "path changed"),
+        ({**mark, "markerfacecolor": PAPER}, "unchanged"),
     ]
-    marks = {"linestyle": "none", "marker": "o", "markeredgecolor": INK, "markersize": 4}
-    entries += [
-        ({**marks, "markerfacecolor": INK}, "path changed"),
-        ({**marks, "markerfacecolor": PAPER}, "unchanged"),
-    ]
-    legend_below(figure, entries, columns=4)

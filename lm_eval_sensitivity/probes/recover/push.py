@@ -205,12 +205,14 @@ class _Decoding:
 def _distances(states: torch.Tensor) -> Floats:
     """[cell] of [row, width]: from row 0, over its length."""
     away = (states[1:] - states[0]).norm(dim=-1) / states[0].norm()
-    return away.to("cpu", torch.float64).numpy()
+    found: Floats = away.to("cpu", torch.float64).numpy()
+    return found
 
 
 def _divergences(logits: torch.Tensor) -> Floats:
     """[cell] nats of [row, vocabulary]: KL from row 0."""
     log_p = torch.log_softmax(logits, dim=-1).clamp(min=-1e30)  # 0 times -inf is NaN
-    found = (log_p[0].exp() * (log_p[0] - log_p[1:])).sum(dim=-1)
+    away = (log_p[0].exp() * (log_p[0] - log_p[1:])).sum(dim=-1)
     # Of nearly equal distributions rounding leaves a little less than 0.
-    return found.clamp(min=0).to("cpu", torch.float64).numpy()
+    found: Floats = away.clamp(min=0).to("cpu", torch.float64).numpy()
+    return found

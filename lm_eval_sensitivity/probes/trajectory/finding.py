@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lm_eval_sensitivity.probes.trajectory.instability import Turning
+from lm_eval_sensitivity.probes.trajectory.states import State
 from lm_eval_sensitivity.stats import Interval
 
 Normalization = Literal["RAW", "CLIPPED_MAD"]
@@ -92,7 +93,7 @@ class LengthRow:
 class StateRow:
     """One state of certainty."""
 
-    state: Literal["collapse", "rivalry", "neutral"]
+    state: State
     n_steps: int
     share: float
     """Of all steps."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-STATES = ("collapse", "rivalry", "neutral")
+State = Literal["collapse", "rivalry", "neutral"]
+STATES: tuple[State, ...] = ("collapse", "rivalry", "neutral")
 COLLAPSE, RIVALRY, NEUTRAL = range(3)
 """Numbers of the states, as arrays hold them."""
 COLLAPSE_ENTROPY = 0.1
