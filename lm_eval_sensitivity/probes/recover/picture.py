@@ -21,7 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from lm_eval_sensitivity.report.figures.style import Figure
 
 NAME, TITLE = "recover", "Does the state come back, and does the text change?"
 _SIZES: tuple[tuple[str, float, str], ...] = ((INK, 0.8, "o"), (ACCENT, 1.4, "s"), (MUTED, 2.2, "^"))

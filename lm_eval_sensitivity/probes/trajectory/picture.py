@@ -23,7 +23,7 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from lm_eval_sensitivity.report.figures.style import Figure
 
 NAME, TITLE = "trajectory", "Turns of the final states, step by step"
 _LOOKS: dict[int, dict[str, Any]] = {
