@@ -8,6 +8,8 @@
     document.py       what is said of a result, whatever the probe
     stretch/          growth of the residual and of a small disturbance, layer by layer
     radius/           how far a state can move before the next-token distribution changes
+    trajectory/       how unsteadily the final states turn; several systems: where differences come from
+    recover/          what a push inside does to the state and to the text
 
 Only what a `measure` imports may import torch.
 """
