@@ -110,7 +110,7 @@ def test_what_it_says_begins_with_one_sentence(model: Any, measured: Measured[Bo
     assert [each.kind for each in blocks if isinstance(each, Note)].count("finding") == 1
     cautions = [each.text for each in blocks if isinstance(each, Note) and each.kind == "caution"]
     assert any("6 prompts" in each and "24" in each for each in cautions), "too few prompts to predict from"
-    names = {table.name for table in Document("x", tuple(blocks)).tables_in("table")}
+    names = {table.name for table in Document("x", tuple(blocks)).tables_in("csv")}
     assert {"boundary predictions", "boundary density", "boundary pairs", "boundary runner-up"} <= names
 
 

@@ -154,8 +154,10 @@ def test_an_edit_that_always_parts_is_known_from_other_prompts() -> None:
     assert [row.model for row in rows] == ["edit alone", "edit and base run", "first thin step alone"]
     assert rows[0].auroc == 1 and rows[0].skill.estimate == pytest.approx(1) and rows[0].rate == 0.5
     sure = {each.pair.pair_id: np.full(20, 0.0 if "hard" in each.pair.pair_id else 1.0) for each in pairs}
-    (hazard,) = parts_before(pairs, runs, 16, curves=sure)
-    assert hazard.model == "hazard" and hazard.auroc == 1 and hazard.beside == "edit alone"
+    alone, hazard = parts_before(pairs, runs, 16, curves=sure)
+    assert (
+        alone.auroc == 1 and hazard.model == "hazard" and hazard.auroc == 1 and hazard.beside == "edit alone"
+    )
 
 
 def test_equal_outputs_cut_before_the_horizon_are_not_counted() -> None:

@@ -57,7 +57,7 @@ def _measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measure
 
 PROBE = Probe(
     name="boundary",
-    words="close decisions: how many, how predictable, and what gives way where outputs part",
+    words="how many decisions were close, how predictable they are, and what gives way where outputs part",
     title="Close decisions",
     finding=BoundaryFinding,
     settings=Settings,
@@ -65,7 +65,8 @@ PROBE = Probe(
     document=boundary_document,
     picture=boundary_picture,
     not_to_be_read_as=(
-        "an early warning: numbers at the branch hold the edit's own shift, and one step ahead position does as much",
+        "an early warning: numbers at the branch hold the edit's own shift, and one step ahead position ranks as "
+        "well as the margin",
         "a cause: every flip has a shift larger than its margin; only the split against earlier steps says something",
         "a comparison of models with other vocabularies or of other temperatures: margins are on their scale",
         "a mistake: a close decision may have two good answers",

@@ -26,16 +26,32 @@ _AUROC = tuple(
     Column(words, 3, path)
     for words, path in (("AUROC", "auroc"), ("AUROC lower", "auroc_lower"), ("AUROC upper", "auroc_upper"))
 )
+_READING = (
+    Column("model"),
+    Column("skill", 3, "skill.estimate"),
+    Column("lower", 3, "skill.lower"),
+    Column("upper", 3, "skill.upper"),
+    Column("gain", 3, "skill_beside.estimate"),
+    Column("gain lower", 3, "skill_beside.lower"),
+    Column("gain upper", 3, "skill_beside.upper"),
+    Column("AUROC", 2, "auroc"),
+    Column("from", 2, "auroc_lower"),
+    Column("to", 2, "auroc_upper"),
+)
+_OF_SKILL = (
+    "Skill is 1 - Brier / Brier of the rate; 0 is none, and its interval comes before any AUROC. Gain is the same "
+    "over the row named there. AUROC pools folds: without skill it lies below 0.5."
+)
 _PREDICTIONS = (
     Column("task"),
     Column("model"),
     Column("skill", 3, "skill.estimate"),
     Column("lower", 3, "skill.lower"),
     Column("upper", 3, "skill.upper"),
-    Column("beside"),
-    Column("skill beside", 3, "skill_beside.estimate"),
-    Column("beside lower", 3, "skill_beside.lower"),
-    Column("beside upper", 3, "skill_beside.upper"),
+    Column("over", path="beside"),
+    Column("gain", 3, "skill_beside.estimate"),
+    Column("gain lower", 3, "skill_beside.lower"),
+    Column("gain upper", 3, "skill_beside.upper"),
     *_AUROC,
     Column("rate", 3),
     Column("Brier", 4, "brier"),
@@ -179,17 +195,24 @@ def _cautions(found: BoundaryFinding) -> Iterator[Note]:
 def _predictions(found: BoundaryFinding) -> Iterator[ResultTable]:
     if not found.predictions:
         return
+    for number, task in enumerate(dict.fromkeys(each.task for each in found.predictions), 1):
+        rows = [each for each in found.predictions if each.task == task]
+        size = f"{rows[0].n_cases} cases, {rows[0].n_prompts} prompts, rate {in_print(rows[0].rate, 3)}"
+        title = f"{task[0].upper()}{task[1:]}, for prompts that were left out: {size}"
+        notes = [_OF_SKILL] if number == 1 else []
+        yield table_of(
+            f"boundary prediction {number}", title, _READING, rows, notes, only=("table", "markdown")
+        )
     yield table_of(
         "boundary predictions",
         "Predicted for prompts that were left out",
         _PREDICTIONS,
         found.predictions,
-        [
-            "Skill is 1 - Brier / Brier of the rate; 0 is none, and its interval comes before any "
-            "AUROC. Skill beside is the same against the row named there. AUROC pools folds: without skill it lies "
-            "below 0.5."
-        ],
+        [_OF_SKILL],
+        only=("csv", "json"),
     )
+    if not found.reliability:
+        return
     yield table_of(
         "boundary reliability",
         f"Reliability: {found.reliability[0].task}, {found.reliability[0].model}"
@@ -275,7 +298,9 @@ def _after_edited_prompts(found: BoundaryFinding) -> Iterator[Block]:
             [note],
             is_detail=True,
         )
-    yield table_of("boundary pairs", "Pairs", _PAIRS, found.pairs, is_detail=True)
+    yield table_of(
+        "boundary pairs", "Pairs", _PAIRS, found.pairs, only=("markdown", "csv", "json"), is_detail=True
+    )
 
 
 def _of_forced(of: Forced, edits: Sequence[str]) -> ResultTable:

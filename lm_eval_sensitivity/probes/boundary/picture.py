@@ -85,7 +85,7 @@ def _draw(figure: Figure, found: BoundaryFinding) -> None:
 def _draw_strip(axes: Axes, strip: Strip, threshold: float) -> None:
     margins = np.maximum(np.asarray(strip.margins), SMALLEST)
     for step in sorted(set(strip.branches)):
-        axes.axvline(step, color=ACCENT, linewidth=0.6 + 0.6 * strip.branches.count(step))
+        axes.axvline(step, color=ACCENT, linewidth=min(0.6 + 0.6 * strip.branches.count(step), 3))
     axes.axhline(threshold, color=MUTED, linestyle="--", linewidth=1)
     axes.plot(
         np.arange(len(margins)),

@@ -77,7 +77,8 @@ def parts_before(
         pairs: of harmless edits; those whose base run is not known are left out.
         runs: prompt id -> base run.
         horizon: H, steps.
-        curves: pair id -> [step] survival of the hazard; models of everything else if None, else of the hazard alone.
+        curves: pair id -> [step] survival of the hazard, of the pairs that were fed; None for all pairs and the models
+            of task (ii).
         seed: of the intervals.
 
     Returns:
@@ -87,7 +88,7 @@ def parts_before(
     if curves is not None:
         known = [each for each in known if each.pair.pair_id in curves]
     cases = Cases(
-        f"parts before step {horizon}",
+        f"parts before step {horizon}{'' if curves is None else ', fed pairs'}",
         tuple(each.pair.prompt_id for each in known),
         np.array([_parts(each, horizon) for each in known], dtype=bool),
     )
@@ -104,7 +105,7 @@ def parts_before(
         # Nothing is learned from the cases: the shifts are other prompts' already.
         models["hazard"] = lambda _, left_out: chance[left_out]
     rows, _ = predictions(cases, models, "edit alone", seed)
-    return rows if curves is None else rows[1:]
+    return rows
 
 
 def rankings(forced: Sequence[ForcedSteps], prompts: Sequence[str], seed: int = 0) -> tuple[Ranking, ...]:
