@@ -40,7 +40,7 @@ _READING = (
 )
 _OF_SKILL = (
     "Skill is 1 - Brier / Brier of the rate; 0 is none, and its interval comes before any AUROC. Gain is the same "
-    "over the row named there. AUROC pools folds: without skill it lies below 0.5."
+    "over the first row. AUROC pools folds: without skill it lies below 0.5."
 )
 _PREDICTIONS = (
     Column("task"),

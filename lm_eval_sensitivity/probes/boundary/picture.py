@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from lm_eval_sensitivity.report.figures.style import Figure
 
 NAME, TITLE = "boundary", "Close decisions, and where outputs part"
 SMALLEST = 1e-3
@@ -66,7 +65,7 @@ def boundary_picture(result: ProbeResult[BoundaryFinding]) -> Picture | NotDrawn
 def _draw(figure: Figure, found: BoundaryFinding) -> None:
     rows = ["strip", "strip"] if found.strip else None
     mosaic = [*([rows] if rows else []), ["curve", "reliability"]]
-    axes: dict[str, Axes] = figure.subplot_mosaic(mosaic)
+    axes: dict[str, Any] = figure.subplot_mosaic(mosaic)
     if found.strip:
         _draw_strip(axes["strip"], found.strip, found.threshold)
     _draw_curve(axes["curve"], found)
@@ -82,7 +81,7 @@ def _draw(figure: Figure, found: BoundaryFinding) -> None:
     )
 
 
-def _draw_strip(axes: Axes, strip: Strip, threshold: float) -> None:
+def _draw_strip(axes: Any, strip: Strip, threshold: float) -> None:
     margins = np.maximum(np.asarray(strip.margins), SMALLEST)
     for step in sorted(set(strip.branches)):
         axes.axvline(step, color=ACCENT, linewidth=min(0.6 + 0.6 * strip.branches.count(step), 3))
@@ -102,7 +101,7 @@ def _draw_strip(axes: Axes, strip: Strip, threshold: float) -> None:
     axes.set_title(strip.prompt_id, loc="left")
 
 
-def _draw_curve(axes: Axes, found: BoundaryFinding) -> None:
+def _draw_curve(axes: Any, found: BoundaryFinding) -> None:
     curve = found.density.curve
     xs = range(len(curve))
     axes.plot(xs, [each.share.estimate for each in curve], color=INK, linewidth=1)
@@ -114,7 +113,7 @@ def _draw_curve(axes: Axes, found: BoundaryFinding) -> None:
     axes.set_ylabel("share of steps below")
 
 
-def _draw_reliability(axes: Axes, found: BoundaryFinding) -> None:
+def _draw_reliability(axes: Any, found: BoundaryFinding) -> None:
     axes.plot([0, 1], [0, 1], color=GRID, linewidth=1.2)
     rows = found.reliability
     axes.plot(
