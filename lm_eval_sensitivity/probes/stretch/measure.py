@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -134,6 +134,7 @@ def measured(
     for name, found in zip(bases, differences, strict=True):
         for place, pair in enumerate(variants.get(name, ())):
             by_edit[pair.pair.edit].append((found.edited[place], float(found.normalized[place])))
+    jacobian, no_jacobian = _jacobian(wide, bases, settings)
     finding = StretchFinding(
         positions=_positions(settings),
         size=settings.size,
@@ -141,9 +142,13 @@ def measured(
         networks=(loaded, *untrained),
         edits=edit_profiles(by_edit),
         sweep=_sweep(wide, bases, settings) if settings.sweep else (),
-        jacobian=_jacobian(wide, bases, settings) if settings.jacobian else (),
+        jacobian=jacobian,
     )
-    return Measured(finding, _per_prompt(shared.names, growth), (*left_out, *_missing(finding, settings)))
+    return Measured(
+        finding,
+        _per_prompt(shared.names, growth),
+        (*left_out, *no_jacobian, *_missing(finding, bases, settings)),
+    )
 
 
 def in_float32(replay: Replay) -> Replay:
@@ -211,9 +216,21 @@ def _sweep(replay: Replay, bases: dict[str, RunOutput], settings: Settings) -> t
     return tuple(points)
 
 
-def _jacobian(replay: Replay, bases: dict[str, RunOutput], settings: Settings) -> tuple[LayerJacobian, ...]:
+def _jacobian(
+    replay: Replay, bases: dict[str, RunOutput], settings: Settings
+) -> tuple[tuple[LayerJacobian, ...], tuple[Note, ...]]:
+    """Norms of each block where they are asked for, or why there are none."""
+    if not settings.jacobian:
+        return (), ()
     names = evenly(list(bases), JACOBIAN_PROMPTS)
-    return jacobian_norms(replay, {name: bases[name].prompt_ids for name in names}, settings.seed)
+    try:
+        return jacobian_norms(replay, {name: bases[name].prompt_ids for name in names}, settings.seed), ()
+    except NotImplementedError as error:
+        # As of fused products of experts.
+        why = str(error).splitlines()[0][:300]
+        return (), (
+            Note("left_out", f"No Jacobian norms: PyTorch cannot differentiate this model forward. {why}"),
+        )
 
 
 # ---- from sizes to the finding
@@ -295,10 +312,15 @@ def _per_prompt(names: Sequence[str], growth: Growth) -> tuple[PerPrompt, ...]:
     )
 
 
-def _missing(finding: StretchFinding, settings: Settings) -> list[Note]:
+def _missing(finding: StretchFinding, bases: dict[str, RunOutput], settings: Settings) -> Iterator[Note]:
+    """What has no number, and what has a spread that is not one."""
     there = {each.edit for each in finding.edits}
-    return [
-        Note("left_out", f"No live pair has the edit {edit}: it has no profile.")
-        for edit in settings.edits
-        if edit not in there
-    ]
+    for edit in settings.edits:
+        if edit not in there:
+            yield Note("left_out", f"No live pair has the edit {edit}: it has no profile.")
+    if settings.positions == "prompt_end" and len({base.prompt_ids[-1] for base in bases.values()}) == 1:
+        yield Note(
+            "caution",
+            "All prompts end in the same token, as behind a chat template: x_0 is the same for all, and intervals over "
+            "prompts are too narrow.",
+        )
