@@ -381,7 +381,7 @@ def test_no_tensor_grows_with_layers_or_vocabulary() -> None:
         with Largest() as seen:
             measured(replay, outputs, Settings(), shared)
         largest[n_layers, vocabulary] = seen.elements
-    rows, n_positions = 1 + 2 + 1, 4 + 39
+    rows, n_positions = 1 + 2, 4 + 39
     assert largest[2, 50] == largest[12, 50] <= 3 * rows * n_positions * models.WIDTH
     # The untrained embedding has its whole shape for the moment before its rows are chosen, and no numbers in it.
     assert largest[2, 2_000] <= max(largest[2, 50], 2_000 * models.WIDTH)
