@@ -39,14 +39,14 @@ from lm_eval_sensitivity.harness.wrapping.requests import Prompt
 from lm_eval_sensitivity.harness.wrapping.shots import Shots
 from lm_eval_sensitivity.harness.wrapping.table import AnswersTable
 from lm_eval_sensitivity.ladder.edits.formats import FORMATS, FormatEdit
-from lm_eval_sensitivity.records.answers import AGAIN, EditOfTask, Wrapped
+from lm_eval_sensitivity.records.answers import AGAIN, NOTHING_EMBEDDED, EditOfTask, Wrapped
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunSummary
 from lm_eval_sensitivity.statements.answers import AnswersStatement
 
 EDITS_VERSION = "1.0.0"
 """Of the sets of edits; a change of what one of them does is another version."""
-NO_EMBEDDER = {"name": "none: answers are compared", "weights_sha256": "none", "max_tokens": None}
+NO_EMBEDDER = {"name": "none", "weights_sha256": NOTHING_EMBEDDED, "max_tokens": None}
 
 WRAPPED_LOG: RunLog[AnswersStatement] = RunLog()
 """The wrapped tasks of the run that is going on."""
@@ -216,7 +216,12 @@ class Wrapping:
     def _identity(self) -> dict[str, Any] | None:
         if self._engine is None:
             return None
-        return {**self._engine.identity(self._decoding()), "prompt": self._template}
+        identity = self._engine.identity(self._decoding())
+        # Each task decodes in its own way, and is asked of one system.
+        return {
+            **{name: each for name, each in identity.items() if name != "decoding"},
+            "prompt": self._template,
+        }
 
     def _decoding(self) -> Decoding:
         if self._task.OUTPUT_TYPE != "generate_until":
@@ -237,6 +242,7 @@ class Wrapping:
             "num_fewshot": config.num_fewshot,
             "question": name_of(self.question),
             "edits": [edit.name for edit in self.edits],
+            "decoding": self._decoding().as_dict(),
             "version": EDITS_VERSION,
         }
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
