@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -159,6 +159,24 @@ def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
         if rung.metadata.wrapped is not None
         for each in _answers(rung.metadata, rung.samples, system.name)
     ]
+
+
+def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
+    """Refuse runs of wrapped tasks where outputs are needed.
+
+    Args:
+        rungs: that were read.
+        what: needs them; the subject of the sentence.
+
+    Raises:
+        InputError: one is of a wrapped task.
+    """
+    for rung in rungs:
+        if rung.metadata.wrapped is not None:
+            raise InputError(
+                f"{what} of runs of the ladder, and {shown_path(rung.samples)} is of the wrapped task "
+                f"{inert(rung.metadata.task)}. Use `flips`, `report`, `clusters`, `compare`, `drift` or `heatmap`."
+            )
 
 
 def _tasks(run: RunFiles) -> list[tuple[RunMetadata, Path]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import lm_eval_sensitivity as les
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.runs import load_runs
 from tests.harness import tiny_models
@@ -65,7 +66,7 @@ def test_clusters_heatmap_and_compare_speak_of_answers(
 ) -> None:
     folders = [run.folder for run in runs]
     found = json.loads(printed(capsys, "clusters", *folders, "--format", "json"))
-    assert [row["counts"]["n_prompts"] for row in found["statements"][0]["systems"]] == [12, 12]
+    assert [row["counts"]["n_prompts"] for row in found["selections"][0]["systems"]] == [12, 12]
     heat = printed(capsys, "heatmap", *folders, "--format", "csv")
     by_edit = {(row["edit"], row["system"]): row for row in csv.DictReader(StringIO(heat))}
     flips = json.loads(printed_json(capsys, folders))
@@ -75,7 +76,7 @@ def test_clusters_heatmap_and_compare_speak_of_answers(
                 mean = float(by_edit[count["name"], each["system"]]["mean"])
                 assert mean == pytest.approx(count["n_flipped"] / count["n_asked"])
     assert "the share of edits that change its answer" in " ".join(
-        printed(capsys, "heatmap", *folders).split()
+        printed(capsys, "clusters", *folders).split()
     )
     assert "answer_flip" in printed(capsys, "compare", *folders)
 
@@ -125,3 +126,28 @@ def test_one_table_holds_one_task(
 def test_answers_are_not_asked_of_other_runs(demo_of_four_rungs: Run) -> None:
     with pytest.raises(InputError, match="belongs to runs of wrapped tasks"):
         command("heatmap", demo_of_four_rungs.folder, "--metric", "answer_flip")
+
+
+def test_what_needs_outputs_says_so(runs: list[Run], tmp_path: Path) -> None:
+    folder = runs[0].folder
+    for line in (
+        ("export", folder, "-o", tmp_path / "e"),
+        ("probe", "stretch", folder),
+        ("rescore", folder, "-o", tmp_path / "r"),
+    ):
+        with pytest.raises(InputError, match=r"of the wrapped task sensitivity_words\. Use `flips`"):
+            command(*line)
+
+
+def test_a_notebook_reads_answers_too(runs: list[Run], capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [run.folder for run in runs]
+    assert "answer_flip" in str(les.clusters(folders, resamples=999))
+    assert "exact_match" in str(les.summary(folders[0]))
+    assert "Answers that an edit changes" in printed(capsys, "show", folders[0])
+    assert "answers only" not in command_output(capsys, "pairs", folders[0])
+
+
+def command_output(capsys: pytest.CaptureFixture[str], *line: object) -> str:
+    capsys.readouterr()
+    assert command(*line) == 0
+    return capsys.readouterr().out
