@@ -182,8 +182,10 @@ def test_a_forced_runner_up_stands_at_the_thinnest_steps(model: Any) -> None:
     own = OwnSteps(
         np.array([3.0, 0.2, 1.0, 0.1, *[0.01] * 8]), np.ones(12), np.ones(12), tuple(range(50, 62))
     )
-    found = force_runner_ups(Replay(model), [base], [own], 2)
-    assert [(each.step, each.forced) for each in found] == [(3, "[53]"), (1, "[51]")], "8 tokens must follow"
+    found = force_runner_ups(Replay(model), [base], [own], 3, 0.5)
+    assert [(each.step, each.forced) for each in found] == [(3, "[53]"), (1, "[51]")], (
+        "thin ones, with 8 tokens after them"
+    )
     rest = greedy(model, "a", (*base.prompt_ids, *base.output_ids[:3], 53), 8).output_ids
     same = sum(a == b for a, b in zip(rest, base.output_ids[4:], strict=True))
     assert 0 <= found[0].distance <= 1 - same / 8 + 1e-9
@@ -203,4 +205,4 @@ def test_a_last_token_model_heals_at_once(model: Any) -> None:
     forked = output("a", (5, 9), base.output_ids)
     # The forced token is the one that was taken anyway.
     own = OwnSteps(np.linspace(0, 1, 24), np.ones(24), np.ones(24), base.output_ids)
-    assert [each.distance for each in force_runner_ups(Replay(bigram), [forked], [own], 3)] == [0, 0, 0]
+    assert [each.distance for each in force_runner_ups(Replay(bigram), [forked], [own], 3, 0.5)] == [0, 0, 0]

@@ -24,7 +24,10 @@ def test_shares_are_means_of_prompts() -> None:
     )
     assert [(each.what, each.n_steps) for each in found.by_position] == [("0", 5), ("1-3", 7)]
     assert found.by_position[0].share.estimate == 1 and found.n_tied == 1
-    assert [each.what for each in found.by_category] == ["x", "y"] and found.by_side == ()
+    assert [(each.what, each.share.estimate) for each in found.by_category] == [("x", 0.5), ("y", 1.0)]
+    assert math.isnan(found.by_category[0].share.upper) and found.by_side == (), (
+        "four prompts have no interval"
+    )
 
 
 def test_thin_is_strictly_below() -> None:

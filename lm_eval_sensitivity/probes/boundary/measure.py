@@ -281,7 +281,9 @@ def _runner_up(
     if not settings.runner_up:
         return None
     names = list(bases)
-    steps = force_runner_ups(replay, [bases[n] for n in names], [own[n] for n in names], settings.runner_up)
+    steps = force_runner_ups(
+        replay, [bases[n] for n in names], [own[n] for n in names], settings.runner_up, settings.threshold
+    )
     prompts, distances = [each.prompt_id for each in steps], np.array([each.distance for each in steps])
 
     def over_prompts(values: NDArray[Any]) -> list[float]:
