@@ -147,6 +147,23 @@ def test_edits_are_named_or_chosen_by_rule(model: Any, run: RunOutputs) -> None:
         measure(replay, run, Settings(edits=("typo",)))
 
 
+@pytest.mark.parametrize("setting", [{"threshold": 0.0}, {"horizon": 0}, {"draws": -1}, {"runner_up": -1}])
+def test_a_setting_without_meaning_is_refused(model: Any, run: RunOutputs, setting: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(setting))):
+        measure(Replay(model), run, Settings(**setting))
+
+
+@pytest.mark.parametrize("upcast", [False, True])
+def test_ties_of_16_bits_break_no_rule(upcast: bool) -> None:
+    half = model_of("llama", "bfloat16")
+    run = run_of(half, n_prompts=5, n_steps=8)
+    replay = Replay(half, upcast=upcast)
+    found = measure(replay, run, Settings(edits=("all",), draws=0)).finding
+    assert found.forced is not None and found.forced.n_flips > 0
+    assert found.forced.n_rho_disagrees == 0 and found.forced.n_violations == 0
+    assert replay.conditions.upcast is upcast
+
+
 def test_of_a_rung_the_edit_that_reached_most_prompts(run: RunOutputs) -> None:
     pairs = [
         each for each in run.live_pairs() if each.pair.edit != "double_space" or "0" in each.pair.prompt_id
