@@ -100,9 +100,9 @@ def test_the_pool_is_of_all_prompts_and_the_prompt_is_the_unit() -> None:
     assert row.ratio.estimate == pytest.approx(np.mean(ratios)) and row.ratio_median == np.median(ratios)
     assert [(each.normalization, each.series) for each in found.instability] == [
         ("RAW", "observed"),
-        ("RAW", "shuffled in time"),
+        ("RAW", "shuffled"),
         ("CLIPPED_MAD", "observed"),
-        ("CLIPPED_MAD", "shuffled in time"),
+        ("CLIPPED_MAD", "shuffled"),
         ("RAW", "isotropic"),
     ]
     assert [(each.n_states, each.n_prompts) for each in found.lengths] == [(16, 7)]
@@ -169,7 +169,7 @@ def test_labels_only_on_request() -> None:
         trajectory_of(paths, Settings(shuffles=2, legacy_labels=each)) for each in (False, True)
     )
     assert {each.legacy_label for each in without.prompts} == {""}
-    assert {each.legacy_label for each in with_labels.prompts} <= {"UNDERACTIVE", "ACTIVE"}
+    assert {each.legacy_label for each in with_labels.prompts} <= {"UNDERACTIVE", "ADAPTIVE"}
 
 
 def test_a_prompt_has_its_own_shuffles_whatever_the_others_are() -> None:

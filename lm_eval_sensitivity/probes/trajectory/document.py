@@ -23,11 +23,9 @@ _INSTABILITY = (
     Column("lower", 3, "mean.lower"),
     Column("upper", 3, "mean.upper"),
     Column("ct_ratio", 3, "ratio.estimate"),
-    Column("ratio lower", 3, "ratio.lower"),
-    Column("ratio upper", 3, "ratio.upper"),
-    Column("median ratio", 3, "ratio_median"),
-    Column("smallest", 3, "ratio_smallest"),
-    Column("largest", 3, "ratio_largest"),
+    Column("from", 3, "ratio.lower"),
+    Column("to", 3, "ratio.upper"),
+    Column("median", 3, "ratio_median"),
     Column("ct_late", 3, "late"),
     Column("p95/median", 3, "p95_over_median"),
     Column("prompts", 0, "ratio.n"),
@@ -172,9 +170,10 @@ def _instability(found: TrajectoryFinding) -> ResultTable:
         [
             f"States {_SIDES[found.side]}, generated tokens, N = {span} for each output, {found.width} coordinates. "
             "ct: length of a step of directions times (1 - cosine to the step before). ct_ratio: largest over mean. "
-            "lower, upper: 95 % bootstrap-t over prompts. ct_late: mean over prompts. p95/median: median.",
+            "lower, upper, from, to: 95 % bootstrap-t over prompts. median: of ct_ratio. ct_late: mean over prompts. "
+            "p95/median: median.",
             f"CLIPPED_MAD: coordinates on their robust scale over the pool of {found.n_pool} states, cut off at 5; "
-            f"{found.n_kept} of {found.width} vary. shuffled in time: the mean over {found.shuffles} random orders of "
+            f"{found.n_kept} of {found.width} vary. shuffled: the mean over {found.shuffles} random orders of "
             "the same states. isotropic: independent Gaussian states, as many and as wide.",
         ],
     )
@@ -241,11 +240,12 @@ def reopening_in_words(found: Reopening) -> Note:
     if math.isnan(found.incidence) or math.isnan(null.mean):
         return Note("reason", "Reopening: no run of collapse was seen to its end.")
     value, span = in_print(found.incidence, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
+    returns = f"Rivalry returns within {found.within} steps after {value} of the runs of collapse"
     if null.lower <= found.incidence <= null.upper:
-        words = f"Rivalry returns in {value} of the runs, which is what the same states in random order give ({span})."
+        words = f"{returns}, which is what the same states in random order give ({span})."
     else:
         more = "more" if found.incidence > null.upper else "fewer"
-        words = f"Rivalry returns in {value} of the runs, {more} than the same states in random order give ({span})."
+        words = f"{returns}, {more} than the same states in random order give ({span})."
     return Note("finding", f"{words}{_bounds(found.by_prompt)} {_lasting(found)}".rstrip())
 
 
