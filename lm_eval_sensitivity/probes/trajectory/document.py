@@ -81,6 +81,8 @@ def document(result: ProbeResult[TrajectoryFinding]) -> Sequence[Block]:
 def _blocks(found: TrajectoryFinding) -> Iterator[Block]:
     yield reading(found)
     yield _instability(found)
+    if (size := size_in_words(found)) is not None:
+        yield size
     yield scaling_in_words(found)
     yield table_of(
         "trajectory lengths",
@@ -136,27 +138,46 @@ def reading(found: TrajectoryFinding) -> Note:
         How far the largest turn stands out, and whether order in time has a part in it.
     """
     row = next(each for each in found.instability if each.normalization == "CLIPPED_MAD")
-    null = next(each for each in found.against_null if each.normalization == "CLIPPED_MAD")
     if math.isnan(row.ratio.estimate):
         reason = row.ratio.reason or "No output is long enough."
         return Note("finding", f"No ratio of largest to mean turn can be stated. {reason}")
-    return Note(
-        "finding",
-        f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one; "
-        f"{_beside_null(null)}; consecutive turns are {in_print(null.quotient.estimate, 2)} times what random order "
-        "gives.",
-    )
+    largest = f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one"
+    return Note("finding", f"{largest}; {_beside_null(_null_of(found).excess)}.")
 
 
-def _beside_null(null: AgainstNull) -> str:
-    excess = null.excess
+def _null_of(found: TrajectoryFinding) -> AgainstNull:
+    return next(each for each in found.against_null if each.normalization == "CLIPPED_MAD")
+
+
+def _beside_null(excess: Interval) -> str:
     if math.isnan(excess.lower):
-        return "what random order gives is not told apart from it"
-    bounds = f"95 % interval {in_print(excess.lower, 2)} to {in_print(excess.upper, 2)}"
-    amount = f"{in_print(excess.estimate, 2)} ({bounds})"
+        return "how much random order gives cannot be told apart"
     if excess.lower <= 0 <= excess.upper:
-        return f"the same states in random order give as much, to {amount}"
-    return f"{amount} more than the same states in random order"
+        return f"random order gives as much ({_span(excess)} more)"
+    side = "more" if excess.estimate > 0 else "less"
+    return f"{in_print(abs(excess.estimate), 2)} {side} than in random order ({_span(excess)})"
+
+
+def size_in_words(found: TrajectoryFinding) -> Note | None:
+    """How large turns are beside random order.
+
+    Args:
+        found: of one system.
+
+    Returns:
+        A sentence; None where there is no number.
+    """
+    quotient = _null_of(found).quotient
+    if math.isnan(quotient.lower):
+        return None
+    words = (
+        f"Turns are {in_print(quotient.estimate, 2)} times as large as in random order ({_span(quotient)})."
+    )
+    return Note("finding", words)
+
+
+def _span(interval: Interval) -> str:
+    return f"95 % interval {in_print(interval.lower, 2)} to {in_print(interval.upper, 2)}"
 
 
 def _instability(found: TrajectoryFinding) -> ResultTable:
