@@ -2,9 +2,9 @@
 
 One process loads a model, runs the smallest ladder through lm_eval's evaluator with the suite's engine, and then lets
 every probe look, as `--metadata '{"probes": [...]}'` does. Counted are seconds, and the largest resident size of the
-process (of the accelerator: the largest allocated size) while it lasts, each over the same of the generation alone,
-without embedding and metrics, which are the rest of the run and leave their embedder behind. `added` is the peak over
-what was there when a part began. `replay` is one pass over all base outputs that no probe looks at; every probe makes the passes it needs itself.
+process (of an accelerator: the largest allocated size), each over the same of the generation alone. Embedding and
+metrics are the rest of the run, which leaves its embedder behind. `added` is the peak over what was there when a part
+began. `replay` is one pass over all base outputs that no probe looks at; every probe makes the passes it needs itself.
 `recover` and `cards` generate anew, which no run does by itself.
 
     python benchmarks/probes.py
