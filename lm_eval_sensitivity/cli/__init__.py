@@ -18,6 +18,7 @@ main.py              The command `lm-eval-sensitivity`: thin subcommands over th
 neighborhood.py      how far one prompt's output moves under small edits of it
 pairs.py             finished runs as one tidy table, one row per system, pair and filter
 parser.py            The parser of all commands: an option or a name that is none gets a sentence
+probe.py             the inside of a finished run's model, while it is fed what it said
 publish.py           exported results as a dataset on the Hub, and a Space that shows them
 report.py            one page with figures and tables, and the figures as files
 rescore.py           a finished run measured again, with another embedder or answer rule

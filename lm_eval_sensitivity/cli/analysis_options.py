@@ -162,7 +162,7 @@ def add_selection_options(
 ) -> None:
     """Which numbers are read; a repeatable option is None until it is given, see `chosen`."""
     each = [
-        ("--metric", PRIMARY_METRIC, "column of the pairs table, window included"),
+        ("--metric", PRIMARY_METRIC, "column of the pairs table, window included; or probe.NAME.MEASURE"),
         ("--filter", PRIMARY_FILTER, " or ".join(FILTERS)),
     ]
     if with_rungs:

@@ -21,6 +21,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     write,
 )
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.columns import with_probes
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.statements import Selection
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     ]
     for selection in selections:
         check_metric(selection.metric)
-    pairs = load_runs(options.runs, **run_options(options))
+    pairs = with_probes(load_runs(options.runs, **run_options(options)), [each.metric for each in selections])
     partition = partitioned(pairs, options)
     found = [
         clusters_statement(partition, each, alpha=options.alpha, draws=options.draws) for each in selections

@@ -20,6 +20,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     write,
 )
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.columns import with_probes
 from lm_eval_sensitivity.report.documents.compare import compare_document
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.runs.beside import system_of
@@ -69,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
             f"`--margin {options.margin:g}` must be a share above 0 of the first system's mean, as in `--margin 0.25`."
         )
     selection = Selection(options.metric, options.filter, options.rungs)
-    pairs = load_runs([options.first, options.second], **run_options(options))
+    runs = load_runs([options.first, options.second], **run_options(options))
+    pairs = with_probes(runs, [selection.metric])
     first, second = (system_of(pairs, folder).name for folder in (options.first, options.second))
     found = comparison_statement(
         partitioned(pairs, options),

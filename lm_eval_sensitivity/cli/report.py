@@ -18,6 +18,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     signed,
 )
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.document import probe_sections
 from lm_eval_sensitivity.report.documents.report import FIGURES, PAGE, report_files
 from lm_eval_sensitivity.report.figures import check_matplotlib
 from lm_eval_sensitivity.runs.beside import load_beside
@@ -57,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
     check_matplotlib()
     _check_folder(options.output, overwrite=options.overwrite)
     pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
-    files = report_files(pairs, reference, signed(pairs, options), options.embedder)
+    further = probe_sections(pairs.systems)
+    files = report_files(pairs, reference, signed(pairs, options), options.embedder, further)
     _write(options.output, files)
     n_figures = sum(name.endswith(".svg") for name in files)
     print(f"{options.output / PAGE}: {n_figures} figures, {len(pairs.systems)} systems")
@@ -81,10 +83,10 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        for name in FIGURES:
-            for ending in ("svg", "png"):
-                if f"{name}.{ending}" not in files:
-                    (folder / f"{name}.{ending}").unlink(missing_ok=True)
+        for path in (*(folder / name for name in FIGURES), *folder.glob("probe_*.svg")):
+            for ending in (".svg", ".png"):
+                if path.with_suffix(ending).name not in files:
+                    path.with_suffix(ending).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"`--output {folder}` cannot be written ({error.strerror}). Choose another folder."

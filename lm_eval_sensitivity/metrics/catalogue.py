@@ -13,7 +13,12 @@ from typing import Literal, TypeVar
 from lm_eval_sensitivity.metrics.inputs import PairInputs
 from lm_eval_sensitivity.types import Channel, Missing
 
-Direction = Literal["larger = further apart", "larger = parted later", "larger = more certain"]
+Direction = Literal[
+    "larger = further apart",
+    "larger = parted later",
+    "larger = more certain",
+    "what larger means, its probe says",
+]
 Family = Literal["text", "tokens", "distributions", "states"]
 FilterName = Literal["raw", "answer"]
 Measure = Callable[[PairInputs], float | Missing]
@@ -77,7 +82,42 @@ class MetricCard:
         return f"[{self.low:g}, {high}]"
 
 
-METRICS: dict[str, MetricCard] = {}
+PROBE = "probe."
+"""Before the names of a probe and of its measure: `probe.radius.argmax_radius`, one number for each prompt."""
+
+
+def is_of_probe(name: str) -> bool:
+    """Whether a column is what a probe measured; every pair of a prompt repeats its number.
+
+    Example:
+        >>> is_of_probe("probe.radius.argmax_radius"), is_of_probe("cosine_distance")
+        (True, False)
+    """
+    return name.startswith(PROBE)
+
+
+class _Catalogue(dict[str, MetricCard]):
+    """Metrics by name; which measures there are, only the probes of a run say, so that these have a card each."""
+
+    def __missing__(self, name: str) -> MetricCard:
+        if not is_of_probe(name):
+            raise KeyError(name)
+        return MetricCard(
+            name=name,
+            what="What a probe measured of the base prompt.",
+            family="states",
+            low=-math.inf,
+            high=math.inf,
+            direction="what larger means, its probe says",
+            unit="none",
+            needs=(),
+            source="see the page of the probe",
+            formula="see the page of the probe",
+            scope="prompt",
+        )
+
+
+METRICS: dict[str, MetricCard] = _Catalogue()
 """Every per-pair metric by column name, in the order of the pairs table."""
 
 _MEASURES: dict[str, Measure] = {}

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 from lm_eval_sensitivity.probes.outputs import RunOutputs
 from lm_eval_sensitivity.probes.result import Finding, Measured, ProbeResult
-from lm_eval_sensitivity.report.blocks import Block
+from lm_eval_sensitivity.report.blocks import Block, Document
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.probes.replay import Replay
 
-NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
+FOLDER = Path(__file__).parent
+NAMES = tuple(
+    name
+    for name in ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
+    if (FOLDER / name / "__init__.py").exists()
+)
 """In the order of a report."""
 IN_A_RUN = ("stretch", "boundary", "trajectory", "radius")
 """What `--metadata` takes; the others generate anew, which is for after a run."""
@@ -45,6 +51,10 @@ class Probe(Generic[Finding]):
     """Phrases, without full stops."""
     comparison: Callable[[Sequence[ProbeResult[Finding]]], Sequence[Block]] | None = None
     """What only several systems together say."""
+    write: Callable[[ProbeResult[Finding], Path], Sequence[Path]] | None = None
+    """Writes files of its own into a folder, and names them."""
+    check: Callable[[Path, Replay, RunOutputs], tuple[Document, bool]] | None = None
+    """Makes one of these files again: what differs, and whether it is the same."""
 
 
 def probe_named(name: str) -> Probe[Any]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from lm_eval_sensitivity.probes.catalogue import Probe, probe_named
+from lm_eval_sensitivity.probes.catalogue import NAMES, Probe, probe_named
+from lm_eval_sensitivity.probes.files import kept_results
 from lm_eval_sensitivity.probes.result import Agreement, Conditions, ProbeResult
 from lm_eval_sensitivity.report.blocks import Block, Document
+from lm_eval_sensitivity.report.documents.report import Further
+from lm_eval_sensitivity.report.figures import NotDrawn, Picture
+from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.types import Note
 
 _MANY = 1e-3
@@ -49,6 +54,37 @@ def probe_parts(result: ProbeResult[Any], probe: Probe[Any], *, named: bool) -> 
         *agreement_in_words(result.agreement, result.conditions),
         conditions_in_words(result),
     ]
+
+
+def probe_sections(systems: Sequence[System]) -> list[Further]:
+    """Of each probe that a run holds a result of, a section for a report.
+
+    Args:
+        systems: from `load_runs`.
+
+    Returns:
+        In the order of `NAMES`; systems in the order of letters, each with its picture.
+
+    Raises:
+        InputError: a result that is damaged.
+    """
+    kept = [kept_results(system) for system in sorted(systems, key=lambda system: system.name)]
+    sections = []
+    for name in NAMES:
+        results = [each[name] for each in kept if name in each]
+        if results:
+            parts = [*_with_pictures(results), *probe_document(results).parts]
+            sections.append(Further(probe_named(name).title, f"Probe: {name}", tuple(parts)))
+    return sections
+
+
+def _with_pictures(results: Sequence[ProbeResult[Any]]) -> Iterator[Picture | NotDrawn]:
+    """Named after the probe, and numbered where there are several systems."""
+    for number, result in enumerate(results, 1):
+        picture = probe_named(result.probe).picture(result)
+        several = len(results) > 1
+        title = f"{picture.title}: {result.name}" if several else picture.title
+        yield replace(picture, name=f"probe_{result.probe}{f'_{number}' if several else ''}", title=title)
 
 
 def agreement_in_words(agreement: Agreement, conditions: Conditions) -> Iterator[Note]:

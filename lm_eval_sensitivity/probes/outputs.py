@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.codec import ADVICE
-from lm_eval_sensitivity.records.sample import Packed, WholeRow, WholeSideRecord
+from lm_eval_sensitivity.records.sample import Packed, SampleRow, WholeRow, WholeSideRecord
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.runs.rung_samples import sample_rows
 from lm_eval_sensitivity.types import FORBIDDING, Missing, Note, Pair
@@ -75,30 +75,6 @@ class RunOutputs:
     notes: tuple[Note, ...]
     """What was left out."""
 
-    @classmethod
-    def of(cls, pairs: Sequence[RunPair], reasons: Mapping[str, int], name: str) -> RunOutputs:
-        """What can be replayed, and a note for each reason why a pair cannot.
-
-        Args:
-            pairs: replayable ones.
-            reasons: how many of the others have each reason.
-            name: of the system.
-
-        Raises:
-            InputError: nothing is left.
-        """
-        if not pairs:
-            why = "; ".join(reasons) or "there is none"
-            raise InputError(
-                f"No pair of {name} can be replayed: {why}. A replay needs runs of an engine that gives token ids, "
-                "such as `--model hf`, made with `--log_samples`."
-            )
-        notes = [
-            Note("left_out", f"{count} pairs cannot be replayed: {why}.", (name,))
-            for why, count in reasons.items()
-        ]
-        return cls(tuple(pairs), tuple(notes))
-
     @cached_property
     def bases(self) -> dict[str, RunOutput]:
         """Prompt id -> output of the unedited prompt, in the order of letters."""
@@ -132,23 +108,49 @@ def outputs_of(system: System) -> RunOutputs:
         system: from `load_runs`.
 
     Returns:
-        Every pair with the token ids of both outputs, in the order of the files; notes on the others.
+        As `outputs_from`.
 
     Raises:
         InputError: a file has changed since it was loaded, or holds a damaged array; or no pair has token ids.
     """
+    rows = ((row, place) for rung in system.rungs for row, _, place in sample_rows(rung.samples))
+    return outputs_from(rows, system.name)
+
+
+def outputs_from(rows: Iterable[tuple[SampleRow, str]], name: str) -> RunOutputs:
+    """What a replay needs of sample rows.
+
+    Args:
+        rows: each with its place, for messages; those of filter answer are passed over.
+        name: of the system.
+
+    Returns:
+        Every pair with the token ids of both outputs, in order; a note for each reason why others have none.
+
+    Raises:
+        InputError: no pair has token ids, or an array is damaged.
+    """
     pairs: list[RunPair] = []
     reasons: Counter[str] = Counter()
-    for rung in system.rungs:
-        for row, _, place in sample_rows(rung.samples):
-            if not isinstance(row, WholeRow):
-                continue
-            found = _pair_of(row, place)
-            if isinstance(found, str):
-                reasons[found] += 1
-            else:
-                pairs.append(found)
-    return RunOutputs.of(pairs, reasons, system.name)
+    for row, place in rows:
+        if not isinstance(row, WholeRow):
+            continue
+        found = _pair_of(row, place)
+        if isinstance(found, str):
+            reasons[found] += 1
+        else:
+            pairs.append(found)
+    if not pairs:
+        why = "; ".join(reasons) or "there is none"
+        raise InputError(
+            f"No pair of {name} can be replayed: {why}. A replay needs runs of an engine that gives token ids, "
+            "such as `--model hf`, made with `--log_samples`."
+        )
+    notes = [
+        Note("left_out", f"{count} pairs cannot be replayed: {why}.", (name,))
+        for why, count in reasons.items()
+    ]
+    return RunOutputs(tuple(pairs), tuple(notes))
 
 
 def _pair_of(row: WholeRow, place: str) -> RunPair | str:

@@ -9,6 +9,8 @@ from lm_eval_sensitivity.probes.catalogue import Probe
 from lm_eval_sensitivity.probes.outputs import RunOutputs
 from lm_eval_sensitivity.probes.result import FORMAT, Finding, ProbeResult
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.runs import System
+from lm_eval_sensitivity.types import Note
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.probes.replay import Replay
@@ -23,9 +25,19 @@ class Probed:
     name: str
     ladder: LadderIdentity
 
+    @classmethod
+    def of(cls, system: System) -> Probed:
+        """A system of `load_runs`."""
+        return cls(system.fingerprint, system.name, system.ladder)
+
 
 def probed(
-    probe: Probe[Finding], replay: Replay, outputs: RunOutputs, settings: Any, of: Probed
+    probe: Probe[Finding],
+    replay: Replay,
+    outputs: RunOutputs,
+    settings: Any,
+    of: Probed,
+    notes: tuple[Note, ...] = (),
 ) -> ProbeResult[Finding]:
     """Measure, and say with what.
 
@@ -35,6 +47,7 @@ def probed(
         outputs: of the run that it made.
         settings: an instance of the probe's.
         of: whose outputs they are.
+        notes: what else is to be said of the model.
 
     Returns:
         The result, ready to be kept.
@@ -54,7 +67,7 @@ def probed(
         agreement=replay.agreement,
         finding=found.finding,
         per_prompt=found.per_prompt,
-        notes=(*outputs.notes, *found.notes),
+        notes=(*notes, *outputs.notes, *found.notes),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import is_of_whole_output
+from lm_eval_sensitivity.metrics.catalogue import is_of_probe, is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
 
@@ -44,7 +44,7 @@ class Selection:
             ("filter", self.filter_name, FILTERS),
             ("rungs", self.rung_set, tuple(RUNG_SETS)),
         ):
-            if received not in accepted:
+            if received not in accepted and not (option == "metric" and is_of_probe(received)):
                 raise InputError(
                     f"`--{option} {received[:80]}`: accepted are {', '.join(accepted)}."
                     f"{did_you_mean(received[:80], accepted)}"

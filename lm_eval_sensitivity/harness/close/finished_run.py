@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.records.columns import SCHEMA
+from lm_eval_sensitivity.records.sample import SampleRow
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.statements.drift_distance import Drift, recorded_drift
@@ -44,6 +45,8 @@ class PairCells:
 
     raw: Cells
     answer: Cells
+    row: SampleRow | None = None
+    """The row of filter raw, where the run is to be probed."""
 
 
 RUN_LOG: RunLog[PairCells] = RunLog()

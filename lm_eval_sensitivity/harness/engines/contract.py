@@ -124,6 +124,11 @@ class Engine(ABC):
         return None
 
     @property
+    def model(self) -> Any:
+        """The transformers model that a replay can feed, or None where the engine shows none."""
+        return None
+
+    @property
     def decode(self) -> Decode | None:
         """Token ids to text, or None where nobody can tell."""
         return decoder_of(self.lm)

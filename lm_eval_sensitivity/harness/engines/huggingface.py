@@ -72,6 +72,11 @@ class HuggingFaceEngine(Engine):
         return self.lm.tokenizer
 
     @property
+    def model(self) -> Any:
+        """The loaded one."""
+        return self.lm.model
+
+    @property
     def context_length(self) -> int:
         """Tokens of prompt and output together."""
         return int(self.lm.max_length)

@@ -1,4 +1,4 @@
-"""What a user may give a run with `--metadata`: another ladder, a reference run, another embedder, more repetitions."""
+"""What a user may give a run with `--metadata`: ladder, reference, embedder, repetitions, probes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
-from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.ladder import Ladder
+from lm_eval_sensitivity.probes.catalogue import IN_A_RUN
 from lm_eval_sensitivity.records.sample import MOST_REPETITIONS
 from lm_eval_sensitivity.runs.reference import ReferenceRun, check_reference, load_reference
 from lm_eval_sensitivity.text.escape import is_text, shown
@@ -33,7 +34,10 @@ TABLE = "table"
 TABLES = ("short", "full")
 """How much of what was measured stands in lm_eval's table: one number for each rung, or all."""
 
-_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, TABLE, "n_samples", "draws", "version", "config_source")
+PROBES = "probes"
+"""Name of the option that lists what is looked at inside the model after the last token."""
+
+_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, TABLE, PROBES, "n_samples", "draws", "version", "config_source")
 _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
 
 
@@ -63,6 +67,8 @@ class Options:
     """Of each prompt on the identical rung; None leaves it to the engine."""
     table: str = "short"
     """One of `TABLES`."""
+    probes: tuple[str, ...] = ()
+    """Names of `probes.catalogue.IN_A_RUN`."""
 
     def distances(self) -> TextDistances:
         """Distances of the embedder, which tasks of a process share.
@@ -126,7 +132,7 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
         >>> parse_options({"pretrained": "gpt2", "ladder": "my_ladder"}).ladder
         'my_ladder'
     """
-    accepted = (*OPTIONS, REPEATS, TABLE)
+    accepted = (*OPTIONS, REPEATS, TABLE, PROBES)
     for name in metadata:
         close = difflib.get_close_matches(str(name), accepted, n=1, cutoff=0.85)
         if close and name not in accepted:
@@ -148,7 +154,24 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
     table = metadata.get(TABLE, "short")
     if table not in TABLES:
         raise InputError(f"`--metadata`: `{TABLE}` is {table!r}; accepted: {', '.join(TABLES)}.")
-    return Options(**found, repeats=repeats, table=table)
+    return Options(**found, repeats=repeats, table=table, probes=_probes(metadata.get(PROBES)))
+
+
+def _probes(asked: Any) -> tuple[str, ...]:
+    if asked is None:
+        return ()
+    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
+        raise InputError(
+            f"`--metadata`: `{PROBES}` is {asked!r}; expected a list of names, as in "
+            f'`--metadata \'{{"probes": ["{IN_A_RUN[0]}"]}}\'`.'
+        )
+    for name in asked:
+        if name not in IN_A_RUN:
+            raise InputError(
+                f"`--metadata`: `{PROBES}` has {name!r}; accepted: {', '.join(IN_A_RUN)}."
+                f"{did_you_mean(name, IN_A_RUN)} Others are for after a run: `lm-eval-sensitivity probe`."
+            )
+    return tuple(dict.fromkeys(asked))
 
 
 def whole_number(metadata: Mapping[str, Any], name: str, least: int, most: int, more: str = "") -> int | None:

@@ -63,15 +63,17 @@ from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
+from lm_eval_sensitivity.harness.tasks.probing import check_probes, probe_run
 from lm_eval_sensitivity.harness.tasks.table import TaskTable, with_errors
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.probes.probing import Probed
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
-from lm_eval_sensitivity.records.sample import decode_row
+from lm_eval_sensitivity.records.sample import SampleRow, decode_row
 from lm_eval_sensitivity.runs.names import model_name
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import cells_of
@@ -114,7 +116,7 @@ class PromptSensitivityTask(ConfigurableTask):
         self._pairs: list[PairCells] = []
         self._spreads: dict[str, dict[str, float | Missing]] = {}
         self._is_alone = True
-        self._raw_cells: dict[str, Cells] = {}
+        self._raw_cells: dict[str, tuple[Cells, SampleRow | None]] = {}
         self._kept = Kept(None, None, samples=False)
         self._table = TaskTable(self.primary, full=True)
         # Before lm_eval looks the name up for its record, and raises what is no sentence.
@@ -193,6 +195,7 @@ class PromptSensitivityTask(ConfigurableTask):
                 "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
             )
         self._is_alone = kwargs.get("world_size", 1) == 1
+        check_probes(self.options.probes, engine_of_evaluator(), self._kept.folder, alone=self._is_alone)
         # lm_eval gathers from several processes what its table has, and nothing else.
         full = self.options.table == "full" or self._predict_only or not self._is_alone
         self._table = TaskTable(self.primary, full=full)
@@ -368,12 +371,14 @@ class PromptSensitivityTask(ConfigurableTask):
             "pair": pair,
         }
         place = f"Task `{self.config.task}`"
-        cells = cells_of(decode_row(line, place), pair_from_row(dict(doc), place))
+        row = decode_row(line, place)
+        cells = cells_of(row, pair_from_row(dict(doc), place))
         # lm_eval takes the filters in the order of the YAML, all pairs under one before the next.
         if base.filter_name == "raw":
-            self._raw_cells[doc["pair_id"]] = cells
+            self._raw_cells[doc["pair_id"]] = cells, row if self.options.probes else None
         else:
-            self._pairs.append(PairCells(self._raw_cells.pop(doc["pair_id"]), cells))
+            raw, row_of_raw = self._raw_cells.pop(doc["pair_id"])
+            self._pairs.append(PairCells(raw, cells, row_of_raw))
 
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
@@ -441,7 +446,17 @@ class PromptSensitivityTask(ConfigurableTask):
             return []
         run = self._as_run(pairs_once(pairs))
         kept = replace(self._kept, subset=self.ladder.subset if RUN_LOG.n_groups > 1 else "")
-        return closing_lines(run, self._own({pair.raw["rung"] for pair in pairs}), kept)
+        own = self._own({pair.raw["rung"] for pair in pairs})
+        return [*closing_lines(run, own, kept), *self._probe_lines(run, own)]
+
+    def _probe_lines(self, run: FinishedRun, own: OwnSystem) -> list[str]:
+        """What the probes found, where any were asked for; the model is still there."""
+        system, folder = self._system(), self._kept.folder
+        if not self.options.probes or system is None or folder is None:
+            return []
+        rows = [pair.row for pair in run.pairs if pair.row is not None]
+        of = Probed(system, own.name, own.ladder)
+        return probe_run(self.options.probes, engine_of_evaluator(), rows, of, folder)
 
     def _own(self, rungs: Iterable[Rung]) -> OwnSystem:
         facts, asked = self._facts, self._decoding().as_dict()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import VIEWS, title_of
@@ -64,8 +65,21 @@ _ELSEWHERE: tuple[NoteKind, ...] = ("remark", "left_out", "signature")
 """Sentences of a document that have their own place on the page."""
 
 
+@dataclass(frozen=True)
+class Further:
+    """A section that others bring: their figures are drawn here."""
+
+    title: str
+    short: str
+    parts: tuple[Picture | Part, ...]
+
+
 def report_files(
-    pairs: Runs, reference: System | None, signed: Signature, embedder: str | None
+    pairs: Runs,
+    reference: System | None,
+    signed: Signature,
+    embedder: str | None,
+    further: Sequence[Further] = (),
 ) -> dict[str, bytes]:
     """The page and its figures as files, by name.
 
@@ -74,6 +88,7 @@ def report_files(
         reference: one of their systems, for the two axes.
         signed: seed, resamples and draws are taken from it.
         embedder: of the runs, where drift is recomputed and it is not the default one.
+        further: sections of others.
 
     Returns:
         `index.html`, and of every figure that could be drawn an `.svg` and a `.png`.
@@ -121,9 +136,11 @@ def report_files(
         traces.paths_picture(read),
         traces.margins_picture(read),
     )
-    drawn = _draw({picture.name: picture for picture in pictures}, signed)
+    brought = [part for each in further for part in each.parts if isinstance(part, Picture)]
+    drawn = _draw((*pictures, *brought), signed)
     first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found, systems)
-    files = {PAGE: _page(pairs, apart, axes, first, drawn, signed).encode()}
+    sections = [Section(each.title, tuple(_drawn_parts(each, drawn)), each.short) for each in further]
+    files = {PAGE: _page(pairs, apart, axes, first, drawn, sections, signed).encode()}
     for each in drawn.values():
         if isinstance(each, Drawn):
             files |= {f"{each.picture.name}.svg": each.svg, f"{each.picture.name}.png": each.png}
@@ -142,14 +159,20 @@ def _drift(partition: TablePartition, reference: System, drifts: Mapping[str, Dr
     return drift_statement(partition, partition.systems, Selection(), reference=reference.name, drifts=drifts)
 
 
-def _draw(pictures: dict[str, Picture | NotDrawn], signed: Signature) -> dict[str, Drawn | NotDrawn]:
+def _draw(pictures: Sequence[Picture | NotDrawn], signed: Signature) -> dict[str, Drawn | NotDrawn]:
     drawn: dict[str, Drawn | NotDrawn] = {}
-    with progress("Drawing", len(FIGURES), "figure") as bar:
-        for name in FIGURES:
-            picture = pictures[name]
-            drawn[name] = picture if isinstance(picture, NotDrawn) else render(picture, signed.in_words())
-            bar.update()
+    for picture in progress("Drawing", len(pictures), "figure", iterable=pictures):
+        is_drawn = not isinstance(picture, NotDrawn)
+        drawn[picture.name] = render(picture, signed.in_words()) if is_drawn else picture
     return drawn
+
+
+def _drawn_parts(section: Further, drawn: Mapping[str, Drawn | NotDrawn]) -> Iterator[Part]:
+    """The parts of a section, details folded at its end."""
+    parts = [drawn[part.name] if isinstance(part, Picture) else part for part in section.parts]
+    yield from (part for part in parts if not (isinstance(part, ResultTable) and part.is_detail))
+    if details := tuple(part for part in parts if isinstance(part, ResultTable) and part.is_detail):
+        yield Folded("Details", details)
 
 
 def _page(
@@ -158,6 +181,7 @@ def _page(
     axes: DriftStatement | None,
     first: Card | ResultTable,
     drawn: dict[str, Drawn | NotDrawn],
+    further: Sequence[Section],
     signed: Signature,
 ) -> str:
     n_systems = len(pairs.systems)
@@ -182,7 +206,7 @@ def _page(
         sections.append(
             _section("drift", drawn[two_axes.NAME], *_own_parts(drift_document(axes, pairs, signed).parts))
         )
-    sections += [_section(view, drawn[name]) for name, view in views.items()]
+    sections += [*(_section(view, drawn[name]) for name, view in views.items()), *further]
     left_out: list[Part] = [*([] if axes is not None else [drawn[two_axes.NAME]]), *runs_in_words(pairs)]
     sections += [
         Section("What was left out, and remarks", tuple(left_out) or ("Nothing was left out.",), "Left out"),
