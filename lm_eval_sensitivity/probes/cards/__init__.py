@@ -23,12 +23,10 @@ from lm_eval_sensitivity.probes.cards.reading import NOT_TO_BE_READ_AS
 from lm_eval_sensitivity.probes.catalogue import Probe
 
 if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.cards.check import CheckResult
     from lm_eval_sensitivity.probes.outputs import RunOutputs
     from lm_eval_sensitivity.probes.replay import Replay
     from lm_eval_sensitivity.probes.result import Measured
-
-__all__ = ["PROBE", "check_card", "write_cards"]
+    from lm_eval_sensitivity.report.blocks import Document
 
 
 def _measure(replay: Replay, outputs: RunOutputs, settings: CardsSettings) -> Measured[CardsFinding]:
@@ -37,11 +35,10 @@ def _measure(replay: Replay, outputs: RunOutputs, settings: CardsSettings) -> Me
     return measure(replay, outputs, settings)
 
 
-def check_card(path: Path, replay: Replay, outputs: RunOutputs) -> CheckResult:
-    """Make a card again and compare; see `cards.check.check_card`."""
-    from lm_eval_sensitivity.probes.cards import check
+def _check(path: Path, replay: Replay, outputs: RunOutputs) -> tuple[Document, bool]:
+    from lm_eval_sensitivity.probes.cards.check import check_card
 
-    return check.check_card(path, replay, outputs)
+    return check_card(path, replay, outputs)
 
 
 PROBE = Probe(
@@ -54,4 +51,6 @@ PROBE = Probe(
     document=document,
     picture=picture,
     not_to_be_read_as=NOT_TO_BE_READ_AS,
+    write=write_cards,
+    check=_check,
 )

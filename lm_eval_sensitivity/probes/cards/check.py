@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,7 @@ _Row = tuple[str, Cell, Cell, str]
 _SAME, _OTHER, _NAMED = "same", "changed", "changed, and allowed to"
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """What a check found."""
-
-    document: Document
-    ok: bool
-    """The card comes out again."""
-
-
-def check_card(path: Path, replay: Replay, outputs: RunOutputs) -> CheckResult:
+def check_card(path: Path, replay: Replay, outputs: RunOutputs) -> tuple[Document, bool]:
     """Make a card again and compare.
 
     Args:
@@ -46,8 +37,8 @@ def check_card(path: Path, replay: Replay, outputs: RunOutputs) -> CheckResult:
         outputs: of a run; where it holds the pair, its ids are compared, too.
 
     Returns:
-        One row for each field; `ok` where both tokens, every number (to 0.001) and the conditions of the computation
-        are the card's. Other versions of libraries and another device are named, and judged by what they change.
+        A row for each field; and whether the card comes out again: both tokens, every number (to 0.001) and the conditions of the
+        computation are the card's. Other versions of libraries and another device are named, and judged by what they change.
 
     Raises:
         InputError: the file is no card, or names tokens or layers that the model does not have.
@@ -69,7 +60,7 @@ def check_card(path: Path, replay: Replay, outputs: RunOutputs) -> CheckResult:
         text += f" Other than at build, without an effect of its own: {', '.join(named)}."
     table = ResultTable("check", "Field by field", _COLUMNS, tuple(rows))
     title = f"Check of {inert(file.card.case.pair_id)}"
-    return CheckResult(Document(title, (Note("finding", text), table), {"changed": changed}), not changed)
+    return Document(title, (Note("finding", text), table), {"changed": changed}), not changed
 
 
 def _conditions(file: CardFile, replay: Replay) -> Iterator[_Row]:

@@ -67,7 +67,7 @@ def file_stem(pair_id: str) -> str:
 
     Example:
         >>> file_stem("why-sky/double_space"), file_stem("../../x")
-        ('x', 'y')
+        ('why-sky_double_space-6f73c5', 'x-9cdf6a')
     """
     short = re.sub(r"[^A-Za-z0-9-]+", "_", pair_id).strip("_")[:80]
     return f"{short}-{hashlib.sha256(pair_id.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
