@@ -25,6 +25,7 @@ VIEWS = by_name(
         Term("disagreement", "Distance of meanings against distance of tokens.", "Disagreement"),
         Term("token_paths", "How two outputs part, token by token.", "Token paths"),
         Term("margins", "How sure a system was where its outputs part.", "Margins"),
+        Term("probes", "What happens inside a model while it is fed what it said.", "Probes"),
         Term("neighborhood", "One prompt, and how far small edits of it move the output.", "Neighborhood"),
         Term("audit", "Which edits reach a tokenizer, before any model runs.", "Audit"),
         Term("learn", "The idea in three steps, with pictures that move.", "Learn"),

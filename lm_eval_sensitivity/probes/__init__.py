@@ -6,6 +6,7 @@
     probing.py        from a loaded model and a run's outputs to a result; result.py: what it holds; files.py: on disk
     columns.py        a number for each prompt as a column of the pairs table
     document.py       what is said of a result, whatever the probe
+    radius/           how far a state can move before the next-token distribution changes
 
 Only what a `measure` imports may import torch.
 """

@@ -23,7 +23,7 @@ NAMES = tuple(
     if (FOLDER / name / "__init__.py").exists()
 )
 """In the order of a report."""
-IN_A_RUN = ("stretch", "boundary", "trajectory", "radius")
+IN_A_RUN = tuple(name for name in NAMES if name not in ("recover", "cards"))
 """What `--metadata` takes; the others generate anew, which is for after a run."""
 
 

@@ -71,6 +71,6 @@ def probed(
     )
 
 
-def _plain(value: Any) -> bool | str | float | None:
+def _plain(value: Any) -> bool | int | str | float | None:
     """A setting as a file keeps it."""
     return ", ".join(map(str, value)) if isinstance(value, tuple) else value

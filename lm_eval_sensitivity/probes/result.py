@@ -78,7 +78,7 @@ class ProbeResult(Generic[Finding]):
     name: str
     """What the system is called."""
     ladder: LadderIdentity
-    settings: Mapping[str, bool | str | Number | None]
+    settings: Mapping[str, bool | int | str | Number | None]
     """As they were given or are by default."""
     conditions: Conditions
     agreement: Agreement

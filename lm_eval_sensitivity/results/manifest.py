@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.catalogue import NAMES
 from lm_eval_sensitivity.records.codec import decode
 from lm_eval_sensitivity.records.file_codec import ADVICE, Codec
 from lm_eval_sensitivity.records.limits import (
@@ -164,7 +165,8 @@ def file_names(n_systems: int) -> tuple[str, ...]:
     """Every file of a folder with so many systems, but the manifest.
 
     Returns:
-        Paths inside the folder: statements, ladder, then pairs and details of each system.
+        Paths inside the folder: statements, ladder, then pairs and details of each system. Others may be there, of
+        `names_of_probes`.
 
     Example:
         >>> file_names(1)
@@ -172,6 +174,25 @@ def file_names(n_systems: int) -> tuple[str, ...]:
     """
     of_systems = (name(system) for system in range(n_systems) for name in (pairs_name, details_name))
     return (STATEMENTS, LADDER, *of_systems)
+
+
+def probe_name(system: int, probe: str) -> str:
+    """File of what a probe found of one system; not every system was probed.
+
+    Example:
+        >>> probe_name(3, "stretch")
+        'probes/003_stretch.json'
+    """
+    return f"probes/{system:03d}_{probe}.json"
+
+
+def names_of_probes(n_systems: int) -> dict[str, tuple[int, str]]:
+    """Every file of a probe that a folder with so many systems may have.
+
+    Returns:
+        Path inside the folder -> (system, probe).
+    """
+    return {probe_name(system, name): (system, name) for system in range(n_systems) for name in NAMES}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -216,7 +237,7 @@ def parse_manifest(content: bytes, place: str) -> Manifest:
     for name in {*manifest.files, *file_names(n)}:
         if name not in manifest.files:
             refuse(f"{place}: `files.{name}`", "is missing")
-        if name not in file_names(n):
+        if name not in file_names(n) and name not in names_of_probes(n):
             refuse(f"{place}: `files`", f"has {name[:80]!r}, which is no file of a results folder")
     _check_systems(manifest, place)
     return manifest

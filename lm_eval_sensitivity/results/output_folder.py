@@ -10,8 +10,8 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, STATEMENTS, read_manifest
 from lm_eval_sensitivity.text.escape import one_line, shown_path
 
-FOLDERS = ("pairs", "details")
-_NAMES = re.compile(r"(pairs|details)/\d{3}\.parquet")
+FOLDERS = ("pairs", "details", "probes")
+_NAMES = re.compile(r"(pairs|details)/\d{3}\.parquet|probes/\d{3}_[a-z]+\.json")
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:

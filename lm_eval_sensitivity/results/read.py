@@ -23,6 +23,7 @@ from lm_eval_sensitivity.records.limits import (
 )
 from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
+from lm_eval_sensitivity.results.probes import Probes, read_probes
 from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.statements import NOTHING, Statements, read_statements
 from lm_eval_sensitivity.results.system_files import Details, PairDetail, read_pairs
@@ -123,7 +124,8 @@ def read_results(
     manifest = parse_manifest(content, place)
     ladder = _read_ladder(folder, manifest)
     statements = NOTHING if of_systems_only else read_statements(folder, manifest, ladder)
-    return Results(folder, manifest, statements, ladder, origin, before)
+    probes = {} if of_systems_only else read_probes(folder, manifest)
+    return Results(folder, manifest, statements, ladder, origin, before, probes)
 
 
 def read_everything(folder: Path, sha256: str | None = None) -> None:
@@ -164,6 +166,7 @@ class Results:
         ladder: Mapping[str, Pair],
         origin: HubOrigin | None = None,
         before: Callable[[str], object] = str,
+        probes: Probes | None = None,
     ) -> None:
         self.manifest = manifest
         self.statements = statements
@@ -175,6 +178,8 @@ class Results:
         """Edit by system, by metric and filter."""
         self.ladder = ladder
         """Every pair that was asked by its id; by rung (mildest first), edit and prompt."""
+        self.probes: Probes = probes or {}
+        """What was found inside the systems; none where nobody looked."""
         self.origin = origin
         """The dataset and the commit that the folder was fetched from; None for a folder of this machine."""
         self.places = {each.name: each.index for each in manifest.systems}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
+from lm_eval_sensitivity.probes.files import codec, kept_results
 from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
@@ -33,6 +34,7 @@ from lm_eval_sensitivity.results.manifest import (
     alphabetical,
     details_name,
     pairs_name,
+    probe_name,
 )
 from lm_eval_sensitivity.results.output_folder import FOLDERS, check_target, move_results
 from lm_eval_sensitivity.results.read import open_results
@@ -160,6 +162,7 @@ def _write(request: Request, folder: Path) -> Manifest:
 
     (folder / STATEMENTS).write_bytes(stored.CODEC.dump(statements, clean))
     rows = {STATEMENTS: sum(1 for _ in stored.each_statement(statements)), LADDER: len(asked)}
+    rows |= dict.fromkeys(_write_probes(systems, folder, clean), 1)
     for index, system in enumerate(systems):
         rows |= {pairs_name(index): 2 * system.n_pairs, details_name(index): system.n_pairs}
     files = {}
@@ -190,6 +193,17 @@ def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> 
                     "other runs. Give the ladder that was run with `--ladder`."
                 )
     return asked
+
+
+def _write_probes(systems: Sequence[System], folder: Path, clean: Callable[[str], str]) -> list[str]:
+    """What probes found of the systems; returns the names of the files."""
+    names = []
+    for index, system in enumerate(systems):
+        for probe, result in kept_results(system).items():
+            names.append(probe_name(index, probe))
+            named = replace(result, name=system.name)  # a label may call it otherwise than the probe did
+            (folder / names[-1]).write_bytes(codec(probe).dump(named, clean))
+    return names
 
 
 # ---- the manifest

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.figures.style import page_rules
 from lm_eval_sensitivity.results import Results, open_results
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.downloads import make_download, make_table
@@ -123,7 +124,7 @@ def launch(app: gr.Blocks, *, about: str = ABOUT, **options: Any) -> tuple[Any, 
         What gradio's `launch` returns: (application, local address, shared address, of which there is none).
     """
     started: tuple[Any, str, str] = app.launch(
-        css="\n".join(map(read, STYLES)),
+        css="\n".join([*map(read, STYLES), page_rules()]),
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]).set(
             body_background_fill=PAPER, body_background_fill_dark=DARK_PAPER
         ),

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.learn import view as learn
-from lm_eval_sensitivity.space.pages import axes, clusters, compare, heatmap, length, method, pairs
+from lm_eval_sensitivity.space.pages import axes, clusters, compare, heatmap, length, method, pairs, probes
 from lm_eval_sensitivity.space.query import CARRIED, DEFAULTS, Query
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, ends, in_plain_text, shown
 from lm_eval_sensitivity.space.view import VIEWS, View
@@ -25,6 +25,7 @@ SHOWS: dict[str, Callable[[Results, Query], View]] = {
     "pairs": pairs.show,
     "length": length.show,
     "compare": compare.show,
+    "probes": probes.show,
     "learn": learn.show,
     "method": method.show,
 }
@@ -49,7 +50,7 @@ def render(results: Results, query: Mapping[str, str]) -> str:
     name = asked.choice("view", tuple(VIEWS))
     here = Query({**query, "view": name})
     view = _view(name, results, here)
-    navigation = [(words, here.link(view=each), each == name) for each, words in VIEWS.items()]
+    navigation = [(words, here.link(view=each), each == name) for each, words in views_of(results).items()]
     return _html(
         view,
         here,
@@ -60,6 +61,11 @@ def render(results: Results, query: Mapping[str, str]) -> str:
         names=tuple(system.name for system in results.systems),
         is_empty=False,
     )
+
+
+def views_of(results: Results) -> dict[str, str]:
+    """Words of the navigation by view; most runs were not looked into, and a view of nothing is no place to go."""
+    return {each: words for each, words in VIEWS.items() if each != "probes" or results.probes}
 
 
 def render_message(problem: str) -> str:

@@ -22,7 +22,21 @@ DEFAULTS = {
 }
 """What an address without the name means, in every view; links leave these values out."""
 
-NAMES = (*DEFAULTS, "system", "edit", "prompt", "search", "sort", "start", "pair", "a", "b", "step", "r")
+NAMES = (
+    *DEFAULTS,
+    "system",
+    "edit",
+    "prompt",
+    "search",
+    "sort",
+    "start",
+    "pair",
+    "a",
+    "b",
+    "step",
+    "r",
+    "probe",
+)
 """All names of an address, in the order in which links write them."""
 
 CARRIED = ("metric", "filter", "rungs", "window")

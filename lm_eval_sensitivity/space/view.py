@@ -17,7 +17,7 @@ IN_THE_GLOSSARY = {"axes": "drift"}
 """What a view of an address is called there, where that is another name: links stay as they were."""
 VIEWS = {
     view: glossary.VIEWS[IN_THE_GLOSSARY.get(view, view)].title
-    for view in ("clusters", "axes", "heatmap", "pairs", "length", "compare", "learn", "method")
+    for view in ("clusters", "axes", "heatmap", "pairs", "length", "compare", "probes", "learn", "method")
 }
 """Words of the navigation by view, in its order."""
 

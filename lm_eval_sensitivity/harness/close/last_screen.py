@@ -71,15 +71,17 @@ def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
     return list({pair.raw["pair_id"]: pair for pair in pairs}.values())
 
 
-def closing_lines(run: FinishedRun, own: OwnSystem, kept: Kept) -> list[str]:
+def closing_lines(run: FinishedRun, own: OwnSystem, kept: Kept, probed: Sequence[str] = ()) -> list[str]:
     """A whole run in a few lines; none where nothing was measured.
 
     Args:
         run: the pairs of all rungs that were run.
         own: its system.
         kept: what lm_eval keeps of it.
+        probed: sentences of probes, where any were asked for.
     """
-    return lines(run.summary("answer"), own, [*kept.in_words("report")], _width()) if run.pairs else []
+    last = [*probed, *kept.in_words("report")]
+    return lines(run.summary("answer"), own, last, _width()) if run.pairs else []
 
 
 def sampled_lines(notes: Sequence[SampledNote], own: OwnSystem, kept: Kept) -> list[str]:

@@ -447,7 +447,7 @@ class PromptSensitivityTask(ConfigurableTask):
         run = self._as_run(pairs_once(pairs))
         kept = replace(self._kept, subset=self.ladder.subset if RUN_LOG.n_groups > 1 else "")
         own = self._own({pair.raw["rung"] for pair in pairs})
-        return [*closing_lines(run, own, kept), *self._probe_lines(run, own)]
+        return closing_lines(run, own, kept, self._probe_lines(run, own))
 
     def _probe_lines(self, run: FinishedRun, own: OwnSystem) -> list[str]:
         """What the probes found, where any were asked for; the model is still there."""

@@ -190,8 +190,19 @@ def _laid_out(picture: Picture) -> Figure:
     figure = Figure(figsize=picture.size, layout="constrained")
     FigureCanvasAgg(figure)
     picture.draw(figure)
+    _plain_powers(figure)
     figure.draw_without_rendering()
     return figure
+
+
+def _plain_powers(figure: Figure) -> None:
+    """Numbers on logarithmic axes as numbers: the library would write powers in its mathematical markup."""
+    from matplotlib.ticker import FuncFormatter, LogFormatterMathtext, NullFormatter
+
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def _pin_legends(figure: Figure) -> None:

@@ -8,4 +8,5 @@ length.py    Distance by window: is a low distance of long outputs a fact about 
 method.py    What every number means, what it was computed from, how to get it, and what not to conclude
 pair.py      One pair: what was asked, both outputs side by side, and where and how they part
 pairs.py     Pairs: the list behind a number
+probes.py    What probes found inside one system
 """

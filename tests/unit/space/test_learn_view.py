@@ -200,7 +200,9 @@ def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
 def page(**query: str) -> str:
     """The lesson reads nothing of the results, so they hold only what the frame of every page needs."""
     bare = SimpleNamespace(
-        manifest=SimpleNamespace(signature=SimpleNamespace(in_words=lambda: "of a test")), systems=()
+        manifest=SimpleNamespace(signature=SimpleNamespace(in_words=lambda: "of a test")),
+        systems=(),
+        probes={},
     )
     return render(cast(Results, bare), {"view": "learn", **query})
 

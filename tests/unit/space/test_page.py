@@ -9,7 +9,7 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.results import Results
-from lm_eval_sensitivity.space.page import VIEWS, render, render_message
+from lm_eval_sensitivity.space.page import VIEWS, render, render_message, views_of
 from lm_eval_sensitivity.space.query import Query, parse
 from tests.unit.space.known import HOSTILE, NAMES, known_results
 from tests.unit.space.reading import assert_inert, read_page
@@ -67,11 +67,13 @@ def test_ids_are_there_once(results: Results, view: str) -> None:
 def test_the_navigation_names_every_view_and_where_we_are(results: Results) -> None:
     page = read_page(render(results, {"view": "heatmap"}))
     links = page.one("nav").every("a")
-    assert [link.text() for link in links] == list(VIEWS.values())
+    assert [link.text() for link in links] == list(views_of(results).values())
     assert [link.text() for link in links if link.attributes.get("aria-current") == "page"] == [
         VIEWS["heatmap"]
     ]
-    assert [parse(link.attributes["href"]).get("view", "clusters") for link in links] == list(VIEWS)
+    assert [parse(link.attributes["href"]).get("view", "clusters") for link in links] == list(
+        views_of(results)
+    )
 
 
 def test_the_link_of_the_footer_shows_the_same_page(results: Results) -> None:
