@@ -357,7 +357,12 @@ def test_without_a_branch_there_is_a_sentence_and_no_picture() -> None:
 
 def test_a_result_is_read_back_as_it_was_written() -> None:
     result = result_of(reads_the_edit(), run_outputs(reading_pair(), reading_pair("q", 8)))
-    assert codec("cards").load(codec("cards").dump(result), "x") == result
+    again = codec("cards").load(codec("cards").dump(result), "x")
+    assert (again.finding, again.per_prompt, again.settings) == (
+        result.finding,
+        result.per_prompt,
+        result.settings,
+    )
 
 
 def test_random_draws_depend_on_the_seed_alone() -> None:

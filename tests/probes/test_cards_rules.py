@@ -99,6 +99,7 @@ CANDIDATES = st.lists(
     st.builds(
         Candidate,
         st.integers(0, 99).map(lambda n: f"p{n}/e"),
+        st.sampled_from(["p", "q", "r"]),
         st.sampled_from(["noop", "synonym", "paraphrase"]),
         st.sampled_from([0, 1, 7, 8, 40]),
     ),
@@ -121,6 +122,11 @@ def test_selection_keeps_its_limits_and_its_order(
     allowed = sum(min(size, most or size) for size in sizes.values())
     assert len(set(found.pair_ids)) == len(kept) == min(top or allowed, allowed)
     assert kept == sorted(kept)
+    prompts = {each.pair_id: (each.stratum, each.prompt_id) for each in candidates}
+    own = [prompts[name] for name in found.pair_ids]
+    for cell in set(prompts.values()):
+        if own.count(cell) < list(prompts.values()).count(cell):
+            assert all(own.count(other) <= own.count(cell) + 1 for other in own if other[0] == cell[0])
     # In turn: no stratum has two more than one that still had something to give.
     for one, size in sizes.items():
         if kept.count(one) < min(size, most or size):
@@ -128,7 +134,7 @@ def test_selection_keeps_its_limits_and_its_order(
 
 
 def test_another_pair_does_not_change_the_draw_of_the_others() -> None:
-    pairs = [Candidate(f"p{n}/e", "noop", 0) for n in range(9)]
+    pairs = [Candidate(f"p{n}/e", f"p{n}", "noop", 0) for n in range(9)]
     order = select(pairs, top=0, per_stratum=9, seed=3).pair_ids
     without = select(pairs[1:], top=0, per_stratum=9, seed=3).pair_ids
     assert without == tuple(name for name in order if name != "p0/e")

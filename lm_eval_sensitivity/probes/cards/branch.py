@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from lm_eval_sensitivity.probes.boundary.attribution import Split, split_at
-from lm_eval_sensitivity.probes.boundary.forcing import forced_steps, own_steps
+from lm_eval_sensitivity.probes.boundary.attribution import ForcedSteps, split_at
+from lm_eval_sensitivity.probes.boundary.forcing import BaseSide, forced_numbers
 from lm_eval_sensitivity.probes.cards.card import Branch, Case, Shift, Stated, Token
 from lm_eval_sensitivity.probes.cards.patching import Run
-from lm_eval_sensitivity.probes.replay import Replay
+from lm_eval_sensitivity.probes.replay import STEPS_PER_CHUNK, Replay
 
 TOP = 5
 """Most probable tokens that are shown."""
+_OF_VARIANT = "margin of the variant"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,35 +42,40 @@ def see(replay: Replay, case: Case, base: Run, variant: Run) -> Seen:
         variant: the edited prompt and the shared output.
     """
     n_steps = case.step + 1
-    states = base.final[-n_steps:], variant.final[-n_steps:]
-    base_own, variant_own = (own_steps(replay, each) for each in states)
-    forced = forced_steps(replay, *states)
+    numbers, chosen = _by_step(replay, base.final[-n_steps:], variant.final[-n_steps:])
     branch = Branch(
         _token(replay, case.base_id, base, variant),
         _token(replay, case.variant_id, base, variant),
         _top(replay, base, base, variant),
         _top(replay, variant, base, variant),
-        tuple(map(float, base_own.margins)),
-        tuple(map(float, variant_own.margins)),
+        tuple(map(float, numbers["margin"])),
+        tuple(map(float, numbers[_OF_VARIANT])),
     )
-    chosen = tuple(_chosen(replay, each) for each in states)
     wanted = (*case.shared_ids, case.base_id), (*case.shared_ids, case.variant_id)
     return Seen(
         branch,
-        _shift(
-            float(forced.rho[-1]),
-            float(forced.kl[-1]),
-            float(forced.floor[-1]),
-            split_at(forced.shift, forced.gap, case.step),
-        ),
+        _shift(numbers, case.step),
         replayed=chosen == wanted,
         parts=(chosen[0][-1], chosen[1][-1]) == (case.base_id, case.variant_id),
     )
 
 
-def _chosen(replay: Replay, states: torch.Tensor) -> tuple[int, ...]:
-    """[step] most probable tokens."""
-    return tuple(int(replay.logits(each[None].to(replay.device)).argmax()) for each in states)
+def _by_step(
+    replay: Replay, base: torch.Tensor, variant: torch.Tensor
+) -> tuple[dict[str, NDArray[np.float64]], tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Name -> [step] numbers of `ForcedSteps` and the variant's margins; and [step] the token of each run."""
+    rows, tokens = [], []
+    for first in range(0, len(base), STEPS_PER_CHUNK):
+        some = slice(first, first + STEPS_PER_CHUNK)
+        one, other = (
+            BaseSide.of(replay.logits(states[some].to(replay.device))) for states in (base, variant)
+        )
+        rows.append(torch.cat([forced_numbers(one, other.logits), other.margin[:, None]], dim=-1).cpu())
+        tokens.append(torch.stack([one.first_id, other.first_id]).cpu())
+    columns = torch.cat(rows).double().numpy().T
+    names = [*(each.name for each in fields(ForcedSteps)), _OF_VARIANT]
+    of_base, of_variant = torch.cat(tokens, dim=-1).tolist()
+    return dict(zip(names, columns, strict=True)), (tuple(of_base), tuple(of_variant))
 
 
 def _token(replay: Replay, token_id: int, base: Run, variant: Run) -> Token:
@@ -81,9 +89,11 @@ def _top(replay: Replay, of: Run, base: Run, variant: Run) -> tuple[Token, ...]:
     return tuple(_token(replay, int(each), base, variant) for each in best)
 
 
-def _shift(rho: float, kl: float, floor: float, split: Split) -> Shift:
+def _shift(numbers: dict[str, NDArray[np.float64]], step: int) -> Shift:
+    rho, kl, floor = (float(numbers[name][-1]) for name in ("rho", "kl", "floor"))
+    split = split_at(numbers["shift"], numbers["gap"], step)
     if split.reference is None:
-        lacking: Stated[float] = Stated.not_run("fewer than four steps before the branch")
+        lacking = Stated[float].not_run("fewer than four steps before the branch")
         return Shift(rho, kl, floor, lacking, lacking, lacking)
     share = (
         Stated.derived(split.share) if math.isfinite(split.share) else Stated[float].not_run("parts cancel")

@@ -37,8 +37,9 @@ def check_card(path: Path, replay: Replay, outputs: RunOutputs) -> tuple[Documen
         outputs: of a run; where it holds the pair, its ids are compared, too.
 
     Returns:
-        A row for each field; and whether the card comes out again: both tokens, every number (to 0.001) and the conditions of the
-        computation are the card's. Other versions of libraries and another device are named, and judged by what they change.
+        A row for each field; and whether the card comes out again: both tokens, every number to 0.001, and the
+        conditions of the computation. Other versions of libraries and another device are named, and judged by what they
+        change.
 
     Raises:
         InputError: the file is no card, or names tokens or layers that the model does not have.

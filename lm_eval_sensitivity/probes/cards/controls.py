@@ -59,7 +59,7 @@ def random_states(here: Disturbed, seed: str, n: int = N_RANDOM) -> torch.Tensor
     state = here.variant_state.float()
     drawn = torch.randn((n, *state.shape), generator=generator)
     length = torch.linalg.vector_norm(here.base_state.float() - state)
-    scaled = drawn * (length / torch.linalg.vector_norm(drawn, dim=-1, keepdim=True))
+    scaled: torch.Tensor = drawn * (length / torch.linalg.vector_norm(drawn, dim=-1, keepdim=True))
     return (state + scaled).to(here.variant_state.dtype)
 
 

@@ -85,7 +85,7 @@ def parts_at_a_token(pair: RunPair) -> bool:
 
 def _candidate(pair: RunPair) -> Candidate:
     assert pair.first_divergence is not None
-    return Candidate(pair.pair.pair_id, pair.pair.rung, pair.first_divergence)
+    return Candidate(pair.pair.pair_id, pair.pair.prompt_id, pair.pair.rung, pair.first_divergence)
 
 
 def case_of(replay: Replay, pair: RunPair) -> Case:

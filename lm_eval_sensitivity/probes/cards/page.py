@@ -142,18 +142,14 @@ def _environment() -> Environment:
 @cache
 def _style() -> str:
     """The rules of all our pages, those of cards, and the shades of a heat map."""
-    base = resources.files("lm_eval_sensitivity.report").joinpath("page.css").read_text(encoding="utf-8")
-    own = (
-        resources.files("lm_eval_sensitivity.probes.cards")
-        .joinpath("templates", "card.css")
-        .read_text(encoding="utf-8")
-    )
+    base = resources.files("lm_eval_sensitivity.report").joinpath("page.css")
+    own = resources.files("lm_eval_sensitivity.probes.cards").joinpath("templates/card.css")
     shades = (
         f":is(td, .swatch).s{at} {{ background: light-dark({each.light}, {each.dark}); "
         f"color: light-dark({each.light_letters}, {each.dark_letters}); }}"
         for at, each in enumerate(SHADES)
     )
-    return "\n".join([base, own, *shades])
+    return "\n".join([*(each.read_text(encoding="utf-8") for each in (base, own)), *shades])
 
 
 # ---- texts

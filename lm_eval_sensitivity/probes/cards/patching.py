@@ -191,14 +191,14 @@ class Patching:
         own = [block.__dict__.get("forward") for block in blocks]
         try:
             for block in blocks:
-                block.forward = give  # type: ignore[method-assign]
+                block.forward = give
             yield
         finally:
             for block, forward in zip(blocks, own, strict=True):
                 if forward is None:
                     del block.__dict__["forward"]
                 else:
-                    block.forward = forward  # type: ignore[method-assign]
+                    block.forward = forward
 
 
 def _gives_tuple(replay: Replay, run: Run) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.probes.cards.card import BranchCard
 from lm_eval_sensitivity.probes.cards.finding import CardsFinding
@@ -76,10 +76,17 @@ def _draw(figure: Figure, kinds: list[PositionClass], counts: Counts, last: int)
         y, x = kinds.index(kind), layers.index(layer)
         shade = shade_of(n / of)
         trivial = layer == last and kind in ("final_context", "all_after_edit")
-        look = {"edgecolor": MUTED, "linewidth": 1.2} if trivial else {"edgecolor": "none", "linewidth": 0}
+        look: dict[str, Any] = (
+            {"edgecolor": MUTED, "linewidth": 1.2} if trivial else {"edgecolor": "none", "linewidth": 0}
+        )
         axes.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, facecolor=shade.light, **look))
         if len(layers) <= 16:
-            words = {"ha": "center", "va": "center_baseline", "fontsize": 7, "color": shade.light_letters}
+            words: dict[str, Any] = {
+                "ha": "center",
+                "va": "center_baseline",
+                "fontsize": 7,
+                "color": shade.light_letters,
+            }
             axes.text(x + 0.5, y + 0.5, f"{n}/{of}", **words)
     axes.set_yticks([y + 0.5 for y in range(len(kinds))], [CLASS_WORDS[kind] for kind in kinds])
     shown = [at for at in range(len(layers)) if len(layers) <= 16 or at % 4 == 0 or at == len(layers) - 1]

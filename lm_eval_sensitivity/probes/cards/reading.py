@@ -13,7 +13,8 @@ from lm_eval_sensitivity.text.visible import visible
 NOT_TO_BE_READ_AS = (
     "a mechanism or a circuit: a copied state that suffices is one of many that may",
     "the place where a decision is made: it is the earliest place tried at which a copy is enough",
-    "evidence, where the copy is at the last position of late layers: that is next to copying the answer",
+    "evidence at either end: at the edited token of early layers a copy is next to undoing the edit, at the last "
+    "position of late layers to copying the answer",
     "a rescue by itself: at small margins random changes of the same size do the same",
 )
 ROUNDING = 1e-3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,6 +19,7 @@ class Candidate:
     """A pair whose outputs part."""
 
     pair_id: str
+    prompt_id: str
     rung: str
     step: int
     """t*, the first different token, 0-based."""
@@ -25,7 +27,7 @@ class Candidate:
     @property
     def stratum(self) -> tuple[int, int]:
         """(rung, time) as places in `RUNGS` and `TIMES`."""
-        return RUNGS.index(self.rung), 0 if self.step == 0 else 1 if self.step < 8 else 2  # type: ignore[arg-type]
+        return RUNGS.index(self.rung), 0 if self.step == 0 else 1 if self.step < 8 else 2
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class Selection:
 def select(candidates: Iterable[Candidate], *, top: int, per_stratum: int, seed: int) -> Selection:
     """Draw branches, one of each stratum in turn. No effect is looked at.
 
-    A stratum is a rung and a time: step 0, steps 1 to 7, step 8 and later. Within one, the order is that of a hash of
-    seed and pair: it does not change when other pairs come or go, nor with the order of the candidates.
+    A stratum is a rung and a time: step 0, steps 1 to 7, step 8 and later. Within one, every prompt has a branch before
+    any has a second; else the order is that of a hash of seed and pair, which does not change when other prompts come
+    or go, nor with the order of the candidates.
 
     Args:
         candidates: in any order.
@@ -55,19 +58,16 @@ def select(candidates: Iterable[Candidate], *, top: int, per_stratum: int, seed:
         Pair ids by stratum, and in the order of the draw within one.
 
     Example:
-        >>> three = [Candidate("a/x", "noop", 0), Candidate("b/x", "noop", 0), Candidate("c/x", "noop", 9)]
+        >>> steps = {"a": 0, "b": 0, "c": 9}
+        >>> three = [Candidate(f"{name}/x", name, "noop", step) for name, step in steps.items()]
         >>> found = select(three, top=2, per_stratum=0, seed=0)
         >>> found.pair_ids
         ('b/x', 'c/x')
         >>> found.rule
         '2 of 3 branches, drawn by seed 0 in turn from 2 strata of rung and step (0, 1-7, 8 and later), at most 2.'
     """
-    strata = [
-        list(each)
-        for _, each in groupby(
-            sorted(candidates, key=lambda each: (each.stratum, _lot(each, seed))), lambda each: each.stratum
-        )
-    ]
+    drawn = sorted(candidates, key=lambda each: (each.stratum, _lot(each, seed)))
+    strata = [_prompts_in_turn(list(each)) for _, each in groupby(drawn, lambda each: each.stratum)]
     # (turn, stratum): the first of each stratum before the second of any.
     turns = sorted((turn, at) for at, members in enumerate(strata) for turn in range(len(members)))
     kept = [(turn, at) for turn, at in turns if not per_stratum or turn < per_stratum]
@@ -79,6 +79,16 @@ def select(candidates: Iterable[Candidate], *, top: int, per_stratum: int, seed:
         len(strata),
         _rule(len(kept), n_candidates, len(strata), top, per_stratum, seed),
     )
+
+
+def _prompts_in_turn(members: Sequence[Candidate]) -> list[Candidate]:
+    """The first branch of each prompt, then the second, in the order given."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for each in members:
+        turns.append(seen[each.prompt_id])
+        seen[each.prompt_id] += 1
+    return [members[at] for at in sorted(range(len(members)), key=lambda at: turns[at])]
 
 
 def _lot(candidate: Candidate, seed: int) -> str:
