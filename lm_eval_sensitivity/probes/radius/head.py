@@ -21,7 +21,7 @@ SAME = 1e-5
 """Relative difference up to which a norm is one of the two kinds; its modules compute in float32."""
 LARGE, SMALL = 2.0**10, 2.0**-9
 """Sizes of the vectors that a norm is tried with: at one its epsilon is nothing, at the other it is most."""
-NUMBERS_AT_A_TIME = 2**23
+NUMBERS_AT_A_TIME = 2**20
 """Of the output embedding, where it has to be in another type."""
 
 
@@ -109,7 +109,7 @@ def _balanced(width: int) -> Floats:
 
 
 class OutputRows:
-    """The output embedding, multiplied where it lies and in its own type; in float64 a few rows at a time.
+    """The output embedding, multiplied where it lies: in float32, or in float64 where it is that or it is asked for.
 
     Args:
         weight: [vocabulary, width]
@@ -117,63 +117,62 @@ class OutputRows:
 
     def __init__(self, weight: torch.Tensor) -> None:
         self._weight = weight.detach()
-        # One of the devices has no float64.
+        self._dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+        # One kind of device has no float64.
         self._precise = torch.float32 if weight.device.type == "mps" else torch.float64
 
     @torch.no_grad()
     def times(self, vectors: Floats, precise: bool = False) -> Floats:
-        """[vector, vocabulary] products with vectors [vector, width], in float32 or float64."""
-        dtype = self._precise if precise else torch.float32
-        right = torch.tensor(vectors, dtype=dtype, device=self._weight.device)
-        parts = [(rows @ right.T).cpu() for rows in self._rows(dtype)]
+        """[vector, vocabulary] products with vectors [vector, width]; in float64 where they are to be precise."""
+        dtype = self._precise if precise else self._dtype
+        right = self._placed(vectors, dtype).T
+        parts = [(rows @ right).cpu() for _, rows in self._rows(dtype)]
         product: Floats = torch.cat(parts).double().numpy().T
         return product
 
     @torch.no_grad()
-    def transposed(self, values: Floats, precise: bool = False) -> Floats:
-        """[width] sum of the rows, each times its value [vocabulary], in float32 or float64."""
-        dtype = self._precise if precise else torch.float32
-        weights = torch.tensor(values, dtype=dtype, device=self._weight.device)
-        total = torch.zeros(self._weight.shape[1], dtype=dtype, device=weights.device)
-        first = 0
-        for rows in self._rows(dtype):
+    def transposed(self, values: Floats) -> Floats:
+        """[width] sum of the rows, each times its value [vocabulary]."""
+        weights = self._placed(values, self._dtype)
+        total = torch.zeros(self._weight.shape[1], dtype=self._dtype, device=weights.device)
+        for first, rows in self._rows(self._dtype):
             total += weights[first : first + len(rows)] @ rows
-            first += len(rows)
-        found: Floats = total.double().cpu().numpy()
+        found: Floats = total.cpu().double().numpy()
         return found
 
     @torch.no_grad()
     def distances(self, point: Floats, gates: Floats | None = None) -> Floats:
-        """[vocabulary] Euclidean distance of every row to a point [width], in float32; no near rows cancel.
+        """[vocabulary] Euclidean distance of every row to a point [width], without products in which near rows cancel.
 
         Args:
             point: [width]
             gates: [vocabulary] the rows are multiplied by them first; None leaves them.
         """
-        to = torch.tensor(point, dtype=torch.float32, device=self._weight.device)
+        to = self._placed(point, self._dtype)
         parts = []
-        first = 0
-        for rows in self._rows(torch.float32, few=True):
+        for first, rows in self._rows(self._dtype, few=True):
             if gates is not None:
-                part = gates[first : first + len(rows), None]
-                rows = rows * torch.tensor(part, dtype=torch.float32, device=rows.device)
+                rows = rows * self._placed(gates[first : first + len(rows), None], self._dtype)
             parts.append(torch.linalg.vector_norm(rows - to, dim=1).cpu())
-            first += len(rows)
         found: Floats = torch.cat(parts).double().numpy()
         return found
 
     def row(self, token: int) -> Floats:
         """[width] the row of one token."""
-        found: Floats = self._weight[token].double().cpu().numpy()
+        found: Floats = self._weight[token].cpu().double().numpy()
         return found
 
-    def _rows(self, dtype: torch.dtype, few: bool = False) -> Iterator[torch.Tensor]:
+    def _placed(self, values: Floats, dtype: torch.dtype) -> torch.Tensor:
+        return torch.tensor(values, dtype=dtype, device=self._weight.device)
+
+    def _rows(self, dtype: torch.dtype, few: bool = False) -> Iterator[tuple[int, torch.Tensor]]:
+        """Number of the first row, and rows in a type: all at once where nothing has to be copied."""
         if self._weight.dtype == dtype and not few:
-            yield self._weight
+            yield 0, self._weight
             return
         at_a_time = max(NUMBERS_AT_A_TIME // self._weight.shape[1], 1)
         for first in range(0, len(self._weight), at_a_time):
-            yield self._weight[first : first + at_a_time].to(dtype)
+            yield first, self._weight[first : first + at_a_time].to(dtype)
 
 
 def _usable(weight: torch.Tensor) -> bool:
@@ -216,7 +215,7 @@ class Head:
         """[vocabulary] of the output embedding; 0 where it has none."""
         if self._bias is None:
             return 0.0
-        found: Floats = self._bias.detach().double().cpu().numpy()
+        found: Floats = self._bias.detach().cpu().double().numpy()
         return found
 
     @cached_property

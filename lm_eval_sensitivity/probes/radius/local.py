@@ -61,7 +61,7 @@ class Local:
         """Rays along directions [direction, width]; one pass over the output embedding for all of them."""
         inside = self._norm.centered(directions) if self._side == "pre" else directions
         gain = self._norm.gain if self._side == "pre" else 1.0
-        toward = self._head.rows.times(gain * inside, precise=True)
+        toward = self._head.rows.times(gain * inside)
         return [self._ray(*each) for each in zip(toward, inside, strict=True)]
 
     def _ray(self, toward: Floats, inside: Floats) -> Ray:
@@ -156,6 +156,9 @@ class Local:
         Source: "How stable is the next token?", arXiv 2602.10816. Deviation: g, which is 1 there.
         """
         p, gates = self.still.probabilities, self._gates * np.ones_like(self.still.here)
-        mean = self._head.rows.transposed(p * gates, precise=True)
+        # The most probable token's part is added apart: the mean is next to it where the model is certain.
+        own = p * gates
+        largest, own[self.top_token] = own[self.top_token], 0.0
+        mean = largest * self._head.rows.row(self.top_token) + self._head.rows.transposed(own)
         total = float(p**2 @ self._head.rows.distances(mean, gates) ** 2)
         return 1 / math.sqrt(total) if total > 0 else math.inf

@@ -99,7 +99,7 @@ def _checked(replay: Replay, head: Head, states: StatesAtSteps) -> float:
     for (_, step), state in states.found.items():
         if step == 0:
             residual = torch.tensor(state, dtype=states.dtype, device=replay.device)
-            theirs = replay.logits(replay.normalized(residual[None, None]))[0, 0].double().cpu().numpy()
+            theirs = replay.logits(replay.normalized(residual[None, None]))[0, 0].cpu().double().numpy()
             ours = Local(head, state, "pre").still.here
             name = type(replay.architecture.head).__name__
             largest = max(largest, check_head(ours, theirs, tolerance, name))
@@ -184,8 +184,8 @@ def _notes(finding: RadiusFinding, settings: RadiusSettings) -> tuple[Note, ...]
         Note(
             "method",
             f"States {'before' if finding.side == 'pre' else 'after'} the final norm ({finding.norm}), at step "
-            f"{', '.join(f'{step} of {n} outputs' for step, n in reached.items())}; products with the output "
-            f"embedding in float64. Our logits are within {finding.head_difference:.1g} of the model's, relative.",
+            f"{', '.join(f'{step} of {n} outputs' for step, n in reached.items())}. "
+            f"Our logits are within {finding.head_difference:.1g} of the model's, relative.",
         )
     ]
     if certain:
