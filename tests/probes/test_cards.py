@@ -340,7 +340,9 @@ def test_measuring_draws_by_rule_and_says_so() -> None:
     assert result.agreement.share == 1.0 and result.agreement.n_outputs == 2
 
 
-@pytest.mark.parametrize(("setting", "value"), [("top", -1), ("rungs", ("nope",)), ("every_layer", -2)])
+@pytest.mark.parametrize(
+    ("setting", "value"), [("top", -1), ("rungs", ("nope",)), ("draws", 0), ("every_layer", -2)]
+)
 def test_settings_out_of_range_are_refused(setting: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{setting}`"):
         result_of(reads_the_edit(), run_outputs(reading_pair()), CardsSettings(**{setting: value}))
@@ -373,6 +375,9 @@ def test_random_draws_depend_on_the_seed_alone() -> None:
     )
     assert one == again != other
     assert len({each.contrast for each in one or ()}) == 4
+    more = only_card(reads_the_edit(), outputs, replace(EVERYTHING, draws=20)).controls
+    assert more.random.value is not None and more.random.value[:4] == one and len(more.random.value) == 20
+    assert more.wrong_donor.value == only_card(reads_the_edit(), outputs).controls.wrong_donor.value
 
 
 # ---- checked again

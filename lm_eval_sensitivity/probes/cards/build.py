@@ -52,7 +52,7 @@ def build(replay: Replay, case: Case, how: Closeness, donor_of: DonorOf) -> Bran
     if at is not None:
         tokens = case.base_id, case.variant_id
         here = Disturbed(base, variant, tokens, contrasts, at, patches.places[at.place])
-        controls = control(replay, patching, here, donor_of, f"{how.seed}/{case.pair_id}", correctness)
+        controls = control(replay, patching, here, donor_of, how, case.pair_id, correctness)
     return BranchCard(
         case,
         how,

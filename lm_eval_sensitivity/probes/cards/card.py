@@ -19,8 +19,8 @@ SMALLEST_CONTRAST = 0.2
 """Nats between the contrasts of both runs below which a rescue is not a number to be read: it divides by them."""
 SMALLEST_MARGIN = 0.1
 """Nats of the variant's margin below which nearly any change flips the step."""
-MOST_RANDOM = 1
-"""Random changes that may do the same on a card that is specific."""
+MOST_RANDOM = 0.25
+"""Share of the random changes that may do the same on a card that is specific."""
 
 Value = TypeVar("Value")
 Signature = Literal["boundary", "tokenization_shift", "generated_prefix", "late_only"]
@@ -254,6 +254,8 @@ class Closeness:
     every_position: bool
     seed: int
     """Of the random vectors."""
+    draws: int = 4
+    """Random vectors."""
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 import torch
 
-from lm_eval_sensitivity.probes.cards.card import At, Controls, Donor, Outcome, Stated
+from lm_eval_sensitivity.probes.cards.card import At, Closeness, Controls, Donor, Outcome, Stated
 from lm_eval_sensitivity.probes.cards.patching import Change, Patching, Run, watch
 from lm_eval_sensitivity.probes.cards.positions import Place
 from lm_eval_sensitivity.probes.cards.rescue import rescue_of
 from lm_eval_sensitivity.probes.replay import Replay
 
-N_RANDOM = 4
-"""Random vectors of one card."""
 DonorOf = Callable[[At, Place], Donor | None]
 """Another prompt's state for a place; None where no other prompt has one."""
 
@@ -44,7 +42,7 @@ class Disturbed:
         return self.variant.outputs[self.at.layer][list(self.place.variant)]
 
 
-def random_states(here: Disturbed, seed: str, n: int = N_RANDOM) -> torch.Tensor:
+def random_states(here: Disturbed, seed: str, n: int) -> torch.Tensor:
     """[n, 1, width] the edited run's state plus a random vector as long as what the copy adds.
 
     Formula: x_B + v |x_A - x_B| / |v|, v ~ N(0, I) in float32 on the host: the same on every device.
@@ -54,13 +52,17 @@ def random_states(here: Disturbed, seed: str, n: int = N_RANDOM) -> torch.Tensor
         seed: any text; the draw is a function of it.
         n: vectors.
     """
-    number = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-    generator = torch.Generator().manual_seed(number % 2**63)
     state = here.variant_state.float()
-    drawn = torch.randn((n, *state.shape), generator=generator)
+    drawn = torch.stack([torch.randn(state.shape, generator=_generator(f"{seed}/{at}")) for at in range(n)])
     length = torch.linalg.vector_norm(here.base_state.float() - state)
     scaled: torch.Tensor = drawn * (length / torch.linalg.vector_norm(drawn, dim=-1, keepdim=True))
     return (state + scaled).to(here.variant_state.dtype)
+
+
+def _generator(seed: str) -> torch.Generator:
+    """One for each vector: how many are drawn changes none of them."""
+    number = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    return torch.Generator().manual_seed(number % 2**63)
 
 
 def control(
@@ -68,7 +70,8 @@ def control(
     patching: Patching,
     here: Disturbed,
     donor_of: DonorOf,
-    seed: str,
+    how: Closeness,
+    pair_id: str,
     correctness: tuple[Stated[float], Stated[float]],
 ) -> Controls:
     """All controls of a card.
@@ -78,11 +81,14 @@ def control(
         patching: of the same.
         here: both runs and the place.
         donor_of: finds the wrong donor.
-        seed: of the random vectors.
+        how: seed and number of the random vectors.
+        pair_id: of the card; every card has its own vectors.
         correctness: self patch and before_edit, over all layers.
     """
     donor = donor_of(here.at, here.place)
-    changes = [Change(here.place.variant, state) for state in random_states(here, seed)]
+    changes = [
+        Change(here.place.variant, state) for state in random_states(here, f"{how.seed}/{pair_id}", how.draws)
+    ]
     if donor is not None:
         other = watch(replay, (*donor.prompt_ids, *donor.output_ids), [here.at.layer])
         changes.append(
@@ -97,8 +103,8 @@ def control(
     return Controls(
         Stated.derived(here.at),
         *correctness,
-        Stated.observed(tuple(outcomes[:N_RANDOM])),
-        Stated.observed(outcomes[N_RANDOM]) if donor else Stated.not_run(missing),
+        Stated.observed(tuple(outcomes[: how.draws])),
+        Stated.observed(outcomes[how.draws]) if donor else Stated.not_run(missing),
         Stated.derived(donor) if donor else Stated.not_run(missing),
         Stated.observed(_reverse(patching, here)),
     )

@@ -27,6 +27,7 @@ class CardsSettings:
         metadata={"help": "patch the first token after the edit and each token of the shared output, too"},
     )
     seed: int = field(default=0, metadata={"help": "of the draw and of the random vectors"})
+    draws: int = field(default=4, metadata={"help": "random vectors of a card"})
     rungs: tuple[str, ...] = field(
         default=MEANING_PRESERVING_RUNGS, metadata={"help": "rungs whose branches are drawn"}
     )

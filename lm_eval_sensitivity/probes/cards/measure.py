@@ -45,7 +45,7 @@ def measure(replay: Replay, outputs: RunOutputs, settings: CardsSettings) -> Mea
     if pairs:
         both = {id(each): each for pair in pairs for each in (pair.base, pair.variant)}
         replay.run([Path.of(each) for each in both.values()], label="Replaying the outputs")
-    how = Closeness(_layers(replay, settings), settings.every_position, settings.seed)
+    how = Closeness(_layers(replay, settings), settings.every_position, settings.seed, settings.draws)
     cards = []
     with progress("Making cards", len(pairs), "card") as bar:
         for pair in pairs:
@@ -68,6 +68,8 @@ def _check(settings: CardsSettings) -> None:
             raise InputError(
                 f"`{name}` is {getattr(settings, name)}; accepted are 0 and whole numbers above."
             )
+    if settings.draws < 1:
+        raise InputError("`draws` is 0; without a random vector no card can be read.")
     if unknown := [each for each in settings.rungs if each not in RUNGS]:
         raise InputError(f"`rungs` has {unknown[0]!r}; accepted are {', '.join(RUNGS)}.")
 

@@ -111,7 +111,8 @@ def _comparisons(card: BranchCard) -> Iterator[Line]:
     else:
         n = sum(each.replay for each in random)
         yield Line(
-            n <= MOST_RANDOM, f"{n} of {len(random)} random changes of the same size restore {token}, too."
+            n <= MOST_RANDOM * len(random),
+            f"{n} of {len(random)} random changes of the same size restore {token}, too.",
         )
         where = f" ({controls.donor.value.pair_id})" if controls.donor.value else ""
         if donor is None:

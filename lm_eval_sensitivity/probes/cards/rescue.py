@@ -166,11 +166,10 @@ def verdict(branch: Branch, controls: Controls, *, replayed: bool) -> Stated[Ver
         unmet.append("the outputs do not come out again one at a time")
     if controls.at.value is None:
         unmet.append(controls.at.reason)
-    n_random = sum(each.replay for each in controls.random.value or ())
-    if n_random > MOST_RANDOM:
-        unmet.append(
-            f"{n_random} of {len(controls.random.value or ())} random changes of the same size restore it, too"
-        )
+    random = controls.random.value or ()
+    n_random = sum(each.replay for each in random)
+    if n_random > MOST_RANDOM * len(random):
+        unmet.append(f"{n_random} of {len(random)} random changes of the same size restore it, too")
     if controls.wrong_donor.value is not None and controls.wrong_donor.value.replay:
         unmet.append("another prompt's state restores it, too")
     if margin < SMALLEST_MARGIN:
