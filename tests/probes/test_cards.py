@@ -461,6 +461,15 @@ def test_another_model_changes_the_tokens(written: tuple[Any, RunOutputs, Path])
         lambda card: card["card"].pop("case"),
         lambda card: card["card"]["case"].update(step=-1),
         lambda card: card.update(more=1),
+        lambda card: card["card"]["branch"].update(value=None),
+        lambda card: card["card"]["branch"]["value"].update(margins_base=[1.0, 2.0]),
+        lambda card: card["card"]["branch"]["value"].update(top_base=[]),
+        lambda card: card["card"]["how"].update(layers=[1, 0]),
+        lambda card: card["card"]["patches"]["value"]["replays"].pop(),
+        lambda card: card["card"]["patches"]["value"]["contrasts"][0].pop(),
+        lambda card: card["card"]["patches"]["value"]["places"][0].update(base=[1, 2]),
+        lambda card: card["card"]["rescue"]["value"].pop(),
+        lambda card: card["card"]["controls"]["at"]["value"].update(place=99),
     ],
 )
 def test_what_is_no_card_is_refused(written: tuple[Any, RunOutputs, Path], change: Any) -> None:

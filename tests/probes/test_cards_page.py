@@ -76,12 +76,15 @@ def hostile(card: BranchCard) -> BranchCard:
         base_rest=HOSTILE,
         variant_rest=HOSTILE,
         step=2,
+        shared_ids=(5, 5),
     )
+    margins = {"margins_base": (0.1,) * 3, "margins_variant": (0.2,) * 3}
+    bad = replace(branch, base_token=token, top_base=(token,), variant_token=token, **margins)
     texts = {"base_text": HOSTILE, "forced_text": HOSTILE, "shared_text": HOSTILE}
     return replace(
         card,
         case=case,
-        branch=Stated.observed(replace(branch, base_token=token, top_base=(token,), variant_token=token)),
+        branch=Stated.observed(bad),
         forced=Stated.observed(replace(forced, **texts)),
     )
 
@@ -139,6 +142,8 @@ NOTHING = Stated[Any].not_run("it was not asked for")
     ids=lambda fields: next(iter(fields)),
 )
 def test_what_was_not_run_is_said_with_its_reason(result: ProbeResult[Any], lacking: dict[str, Any]) -> None:
+    if "patches" in lacking:
+        lacking = {**lacking, "controls": replace(result.finding.cards[0].controls, at=NOTHING)}
     lesser = with_card(result, lambda card: replace(card, **lacking))
     assert "it was not asked for" in Tags(page(lesser)).text.lower()
     assert index_page(lesser) and PROBE.document(lesser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -278,6 +279,33 @@ class BranchCard:
     controls: Controls
     forced: Stated[Forced]
     verdict: Stated[Verdict]
+
+    def __post_init__(self) -> None:
+        """A file may come from a stranger: whoever shows a card relies on its shapes."""
+        wrong = next((name for name, holds in self._shapes() if not holds), None)
+        if wrong is not None:
+            raise ValueError(f"a card whose {wrong}")
+
+    def _shapes(self) -> Iterator[tuple[str, bool]]:
+        branch, patches, at = self.branch.value, self.patches.value, self.controls.at.value
+        yield "branch and shift have values", branch is not None and self.shift.value is not None
+        if branch is not None:
+            margins = branch.margins_base, branch.margins_variant
+            yield "margins are one for each step", {*map(len, margins)} == {self.case.step + 1}
+            yield "most probable tokens are there", bool(branch.top_base and branch.top_variant)
+        layers, rows = self.how.layers, () if patches is None else patches.contrasts
+        yield "layers are there, in their order", bool(layers) and list(layers) == sorted(set(layers))
+        if patches is not None:
+            kept = len(rows), len(patches.replays), len(patches.texts)
+            yield "places have contrasts", {*kept} == {len(patches.places)}
+            widths = {len(row) for row in (*rows, *patches.replays, patches.undisturbed)}
+            yield "places have one number for each layer", widths == {len(layers)}
+            sizes = [(len(each.base), len(each.variant)) for each in patches.places]
+            yield "places are the same size in both runs", all(one == other > 0 for one, other in sizes)
+        rescue = self.rescue.value
+        shapes = [len(row) for row in rescue or ()], [len(row) for row in rows]
+        yield "rescue is one number for each contrast", rescue is None or shapes[0] == shapes[1]
+        yield "controls are at a place and layer", at is None or (at.place < len(rows) and at.layer in layers)
 
 
 @dataclass(frozen=True)
