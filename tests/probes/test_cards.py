@@ -118,9 +118,9 @@ def test_controls_of_the_model_that_reads_the_edit() -> None:
         assert controls.donor.value is not None and controls.donor.value.pair_id == "q/word"
         reverse = controls.reverse.value
         assert reverse is not None and (reverse.replay, reverse.rescue) == (True, 1.0)
-        assert len(controls.random.value or ()) == 4
+        assert len(controls.random.value or ()) == 16
         assert card.verdict.value is not None
-        expected = not restores and sum(each.replay for each in controls.random.value or ()) <= 1
+        expected = not restores and sum(each.replay for each in controls.random.value or ()) <= 4
         assert card.verdict.value.specific == expected
 
 
@@ -374,9 +374,9 @@ def test_random_draws_depend_on_the_seed_alone() -> None:
         for seed in (0, 0, 1)
     )
     assert one == again != other
-    assert len({each.contrast for each in one or ()}) == 4
+    assert len({each.contrast for each in one or ()}) == 16
     more = only_card(reads_the_edit(), outputs, replace(EVERYTHING, draws=20)).controls
-    assert more.random.value is not None and more.random.value[:4] == one and len(more.random.value) == 20
+    assert more.random.value is not None and more.random.value[:16] == one and len(more.random.value) == 20
     assert more.wrong_donor.value == only_card(reads_the_edit(), outputs).controls.wrong_donor.value
 
 

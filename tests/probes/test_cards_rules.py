@@ -160,7 +160,7 @@ PLACES = (
     Place("generated", (5,), (5,)),
     Place("final_context", (6,), (6,)),
 )
-HOW = Closeness((0, 1, 2), True, 0)
+HOW = Closeness((0, 1, 2), True, 0, 4)
 HERE = Alignment(4, 4, 1, 2)
 
 

@@ -50,7 +50,7 @@ def pair_named(name: str) -> Any:
 
 def card(name: str) -> BranchCard:
     return build(
-        replay(), case_of(replay(), pair_named(name)), Closeness(LAYERS, False, 0), lambda at, place: None
+        replay(), case_of(replay(), pair_named(name)), Closeness(LAYERS, False, 0, 16), lambda at, place: None
     )
 
 

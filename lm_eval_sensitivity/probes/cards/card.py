@@ -255,7 +255,7 @@ class Closeness:
     every_position: bool
     seed: int
     """Of the random vectors."""
-    draws: int = 4
+    draws: int
     """Random vectors."""
 
 

@@ -27,7 +27,7 @@ class CardsSettings:
         metadata={"help": "patch the first token after the edit and each token of the shared output, too"},
     )
     seed: int = field(default=0, metadata={"help": "of the draw and of the random vectors"})
-    draws: int = field(default=4, metadata={"help": "random vectors of a card"})
+    draws: int = field(default=16, metadata={"help": "random vectors of a card; few pass by luck"})
     rungs: tuple[str, ...] = field(
         default=MEANING_PRESERVING_RUNGS, metadata={"help": "rungs whose branches are drawn"}
     )
