@@ -194,18 +194,22 @@ def test_small_contrasts_hide_the_rescue_and_keep_the_replay() -> None:
 
 
 @cache
-def random_pair(architecture: str) -> Any:
+def random_pair(architecture: str, dtype: str = "float32", upcast: bool = False) -> Any:
     """The first pair of a random model whose outputs part after a few tokens."""
-    model = model_of(architecture)
+    model = model_of(architecture, dtype)
+    with Replay(model, upcast=upcast).arithmetic():
+        return model, _random_pair(model)
+
+
+def _random_pair(model: Any) -> Any:
     generator = torch.Generator().manual_seed(1)
     for _ in range(60):
         base = torch.randint(5, 299, (9,), generator=generator).tolist()
         variant = [*base[:3], *torch.randint(5, 299, (2,), generator=generator).tolist(), *base[4:]]
         pair = run_pair(model, "p", "word", base, variant, 8)
-        if pair.first_divergence is not None and pair.first_divergence > 0:
-            return model, pair
-    pair = run_pair(model, "p", "word", base, variant, 8)
-    return model, pair
+        if pair.first_divergence:
+            return pair
+    raise AssertionError("no pair parts after a token")
 
 
 def twin(model: Any, replay: Replay, case: Any, place: Any, layer: int) -> float:
@@ -272,6 +276,23 @@ def test_passes_that_begin_behind_a_block_are_whole_passes(architecture: str) ->
         assert short.tops == whole.tops
         assert float(alone[7] - alone[9]) == pytest.approx(short.contrasts[0], abs=2e-3)
     assert not [block for block in replay.architecture.blocks if "forward" in block.__dict__]
+
+
+@pytest.mark.parametrize("upcast", [False, True])
+def test_weights_of_16_bits(upcast: bool) -> None:
+    """Upcast, a card of them is as exact as one of float32; else it says how far it rounds."""
+    model, pair = random_pair("llama", "bfloat16", upcast)
+    replay = Replay(model, upcast=upcast)
+    card = probed(PROBE, replay, run_outputs(pair), EVERYTHING, OF).finding.cards[0]
+    assert replay.conditions.dtype == "bfloat16" and card.controls.self_patch.value == pytest.approx(
+        0, abs=1e-5
+    )
+    branch, patches = card.branch.value, card.patches.value
+    assert branch is not None and patches is not None
+    limit = 1e-3 if upcast else 2.0
+    assert (card.controls.before_edit.value or 0) < limit
+    last = next(row for row, place in enumerate(patches.places) if place.kind == "final_context")
+    assert patches.contrasts[last][-1] == pytest.approx(branch.contrast_base, abs=limit)
 
 
 def test_the_whole_span_of_an_edit_is_the_whole_difference() -> None:
