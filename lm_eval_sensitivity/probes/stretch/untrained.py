@@ -32,12 +32,16 @@ def untrained_like(replay: Replay, token_ids: Iterable[int], seed: int) -> Repla
         InputError: the model's class cannot be made from its configuration.
     """
     model = replay.model.get_base_model() if hasattr(replay.model, "get_base_model") else replay.model
-    with torch.random.fork_rng(devices=[]):
-        twin = _empty(model)
-        head = torch.nn.Linear(replay.architecture.width, 1, bias=False)
-    parts = {id(module): name for name, module in model.named_modules()}
-    blocks = [twin.get_submodule(parts[id(each)]) for each in replay.architecture.blocks]
-    norm = twin.get_submodule(parts[id(replay.architecture.norm)])
+    names = {id(module): name for name, module in model.named_modules()}
+    parts = replay.architecture
+    try:
+        with torch.random.fork_rng(devices=[]):
+            twin = _empty(model)
+            head = torch.nn.Linear(parts.width, 1, bias=False)
+        blocks = [twin.get_submodule(names[id(each)]) for each in parts.blocks]
+        norm = twin.get_submodule(names[id(parts.norm)])
+    except Exception as error:
+        raise InputError(f"No untrained {type(model).__name__} can be made: {error}") from error
     twin.set_output_embeddings(head)
     device = replay.device
     for layer, block in enumerate(blocks):
@@ -58,11 +62,8 @@ def _empty(model: Any) -> Any:
     config = copy.deepcopy(model.config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    try:
-        with init_empty_weights(include_buffers=False):
-            twin = type(model)._from_config(config, dtype=torch.float32)
-    except Exception as error:
-        raise InputError(f"No untrained {type(model).__name__} can be made: {error}") from error
+    with init_empty_weights(include_buffers=False):
+        twin = type(model)._from_config(config, dtype=torch.float32)
     return twin.eval()
 
 
