@@ -21,7 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
 from lm_eval_sensitivity.report.shades import shade_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from lm_eval_sensitivity.report.figures.style import Figure
 
 NAME, TITLE = "branch_cards", "Where copying a state restores the token"
 _ROW = 0.34
@@ -68,8 +68,6 @@ def restored(cards: tuple[BranchCard, ...]) -> Counts:
 
 
 def _draw(figure: Figure, kinds: list[PositionClass], counts: Counts, last: int) -> None:
-    from matplotlib.patches import Rectangle
-
     axes = figure.subplots()
     layers = sorted({layer for _, layer in counts})
     for (kind, layer), (n, of) in counts.items():
@@ -79,7 +77,7 @@ def _draw(figure: Figure, kinds: list[PositionClass], counts: Counts, last: int)
         look: dict[str, Any] = (
             {"edgecolor": MUTED, "linewidth": 1.2} if trivial else {"edgecolor": "none", "linewidth": 0}
         )
-        axes.add_patch(Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, facecolor=shade.light, **look))
+        axes.bar(x + 0.5, 0.88, 0.92, y + 0.06, facecolor=shade.light, **look)
         if len(layers) <= 16:
             words: dict[str, Any] = {
                 "ha": "center",
