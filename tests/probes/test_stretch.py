@@ -423,10 +423,13 @@ def test_16_bits_are_disturbed_in_float32() -> None:
     model = models.llama(4)
     outputs = models.outputs(models.random_prompts())
     exact = measure(Replay(model), outputs, asked()).finding.loaded.ranges[0]
-    rounded = measure(Replay(model.to(torch.bfloat16)), outputs, asked()).finding.loaded.ranges[0]
+    result = measure(Replay(model.to(torch.bfloat16)), outputs, asked())
+    rounded = result.finding.loaded.ranges[0]
     # In bfloat16 itself a disturbance of 0.1 % is lost in rounding.
     assert rounded.disturbance.estimate == pytest.approx(exact.disturbance.estimate, rel=0.01)
     assert rounded.magnitude.estimate == pytest.approx(exact.magnitude.estimate, rel=0.01)
+    assert "in float32 arithmetic" in result.notes[-1].text
+    assert measure(Replay(model, upcast=True), outputs, asked()).notes == ()
 
 
 def test_numbers_of_each_prompt() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.at_state import AtState, Move, look_at
 from lm_eval_sensitivity.probes.radius.calibration import relative_errors
@@ -43,20 +41,21 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
         settings: what is asked for.
 
     Raises:
-        InputError: a setting is out of range, an edit is not in the run, or the model's head has no closed form.
+        InputError: an edit is not in the run, or the model's head has no closed form.
 
     Example:
         See `tests/probes/test_radius_measure.py`; a replay takes a model.
     """
-    side = _side(settings)
+    side: Side = "pre" if settings.side == "pre" else "post"
     parts = replay.architecture
     head = Head(parts.norm, parts.head, parts.scale, parts.soft_cap)
-    pairs = chosen_pairs(outputs, settings.edits)
+    # Variants are looked at where they end.
+    pairs = chosen_pairs(outputs, settings.edits) if 0 in settings.steps else []
     bases = outputs.bases
     states = states_of(
         replay, [Path.of(each) for each in bases.values()], settings.steps, "Replaying outputs"
     )
-    ends = [Path(each.variant.prompt_ids, each.variant.output_ids[:1] or (0,)) for each in pairs]
+    ends = [Path(each.variant.prompt_ids, each.variant.output_ids[:1]) for each in pairs]
     moved = states_of(replay, ends, (0,), "Replaying variants")
     difference = _checked(replay, head, states)
     names = list(bases)
@@ -80,29 +79,21 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
     return Measured(finding, _per_prompt(finding, names), _notes(finding, settings))
 
 
-def _side(settings: RadiusSettings) -> Side:
-    if settings.side not in get_args(Side):
-        raise InputError(f"`side` is {settings.side!r}; accepted: pre, post.")
-    if not settings.taus or list(settings.taus) != sorted(settings.taus) or not settings.taus[0] > 0:
-        raise InputError(f"`taus` is {settings.taus}; accepted are numbers above 0, smallest first.")
-    if not settings.steps or min(settings.steps) < 0 or settings.lanczos_steps < 1:
-        raise InputError("`steps` needs a step from 0 on, `lanczos_steps` a number from 1 on.")
-    side: Side = "pre" if settings.side == "pre" else "post"
-    return side
-
-
 def _checked(replay: Replay, head: Head, states: StatesAtSteps) -> float:
     """The head against the model's own modules, at the first state of every output."""
     arithmetic_of_32 = replay.conditions.upcast or replay.conditions.dtype in ("float32", "float64")
     tolerance = ROUNDING if arithmetic_of_32 else ROUNDING_16
     largest = 0.0
-    for (_, step), state in states.found.items():
-        if step == 0:
-            residual = torch.tensor(state, dtype=states.dtype, device=replay.device)
-            theirs = replay.logits(replay.normalized(residual[None, None]))[0, 0].cpu().double().numpy()
-            ours = Local(head, state, "pre").still.here
-            name = type(replay.architecture.head).__name__
-            largest = max(largest, check_head(ours, theirs, tolerance, name))
+    first: dict[int, int] = {}
+    for number, step in sorted(states.found):
+        first.setdefault(number, step)
+    for key in first.items():
+        state = states.found[key]
+        residual = torch.tensor(state, dtype=states.dtype, device=replay.device)
+        theirs = replay.logits(replay.normalized(residual[None, None]))[0, 0].cpu().double().numpy()
+        ours = Local(head, state, "pre").still.here
+        name = type(replay.architecture.head).__name__
+        largest = max(largest, check_head(ours, theirs, tolerance, name))
     return largest
 
 
@@ -196,7 +187,9 @@ def _notes(finding: RadiusFinding, settings: RadiusSettings) -> tuple[Note, ...]
                 "says least there. Read their argmax radius.",
             )
         )
-    if finding.rows and all(math.isnan(row.calibrated_error) for row in finding.rows):
+    if all(math.isnan(row.calibrated_error) for row in finding.rows) and any(
+        row.n_lines for row in finding.rows
+    ):
         notes.append(
             Note(
                 "left_out",

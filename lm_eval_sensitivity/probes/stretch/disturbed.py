@@ -118,7 +118,7 @@ class DifferenceReader(Reader):
     def end(self) -> None:
         """Numbers of each group."""
         clean, disturbed, frobenius = (
-            torch.stack(each).double().cpu().numpy() for each in zip(*self._layers, strict=True)
+            torch.stack(each).cpu().double().numpy() for each in zip(*self._layers, strict=True)
         )
         first = 0
         for place, group in enumerate(self._groups):

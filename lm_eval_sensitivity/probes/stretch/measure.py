@@ -139,7 +139,7 @@ def measured(
     return Measured(
         finding,
         _per_prompt(shared.names, growth),
-        (*left_out, *no_jacobian, *_missing(finding, bases, settings)),
+        (*left_out, *no_jacobian, *_missing(finding, bases, settings), *_arithmetic(replay, wide)),
     )
 
 
@@ -320,4 +320,14 @@ def _missing(finding: StretchFinding, bases: dict[str, RunOutput], settings: Set
             "caution",
             "All prompts end in the same token, as behind a chat template: x_0 is the same for all, and intervals over "
             "prompts are too narrow.",
+        )
+
+
+def _arithmetic(replay: Replay, wide: Replay) -> Iterator[Note]:
+    """Which numbers come from which arithmetic, where there are two."""
+    if wide is not replay:
+        yield Note(
+            "method",
+            f"Magnitudes and shares are of the pass in {replay.conditions.dtype}; disturbances, relative growth and "
+            "edits of passes with the same weights in float32 arithmetic.",
         )
