@@ -12,7 +12,7 @@ from docs.tables import DOCS, LIMIT_TOKENS, MARK, REPETITIONS, TABLES, with_tabl
 from tests.conftest import REPOSITORY
 from tests.golden.doors import RUNS
 
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
