@@ -6,6 +6,11 @@
     probing.py        from a loaded model and a run's outputs to a result; result.py: what it holds; files.py: on disk
     columns.py        a number for each prompt as a column of the pairs table
     document.py       what is said of a result, whatever the probe
+    stretch/          growth of the residual and of a small disturbance, layer by layer
+    boundary/         close decisions: how many, how predictable, and what gives way where outputs part
+    radius/           how far a state can move before the next-token distribution changes
+    trajectory/       how unsteadily the final states turn; several systems: where differences come from
+    recover/          what a push inside does to the state and to the text
 
 Only what a `measure` imports may import torch.
 """

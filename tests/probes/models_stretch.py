@@ -11,6 +11,7 @@ import transformers
 
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.types import Pair
+from tests.harness.tiny_models import CONFIGS, SMALL
 
 VOCABULARY = 50
 WIDTH = 16
@@ -28,7 +29,7 @@ class Constant(torch.nn.Module):
 
     def __init__(self, vector: torch.Tensor) -> None:
         super().__init__()
-        self.vector = torch.nn.Parameter(vector)
+        self.vector = torch.nn.Parameter(vector, requires_grad=False)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         return self.vector.expand_as(states)
@@ -109,3 +110,38 @@ def random_prompts(n: int = 6, seed: int = 0) -> list[list[int]]:
     """Of different lengths."""
     generator = np.random.default_rng(seed)
     return [generator.integers(1, VOCABULARY, size).tolist() for size in generator.integers(3, 9, n)]
+
+
+def _with(config: transformers.PretrainedConfig) -> Any:
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(4)
+    return model
+
+
+def of_architecture(name: str) -> Any:
+    return _with(CONFIGS[name](VOCABULARY))
+
+
+def granite() -> Any:
+    """What its sublayers give is multiplied before it is added."""
+    config = transformers.GraniteConfig(
+        vocab_size=VOCABULARY, num_key_value_heads=2, residual_multiplier=0.3, **SMALL
+    )
+    return _with(config)
+
+
+def mixtral() -> Any:
+    return _with(
+        transformers.MixtralConfig(
+            vocab_size=VOCABULARY,
+            num_key_value_heads=2,
+            num_local_experts=4,
+            num_experts_per_tok=2,
+            pad_token_id=0,
+            **SMALL,
+        )
+    )

@@ -1,11 +1,11 @@
 """Stretching per layer: how much each block enlarges the residual, and a small disturbance of it.
 
-    settings.py, finding.py    what can be asked, and what was found
-    growth.py, shares.py       arithmetic of sizes: ranges of layers, conventions, intervals
-    measure.py                 the passes, in order; stream.py, disturbed.py, edits.py: what reads them
-    untrained.py               the same architecture with random weights
-    routes.py, jacobian.py     choices of experts; norms of single blocks
-    document.py, picture.py    what is said and drawn
+settings.py, finding.py    what can be asked, and what was found
+growth.py, shares.py       arithmetic of sizes: ranges of layers, conventions, intervals
+measure.py                 the passes, in order; stream.py, disturbed.py, edits.py: what reads them
+untrained.py               the same architecture with random weights
+routes.py, jacobian.py     choices of experts; norms of single blocks
+document.py, picture.py    what is said and drawn
 """
 
 from __future__ import annotations

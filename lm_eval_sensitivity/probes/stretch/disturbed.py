@@ -104,6 +104,8 @@ class DifferenceReader(Reader):
             disturbed += [(each, row) for each in range(row + 1, first_edited)]
             edited += [(first_edited + each, row) for each in range(len(group.edited))]
             row = first_edited + len(group.edited)
+        self.disturbed = disturbed
+        """Rows that are disturbed, each with its clean one."""
         self._disturbed = _columns(disturbed)
         self._edited = _columns(edited)
 
@@ -132,7 +134,8 @@ class DifferenceReader(Reader):
 
     def _apart(self, ends: torch.Tensor) -> torch.Tensor:
         rows, clean = self._edited
-        return (ends[rows] - ends[clean]).norm(dim=-1) / ends[clean].norm(dim=-1)
+        found: torch.Tensor = (ends[rows] - ends[clean]).norm(dim=-1) / ends[clean].norm(dim=-1)
+        return found
 
     def end(self) -> None:
         """Numbers of each group."""
@@ -219,7 +222,11 @@ def _one_batch(
     disturb = _disturbing(_noise(groups, batch.ids.shape[1], width).to(replay.device))
     block = replay.architecture.blocks[0]
     hooks = [block.register_forward_pre_hook(disturb, with_kwargs=True)]
-    with replay.arithmetic(), hooked(hooks), routes.watching(replay.architecture, batch, groups):
+    with (
+        replay.arithmetic(),
+        hooked(hooks),
+        routes.watching(replay.architecture, batch, differences.disturbed),
+    ):
         for reader in everyone:
             reader.start(batch)
         states = replay.states(batch, everyone)

@@ -8,32 +8,18 @@ from dataclasses import dataclass
 
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.probes.stretch.finding import (
-    Convention,
     EditProfile,
     LayerGrowth,
     NetworkGrowth,
     RangeGrowth,
-    RangeName,
     Shares,
     StretchFinding,
 )
+from lm_eval_sensitivity.probes.stretch.settings import JACOBIAN_PROMPTS
 from lm_eval_sensitivity.report.blocks import Block, Column, table_of
 from lm_eval_sensitivity.stats import Interval
 from lm_eval_sensitivity.text.format import in_print, percent
 from lm_eval_sensitivity.types import Note
-
-RANGES: dict[RangeName, str] = {
-    "all": "all",
-    "first ten": "first ten",
-    "inner": "without first and last",
-    "first": "first",
-    "last": "last",
-}
-CONVENTIONS: dict[Convention, str] = {
-    "projection": "projection <c, x>/|x|²",
-    "squared": "squared norms |c|²/Σ|c|²",
-    "norm": "norms |c|/Σ|c|",
-}
 
 
 def document(result: ProbeResult[StretchFinding]) -> list[Block]:
@@ -63,7 +49,11 @@ def sentence(finding: StretchFinding) -> str:
     assert whole is not None
     if math.isnan(found.magnitude.estimate):
         return f"No growth is given: {found.magnitude.reason}"
-    where = f"In layer {found.first}" if found.first == found.last else f"From layer {found.first} to {found.last}"
+    where = (
+        f"In layer {found.first}"
+        if found.first == found.last
+        else f"From layer {found.first} to {found.last}"
+    )
     words = f"{where} the residual grows by {_by(found.magnitude)} per layer"
     if math.isnan(found.relative.estimate):
         return f"{words}; no disturbance was measured."
@@ -105,8 +95,8 @@ def first_ten(finding: StretchFinding) -> Iterator[Note]:
     yield Note(
         "remark",
         f"Over layers 0 to 9 the residual grows by {_by(ours.magnitude)} per layer as loaded, and by "
-        f"{_by(theirs.magnitude)} untrained. Layer 0 alone, which adds to small embeddings, is {_by(first.magnitude)}: a "
-        "rate that includes it says little of what was learned.",
+        f"{_by(theirs.magnitude)} untrained. Layer 0 alone, which adds to small embeddings, is "
+        f"{_by(first.magnitude)}: a rate that includes it says little of what was learned.",
     )
 
 
@@ -117,10 +107,6 @@ def first_ten(finding: StretchFinding) -> Iterator[Note]:
 class _OfRange:
     network: NetworkGrowth
     growth: RangeGrowth
-
-    @property
-    def range(self) -> str:
-        return RANGES[self.growth.range]
 
     @property
     def magnitude(self) -> str:
@@ -144,7 +130,11 @@ def _with_interval(interval: Interval, factor: float = 1.0, digits: int = 4) -> 
 
 def _growth_tables(finding: StretchFinding) -> Iterator[Block]:
     records = [_OfRange(network, each) for network in finding.networks for each in network.ranges]
-    first = (Column("network", path="network.network"), Column("range"), Column("layers", path="growth.layers"))
+    first = (
+        Column("network", path="network.network"),
+        Column("range", path="growth.range"),
+        Column("layers", path="growth.layers"),
+    )
     last = (
         Column("all positions", 4, "growth.frobenius.estimate"),
         Column("relative in total", 4, "growth.relative_total.estimate"),
@@ -162,10 +152,10 @@ def _growth_tables(finding: StretchFinding) -> Iterator[Block]:
     ]
     notes = (
         _where(finding),
-        "magnitude: |x| behind a block over |x| before it. disturbance: the same of a difference of "
+        "Factors per layer, geometric means with 95 % intervals over prompts. inner: without the first and the last "
+        "layer. magnitude: |x| behind a block over |x| before it. disturbance: the same of a difference of "
         f"{percent(finding.size)} that was added before block 0; all positions: of its norm over all positions "
-        "together, which few steps can dominate. relative: disturbance over magnitude. Factors per layer, geometric "
-        "means with 95 % intervals over prompts.",
+        "together, which few steps can dominate. relative: disturbance over magnitude.",
         *_reasons(finding),
     )
     title = "Growth per layer"
@@ -194,10 +184,6 @@ class _OfShares:
     shares: Shares
 
     @property
-    def convention(self) -> str:
-        return CONVENTIONS[self.shares.convention]
-
-    @property
     def embedding(self) -> str:
         return _share(self.shares.embedding)
 
@@ -223,21 +209,22 @@ def _share_tables(finding: StretchFinding) -> Iterator[Block]:
     parts = ("embedding", "attention", "mlp")
     network = Column("network", path="network.network")
     notes = (
-        "Of what goes into the final norm: the embedding, and the sums of what attention and MLPs add. A projection may "
-        "be negative or above 100 %. Conventions and positions give other numbers from the same pass: compare only "
+        "Of x, which goes into the final norm: c is the embedding, or the sum of what attention or the MLPs add. "
+        "projection: <c, x>/|x|², which may be negative or above 100 %; squared: |c|² over their sum; norm: |c| over "
+        "their sum. Conventions and positions give other numbers from the same pass: compare only "
         "equal ones.",
         f"The parts add up to the residual within {finding.loaded.sum_error:.1g} of it.",
     )
     title = "Whose the residual is"
-    shown = (network, Column("convention"), *map(Column, parts))
+    convention = Column("convention", path="shares.convention")
+    shown = (network, convention, *map(Column, parts))
     yield table_of("stretch_shares", title, shown, records, notes, only=("table", "markdown"))
     numbers = [
         Column(name, 6, f"shares.{part}.{bound}")
         for part in parts
         for name, bound in ((part, "estimate"), (f"{part} lower", "lower"), (f"{part} upper", "upper"))
     ]
-    kept = (network, Column("convention", path="shares.convention"), *numbers)
-    yield table_of("stretch_shares", title, kept, records, only=("csv", "json"))
+    yield table_of("stretch_shares", title, (network, convention, *numbers), records, only=("csv", "json"))
 
 
 def _routes(finding: StretchFinding) -> Iterator[Note]:
@@ -286,9 +273,9 @@ def _edit_table(finding: StretchFinding) -> Iterator[Block]:
         Column("prompts", 0, "profile.n_prompts"),
     )
     note = (
-        "How far the edit has moved the residual at the end of the prompt, relative to the residual: after a quarter of "
-        "the layers, half of them, and so on; medians over prompts. first layer: where it arrives there first; under a chat template the last "
-        "token is the same, so that this is behind block 0."
+        "How far the edit has moved the residual at the end of the prompt, relative to the residual, after a quarter "
+        "of the layers, half of them, and so on; medians over prompts. first layer: before which it is there first; "
+        "under a chat template all prompts end in the same token, and nothing has arrived before layer 1."
     )
     yield table_of(
         "stretch_edits", "Edits over depth", columns, [_OfEdit(each) for each in finding.edits], (note,)
@@ -316,8 +303,8 @@ def _jacobian_table(finding: StretchFinding) -> Iterator[Block]:
         return
     columns = (Column("layer", 0), Column("rms", 4), Column("largest, at least", 4, "largest"))
     note = (
-        "Of each block as a map of one position, with all others held: how much a random small change is stretched, and "
-        f"the most stretched one that was found. Geometric means over {finding.n_jacobian} prompts."
+        "Of each block as a map of one position, all others held: how much a random small change is stretched, and "
+        f"the most stretched one that was found. At the end of {JACOBIAN_PROMPTS} prompts at most, geometric means."
     )
     yield table_of("stretch_jacobian", "Jacobian norms", columns, finding.jacobian, (note,), is_detail=True)
 
@@ -332,9 +319,7 @@ def _layer_table(finding: StretchFinding) -> Block:
     columns = (
         Column("network", path="network.network"),
         Column("layer", 0, "growth.layer"),
-        *(
-            Column(name, 4, f"growth.{name}.middle") for name in ("magnitude", "disturbance", "relative")
-        ),
+        *(Column(name, 4, f"growth.{name}.middle") for name in ("magnitude", "disturbance", "relative")),
     )
     records = [_OfLayer(network, each) for network in finding.networks for each in network.layers]
     note = "Factors, geometric means over prompts."

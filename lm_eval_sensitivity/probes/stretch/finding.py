@@ -86,7 +86,6 @@ class NetworkGrowth:
     n_positions: int
     """Of these prompts together."""
 
-
     ranges: tuple[RangeGrowth, ...]
     layers: tuple[LayerGrowth, ...]
     shares: tuple[Shares, ...]
@@ -176,8 +175,6 @@ class StretchFinding:
     edits: tuple[EditProfile, ...]
     sweep: tuple[SweepPoint, ...]
     jacobian: tuple[LayerJacobian, ...]
-    n_jacobian: int
-    """Prompts behind it."""
 
     @property
     def loaded(self) -> NetworkGrowth:

@@ -23,7 +23,6 @@ from lm_eval_sensitivity.probes.stretch.disturbed import (
 )
 from lm_eval_sensitivity.probes.stretch.edits import edit_profiles, variants_by_prompt
 from lm_eval_sensitivity.probes.stretch.finding import (
-    EditProfile,
     LayerJacobian,
     Network,
     NetworkGrowth,
@@ -39,6 +38,7 @@ from lm_eval_sensitivity.probes.stretch.growth import (
     mean_where_known,
     range_growth,
 )
+from lm_eval_sensitivity.probes.stretch.jacobian import jacobian_norms
 from lm_eval_sensitivity.probes.stretch.routes import Routes
 from lm_eval_sensitivity.probes.stretch.settings import JACOBIAN_PROMPTS, SWEEP, SWEEP_PROMPTS, Settings
 from lm_eval_sensitivity.probes.stretch.shares import Products, share_records
@@ -141,8 +141,7 @@ def measured(
         networks=(loaded, *untrained),
         edits=edit_profiles(by_edit),
         sweep=_sweep(wide, bases, settings) if settings.sweep else (),
-        jacobian=(),
-        n_jacobian=0,
+        jacobian=_jacobian(wide, bases, settings) if settings.jacobian else (),
     )
     return Measured(finding, _per_prompt(shared.names, growth), (*left_out, *_missing(finding, settings)))
 
@@ -151,9 +150,7 @@ def in_float32(replay: Replay) -> Replay:
     """The same model, computing in float32 at least: a difference of two 16-bit states is mostly rounding."""
     if str(replay.model.dtype) not in ("torch.float16", "torch.bfloat16") or replay.conditions.upcast:
         return replay
-    return Replay(
-        replay.model, batch_size=replay.batch_size, upcast=True, architecture=replay.architecture
-    )
+    return Replay(replay.model, batch_size=replay.batch_size, upcast=True, architecture=replay.architecture)
 
 
 # ---- passes
@@ -208,12 +205,15 @@ def _sweep(replay: Replay, bases: dict[str, RunOutput], settings: Settings) -> t
     differences = compare(replay, groups, (), "Sweep", Routes())
     points = []
     for place, size in enumerate(SWEEP):
-        logs = np.stack(
-            [log_growth(each.disturbed[place]) - log_growth(each.clean) for each in differences]
-        )
+        logs = np.stack([log_growth(each.disturbed[place]) - log_growth(each.clean) for each in differences])
         inner = logs[:, _inner(logs.shape[1])].mean(axis=1)
         points.append(SweepPoint(size, len(names), _factor(inner), _factor(logs.sum(axis=1))))
     return tuple(points)
+
+
+def _jacobian(replay: Replay, bases: dict[str, RunOutput], settings: Settings) -> tuple[LayerJacobian, ...]:
+    names = evenly(list(bases), JACOBIAN_PROMPTS)
+    return jacobian_norms(replay, {name: bases[name].prompt_ids for name in names}, settings.seed)
 
 
 # ---- from sizes to the finding
@@ -276,7 +276,10 @@ def _factor(logs: Floats) -> float:
 def _per_prompt(names: Sequence[str], growth: Growth) -> tuple[PerPrompt, ...]:
     inner = _inner(growth.magnitude.shape[1])
     measures = {
-        "relative_growth": ("growth of a disturbance relative to the residual, factor per inner layer", growth.relative),
+        "relative_growth": (
+            "growth of a disturbance relative to the residual, factor per inner layer",
+            growth.relative,
+        ),
         "magnitude_growth": ("growth of the residual, factor per inner layer", growth.magnitude),
     }
     return tuple(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.probes.stretch.document import CONVENTIONS
 from lm_eval_sensitivity.probes.stretch.finding import LayerGrowth, NetworkGrowth, Spread, StretchFinding
 from lm_eval_sensitivity.report.figures.style import (
     ACCENT,
@@ -22,8 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from lm_eval_sensitivity.report.figures.style import Figure
 
 NAME, TITLE = "stretch", "Growth of the residual and of a disturbance, layer by layer"
 _CURVES: tuple[tuple[str, Callable[[LayerGrowth], Spread], str, str], ...] = (
@@ -31,7 +29,9 @@ _CURVES: tuple[tuple[str, Callable[[LayerGrowth], Spread], str, str], ...] = (
     ("disturbance", lambda each: each.disturbance, ACCENT, "-."),
     ("relative", lambda each: each.relative, INK, "-"),
 )
-_PARTS = (("embedding", PAPER, ""), ("attention", MUTED, "////"), ("mlp", MUTED, ""))
+_PARTS = (("embedding", ACCENT, ""), ("attention", PAPER, "////"), ("mlp", MUTED, ""))
+_FACTORS = tuple(2.0**power for power in range(-8, 9))
+"""Where the axis of factors may have a label."""
 
 
 def picture(result: ProbeResult[StretchFinding]) -> Picture | NotDrawn:
@@ -50,9 +50,7 @@ def picture(result: ProbeResult[StretchFinding]) -> Picture | NotDrawn:
         else " Right: the same architecture with random weights, on "
         f"{finding.untrained.n_prompts} of these prompts."
     )
-    positions = (
-        "the end of the prompt" if finding.positions == "prompt_end" else "the steps of the output"
-    )
+    positions = "the end of the prompt" if finding.positions == "prompt_end" else "the steps of the output"
     caption = Caption(
         f"Factor by which each block enlarges the residual and a disturbance of {100 * finding.size:g} %, and the "
         f"second over the first (relative), at {positions}; geometric mean over prompts, quartiles as a band. The line "
@@ -73,7 +71,8 @@ def _draw(figure: Figure, finding: StretchFinding) -> None:
     for column, network in enumerate(networks):
         _draw_growth(grid[0][column], network)
         _draw_shares(grid[1][column], network)
-    grid[0][0].set_ylabel("factor")
+    _label_factors(grid[0][0])
+    grid[1][0].invert_yaxis()
     legend_below(
         figure,
         [
@@ -86,7 +85,7 @@ def _draw(figure: Figure, finding: StretchFinding) -> None:
     )
 
 
-def _draw_growth(axes: Axes, network: NetworkGrowth) -> None:
+def _draw_growth(axes: Any, network: NetworkGrowth) -> None:
     axes.set_title(network.network, loc="left")
     axes.set_yscale("log")
     axes.axhline(1, color=MUTED, linewidth=0.8)
@@ -95,11 +94,20 @@ def _draw_growth(axes: Axes, network: NetworkGrowth) -> None:
         spreads = [chosen(each) for each in network.layers]
         axes.plot(layers, [each.middle for each in spreads], color=color, linestyle=line)
         low, high = ([getattr(each, end) for each in spreads] for end in ("low", "high"))
-        axes.fill_between(layers, low, high, color=color, alpha=0.15, linewidth=0)
+        axes.fill_between(layers, low, high, color=color, alpha=0.25, linewidth=0)
     axes.set_xlabel("layer")
 
 
-def _draw_shares(axes: Axes, network: NetworkGrowth) -> None:
+def _label_factors(axes: Any) -> None:
+    """Powers of 2 in digits: labels of a logarithmic axis are mathematical markup, which is off."""
+    low, high = axes.get_ylim()
+    factors = [each for each in _FACTORS if low <= each <= high]
+    axes.set_yticks(factors, [f"{each:g}" for each in factors])
+    axes.minorticks_off()
+    axes.set_ylabel("factor")
+
+
+def _draw_shares(axes: Any, network: NetworkGrowth) -> None:
     places = range(len(network.shares))
     for place, shares in zip(places, network.shares, strict=True):
         right = left = 0.0
@@ -107,11 +115,19 @@ def _draw_shares(axes: Axes, network: NetworkGrowth) -> None:
             share = 100 * getattr(shares, name).estimate
             # What is negative stands left of 0, so that nothing covers anything.
             start = right if share >= 0 else left
-            axes.barh(place, share, left=start, height=0.6, facecolor=color, edgecolor=INK, hatch=hatch, linewidth=0.6)
+            axes.barh(
+                place,
+                share,
+                left=start,
+                height=0.6,
+                facecolor=color,
+                edgecolor=INK,
+                hatch=hatch,
+                linewidth=0.6,
+            )
             if share >= 0:
                 right += share
             else:
                 left += share
-    axes.set_yticks(list(places), [CONVENTIONS[each.convention].split(" ", 1)[0] for each in network.shares])
-    axes.invert_yaxis()
+    axes.set_yticks(list(places), [each.convention for each in network.shares])
     axes.set_xlabel("share of the residual, %")

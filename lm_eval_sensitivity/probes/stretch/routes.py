@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from lm_eval_sensitivity.probes.architecture import Architecture, hooked
 from lm_eval_sensitivity.probes.replay import Batch
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.stretch.disturbed import Group
 
 
 class Routes:
@@ -31,13 +28,15 @@ class Routes:
         return self._n_changed / self._n if self._n else None
 
     @contextmanager
-    def watching(self, architecture: Architecture, batch: Batch, groups: Sequence[Group]) -> Iterator[None]:
+    def watching(
+        self, architecture: Architecture, batch: Batch, disturbed: Sequence[tuple[int, int]]
+    ) -> Iterator[None]:
         """For the time of one pass.
 
         Args:
             architecture: of the model that is fed.
             batch: what is fed.
-            groups: in the order of its rows.
+            disturbed: rows that are disturbed, each with its clean one.
         """
         routers = [
             module
@@ -49,18 +48,14 @@ class Routes:
         def hook(module: Any, args: Any, output: Any) -> None:
             for each in output if isinstance(output, tuple) else ():
                 if isinstance(each, torch.Tensor) and not each.is_floating_point():
-                    self._count(each, batch, groups)
+                    self._count(each, batch, disturbed)
 
         with hooked([each.register_forward_hook(hook) for each in routers]):
             yield
 
-    def _count(self, experts: torch.Tensor, batch: Batch, groups: Sequence[Group]) -> None:
+    def _count(self, experts: torch.Tensor, batch: Batch, disturbed: Sequence[tuple[int, int]]) -> None:
         chosen = experts.reshape(*batch.ids.shape, -1).sort(dim=-1).values
-        row = 0
-        for group in groups:
-            tokens = batch.filled[row]
-            for place in range(1, 1 + len(group.disturbances)):
-                other = (chosen[row + place] != chosen[row]).any(dim=-1)[tokens]
-                self._n_changed += int(other.sum())
-                self._n += other.numel()
-            row += len(group.rows)
+        for row, clean in disturbed:
+            other = (chosen[row] != chosen[clean]).any(dim=-1)[batch.filled[clean]]
+            self._n_changed += int(other.sum())
+            self._n += other.numel()

@@ -55,9 +55,7 @@ class StreamReader(Reader):
 
     def _read(self, states: torch.Tensor) -> torch.Tensor:
         """[row, position, width] at the positions that are read, in float32 at least."""
-        found = (
-            self._batch.at_prompt_end(states)[:, None] if self._at_end else self._batch.at_steps(states)
-        )
+        found = self._batch.at_prompt_end(states)[:, None] if self._at_end else self._batch.at_steps(states)
         return found if found.dtype == torch.float64 else found.float()
 
     def residual(self, layer: int, states: torch.Tensor) -> None:
@@ -78,10 +76,8 @@ class StreamReader(Reader):
         along = (parts * self._last).sum(dim=-1)
         norms = torch.stack(self._norms)
         errors = (parts.sum(dim=0) - self._last).norm(dim=-1) / norms[-1]
-        if self._at_end:
-            mask = np.ones((len(self._batch.paths), 1), dtype=bool)
-        else:
-            mask = self._batch.mask.cpu().numpy()
+        every_step = self._batch.mask.cpu().numpy()
+        mask = np.ones_like(every_step[:, :1]) if self._at_end else every_step
         hosts = [each.double().cpu().numpy() for each in (norms, along, parts.norm(dim=-1), errors)]
         for row, number in enumerate(self._batch.numbers):
             sizes, towards, lengths, error = (each[..., row, :][..., mask[row]] for each in hosts)

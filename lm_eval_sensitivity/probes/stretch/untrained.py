@@ -32,11 +32,12 @@ def untrained_like(replay: Replay, token_ids: Iterable[int], seed: int) -> Repla
         InputError: the model's class cannot be made from its configuration.
     """
     model = replay.model.get_base_model() if hasattr(replay.model, "get_base_model") else replay.model
-    twin = _empty(model)
+    with torch.random.fork_rng(devices=[]):
+        twin = _empty(model)
+        head = torch.nn.Linear(replay.architecture.width, 1, bias=False)
     parts = {id(module): name for name, module in model.named_modules()}
     blocks = [twin.get_submodule(parts[id(each)]) for each in replay.architecture.blocks]
     norm = twin.get_submodule(parts[id(replay.architecture.norm)])
-    head = torch.nn.Linear(replay.architecture.width, 1, bias=False)
     twin.set_output_embeddings(head)
     device = replay.device
     for layer, block in enumerate(blocks):
@@ -44,7 +45,9 @@ def untrained_like(replay: Replay, token_ids: Iterable[int], seed: int) -> Repla
     inside = {id(each) for block in blocks for each in block.modules()}
     _fewer_rows(twin.get_input_embeddings(), token_ids)
     _draw(twin, [each for each in twin.modules() if id(each) not in inside], device, seed * 10_007)
-    architecture = dataclasses.replace(replay.architecture, blocks=blocks, norm=norm, head=head)
+    architecture = dataclasses.replace(
+        replay.architecture, blocks=torch.nn.ModuleList(blocks), norm=norm, head=head
+    )
     return Replay(twin, batch_size=replay.batch_size, architecture=architecture)
 
 
@@ -67,7 +70,9 @@ def _fewer_rows(embedding: Any, token_ids: Iterable[int]) -> None:
     """A token embedding of the tokens that are fed. Rows are drawn alike, so that those left out change nothing."""
     known = torch.tensor(sorted({0, *token_ids}))  # 0 fills up shorter rows
     width = embedding.weight.shape[1]
-    embedding.weight = torch.nn.Parameter(torch.empty((len(known), width), device="meta"), requires_grad=False)
+    embedding.weight = torch.nn.Parameter(
+        torch.empty((len(known), width), device="meta"), requires_grad=False
+    )
     embedding.num_embeddings, embedding.padding_idx = len(known), None
 
     def numbered(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
-from transformers import LogitsProcessor, StoppingCriteria, StopStringCriteria
+from transformers import DynamicCache, LogitsProcessor, StoppingCriteria, StopStringCriteria
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from lm_eval_sensitivity.harness.engines.hf.recorder import StepRecorder
 from lm_eval_sensitivity.harness.generate.decoding import Decoding
@@ -41,6 +42,7 @@ class Decoder:
             [row] texts with what was recorded of each step.
         """
         input_ids, attention_mask = self._pad(prompts)
+        # Samples are drawn for rows by their place, which must not change.
         recorder = StepRecorder(
             self.lm.model,
             n_rows=len(prompts),
@@ -48,20 +50,49 @@ class Decoder:
             device=input_ids.device,
             end_ids=list(self.end_ids),
             stop=self.stop,
+            shrinks=choose is None and len(prompts) > 1 and can_shrink(self.lm.model),
         )
         with recorder, torch.inference_mode(), self._autocast():
-            sequences = self.lm.model.generate(
+            chosen = self._chosen(input_ids, attention_mask, recorder, [] if choose is None else [choose])
+        return self._rows(prompts, chosen, recorder)
+
+    def _chosen(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        recorder: StepRecorder,
+        choose: list[LogitsProcessor],
+    ) -> np.ndarray[Any, Any]:
+        """[row, step] the generated ids. Rows that have ended leave the batch, and what is known of the others stays.
+
+        Without this a batch computes until its longest row ends, and every row that has ended is computed with it.
+        """
+        width, limit = input_ids.shape[1], self.decoding.max_gen_toks
+        chosen = np.full((len(input_ids), limit), self._pad_id, dtype=np.int32)
+        cache: Any = None
+        while True:
+            made = self.lm.model.generate(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
-                max_new_tokens=self.decoding.max_gen_toks,
-                logits_processor=[recorder.logits_processor, *([] if choose is None else [choose])],
+                past_key_values=cache,
+                max_new_tokens=limit - (input_ids.shape[1] - width),
+                logits_processor=[recorder.logits_processor, *choose],
                 stopping_criteria=[recorder.stopping_criterion],
                 eos_token_id=list(self.end_ids) or None,
                 pad_token_id=self._pad_id,
                 use_cache=True,
+                return_dict_in_generate=True,
             )
-        chosen = sequences[:, input_ids.shape[1] :].to("cpu", torch.int32).numpy()
-        return self._rows(prompts, chosen, recorder)
+            cache, sequences = made.past_key_values, made.sequences
+            generated = sequences[:, width:].to("cpu", torch.int32).numpy()
+            chosen[recorder.rows.cpu().numpy(), : generated.shape[1]] = generated
+            if generated.shape[1] == limit or not recorder.active.any():
+                return chosen
+            kept = recorder.keep_active()
+            cache.batch_select_indices(kept)
+            input_ids = sequences[kept]
+            new = torch.ones_like(sequences[:, attention_mask.shape[1] :])
+            attention_mask = torch.cat([attention_mask, new], dim=1)[kept]
 
     @property
     def _pad_id(self) -> int:
@@ -84,7 +115,7 @@ class Decoder:
         self, prompts: Sequence[Sequence[int]], chosen: np.ndarray[Any, Any], recorder: StepRecorder
     ) -> list[Output]:
         steps = {
-            name: torch.stack(values, dim=1).to("cpu").numpy()
+            name: recorder.of_steps(values).to("cpu").numpy()
             for name, values in {
                 "margins": recorder.margins,
                 "top1": recorder.top1,
@@ -137,6 +168,19 @@ class Decoder:
             if stop in text:
                 text, visible, reason = text.split(stop, 1)[0], visible.split(stop, 1)[0], "stop_string"
         return Output(text=text, trace=replace(trace, finish_reason=reason, visible_text=visible))
+
+
+def can_shrink(model: Any) -> bool:
+    """Whether rows can leave a batch: what the model remembers of them must be nothing but keys and values.
+
+    Returns:
+        False for recurrent and hybrid models, and for caches of another kind than transformers makes by itself.
+    """
+    config = model.generation_config
+    if getattr(config, "cache_implementation", None) is not None or getattr(model, "_is_stateful", False):
+        return False
+    layers = DynamicCache(config=model.config.get_text_config()).layers
+    return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 
 def stop_criterion(lm: HFLM, decoding: Decoding) -> StoppingCriteria | None:

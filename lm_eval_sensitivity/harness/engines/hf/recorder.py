@@ -8,6 +8,11 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
+STEPS_BETWEEN_LOOKS = 4
+"""Steps after which it is asked how many rows have ended."""
+KEPT_WHILE = 0.75
+"""A batch goes on with the rows that have not ended where they are at most this share of those that are there."""
+
 
 def _output_embeddings(model: Any) -> Any:
     """The module whose input is the final hidden state; None where the architecture does not name one."""
@@ -53,10 +58,11 @@ class StepRecorder:
     It sits where generate shows the logits (`logits_processor`) and the chosen token
     (`stopping_criterion`), and hooks the output embedding, whose input is the final hidden state on
     every architecture. Rows that ended stay in the batch as padding: they are masked out here, on the
-    device, without waiting for it.
+    device, without waiting for it. Where `shrinks`, it ends `generate` when a quarter of the rows that are there
+    have ended, so that whoever called can go on without them (see `keep_active`).
 
-    All tensors are [row] per step; nothing is moved to the host before `generate` returns, except the
-    prompt-end distribution of the first step, [row, vocabulary], which is too large to keep.
+    All tensors are [row] per step, of the rows that were there; nothing is moved to the host before `generate`
+    returns, except the prompt-end distribution of the first step, [row, vocabulary], which is too large to keep.
     """
 
     def __init__(
@@ -68,8 +74,12 @@ class StepRecorder:
         device: torch.device,
         end_ids: list[int],
         stop: StoppingCriteria | None,
+        shrinks: bool = False,
     ) -> None:
+        self.rows = torch.arange(n_rows, device=device)
+        """[row that is there] which row of the batch it is."""
         self.active = torch.ones(n_rows, dtype=torch.bool, device=device)
+        """[row that is there]"""
         self.n_steps = torch.zeros(n_rows, dtype=torch.long, device=device)
         self.not_finite = torch.zeros(n_rows, dtype=torch.bool, device=device)
         self.margins: list[torch.Tensor] = []
@@ -82,6 +92,8 @@ class StepRecorder:
         self._end_ids = torch.tensor(end_ids, dtype=torch.long, device=device)
         self._n_prompt_positions = n_prompt_positions
         self._stop = stop
+        self._shrinks = shrinks
+        self._rows_of_step: list[torch.Tensor] = []
         self._head = _output_embeddings(model)
         self._hook: Any = None
 
@@ -122,12 +134,13 @@ class StepRecorder:
         normalizer = torch.log(total)
         self.margins.append(top[:, 0] - top[:, 1])
         self.top1.append(-normalizer)
-        self.not_finite |= self.active & ~(torch.isfinite(total) & torch.isfinite(top[:, 0]))
+        self._rows_of_step.append(self.rows)
+        self.not_finite[self.rows] |= self.active & ~(torch.isfinite(total) & torch.isfinite(top[:, 0]))
         if self.prompt_end is None:
             self.prompt_end = (shifted - normalizer[:, None]).to("cpu")
         self.entropies.append(normalizer - exponentials.mul_(shifted).sum(dim=-1) / total)
         self._add_hidden()
-        self.n_steps += self.active
+        self.n_steps[self.rows] += self.active
 
     def _add_hidden(self) -> None:
         if self._last_hidden is None:
@@ -136,7 +149,7 @@ class StepRecorder:
         if self.hidden_sum is None:
             self.hidden_sum = torch.zeros_like(hidden)
             self.prompt_end_hidden = hidden
-        self.hidden_sum += torch.where(self.active[:, None], hidden, torch.zeros_like(hidden))
+        self.hidden_sum[self.rows] += torch.where(self.active[:, None], hidden, torch.zeros_like(hidden))
 
     def see_token(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Take in the tokens of a step, and say which rows are done.
@@ -145,12 +158,34 @@ class StepRecorder:
             input_ids: [row, position] prompt and all tokens so far.
 
         Returns:
-            [row] True where an end token, a stop string or logits that are not finite ended the row.
+            [row] True where an end token, a stop string or logits that are not finite ended the row; all True where
+            the batch is to shrink.
         """
         ended = torch.isin(input_ids[:, -1], self._end_ids)
         if self._stop is not None:
             # Only what was generated: a stop string half in the prompt was never said.
             ended = ended | self._stop(input_ids[:, self._n_prompt_positions :], None)
         # A row without finite logits decides nothing any more: end it instead of burning steps.
-        self.active = self.active & ~ended & ~self.not_finite
+        self.active = self.active & ~ended & ~self.not_finite[self.rows]
+        if self._shrinks and len(self._rows_of_step) % STEPS_BETWEEN_LOOKS == 0:
+            n_active = int(self.active.sum())  # waits for the device, and so not at every step
+            if n_active <= KEPT_WHILE * len(self.rows):
+                return torch.ones_like(self.active)
         return ~self.active
+
+    def keep_active(self) -> torch.Tensor:
+        """Go on with the rows that have not ended.
+
+        Returns:
+            [row that stays] its place among those that were there.
+        """
+        places = self.active.nonzero()[:, 0]
+        self.rows, self.active = self.rows[places], self.active[places]
+        return places
+
+    def of_steps(self, values: list[torch.Tensor]) -> torch.Tensor:
+        """[row, step] what was kept of each step; NaN where a row was no longer there."""
+        whole = torch.full((len(self.n_steps), len(values)), float("nan"), device=self.active.device)
+        for step, (rows, of_rows) in enumerate(zip(self._rows_of_step, values, strict=True)):
+            whole[rows, step] = of_rows
+        return whole

@@ -1,0 +1,267 @@
+"""What the probe `trajectory` found, in tables and sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from lm_eval_sensitivity.probes.result import ProbeResult
+from lm_eval_sensitivity.probes.trajectory.finding import (
+    AgainstNull,
+    Reopening,
+    TrajectoryFinding,
+)
+from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable, table_of
+from lm_eval_sensitivity.stats import Interval
+from lm_eval_sensitivity.text.format import in_print, percent
+from lm_eval_sensitivity.types import Note
+
+_INSTABILITY = (
+    Column("normalization"),
+    Column("series"),
+    Column("ct_mean", 3, "mean.estimate"),
+    Column("lower", 3, "mean.lower"),
+    Column("upper", 3, "mean.upper"),
+    Column("ct_ratio", 3, "ratio.estimate"),
+    Column("ratio lower", 3, "ratio.lower"),
+    Column("ratio upper", 3, "ratio.upper"),
+    Column("median ratio", 3, "ratio_median"),
+    Column("smallest", 3, "ratio_smallest"),
+    Column("largest", 3, "ratio_largest"),
+    Column("ct_late", 3, "late"),
+    Column("p95/median", 3, "p95_over_median"),
+    Column("prompts", 0, "ratio.n"),
+)
+_LENGTHS = (
+    Column("states", 0, "n_states"),
+    Column("RAW", 3, "raw"),
+    Column("CLIPPED_MAD", 3, "clipped_mad"),
+    Column("isotropic", 3),
+    Column("prompts", 0, "n_prompts"),
+)
+_STATES = (
+    Column("state"),
+    Column("share", 3),
+    Column("by prompt", 3, "by_prompt.estimate"),
+    Column("lower", 3, "by_prompt.lower"),
+    Column("upper", 3, "by_prompt.upper"),
+    Column("steps", 0, "n_steps"),
+    Column("runs", 0, "n_runs"),
+    Column("dwell", 2),
+)
+_PROMPTS = (
+    Column("prompt", path="prompt_id"),
+    Column("category"),
+    Column("n_states", 0),
+    Column("ct_mean", 3, "raw.observed.mean"),
+    Column("ct_ratio", 3, "raw.observed.ratio"),
+    Column("ct_mean_mad", 3, "clipped_mad.observed.mean"),
+    Column("ct_ratio_mad", 3, "clipped_mad.observed.ratio"),
+    Column("ct_late", 3, "clipped_mad.observed.late"),
+    Column("ct_p95_over_median", 3, "clipped_mad.observed.p95_over_median"),
+    Column("null_shuffled", 3, "clipped_mad.shuffled_ratio"),
+    Column("null_isotropic", 3, "isotropic_ratio"),
+    Column("ct_ratio_scaled", 3, "scaled_ratio"),
+    Column("reopened", 3, "reopened_share"),
+)
+_LABEL = Column("legacy label", path="legacy_label")
+_SIDES = {"post": "after the final norm", "pre": "before the final norm"}
+
+
+def document(result: ProbeResult[TrajectoryFinding]) -> Sequence[Block]:
+    """Tables of one system, the reading first.
+
+    Args:
+        result: of the probe.
+
+    Returns:
+        Blocks in reading order.
+    """
+    return tuple(_blocks(result.finding))
+
+
+def _blocks(found: TrajectoryFinding) -> Iterator[Block]:
+    yield reading(found)
+    yield _instability(found)
+    yield scaling_in_words(found)
+    yield table_of(
+        "trajectory lengths",
+        "Ratio by the number of states",
+        _LENGTHS,
+        found.lengths,
+        ["Median over the outputs that are that long, of their first states."],
+        is_detail=True,
+    )
+    if found.states:
+        yield table_of(
+            "trajectory states",
+            "States of certainty",
+            _STATES,
+            found.states,
+            [
+                "collapse: entropy below 0.1 nat; else rivalry: the two largest probabilities less than 0.1 apart; "
+                "else neutral. share: of all steps. by prompt, lower, upper: mean over prompts, 95 % half "
+                "points. dwell: mean steps of a run."
+            ],
+        )
+    if found.reopening is None:
+        yield Note("reason", "States of certainty: entropies or margins are not known.")
+    else:
+        yield _reopening_table(found.reopening)
+        yield reopening_in_words(found.reopening)
+    labels = any(each.legacy_label for each in found.prompts)
+    yield table_of(
+        "trajectory prompts",
+        "Every prompt",
+        (*_PROMPTS, _LABEL) if labels else _PROMPTS,
+        found.prompts,
+        [
+            "ct_mean, ct_ratio: RAW; with _mad, and ct_late, ct_p95_over_median, null_shuffled: CLIPPED_MAD. "
+            "ct_ratio_scaled: RAW with the largest coordinate counted 50 times.",
+            *(
+                ["legacy label: a published name of the ratio, RAW; nothing here supports it."]
+                if labels
+                else []
+            ),
+        ],
+        is_detail=True,
+    )
+
+
+def reading(found: TrajectoryFinding) -> Note:
+    """The one sentence that is read first.
+
+    Args:
+        found: of one system.
+
+    Returns:
+        How far the largest turn stands out, and whether order in time has a part in it.
+    """
+    row = next(each for each in found.instability if each.normalization == "CLIPPED_MAD")
+    null = next(each for each in found.against_null if each.normalization == "CLIPPED_MAD")
+    if math.isnan(row.ratio.estimate):
+        reason = row.ratio.reason or "No output is long enough."
+        return Note("finding", f"No ratio of largest to mean turn can be stated. {reason}")
+    return Note(
+        "finding",
+        f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one; "
+        f"{_beside_null(null)}; consecutive turns are {in_print(null.quotient.estimate, 2)} times what random order "
+        "gives.",
+    )
+
+
+def _beside_null(null: AgainstNull) -> str:
+    excess = null.excess
+    if math.isnan(excess.lower):
+        return "what random order gives is not told apart from it"
+    bounds = f"95 % interval {in_print(excess.lower, 2)} to {in_print(excess.upper, 2)}"
+    amount = f"{in_print(excess.estimate, 2)} ({bounds})"
+    if excess.lower <= 0 <= excess.upper:
+        return f"the same states in random order give as much, to {amount}"
+    return f"{amount} more than the same states in random order"
+
+
+def _instability(found: TrajectoryFinding) -> ResultTable:
+    lengths = [each.n_states for each in found.prompts]
+    span = f"{min(lengths)}" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)}"
+    return table_of(
+        "trajectory",
+        "Instability of the final states",
+        _INSTABILITY,
+        found.instability,
+        [
+            f"States {_SIDES[found.side]}, generated tokens, N = {span} for each output, {found.width} coordinates. "
+            "ct: length of a step of directions times (1 - cosine to the step before). ct_ratio: largest over mean. "
+            "lower, upper: 95 % bootstrap-t over prompts. ct_late: mean over prompts. p95/median: median.",
+            f"CLIPPED_MAD: coordinates on their robust scale over the pool of {found.n_pool} states, cut off at 5; "
+            f"{found.n_kept} of {found.width} vary. shuffled in time: the mean over {found.shuffles} random orders of "
+            "the same states. isotropic: independent Gaussian states, as many and as wide.",
+        ],
+    )
+
+
+def scaling_in_words(found: TrajectoryFinding) -> Note:
+    """What RAW is worth.
+
+    Args:
+        found: of one system.
+
+    Returns:
+        A caution: what a rescaling of one coordinate does to the ratio, which no output would notice.
+    """
+    ratios = sorted(each.scaled_ratio for each in found.prompts if not math.isnan(each.scaled_ratio))
+    raw = next(each for each in found.instability if each.normalization == "RAW")
+    after = in_print(ratios[len(ratios) // 2], 2) if ratios else "-"
+    return Note(
+        "caution",
+        f"RAW depends on the units of single coordinates: one of {found.width} holds {percent(found.largest_share)} of "
+        f"the squared length, and counted 50 times it makes the median ratio {after} of "
+        f"{in_print(raw.ratio_median, 2)}. CLIPPED_MAD stays as it is.",
+    )
+
+
+def _reopening_table(found: Reopening) -> ResultTable:
+    columns = (
+        Column("measure"),
+        Column("observed", 3),
+        Column("shuffled", 3),
+        Column("lower", 3),
+        Column("upper", 3),
+        Column("runs", 0),
+    )
+    measures = (
+        ("reopened of reopened and ended", found.share, found.share_null, found.n_reopened + found.n_ended),
+        ("reopened of all runs", found.share_of_all, found.share_of_all_null, found.n_runs),
+        (f"reopened within {found.within} steps", found.incidence, found.incidence_null, found.n_runs),
+        ("exit from collapse per step", found.exit_rate, found.exit_rate_null, found.n_runs),
+    )
+    rows = tuple((words, value, null.mean, null.lower, null.upper, n) for words, value, null, n in measures)
+    return ResultTable(
+        "trajectory reopening",
+        "What follows collapse",
+        columns,
+        rows,
+        f"A run of collapse reopens where rivalry follows before its output ends. {found.n_reopened} of {found.n_runs} "
+        f"runs did, {found.n_ended} outputs ended first, {found.n_censored} were cut by the token limit. The third row "
+        "lets every run count for as long as it was seen (Aalen-Johansen). shuffled, lower, upper: mean and 95 % range "
+        "over shuffles of the same states in time.",
+    )
+
+
+def reopening_in_words(found: Reopening) -> Note:
+    """Whether more or fewer runs reopen than the state shares alone give.
+
+    Args:
+        found: of one system.
+
+    Returns:
+        A sentence.
+    """
+    null = found.incidence_null
+    if math.isnan(found.incidence) or math.isnan(null.mean):
+        return Note("reason", "Reopening: no run of collapse was seen to its end.")
+    value, span = in_print(found.incidence, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
+    if null.lower <= found.incidence <= null.upper:
+        words = f"Rivalry returns in {value} of the runs, which is what the same states in random order give ({span})."
+    else:
+        more = "more" if found.incidence > null.upper else "fewer"
+        words = f"Rivalry returns in {value} of the runs, {more} than the same states in random order give ({span})."
+    return Note("finding", f"{words}{_bounds(found.by_prompt)} {_lasting(found)}".rstrip())
+
+
+def _lasting(found: Reopening) -> str:
+    rate, null = found.exit_rate, found.exit_rate_null
+    if math.isnan(rate) or math.isnan(null.mean) or null.lower <= rate <= null.upper:
+        return ""
+    longer, side = ("longer", "below") if rate < null.lower else ("shorter", "above")
+    span = f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
+    return f"Collapse lasts {longer} than in random order: its exit rate of {in_print(rate, 3)} is {side} {span}."
+
+
+def _bounds(interval: Interval) -> str:
+    if math.isnan(interval.lower):
+        return ""
+    return (
+        f" Mean over {interval.n} prompts with a run that was seen to its end: {in_print(interval.estimate, 3)} (95 % "
+        f"interval {in_print(interval.lower, 3)} to {in_print(interval.upper, 3)})."
+    )
