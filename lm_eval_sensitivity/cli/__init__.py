@@ -7,6 +7,7 @@ compare.py           two systems side by side, with the difference taken apart
 demo_model.py        where the embedded demonstration model is
 drift.py             two axes beside a reference, and a verdict for every system
 export.py            everything that a page over finished runs shows, as one folder of tables
+flips.py             what harmless edits do to the answers of wrapped tasks
 heatmap.py           every edit beside every system, as numbers
 ladder.py            check, build, describe and publish ladders
 ladder_build.py      a ladder from anyone's own prompts
@@ -26,4 +27,5 @@ show.py              the summary of a run again, or all its numbers
 space.py             the page over exported results, served on this machine
 tasks_path.py        the task folder, for `--include_path`
 view.py              the page over finished runs, without an export that stays
+wrap.py              tasks of lm_eval's, to be run under harmless edits
 """

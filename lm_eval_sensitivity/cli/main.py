@@ -18,6 +18,7 @@ from lm_eval_sensitivity.cli import (
     demo_model,
     drift,
     export,
+    flips,
     heatmap,
     ladder,
     neighborhood,
@@ -30,6 +31,7 @@ from lm_eval_sensitivity.cli import (
     space,
     tasks_path,
     view,
+    wrap,
 )
 from lm_eval_sensitivity.cli.parser import CommandParser
 from lm_eval_sensitivity.errors import InputError
@@ -44,6 +46,8 @@ COMMANDS = (
     compare,
     drift,
     heatmap,
+    wrap,
+    flips,
     probe,
     export,
     space,

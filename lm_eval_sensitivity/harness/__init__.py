@@ -1,6 +1,6 @@
-"""Harness: the only folder that imports lm_eval. Importing it adds two request types.
+"""Harness: the only folder that imports lm_eval. Importing it adds three request types.
 
-    extension.py   The one thing added to lm_eval: the request types `generate_traced` and `generate_sampled`
+    extension.py   The one thing added to lm_eval: three request types
     in_memory.py   Results of `simple_evaluate` as a run folder
     one_prompt.py  One prompt through lm_eval: its pairs become a ladder in a temporary folder
     recorded.py    From the samples file back to generations: the texts and ids of a finished run
@@ -11,8 +11,10 @@
     measure/       From two outputs to numbers, each missing one with its reason
     rescore/       Score the samples of a finished run again: with another embedder or rule
     tasks/         The lm_eval tasks, and the doors that are opened before the first token: options, decoding
+    wrapping/      Tasks of lm_eval's under harmless edits
 
-`generate_traced` (greedy outputs, recorded) and `generate_sampled` (many outputs of one prompt), see `extension`.
+`generate_traced` (greedy outputs, recorded) and `generate_sampled` (many outputs of one prompt) and `answer_edited`
+(the answers of wrapped tasks), see `extension`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from lm_eval_sensitivity.harness.generate.generation import FilteredText, Genera
 from lm_eval_sensitivity.harness.tasks import filters
 from lm_eval_sensitivity.harness.tasks.sampling_task import PromptSensitivitySamplingTask
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
+from lm_eval_sensitivity.harness.wrapping.task import WrappedTask
 
 # What we have to say stands between lm_eval's own messages, at the level that the user chose for them.
 logging.getLogger("lm_eval_sensitivity").parent = logging.getLogger("lm_eval")
@@ -34,6 +37,7 @@ __all__ = [
     "PromptSensitivitySamplingTask",
     "PromptSensitivityTask",
     "Trace",
+    "WrappedTask",
     "extension",
     "filters",
 ]

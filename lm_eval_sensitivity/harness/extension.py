@@ -1,4 +1,4 @@
-"""The one thing added to lm_eval: the request types `generate_traced` and `generate_sampled`.
+"""The one thing added to lm_eval: the request types `generate_traced`, `generate_sampled` and `answer_edited`.
 
 lm_eval's evaluator calls `getattr(lm, request_type)(requests)` once with the requests of all tasks
 together. Importing this module gives every `LM` these methods. It is the single place where this package
@@ -7,11 +7,14 @@ extends lm_eval; everything else is ordinary task, filter and library code.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from lm_eval_sensitivity.harness.engines.run import greedy_generations, sampled_generations
 from lm_eval_sensitivity.harness.generate.generation import Generation
+from lm_eval_sensitivity.harness.wrapping.requests import BaseInstance, ask
 
 
 def generate_traced(self: LM, requests: list[Instance]) -> list[Generation]:
@@ -40,5 +43,18 @@ def generate_sampled(self: LM, requests: list[Instance]) -> list[Generation]:
     return sampled_generations(self, requests)
 
 
+def answer_edited(self: LM, requests: list[BaseInstance]) -> list[Any]:
+    """Answer wrapped tasks: the plain tasks' requests as they would be asked, and edited prompts after them.
+
+    Args:
+        requests: of the plain tasks; the first of a document brings the document's edits.
+
+    Returns:
+        [request] answers to the plain tasks' requests.
+    """
+    return ask(self, requests)
+
+
 LM.generate_traced = generate_traced
 LM.generate_sampled = generate_sampled
+LM.answer_edited = answer_edited

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from lm_eval_sensitivity.audit.pair import AuditStatus
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.records.answers import Wrapped
 from lm_eval_sensitivity.records.codec import absent, contradiction, decode, refused
 from lm_eval_sensitivity.records.sample import Count, Name
 from lm_eval_sensitivity.types import Rung
@@ -68,6 +69,8 @@ class RunSummary:
     """`metric,filter` -> value: the rows that lm_eval's table leaves out; None where it has all."""
     summary: tuple[str, ...] = ()
     """The last screen, with the task that ended the run."""
+    wrapped: Wrapped | None = None
+    """Of a task of lm_eval's whose prompts were edited; None for the tasks of the ladder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,9 @@ def sensitivity_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]
     Raises:
         InputError: there is no `configs`.
     """
-    return tuple(task for task, summary in _summaries(results, place) if "sampling" not in summary)
+    return tuple(
+        task for task, summary in _summaries(results, place) if not {"sampling", "wrapped"} & summary.keys()
+    )
 
 
 def sampling_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -111,6 +116,15 @@ def sampling_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
         InputError: there is no `configs`.
     """
     return tuple(task for task, summary in _summaries(results, place) if "sampling" in summary)
+
+
+def wrapped_tasks(results: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    """The tasks of lm_eval's whose prompts were edited, in the same order.
+
+    Raises:
+        InputError: there is no `configs`.
+    """
+    return tuple(task for task, summary in _summaries(results, place) if "wrapped" in summary)
 
 
 def _summaries(results: Mapping[str, Any], place: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -152,6 +166,24 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
             f"{place}: `{name}.embedder` is null: task {task!r} was run with --predict_only, so its "
             "pairs were not measured. Repeat the run without it."
         )
+    rung = _field(Rung, config.get("dataset_kwargs"), "rung", place, f"configs.{task}.dataset_kwargs")
+    return _read(results, task, place, rung)
+
+
+def read_wrapped(results: Mapping[str, Any], task: str, place: str) -> RunMetadata:
+    """The same of one of `wrapped_tasks`.
+
+    Returns:
+        Its answers stand on several rungs, of which this is the one that is asked again.
+
+    Raises:
+        InputError: a field is missing or of another kind.
+    """
+    return _read(results, task, place, "identical")
+
+
+def _read(results: Mapping[str, Any], task: str, place: str, rung: Rung) -> RunMetadata:
+    name, written = summary_name(task), results["configs"][task]["metadata"]["sensitivity"]
     for part in ("identity", "notes"):
         if isinstance(written, dict) and isinstance(written.get(part), dict):
             _shallow(written[part], place, f"{name}.{part}")
@@ -174,7 +206,7 @@ def read_metadata(results: Mapping[str, Any], task: str, place: str) -> RunMetad
     return RunMetadata(
         **vars(summary),
         task=task,
-        rung=_field(Rung, config.get("dataset_kwargs"), "rung", place, f"configs.{task}.dataset_kwargs"),
+        rung=rung,
         model_args=_model_args(results),
         n_original=original,
         n_effective=effective,

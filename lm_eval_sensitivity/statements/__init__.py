@@ -8,6 +8,7 @@
     means.py, noise.py, responsiveness.py, windows.py, prompt_ends.py   what they share
     cautions.py        what could fake the numbers, in sentences
     drift_distance.py  drift from the run, or computed
+    answers.py         what edits do to the answers of a wrapped task
     plan.py            what a design would find, before anything runs
     traces.py          the arrays of samples files, step by step
     signature.py       what every number carries

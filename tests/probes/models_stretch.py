@@ -35,9 +35,9 @@ class Constant(torch.nn.Module):
         return self.vector.expand_as(states)
 
 
-def llama(n_layers: int, seed: int = 0) -> Any:
+def llama(n_layers: int, seed: int = 0, vocabulary: int = VOCABULARY) -> Any:
     config = transformers.LlamaConfig(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         hidden_size=WIDTH,
         intermediate_size=24,
         num_hidden_layers=n_layers,

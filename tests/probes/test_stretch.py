@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.architecture import find_architecture
@@ -248,6 +249,17 @@ def test_an_edit_of_the_last_token_is_as_large_as_the_embeddings_are_apart() -> 
     assert finding.edits[0].sizes == pytest.approx([expected] * 5, rel=1e-5)
 
 
+def test_prompts_that_end_in_the_same_token_are_cautioned() -> None:
+    prompts = [[*ids, 7] for ids in models.random_prompts()]
+    for ends, positions, n_cautions in (
+        (prompts, "prompt_end", 1),
+        (prompts, "generated", 0),
+        (models.random_prompts(), "prompt_end", 0),
+    ):
+        result = measure(Replay(models.llama(3)), models.outputs(ends), asked(positions))
+        assert [note.kind for note in result.notes] == ["caution"] * n_cautions
+
+
 def test_an_edit_that_is_not_there_is_said() -> None:
     result = measure(
         Replay(models.llama(4)), models.outputs(models.random_prompts()), asked(edits=("other",))
@@ -319,6 +331,62 @@ def test_the_jacobian_of_a_whole_block_is_that_of_one_position() -> None:
     assert ours.rms < ours.largest
 
 
+@pytest.mark.parametrize("architecture", ["gpt2", "gemma2"])
+def test_jacobian_norms_in_16_bits_are_those_of_32(architecture: str) -> None:
+    half = models.of_architecture(architecture).to(torch.bfloat16)
+    replays = (
+        Replay(half, upcast=True),
+        Replay(models.of_architecture(architecture).to(torch.bfloat16).float()),
+    )
+    rounded, exact = (jacobian_norms(each, {"a": (5, 9, 20, 31)}, seed=0) for each in replays)
+    for one, other in zip(rounded, exact, strict=True):
+        assert (one.rms, one.largest) == pytest.approx((other.rms, other.largest), rel=1e-3)
+
+
+def test_a_block_without_a_forward_derivative_has_no_jacobian_and_says_so() -> None:
+    """Products of experts are fused, and those have none."""
+    outputs = models.outputs(models.random_prompts())
+    result = measure(Replay(models.mixtral()), outputs, asked(jacobian=True))
+    assert result.finding.jacobian == () and result.finding.loaded.n_prompts == 6
+    assert [note.text for note in result.notes if "_grouped_mm" in note.text]
+
+
+# ---- memory
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that an operation makes, except views, in elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(each, torch.Tensor) and not each._is_view() and not each.is_meta:
+                self.elements = max(self.elements, each.numel())
+        return made
+
+
+def test_no_tensor_grows_with_layers_or_vocabulary() -> None:
+    largest = {}
+    for n_layers, vocabulary in ((2, 50), (12, 50), (2, 2_000)):
+        model = models.llama(n_layers, vocabulary=vocabulary)
+        outputs = models.outputs([[5, 9, 20, 31]], n_steps=40, variants=[[5, 9, 21, 31]])
+        replay = Replay(model, batch_size=1)
+        shared = base_pass(replay, outputs, Settings())
+        # A replay makes the logits of sixteen steps in its own pass, and no other pass makes any but one row of them.
+        replay.run(shared.paths, shared.readers)
+        with Largest() as seen:
+            measured(replay, outputs, Settings(), shared)
+        largest[n_layers, vocabulary] = seen.elements
+    rows, n_positions = 1 + 2, 4 + 39
+    assert largest[2, 50] == largest[12, 50] <= 3 * rows * n_positions * models.WIDTH
+    # The untrained embedding has its whole shape for the moment before its rows are chosen, and no numbers in it.
+    assert largest[2, 2_000] <= max(largest[2, 50], 2_000 * models.WIDTH)
+
+
 # ---- real architectures
 
 
@@ -355,10 +423,13 @@ def test_16_bits_are_disturbed_in_float32() -> None:
     model = models.llama(4)
     outputs = models.outputs(models.random_prompts())
     exact = measure(Replay(model), outputs, asked()).finding.loaded.ranges[0]
-    rounded = measure(Replay(model.to(torch.bfloat16)), outputs, asked()).finding.loaded.ranges[0]
+    result = measure(Replay(model.to(torch.bfloat16)), outputs, asked())
+    rounded = result.finding.loaded.ranges[0]
     # In bfloat16 itself a disturbance of 0.1 % is lost in rounding.
     assert rounded.disturbance.estimate == pytest.approx(exact.disturbance.estimate, rel=0.01)
     assert rounded.magnitude.estimate == pytest.approx(exact.magnitude.estimate, rel=0.01)
+    assert "in float32 arithmetic" in result.notes[-1].text
+    assert measure(Replay(model, upcast=True), outputs, asked()).notes == ()
 
 
 def test_numbers_of_each_prompt() -> None:

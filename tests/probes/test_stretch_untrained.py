@@ -88,6 +88,17 @@ def test_residual_projections_are_drawn_as_the_architecture_draws_them() -> None
     assert found["c_proj.weight"] == pytest.approx(0.02 / np.sqrt(2 * 2), rel=0.05)
 
 
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "gpt_neox", "gemma3"])
+def test_all_of_it_is_on_the_device_of_the_model(architecture: str) -> None:
+    """A device that holds shapes only stands for an accelerator: what were left on the CPU would be seen."""
+
+    class Elsewhere(Replay):
+        device = torch.device("meta")
+
+    twin = untrained_like(Elsewhere(models.of_architecture(architecture)), PATH.fed, 0).model
+    assert {each.device.type for each in (*twin.parameters(), *twin.buffers())} == {"meta"}
+
+
 def test_the_loaded_model_and_the_random_numbers_of_its_owner_stay_as_they_are() -> None:
     model = models.of_architecture("llama")
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -45,7 +45,9 @@ ROOMS_OF_THE_HARNESS = [
     {"measure"},
     {"engines"},
     {"recorded", "close"},
-    {"tasks", "extension", "rescore"},
+    {"tasks", "rescore"},
+    {"wrapping"},
+    {"extension"},
 ]
 """Lowest first, in the same way."""
 

@@ -16,13 +16,17 @@ from typing import Any
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun, PairCells
 from lm_eval_sensitivity.harness.close.sampled_rows import SampledNote, sampled_closing_words
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from lm_eval_sensitivity.report.wording.answers import closing_sentences, together_in_words
 from lm_eval_sensitivity.report.wording.summary import WIDEST, lines, title, wrapped
+from lm_eval_sensitivity.statements.answers import AnswersStatement
 from lm_eval_sensitivity.text.escape import shown_path
 
 logger = logging.getLogger(__name__)
 
 SUMMARY_FILE = "summary.txt"
 NARROWEST = 60
+MOST_TASKS = 6
+"""Wrapped tasks, each under each of its filters, that are said one by one."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Kept:
             yield "Next: add --log_samples, without which nothing can be compared or reported."
         elif command:
             subset = f" --subset {self.subset}" if self.subset else ""
-            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))}{subset} -o report"
+            target = " -o report" if command == "report" else ""
+            yield f"Next: lm-eval-sensitivity {command} {shlex.quote(str(self.output))}{subset}{target}"
 
 
 def pairs_once(pairs: Sequence[PairCells]) -> list[PairCells]:
@@ -88,6 +93,15 @@ def sampled_lines(notes: Sequence[SampledNote], own: OwnSystem, kept: Kept) -> l
     """The same for sampled pairs, which no other command reads."""
     said = sampled_closing_words(notes)
     return [title(own), *wrapped([*said, *kept.in_words("")], _width())] if said else []
+
+
+def answers_lines(statements: Sequence[AnswersStatement], kept: Kept) -> list[str]:
+    """The same for wrapped tasks, filter by filter; none where nothing was aggregated."""
+    if len(statements) > MOST_TASKS:
+        said = [together_in_words(statements)]
+    else:
+        said = [sentence for each in statements for sentence in closing_sentences(each)]
+    return wrapped([*said, *kept.in_words("flips")], _width()) if said else []
 
 
 def _width() -> int:

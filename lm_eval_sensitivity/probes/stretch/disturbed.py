@@ -1,4 +1,4 @@
-"""Passes of a prompt beside itself: clean, disturbed before block 0, and edited, in one batch."""
+"""Passes of a prompt beside itself, clean and disturbed before block 0, in one batch."""
 
 from __future__ import annotations
 
@@ -56,16 +56,12 @@ class Group:
     """One prompt, and what stands beside it in a batch."""
 
     path: Path
-    disturbances: tuple[Disturbance, ...] = ()
-    edited: tuple[tuple[int, ...], ...] = ()
-    """Prompt ids of its variants."""
+    disturbances: tuple[Disturbance, ...]
 
     @property
     def rows(self) -> list[Path]:
-        """Clean, disturbed, edited."""
-        same = [self.path] * len(self.disturbances)
-        # One step of an edited prompt is at its end; its token is not fed.
-        return [self.path, *same, *(Path(ids, (0,)) for ids in self.edited)]
+        """The clean one first."""
+        return [self.path] * (1 + len(self.disturbances))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +74,6 @@ class Differences:
     """[disturbance, layer 0 to L, position] |D_l|."""
     frobenius: Floats
     """[disturbance, layer 0 to L] |D_l| over all positions that were fed."""
-    edited: Floats
-    """[variant, layer 0 to L] |x'_l - x_l| / |x_l| at the end of either prompt."""
-    normalized: Floats
-    """[variant] the same behind the final norm."""
 
 
 class DifferenceReader(Reader):
@@ -96,72 +88,50 @@ class DifferenceReader(Reader):
     def __init__(self, groups: Sequence[Group]) -> None:
         self._groups = groups
         self.found: list[Differences] = []
-        disturbed, edited, self._clean = [], [], []
+        self.disturbed: list[tuple[int, int]] = []
+        """Rows that are disturbed, each with its clean one."""
+        self._clean: list[int] = []
         row = 0
         for group in groups:
             self._clean.append(row)
-            first_edited = row + 1 + len(group.disturbances)
-            disturbed += [(each, row) for each in range(row + 1, first_edited)]
-            edited += [(first_edited + each, row) for each in range(len(group.edited))]
-            row = first_edited + len(group.edited)
-        self.disturbed = disturbed
-        """Rows that are disturbed, each with its clean one."""
-        self._disturbed = _columns(disturbed)
-        self._edited = _columns(edited)
+            self.disturbed += [(row + place, row) for place in range(1, len(group.rows))]
+            row += len(group.rows)
 
     def start(self, batch: Batch) -> None:
         """Nothing is left of the batch before."""
         self._batch = batch
-        self._layers: list[list[torch.Tensor]] = []
+        self._layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
     def residual(self, layer: int, states: torch.Tensor) -> None:
-        """Sizes of the clean rows and of what stands beside them."""
-        steps, ends = self._batch.at_steps(states), self._batch.at_prompt_end(states)
-        rows, clean = self._disturbed
+        """Sizes of the clean rows and of what the others are away from them."""
+        rows, clean = ([pair[side] for pair in self.disturbed] for side in (0, 1))
+        steps = self._batch.at_steps(states)
         away = (states[rows] - states[clean]) * self._batch.filled[rows, :, None]
         self._layers.append(
-            [
+            (
                 steps[self._clean].norm(dim=-1),
                 (steps[rows] - steps[clean]).norm(dim=-1),
                 away.flatten(1).norm(dim=-1),
-                self._apart(ends),
-            ]
+            )
         )
-
-    def final(self, states: torch.Tensor) -> None:
-        """The edited rows behind the final norm."""
-        self._normalized = self._apart(self._batch.at_prompt_end(states))
-
-    def _apart(self, ends: torch.Tensor) -> torch.Tensor:
-        rows, clean = self._edited
-        found: torch.Tensor = (ends[rows] - ends[clean]).norm(dim=-1) / ends[clean].norm(dim=-1)
-        return found
 
     def end(self) -> None:
         """Numbers of each group."""
-        clean, disturbed, frobenius, edited = (
-            torch.stack(each).double().cpu().numpy() for each in zip(*self._layers, strict=True)
+        clean, disturbed, frobenius = (
+            torch.stack(each).cpu().double().numpy() for each in zip(*self._layers, strict=True)
         )
-        normalized = self._normalized.double().cpu().numpy()
-        n_disturbed = n_edited = 0
+        first = 0
         for place, group in enumerate(self._groups):
             steps = self._batch.mask[self._clean[place]].cpu().numpy()
-            mine = slice(n_disturbed, n_disturbed + len(group.disturbances))
-            variants = slice(n_edited, n_edited + len(group.edited))
+            mine = slice(first, first + len(group.disturbances))
             self.found.append(
                 Differences(
                     clean[:, place][:, steps],
                     disturbed[:, mine].swapaxes(0, 1)[..., steps],
                     frobenius[:, mine].T,
-                    edited[:, variants].T,
-                    normalized[variants],
                 )
             )
-            n_disturbed, n_edited = mine.stop, variants.stop
-
-
-def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    return [first for first, _ in pairs], [second for _, second in pairs]
+            first = mine.stop
 
 
 def compare(
@@ -247,7 +217,6 @@ def _noise(groups: Sequence[Group], n_positions: int, width: int) -> torch.Tenso
             n = len(group.path.fed)
             noise[:n] = torch.from_numpy(each.directions(n, width)) * each.size
             found.append(noise)
-        found += [nothing] * len(group.edited)
     return torch.stack(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs
+from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Path, Reader, Replay
 from lm_eval_sensitivity.probes.result import Measured, PerPrompt
 from lm_eval_sensitivity.probes.stretch.disturbed import (
@@ -21,7 +21,7 @@ from lm_eval_sensitivity.probes.stretch.disturbed import (
     compare,
     seed_of,
 )
-from lm_eval_sensitivity.probes.stretch.edits import edit_profiles, variants_by_prompt
+from lm_eval_sensitivity.probes.stretch.edits import EndStates, edit_profiles, edit_sizes
 from lm_eval_sensitivity.probes.stretch.finding import (
     LayerJacobian,
     Network,
@@ -115,35 +115,32 @@ def measured(
     """
     bases = {name: outputs.bases[name] for name in shared.names}
     wide = in_float32(replay)
-    variants = variants_by_prompt(outputs, settings.edits)
-    groups = [
-        Group(
-            _path(base, settings),
-            _disturbances(name, settings),
-            tuple(pair.variant.prompt_ids for pair in variants.get(name, ())),
-        )
-        for name, base in bases.items()
-    ]
+    numbers = {name: number for number, name in enumerate(shared.names)}
+    pairs = [pair for pair in _variants(outputs, settings) if pair.pair.prompt_id in numbers]
+    ends = EndStates({numbers[pair.pair.prompt_id] for pair in pairs})
+    groups = [Group(_path(base, settings), _disturbances(name, settings)) for name, base in bases.items()]
     routes = Routes()
-    differences = compare(wide, groups, (), "Disturbing", routes)
+    differences = compare(wide, groups, [ends], "Disturbing", routes)
     sizes, products = shared.stream.of(range(len(shared.names)))
     growth = _growth(sizes, differences)
     loaded = _network("as loaded", growth, products, differences, routes, shared.stream)
     untrained, left_out = _untrained(wide, bases, settings)
-    by_edit: dict[str, list[tuple[Floats, float]]] = {edit: [] for edit in settings.edits}
-    for name, found in zip(bases, differences, strict=True):
-        for place, pair in enumerate(variants.get(name, ())):
-            by_edit[pair.pair.edit].append((found.edited[place], float(found.normalized[place])))
+    of_edits = edit_sizes(wide, pairs, [ends.states[numbers[pair.pair.prompt_id]] for pair in pairs])
+    jacobian, no_jacobian = _jacobian(wide, bases, settings)
     finding = StretchFinding(
         positions=_positions(settings),
         size=settings.size,
         seeds=settings.seeds,
         networks=(loaded, *untrained),
-        edits=edit_profiles(by_edit),
+        edits=edit_profiles(of_edits),
         sweep=_sweep(wide, bases, settings) if settings.sweep else (),
-        jacobian=_jacobian(wide, bases, settings) if settings.jacobian else (),
+        jacobian=jacobian,
     )
-    return Measured(finding, _per_prompt(shared.names, growth), (*left_out, *_missing(finding, settings)))
+    return Measured(
+        finding,
+        _per_prompt(shared.names, growth),
+        (*left_out, *no_jacobian, *_missing(finding, bases, settings), *_arithmetic(replay, wide)),
+    )
 
 
 def in_float32(replay: Replay) -> Replay:
@@ -164,6 +161,11 @@ def _path(base: RunOutput, settings: Settings) -> Path:
     """What is fed for the positions that are read; the prompt end is the one that predicts step 0."""
     n_steps = None if settings.positions == "generated" else 1
     return Path(base.prompt_ids, base.output_ids[:n_steps])
+
+
+def _variants(outputs: RunOutputs, settings: Settings) -> list[RunPair]:
+    # No edit at all would be all of them.
+    return outputs.live_pairs(settings.edits) if settings.edits else []
 
 
 def _disturbances(name: str, settings: Settings) -> tuple[Disturbance, ...]:
@@ -211,9 +213,21 @@ def _sweep(replay: Replay, bases: dict[str, RunOutput], settings: Settings) -> t
     return tuple(points)
 
 
-def _jacobian(replay: Replay, bases: dict[str, RunOutput], settings: Settings) -> tuple[LayerJacobian, ...]:
+def _jacobian(
+    replay: Replay, bases: dict[str, RunOutput], settings: Settings
+) -> tuple[tuple[LayerJacobian, ...], tuple[Note, ...]]:
+    """Norms of each block where they are asked for, or why there are none."""
+    if not settings.jacobian:
+        return (), ()
     names = evenly(list(bases), JACOBIAN_PROMPTS)
-    return jacobian_norms(replay, {name: bases[name].prompt_ids for name in names}, settings.seed)
+    try:
+        return jacobian_norms(replay, {name: bases[name].prompt_ids for name in names}, settings.seed), ()
+    except NotImplementedError as error:
+        # As of fused products of experts.
+        why = str(error).splitlines()[0][:300]
+        return (), (
+            Note("left_out", f"No Jacobian norms: PyTorch cannot differentiate this model forward. {why}"),
+        )
 
 
 # ---- from sizes to the finding
@@ -295,10 +309,25 @@ def _per_prompt(names: Sequence[str], growth: Growth) -> tuple[PerPrompt, ...]:
     )
 
 
-def _missing(finding: StretchFinding, settings: Settings) -> list[Note]:
+def _missing(finding: StretchFinding, bases: dict[str, RunOutput], settings: Settings) -> Iterator[Note]:
+    """What has no number, and what has a spread that is not one."""
     there = {each.edit for each in finding.edits}
-    return [
-        Note("left_out", f"No live pair has the edit {edit}: it has no profile.")
-        for edit in settings.edits
-        if edit not in there
-    ]
+    for edit in settings.edits:
+        if edit not in there:
+            yield Note("left_out", f"No live pair has the edit {edit}: it has no profile.")
+    if settings.positions == "prompt_end" and len({base.prompt_ids[-1] for base in bases.values()}) == 1:
+        yield Note(
+            "caution",
+            "All prompts end in the same token, as behind a chat template: x_0 is the same for all, and intervals over "
+            "prompts are too narrow.",
+        )
+
+
+def _arithmetic(replay: Replay, wide: Replay) -> Iterator[Note]:
+    """Which numbers come from which arithmetic, where there are two."""
+    if wide is not replay:
+        yield Note(
+            "method",
+            f"Magnitudes and shares are of the pass in {replay.conditions.dtype}; disturbances, relative growth and "
+            "edits of passes with the same weights in float32 arithmetic.",
+        )

@@ -78,7 +78,7 @@ class StreamReader(Reader):
         errors = (parts.sum(dim=0) - self._last).norm(dim=-1) / norms[-1]
         every_step = self._batch.mask.cpu().numpy()
         mask = np.ones_like(every_step[:, :1]) if self._at_end else every_step
-        hosts = [each.double().cpu().numpy() for each in (norms, along, parts.norm(dim=-1), errors)]
+        hosts = [each.cpu().double().numpy() for each in (norms, along, parts.norm(dim=-1), errors)]
         for row, number in enumerate(self._batch.numbers):
             sizes, towards, lengths, error = (each[..., row, :][..., mask[row]] for each in hosts)
             self.sizes[number] = sizes.astype(np.float32)

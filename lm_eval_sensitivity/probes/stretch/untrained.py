@@ -32,22 +32,27 @@ def untrained_like(replay: Replay, token_ids: Iterable[int], seed: int) -> Repla
         InputError: the model's class cannot be made from its configuration.
     """
     model = replay.model.get_base_model() if hasattr(replay.model, "get_base_model") else replay.model
-    with torch.random.fork_rng(devices=[]):
-        twin = _empty(model)
-        head = torch.nn.Linear(replay.architecture.width, 1, bias=False)
-    parts = {id(module): name for name, module in model.named_modules()}
-    blocks = [twin.get_submodule(parts[id(each)]) for each in replay.architecture.blocks]
-    norm = twin.get_submodule(parts[id(replay.architecture.norm)])
+    names = {id(module): name for name, module in model.named_modules()}
+    parts = replay.architecture
+    try:
+        with torch.random.fork_rng(devices=[]):
+            twin = _empty(model)
+            head = torch.nn.Linear(parts.width, 1, bias=False)
+        blocks = [twin.get_submodule(names[id(each)]) for each in parts.blocks]
+        norm = twin.get_submodule(names[id(parts.norm)])
+    except Exception as error:
+        raise InputError(f"No untrained {type(model).__name__} can be made: {error}") from error
     twin.set_output_embeddings(head)
     device = replay.device
+    for module in twin.modules():
+        for name, buffer in module._buffers.items():
+            module._buffers[name] = None if buffer is None else buffer.to(device)
     for layer, block in enumerate(blocks):
         _born_late(twin, block, device, seed * 10_007 + layer + 1)
     inside = {id(each) for block in blocks for each in block.modules()}
     _fewer_rows(twin.get_input_embeddings(), token_ids)
     _draw(twin, [each for each in twin.modules() if id(each) not in inside], device, seed * 10_007)
-    architecture = dataclasses.replace(
-        replay.architecture, blocks=torch.nn.ModuleList(blocks), norm=norm, head=head
-    )
+    architecture = dataclasses.replace(parts, blocks=torch.nn.ModuleList(blocks), norm=norm, head=head)
     return Replay(twin, batch_size=replay.batch_size, architecture=architecture)
 
 
@@ -58,11 +63,8 @@ def _empty(model: Any) -> Any:
     config = copy.deepcopy(model.config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    try:
-        with init_empty_weights(include_buffers=False):
-            twin = type(model)._from_config(config, dtype=torch.float32)
-    except Exception as error:
-        raise InputError(f"No untrained {type(model).__name__} can be made: {error}") from error
+    with init_empty_weights(include_buffers=False):
+        twin = type(model)._from_config(config, dtype=torch.float32)
     return twin.eval()
 
 
@@ -83,9 +85,6 @@ def _fewer_rows(embedding: Any, token_ids: Iterable[int]) -> None:
 
 def _born_late(twin: Any, block: torch.nn.Module, device: torch.device, seed: int) -> None:
     modules = list(block.modules())
-    for module in modules:
-        for name, buffer in module._buffers.items():
-            module._buffers[name] = None if buffer is None else buffer.to(device)
     block.register_forward_pre_hook(lambda *_: _draw(twin, modules, device, seed))
     block.register_forward_hook(lambda *_: _drop(modules), always_call=True)
 

@@ -4,6 +4,7 @@ clusters.py  The document of `lm-eval-sensitivity clusters`
 compare.py   The document of `lm-eval-sensitivity compare`
 drift.py     The document of `lm-eval-sensitivity drift`
 drift_gate.py What a build reads of systems beside a reference
+flips.py      The document of `lm-eval-sensitivity flips`
 glance.py     What a report says first: a card of one system, or a row of each
 heatmap.py   The document of `lm-eval-sensitivity heatmap`
 pairs.py     The document of `lm-eval-sensitivity pairs`: what was loaded, and what was not

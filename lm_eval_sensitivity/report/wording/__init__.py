@@ -1,5 +1,6 @@
 """Sentences about statements, each with one author: the same on a terminal, in a report and on a page.
 
+answers.py     A wrapped task: flips, noise, reach, and what a difference between models is worth
 clusters.py    What is said below a table of clusters, in whole sentences: the same on a terminal
 compare.py     A comparison of two systems in whole sentences, the same wherever it is shown
 drift.py       What is said beside two axes, in whole sentences: the same on a terminal and on every page

@@ -1,0 +1,115 @@
+"""Answers of a wrapped task: what a document's unedited and edited prompts were answered, as samples have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from lm_eval_sensitivity.records.codec import decode
+from lm_eval_sensitivity.records.sample import Count, Name, Number
+from lm_eval_sensitivity.types import Rung
+
+Status = Literal[
+    "identical",
+    "survived",
+    "unknown",
+    "erased",
+    "erased by the task",
+    "end of prompt",
+    "no place",
+    "not constant",
+]
+SCORED: tuple[Status, ...] = ("survived", "unknown")
+"""Edits whose answers count: they reach the model, or nobody can tell."""
+AGAIN = "identical"
+"""Name of the edit that is none: the unedited prompt, asked again in another call."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """One prompt of a document, and what was answered."""
+
+    status: Status
+    """What became of the edit. `identical`: there is none. `unknown`: the engine shows no token ids. `erased`: the
+    token ids are those of the unedited prompt. `erased by the task`: so is the prompt. `end of prompt`: white space
+    there would be scored as a part of the choice. `no place`: nowhere in this question, or only where target or
+    choices would change. `not constant`: the prompt is another one each time it is made."""
+    text: str | None = None
+    """The edited question, or the edited prompt where the format around the question is edited."""
+    answer: str | None = None
+    """Number of the choice, or what the task's filter found; None where there is none or nothing was asked."""
+    metrics: Mapping[str, Number | None] = field(default_factory=dict)
+    """Those of the task that are a number for each document."""
+    choice_probabilities: tuple[Share, ...] | None = None
+
+    @property
+    def scored(self) -> bool:
+        """Whether the answer says something about the edit."""
+        return self.status in SCORED
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerRow:
+    """One document under one filter of the task."""
+
+    doc_id: Count
+    filter: Name
+    unedited: Answered
+    edits: Mapping[Name, Answered]
+
+    def flip(self, edit: str) -> bool | None:
+        """Whether an edit changes the answer.
+
+        Args:
+            edit: its name; `AGAIN` for the prompt asked again.
+
+        Returns:
+            None where that cannot be said: nothing was asked, or neither prompt has an answer.
+        """
+        found = self.edits.get(edit)
+        if found is None or not (found.scored or edit == AGAIN):
+            return None
+        if found.answer is None and self.unedited.answer is None:
+            return None
+        return found.answer != self.unedited.answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditOfTask:
+    """An edit that a wrapped task makes."""
+
+    name: Name
+    family: Literal["rules", "format", "authored"]
+    rung: Rung
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrapped:
+    """`metadata.sensitivity.wrapped` of a task."""
+
+    task: Name
+    """The task whose prompts are edited."""
+    question: Name
+    """Of its documents, that holds the question."""
+    edits: tuple[EditOfTask, ...]
+    scores: Mapping[str, Mapping[str, Mapping[str, Number | None]]]
+    """Filter -> metric -> edit -> value over all documents; of the unedited prompts under `AGAIN`."""
+
+
+def decode_answers(line: Mapping[str, Any], place: str) -> AnswerRow:
+    """A line of a wrapped task's samples file as a record.
+
+    Args:
+        line: the parsed line.
+        place: file and line; opens every message.
+
+    Raises:
+        InputError: the first field that is missing or not accepted.
+    """
+    names = ("doc_id", "filter", "unedited", "edits")
+    return decode(AnswerRow, {name: line[name] for name in names if name in line}, place)
