@@ -11,6 +11,7 @@
     radius/           how far a state can move before the next-token distribution changes
     trajectory/       how unsteadily the final states turn; several systems: where differences come from
     recover/          what a push inside does to the state and to the text
+    cards/            a card for each branch: which state undoes it when it is copied, and what else does
 
 Only what a `measure` imports may import torch.
 """
