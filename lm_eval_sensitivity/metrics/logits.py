@@ -294,8 +294,8 @@ def compare_prompt_ends(log_p: ArrayLike, log_q: ArrayLike) -> PromptEnd:
     )
 
 
-_ROUNDING = 1e-6
-"""Sums of probabilities in single precision are off by about as much."""
+KNOWN_WITHIN = 0.005
+"""Nats between the bounds of a divergence from which on no number is given; the largest divergence is 0.69."""
 
 
 def _js_terms(p: Floats, q: Floats) -> float:
@@ -375,7 +375,8 @@ def js_bounds(
 class BoundedPromptEnd(PromptEnd):
     """Comparison of two next-token distributions of which only the most probable tokens are known.
 
-    `js_divergence` is nan unless its bounds coincide; the other divergences and the floor are nan.
+    `js_divergence` is the middle of its bounds, nan unless these are within `KNOWN_WITHIN`; the other divergences and
+    the floor are nan.
     """
 
     js_lower: float
@@ -400,8 +401,8 @@ def compare_top_prompt_ends(
 ) -> BoundedPromptEnd:
     """What can be said about the end of two prompts from the most probable next tokens.
 
-    Formula: those of `js_bounds`, `top1` and `flip_floor_nats`; the divergence is known where its bounds are less than
-        1e-6 nats apart.
+    Formula: those of `js_bounds`, `top1` and `flip_floor_nats`; the divergence is the middle of its bounds where
+        these are within 0.005 nats.
     Range: see the fields of `BoundedPromptEnd`. Unit: nats, probabilities, token ids.
     Empty: all nan, -1 and None where a side is no list of leading tokens.
     Identical: a lower bound of 0.0, not flipped.
@@ -433,7 +434,7 @@ def compare_top_prompt_ends(
     return BoundedPromptEnd(
         kl_forward=nan,
         kl_backward=nan,
-        js_divergence=(lower + upper) / 2 if upper - lower <= _ROUNDING else nan,
+        js_divergence=(lower + upper) / 2 if upper - lower <= KNOWN_WITHIN else nan,
         top1_id_base=id_p,
         top1_id_variant=id_q,
         top1_probability_base=p[id_p],

@@ -16,7 +16,7 @@ SIDES = ("base", "variant")
 FLAGS = ("empty", "loop", "cut", "unclosed")
 AUDIT_STATUSES = ("survived", "erased", "identical", "unknown")
 SPAN_STATUSES = ("none", "closed", "unclosed", "empty_answer")
-FINISH_REASONS = ("end_token", "stop_string", "length", "not_finite")
+FINISH_REASONS = ("end_token", "stop_string", "length", "not_finite", "stop")
 
 DRIFT, VARIANT_DRIFT = "baseline_drift", "variant_drift"
 DRIFTS = (DRIFT, VARIANT_DRIFT)

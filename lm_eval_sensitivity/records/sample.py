@@ -43,7 +43,7 @@ Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME), AfterValidator
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-FinishReason = Literal["end_token", "stop_string", "length", "not_finite"]
+FinishReason = Literal["end_token", "stop_string", "length", "not_finite", "stop"]
 
 
 @dataclass(frozen=True)

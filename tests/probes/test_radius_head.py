@@ -11,8 +11,10 @@ import torch
 import transformers
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.radius.at_state import Move, look_at
 from lm_eval_sensitivity.probes.radius.head import Head, OutputRows, check_head, find_norm
 from lm_eval_sensitivity.probes.radius.local import Local, Side
+from lm_eval_sensitivity.probes.radius.rows import radius_rows, shift_rows, state_rows
 from lm_eval_sensitivity.probes.replay import Replay
 from tests.harness.tiny_models import CONFIGS, SMALL
 from tests.probes.models_radius import OnePlusWeight, linear, norm_of, random_local
@@ -247,3 +249,18 @@ def test_arithmetic_of_32_bits_is_enough_for_the_products() -> None:
     assert abs(ours.top(start, 16).direction @ exact.top(start, 16).direction) == pytest.approx(1, abs=1e-6)
     assert ours.argmax_radius == pytest.approx(exact.argmax_radius, rel=1e-5)
     assert ours.constraint_bound == pytest.approx(exact.constraint_bound, rel=1e-5)
+
+
+def test_a_certain_state_is_flat_and_has_an_argmax_radius_all_the_same() -> None:
+    _, _, local = random_local("rms", "pre", scale=1e4)
+    found = look_at(local, ("p", 0), [Move("e", "edit", np.ones(7))], [0.01, 0.1], 7, 0)
+    assert [line.flat for line in found.lines] == [True] * 3
+    assert np.isnan([(*line.predicted, *line.measured) for line in found.lines]).all()
+    assert found.state.top_probability == 1
+    assert 0 < found.state.argmax_radius < 1
+    assert np.isnan(found.state.constraint_bound)
+    rows = radius_rows(found.lines, [0.01, 0.1])
+    assert [(row.n_lines, row.n_flat, row.n_unreachable) for row in rows] == [(0, 1, 0)] * 6
+    assert all(np.isnan(row.error) for row in rows)
+    assert [row.states for row in state_rows([found.state])] == ["all", "nearly certain"]
+    assert np.isnan(shift_rows(found.edits)[0].quotient)

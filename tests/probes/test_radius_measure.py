@@ -147,17 +147,17 @@ def test_named_edits_are_taken_all_and_an_unknown_one_is_refused() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        RadiusSettings(side="middle"),
-        RadiusSettings(taus=()),
-        RadiusSettings(taus=(0.0, 0.1)),
-        RadiusSettings(taus=(0.5, 0.1)),
-        RadiusSettings(steps=(-1,)),
-        RadiusSettings(lanczos_steps=0),
+        {"side": "middle"},
+        {"taus": ()},
+        {"taus": (0.0, 0.1)},
+        {"taus": (0.5, 0.1)},
+        {"steps": (-1,)},
+        {"lanczos_steps": 0},
     ],
 )
-def test_settings_out_of_range_are_refused(settings: RadiusSettings) -> None:
-    with pytest.raises(InputError, match=r"`(side|taus|steps)`"):
-        result_of(settings)
+def test_settings_out_of_range_are_refused(settings: Any) -> None:
+    with pytest.raises(InputError, match=f"`{next(iter(settings))}`"):
+        RadiusSettings(**settings)
 
 
 def test_a_head_that_does_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,13 @@ def test_the_divergence_is_that_of_the_two_distributions(ray: Ray, eps: float) -
     assert ray.divergence(0.0) == 0
 
 
+def test_a_token_without_probability_may_take_over() -> None:
+    ray = Ray(np.array([1e4, 0.0]), np.array([0.0, 1.0]))
+    assert ray.probabilities.tolist() == [1.0, 0.0]
+    assert ray.divergence(3e4) == pytest.approx(2e4)
+    assert ray.measured([0.1], 1e5) == pytest.approx([1e4 + np.log(np.expm1(0.1))], rel=1e-5)
+
+
 @given(rays(), st.floats(-3, 3))
 def test_without_norm_and_cap_the_divergence_is_the_cumulant_generating_function(
     ray: Ray, eps: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -12,11 +13,11 @@ from lm_eval.api.instance import Instance
 from lm_eval_sensitivity.audit.encode import user_token_span
 from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
 from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt
-from lm_eval_sensitivity.harness.generate.generation import Answer, Generation, SystemFacts, View
+from lm_eval_sensitivity.harness.generate.generation import Answer, Generation, Output, SystemFacts, View
 from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
 from lm_eval_sensitivity.harness.generate.token_ends import token_ends
-from lm_eval_sensitivity.harness.generate.views import answer_of, find_spans, raw_view
+from lm_eval_sensitivity.harness.generate.views import answer_of, decoder_for, find_spans, raw_view
 from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def assemble(
         [request] generations; equal requests share one.
     """
     outputs = work.finished()
+    fed = [_Fed.of(*each) for each in zip(prompts, outputs, strict=True)]
     spans, preamble = find_spans(plan, outputs, engine.think_end_token)
     if preamble is not None:
         logger.warning(
@@ -59,13 +61,18 @@ def assemble(
         )
     facts.notes["shared_preamble"] = None if preamble is None else preamble.text
     views: list[tuple[View, Answer]] = []
-    for output, span in zip(outputs, spans, strict=True):
-        raw = raw_view(output, engine.decode)
-        views.append((raw, answer_of(output, span, raw, engine.decode)))
+    decode_ids = engine.decode
+    decoders = [decoder_for(output, decode_ids) for output in outputs]
+    for output, span, decode in zip(outputs, spans, decoders, strict=True):
+        raw = raw_view(output, decode)
+        views.append((raw, answer_of(output, span, raw, decode)))
     ends = [
-        token_ends(output, engine.decode, engine.tokenizer) if mark_tokens else None for output in outputs
+        token_ends(output, decode, engine.tokenizer if decode is decode_ids else None)
+        if mark_tokens
+        else None
+        for output, decode in zip(outputs, decoders, strict=True)
     ]
-    user_spans = _user_spans(engine.tokenizer, plan, prompts)
+    user_spans = _user_spans(engine.tokenizer, plan, fed)
     prompt_ends = work.prompt_ends
 
     def generation(request: Instance, base: int, item: int, further: Sequence[int] = ()) -> Generation:
@@ -75,10 +82,10 @@ def assemble(
             answer=views[item][1],
             trace=outputs[item].trace,
             prompt_end=prompt_ends.get((base, item)),
-            audit=_audit(request, base == item, prompts[base], prompts[item], user_spans.get(item)),
+            audit=_audit(request, base == item, fed[base], fed[item], user_spans.get(item)),
             facts=facts,
             token_ends=ends[item],
-            obstacle=_obstacle(engine, request, prompts[base], prompts[item]),
+            obstacle=_obstacle(engine, request, fed[base], fed[item]),
             further=tuple(generation(request, base, each) for each in further),
         )
 
@@ -90,11 +97,35 @@ def assemble(
     return found
 
 
-def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[int, tuple[int, int]]:
+@dataclass(frozen=True)
+class _Fed:
+    """A prompt as it arrived."""
+
+    prompt: Prompt
+    counted: int | None
+    """Tokens, as whoever generated counted them."""
+
+    @classmethod
+    def of(cls, prompt: Prompt, output: Output) -> _Fed:
+        """Some engines show the ids with the answer only."""
+        shown = None if output.trace is None else output.trace.prompt_token_ids
+        if isinstance(prompt, str) and shown is not None:
+            prompt = tuple(shown.tolist())
+        return cls(prompt, output.n_prompt_tokens)
+
+    @property
+    def cut(self) -> Missing | None:
+        """Whoever counts less than was sent has cut the prompt."""
+        if isinstance(self.prompt, str) or self.counted is None or self.counted >= len(self.prompt):
+            return None
+        return Missing("cut", f"the server read {self.counted} of {len(self.prompt)} tokens of a prompt")
+
+
+def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[_Fed]) -> dict[int, tuple[int, int]]:
     """item -> positions of the user's text among its prompt's ids, where the tokenizer can tell."""
     found: dict[tuple[str, str], tuple[int, int] | None] = {}
     spans = {}
-    for index, (item, prompt) in enumerate(zip(plan.items, prompts, strict=True)):
+    for index, (item, prompt) in enumerate(zip(plan.items, (each.prompt for each in prompts), strict=True)):
         key = item.text, item.user_text
         if key not in found and isinstance(item.context, str) and not isinstance(prompt, str):
             found[key] = user_token_span(tokenizer, item.context, item.user_text, list(prompt))
@@ -103,13 +134,19 @@ def _user_spans(tokenizer: Any, plan: Plan, prompts: Sequence[Prompt]) -> dict[i
     return spans
 
 
-def _obstacle(engine: Engine, request: Instance, base: Prompt, prompt: Prompt) -> Missing | None:
+def _obstacle(engine: Engine, request: Instance, base: _Fed, variant: _Fed) -> Missing | None:
     """Why nothing may be scored of a request, whatever was answered."""
     limit = engine.longest_prompt
-    length = max(len(each) if isinstance(each, tuple) else 0 for each in (base, prompt))
+    length = max(len(each.prompt) if isinstance(each.prompt, tuple) else 0 for each in (base, variant))
     if limit is not None and length > limit:
         return Missing("cut", f"the engine reads {limit} tokens of a prompt")
-    if base != prompt and request.doc["base"] == request.doc["variant"]:
+    if (cut := base.cut or variant.cut) is not None:
+        return cut
+    if (
+        type(base.prompt) is type(variant.prompt)
+        and base.prompt != variant.prompt
+        and request.doc["base"] == request.doc["variant"]
+    ):
         return NOT_CONSTANT
     return request.obstacle if isinstance(request, PairInstance) else None
 
@@ -126,11 +163,18 @@ def _say_what_is_not_scored(requests: Sequence[Instance], generations: Sequence[
 
 
 def _audit(
-    request: Instance, same: bool, base: Prompt, variant: Prompt, user_span: tuple[int, int] | None
+    request: Instance, same: bool, base: _Fed, variant: _Fed, user_span: tuple[int, int] | None
 ) -> PairAudit:
     # The document decides what was edited: a template that trims makes both sides the same request.
     edited = request.doc["base"] != request.doc["variant"]
-    if isinstance(base, str) or isinstance(variant, str):
+    if isinstance(base.prompt, str) or isinstance(variant.prompt, str):
         # Without ids an erased edit is seen only where the rendered prompts are already equal.
-        return audit_pair((), (), edited=True) if edited and same else UNKNOWN
-    return audit_pair(base, variant, edited=edited, user_span=user_span)
+        return audit_pair((), (), edited=True) if edited and same else _by_count(base, variant)
+    return audit_pair(base.prompt, variant.prompt, edited=edited, user_span=user_span)
+
+
+def _by_count(base: _Fed, variant: _Fed) -> PairAudit:
+    """Another number of tokens proves that the edit arrived; the same number proves nothing."""
+    if base.counted is None or variant.counted is None or base.counted == variant.counted:
+        return UNKNOWN
+    return PairAudit("survived", None, variant.counted - base.counted, None)

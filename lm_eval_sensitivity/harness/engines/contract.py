@@ -154,6 +154,11 @@ class Engine(ABC):
         return None
 
     @property
+    def remote(self) -> bool:
+        """Whether an output is a request to a server, which somebody may have to pay for."""
+        return False
+
+    @property
     def bit_exact(self) -> bool:
         """Whether the same prompt gives the same output again; False where nobody can tell."""
         return False

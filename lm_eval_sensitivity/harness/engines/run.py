@@ -14,6 +14,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.assemble import assemble
 from lm_eval_sensitivity.harness.engines.batches import distinct, first_of_each, work_off
 from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt, Request
+from lm_eval_sensitivity.harness.engines.cost import cost_in_words
 from lm_eval_sensitivity.harness.engines.registry import engine_of
 from lm_eval_sensitivity.harness.generate.decoding import (
     SEED,
@@ -221,11 +222,15 @@ def _work_off(
         return [output.only(channels) for output in outputs]
 
     order, window = _order(engine, plan, prompts, decoding)
+    order = first_of_each(order, keys)
+    if engine.remote:
+        asked = [prompts[index] for index in order if work.missing(index)]
+        logger.info("%s", cost_in_words(asked, decoding.max_gen_toks, plan.price))
     work_off(
         engine,
         generate,
         work,
-        first_of_each(order, keys),
+        order,
         names=[item.name for item in plan.items],
         label="Generating (traced)" if decoding.greedy else "Sampling",
         window=window,

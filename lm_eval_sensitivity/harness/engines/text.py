@@ -144,6 +144,11 @@ class TextEngine(Engine):
         finally:
             self.lm.cache_hook = hook
 
+    @property
+    def remote(self) -> bool:
+        """Of lm_eval's models, those that make a payload send it."""
+        return hasattr(self.lm, "_create_payload")
+
     def _sends_a_seed(self) -> bool:
         """Whether a fixed seed goes into every request's payload unless the request has its own."""
         payload = getattr(self.lm, "_create_payload", None)

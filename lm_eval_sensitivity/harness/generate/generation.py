@@ -47,9 +47,12 @@ class Trace:
     token_ids: TokenIds
     """[step] chosen ids; an end-of-turn token, where one ended the output, is the last of them."""
     finish_reason: str
-    """`end_token`, `stop_string`, `length` (the token limit) or `not_finite` (NaN or infinite logits)."""
+    """`end_token`, `stop_string`, `length` (the token limit), `not_finite` (NaN or infinite logits) or `stop`: an end
+    token or a stop string, the engine does not say which, and its ids are not among these."""
     visible_text: str
     """The output with special tokens shown and the final end-of-turn token left out."""
+    token_bytes: tuple[bytes, ...] | None = None
+    """[step] what the engine calls its tokens, where it gives no ids: `token_ids` are then symbols made of these."""
     prompt_token_ids: TokenIds | None = None
     """[prompt position] ids that the model was fed, special tokens included, padding excluded."""
     margins: Floats | None = None
@@ -191,6 +194,8 @@ class Output:
     """The output as any lm_eval task would see it: special tokens dropped."""
     trace: Trace | None = None
     """None where the engine gives text only."""
+    n_prompt_tokens: int | None = None
+    """Tokens of the prompt as whoever generated counted them; None where nobody says."""
 
     def only(self, channels: Collection[Channel]) -> Output:
         """The same without what comes from other channels.
@@ -199,11 +204,11 @@ class Output:
             An output without a trace where token ids are not among the channels, else with None for what was not asked.
         """
         if self.trace is None or "token ids" not in channels:
-            return Output(self.text)
+            return replace(self, trace=None)
         others: dict[str, Any] = {
             name: None for name, channel in CHANNEL_OF.items() if channel not in channels
         }
-        return Output(self.text, replace(self.trace, **others))
+        return replace(self, trace=replace(self.trace, **others))
 
 
 class Generation(str):

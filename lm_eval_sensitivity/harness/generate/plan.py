@@ -81,6 +81,8 @@ class Plan:
     chat_template_applied: bool
     warnings: tuple[str, ...] = ()
     """What the user should know before anything is generated."""
+    price: tuple[float, float] | None = None
+    """Of a million prompt tokens and of a million output tokens, where the user says it."""
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -112,6 +114,8 @@ class PairInstance(Instance):
     """Of its task, to be said once per run."""
     repetitions: int | None = None
     """Of a prompt on the identical rung, where the user says how many; None leaves it to the engine."""
+    price: tuple[float, float] | None = None
+    """Of a million prompt tokens and of a million output tokens, where the user says it."""
 
 
 def numbered(requests: Sequence[Instance]) -> list[Instance]:
@@ -187,6 +191,7 @@ def make_plan(requests: Sequence[Instance], repetitions: int = 1) -> Plan:
         warnings=tuple(
             dict.fromkeys(words for r in requests if isinstance(r, PairInstance) for words in r.warnings)
         ),
+        price=next((r.price for r in requests if isinstance(r, PairInstance) and r.price is not None), None),
     )
 
 

@@ -25,13 +25,14 @@ def output_to_record(output: Output, *, with_distribution: bool) -> dict[str, An
         Plain JSON values; arrays are packed.
     """
     trace = output.trace
+    record: dict[str, Any] = {"text": output.text}
+    if output.n_prompt_tokens is not None:
+        record["n_prompt_tokens"] = output.n_prompt_tokens
     if trace is None:
-        return {"text": output.text}
-    record: dict[str, Any] = {
-        "text": output.text,
-        "visible_text": trace.visible_text,
-        "finish_reason": trace.finish_reason,
-    }
+        return record
+    record |= {"visible_text": trace.visible_text, "finish_reason": trace.finish_reason}
+    if trace.token_bytes is not None:
+        record["token_bytes"] = [each.decode("latin-1") for each in trace.token_bytes]
     for name, dtype in _ARRAYS.items():
         values = getattr(trace, name)
         if values is not None and (with_distribution or name != "prompt_end_log_probabilities"):
@@ -49,12 +50,15 @@ def output_from_record(record: Mapping[str, Any]) -> Output:
         ValueError: a packed array is damaged.
         KeyError: a field is missing.
     """
+    count = record.get("n_prompt_tokens")
     if "token_ids" not in record:
-        return Output(str(record["text"]))
+        return Output(str(record["text"]), n_prompt_tokens=count)
+    pieces = record.get("token_bytes")
     arrays: dict[str, Any] = {name: unpack(record[name]) for name in _ARRAYS if name in record}
     trace = Trace(
         **arrays,
         finish_reason=str(record["finish_reason"]),
         visible_text=str(record["visible_text"]),
+        token_bytes=None if pieces is None else tuple(each.encode("latin-1") for each in pieces),
     )
-    return Output(text=str(record["text"]), trace=trace)
+    return Output(str(record["text"]), trace, count)

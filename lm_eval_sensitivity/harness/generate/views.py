@@ -167,6 +167,23 @@ def _steps_before(ids: Sequence[int], character: int, decode: Decode, *, whole: 
     return low
 
 
+def decoder_for(output: Output, decode: Decode | None) -> Decode | None:
+    """How the ids of one output become text.
+
+    Args:
+        output: of an engine.
+        decode: the engine's own decoding.
+
+    Returns:
+        The engine's; where the ids are symbols of the output's own tokens, those tokens in a row.
+    """
+    trace = output.trace
+    if trace is None or trace.token_bytes is None:
+        return decode
+    known = dict(zip(trace.token_ids.tolist(), trace.token_bytes, strict=True))
+    return lambda ids, skip: b"".join(known[each] for each in ids).decode("utf-8", "replace")
+
+
 def decoder_of(lm: Any) -> Decode | None:
     """The engine's own decoding.
 

@@ -1,9 +1,10 @@
-"""What a user may give a run with `--metadata`: ladder, reference, embedder, repetitions, probes."""
+"""What a user may give a run with `--metadata`: ladder, reference, embedder, repetitions, price, probes."""
 
 from __future__ import annotations
 
 import difflib
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,10 +35,23 @@ TABLE = "table"
 TABLES = ("short", "full")
 """How much of what was measured stands in lm_eval's table: one number for each rung, or all."""
 
+PRICE = "price"
+"""Name of the option that says what a million prompt tokens and a million output tokens cost."""
+
 PROBES = "probes"
 """Name of the option that lists what is looked at inside the model after the last token."""
 
-_NOT_MODEL_ARGUMENTS = (*OPTIONS, REPEATS, TABLE, PROBES, "n_samples", "draws", "version", "config_source")
+_NOT_MODEL_ARGUMENTS = (
+    *OPTIONS,
+    REPEATS,
+    TABLE,
+    PRICE,
+    PROBES,
+    "n_samples",
+    "draws",
+    "version",
+    "config_source",
+)
 _SECRETS = ("api_key", "auth_token", "hf_token", "token", "password", "secret", "header", "headers")
 
 
@@ -67,6 +81,8 @@ class Options:
     """Of each prompt on the identical rung; None leaves it to the engine."""
     table: str = "short"
     """One of `TABLES`."""
+    price: tuple[float, float] | None = None
+    """Of a million prompt tokens and of a million output tokens."""
     probes: tuple[str, ...] = ()
     """Names of `probes.catalogue.IN_A_RUN`."""
 
@@ -132,7 +148,7 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
         >>> parse_options({"pretrained": "gpt2", "ladder": "my_ladder"}).ladder
         'my_ladder'
     """
-    accepted = (*OPTIONS, REPEATS, TABLE, PROBES)
+    accepted = (*OPTIONS, REPEATS, TABLE, PRICE, PROBES)
     for name in metadata:
         close = difflib.get_close_matches(str(name), accepted, n=1, cutoff=0.85)
         if close and name not in accepted:
@@ -154,7 +170,29 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
     table = metadata.get(TABLE, "short")
     if table not in TABLES:
         raise InputError(f"`--metadata`: `{TABLE}` is {table!r}; accepted: {', '.join(TABLES)}.")
-    return Options(**found, repeats=repeats, table=table, probes=_probes(metadata.get(PROBES)))
+    return Options(
+        **found,
+        repeats=repeats,
+        table=table,
+        price=_price(metadata.get(PRICE)),
+        probes=_probes(metadata.get(PROBES)),
+    )
+
+
+def _price(asked: Any) -> tuple[float, float] | None:
+    if asked is None:
+        return None
+    numbers = [each for each in asked if _is_price(each)] if isinstance(asked, list) else []
+    if len(numbers) != 2 or len(asked) != 2:
+        raise InputError(
+            f"`--metadata`: `{PRICE}` is {asked!r}; expected two numbers, the prices of a million prompt tokens and of "
+            f"a million output tokens, as in `--metadata '{{\"{PRICE}\": [0.15, 0.6]}}'`."
+        )
+    return float(numbers[0]), float(numbers[1])
+
+
+def _is_price(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _probes(asked: Any) -> tuple[str, ...]:

@@ -254,6 +254,7 @@ class PromptSensitivityTask(ConfigurableTask):
                 obstacle=prompt.obstacle,
                 warnings=self._wrapper.warnings,
                 repetitions=self.options.repeats,
+                price=self.options.price,
             )
             for index, (prompt, replicate) in enumerate(zip(ctx, replicates, strict=True))
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.errors import unknown_name
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 
 
@@ -28,10 +28,7 @@ def chosen_pairs(outputs: RunOutputs, edits: Sequence[str]) -> list[RunPair]:
     there = sorted({each.pair.edit for each in outputs.pairs})
     for name in edits:
         if name not in there:
-            raise InputError(
-                f"`edits` has {name!r}, which this run does not hold; it holds {', '.join(there) or 'none'}."
-                f"{did_you_mean(name, there)}"
-            )
+            raise unknown_name("`edits` of the probe radius", name, there)
     pairs = [each for each in outputs.live_pairs(edits) if each.pair.rung != "identical"]
     pairs.sort(key=lambda each: (each.pair.prompt_id, each.pair.rung_index, each.pair.edit))
     if edits:

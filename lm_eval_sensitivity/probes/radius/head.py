@@ -126,8 +126,9 @@ class OutputRows:
         """[vector, vocabulary] products with vectors [vector, width]; in float64 where they are to be precise."""
         dtype = self._precise if precise else self._dtype
         right = self._placed(vectors, dtype).T
-        parts = [(rows @ right).cpu() for _, rows in self._rows(dtype)]
-        product: Floats = torch.cat(parts).double().numpy().T
+        product = np.empty((len(vectors), len(self._weight)))
+        for first, rows in self._rows(dtype):
+            product[:, first : first + len(rows)] = (rows @ right).T.cpu().numpy()
         return product
 
     @torch.no_grad()
@@ -149,12 +150,12 @@ class OutputRows:
             gates: [vocabulary] the rows are multiplied by them first; None leaves them.
         """
         to = self._placed(point, self._dtype)
-        parts = []
-        for first, rows in self._rows(self._dtype, few=True):
+        found = np.empty(len(self._weight))
+        for first, rows in self._rows(self._dtype, copied=True):
             if gates is not None:
-                rows = rows * self._placed(gates[first : first + len(rows), None], self._dtype)
-            parts.append(torch.linalg.vector_norm(rows - to, dim=1).cpu())
-        found: Floats = torch.cat(parts).double().numpy()
+                rows.mul_(self._placed(gates[first : first + len(rows), None], self._dtype))
+            norms = torch.linalg.vector_norm(rows.sub_(to), dim=1)
+            found[first : first + len(rows)] = norms.cpu().numpy()
         return found
 
     def row(self, token: int) -> Floats:
@@ -165,14 +166,21 @@ class OutputRows:
     def _placed(self, values: Floats, dtype: torch.dtype) -> torch.Tensor:
         return torch.tensor(values, dtype=dtype, device=self._weight.device)
 
-    def _rows(self, dtype: torch.dtype, few: bool = False) -> Iterator[tuple[int, torch.Tensor]]:
-        """Number of the first row, and rows in a type: all at once where nothing has to be copied."""
-        if self._weight.dtype == dtype and not few:
+    def _rows(self, dtype: torch.dtype, copied: bool = False) -> Iterator[tuple[int, torch.Tensor]]:
+        """Number of the first row, and rows in a type: the embedding itself, or piece by piece in one buffer.
+
+        Args:
+            dtype: of the rows.
+            copied: they will be written to.
+        """
+        if self._weight.dtype == dtype and not copied:
             yield 0, self._weight
             return
         at_a_time = max(NUMBERS_AT_A_TIME // self._weight.shape[1], 1)
+        buffer = torch.empty((at_a_time, self._weight.shape[1]), dtype=dtype, device=self._weight.device)
         for first in range(0, len(self._weight), at_a_time):
-            yield first, self._weight[first : first + at_a_time].to(dtype)
+            piece = self._weight[first : first + at_a_time]
+            yield first, buffer[: len(piece)].copy_(piece)
 
 
 def _usable(weight: torch.Tensor) -> bool:

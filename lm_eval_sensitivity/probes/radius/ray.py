@@ -56,9 +56,14 @@ class Ray:
     @cached_property
     def probabilities(self) -> Floats:
         """[vocabulary] softmax of the logits at x."""
-        weights: Floats = np.exp(self.here - self.here.max())
-        weights /= weights.sum()
-        return weights
+        found: Floats = np.exp(self._log_probabilities)
+        return found
+
+    @cached_property
+    def _log_probabilities(self) -> Floats:
+        shifted = self.here - self.here.max()
+        found: Floats = shifted - math.log(float(np.exp(shifted).sum()))
+        return found
 
     @cached_property
     def slope(self) -> Floats:
@@ -97,10 +102,12 @@ class Ray:
         """
         moved = self.logits(eps) - self.here
         moved -= self.probabilities @ moved
-        largest = float(moved.max())
-        if largest < 1:
+        if float(moved.max()) < 1:
             return max(math.log1p(float(self.probabilities @ np.expm1(moved))), 0.0)
-        return largest + math.log(float(self.probabilities @ np.exp(moved - largest)))
+        # What has no probability in floating point here may have all of it there.
+        terms = self._log_probabilities + moved
+        largest = float(terms.max())
+        return largest + math.log(float(np.exp(terms - largest).sum()))
 
     def predicted(self, tau: float) -> float:
         """The radius that the curvature promises.

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lm_eval_sensitivity.errors import InputError, unknown_name
+
+SIDES = ("pre", "post")
+
 
 @dataclass(frozen=True)
 class RadiusSettings:
@@ -23,3 +27,19 @@ class RadiusSettings:
     )
     lanczos_steps: int = field(default=16, metadata={"help": "most products for the top direction"})
     seed: int = field(default=0, metadata={"help": "of the random directions"})
+
+    def __post_init__(self) -> None:
+        if self.side not in SIDES:
+            raise unknown_name("`side` of the probe radius", self.side, SIDES)
+        if not self.taus or list(self.taus) != sorted(self.taus) or not self.taus[0] > 0:
+            raise InputError(
+                f"`taus` of the probe radius is {self.taus}; accepted are numbers above 0, smallest first."
+            )
+        if not self.steps or min(self.steps) < 0:
+            raise InputError(
+                f"`steps` of the probe radius is {self.steps}; at least one step from 0 on is needed."
+            )
+        if self.lanczos_steps < 1:
+            raise InputError(
+                f"`lanczos_steps` of the probe radius is {self.lanczos_steps}; at least 1 is needed."
+            )

@@ -36,6 +36,7 @@ FINISHED = {
     "end_token": "The system ended it by itself.",
     "stop_string": "A stop string ended it.",
     "length": "The token limit cut it.",
+    "stop": "The system ended it, or a stop string did.",
     "not_finite": "It is not to be used: the system computed infinite or undefined numbers.",
 }
 

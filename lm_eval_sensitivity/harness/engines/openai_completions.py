@@ -1,0 +1,271 @@
+"""The engine for OpenAI-compatible servers: `local-completions`, `local-chat-completions` and what derives from them.
+
+It asks with lm_eval's own payload and more: log-probabilities, token ids where a server has them. One prompt is one
+request; `num_concurrent` of them are under way at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from lm_eval.models.api_models import TemplateAPI
+from lm_eval.models.openai_completions import LocalCompletionsAPI
+from tqdm import tqdm
+
+from lm_eval_sensitivity.harness.engines.contract import Request
+from lm_eval_sensitivity.harness.engines.registry import register
+from lm_eval_sensitivity.harness.engines.server.answer import read_answer
+from lm_eval_sensitivity.harness.engines.server.client import Client, RefusedError
+from lm_eval_sensitivity.harness.engines.server.first_look import (
+    FEW_TOKENS,
+    Server,
+    context_of,
+    first_answer,
+    refused,
+)
+from lm_eval_sensitivity.harness.engines.server.prompt_ids import Encode, find_encode, messages_of
+from lm_eval_sensitivity.harness.engines.server.traced import Basis, output_of
+from lm_eval_sensitivity.harness.engines.text import TextEngine
+from lm_eval_sensitivity.harness.generate.decoding import Decoding, SampledDecoding
+from lm_eval_sensitivity.harness.generate.generation import Output
+from lm_eval_sensitivity.harness.generate.plan import context_text
+from lm_eval_sensitivity.harness.generate.views import Decode
+from lm_eval_sensitivity.types import Channel
+
+logger = logging.getLogger(__name__)
+
+_OWN_WAYS = ("generate_until", "model_call", "amodel_call", "create_message")
+
+
+@register(LocalCompletionsAPI)
+class ServerEngine(TextEngine):
+    """What an OpenAI-compatible server shows, which its first answer tells."""
+
+    def __init__(self, lm: Any, model_args: Mapping[str, str]) -> None:
+        super().__init__(lm, model_args)
+        self._client = Client(lm)
+        self._server: Server | None = None
+        self._encode: Encode = lambda context: None
+
+    @classmethod
+    def can_serve(cls, lm: Any) -> bool:
+        """Whether it asks its server as lm_eval's own API models do; one that goes other ways is asked for text."""
+        return all(getattr(type(lm), way) is getattr(TemplateAPI, way) for way in _OWN_WAYS)
+
+    # ---- what the server gives
+
+    def _meet(self, context: Any) -> Server:
+        """Ask once, with the run's first prompt."""
+        if self._server is not None:
+            return self._server
+        chat = messages_of(context) is not None
+        sent = super().encode(context)
+        decoding = Decoding(FEW_TOKENS, ())
+
+        def payload(more: Mapping[str, Any]) -> Mapping[str, Any]:
+            return self._payload(context, sent, decoding, self.lm._seed, more)
+
+        more, answer = first_answer(self._client, payload, chat=chat)
+        tokenizer = self._local_tokenizer
+        source, self._encode = find_encode(
+            self._client, self.lm.model, tokenizer, context, answer.n_prompt_tokens
+        )
+        if sent is not None:
+            source, self._encode = "sent", super().encode
+        basis: Basis | None = "ids" if answer.token_ids else "server text" if answer.steps else None
+        if basis is None and tokenizer is not None and source in ("sent", "local"):
+            basis = "local"
+        self._server = Server(
+            more,
+            basis,
+            min((len(each.top) for each in answer.steps), default=0),
+            answer.prompt_token_ids is not None,
+            answer.n_prompt_tokens is not None,
+            source,
+        )
+        logger.info("%s", self._server.in_words())
+        return self._server
+
+    @property
+    def _local_tokenizer(self) -> Any:
+        found = self.lm.tokenizer
+        return found if hasattr(found, "is_fast") else None
+
+    @property
+    def gives(self) -> frozenset[Channel]:  # type: ignore[override]
+        """As the server's first answer showed; before it, text."""
+        found: set[Channel] = {"text"}
+        if self._server is not None and self._server.basis is not None:
+            found.add("token ids")
+            if self._server.n_top > 1:
+                found |= {"step log-probabilities", "prompt-end log-probabilities"}
+        return frozenset(found)
+
+    def encode(self, context: Any) -> list[int] | None:
+        """The token ids that are sent, or that the server's or an agreeing local tokenizer makes of a prompt.
+
+        Returns:
+            None where nobody tells before the prompt is answered.
+        """
+        self._meet(context)
+        return self._encode(context)
+
+    @property
+    def tokenizer(self) -> Any:
+        """A local one, where the ids of prompts are its."""
+        known = self._server is not None and self._server.prompts in ("sent", "local")
+        return self._local_tokenizer if known else None
+
+    @property
+    def decode(self) -> Decode | None:
+        """A local tokenizer's; without one the tokens of an answer decode themselves."""
+        tokenizer = self._local_tokenizer
+        if tokenizer is None:
+            return None
+        return lambda ids, skip: str(tokenizer.decode(list(ids), skip_special_tokens=skip))
+
+    @cached_property
+    def context_length(self) -> int | None:
+        """As the user says, or the server; None leaves it to the server, which refuses what is too long or cuts it."""
+        if "max_length" in self.model_args:
+            return int(self.lm.max_length) + 1  # of which lm_eval has taken one away
+        return context_of([self._client.look("/v1/models"), self._client.look("/props")])
+
+    @property
+    def longest_prompt(self) -> None:
+        """As long as fits."""
+        return None
+
+    @property
+    def think_end_token(self) -> str | None:
+        """lm_eval cuts reasoning off in a method that is not used here."""
+        token = getattr(self.lm, "think_end_token", None)
+        return None if token is None else str(token)
+
+    def notes(self) -> dict[str, object]:
+        """What is known of the server.
+
+        Returns:
+            `fed_as` and `server` in words, and what token ids are.
+        """
+        server = self._server
+        if server is None:
+            return {}
+        fed = "token ids" if server.prompts == "sent" else "text or messages"
+        limit = (
+            "not known" if self.context_length is None else f"{self.context_length} tokens with their output"
+        )
+        return {
+            "fed_as": f"{fed}; {server.audit()}; context: {limit}",
+            "server": server.in_words(),
+            "token_ids": server.basis,
+        }
+
+    # ---- requests
+
+    def generate(
+        self, batch: Sequence[Request], decoding: Decoding, channels: Collection[Channel]
+    ) -> list[Output]:
+        """Ask for each output in a request of its own.
+
+        Returns:
+            [request] outputs with what the server shows.
+
+        Raises:
+            InputError: the server refuses a request or gives no answer; what had arrived was handed on.
+        """
+        outputs: dict[int, Output] = {}
+        if self.lm._batch_size > 1:
+            logger.warning(
+                "`--batch_size %d` is not used: each prompt is one request, `num_concurrent` of them at a time.",
+                self.lm._batch_size,
+            )
+            self.lm._batch_size = 1
+        more = self._meet(batch[0].context).extras
+        try:
+            with tqdm(
+                total=len(batch), desc="Asking the server", unit="prompt", disable=self.lm.rank != 0
+            ) as bar:
+                for index, output in self._client.each(
+                    lambda request: self._ask(request, decoding, more), batch, self.lm._concurrent
+                ):
+                    outputs[index] = output
+                    batch[index].arrived(output)
+                    bar.update()
+        except RefusedError as error:
+            raise refused(self._client, error) from None
+        self._say_what_tokens_do_not_spell(outputs.values())
+        return [outputs[index] for index in range(len(batch))]
+
+    def _ask(self, request: Request, decoding: Decoding, more: Mapping[str, Any]) -> Output:
+        sampled = isinstance(decoding, SampledDecoding)
+        seed = _seed_of(decoding, request) if isinstance(decoding, SampledDecoding) else self.lm._seed
+        server = self._meet(request.context)
+        ids = request.token_ids if server.prompts == "sent" else None
+        if sampled and server.basis != "server text":
+            more = {name: value for name, value in more.items() if "logprobs" not in name}
+        body = self._client.ask(self._payload(request.context, ids, decoding, seed, more))
+        tokenizer = self._local_tokenizer
+        cut = None if tokenizer is None else partial(_cut, tokenizer)
+        return _with_prompt(output_of(read_answer(body), decoding, server.basis, cut), request.token_ids)
+
+    def _payload(
+        self,
+        context: Any,
+        ids: Sequence[int] | None,
+        decoding: Decoding,
+        seed: int,
+        more: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """lm_eval's own, without a list of no stop strings, which some servers refuse."""
+        messages = messages_of(context)
+        prompt = [list(ids)] if ids is not None else context if messages is None else messages
+        settings = copy.deepcopy(decoding.as_gen_kwargs())
+        payload = self.lm._create_payload(
+            prompt, generate=True, gen_kwargs=settings, seed=seed, eos=self.lm._eos_string
+        )
+        if not payload.get("stop"):
+            payload.pop("stop", None)
+        return {**payload, **more}
+
+    def _say_what_tokens_do_not_spell(self, outputs: Collection[Output]) -> None:
+        lost = sum(each.trace is None and bool(each.text) for each in outputs)
+        if lost and "token ids" in self.gives:
+            logger.warning(
+                "The tokens of %d of %d answers do not spell their text (a server may cut reasoning out of it): of "
+                "these outputs only the text is used.",
+                lost,
+                len(outputs),
+            )
+
+
+def _cut(tokenizer: Any, text: str) -> Sequence[int]:
+    ids: Sequence[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _with_prompt(output: Output, ids: Sequence[int] | None) -> Output:
+    """The prompt's ids beside the output's, where the answer does not show them; beside symbols they serve nobody."""
+    trace = output.trace
+    if (
+        trace is None
+        or trace.prompt_token_ids is not None
+        or ids is None
+        or bool((trace.token_ids < 0).any())
+    ):
+        return output
+    return replace(output, trace=replace(trace, prompt_token_ids=np.asarray(ids, np.int32)))
+
+
+def _seed_of(decoding: SampledDecoding, request: Request) -> int:
+    """One of 31 bits, which every server takes; each sample of each prompt has its own."""
+    name = json.dumps(["sample", decoding.seed, context_text(request.context), request.replicate])
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:4], "little") >> 1
