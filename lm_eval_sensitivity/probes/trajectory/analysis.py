@@ -60,6 +60,7 @@ THIN_MARGIN = 0.5
 """Nats."""
 MOST_STRIPS = 6
 _LEGACY_STARTS = (1.96, 2.945, 3.62)
+"""Between the ranges that were published, which leave gaps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +175,8 @@ def _generator(prompt_id: str, seed: int) -> np.random.Generator:
 
 
 def legacy_label(ratio: float) -> str:
-    """The name that was published for a ratio, RAW: UNDERACTIVE below 1.96, ACTIVE below 2.945, TURBULENT below 3.62,
-    then CHAOTIC.
+    """The regime that was published for a ratio, RAW: UNDERACTIVE below 1.96, ADAPTIVE below 2.945, TRANSITION below
+    3.62, then CHAOTIC.
 
     Args:
         ratio: largest ct over mean ct.
@@ -183,9 +184,12 @@ def legacy_label(ratio: float) -> str:
     Returns:
         A name; empty for NaN.
 
+    Source:
+        Bosange Batuli 2026, "Four Dynamical Regimes in Large Language Models", doi 10.5281/zenodo.20348878.
+
     Example:
         >>> legacy_label(1.4), legacy_label(2.945), legacy_label(float("nan"))
-        ('UNDERACTIVE', 'TURBULENT', '')
+        ('UNDERACTIVE', 'TRANSITION', '')
     """
     return "" if math.isnan(ratio) else LEGACY_LABELS[sum(ratio >= each for each in _LEGACY_STARTS)]
 
@@ -207,7 +211,7 @@ def _instability(prompts: Sequence[PromptTrajectory]) -> Iterator[InstabilityRow
             [each.p95_over_median for each in observed],
         )
         shuffles = [each.shuffled_mean for each in own], [each.shuffled_ratio for each in own]
-        yield _row(normalization, "shuffled in time", *shuffles, nan, nan)
+        yield _row(normalization, "shuffled", *shuffles, nan, nan)
     means, ratios = [each.isotropic_mean for each in prompts], [each.isotropic_ratio for each in prompts]
     yield _row("RAW", "isotropic", means, ratios, nan, nan)
 

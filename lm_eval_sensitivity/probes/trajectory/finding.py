@@ -11,8 +11,9 @@ from lm_eval_sensitivity.stats import Interval
 
 Normalization = Literal["RAW", "CLIPPED_MAD"]
 NORMALIZATIONS: tuple[Normalization, ...] = ("RAW", "CLIPPED_MAD")
-Series = Literal["observed", "shuffled in time", "isotropic"]
-LEGACY_LABELS = ("UNDERACTIVE", "ACTIVE", "TURBULENT", "CHAOTIC")
+Series = Literal["observed", "shuffled", "isotropic"]
+LEGACY_LABELS = ("UNDERACTIVE", "ADAPTIVE", "TRANSITION", "CHAOTIC")
+"""Regimes by the ratio, RAW, of Bosange Batuli 2026; lowest first."""
 
 
 @dataclass(frozen=True)
