@@ -180,6 +180,8 @@ def test_states(
     assert after is not None
     assert (after.n_reopened, after.n_ended, after.n_censored) == outcomes
     assert after.share_null.lower <= after.share <= after.share_null.upper
+    assert [each.steps for each in after.within][:1] == [4]
+    assert all(each.null.lower <= each.share <= each.null.upper for each in after.within[-1:])
     assert after.share_of_all_null.lower <= after.share_of_all <= after.share_of_all_null.upper
 
 

@@ -63,6 +63,8 @@ _PROMPTS = (
     Column("reopened", 3, "reopened_share"),
 )
 _LABEL = Column("legacy label", path="legacy_label")
+LATEST = 16
+"""Steps after a run of collapse up to which the sentence looks."""
 _SIDES = {"post": "after the final norm", "pre": "before the final norm"}
 
 
@@ -232,7 +234,10 @@ def _reopening_table(found: Reopening) -> ResultTable:
     measures = (
         ("reopened of reopened and ended", found.share, found.share_null, found.n_reopened + found.n_ended),
         ("reopened of all runs", found.share_of_all, found.share_of_all_null, found.n_runs),
-        (f"reopened within {found.within} steps", found.incidence, found.incidence_null, found.n_runs),
+        *(
+            (f"reopened within {each.steps} steps", each.share, each.null, found.n_runs)
+            for each in found.within
+        ),
         ("exit from collapse per step", found.exit_rate, found.exit_rate_null, found.n_runs),
     )
     rows = tuple((words, value, null.mean, null.lower, null.upper, n) for words, value, null, n in measures)
@@ -242,8 +247,8 @@ def _reopening_table(found: Reopening) -> ResultTable:
         columns,
         rows,
         f"A run of collapse reopens where rivalry follows before its output ends. {found.n_reopened} of {found.n_runs} "
-        f"runs did, {found.n_ended} outputs ended first, {found.n_censored} were cut by the token limit. The third row "
-        "lets every run count for as long as it was seen (Aalen-Johansen). shuffled, lower, upper: mean and 95 % range "
+        f"runs did, {found.n_ended} outputs ended first, {found.n_censored} were cut by the token limit. Within: "
+        "every run counts for as long as it was seen (Aalen-Johansen). shuffled, lower, upper: mean and 95 % range "
         "over shuffles of the same states in time.",
     )
 
@@ -257,15 +262,17 @@ def reopening_in_words(found: Reopening) -> Note:
     Returns:
         A sentence.
     """
-    null = found.incidence_null
-    if math.isnan(found.incidence) or math.isnan(null.mean):
+    if not found.within or math.isnan(found.within[0].null.mean):
         return Note("reason", "Reopening: no run of collapse was seen to its end.")
-    value, span = in_print(found.incidence, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
-    returns = f"Rivalry returns within {found.within} steps after {value} of the runs of collapse"
-    if null.lower <= found.incidence <= null.upper:
+    # Behind it few runs are left, and the last of them decide.
+    told = [each for each in found.within if each.steps <= LATEST][-1:] or [found.within[0]]
+    share, null = told[0].share, told[0].null
+    value, span = in_print(share, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
+    returns = f"Rivalry returns within {told[0].steps} steps after {value} of the runs of collapse"
+    if null.lower <= share <= null.upper:
         words = f"{returns}, which is what the same states in random order give ({span})."
     else:
-        more = "more" if found.incidence > null.upper else "fewer"
+        more = "more" if share > null.upper else "fewer"
         words = f"{returns}, {more} than the same states in random order give ({span})."
     return Note("finding", f"{words}{_bounds(found.by_prompt)} {_lasting(found)}".rstrip())
 
