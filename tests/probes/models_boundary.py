@@ -90,29 +90,30 @@ def output(
 
 
 def pair(prompt_id: str, edit: str, rung: Any, base: RunOutput, variant: RunOutput) -> RunPair:
+    of_ladder = Pair(
+        pair_id=f"{prompt_id}/{edit}",
+        prompt_id=prompt_id,
+        category=CATEGORIES[len(prompt_id) % 2],  # type: ignore[arg-type]
+        rung=rung,
+        rung_index=RUNGS.index(rung),
+        edit=edit,
+        base="b",
+        variant="v",
+        meaning_preserving=rung in RUNGS[:5],
+        origin="rule",
+        reason="",
+        replacements=(),
+        ladder_version="1",
+    )
+    return run_pair(of_ladder, base, variant)
+
+
+def run_pair(of_ladder: Pair, base: RunOutput, variant: RunOutput) -> RunPair:
+    """Two outputs, with where they part."""
     same = sum(np.cumprod([a == b for a, b in zip(base.output_ids, variant.output_ids, strict=False)]))
     parts = same < max(len(base.output_ids), len(variant.output_ids))
-    return RunPair(
-        Pair(
-            pair_id=f"{prompt_id}/{edit}",
-            prompt_id=prompt_id,
-            category=CATEGORIES[len(prompt_id) % 2],  # type: ignore[arg-type]
-            rung=rung,
-            rung_index=RUNGS.index(rung),
-            edit=edit,
-            base="b",
-            variant="v",
-            meaning_preserving=rung in RUNGS[:5],
-            origin="rule",
-            reason="",
-            replacements=(),
-            ladder_version="1",
-        ),
-        base,
-        variant,
-        live=base.prompt_ids != variant.prompt_ids,
-        first_divergence=int(same) if parts else None,
-    )
+    live = base.prompt_ids != variant.prompt_ids
+    return RunPair(of_ladder, base, variant, live=live, first_divergence=int(same) if parts else None)
 
 
 def run_of(model: Any, n_prompts: int = 6, n_steps: int = 12, seed: int = 0) -> RunOutputs:

@@ -19,10 +19,10 @@ VOCABULARY = 300
 PROMPTS = tuple(tuple(range(10 + 7 * row, 15 + 9 * row)) for row in range(6))
 
 
-def llama(n_layers: int = 3, width: int = 48, seed: int = 0) -> Any:
+def llama(n_layers: int = 3, width: int = 48, seed: int = 0, vocabulary: int = VOCABULARY) -> Any:
     """Random weights, large enough for prompts to differ."""
     config = transformers.LlamaConfig(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         hidden_size=width,
         intermediate_size=96,
         num_hidden_layers=n_layers,

@@ -147,6 +147,23 @@ def test_edits_are_named_or_chosen_by_rule(model: Any, run: RunOutputs) -> None:
         measure(replay, run, Settings(edits=("typo",)))
 
 
+@pytest.mark.parametrize("setting", [{"threshold": 0.0}, {"horizon": 0}, {"draws": -1}, {"runner_up": -1}])
+def test_a_setting_without_meaning_is_refused(model: Any, run: RunOutputs, setting: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(setting))):
+        measure(Replay(model), run, Settings(**setting))
+
+
+@pytest.mark.parametrize("upcast", [False, True])
+def test_ties_of_16_bits_break_no_rule(upcast: bool) -> None:
+    half = model_of("llama", "bfloat16")
+    run = run_of(half, n_prompts=5, n_steps=8)
+    replay = Replay(half, upcast=upcast)
+    found = measure(replay, run, Settings(edits=("all",), draws=0)).finding
+    assert found.forced is not None and found.forced.n_flips > 0
+    assert found.forced.n_rho_disagrees == 0 and found.forced.n_violations == 0
+    assert replay.conditions.upcast is upcast
+
+
 def test_of_a_rung_the_edit_that_reached_most_prompts(run: RunOutputs) -> None:
     pairs = [
         each for each in run.live_pairs() if each.pair.edit != "double_space" or "0" in each.pair.prompt_id
@@ -182,8 +199,10 @@ def test_a_forced_runner_up_stands_at_the_thinnest_steps(model: Any) -> None:
     own = OwnSteps(
         np.array([3.0, 0.2, 1.0, 0.1, *[0.01] * 8]), np.ones(12), np.ones(12), tuple(range(50, 62))
     )
-    found = force_runner_ups(Replay(model), [base], [own], 2)
-    assert [(each.step, each.forced) for each in found] == [(3, "[53]"), (1, "[51]")], "8 tokens must follow"
+    found = force_runner_ups(Replay(model), [base], [own], 3, 0.5)
+    assert [(each.step, each.forced) for each in found] == [(3, "[53]"), (1, "[51]")], (
+        "thin ones, with 8 tokens after them"
+    )
     rest = greedy(model, "a", (*base.prompt_ids, *base.output_ids[:3], 53), 8).output_ids
     same = sum(a == b for a, b in zip(rest, base.output_ids[4:], strict=True))
     assert 0 <= found[0].distance <= 1 - same / 8 + 1e-9
@@ -203,4 +222,4 @@ def test_a_last_token_model_heals_at_once(model: Any) -> None:
     forked = output("a", (5, 9), base.output_ids)
     # The forced token is the one that was taken anyway.
     own = OwnSteps(np.linspace(0, 1, 24), np.ones(24), np.ones(24), base.output_ids)
-    assert [each.distance for each in force_runner_ups(Replay(bigram), [forked], [own], 3)] == [0, 0, 0]
+    assert [each.distance for each in force_runner_ups(Replay(bigram), [forked], [own], 3, 0.5)] == [0, 0, 0]

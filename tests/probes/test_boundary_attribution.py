@@ -141,7 +141,9 @@ def test_what_goes_on_is_of_other_prompts_and_has_not_parted() -> None:
     parts = forced_steps([0.1] * 5 + [9], [1.0] * 6, oscillation=np.full(6, 1.0))
     parted = forced_steps([9, *[0.1] * 7], [1.0] * 8, oscillation=np.arange(1, 9.0))
     short = forced_steps([0.1] * 3, [1.0] * 3, oscillation=np.arange(1, 4.0))
-    found = attribution([parts, parted, short, parted], ["a", "b", "c", "a"], 5)
-    assert found is not None and math.isnan(found.range_control.estimate)
+    own = forced_steps([0.1] * 8, [1.0] * 8, oscillation=np.arange(1, 9.0))
+    found = attribution([parts, parted, short, own], ["a", "b", "c", "a"], 5)
+    # Nothing of one prompt has an estimate: what was counted shows in how many prompts did.
+    assert found is not None and found.range_control.n == 0 and found.range_growth.n == 1
     assert range_growth(parts, None) != range_growth(parts, 5)
     assert range_growth(short, 2) == pytest.approx(math.log(3) - math.log(2) / 2)

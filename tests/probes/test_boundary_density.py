@@ -24,7 +24,12 @@ def test_shares_are_means_of_prompts() -> None:
     )
     assert [(each.what, each.n_steps) for each in found.by_position] == [("0", 5), ("1-3", 7)]
     assert found.by_position[0].share.estimate == 1 and found.n_tied == 1
-    assert [each.what for each in found.by_category] == ["x", "y"] and found.by_side == ()
+    assert found.binomial == pytest.approx(math.sqrt(0.6 * 0.4 * (4 / 2 + 1 / 4) / 5))
+    assert found.between_prompts == pytest.approx(np.std([0.5, 0.5, 0.5, 0.5, 1], ddof=1))
+    assert [(each.what, each.share.estimate) for each in found.by_category] == [("x", 0.5), ("y", 1.0)]
+    assert math.isnan(found.by_category[0].share.upper) and found.by_side == (), (
+        "four prompts have no interval"
+    )
 
 
 def test_thin_is_strictly_below() -> None:
@@ -90,6 +95,8 @@ def test_where_counts_branches_at_the_smallest_margin_so_far() -> None:
     assert found.chance == pytest.approx(((1 / 5 + 1 / 4) / 2 + 4 / 5) / 5)
     assert found.gain.estimate == pytest.approx(found.smallest_so_far.estimate - found.chance)
     assert found.earlier_wider.estimate == 1 and found.below_2 == pytest.approx(5 / 6)
+    later = where([branching(name, 5) for name in names], margins, 0.5)  # type: ignore[misc]
+    assert later.smallest_so_far.estimate == 0, "narrower than at first, and not the narrowest"
     nothing = where([branching("p0", None)], margins, 0.5)  # type: ignore[list-item]
     assert nothing.n_branches == 0 and math.isnan(nothing.median_margin) and math.isnan(nothing.chance)
 

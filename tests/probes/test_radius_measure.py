@@ -137,6 +137,12 @@ def test_the_seed_gives_the_random_direction_and_the_rest_does_not_depend_on_it(
         assert same == (a.direction != "random")
 
 
+def test_without_the_prompt_end_no_variant_is_looked_at_and_the_head_is_checked_all_the_same() -> None:
+    finding = result_of(replace(SETTINGS, steps=(2,))).finding
+    assert {line.direction for line in finding.lines} == {"top", "random"}
+    assert 0 < finding.head_difference < 1e-5
+
+
 def test_named_edits_are_taken_all_and_an_unknown_one_is_refused() -> None:
     finding = result_of(replace(SETTINGS, edits=("synonym_2",))).finding
     assert {(each.edit, each.direction) for each in finding.edits} == {("synonym_2", "edit")}

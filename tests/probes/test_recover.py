@@ -35,7 +35,7 @@ from tests.probes.models_trajectory import (
     run_of,
     without_attention,
 )
-from tests.probes.test_replay import ARCHITECTURES, model_of
+from tests.probes.test_replay import ARCHITECTURES, Largest, model_of
 
 
 def output_of(model: Any, prompt: Sequence[int], n_steps: int = 12) -> RunOutput:
@@ -169,6 +169,15 @@ def test_a_path_of_an_output_that_a_stop_string_ended_is_as_long() -> None:
     assert found.own == output.output_ids and len(found.tokens[0]) == 9
 
 
+def test_no_logits_of_a_whole_prompt_exist() -> None:
+    """A prompt of 400 tokens would have 1,600,000 numbers; the largest tensor is the past of six rows."""
+    output = RunOutput("p", tuple(range(400)), (1, 2, 3, 4), "", "length")
+    large = llama(vocabulary=4_000)
+    with Largest() as largest:
+        pushed(large, output, [Cell(0, 0.0), Cell(0, 0.3)], 1)
+    assert largest.elements == 6 * 48 * len(output.prompt_ids + output.output_ids[:-1])
+
+
 # ---- the whole probe
 
 
@@ -292,3 +301,17 @@ def test_tokens_that_end_an_output() -> None:
     outputs = run_of(model())
     assert end_ids(Replay(model(), Tokenizer()), outputs) == {VOCABULARY - 1}
     assert end_ids(Replay(model()), outputs) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("recovered", "changed", "both", "carries"),
+    [(30, 10, 6, True), (30, 10, 4, False), (10, 10, 6, False), (36, 0, 0, False)],
+)
+def test_what_carries_the_difference_is_said_only_where_it_is_clear(
+    recovered: int, changed: int, both: int, carries: bool
+) -> None:
+    found = result_of(recover.PROBE, Replay(model()), run_of(model()), SETTINGS).finding
+    counts = {"n_decided": 36, "n_recovered": recovered, "n_changed": changed, "n_both": both}
+    said = str(reading(replace(found, overall=replace(found.overall, **counts))))
+    assert said.startswith(f"After a push the state came back in {recovered} of 36 runs")
+    assert ("the path, not the state, carries" in said) == carries

@@ -187,7 +187,13 @@ def test_a_state_without_a_direction_leaves_no_number() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "label"),
-    [(1.959, "UNDERACTIVE"), (1.96, "ACTIVE"), (2.944, "ACTIVE"), (2.945, "TURBULENT"), (3.62, "CHAOTIC")],
+    [
+        (1.959, "UNDERACTIVE"),
+        (1.96, "ADAPTIVE"),
+        (2.944, "ADAPTIVE"),
+        (2.945, "TRANSITION"),
+        (3.62, "CHAOTIC"),
+    ],
 )
 def test_published_names(ratio: float, label: str) -> None:
     assert legacy_label(ratio) == label

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -163,6 +164,8 @@ def _by_category(
     found = []
     for category in sorted({categories[name] for name in thin}):
         there = [each for name, each in thin.items() if categories[name] == category]
-        interval = share_interval([each.mean() for each in there], seed)
+        shares = [float(each.mean()) for each in there]
+        # A category of a small ladder has fewer prompts than an interval takes: a description, without bounds.
+        interval = replace(share_interval(shares, seed), estimate=float(np.mean(shares)))
         found.append(Share(category, interval, sum(map(len, there))))
     return tuple(found)

@@ -162,15 +162,17 @@ def reading(found: BoundaryFinding) -> str:
         f"{found.threshold:g} nats), as {_percent(found.density.thin.estimate)} of all steps do"
     ]
     if (thin := _row(found, "thin next step", "everything")) is not None:
+        verb = "predicts" if thin.skill.lower > 0 else "is not shown to predict"
         parts.append(
-            f"which step is thin next is {'partly' if thin.skill.lower > 0 else 'not'} predicted by the base run "
-            f"(Brier skill {_in_words(thin.skill)}, AUROC {in_print(thin.auroc, 2)})"
+            f"the base run {verb} which step is thin next (Brier skill {_in_words(thin.skill)}, "
+            f"AUROC {in_print(thin.auroc, 2)})"
         )
     if (both := _row(found, f"parts before step {found.horizon}", "edit and base run")) is not None:
         gain = both.skill_beside
+        verb = "adds" if gain.lower > 0 else "is not shown to add"
         parts.append(
-            f"knowing the base run {'adds' if gain.lower > 0 else 'adds nothing certain'} to knowing the edit for "
-            f"which outputs part before step {found.horizon} (Brier skill {_in_words(gain)} over the edit alone)"
+            f"knowing it {verb} to knowing the edit for which outputs part before step {found.horizon} "
+            f"(Brier skill {_in_words(gain)} over the edit alone)"
         )
     return f"{'; '.join(parts)}."
 

@@ -85,8 +85,9 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
         The finding; `thin_share`, `first_thin_step`, `boundary_nats` and `bulk_nats` of every prompt.
 
     Raises:
-        InputError: an edit is named that the run does not have.
+        InputError: an edit is named that the run does not have, or a setting has no meaning.
     """
+    _check(settings)
     bases = {name: each for name, each in outputs.bases.items() if each.output_ids}
     harmless = outputs.live_pairs(rungs=MEANING_PRESERVING_RUNGS)
     fed = [each for each in _chosen(outputs, harmless, settings.edits) if each.pair.prompt_id in bases]
@@ -124,9 +125,16 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
     return Measured(finding, _per_prompt(margins, forced, settings), tuple(_notes(bases, runs, rows)))
 
 
+def _check(settings: Settings) -> None:
+    for name, least in (("threshold", 0), ("horizon", 0), ("draws", -1), ("runner_up", -1)):
+        if not getattr(settings, name) > least:
+            words = "above 0" if least == 0 else "0 or more"
+            raise InputError(f"`{name}` is {getattr(settings, name)}; accepted is a number that is {words}.")
+
+
 def _chosen(outputs: RunOutputs, harmless: Sequence[RunPair], edits: Sequence[str]) -> list[RunPair]:
     """The pairs that are fed, by prompt."""
-    if edits == ("none",):
+    if edits in ((), ("none",)):
         return []
     if edits == ("all",):
         return list(harmless)
@@ -281,7 +289,9 @@ def _runner_up(
     if not settings.runner_up:
         return None
     names = list(bases)
-    steps = force_runner_ups(replay, [bases[n] for n in names], [own[n] for n in names], settings.runner_up)
+    steps = force_runner_ups(
+        replay, [bases[n] for n in names], [own[n] for n in names], settings.runner_up, settings.threshold
+    )
     prompts, distances = [each.prompt_id for each in steps], np.array([each.distance for each in steps])
 
     def over_prompts(values: NDArray[Any]) -> list[float]:

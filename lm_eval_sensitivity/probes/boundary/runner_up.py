@@ -38,9 +38,9 @@ class _Fork:
 
 
 def force_runner_ups(
-    replay: Replay, outputs: Sequence[RunOutput], own: Sequence[OwnSteps], k: int
+    replay: Replay, outputs: Sequence[RunOutput], own: Sequence[OwnSteps], k: int, threshold: float
 ) -> tuple[RunnerUpStep, ...]:
-    """Emit the runner-up at the k thinnest steps of each output, and go on greedily.
+    """Emit the runner-up at the k thinnest of the thin steps of each output, and go on greedily.
 
     Formula: token edit distance of the tokens after the step, as generated and after the runner-up, over the longer of
         both; the forced output gets at most as many tokens as the output had.
@@ -51,12 +51,17 @@ def force_runner_ups(
         replay: a loaded model.
         outputs: to the bases.
         own: of each, as replayed.
-        k: steps of each output.
+        k: steps of each output, at most.
+        threshold: below it a step is thin, nats.
 
     Returns:
         By output, then by margin.
     """
-    forks = [fork for output, steps in zip(outputs, own, strict=True) for fork in _forks(output, steps, k)]
+    forks = [
+        fork
+        for output, steps in zip(outputs, own, strict=True)
+        for fork in _forks(output, steps, k, threshold)
+    ]
     ends = end_ids(replay, outputs)
     rests: dict[int, tuple[int, ...]] = {}
     # Alike lengths beside each other: padding is work, too.
@@ -129,9 +134,9 @@ def end_ids(replay: Replay, outputs: Sequence[RunOutput]) -> frozenset[int]:
     return frozenset({*seen, *map(int, listed)})
 
 
-def _forks(output: RunOutput, steps: OwnSteps, k: int) -> list[_Fork]:
-    n = len(output.output_ids) - FEWEST_AFTER
-    thinnest = np.argsort(steps.margins[: max(n, 0)], kind="stable")[:k]
+def _forks(output: RunOutput, steps: OwnSteps, k: int, threshold: float) -> list[_Fork]:
+    margins = steps.margins[: max(len(output.output_ids) - FEWEST_AFTER, 0)]
+    thinnest = [step for step in np.argsort(margins, kind="stable")[:k] if margins[step] < threshold]
     return [_Fork(output, int(at), float(steps.margins[at]), steps.runner_up_ids[at]) for at in thinnest]
 
 

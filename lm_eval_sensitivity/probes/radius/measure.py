@@ -49,12 +49,13 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
     side: Side = "pre" if settings.side == "pre" else "post"
     parts = replay.architecture
     head = Head(parts.norm, parts.head, parts.scale, parts.soft_cap)
-    pairs = chosen_pairs(outputs, settings.edits)
+    # Variants are looked at where they end.
+    pairs = chosen_pairs(outputs, settings.edits) if 0 in settings.steps else []
     bases = outputs.bases
     states = states_of(
         replay, [Path.of(each) for each in bases.values()], settings.steps, "Replaying outputs"
     )
-    ends = [Path(each.variant.prompt_ids, each.variant.output_ids[:1] or (0,)) for each in pairs]
+    ends = [Path(each.variant.prompt_ids, each.variant.output_ids[:1]) for each in pairs]
     moved = states_of(replay, ends, (0,), "Replaying variants")
     difference = _checked(replay, head, states)
     names = list(bases)
@@ -83,13 +84,16 @@ def _checked(replay: Replay, head: Head, states: StatesAtSteps) -> float:
     arithmetic_of_32 = replay.conditions.upcast or replay.conditions.dtype in ("float32", "float64")
     tolerance = ROUNDING if arithmetic_of_32 else ROUNDING_16
     largest = 0.0
-    for (_, step), state in states.found.items():
-        if step == 0:
-            residual = torch.tensor(state, dtype=states.dtype, device=replay.device)
-            theirs = replay.logits(replay.normalized(residual[None, None]))[0, 0].cpu().double().numpy()
-            ours = Local(head, state, "pre").still.here
-            name = type(replay.architecture.head).__name__
-            largest = max(largest, check_head(ours, theirs, tolerance, name))
+    first: dict[int, int] = {}
+    for number, step in sorted(states.found):
+        first.setdefault(number, step)
+    for key in first.items():
+        state = states.found[key]
+        residual = torch.tensor(state, dtype=states.dtype, device=replay.device)
+        theirs = replay.logits(replay.normalized(residual[None, None]))[0, 0].cpu().double().numpy()
+        ours = Local(head, state, "pre").still.here
+        name = type(replay.architecture.head).__name__
+        largest = max(largest, check_head(ours, theirs, tolerance, name))
     return largest
 
 
@@ -183,7 +187,9 @@ def _notes(finding: RadiusFinding, settings: RadiusSettings) -> tuple[Note, ...]
                 "says least there. Read their argmax radius.",
             )
         )
-    if finding.rows and all(math.isnan(row.calibrated_error) for row in finding.rows):
+    if all(math.isnan(row.calibrated_error) for row in finding.rows) and any(
+        row.n_lines for row in finding.rows
+    ):
         notes.append(
             Note(
                 "left_out",

@@ -47,8 +47,9 @@ _PUSHES = (
     Column("parts at", 0, "first_divergence"),
     Column("cosine", 4),
 )
-MANY = 0.5
-"""Share of states that came back from which the sentence says what carries the difference."""
+MOST = 0.5
+"""Share of states that came back, of all and of those whose text changed, from which the sentence says what carries the
+difference."""
 
 
 def document(result: ProbeResult[RecoverFinding]) -> Sequence[Block]:
@@ -109,13 +110,12 @@ def reading(found: RecoverFinding) -> Note:
 
 
 def _carried(all_of: Overall) -> str:
-    """What carries the difference: only where states mostly come back, and some texts changed all the same."""
+    """What carries the difference: only where most states came back, also of the texts that changed."""
     if all_of.n_changed == 0:
         return "."
-    if all_of.n_recovered / all_of.n_decided < MANY or not all_of.n_both:
-        return f", in {all_of.n_both} of them although the state had come back."
-    carries = ": the path, not the state, carries the difference."
-    return f", in {all_of.n_both} of them although the state had come back{carries}"
+    back = f", in {all_of.n_both} of them although the state had come back"
+    most = all_of.n_recovered >= MOST * all_of.n_decided and all_of.n_both >= MOST * all_of.n_changed
+    return f"{back}: the path, not the state, carries the difference." if most else f"{back}."
 
 
 def _controls(found: RecoverFinding) -> Iterator[Note]:

@@ -25,6 +25,7 @@ from lm_eval_sensitivity.probes.trajectory.finding import (
     StateRow,
     Strip,
     TrajectoryFinding,
+    Within,
 )
 from lm_eval_sensitivity.probes.trajectory.instability import (
     Floats,
@@ -58,8 +59,11 @@ SCALED_BY = 50.0
 ISOTROPIC_DRAWS = 20
 THIN_MARGIN = 0.5
 """Nats."""
+WITHIN = (4, 16)
+"""Steps after a run of collapse, beside the last time at which anything was seen."""
 MOST_STRIPS = 6
 _LEGACY_STARTS = (1.96, 2.945, 3.62)
+"""Between the ranges that were published, which leave gaps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,8 +178,8 @@ def _generator(prompt_id: str, seed: int) -> np.random.Generator:
 
 
 def legacy_label(ratio: float) -> str:
-    """The name that was published for a ratio, RAW: UNDERACTIVE below 1.96, ACTIVE below 2.945, TURBULENT below 3.62,
-    then CHAOTIC.
+    """The regime that was published for a ratio, RAW: UNDERACTIVE below 1.96, ADAPTIVE below 2.945, TRANSITION below
+    3.62, then CHAOTIC.
 
     Args:
         ratio: largest ct over mean ct.
@@ -183,9 +187,12 @@ def legacy_label(ratio: float) -> str:
     Returns:
         A name; empty for NaN.
 
+    Source:
+        Bosange Batuli 2026, "Four Dynamical Regimes in Large Language Models", doi 10.5281/zenodo.20348878.
+
     Example:
         >>> legacy_label(1.4), legacy_label(2.945), legacy_label(float("nan"))
-        ('UNDERACTIVE', 'TURBULENT', '')
+        ('UNDERACTIVE', 'TRANSITION', '')
     """
     return "" if math.isnan(ratio) else LEGACY_LABELS[sum(ratio >= each for each in _LEGACY_STARTS)]
 
@@ -207,7 +214,7 @@ def _instability(prompts: Sequence[PromptTrajectory]) -> Iterator[InstabilityRow
             [each.p95_over_median for each in observed],
         )
         shuffles = [each.shuffled_mean for each in own], [each.shuffled_ratio for each in own]
-        yield _row(normalization, "shuffled in time", *shuffles, nan, nan)
+        yield _row(normalization, "shuffled", *shuffles, nan, nan)
     means, ratios = [each.isotropic_mean for each in prompts], [each.isotropic_ratio for each in prompts]
     yield _row("RAW", "isotropic", means, ratios, nan, nan)
 
@@ -290,7 +297,9 @@ def _reopening(known: Sequence[tuple[RecordedPath, Codes]], settings: Settings) 
     by_prompt = [cycles(code, cut) for code, cut in zip(codes, cuts, strict=True)]
     runs = joined(by_prompt)
     curve = cumulative_incidence(runs.waits, runs.outcomes)
-    nulls = _shuffled_reopenings(known, curve.last_time, settings)
+    last = curve.last_time
+    horizons = sorted({*(each for each in WITHIN if each < last), last} - {0})
+    nulls = _shuffled_reopenings(known, horizons, settings)
     reopened, ended, censored = runs.counts
     return Reopening(
         n_runs=len(runs.lengths),
@@ -298,32 +307,42 @@ def _reopening(known: Sequence[tuple[RecordedPath, Codes]], settings: Settings) 
         n_ended=ended,
         n_censored=censored,
         share=runs.share,
-        share_null=_null([each[0] for each in nulls]),
+        share_null=_null([each.share for each in nulls]),
         share_of_all=runs.share_of_all,
-        share_of_all_null=_null([each[1] for each in nulls]),
-        incidence=curve.last,
-        incidence_null=_null([each[2] for each in nulls]),
-        within=curve.last_time,
+        share_of_all_null=_null([each.share_of_all for each in nulls]),
+        within=tuple(
+            Within(steps, curve.at(steps), _null([each.within[at] for each in nulls]))
+            for at, steps in enumerate(horizons)
+        ),
         by_prompt=mean_interval([each.share for each in by_prompt], largest=1.0),
         exit_rate=exits(codes),
-        exit_rate_null=_null([each[3] for each in nulls]),
+        exit_rate_null=_null([each.exit_rate for each in nulls]),
         curve_times=tuple(curve.times.tolist()),
         curve_share=tuple(curve.share.tolist()),
     )
 
 
+@dataclass(frozen=True)
+class _Shuffled:
+    """What one shuffle of all outputs gives."""
+
+    share: float
+    share_of_all: float
+    within: tuple[float, ...]
+    exit_rate: float
+
+
 def _shuffled_reopenings(
-    known: Sequence[tuple[RecordedPath, Codes]], within: int, settings: Settings
-) -> list[tuple[float, float, float, float]]:
-    """For each shuffle: share, share of all runs, incidence within the observed time, exit rate."""
+    known: Sequence[tuple[RecordedPath, Codes]], horizons: Sequence[int], settings: Settings
+) -> list[_Shuffled]:
     generators = [_generator(path.prompt_id, settings.seed) for path, _ in known]
     found = []
     for _ in range(settings.shuffles):
         codes = [each.permutation(code) for each, (_, code) in zip(generators, known, strict=True)]
         runs: Cycles = joined([cycles(code, path.cut) for code, (path, _) in zip(codes, known, strict=True)])
         curve = cumulative_incidence(runs.waits, runs.outcomes)
-        incidence = curve.at(within) if len(runs.lengths) else math.nan
-        found.append((runs.share, runs.share_of_all, incidence, exits(codes)))
+        within = tuple(curve.at(each) if len(runs.lengths) else math.nan for each in horizons)
+        found.append(_Shuffled(runs.share, runs.share_of_all, within, exits(codes)))
     return found
 
 

@@ -50,11 +50,8 @@ def _blocks(
 
 
 def _reading(found: Sequence[Decomposition]) -> Note:
-    parts = (f"{percent(each.components[0].share)} of {each.statistic}" for each in found)
-    return Note(
-        "finding",
-        f"Differences between systems are {', '.join(parts)}; the rest is prompts and what is left.",
-    )
+    parts = ", ".join(f"{percent(each.components[0].share)} of {each.statistic}" for each in found)
+    return Note("finding", f"Of the variance, differences between systems are {parts}.")
 
 
 def _table(found: Sequence[Decomposition]) -> ResultTable:

@@ -23,11 +23,9 @@ _INSTABILITY = (
     Column("lower", 3, "mean.lower"),
     Column("upper", 3, "mean.upper"),
     Column("ct_ratio", 3, "ratio.estimate"),
-    Column("ratio lower", 3, "ratio.lower"),
-    Column("ratio upper", 3, "ratio.upper"),
-    Column("median ratio", 3, "ratio_median"),
-    Column("smallest", 3, "ratio_smallest"),
-    Column("largest", 3, "ratio_largest"),
+    Column("from", 3, "ratio.lower"),
+    Column("to", 3, "ratio.upper"),
+    Column("median", 3, "ratio_median"),
     Column("ct_late", 3, "late"),
     Column("p95/median", 3, "p95_over_median"),
     Column("prompts", 0, "ratio.n"),
@@ -65,6 +63,8 @@ _PROMPTS = (
     Column("reopened", 3, "reopened_share"),
 )
 _LABEL = Column("legacy label", path="legacy_label")
+LATEST = 16
+"""Steps after a run of collapse up to which the sentence looks."""
 _SIDES = {"post": "after the final norm", "pre": "before the final norm"}
 
 
@@ -83,6 +83,8 @@ def document(result: ProbeResult[TrajectoryFinding]) -> Sequence[Block]:
 def _blocks(found: TrajectoryFinding) -> Iterator[Block]:
     yield reading(found)
     yield _instability(found)
+    if (size := size_in_words(found)) is not None:
+        yield size
     yield scaling_in_words(found)
     yield table_of(
         "trajectory lengths",
@@ -138,27 +140,46 @@ def reading(found: TrajectoryFinding) -> Note:
         How far the largest turn stands out, and whether order in time has a part in it.
     """
     row = next(each for each in found.instability if each.normalization == "CLIPPED_MAD")
-    null = next(each for each in found.against_null if each.normalization == "CLIPPED_MAD")
     if math.isnan(row.ratio.estimate):
         reason = row.ratio.reason or "No output is long enough."
         return Note("finding", f"No ratio of largest to mean turn can be stated. {reason}")
-    return Note(
-        "finding",
-        f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one; "
-        f"{_beside_null(null)}; consecutive turns are {in_print(null.quotient.estimate, 2)} times what random order "
-        "gives.",
-    )
+    largest = f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one"
+    return Note("finding", f"{largest}; {_beside_null(_null_of(found).excess)}.")
 
 
-def _beside_null(null: AgainstNull) -> str:
-    excess = null.excess
+def _null_of(found: TrajectoryFinding) -> AgainstNull:
+    return next(each for each in found.against_null if each.normalization == "CLIPPED_MAD")
+
+
+def _beside_null(excess: Interval) -> str:
     if math.isnan(excess.lower):
-        return "what random order gives is not told apart from it"
-    bounds = f"95 % interval {in_print(excess.lower, 2)} to {in_print(excess.upper, 2)}"
-    amount = f"{in_print(excess.estimate, 2)} ({bounds})"
+        return "how much random order gives cannot be told apart"
     if excess.lower <= 0 <= excess.upper:
-        return f"the same states in random order give as much, to {amount}"
-    return f"{amount} more than the same states in random order"
+        return f"random order gives as much ({_span(excess)} more)"
+    side = "more" if excess.estimate > 0 else "less"
+    return f"{in_print(abs(excess.estimate), 2)} {side} than in random order ({_span(excess)})"
+
+
+def size_in_words(found: TrajectoryFinding) -> Note | None:
+    """How large turns are beside random order.
+
+    Args:
+        found: of one system.
+
+    Returns:
+        A sentence; None where there is no number.
+    """
+    quotient = _null_of(found).quotient
+    if math.isnan(quotient.lower):
+        return None
+    words = (
+        f"Turns are {in_print(quotient.estimate, 2)} times as large as in random order ({_span(quotient)})."
+    )
+    return Note("finding", words)
+
+
+def _span(interval: Interval) -> str:
+    return f"95 % interval {in_print(interval.lower, 2)} to {in_print(interval.upper, 2)}"
 
 
 def _instability(found: TrajectoryFinding) -> ResultTable:
@@ -172,9 +193,10 @@ def _instability(found: TrajectoryFinding) -> ResultTable:
         [
             f"States {_SIDES[found.side]}, generated tokens, N = {span} for each output, {found.width} coordinates. "
             "ct: length of a step of directions times (1 - cosine to the step before). ct_ratio: largest over mean. "
-            "lower, upper: 95 % bootstrap-t over prompts. ct_late: mean over prompts. p95/median: median.",
+            "lower, upper, from, to: 95 % bootstrap-t over prompts. median: of ct_ratio. ct_late: mean over prompts. "
+            "p95/median: median.",
             f"CLIPPED_MAD: coordinates on their robust scale over the pool of {found.n_pool} states, cut off at 5; "
-            f"{found.n_kept} of {found.width} vary. shuffled in time: the mean over {found.shuffles} random orders of "
+            f"{found.n_kept} of {found.width} vary. shuffled: the mean over {found.shuffles} random orders of "
             "the same states. isotropic: independent Gaussian states, as many and as wide.",
         ],
     )
@@ -212,7 +234,10 @@ def _reopening_table(found: Reopening) -> ResultTable:
     measures = (
         ("reopened of reopened and ended", found.share, found.share_null, found.n_reopened + found.n_ended),
         ("reopened of all runs", found.share_of_all, found.share_of_all_null, found.n_runs),
-        (f"reopened within {found.within} steps", found.incidence, found.incidence_null, found.n_runs),
+        *(
+            (f"reopened within {each.steps} steps", each.share, each.null, found.n_runs)
+            for each in found.within
+        ),
         ("exit from collapse per step", found.exit_rate, found.exit_rate_null, found.n_runs),
     )
     rows = tuple((words, value, null.mean, null.lower, null.upper, n) for words, value, null, n in measures)
@@ -222,8 +247,8 @@ def _reopening_table(found: Reopening) -> ResultTable:
         columns,
         rows,
         f"A run of collapse reopens where rivalry follows before its output ends. {found.n_reopened} of {found.n_runs} "
-        f"runs did, {found.n_ended} outputs ended first, {found.n_censored} were cut by the token limit. The third row "
-        "lets every run count for as long as it was seen (Aalen-Johansen). shuffled, lower, upper: mean and 95 % range "
+        f"runs did, {found.n_ended} outputs ended first, {found.n_censored} were cut by the token limit. Within: "
+        "every run counts for as long as it was seen (Aalen-Johansen). shuffled, lower, upper: mean and 95 % range "
         "over shuffles of the same states in time.",
     )
 
@@ -237,15 +262,18 @@ def reopening_in_words(found: Reopening) -> Note:
     Returns:
         A sentence.
     """
-    null = found.incidence_null
-    if math.isnan(found.incidence) or math.isnan(null.mean):
+    if not found.within or math.isnan(found.within[0].null.mean):
         return Note("reason", "Reopening: no run of collapse was seen to its end.")
-    value, span = in_print(found.incidence, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
-    if null.lower <= found.incidence <= null.upper:
-        words = f"Rivalry returns in {value} of the runs, which is what the same states in random order give ({span})."
+    # Behind it few runs are left, and the last of them decide.
+    told = [each for each in found.within if each.steps <= LATEST][-1:] or [found.within[0]]
+    share, null = told[0].share, told[0].null
+    value, span = in_print(share, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
+    returns = f"Rivalry returns within {told[0].steps} steps after {value} of the runs of collapse"
+    if null.lower <= share <= null.upper:
+        words = f"{returns}, which is what the same states in random order give ({span})."
     else:
-        more = "more" if found.incidence > null.upper else "fewer"
-        words = f"Rivalry returns in {value} of the runs, {more} than the same states in random order give ({span})."
+        more = "more" if share > null.upper else "fewer"
+        words = f"{returns}, {more} than the same states in random order give ({span})."
     return Note("finding", f"{words}{_bounds(found.by_prompt)} {_lasting(found)}".rstrip())
 
 

@@ -11,8 +11,9 @@ from lm_eval_sensitivity.stats import Interval
 
 Normalization = Literal["RAW", "CLIPPED_MAD"]
 NORMALIZATIONS: tuple[Normalization, ...] = ("RAW", "CLIPPED_MAD")
-Series = Literal["observed", "shuffled in time", "isotropic"]
-LEGACY_LABELS = ("UNDERACTIVE", "ACTIVE", "TURBULENT", "CHAOTIC")
+Series = Literal["observed", "shuffled", "isotropic"]
+LEGACY_LABELS = ("UNDERACTIVE", "ADAPTIVE", "TRANSITION", "CHAOTIC")
+"""Regimes by the ratio, RAW, of Bosange Batuli 2026; lowest first."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,16 @@ class Null:
 
 
 @dataclass(frozen=True)
+class Within:
+    """Reopened within so many steps, by Aalen and Johansen."""
+
+    steps: int
+    """After the last one of a run."""
+    share: float
+    null: Null
+
+
+@dataclass(frozen=True)
 class Reopening:
     """What follows collapse."""
 
@@ -129,11 +140,8 @@ class Reopening:
     share_of_all: float
     """Reopened of all runs, the cut ones counted as if they never did."""
     share_of_all_null: Null
-    incidence: float
-    """Share that reopens within `within` steps, by Aalen and Johansen."""
-    incidence_null: Null
-    """Within as many steps."""
-    within: int
+    within: tuple[Within, ...]
+    """By the number of steps; empty where no run was seen to its end."""
     by_prompt: Interval
     """Mean over prompts of their shares."""
     exit_rate: float

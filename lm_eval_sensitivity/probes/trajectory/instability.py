@@ -76,6 +76,10 @@ def turning(states: ArrayLike) -> Floats:
     Raises:
         ValueError: not [step, width].
 
+    Source:
+        The product of a step's length and its curvature, and its largest value over its mean, are of Bosange Batuli
+        2026 (doi 10.5281/zenodo.20348878), who publishes neither factor; both are definitions of this project.
+
     Example:
         >>> turning([[1, 0], [0, 1], [1, 0], [0, 1]]).round(4).tolist()
         [2.8284, 2.8284]

@@ -49,6 +49,9 @@ def cumulative_incidence(times: ArrayLike, outcomes: ArrayLike) -> Incidence:
         times: [one] of the outcome, or until which it was looked for.
         outcomes: [one] 1 the event, 2 another one after which it cannot come, 0 censored.
 
+    Source:
+        Aalen and Johansen 1978; without outcome 2 one minus the estimate of Kaplan and Meier 1958.
+
     Returns:
         At every time of an event, of either kind; empty without one.
 
