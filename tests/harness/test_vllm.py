@@ -112,8 +112,6 @@ def test_a_run_is_looked_into_with_the_same_weights(
     assert command(*line) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "shows no weights" in words
-    steps = sum(
-    )
     assert "chooses the generated token at" in words
 
 
@@ -146,6 +144,14 @@ def test_an_output_that_vllm_gave_up_ends_the_run(demo: Path, lm_eval: Lmeval) -
     prompt = next(iter(engine.lm.model.recorded.values()))["prompt_token_ids"]
     with pytest.raises(InputError, match=r"vLLM gave an output up \(abort\)"):
         engine.generate([Request("Why?", prompt, 0, True, lambda output: None)], Decoding(24, ()), {"text"})
+
+
+def test_choices_are_scored_without_a_cache_of_prefixes_only(demo: Path) -> None:
+    engine = engine_of(model(demo), {})
+    with pytest.raises(InputError, match="enable_prefix_caching=False"):
+        engine.check_scoring()
+    engine.lm.model.llm_engine.vllm_config.cache_config.enable_prefix_caching = False
+    engine.check_scoring()
 
 
 def test_several_copies_elsewhere_are_asked_for_text(demo: Path) -> None:

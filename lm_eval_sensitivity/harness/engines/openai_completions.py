@@ -22,6 +22,7 @@ from lm_eval_sensitivity.harness.engines.contract import Request
 from lm_eval_sensitivity.harness.engines.registry import register
 from lm_eval_sensitivity.harness.engines.server.answer import read_answer
 from lm_eval_sensitivity.harness.engines.server.client import Client, RefusedError
+from lm_eval_sensitivity.harness.engines.server.echo import check_echo
 from lm_eval_sensitivity.harness.engines.server.first_look import (
     FEW_TOKENS,
     Server,
@@ -168,6 +169,10 @@ class ServerEngine(TextEngine):
         }
 
     # ---- requests
+
+    def check_scoring(self) -> None:
+        """Refuse a chat, and a server whose echo is not what lm_eval takes it for; as `check_echo`."""
+        check_echo(self.lm)
 
     def generate(
         self, batch: Sequence[Request], decoding: Decoding, channels: Collection[Channel]

@@ -138,6 +138,14 @@ class VllmEngine(Engine):
         """As asked for; calls of `CALL` outputs where vLLM decides how many run at a time."""
         return CALL if self.lm.batch_size == "auto" else int(self.lm.batch_size)
 
+    def check_scoring(self) -> None:
+        """Refuse prefix caching: log-probabilities of a prompt may then depend on what was asked before."""
+        if _at(self._config, ARITHMETIC["prefix_caching"]):
+            raise InputError(
+                "vLLM caches prefixes, so that the score of a choice may depend on what was asked before it. Add "
+                "`enable_prefix_caching=False` to `--model_args`."
+            )
+
     def generate(
         self, batch: Sequence[Request], decoding: Decoding, channels: Collection[Channel]
     ) -> list[Output]:
