@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from lm_eval_sensitivity.report.blocks import Document
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.compare import compare_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.flips import SystemAnswers, flips_document, statements_of
 from lm_eval_sensitivity.report.documents.pairs import pairs_document
 from lm_eval_sensitivity.report.documents.summary import summary_document
 from lm_eval_sensitivity.report.figures import clusters as clusters_figure
@@ -29,6 +30,7 @@ from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_o
 from lm_eval_sensitivity.report.render import render
 from lm_eval_sensitivity.report.render.html import as_html
 from lm_eval_sensitivity.runs import Runs, System, load_runs
+from lm_eval_sensitivity.runs.answers import answers_of
 from lm_eval_sensitivity.runs.beside import folders_beside, system_of
 from lm_eval_sensitivity.runs.texts import with_texts
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
@@ -43,6 +45,7 @@ from lm_eval_sensitivity.statements.selection import (
     PRIMARY_RUNGS,
     WEIGHTS,
     Weights,
+    primary_metric,
 )
 from lm_eval_sensitivity.statements.signature import signature
 from lm_eval_sensitivity.statements.summary import SummaryStatement
@@ -64,7 +67,14 @@ _WIDTH = 120
 class Finding:
     """What was found, to be printed, shown in a notebook, or worked on."""
 
-    statement: ClustersStatement | ComparisonStatement | DriftStatement | tuple[SummaryStatement, ...] | None
+    statement: (
+        ClustersStatement
+        | ComparisonStatement
+        | DriftStatement
+        | tuple[SummaryStatement, ...]
+        | tuple[SystemAnswers, ...]
+        | None
+    )
     """The numbers as records, one of each system in a summary; None where only contents are shown."""
     document: Document
     """The same as tables and sentences."""
@@ -259,13 +269,15 @@ def summary(
         **options: of `load`.
 
     Returns:
-        A `SummaryStatement` of each system in its forms.
+        A `SummaryStatement` of each system in its forms; of wrapped tasks a `SystemAnswers`, as `flips` prints it.
 
     Raises:
         InputError: nothing to load, or an option is not accepted.
     """
     _check_options(weights, seed=seed, resamples=resamples)
     loaded = load(runs, **options).runs
+    if answers := statements_of(answers_of(loaded.systems)):
+        return Finding(tuple(answers), flips_document(answers))
     partition = TablePartition(loaded.table, resamples, seed, weights)
     signed = _signed(loaded, seed, resamples, 0, weights)
     document = summary_document(partition, loaded, signed, every_row=False, width=_WIDTH)
@@ -275,7 +287,7 @@ def summary(
 def clusters(
     runs: RunsOrFolders,
     *,
-    metric: str = PRIMARY_METRIC,
+    metric: str | None = None,
     filter: str = PRIMARY_FILTER,
     rungs: str = PRIMARY_RUNGS,
     alpha: float = ALPHA,
@@ -289,7 +301,7 @@ def clusters(
 
     Args:
         runs: loaded, or their folders.
-        metric: column of the pairs table.
+        metric: column of the pairs table; None takes that of the runs, `answer_flip` for wrapped tasks.
         filter: `raw` or `answer`.
         rungs: one of `statements.RUNG_SETS`.
         alpha: family-wise error.
@@ -311,8 +323,9 @@ def clusters(
         raise InputError(
             f"`alpha` is {shown(alpha)}; accepted is a share between 0 and 1, as in `alpha=0.05`."
         )
-    check_metric(metric)
+    check_metric(selection.metric)
     loaded = load(runs, **options).runs
+    selection = _in_metric_of(selection, metric, loaded)
     partition = TablePartition(loaded.table, resamples, seed, weights)
     found = clusters_statement(partition, selection, alpha=alpha, draws=draws)
     signed = _signed(loaded, seed, resamples, draws, weights)
@@ -325,7 +338,7 @@ def compare(
     first: str | Path,
     second: str | Path,
     *,
-    metric: str = PRIMARY_METRIC,
+    metric: str | None = None,
     filter: str = PRIMARY_FILTER,
     rungs: str = PRIMARY_RUNGS,
     margin: float = MARGIN_SHARE,
@@ -340,7 +353,7 @@ def compare(
     Args:
         first: folder of one system; its mean sets the margin.
         second: folder of the other one. Differences are second minus first.
-        metric: column of the pairs table.
+        metric: column of the pairs table; None takes that of the runs, `answer_flip` for wrapped tasks.
         filter: `raw` or `answer`.
         rungs: one of `statements.RUNG_SETS`.
         margin: share of the first system's mean within which systems count as equal.
@@ -361,6 +374,7 @@ def compare(
     if not isinstance(margin, (int, float)) or not 0 < margin < math.inf:
         raise InputError(f"`margin` is {shown(margin)}; accepted is a share above 0, as in `margin=0.25`.")
     loaded = load([first, second], **options).runs
+    selection = _in_metric_of(selection, metric, loaded)
     ours, theirs = (system_of(loaded, Path(folder)).name for folder in (first, second))
     partition = TablePartition(loaded.table, resamples, seed, weights)
     found = comparison_statement(partition, ours, theirs, selection, margin_share=margin, draws=draws)
@@ -371,7 +385,7 @@ def drift(
     runs: RunsOrFolders,
     *,
     reference: str | Path | None = None,
-    metric: str = PRIMARY_METRIC,
+    metric: str | None = None,
     filter: str = PRIMARY_FILTER,
     embedder: str | None = None,
     seed: int = 0,
@@ -385,7 +399,7 @@ def drift(
     Args:
         runs: loaded, or their folders.
         reference: folder of the run that the others are compared with.
-        metric: `cosine_distance` or a window of it.
+        metric: `cosine_distance` or a window of it; None takes that of the runs.
         filter: `raw` or `answer`.
         embedder: of the runs, where drift is recomputed and it is not the default one.
         seed: of resamples.
@@ -407,6 +421,7 @@ def drift(
     beside = None if reference is None else Path(reference)
     if beside is not None:
         loaded = load(folders_beside(loaded.folders, beside), **options)
+    selection = _in_metric_of(selection, metric, loaded.runs)
     theirs = None if beside is None else system_of(loaded.runs, beside)
     found = drift_statement(
         TablePartition(loaded.runs.table, resamples, seed, weights),
@@ -420,11 +435,20 @@ def drift(
     return Finding(found, document, two_axes.picture(found))
 
 
-def _selection(metric: str, filter: str, rungs: str = PRIMARY_RUNGS) -> Selection:
+def _selection(metric: str | None, filter: str, rungs: str = PRIMARY_RUNGS) -> Selection:
+    metric = PRIMARY_METRIC if metric is None else metric
     for name, value in (("metric", metric), ("filter", filter), ("rungs", rungs)):
         if not isinstance(value, str):
             raise InputError(f"`{name}` is {shown(value)}; accepted is a name, as in `{name}='...'`.")
     return Selection(metric, filter, rungs)
+
+
+def _in_metric_of(selection: Selection, metric: str | None, runs: Runs) -> Selection:
+    return (
+        selection
+        if metric is not None
+        else replace(selection, metric=primary_metric(runs.table.column_names))
+    )
 
 
 def _check_options(weights: Weights, **numbers: int) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.report import FORMATS, GATE_FORMATS, Document, render
 from lm_eval_sensitivity.runs import Runs
-from lm_eval_sensitivity.statements import Signature, TablePartition, signature
+from lm_eval_sensitivity.statements import Selection, Signature, TablePartition, signature
 from lm_eval_sensitivity.statements.selection import (
     PRIMARY_FILTER,
     PRIMARY_METRIC,
@@ -22,6 +23,7 @@ from lm_eval_sensitivity.statements.selection import (
     RUNG_SETS,
     WEIGHTS,
     Weights,
+    primary_metric,
 )
 from lm_eval_sensitivity.stats import DRAWS, RESAMPLES
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
@@ -172,6 +174,9 @@ def add_selection_options(
             parser.add_argument(
                 option, action="append", metavar="NAME", help=f"{words}; repeatable (default: {default})"
             )
+        elif option == "--metric":
+            # None says that nobody chose it: the runs have one of their own.
+            parser.add_argument(option, metavar="NAME", help=f"{words} (default: {default})")
         else:
             parser.add_argument(
                 option, default=default, metavar="NAME", help=f"{words} (default: %(default)s)"
@@ -193,6 +198,25 @@ def chosen(given: Sequence[str] | None, default: str) -> list[str]:
         (['raw'], ['raw', 'answer'])
     """
     return list(dict.fromkeys(given or [default]))
+
+
+def in_metric_of(
+    selections: Sequence[Selection], given: str | Sequence[str] | None, pairs: Runs
+) -> list[Selection]:
+    """Selections in the metric of the runs, where the user named none: of texts, or of answers to wrapped tasks.
+
+    Args:
+        selections: in the usual metric, or in those that were named.
+        given: the option, None where it was not given.
+        pairs: the runs that were read.
+
+    Returns:
+        Each once.
+    """
+    if given:
+        return list(selections)
+    metric = primary_metric(pairs.table.column_names)
+    return list(dict.fromkeys(replace(each, metric=metric) for each in selections))
 
 
 def add_statistics_options(parser: argparse.ArgumentParser, *, with_draws: bool = True) -> None:

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_statistics_options,
     add_weights_option,
     chosen,
+    in_metric_of,
     partitioned,
     run_options,
     signed,
@@ -82,7 +83,9 @@ def run(options: argparse.Namespace) -> int:
     ]
     for selection in selections:
         check_metric(selection.metric)
-    pairs = with_probes(load_runs(options.runs, **run_options(options)), [each.metric for each in selections])
+    pairs = load_runs(options.runs, **run_options(options))
+    selections = in_metric_of(selections, options.metric, pairs)
+    pairs = with_probes(pairs, [each.metric for each in selections])
     partition = partitioned(pairs, options)
     found = [
         clusters_statement(partition, each, alpha=options.alpha, draws=options.draws) for each in selections

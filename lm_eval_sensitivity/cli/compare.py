@@ -14,6 +14,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_statistics_options,
     add_weights_option,
     folder,
+    in_metric_of,
     partitioned,
     run_options,
     signed,
@@ -26,6 +27,7 @@ from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.runs.beside import system_of
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.compare import comparison_statement
+from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.stats.equivalence import MARGIN_SHARE
 
 DESCRIPTION = """\
@@ -69,8 +71,9 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(
             f"`--margin {options.margin:g}` must be a share above 0 of the first system's mean, as in `--margin 0.25`."
         )
-    selection = Selection(options.metric, options.filter, options.rungs)
+    asked = Selection(options.metric or PRIMARY_METRIC, options.filter, options.rungs)
     runs = load_runs([options.first, options.second], **run_options(options))
+    (selection,) = in_metric_of([asked], options.metric, runs)
     pairs = with_probes(runs, [selection.metric])
     first, second = (system_of(pairs, folder).name for folder in (options.first, options.second))
     found = comparison_statement(

@@ -17,6 +17,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_weights_option,
     complain,
     folder,
+    in_metric_of,
     partitioned,
     run_options,
     signed,
@@ -64,9 +65,8 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--metric",
-        default=PRIMARY_METRIC,
         metavar="NAME",
-        help="cosine_distance or a window of it, as in cosine_distance_64 (default: %(default)s)",
+        help=f"cosine_distance or a window of it, as in cosine_distance_64 (default: {PRIMARY_METRIC})",
     )
     parser.add_argument(
         "--filter",
@@ -125,9 +125,10 @@ def _number_up_to(most: float) -> Callable[[str], float]:
 
 def run(options: argparse.Namespace) -> int:
     """Load, measure drift where it is missing, judge, write."""
-    selection = Selection(options.metric, options.filter)
-    check_drift_metric(selection)
+    asked = Selection(options.metric or PRIMARY_METRIC, options.filter)
+    check_drift_metric(asked)
     pairs, reference = load_beside(options.runs, options.reference, **run_options(options))
+    (selection,) = in_metric_of([asked], options.metric, pairs)
     found = drift_statement(
         partitioned(pairs, options),
         [system.name for system in pairs.systems],

@@ -6,9 +6,8 @@ import argparse
 from typing import Any
 
 from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, add_runs, write
-from lm_eval_sensitivity.report.documents.flips import SystemAnswers, flips_document
+from lm_eval_sensitivity.report.documents.flips import flips_document, statements_of
 from lm_eval_sensitivity.runs.answers import load_answers
-from lm_eval_sensitivity.statements.answers import answers_statement
 
 DESCRIPTION = """\
 Print what harmless edits do to the answers of wrapped lm_eval tasks: the task's own score under every edit, how many
@@ -32,11 +31,5 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load, count, write."""
-    found = [
-        SystemAnswers(
-            each.system, answers_statement(each.wrapped.task, each.rows, each.wrapped.edits, each.scores)
-        )
-        for each in load_answers(options.runs)
-    ]
-    write(flips_document(found), options)
+    write(flips_document(statements_of(load_answers(options.runs))), options)
     return 0

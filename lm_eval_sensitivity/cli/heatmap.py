@@ -14,6 +14,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_selection_options,
     add_statistics_options,
     chosen,
+    in_metric_of,
     partitioned,
     run_options,
     signed,
@@ -57,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     for metric in metrics:
         check_metric(metric)
     pairs = load_runs(options.runs, **run_options(options))
+    selections = in_metric_of(selections, options.metric, pairs)
     partition = partitioned(pairs, options)
     found = [heatmap_statement(partition, each.metric, each.filter_name) for each in selections]
     write(heatmap_document(found, pairs, signed(pairs, options)), options)

@@ -27,6 +27,7 @@ from lm_eval_sensitivity.probes.probing import Probed, probed
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.report.figures import NotDrawn, check_matplotlib, render
 from lm_eval_sensitivity.runs import System, load_runs
+from lm_eval_sensitivity.runs.answers import refuse_answers
 from lm_eval_sensitivity.text.escape import shown_path
 
 DESCRIPTION = """\
@@ -156,6 +157,7 @@ def run(options: argparse.Namespace) -> int:
     if options.picture is not None:
         _check_picture(options.picture)
     pairs = load_runs(options.runs, **run_options(options))
+    refuse_answers((rung for system in pairs.systems for rung in system.rungs), "Probes read outputs")
     if getattr(options, "check", None) is not None:
         return _check(probe, pairs.systems, options)
     # In the order of letters, so that the order of folders changes nothing.

@@ -18,8 +18,10 @@ from lm_eval_sensitivity.cli.analysis_options import (
     terminal_width,
     write,
 )
+from lm_eval_sensitivity.report.documents.flips import flips_document, statements_of
 from lm_eval_sensitivity.report.documents.summary import summary_document
 from lm_eval_sensitivity.runs import load_runs
+from lm_eval_sensitivity.runs.answers import answers_of
 
 DESCRIPTION = """\
 Print what a run printed last: what harmless edits move, beside noise and another request, and what could fake it."""
@@ -49,6 +51,9 @@ def add_parser(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Load, summarize every system, write."""
     pairs = load_runs(options.runs, **run_options(options))
+    if answers := answers_of(pairs.systems):
+        write(flips_document(statements_of(answers)), options)
+        return 0
     document = summary_document(
         partitioned(pairs, options),
         pairs,

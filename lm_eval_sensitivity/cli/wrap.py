@@ -39,14 +39,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--edits",
         metavar="EDITS",
-        help="`rules` (default), `format`, or names of edits joined by commas",
+        help="`rules` (default), `format`, a file of authored variants, names of edits; joined by commas",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the files, say what to do with them."""
     # The harness imports lm_eval; `--help` must not wait for it.
-    from lm_eval_sensitivity.harness.wrapping.edits import chosen_edits
+    from lm_eval_sensitivity.harness.wrapping.edits import FILE, chosen_edits
     from lm_eval_sensitivity.harness.wrapping.original import EDITS, FIELD
     from lm_eval_sensitivity.harness.wrapping.writing import wrapped_files, write_files
 
@@ -54,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     if options.field:
         metadata[FIELD] = options.field
     if options.edits:
-        metadata[EDITS] = options.edits.split(",")
+        asked = options.edits.split(",")
+        metadata[EDITS] = [str(Path(each).resolve()) if each.endswith(FILE) else each for each in asked]
         chosen_edits(metadata)
     names = [name.strip() for name in options.tasks.split(",") if name.strip()]
     files = wrapped_files(names, metadata, options.include_path)

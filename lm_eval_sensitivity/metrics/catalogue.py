@@ -96,10 +96,49 @@ def is_of_probe(name: str) -> bool:
     return name.startswith(PROBE)
 
 
+def _of_answers(name: str, what: str, family: Family, formula: str, high: float = 1) -> MetricCard:
+    return MetricCard(
+        name=name,
+        what=what,
+        family=family,
+        low=0,
+        high=high,
+        direction="larger = further apart",
+        unit="nats" if family == "distributions" else "none",
+        needs=(),
+        source="this project",
+        formula=formula,
+    )
+
+
+ANSWER_FLIP, CHOICE_DIVERGENCE = "answer_flip", "choice_js_divergence"
+OF_ANSWERS = {
+    card.name: card
+    for card in (
+        _of_answers(
+            ANSWER_FLIP,
+            "Whether the answer to the edited prompt is another one.",
+            "text",
+            "1 if a != b else 0",
+        ),
+        _of_answers(
+            CHOICE_DIVERGENCE,
+            "Jensen-Shannon divergence of the shares of the choices.",
+            "distributions",
+            "(KL(p || m) + KL(q || m)) / 2, m = (p + q) / 2",
+            math.log(2),
+        ),
+    )
+}
+"""Numbers of the pairs of wrapped tasks, which are documents and edits; no other run has them."""
+
+
 class _Catalogue(dict[str, MetricCard]):
     """Metrics by name; which measures there are, only the probes of a run say, so that these have a card each."""
 
     def __missing__(self, name: str) -> MetricCard:
+        if name in OF_ANSWERS:
+            return OF_ANSWERS[name]
         if not is_of_probe(name):
             raise KeyError(name)
         return MetricCard(

@@ -27,6 +27,9 @@ SCORED: tuple[Status, ...] = ("survived", "unknown")
 AGAIN = "identical"
 """Name of the edit that is none: the unedited prompt, asked again in another call."""
 
+NOTHING_EMBEDDED = "none"
+"""In the place of the checksum of an embedder: answers are compared."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

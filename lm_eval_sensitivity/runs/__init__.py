@@ -5,7 +5,7 @@ rung_samples.py  one rung: rows, counts, means      table.py         cells of th
 select_runs.py   which run of a rung is taken       load.py          all folders: systems and one table
 comparability.py what systems must share            names.py         labels that tell them apart
 reference.py     a run to measure drift from        beside.py        which system a folder stands for
-answers.py       wrapped tasks: the answers of every document
+answers.py       wrapped tasks: the answers of every document; answers_table.py: as rows of the pairs table
 labels.py        names that a user gives      texts.py, export.py, coverage.py, ladder_lookup.py, system.py
 """
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, Wrapped, decode_answers
-from lm_eval_sensitivity.records.codec import contradiction
+from lm_eval_sensitivity.records.codec import contradiction, encode
+from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, read_wrapped, wrapped_tasks
+from lm_eval_sensitivity.runs.answers_table import answers_table
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples, scan_folder
 from lm_eval_sensitivity.runs.names import display_names
+from lm_eval_sensitivity.runs.rung_samples import RungSamples
+from lm_eval_sensitivity.runs.system import System
 from lm_eval_sensitivity.text.escape import inert, shown_path
+from lm_eval_sensitivity.types import Note, Rung
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,75 @@ class TaskAnswers:
             for metric, values in found.items()
         }
         return {metric: values for metric, values in whole.items() if AGAIN in values}
+
+
+def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> list[RungSamples]:
+    """A wrapped task as rungs of pairs: a document and an edit are a pair, the document is the prompt.
+
+    Args:
+        metadata: what the results file says of the task.
+        files: results file and samples file.
+        date: the run's time stamp.
+
+    Returns:
+        The rungs of its edits, and `identical`, where the prompts were asked again. Of several filters of the task the
+        first.
+
+    Raises:
+        InputError: a line breaks a rule.
+    """
+    by_filter = read_answer_rows(metadata, files[1])
+    if not by_filter or metadata.wrapped is None:
+        raise InputError(
+            f"{shown_path(files[1])} is empty: no document of {metadata.task!r} is in it. Repeat the run."
+        )
+    filter_name, rows = next(iter(by_filter.items()))
+    edits: dict[Rung, list[str]] = {"identical": [AGAIN]}
+    for edit in metadata.wrapped.edits:
+        edits.setdefault(edit.rung, []).append(edit.name)
+    found = []
+    for rung, names in edits.items():
+        table = answers_table(metadata.wrapped.task, rows, rung, names)
+        if table.num_rows:
+            found.append(
+                RungSamples(
+                    metadata=replace(metadata, rung=rung),
+                    results=files[0],
+                    samples=files[1],
+                    date=date,
+                    n_pairs=table.num_rows // len(FILTERS),
+                    n_expected=table.num_rows // len(FILTERS),
+                    against_ladder=False,
+                    table=table,
+                    content=_content(rows, names),
+                    pairs=(),
+                    remarks=_remarks(metadata, filter_name, by_filter) if rung == "identical" else (),
+                )
+            )
+    return found
+
+
+def _content(rows: Sequence[AnswerRow], names: Sequence[str]) -> str:
+    said = [
+        [row.doc_id, encode(row.unedited), [encode(row.edits[name]) for name in names if name in row.edits]]
+        for row in rows
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _remarks(metadata: RunMetadata, filter_name: str, filters: Mapping[str, object]) -> tuple[Note, ...]:
+    said = []
+    if metadata.limited_by:
+        said.append(
+            f"{metadata.task} was run on {metadata.n_effective} of {metadata.n_original} documents "
+            f"({metadata.limited_by})."
+        )
+    if len(filters) > 1:
+        others = ", ".join(inert(name) for name in filters if name != filter_name)
+        said.append(
+            f"{metadata.task}: answers are those of its filter {inert(filter_name)}; `flips` has the others ({others})."
+        )
+    return tuple(Note("remark", each, (metadata.task,)) for each in said)
 
 
 def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
@@ -72,6 +148,35 @@ def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
         for metadata, samples in found.values()
         for each in _answers(metadata, samples, names_of[metadata.system])
     ]
+
+
+def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
+    """The same of systems that were loaded; none of those that ran the ladder."""
+    return [
+        each
+        for system in systems
+        for rung in system.rungs[:1]
+        if rung.metadata.wrapped is not None
+        for each in _answers(rung.metadata, rung.samples, system.name)
+    ]
+
+
+def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
+    """Refuse runs of wrapped tasks where outputs are needed.
+
+    Args:
+        rungs: that were read.
+        what: needs them; the subject of the sentence.
+
+    Raises:
+        InputError: one is of a wrapped task.
+    """
+    for rung in rungs:
+        if rung.metadata.wrapped is not None:
+            raise InputError(
+                f"{what} of runs of the ladder, and {shown_path(rung.samples)} is of the wrapped task "
+                f"{inert(rung.metadata.task)}. Use `flips`, `report`, `clusters`, `compare`, `drift` or `heatmap`."
+            )
 
 
 def _tasks(run: RunFiles) -> list[tuple[RunMetadata, Path]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.runs.system import System
 from lm_eval_sensitivity.types import Missing
@@ -15,7 +16,7 @@ from lm_eval_sensitivity.types import Missing
 
 @dataclass(frozen=True)
 class Coverage:
-    """One system under one filter; a pair is scored if it has a cosine distance."""
+    """One system under one filter; a pair is scored if it has a cosine distance, or two answers of a wrapped task."""
 
     filter_name: str
     n_prompts: int
@@ -33,7 +34,8 @@ class Coverage:
 
 def coverage(table: pa.Table, system: System) -> tuple[Coverage, ...]:
     """The coverage of one system in the pairs table, `raw` before `answer`."""
-    names = ("system", "filter", "prompt_id", "cosine_distance", "missing_cosine_distance")
+    metric = ANSWER_FLIP if ANSWER_FLIP in table.column_names else "cosine_distance"
+    names = ("system", "filter", "prompt_id", metric, f"missing_{metric}")
     columns = (table[name].to_pylist() for name in names)
     rows = [row for row in zip(*columns, strict=True) if row[0] == system.fingerprint]
     found = []

@@ -13,8 +13,10 @@ import pyarrow as pa
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import content_hash
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.records.columns import SCHEMA, TABLE_VERSION
 from lm_eval_sensitivity.records.run_metadata import DETECTED
+from lm_eval_sensitivity.runs.answers_table import ANSWERS_SCHEMA
 from lm_eval_sensitivity.runs.comparability import common_pairs, comparable
 from lm_eval_sensitivity.runs.labels import check_labels, labelled
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
@@ -166,6 +168,8 @@ def _ladder_check(rungs: Sequence[RungSamples]) -> LadderCheck:
 
 def _table(systems: Sequence[System]) -> pa.Table:
     tables = []
+    of_answers = any(ANSWER_FLIP in rung.table.column_names for system in systems for rung in system.rungs)
+    schema = pa.schema([*SCHEMA, *ANSWERS_SCHEMA]) if of_answers else SCHEMA
     for system in systems:
         for rung in system.rungs:
             constants = {
@@ -179,9 +183,9 @@ def _table(systems: Sequence[System]) -> pa.Table:
                 pa.array([constants[name]] * rung.table.num_rows, pa.string())
                 if name in constants
                 else rung.table[name]
-                for name in SCHEMA.names
+                for name in schema.names
             ]
-            tables.append(pa.table(columns, schema=SCHEMA))
+            tables.append(pa.table(columns, schema=schema))
     description = json.dumps(_description(systems), sort_keys=True, ensure_ascii=True)
     return pa.concat_tables(tables).combine_chunks().replace_schema_metadata({METADATA_KEY: description})
 
@@ -225,7 +229,7 @@ def _remarks_on(system: System, every_rung: Sequence[str]) -> Iterator[str]:
     lacking = [rung for rung in RUNGS if rung in every_rung and rung not in own]
     if lacking:
         yield f"{system.name} lacks rungs that other systems have: {', '.join(lacking)}."
-    if system.ladder_check == "counts":
+    if system.ladder_check == "counts" and _newest(system.rungs).metadata.wrapped is None:
         yield (
             f"{system.name}: its ladder {inert(system.ladder.name)!r} is not at hand, so that its pairs were "
             "counted and every row was compared with its own hash only; give it with --ladder."

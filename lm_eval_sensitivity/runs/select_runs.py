@@ -12,10 +12,13 @@ from lm_eval_sensitivity.progress import progress
 from lm_eval_sensitivity.records.run_metadata import (
     RunMetadata,
     read_metadata,
+    read_wrapped,
     sampling_tasks,
     sensitivity_tasks,
     summary_name,
+    wrapped_tasks,
 )
+from lm_eval_sensitivity.runs.answers import answer_rungs
 from lm_eval_sensitivity.runs.find import RunFiles, empty_folders, read_results, scan_folder
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, read_rung
@@ -53,6 +56,8 @@ class _Candidate:
     results: Mapping[str, Any]
     metadata: RunMetadata
     known: LadderLookup
+    rung: RungSamples | None = None
+    """Of a wrapped task, whose file holds several and is read at once."""
 
     @property
     def samples(self) -> Path:
@@ -60,6 +65,8 @@ class _Candidate:
 
     def read(self) -> RungSamples:
         """Read the samples, with a progress bar for long ones."""
+        if self.rung is not None:
+            return self.rung
         ladder = self.known.find(self.metadata.ladder, shown_path(self.run.results))
         total = self.samples.stat().st_size
         with progress("Reading samples", total, "B", unit_scale=True) as bar:
@@ -122,11 +129,12 @@ def _candidates(
     name = shown_path(run.results)
     results = read_results(run)
     ours, sampled = sensitivity_tasks(results, name), sampling_tasks(results, name)
+    wrapped = wrapped_tasks(results, name)
     left_out = []
     if sampled:
         tasks = ", ".join(shown(task) for task in sampled)
         left_out.append(omitted(name, f"{_SAMPLED}: {tasks}"))
-    elif not ours:
+    elif not ours and not wrapped:
         tasks = ", ".join(shown(task) for task in list(results["configs"])[:5])
         left_out.append(omitted(name, f"`configs` holds no prompt_sensitivity task: {tasks or 'none'}"))
     found = []
@@ -141,14 +149,39 @@ def _candidates(
             left_out.append(omitted(shown_path(run.samples[task]), reason))
             continue
         found.append(_Candidate(run, results, metadata, known))
+    of_answers, others = _wrapped_candidates(run, results, known, subset, beside_others=bool(ours))
+    found += of_answers
+    left_out += others
     _check_one_task_per_rung(found)
     foreign = [
         omitted(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
         for task, path in run.samples.items()
         # The file of a task whose rung the ladder lacks is empty.
-        if task not in (*ours, *sampled) and path.stat().st_size
+        if task not in (*ours, *sampled, *wrapped) and path.stat().st_size
     ]
     return found, [*left_out, *foreign]
+
+
+def _wrapped_candidates(
+    run: RunFiles, results: Mapping[str, Any], known: LadderLookup, subset: str | None, *, beside_others: bool
+) -> tuple[list[_Candidate], list[Note]]:
+    """The rungs of wrapped tasks; beside tasks of the ladder only of the one that was asked for."""
+    name = shown_path(run.results)
+    found, left_out = [], []
+    for task in wrapped_tasks(results, name):
+        metadata = read_wrapped(results, task, name)
+        own = metadata.ladder.subset
+        if own != subset and (beside_others or subset is not None):
+            reason = f"its answers are read by `flips`, and here with `--subset {inert(own)}`"
+            left_out.append(omitted(f"{name}, {shown(task)}", reason))
+        elif task not in run.samples:
+            left_out.append(
+                omitted(name, f"the samples of task {shown(task)} are missing: add --log_samples")
+            )
+        else:
+            rungs = answer_rungs(metadata, (run.results, run.samples[task]), run.date)
+            found += [_Candidate(run, results, rung.metadata, known, rung) for rung in rungs]
+    return found, left_out
 
 
 def _check_one_task_per_rung(candidates: Sequence[_Candidate]) -> None:

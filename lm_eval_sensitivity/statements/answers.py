@@ -82,6 +82,8 @@ class AnswersStatement:
     """Edited minus unedited in the first metric, mean over documents; NaN where it is no number for each."""
     white_space: tuple[str, ...]
     """Edits of the rung noop: those that no reader sees."""
+    only_format: bool
+    """Whether nothing but the format around the question was edited."""
 
     @property
     def within(self) -> float:
@@ -123,6 +125,7 @@ def answers_statement(
         share=mean_interval(shares, largest=1.0),
         shift=_shift(ordered, names, next(iter(scores), "")),
         white_space=tuple(edit.name for edit in edits if edit.rung == "noop"),
+        only_format=all(edit.family == "format" for edit in edits),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow.compute as pc
 
+from lm_eval_sensitivity.metrics.catalogue import OF_ANSWERS
 from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, noise_sentence
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, PROMPT_END_METRICS, parted_in
@@ -102,9 +103,11 @@ def rung_cautions(partition: TablePartition, selection: Selection, names: Sequen
 
     Args:
         partition: of a pairs table.
-        selection: its filter and rungs count.
+        selection: its filter and rungs count; a task of lm_eval's has only the rungs of its edits.
         names: display names of systems with a pair on these rungs.
     """
+    if selection.metric in OF_ANSWERS:
+        return
     by_rungs: dict[tuple[str, ...], list[str]] = {}
     for name in names:
         ran = partition.rungs_of(name)

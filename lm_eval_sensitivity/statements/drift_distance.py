@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from lm_eval_sensitivity.embedder import DEFAULT_MODEL, TextDistances, load_embedder
 from lm_eval_sensitivity.embedder.load import DEFAULT_SHA256
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.records.columns import DRIFT, DRIFTS
 from lm_eval_sensitivity.runs import (
     OutputKey,
@@ -122,6 +123,8 @@ def measure_drift(
         distances: gives the embedder of the runs, when it is needed; an `InputError` of it becomes the
             reason of every prompt.
     """
+    if selection.metric == ANSWER_FLIP:
+        return _of_answers(table, system.name, reference.name, selection.filter_name)
     if system.reference == reference.fingerprint and selection.metric == PRIMARY_METRIC:
         return recorded_drift(table, system.name, reference.fingerprint, selection.filter_name)
     try:
@@ -160,7 +163,7 @@ def check_drift_metric(selection: Selection) -> None:
     Raises:
         InputError: which metrics are accepted.
     """
-    if selection.metric not in TEXT_METRICS:
+    if selection.metric not in (*TEXT_METRICS, ANSWER_FLIP):
         raise InputError(
             f"`--metric {selection.metric}`: drift compares texts of two systems, which may have different tokens and "
             "states. Accepted are cosine_distance and its windows, as in cosine_distance_64."
@@ -248,6 +251,34 @@ def texts_of(rows: Iterable[DriftRow]) -> dict[tuple[str, str], float | Missing]
         if rung in MEANING_PRESERVING_RUNGS:
             texts[prompt, edit] = Missing.from_text(no_variant or "") if variant is None else variant
     return texts
+
+
+def _of_answers(table: pa.Table, name: str, reference: str, filter_name: str) -> Drift:
+    """Whether two systems answer the same prompts differently, of runs of a wrapped task."""
+    ours, theirs = (_answers(table, each, filter_name) for each in (name, reference))
+    texts: dict[tuple[str, str], float | Missing] = {}
+    for key, answer in ours.items():
+        if key not in theirs:
+            texts[key] = Missing("not asked", "the reference was not asked this")
+        elif answer is None and theirs[key] is None:
+            texts[key] = Missing("no answer", "neither system has one")
+        else:
+            texts[key] = float(answer != theirs[key])
+    return Drift(name, texts, "answers of both runs")
+
+
+def _answers(table: pa.Table, name: str, filter_name: str) -> dict[tuple[str, str], str | None]:
+    """(document, edit or `BASE`) -> answer, of prompts that reach the model."""
+    rows = table.filter(pc.and_(pc.equal(table["name"], name), pc.equal(table["filter"], filter_name)))
+    columns = ("prompt_id", "edit", "rung", "audit_status", "base_answer", "variant_answer")
+    found: dict[tuple[str, str], str | None] = {}
+    for prompt, edit, rung, status, base, variant in zip(
+        *(rows[column].to_pylist() for column in columns), strict=True
+    ):
+        found[prompt, BASE] = base
+        if rung in MEANING_PRESERVING_RUNGS and status != "erased":
+            found[prompt, edit] = variant
+    return found
 
 
 def _recomputed(

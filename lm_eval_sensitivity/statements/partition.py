@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
-from lm_eval_sensitivity.metrics.catalogue import METRICS, is_distance
+from lm_eval_sensitivity.metrics.catalogue import METRICS, OF_ANSWERS, is_distance
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, Selection, Weights
 from lm_eval_sensitivity.stats import (
     RESAMPLES,
@@ -68,7 +68,16 @@ class TablePartition:
         return found
 
     def column(self, name: str) -> list[Any]:
-        """[row] one column of the table."""
+        """[row] one column of the table.
+
+        Raises:
+            InputError: only runs of another kind have it.
+        """
+        if name.removeprefix("missing_") in OF_ANSWERS and name not in self.table.column_names:
+            raise InputError(
+                f"`--metric {name}` belongs to runs of wrapped tasks, and these are none. Leave it out, or run a task "
+                "such as sensitivity_arc_easy."
+            )
         return self.once(("column", name), lambda: self.table[name].to_pylist())
 
     def rungs_of(self, system: str) -> set[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import is_of_probe, is_of_whole_output
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, OF_ANSWERS, is_of_probe, is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
 
@@ -29,6 +30,16 @@ WEIGHTS: tuple[Weights, ...] = ("rung", "edit")
 many ways to change white space, which would otherwise be most of the number."""
 
 
+def primary_metric(columns: Collection[str]) -> str:
+    """The metric of a table where none was asked for: of texts, or of answers where wrapped tasks were run.
+
+    Example:
+        >>> primary_metric(["prompt_id", "cosine_distance"]), primary_metric(["cosine_distance", "answer_flip"])
+        ('cosine_distance', 'answer_flip')
+    """
+    return ANSWER_FLIP if ANSWER_FLIP in columns else PRIMARY_METRIC
+
+
 @dataclass(frozen=True)
 class Selection:
     """One metric under one filter over one rung set."""
@@ -44,7 +55,8 @@ class Selection:
             ("filter", self.filter_name, FILTERS),
             ("rungs", self.rung_set, tuple(RUNG_SETS)),
         ):
-            if received not in accepted and not (option == "metric" and is_of_probe(received)):
+            beside = option == "metric" and (is_of_probe(received) or received in OF_ANSWERS)
+            if received not in accepted and not beside:
                 raise InputError(
                     f"`--{option} {received[:80]}`: accepted are {', '.join(accepted)}."
                     f"{did_you_mean(received[:80], accepted)}"

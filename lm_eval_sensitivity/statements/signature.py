@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.records.answers import NOTHING_EMBEDDED
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements.selection import Weights
 
@@ -32,9 +33,13 @@ class Signature:
         embedder = self.embedder.get("name") or "no embedder"
         draws = f"{self.draws} sign draws, " if self.draws else ""  # a command without a test draws no signs
         weights = str(self.embedder.get("weights_sha256") or "")[:16]
+        tokens = f"at most {self.decoding.get('max_gen_toks')} tokens, greedy"
+        if self.embedder.get("weights_sha256") == NOTHING_EMBEDDED:
+            embedder, weights = "none, answers are compared", ""
+            tokens = "choices are scored" if self.decoding.get("max_gen_toks") == 1 else tokens
         return (
             f"ladder {self.ladder_version} {self.subset} ({self.ladder_hash[:16]}); embedder {embedder}"
-            f"{f' ({weights})' if weights else ''}; at most {self.decoding.get('max_gen_toks')} tokens, greedy; "
+            f"{f' ({weights})' if weights else ''}; {tokens}; "
             f"equal weight per {self.weights}; {self.resamples} resamples, {draws}seed {self.seed}; "
             f"lm-eval-sensitivity {self.package_version}"
         )

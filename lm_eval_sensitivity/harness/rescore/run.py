@@ -15,6 +15,7 @@ from lm_eval_sensitivity.harness.recorded import check_rule
 from lm_eval_sensitivity.harness.rescore.results import renew_results
 from lm_eval_sensitivity.harness.rescore.rows import Row, Settings, rescored_rows
 from lm_eval_sensitivity.progress import progress
+from lm_eval_sensitivity.runs.answers import refuse_answers
 from lm_eval_sensitivity.runs.find import RunFiles, read_results
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.reference import check_reference
@@ -74,6 +75,7 @@ def rescore_run(
     check_rule(settings.rule)
     check_new_folder(folder, target)
     rungs, left_out = choose_rungs(folder, LadderLookup(ladder), subset)
+    refuse_answers(rungs, "Rescored are outputs")
     for rung in rungs:
         _check_reference(rung, settings)
     embedder = settings.distances.identity()  # loads it, before anything is written

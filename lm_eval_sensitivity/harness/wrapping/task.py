@@ -71,6 +71,10 @@ class EditedTask(Task):
         self._wrapping.begin(engine_of_evaluator(), kwargs)
         super().build_all_requests(**kwargs)
 
+    def doc_to_text(self, doc: Any, *args: Any, **kwargs: Any) -> Any:
+        """What the template makes of a document; in another format where the format is what is edited."""
+        return self._wrapping.formatted(doc, super().doc_to_text(doc, *args, **kwargs))
+
     def fewshot_context(self, doc: Any, *args: Any, **kwargs: Any) -> Any:
         """The prompt of a document; what was drawn for it is kept for its edits."""
         with self._wrapping.shots.recorded():

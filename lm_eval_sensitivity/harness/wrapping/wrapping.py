@@ -31,21 +31,22 @@ from lm_eval_sensitivity.harness.wrapping.question import (
     is_free,
     name_of,
     question_of,
+    strings,
     text_at,
     with_text,
 )
 from lm_eval_sensitivity.harness.wrapping.requests import Prompt
 from lm_eval_sensitivity.harness.wrapping.shots import Shots
 from lm_eval_sensitivity.harness.wrapping.table import AnswersTable
-from lm_eval_sensitivity.ladder.edits import EDITS
-from lm_eval_sensitivity.records.answers import AGAIN, EditOfTask, Wrapped
+from lm_eval_sensitivity.ladder.edits.formats import FORMATS, FormatEdit
+from lm_eval_sensitivity.records.answers import AGAIN, NOTHING_EMBEDDED, EditOfTask, Wrapped
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunSummary
 from lm_eval_sensitivity.statements.answers import AnswersStatement
 
 EDITS_VERSION = "1.0.0"
 """Of the sets of edits; a change of what one of them does is another version."""
-NO_EMBEDDER = {"name": "none: answers are compared", "weights_sha256": "none", "max_tokens": None}
+NO_EMBEDDER = {"name": "none", "weights_sha256": NOTHING_EMBEDDED, "max_tokens": None}
 
 WRAPPED_LOG: RunLog[AnswersStatement] = RunLog()
 """The wrapped tasks of the run that is going on."""
@@ -68,7 +69,10 @@ class Wrapping:
     def __init__(self, task: Task, metadata: Mapping[str, Any]) -> None:
         self._task = task
         self._metadata = metadata
-        self.edits: tuple[EditOfTask, ...] = chosen_edits(metadata)
+        self._chosen = chosen_edits(metadata)
+        self.edits = self._chosen.edits
+        self._format: FormatEdit | None = None
+        """Of the prompt that is being made."""
         self.shots = Shots(task)
         self.rendering: tuple[Any, Any] = ((), {})
         """What lm_eval gave to make the latest prompt with, beside the document."""
@@ -108,24 +112,40 @@ class Wrapping:
         found = {AGAIN: Prompt(AGAIN, None, list(requests(context)))}
         constant = context_text(render(doc)) == context_text(context)
         for edit in self.edits:
-            text = self._edited_text(doc, edit)
+            text, make = self._edited(doc, edit, render)
             if text is None:
                 found[edit.name] = Prompt("no place")
             elif not constant:
                 found[edit.name] = Prompt("not constant", text)
             else:
-                contexts = (context, render(with_text(doc, self.question, text)))
-                found[edit.name] = edited_prompt(text, contexts, requests, plain[0], self._engine)
+                found[edit.name] = edited_prompt(text, (context, make()), requests, plain[0], self._engine)
         self._by_document[int(plain[0].doc_id or 0)] = found
         return found
 
-    def _edited_text(self, doc: Any, edit: EditOfTask) -> str | None:
-        """The question with one edit; None where it has no place that leaves target and choices alone."""
+    def _edited(self, doc: Any, edit: EditOfTask, render: Render) -> tuple[str | None, Callable[[], Any]]:
+        """What an edit makes of a document, None where it has no place, and how its context is made."""
+        if edit.family == "format":
+            return FORMATS[edit.name](str(self._task.doc_to_text(doc)), _texts(doc)), lambda: self._as_format(
+                edit, lambda: render(doc)
+            )
         question = text_at(doc, self.question)
-        text = None if question is None else EDITS[edit.name].variant(question)
+        text = None if question is None else self._chosen.question(edit, question)
         if text is None or not is_free(self._task, doc, with_text(doc, self.question, text)):
-            return None
-        return text
+            return None, lambda: None
+        return text, lambda: render(with_text(doc, self.question, text))
+
+    def _as_format(self, edit: EditOfTask, make: Callable[[], Any]) -> Any:
+        self._format = FORMATS[edit.name]
+        try:
+            return make()
+        finally:
+            self._format = None
+
+    def formatted(self, doc: Any, text: Any) -> Any:
+        """What the task's template made of a document, in the format that is being asked; examples are, too."""
+        if self._format is None or not isinstance(text, str):
+            return text
+        return self._format(text, _texts(doc)) or text
 
     @cached_property
     def question(self) -> Path:
@@ -196,7 +216,12 @@ class Wrapping:
     def _identity(self) -> dict[str, Any] | None:
         if self._engine is None:
             return None
-        return {**self._engine.identity(self._decoding()), "prompt": self._template}
+        identity = self._engine.identity(self._decoding())
+        # Each task decodes in its own way, and is asked of one system.
+        return {
+            **{name: each for name, each in identity.items() if name != "decoding"},
+            "prompt": self._template,
+        }
 
     def _decoding(self) -> Decoding:
         if self._task.OUTPUT_TYPE != "generate_until":
@@ -217,6 +242,7 @@ class Wrapping:
             "num_fewshot": config.num_fewshot,
             "question": name_of(self.question),
             "edits": [edit.name for edit in self.edits],
+            "decoding": self._decoding().as_dict(),
             "version": EDITS_VERSION,
         }
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
@@ -225,3 +251,8 @@ class Wrapping:
     @property
     def _model_arguments(self) -> dict[str, str]:
         return model_arguments({key: value for key, value in self._metadata.items() if key not in OWN})
+
+
+def _texts(doc: Any) -> list[str]:
+    """All that comes out of a document and not of a template."""
+    return [text for _, text in strings(doc)]

@@ -1,5 +1,6 @@
 """Rule-based edits: pure functions from a text to the replacements that edit it.
 
+    formats.py               Edits of the format around a question: the names of its fields
     noop.py                  No-op edits: a reader sees the same prompt, a tokenizer may not
     notation.py              Mathematics and code that stand in a prompt without a fence
     parentheses.py           Which words of English prose may be put in parentheses

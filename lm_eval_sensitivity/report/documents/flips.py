@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
 from lm_eval_sensitivity.report.wording.answers import closing_sentences, reach_in_words
-from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount
+from lm_eval_sensitivity.runs.answers import TaskAnswers
+from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount, answers_statement
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note
 
@@ -43,6 +44,16 @@ class SystemAnswers:
 
     system: str
     statement: AnswersStatement
+
+
+def statements_of(answers: Sequence[TaskAnswers]) -> list[SystemAnswers]:
+    """What is said of each system, task and filter."""
+    return [
+        SystemAnswers(
+            each.system, answers_statement(each.wrapped.task, each.rows, each.wrapped.edits, each.scores)
+        )
+        for each in answers
+    ]
 
 
 def flips_document(found: Sequence[SystemAnswers]) -> Document:

@@ -12,6 +12,7 @@ from lm_eval_sensitivity.report.blocks import (
     Block,
     Card,
     Column,
+    Document,
     Folded,
     Part,
     ResultTable,
@@ -20,6 +21,7 @@ from lm_eval_sensitivity.report.blocks import (
 )
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.flips import flips_document, statements_of
 from lm_eval_sensitivity.report.documents.glance import card_of, glance_table
 from lm_eval_sensitivity.report.documents.parts import runs_in_words
 from lm_eval_sensitivity.report.figures import (
@@ -37,6 +39,7 @@ from lm_eval_sensitivity.report.figures import (
 from lm_eval_sensitivity.report.render.html import as_page
 from lm_eval_sensitivity.report.wording.finding import finding_in_words
 from lm_eval_sensitivity.runs import Runs, System
+from lm_eval_sensitivity.runs.answers import answers_of
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -44,8 +47,9 @@ from lm_eval_sensitivity.statements.drift_distance import Drift, measure_drifts
 from lm_eval_sensitivity.statements.heatmap import heatmap_statement
 from lm_eval_sensitivity.statements.profiles import rung_profiles, window_profiles
 from lm_eval_sensitivity.statements.records import ClustersStatement, DriftStatement
+from lm_eval_sensitivity.statements.selection import primary_metric
 from lm_eval_sensitivity.statements.summary import summary_statement
-from lm_eval_sensitivity.statements.traces import read_traces
+from lm_eval_sensitivity.statements.traces import Traces, read_traces
 from lm_eval_sensitivity.types import Note, NoteKind
 
 PAGE = "index.html"
@@ -96,17 +100,15 @@ def report_files(
     Raises:
         InputError: a samples file has changed since it was loaded, or is damaged.
     """
-    partition, selection = (
-        TablePartition(pairs.table, signed.resamples, signed.seed, signed.weights),
-        Selection(),
-    )
+    partition = TablePartition(pairs.table, signed.resamples, signed.seed, signed.weights)
+    selection = Selection(primary_metric(pairs.table.column_names))
     # By name, so that the order in which folders were given changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)
     with progress("Computing", 6 + len(systems), "table") as bar:
         apart = _clusters(partition, selection, signed.draws)
         bar.update()
         drifts = {} if reference is None else measure_drifts(pairs, reference, selection, embedder)
-        axes = None if reference is None else _drift(partition, reference, drifts)
+        axes = None if reference is None else _drift(partition, selection, reference, drifts)
         bar.update()
         found = [
             summary_statement(
@@ -124,7 +126,7 @@ def report_files(
         bar.update()
         read = []
         for system in systems:
-            read.append(read_traces(pairs.table, system))
+            read.append(_traces(pairs, system))
             bar.update()
     pictures = (
         NotDrawn(clusters.NAME, clusters.TITLE, apart) if isinstance(apart, str) else clusters.picture(apart),
@@ -138,13 +140,28 @@ def report_files(
     )
     brought = [part for each in further for part in each.parts if isinstance(part, Picture)]
     drawn = _draw((*pictures, *brought), signed)
+    first: Card | ResultTable
     first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found, systems)
+    if answers := statements_of(answers_of(systems)):
+        said = flips_document(answers)
+        first, further = said.tables_in("markdown")[0], (_answers_section(said), *further)
     sections = [Section(each.title, tuple(_drawn_parts(each, drawn)), each.short) for each in further]
     files = {PAGE: _page(pairs, apart, axes, first, drawn, sections, signed).encode()}
     for each in drawn.values():
         if isinstance(each, Drawn):
             files |= {f"{each.picture.name}.svg": each.svg, f"{each.picture.name}.png": each.png}
     return files
+
+
+def _traces(pairs: Runs, system: System) -> Traces:
+    if system.rungs[0].metadata.wrapped is None:
+        return read_traces(pairs.table, system)
+    return Traces(system.name, None, None, "of a wrapped task answers are kept, and no margins.")
+
+
+def _answers_section(said: Document) -> Further:
+    """What edits do to answers; the table of scores stands at the top of the page."""
+    return Further("What edits do to the answers of the task", "Answers", said.parts[1:])
 
 
 def _clusters(partition: TablePartition, selection: Selection, draws: int) -> ClustersStatement | str:
@@ -155,8 +172,10 @@ def _clusters(partition: TablePartition, selection: Selection, draws: int) -> Cl
         return str(error)
 
 
-def _drift(partition: TablePartition, reference: System, drifts: Mapping[str, Drift]) -> DriftStatement:
-    return drift_statement(partition, partition.systems, Selection(), reference=reference.name, drifts=drifts)
+def _drift(
+    partition: TablePartition, selection: Selection, reference: System, drifts: Mapping[str, Drift]
+) -> DriftStatement:
+    return drift_statement(partition, partition.systems, selection, reference=reference.name, drifts=drifts)
 
 
 def _draw(pictures: Sequence[Picture | NotDrawn], signed: Signature) -> dict[str, Drawn | NotDrawn]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from lm_eval_sensitivity.metrics.catalogue import METRICS, is_distance
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, METRICS, is_distance
 from lm_eval_sensitivity.stats import Interval
 
 NOT_EQUAL = "which does not say that they are equal"
@@ -42,6 +42,9 @@ FLAGS_IN_WORDS = {
 """What is wrong with some outputs, after their number."""
 
 
+WITHIN = "Bounds are by half points and stay within the range of the metric."
+
+
 def bounds_note(metric: str) -> str:
     """What the bounds of a mean are made with.
 
@@ -55,8 +58,10 @@ def bounds_note(metric: str) -> str:
         'Bounds are by the bootstrap-t, because this metric has no largest value; a lower bound below 0 means 0.'
     """
     card = METRICS[metric]
+    if metric == ANSWER_FLIP:
+        return f"A prompt is a document of the task, and its number the share of edits that change its answer. {WITHIN}"
     if card.low == 0 and math.isfinite(card.high):
-        return "Bounds are by half points and stay within the range of the metric."
+        return WITHIN
     below = "; a lower bound below 0 means 0" if is_distance(metric) else ""
     return f"Bounds are by the bootstrap-t, because this metric has no largest value{below}."
 

@@ -102,6 +102,7 @@ def _name(statement: AnswersStatement) -> str:
 
 def _within(statement: AnswersStatement) -> str:
     what = "an extra space" if statement.white_space else "such an edit"
+    what = "another format" if statement.only_format else what
     if not statement.every.n_asked:
         return "no edit was asked and answered, so that this says nothing of a difference between models."
     if statement.within > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,52 @@ def test_a_template_that_strips_is_seen_by_the_task(tmp_path: Path) -> None:
     results = evaluate(model, "sensitivity_chat", tmp_path, apply_chat_template=True)
     assert results["results"]["sensitivity_chat"]["reach,strict-match"] == "3 erased by the task, 3 unknown"
     assert all(context.startswith("<user>") for context, _ in model.calls[0])
+
+
+def test_formats_change_what_the_template_writes_and_the_examples_with_it(tmp_path: Path) -> None:
+    settings = {**GSM8K, "num_fewshot": 2, "fewshot_split": "test"}
+    made_tasks.make(tmp_path, "gsm8k", settings, gsm8k_documents(5), sensitivity_edits="format")
+    model = Scripted(lambda context, _: "#### 1" if "QUESTION" in context else "#### 2")
+    results = evaluate(model, "sensitivity_gsm8k", tmp_path)
+    plain, edited, _ = ([context for context, _ in call] for call in model.calls)
+    upper = [each for each in edited if "QUESTION" in each]
+    assert [each.replace("QUESTION", "Question").replace("ANSWER", "Answer") for each in upper] == plain
+    assert all(each.count("QUESTION") == 3 and "Question" not in each for each in upper)
+    samples = results["samples"]["sensitivity_gsm8k"]
+    assert samples[0]["edits"]["format_upper"]["text"].startswith("QUESTION: Ann has")
+    flipped = [name for name, edit in samples[0]["edits"].items() if edit["answer"] == "1"]
+    assert flipped == ["format_upper"]
+    said = " ".join(
+        " ".join(results["configs"]["sensitivity_gsm8k"]["metadata"]["sensitivity"]["summary"]).split()
+    )
+    assert "another format moves it by less than one document (0.200)" in said
+
+
+def test_a_template_without_fields_has_no_format(tmp_path: Path) -> None:
+    made_tasks.make(
+        tmp_path, "bare", {**GSM8K, "doc_to_text": "question"}, gsm8k_documents(2), sensitivity_edits="format"
+    )
+    row = evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_bare", tmp_path)["results"]["sensitivity_bare"]
+    assert row["reach,strict-match"] == "16 no place"
+
+
+def test_authored_variants_come_from_a_file(tmp_path: Path) -> None:
+    documents = gsm8k_documents(3)
+    line = {"question": documents[1]["question"], "paraphrase_1": "Ann, who has some, buys 3. What now?"}
+    file = tmp_path / "variants.jsonl"
+    file.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    made_tasks.make(tmp_path, "gsm8k", GSM8K, documents, sensitivity_edits=["nbsp", str(file)])
+    model = Scripted(lambda context, _: f"#### {'who has' in context:d}")
+    results = evaluate(model, "sensitivity_gsm8k", tmp_path)
+    assert (
+        results["results"]["sensitivity_gsm8k"]["flips,strict-match"]
+        == "1 of 4 edited prompts, in 1 of 3 documents"
+    )
+    for text, words in (
+        ('{"question": "x", "paraphrase_9": "y"}', "paraphrase_1"),
+        ('{"paraphrase_1": "y"}', "`question` is missing"),
+        ("", "is empty"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=words):
+            evaluate(model, "sensitivity_gsm8k", tmp_path)
