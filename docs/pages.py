@@ -28,7 +28,7 @@ OUTSIDE = {
     "changelog.md": "CHANGELOG.md",
 }
 """Page of the site -> file of the repository."""
-COPIED = ("*.md", "images/**/*.*", "assets/*")
+COPIED = ("*.md", "probes/*.md", "images/**/*.*", "assets/*")
 """What the site has of docs/."""
 _PAGE_OF = {source: page for page, source in OUTSIDE.items()}
 _CODE = r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$|`[^`\n]+`"
@@ -100,6 +100,8 @@ def with_links(text: str, source: str, broken: Callable[[str], object]) -> str:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
         inside = path.removeprefix("docs/") if path.startswith("docs/") else None
         page = _PAGE_OF.get(path, inside)
+        if page and source.startswith("docs/"):
+            page = posixpath.relpath(page, posixpath.dirname(source.removeprefix("docs/")) or ".")
         if not (REPOSITORY / path).exists() and page != "commands.md":
             broken(f"{source}: there is no {found['target']}")
         return f"{found['text']}({page}{mark}{anchor})" if page else found["text"][1:-1]

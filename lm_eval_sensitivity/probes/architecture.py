@@ -206,9 +206,11 @@ def _sublayers(block: torch.nn.Module, seen: _Seen) -> tuple[str, ...]:
     added = (after - before).float()
     outputs = {name: value for name, value in seen.children or [] if value.shape == before.shape}
     names = [name for name in outputs if not isinstance(getattr(block, name), torch.nn.Dropout)]
+    # A block may add nothing at all; then two children do that give nothing.
+    size = torch.maximum(added.norm(), 1e-6 * before.float().norm())
     rest = [
         (
-            float((outputs[first].float() + outputs[second].float() - added).norm() / added.norm()),
+            float((outputs[first].float() + outputs[second].float() - added).norm() / size),
             (first, second),
         )
         for first, second in combinations(names, 2)

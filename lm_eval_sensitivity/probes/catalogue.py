@@ -16,14 +16,9 @@ from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture
 if TYPE_CHECKING:
     from lm_eval_sensitivity.probes.replay import Replay
 
-FOLDER = Path(__file__).parent
-NAMES = tuple(
-    name
-    for name in ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
-    if (FOLDER / name / "__init__.py").exists()
-)
+NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
 """In the order of a report."""
-IN_A_RUN = tuple(name for name in NAMES if name not in ("recover", "cards"))
+IN_A_RUN = ("stretch", "boundary", "trajectory", "radius")
 """What `--metadata` takes; the others generate anew, which is for after a run."""
 
 

@@ -118,7 +118,7 @@ def _why(conditions: Conditions) -> str:
 def conditions_in_words(result: ProbeResult[Any]) -> Note:
     """What the numbers were computed with, in one line."""
     found = result.conditions
-    settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
+    settings = ", ".join(f"{name} {value}" for name, value in result.settings.items() if value != "")
     return Note(
         "signature",
         f"{found.architecture}, {found.n_layers} layers, width {found.width}, vocabulary {found.vocabulary}, "

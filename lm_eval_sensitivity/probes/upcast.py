@@ -14,6 +14,7 @@ _PRODUCTS = frozenset(
     (
         *(F.linear, F.layer_norm, F.rms_norm, F.conv1d, F.scaled_dot_product_attention),
         *(torch.addmm, torch.mm, torch.bmm, torch.matmul, torch.baddbmm, torch.einsum),
+        *(getattr(F, "grouped_mm", F.linear), getattr(torch, "_grouped_mm", F.linear)),
         *(torch.Tensor.matmul, torch.Tensor.__matmul__, torch.Tensor.mm, torch.Tensor.bmm),
     )
 )

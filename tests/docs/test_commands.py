@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -19,19 +20,18 @@ from tests.docs.blocks import NOT_RUN, Reader, blocks, difference
 from tests.golden.doors import RUNS
 from tests.running import one_embedder, only_our_tasks
 
-PAGES = sorted({*(REPOSITORY / "docs").glob("*.md"), *(REPOSITORY / source for source in OUTSIDE.values())})
+PAGES = sorted({*(REPOSITORY / "docs").rglob("*.md"), *(REPOSITORY / source for source in OUTSIDE.values())})
 PAGES.remove(REPOSITORY / OUTSIDE["ladder.md"])  # generated, from the code's own templates: test_card.py
 WITH_BLOCKS = [page for page in PAGES if blocks(page)]
-MODEL = re.compile(r"^(?:lm_eval |lm-eval-sensitivity neighborhood |import lm_eval$)", re.MULTILINE)
+MODEL = re.compile(r"^(?:lm_eval |lm-eval-sensitivity (?:neighborhood|probe) |import lm_eval$)", re.MULTILINE)
 ALONE = "python.md"
 """What is said there holds in an interpreter of its own, in which nothing heavy was loaded."""
 
 
 def place(folder: Path) -> Path:
-    """Where a page's commands run: finished runs lie there, as in the examples."""
-    (folder / "runs").mkdir()
+    """Where a page's commands run: finished runs lie there, as in the examples, to be written to."""
     for name in ("demo", "rounded"):
-        (folder / "runs" / name).symlink_to(RUNS / "greedy" / name)
+        shutil.copytree(RUNS / "greedy" / name, folder / "runs" / name)
     return folder
 
 

@@ -230,3 +230,11 @@ def test_a_model_that_cannot_be_looked_into_is_refused_by_its_classes() -> None:
 
 def test_words_about_tokens() -> None:
     assert Replay(model_of("llama")).token(7) == "[7]"
+
+
+def test_a_block_that_adds_nothing_has_its_sublayers_all_the_same() -> None:
+    model = model_of("llama")
+    with torch.no_grad():
+        model.model.layers[0].self_attn.o_proj.weight.zero_()
+        model.model.layers[0].mlp.down_proj.weight.zero_()
+    assert Replay(model).architecture.sublayers == ("self_attn", "mlp")

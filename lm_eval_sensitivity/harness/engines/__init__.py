@@ -10,6 +10,7 @@ openai_completions.py  The engine for OpenAI-compatible servers
 registry.py     Which engine serves which lm_eval model
 run.py          What all engines share: from requests to generations, whatever makes the outputs
 text.py         Engines of which nothing is known but their answers
+vllm_causallms.py  The engine for `--model vllm`: token ids and leading log-probabilities
 hf/             Parts of the engine for transformers models: one pass gives text, token ids, logits
 server/         Parts of the engine for OpenAI-compatible servers
 """

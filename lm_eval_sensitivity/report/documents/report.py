@@ -188,7 +188,11 @@ def _draw(pictures: Sequence[Picture | NotDrawn], signed: Signature) -> dict[str
 
 def _drawn_parts(section: Further, drawn: Mapping[str, Drawn | NotDrawn]) -> Iterator[Part]:
     """The parts of a section, details folded at its end."""
-    parts = [drawn[part.name] if isinstance(part, Picture) else part for part in section.parts]
+    parts = [
+        drawn[part.name] if isinstance(part, Picture) else part
+        for part in section.parts
+        if not isinstance(part, ResultTable) or "markdown" in part.only
+    ]
     yield from (part for part in parts if not (isinstance(part, ResultTable) and part.is_detail))
     if details := tuple(part for part in parts if isinstance(part, ResultTable) and part.is_detail):
         yield Folded("Details", details)
