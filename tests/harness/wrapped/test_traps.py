@@ -274,27 +274,20 @@ def test_the_cache_of_requests_is_not_used(tmp_path: Path, caplog: pytest.LogCap
     assert "`--cache_requests` is not used for wrapped tasks" in caplog.text
 
 
-class Server(Scripted):
-    """Has what engines of servers have."""
+def test_an_engine_that_cannot_score_choices_is_refused_before_the_first_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Engine) -> None:
+        raise InputError("Its echo is short.")
 
-    def _create_payload(self) -> None: ...
-
-
-class ChatServer(Server):
-    """Of a chat API."""
-
-
-def test_servers_that_cannot_score_choices_are_refused_before_the_first_request(tmp_path: Path) -> None:
+    monkeypatch.setattr(Engine, "check_scoring", refuse)
     made_tasks.make(tmp_path, "arc", ARC, arc_documents(3), **ONE)
-    with pytest.raises(InputError, match="which a chat API does not give"):
-        evaluate(ChatServer(first_letters), "sensitivity_arc", tmp_path)
-    certain = Server(lambda *_: 0)
-    certain.loglikelihood = lambda requests, **_: [(0.0, True) for _ in requests]  # type: ignore[method-assign]
-    with pytest.raises(InputError, match="leaves the last token out of its echo"):
-        evaluate(certain, "sensitivity_arc", tmp_path)
-    honest = Server(first_letters)
-    evaluate(honest, "sensitivity_arc", tmp_path)
-    assert [len(call) for call in honest.calls] == [1, 12, 12, 12]
+    made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(2), **ONE)
+    model = Scripted(lambda *_: "#### 1")
+    with pytest.raises(InputError, match=r"scores choices by their log-likelihood\. Its echo is short"):
+        evaluate(model, "sensitivity_arc", tmp_path)
+    assert not model.calls
+    evaluate(model, "sensitivity_gsm8k", tmp_path)
 
 
 class Blind(Engine):
