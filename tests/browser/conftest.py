@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from lm_eval_sensitivity.cli import main as cli
+from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import read_results
 from lm_eval_sensitivity.space.choices import address_of
@@ -83,10 +84,11 @@ def _lacking(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def real(chromium: str, shared_home: Path) -> Real:  # noqa: F811
     """The runs, exported once for all test processes."""
-    folders = [str(RUNS / "greedy" / name) for name in RECORDED]
     home = shared_home / "browser_real"
 
     def export(folder: Path) -> None:
+        probed = probed_run(folder)
+        folders = [str(probed), *(str(RUNS / "greedy" / name) for name in RECORDED[1:])]
         beside = ["--reference", folders[0], "-o", str(folder / "results")]
         assert cli.main(["export", *folders, *beside, *STATISTICS]) == 0
         said = ["--format", "json", "-o", str(folder / "clusters.json")]
@@ -97,11 +99,21 @@ def real(chromium: str, shared_home: Path) -> Real:  # noqa: F811
     return Real(home / "results", read_results(home / "results"), clusters)
 
 
+def probed_run(folder: Path) -> Path:
+    """A copy of the run of the demonstration model, in which somebody looked inside."""
+    run = folder / "runs" / RECORDED[0]
+    shutil.copytree(RUNS / "greedy" / RECORDED[0], run)
+    model = ("--model_args", f"pretrained={demo_model_path()}", "--device", "cpu")
+    assert cli.main(["probe", "stretch", str(run), *model, "-o", str(folder / "stretch.txt")]) == 0
+    return run
+
+
 @pytest.fixture(scope="session")
-def hostile(chromium: str, shared_home: Path) -> Path:  # noqa: F811
+def hostile(real: Real, shared_home: Path) -> Path:  # noqa: F811
     """Results of systems whose names and outputs want to be markup, code or control characters."""
     home = shared_home / "browser_hostile"
-    once(home, make_hostile_results)
+    (result,) = real.results.probes["stretch"].values()
+    once(home, lambda folder: make_hostile_results(folder, result))
     return home / "results"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
@@ -110,7 +110,9 @@ def _picture(result: ProbeResult[Any], sha256: str) -> Markup | str:
     with _ONE_AT_A_TIME:  # the drawing library has one state for all threads
         if sha256 not in _DRAWN:
             _DRAWN[sha256] = render(replace(picture, name=f"probe_{result.probe}"), "").inline
-    return Markup(_DRAWN[sha256])  # noqa: S704 - made here, every text of it escaped
+    named = f'role="img" aria-label="{escape(picture.title)}; all numbers stand in the tables below."'
+    # Made here, and every text of it escaped.
+    return Markup(_DRAWN[sha256].replace('role="img"', named, 1))  # noqa: S704
 
 
 _DRAWN: dict[str, str] = {}
