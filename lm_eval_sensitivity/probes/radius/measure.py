@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.at_state import AtState, Move, look_at
 from lm_eval_sensitivity.probes.radius.calibration import relative_errors
@@ -41,7 +42,7 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
         settings: what is asked for.
 
     Raises:
-        InputError: an edit is not in the run, or the model's head has no closed form.
+        InputError: an edit is not in the run, no output has one of the steps, or the model's head has no closed form.
 
     Example:
         See `tests/probes/test_radius_measure.py`; a replay takes a model.
@@ -52,6 +53,12 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
     # Variants are looked at where they end.
     pairs = chosen_pairs(outputs, settings.edits) if 0 in settings.steps else []
     bases = outputs.bases
+    longest = max((len(each.output_ids) for each in bases.values()), default=0)
+    if min(settings.steps) >= longest:
+        raise InputError(
+            f"`steps` of the probe radius is {settings.steps}; the longest output of the run has {longest} steps, "
+            f"counted from 0. Give a step below {longest}."
+        )
     states = states_of(
         replay, [Path.of(each) for each in bases.values()], settings.steps, "Replaying outputs"
     )
