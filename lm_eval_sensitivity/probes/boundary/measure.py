@@ -15,7 +15,6 @@ from lm_eval_sensitivity.probes.boundary.attribution import (
     ForcedSteps,
     Split,
     attribution,
-    by_prompt,
     splits_of,
 )
 from lm_eval_sensitivity.probes.boundary.branches import numerics, parted_by_edit, strip, triggers, where
@@ -44,6 +43,7 @@ from lm_eval_sensitivity.probes.boundary.finding import (
 from lm_eval_sensitivity.probes.boundary.forcing import Fed, OwnSteps, force
 from lm_eval_sensitivity.probes.boundary.hazard import at, survivals, survived
 from lm_eval_sensitivity.probes.boundary.runner_up import force_runner_ups
+from lm_eval_sensitivity.probes.numbers import by_prompt
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import Measured, PerPrompt

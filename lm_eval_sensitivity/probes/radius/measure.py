@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.numbers import mean
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.at_state import AtState, Move, look_at
 from lm_eval_sensitivity.probes.radius.calibration import relative_errors
@@ -153,7 +154,7 @@ def _per_prompt(finding: RadiusFinding, names: Sequence[str]) -> tuple[PerPrompt
         PerPrompt(
             "argmax_radius",
             "distance to where another token is the most probable one, over the length of the state; mean over steps",
-            {name: _mean(values) for name, values in after.items()},
+            _means(after),
         )
     ]
     if READ_TAU in finding.taus:
@@ -164,15 +165,15 @@ def _per_prompt(finding: RadiusFinding, names: Sequence[str]) -> tuple[PerPrompt
             PerPrompt(
                 "radius_top",
                 f"radius at tau = {READ_TAU} along the top direction, over the length of the state; mean over steps",
-                {name: _mean(values) for name, values in own.items()},
+                _means(own),
             )
         )
     return tuple(rows)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else None
+def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float | None]:
+    found = {name: mean(each) for name, each in values.items()}
+    return {name: None if math.isnan(each) else each for name, each in found.items()}
 
 
 def _notes(finding: RadiusFinding, settings: RadiusSettings) -> tuple[Note, ...]:
