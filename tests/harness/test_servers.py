@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from lm_eval_sensitivity.records.packing import unpack
 from tests.harness.letter_model import ALPHABET
 from tests.harness.stand_in_server import StandIn, serving
 from tests.harness.test_engines import EDGES, IDENTICAL, NOOP, evaluate, raw_rows
+from tests.harness.wrapped import made_tasks, scripted
 
 N_STEPS = 24
 
@@ -311,3 +313,24 @@ def test_multiple_choice_over_a_whole_echo_passes_and_over_a_chat_does_not(start
     with pytest.raises(InputError, match="Multiple choice over this server"):
         check_echo(chat(server))
     check_echo(object())
+
+
+def test_a_wrapped_choice_over_a_wrong_echo_is_refused_before_the_first_scored_request(
+    start: Start, demo: Any, tmp_path: Path
+) -> None:
+    made_tasks.make(tmp_path, "arc", made_tasks.ARC, made_tasks.arc_documents(2))
+    for echoes, n_requests in ((0, 1), (1, None)):
+        server = start(echoes=echoes)
+        lm = LocalCompletionsAPI(
+            base_url=f"{server.url}/completions",
+            model="letters",
+            tokenizer=str(demo),
+            tokenizer_backend="huggingface",
+        )
+        if n_requests is None:
+            scripted.evaluate(lm, "sensitivity_arc", tmp_path)
+            assert len(server.requests) > 8
+            continue
+        with pytest.raises(InputError, match=r"Task `sensitivity_arc` scores choices .* echoes"):
+            scripted.evaluate(lm, "sensitivity_arc", tmp_path)
+        assert len(server.requests) == n_requests

@@ -102,6 +102,14 @@ class Engine(ABC):
         """
         return None
 
+    def check_scoring(self) -> None:
+        """Asked before choices are scored by their log-likelihood through lm_eval.
+
+        Raises:
+            InputError: those that this engine gives would be others, or change from call to call.
+        """
+        return
+
     def ready(self, decoding: Decoding) -> contextlib.AbstractContextManager[object]:
         """For the time of the block nothing but `decoding` decides how outputs are made.
 

@@ -7,8 +7,6 @@ request; `num_concurrent` of them are under way at a time.
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +22,7 @@ from lm_eval_sensitivity.harness.engines.contract import Request
 from lm_eval_sensitivity.harness.engines.registry import register
 from lm_eval_sensitivity.harness.engines.server.answer import read_answer
 from lm_eval_sensitivity.harness.engines.server.client import Client, RefusedError
+from lm_eval_sensitivity.harness.engines.server.echo import check_echo
 from lm_eval_sensitivity.harness.engines.server.first_look import (
     FEW_TOKENS,
     Server,
@@ -34,7 +33,7 @@ from lm_eval_sensitivity.harness.engines.server.first_look import (
 from lm_eval_sensitivity.harness.engines.server.prompt_ids import Encode, find_encode, messages_of
 from lm_eval_sensitivity.harness.engines.server.traced import Basis, output_of
 from lm_eval_sensitivity.harness.engines.text import TextEngine
-from lm_eval_sensitivity.harness.generate.decoding import Decoding, SampledDecoding
+from lm_eval_sensitivity.harness.generate.decoding import Decoding, SampledDecoding, seed_of
 from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import context_text
 from lm_eval_sensitivity.harness.generate.views import Decode
@@ -171,6 +170,10 @@ class ServerEngine(TextEngine):
 
     # ---- requests
 
+    def check_scoring(self) -> None:
+        """Refuse a chat, and a server whose echo is not what lm_eval takes it for; as `check_echo`."""
+        check_echo(self.lm)
+
     def generate(
         self, batch: Sequence[Request], decoding: Decoding, channels: Collection[Channel]
     ) -> list[Output]:
@@ -207,7 +210,9 @@ class ServerEngine(TextEngine):
 
     def _ask(self, request: Request, decoding: Decoding, more: Mapping[str, Any]) -> Output:
         sampled = isinstance(decoding, SampledDecoding)
-        seed = _seed_of(decoding, request) if isinstance(decoding, SampledDecoding) else self.lm._seed
+        seed = self.lm._seed
+        if isinstance(decoding, SampledDecoding):
+            seed = seed_of(decoding, context_text(request.context), request.replicate)
         server = self._meet(request.context)
         ids = request.token_ids if server.prompts == "sent" else None
         if sampled and server.basis != "server text":
@@ -263,9 +268,3 @@ def _with_prompt(output: Output, ids: Sequence[int] | None) -> Output:
     ):
         return output
     return replace(output, trace=replace(trace, prompt_token_ids=np.asarray(ids, np.int32)))
-
-
-def _seed_of(decoding: SampledDecoding, request: Request) -> int:
-    """One of 31 bits, which every server takes; each sample of each prompt has its own."""
-    name = json.dumps(["sample", decoding.seed, context_text(request.context), request.replicate])
-    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:4], "little") >> 1

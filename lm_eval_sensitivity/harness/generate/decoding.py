@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -154,6 +156,26 @@ def parse_sampled_decoding(gen_kwargs: Mapping[str, Any]) -> SampledDecoding:
         until=_stop_strings(gen_kwargs.get("until")),
         temperature=temperature,
     )
+
+
+def seed_of(decoding: SampledDecoding, prompt: str, replicate: int) -> int:
+    """A seed of its own for each sample of each prompt, so that none is tied to another.
+
+    Args:
+        decoding: with the run's seed.
+        prompt: as text.
+        replicate: number of the sample.
+
+    Returns:
+        31 bits, which every engine takes.
+
+    Example:
+        >>> decoding = SampledDecoding(8, ())
+        >>> seed_of(decoding, "Why?", 0) == seed_of(decoding, "Why?", 1)
+        False
+    """
+    name = json.dumps(["sample", decoding.seed, prompt, replicate])
+    return int.from_bytes(hashlib.sha256(name.encode("ascii")).digest()[:4], "little") >> 1
 
 
 def _token_limit(gen_kwargs: Mapping[str, Any]) -> int:

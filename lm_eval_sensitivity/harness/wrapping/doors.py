@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lm_eval.api.instance import Instance
 from lm_eval.api.task import Task
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.engines.registry import engine_of
 
 _SCORED = ("multiple_choice", "loglikelihood")
 
 
 def check_engine(task: Task, lm: Any, *, with_template: bool) -> None:
-    """Refuse a server whose log-likelihoods are no log-likelihoods.
-
-    A chat API has none. Some servers leave the last token out of what they send back, which makes every choice certain:
-    one probe shows it.
+    """Refuse an engine whose log-likelihoods are no log-likelihoods, as its `check_scoring` finds.
 
     Args:
         task: to be run.
@@ -26,17 +23,11 @@ def check_engine(task: Task, lm: Any, *, with_template: bool) -> None:
     Raises:
         InputError: the task cannot be scored there.
     """
-    if task.OUTPUT_TYPE not in _SCORED or not hasattr(lm, "_create_payload"):
+    if task.OUTPUT_TYPE not in _SCORED or lm is None:
         return
-    name = f"Task `{task.config.task}` scores choices by their log-likelihood"
-    if "Chat" in type(lm).__name__:
+    try:
+        engine_of(lm, {}).check_scoring()
+    except InputError as error:
         raise InputError(
-            f"{name}, which a chat API does not give. Use `--model local-completions`, or a task that generates."
-        )
-    probe = Instance("loglikelihood", {}, ("The sky is", " qzxv"), 0, metadata=(task.config.task, 0, 1))
-    score, greedy = lm.loglikelihood([probe])[0]
-    if score == 0 and greedy:
-        raise InputError(
-            f"{name}, and this server says that an absurd word is certain: it leaves the last token out of its echo. "
-            "Use a server that sends it (`echo` with `logprobs`), or `--model hf`."
-        )
+            f"Task `{task.config.task}` scores choices by their log-likelihood. {error}"
+        ) from None
