@@ -450,7 +450,7 @@ def test_fewer_prompts_may_be_asked_for() -> None:
     ("wrong", "said"),
     [
         ({"positions": "prompt"}, "accepted: 'generated', 'prompt_end'"),
-        ({"seeds": 0}, "at least 1"),
+        ({"seeds": 0}, "from 1 to 1000"),
         ({"size": -1.0}, "cannot be negative"),
         ({"size": NAN}, "cannot be negative"),
     ],
