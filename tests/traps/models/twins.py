@@ -59,7 +59,7 @@ def write_model(folder: Path) -> None:
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
     )
-    torch.manual_seed(0)
+    torch.manual_seed(3)
     model = transformers.AutoModelForCausalLM.from_config(config)
     embedding = model.get_input_embeddings().weight
     with torch.no_grad():
