@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
@@ -143,9 +144,12 @@ def _parser_of(kind: Any) -> Callable[[str], Any]:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is no number") from None
+    if not math.isfinite(found):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no finite number")
+    return found
 
 
 # ---- running

@@ -10,10 +10,11 @@ from typing import Any
 from lm_eval_sensitivity.probes.catalogue import NAMES, Probe, probe_named
 from lm_eval_sensitivity.probes.files import kept_results
 from lm_eval_sensitivity.probes.result import Agreement, Conditions, ProbeResult
-from lm_eval_sensitivity.report.blocks import Block, Document
+from lm_eval_sensitivity.report.blocks import Block, Document, ResultTable
 from lm_eval_sensitivity.report.documents.report import Further
 from lm_eval_sensitivity.report.figures import NotDrawn, Picture
 from lm_eval_sensitivity.runs import System
+from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.types import Note
 
 _MANY = 1e-3
@@ -47,13 +48,24 @@ def probe_parts(result: ProbeResult[Any], probe: Probe[Any], *, named: bool) -> 
         named: say first whose numbers these are.
     """
     first = [f"{result.name}:"] if named else []
-    return [
+    parts = (
         *first,
         *probe.document(result),
         *result.notes,
         *agreement_in_words(result.agreement, result.conditions),
         conditions_in_words(result),
-    ]
+    )
+    return list(map(_printable, parts))
+
+
+def _printable(block: Block) -> Block:
+    """The same, with nothing in it that a terminal would obey: a result may come from a stranger."""
+    if isinstance(block, str):
+        return inert(block)
+    if not isinstance(block, ResultTable):
+        return replace(block, text=inert(block.text))
+    rows = tuple(tuple(inert(cell) if isinstance(cell, str) else cell for cell in row) for row in block.rows)
+    return replace(block, title=inert(block.title), rows=rows, note=inert(block.note))
 
 
 def probe_sections(systems: Sequence[System]) -> list[Further]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,12 @@ def load(path: Path, name: str) -> ProbeResult[Any]:
     """
     place = shown_path(path)
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MOST_BYTES and path.is_file() else None
+        size, is_file = path.stat().st_size, path.is_file()
+        content = path.read_bytes() if size <= MOST_BYTES and is_file else None
     except OSError as error:
         raise InputError(f"{place} cannot be read ({error.strerror}). {ADVICE}") from None
+    if not is_file:
+        raise InputError(f"{place} is no file. {ADVICE}")
     if content is None:
         raise InputError(f"{place} has {size} bytes; at most {MOST_BYTES} are read. {ADVICE}")
     found: ProbeResult[Any] = codec(name).load(content, place)
@@ -85,8 +88,8 @@ def kept_results(system: System, names: Iterable[str] = NAMES) -> dict[str, Prob
         names: of probes.
 
     Returns:
-        Results by name of the probe, in the order given; of two folders with one the newer file. A file of another
-        ladder is not its own.
+        Results by name of the probe, in the order given, called as the system is; of two folders with one the newer
+        file. A file of another ladder is not its own.
 
     Raises:
         InputError: a file that is damaged.
@@ -100,5 +103,5 @@ def kept_results(system: System, names: Iterable[str] = NAMES) -> dict[str, Prob
         results = [load(path, name) for path in sorted(paths, key=lambda path: path.stat().st_mtime)]
         own = [each for each in results if each.ladder.hash == system.ladder.hash]
         if own:
-            found[name] = own[-1]
+            found[name] = replace(own[-1], name=system.name)
     return found

@@ -201,8 +201,7 @@ def _write_probes(systems: Sequence[System], folder: Path, clean: Callable[[str]
     for index, system in enumerate(systems):
         for probe, result in kept_results(system).items():
             names.append(probe_name(index, probe))
-            named = replace(result, name=system.name)  # a label may call it otherwise than the probe did
-            (folder / names[-1]).write_bytes(codec(probe).dump(named, clean))
+            (folder / names[-1]).write_bytes(codec(probe).dump(result, clean))
     return names
 
 

@@ -66,6 +66,46 @@ def test_what_is_replayed_is_what_was_generated(probed: Run) -> None:
             assert not each.live and each.base.output_ids == each.variant.output_ids
 
 
+def test_what_a_result_holds_commands_no_terminal(
+    probed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = tmp_path / "run"
+    shutil.copytree(probed.folder, again)
+    for path in result_files(again).values():
+        content = json.loads(path.read_text())
+        content["name"] = content["conditions"]["attention"] = "\x1b]0;owned\x07"
+        content["notes"] = [{"kind": "caution", "text": "\x1b[2J", "about": []}]
+        path.write_text(json.dumps(content))
+    for name in result_files(again):
+        picture = tmp_path / f"{name}.svg"
+        assert command("probe", name, again, "--kept", "--picture", picture) == 0
+        assert "\x1b" not in capsys.readouterr().out and b"\x1b" not in picture.read_bytes()
+
+
+def test_a_folder_in_the_place_of_a_result_is_no_file(probed: Run, tmp_path: Path) -> None:
+    again = tmp_path / "run"
+    shutil.copytree(probed.folder, again)
+    name, path = next(iter(result_files(again).items()))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match="is no file"):
+        command("probe", name, again, "--kept")
+
+
+def test_a_probe_that_breaks_costs_a_run_nothing(
+    probed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lm_eval_sensitivity.harness.tasks import probing
+    from lm_eval_sensitivity.probes.probing import Probed
+
+    def breaks(*args: Any) -> None:
+        raise IndexError("index 9 is out of bounds")
+
+    monkeypatch.setattr(probing, "outputs_from", breaks)
+    said = probing.probe_run(["stretch"], None, [], Probed("0" * 16, "m", None), tmp_path)  # type: ignore[arg-type]
+    assert said == ["Probe stretch: index 9 is out of bounds."]
+
+
 @pytest.mark.parametrize("name", IN_A_RUN)
 def test_after_the_run_it_finds_the_same(
     name: str, probed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,8 +16,11 @@ from lm_eval.models.openai_completions import LocalChatCompletion, LocalCompleti
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.openai_completions import ServerEngine
 from lm_eval_sensitivity.harness.engines.registry import engine_of
-from lm_eval_sensitivity.harness.engines.server.echo import check_echo
-from lm_eval_sensitivity.harness.engines.server.traced import symbol
+from lm_eval_sensitivity.harness.engines.server.answer import read_answer
+from lm_eval_sensitivity.harness.engines.server.echo import check_echo, echoed
+from lm_eval_sensitivity.harness.engines.server.traced import output_of, symbol
+from lm_eval_sensitivity.harness.generate.decoding import Decoding
+from lm_eval_sensitivity.harness.generate.views import decoder_for
 from lm_eval_sensitivity.harness.tasks.options import parse_options
 from lm_eval_sensitivity.metrics import js_divergence
 from lm_eval_sensitivity.records.packing import unpack
@@ -334,3 +338,45 @@ def test_a_wrapped_choice_over_a_wrong_echo_is_refused_before_the_first_scored_r
         with pytest.raises(InputError, match=r"Task `sensitivity_arc` scores choices .* echoes"):
             scripted.evaluate(lm, "sensitivity_arc", tmp_path)
         assert len(server.requests) == n_requests
+
+
+# ---- a real server: three answers of `vllm serve` 0.32.0 on a CPU over SmolLM2-135M-Instruct in single precision, to
+# "Say hi in five words." (a chat, 3 log-probabilities), "The capital of France is" (5 tokens, 3 log-probabilities), and
+# the same with `echo`, one token and one log-probability; the first two with `return_token_ids`
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(
+        Path(__file__).with_name("vllm_server_answers.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
+@pytest.mark.parametrize("basis", ["ids", "server text"])
+def test_a_chat_of_vllm_is_read_with_its_end_token(recorded: dict[str, dict[str, Any]], basis: Any) -> None:
+    output = output_of(read_answer(recorded["chat"]), Decoding(40, ()), basis)
+    trace = output.trace
+    assert trace is not None and trace.margins is not None and trace.token_bytes is not None
+    assert (output.text, output.n_prompt_tokens, trace.finish_reason) == (
+        "Hi, welcome to my chat!",
+        36,
+        "end_token",
+    )
+    assert len(trace.token_ids) == len(trace.margins) == 8 and len(trace.content_ids) == 7
+    assert (trace.token_ids.tolist()[-1] == 2) == (basis == "ids")
+    assert trace.margins[0] == pytest.approx(2.642633 - 2.572339, abs=1e-5)
+    decode = decoder_for(output, None)
+    assert decode is not None and decode(trace.content_ids.tolist(), True) == output.text
+
+
+def test_a_completion_of_vllm_shows_the_ids_of_its_prompt(recorded: dict[str, dict[str, Any]]) -> None:
+    output = output_of(read_answer(recorded["completion"]), Decoding(5, ()), "ids")
+    trace = output.trace
+    assert trace is not None and trace.prompt_token_ids is not None
+    assert trace.prompt_token_ids.tolist() == [504, 3575, 282, 4649, 314]
+    assert (trace.token_ids.tolist(), trace.finish_reason) == ([7042, 30, 198, 198, 504], "length")
+
+
+def test_the_echo_of_vllm_is_whole(recorded: dict[str, dict[str, Any]]) -> None:
+    assert echoed(recorded["echo"]) == recorded["echo"]["usage"]["prompt_tokens"] + 1

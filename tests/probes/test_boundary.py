@@ -11,6 +11,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.boundary import PROBE, Settings
+from lm_eval_sensitivity.probes.boundary.document import reading
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.forcing import OwnSteps
 from lm_eval_sensitivity.probes.boundary.measure import measure, one_per_rung
@@ -21,6 +22,7 @@ from lm_eval_sensitivity.probes.result import Measured, ProbeResult
 from lm_eval_sensitivity.records.file_codec import Codec
 from lm_eval_sensitivity.report.blocks import Document, Note
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
+from lm_eval_sensitivity.stats import Interval
 from tests.probes.models_boundary import greedy, output, run_of
 from tests.probes.test_replay import model_of
 
@@ -114,6 +116,35 @@ def test_what_it_says_begins_with_one_sentence(model: Any, measured: Measured[Bo
     assert {"boundary predictions", "boundary density", "boundary pairs", "boundary runner-up"} <= names
 
 
+def test_what_is_predicted_is_claimed_only_with_enough_prompts_and_skill(
+    measured: Measured[BoundaryFinding],
+) -> None:
+    def with_rows(n_prompts: int, skill: float) -> str:
+        clear, own = (
+            Interval(each + 0.1, each, each + 0.2, 0.95, "two-sided", n_prompts, "bootstrap-t", 1000, 0, None)
+            for each in (0.05, skill)
+        )
+        rows = tuple(
+            dataclasses.replace(
+                measured.finding.predictions[0],
+                task=task,
+                model=model,
+                skill=own,
+                skill_beside=clear,
+                n_prompts=n_prompts,
+            )
+            for task, model in (
+                ("thin next step", "everything"),
+                (f"parts before step {measured.finding.horizon}", "edit and base run"),
+            )
+        )
+        return reading(dataclasses.replace(measured.finding, predictions=rows))
+
+    assert "predicts which step" in with_rows(24, 0.01) and "Knowing it adds to" in with_rows(24, 0.01)
+    for said in (with_rows(9, 0.01), with_rows(24, -0.01)):
+        assert "is not shown to predict" in said and "is not shown to add" in said
+
+
 def test_24_prompts_need_no_caution(model: Any, measured: Measured[BoundaryFinding]) -> None:
     rows = tuple(dataclasses.replace(each, n_prompts=24) for each in measured.finding.predictions)
     many = dataclasses.replace(measured, finding=dataclasses.replace(measured.finding, predictions=rows))
@@ -143,7 +174,7 @@ def test_edits_are_named_or_chosen_by_rule(model: Any, run: RunOutputs) -> None:
     assert everything.fed_edits == ("double_space", "nbsp", "synonym_1")
     named = measure(replay, run, Settings(edits=("control_topic",), draws=5)).finding
     assert named.fed_edits == ("control_topic",)
-    with pytest.raises(InputError, match=r"`edits` names typo, which this run does not have"):
+    with pytest.raises(InputError, match=r"`edits` of the probe boundary is 'typo'; accepted"):
         measure(replay, run, Settings(edits=("typo",)))
 
 

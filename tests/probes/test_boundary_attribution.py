@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from lm_eval_sensitivity.probes.boundary.attribution import (
     attribution,
-    by_prompt,
     permuted_splits,
     range_growth,
     split_at,
@@ -111,10 +110,6 @@ def test_means_are_of_prompts_and_in_no_order() -> None:
     assert found.boundary.estimate == pytest.approx(expected) and found.boundary.n == 5
     assert (found.boundary, found.bulk) == (again.boundary, again.bulk)
     assert attribution([forced_steps([0.1] * 9, [1.0] * 9)], ["a"], 5) is None
-
-
-def test_means_of_prompts_leave_out_what_is_missing() -> None:
-    assert by_prompt([math.nan, 2.0], ["a", "a"]) == {"a": 2.0}
 
 
 def test_the_range_tells_a_larger_edit_from_another_token() -> None:

@@ -143,9 +143,11 @@ def test_without_the_prompt_end_no_variant_is_looked_at_and_the_head_is_checked_
     assert 0 < finding.head_difference < 1e-5
 
 
-def test_named_edits_are_taken_all_and_an_unknown_one_is_refused() -> None:
+def test_named_edits_are_taken_all_and_what_is_not_there_is_refused() -> None:
     finding = result_of(replace(SETTINGS, edits=("synonym_2",))).finding
     assert {(each.edit, each.direction) for each in finding.edits} == {("synonym_2", "edit")}
+    with pytest.raises(InputError, match=r"`steps`.* the longest output of the run has"):
+        result_of(replace(SETTINGS, steps=(4_000,)))
     with pytest.raises(InputError, match=r"synonym_3.*Did you mean"):
         result_of(replace(SETTINGS, edits=("synonym_3",)))
 
@@ -157,6 +159,7 @@ def test_named_edits_are_taken_all_and_an_unknown_one_is_refused() -> None:
         {"taus": ()},
         {"taus": (0.0, 0.1)},
         {"taus": (0.5, 0.1)},
+        {"taus": (0.1, 0.1)},
         {"steps": (-1,)},
         {"lanczos_steps": 0},
     ],

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics.logits import js_divergence, kl_divergence
+from lm_eval_sensitivity.probes.numbers import by_prompt, rank_correlation
 from lm_eval_sensitivity.probes.radius.calibration import calibrated, relative_errors
 from lm_eval_sensitivity.probes.radius.curvature import fisher_product, top_direction
 from lm_eval_sensitivity.probes.radius.ray import Ray
-from lm_eval_sensitivity.probes.radius.rows import by_prompt, rank_correlation
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -152,7 +152,7 @@ def test_calibration_removes_what_prompts_share_and_not_what_is_one_prompts_own(
 
 
 def test_means_of_prompts_and_ranks_leave_out_what_is_missing() -> None:
-    assert by_prompt([1.0, np.nan, np.nan], ["a", "a", "b"]).tolist() == [
+    assert list(by_prompt([1.0, np.nan, np.nan], ["a", "a", "b"]).values()) == [
         1.0,
         pytest.approx(np.nan, nan_ok=True),
     ]

@@ -261,9 +261,11 @@ def test_texts_without_a_tokenizer_or_an_embedder_are_missing_with_a_reason(
         raise InputError(f"no embedder {name}")
 
     monkeypatch.setattr(measuring, "find_embedder", refuse)
-    settings = Settings(step=2, alphas=(0.3,), embedder="nowhere")
+    settings = Settings(step=2, alphas=(0.3,))
     finding = measure(Replay(model(), Tokenizer()), run_of(model()), settings).finding
-    assert finding.cosine_missing == "no embedder nowhere"
+    assert finding.cosine_missing == "no embedder None"
+    with pytest.raises(InputError, match="no embedder nowhere"):
+        measure(Replay(model(), Tokenizer()), run_of(model()), Settings(step=2, embedder="nowhere"))
 
 
 def test_outputs_that_end_before_the_push_are_left_out() -> None:

@@ -260,12 +260,15 @@ def test_prompts_that_end_in_the_same_token_are_cautioned() -> None:
         assert [note.kind for note in result.notes] == ["caution"] * n_cautions
 
 
-def test_an_edit_that_is_not_there_is_said() -> None:
-    result = measure(
-        Replay(models.llama(4)), models.outputs(models.random_prompts()), asked(edits=("other",))
-    )
+def test_a_default_edit_that_is_not_there_is_said_and_a_named_one_is_refused() -> None:
+    replay, outputs = Replay(models.llama(4)), models.outputs(models.random_prompts())
+    result = measure(replay, outputs, asked(edits=Settings().edits))
     assert result.finding.edits == ()
-    assert [str(note) for note in result.notes] == ["No live pair has the edit other: it has no profile."]
+    assert [str(note) for note in result.notes] == [
+        f"No live pair has the edit {edit}: it has no profile." for edit in Settings().edits
+    ]
+    with pytest.raises(InputError, match="`edits` of the probe stretch is 'other'; accepted"):
+        measure(replay, outputs, asked(edits=("other",)))
 
 
 # ---- sweep and Jacobian
@@ -447,7 +450,7 @@ def test_fewer_prompts_may_be_asked_for() -> None:
     ("wrong", "said"),
     [
         ({"positions": "prompt"}, "accepted: 'generated', 'prompt_end'"),
-        ({"seeds": 0}, "at least 1"),
+        ({"seeds": 0}, "from 1 to 1000"),
         ({"size": -1.0}, "cannot be negative"),
         ({"size": NAN}, "cannot be negative"),
     ],

@@ -7,6 +7,7 @@ cost.py         What a run will ask of a server, before the first request
 huggingface.py  The engine for `--model hf`: it shows its inside, in the pass that makes the text
 identity.py     What tells a model that cannot be looked into from another: what the user asked for
 openai_completions.py  The engine for OpenAI-compatible servers
+ranks.py        What the processes of one run tell each other
 registry.py     Which engine serves which lm_eval model
 run.py          What all engines share: from requests to generations, whatever makes the outputs
 text.py         Engines of which nothing is known but their answers

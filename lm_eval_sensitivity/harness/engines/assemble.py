@@ -13,6 +13,7 @@ from lm_eval.api.instance import Instance
 from lm_eval_sensitivity.audit.encode import user_token_span
 from lm_eval_sensitivity.audit.pair import UNKNOWN, PairAudit, audit_pair
 from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt
+from lm_eval_sensitivity.harness.engines.ranks import over_ranks
 from lm_eval_sensitivity.harness.generate.generation import Answer, Generation, Output, SystemFacts, View
 from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
@@ -49,7 +50,9 @@ def assemble(
     """
     outputs = work.finished()
     fed = [_Fed.of(*each) for each in zip(prompts, outputs, strict=True)]
-    spans, preamble = find_spans(plan, outputs, engine.think_end_token)
+    spans, preamble = find_spans(
+        plan, outputs, engine.think_end_token, lambda openings: over_ranks(engine.lm, openings)
+    )
     if preamble is not None:
         logger.warning(
             "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "

@@ -15,6 +15,7 @@ from lm_eval_sensitivity.harness.engines.assemble import assemble
 from lm_eval_sensitivity.harness.engines.batches import distinct, first_of_each, work_off
 from lm_eval_sensitivity.harness.engines.contract import Engine, Prompt, Request
 from lm_eval_sensitivity.harness.engines.cost import cost_in_words
+from lm_eval_sensitivity.harness.engines.ranks import over_ranks
 from lm_eval_sensitivity.harness.engines.registry import engine_of
 from lm_eval_sensitivity.harness.generate.decoding import (
     SEED,
@@ -163,13 +164,15 @@ def _fit_context(engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding
             f"The prompt of {plan.items[lengths.index(0)].name} has no tokens under this tokenizer; nothing can be "
             "generated."
         )
-    longest = lengths.index(max(lengths))
-    if engine.context_length is None or lengths[longest] < 0:
+    # Of all processes: with a limit of its own each would be another system.
+    first = lengths.index(max(lengths))
+    longest, name = max(over_ranks(engine.lm, (lengths[first], plan.items[first].name)))
+    if engine.context_length is None or longest < 0:
         return decoding
-    room = engine.context_length - lengths[longest]
+    room = engine.context_length - longest
     if room < 1:
         raise InputError(
-            f"The prompt of {plan.items[longest].name} has {lengths[longest]} tokens; the model's context "
+            f"The prompt of {name} has {longest} tokens; the model's context "
             f"holds {engine.context_length}, output included. Use a model with a longer context, a shorter system "
             "instruction, or give the real context with `--model_args max_length=...`."
         )
@@ -180,8 +183,8 @@ def _fit_context(engine: Engine, plan: Plan, prompts: Sequence[Prompt], decoding
         "max_gen_toks is %d in this run, not %d.",
         engine.context_length,
         room,
-        plan.items[longest].name,
-        lengths[longest],
+        name,
+        longest,
         room,
         decoding.max_gen_toks,
     )

@@ -19,7 +19,10 @@ THINK_END = "think_end_token"
 
 
 def find_spans(
-    plan: Plan, outputs: Sequence[Output], think_end: str | None = None
+    plan: Plan,
+    outputs: Sequence[Output],
+    think_end: str | None = None,
+    gather: Callable[[dict[str, str]], list[dict[str, str]]] = lambda own: [own],
 ) -> tuple[list[AnswerSpan], SharedPreamble | None]:
     """Find the answer in every output.
 
@@ -29,6 +32,7 @@ def find_spans(
         plan: of the run.
         outputs: [item] in the plan's order.
         think_end: what the user said that reasoning ends with.
+        gather: from the outputs of this process, by prompt, to those of each process of the run.
 
     Returns:
         [item] answer spans, and the unknown preamble that unrelated prompts' outputs share, None if there is none.
@@ -45,7 +49,8 @@ def find_spans(
     for index in sorted(plan.base_items):
         if spans[index].status == "none" and plan.items[index].replicate == 0:
             unrelated.setdefault(plan.prompt_of_item[index], texts[index])
-    preamble = detect_shared_preamble(unrelated)
+    every = {prompt: text for part in reversed(gather(unrelated)) for prompt, text in part.items()}
+    preamble = detect_shared_preamble(every)
     if preamble is not None:
         spans = [
             find_answer(text, tail, shared_preamble=preamble.text) if span.status == "none" else span

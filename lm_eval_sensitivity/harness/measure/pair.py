@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,6 @@ from lm_eval_sensitivity.types import Missing
 
 ERASED = "erased: the edit does not reach the token ids"
 TOO_FEW = "too few: no other prompt of the task has an output to compare with"
-SEVERAL_PROCESSES = Missing("several processes", "each knows only its part of the outputs")
 
 
 def metric_names(filter_name: str, *, max_gen_toks: int, with_reference: bool) -> tuple[str, ...]:
@@ -130,29 +129,36 @@ def measure_pair(
     return Scores.of({**numbers, "output_spread": spread})
 
 
-def output_spreads(bases: Mapping[str, FilteredText], distances: TextDistances) -> dict[str, float | Missing]:
+def output_spreads(
+    bases: Mapping[str, FilteredText],
+    distances: TextDistances,
+    gather: Callable[[dict[str, str | Missing]], list[dict[str, str | Missing]]] = lambda own: [own],
+) -> dict[str, float | Missing]:
     """How far each base prompt's output is from those of the others, by prompt.
 
     Args:
         bases: prompt id -> the base's generation under a filter.
         distances: embedding distances.
+        gather: from the outputs of this process to those of each process of the run, or why they cannot be used.
 
     Returns:
         Prompt id -> mean cosine distance in [0, 2], or why there is none.
     """
     unreadable = distances.unreadable(str(base) for base in bases.values())
-    reasons = {
-        prompt_id: _unusable(base) or _in_words(unreadable.get(str(base)))
-        for prompt_id, base in bases.items()
-    }
-    there = [prompt_id for prompt_id, reason in reasons.items() if reason is None]
-    if len(there) < 2:
-        return {prompt_id: Missing.from_text(reason or TOO_FEW) for prompt_id, reason in reasons.items()}
-    undefined = METRICS["output_spread"].undefined
+    own: dict[str, str | Missing] = {}
+    for prompt_id, base in bases.items():
+        reason = _unusable(base) or _in_words(unreadable.get(str(base)))
+        own[prompt_id] = str(base) if reason is None else Missing.from_text(reason)
+    every = {prompt_id: text for part in reversed(gather(own)) for prompt_id, text in part.items()}
+    there = {prompt_id: text for prompt_id, text in every.items() if isinstance(text, str)}
+    lacking = TOO_FEW if len(there) < 2 else METRICS["output_spread"].undefined
     spreads: dict[str, float | Missing] = {
-        prompt_id: Missing.from_text(reason or undefined) for prompt_id, reason in reasons.items()
+        prompt_id: Missing.from_text(lacking) if isinstance(text, str) else text
+        for prompt_id, text in every.items()
     }
-    numbers = output_spread(distances.embedder.encode([str(bases[prompt_id]) for prompt_id in there]))
+    if len(there) < 2:
+        return spreads
+    numbers = output_spread(distances.embedder.encode(list(there.values())))
     found = zip(there, numbers.tolist(), strict=True)
     return spreads | {prompt_id: number for prompt_id, number in found if not math.isnan(number)}
 

@@ -8,6 +8,7 @@ lacking_rungs.py     A rung that the ladder lacks: its task of a group is left o
 options.py           What a user may give a run with `--metadata`: another ladder, a reference run
 output_folder.py     Find out before the first token, not after the last, that results cannot be written
 probing.py           Probes in a run: what the model shows while it is still loaded
+several_processes.py  A run of several processes, whose parts the first one brings together
 sampling_options.py  What `--metadata` may say to the sampling tasks beside what it says to all
 table.py            Which of a task's numbers stand in lm_eval's table: one with its standard error, or all
 sampling_task.py     The lm_eval task of the sampling group: one rung, every document two clouds

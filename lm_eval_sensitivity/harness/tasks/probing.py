@@ -15,7 +15,7 @@ from lm_eval_sensitivity.probes.files import save
 from lm_eval_sensitivity.probes.outputs import outputs_from
 from lm_eval_sensitivity.probes.probing import Probed, probed
 from lm_eval_sensitivity.records.sample import SampleRow
-from lm_eval_sensitivity.text.escape import shown_path
+from lm_eval_sensitivity.text.escape import brief, shown_path
 from lm_eval_sensitivity.types import Note
 
 logger = logging.getLogger(__name__)
@@ -75,9 +75,9 @@ def probe_run(
             result = probed(probe, replay, outputs, probe.settings(), of)
             folder.mkdir(parents=True, exist_ok=True)
             path = save(result, folder)
-        except (InputError, RuntimeError) as error:
+        except Exception as error:
             logger.error("The probe %s found nothing.", name, exc_info=not isinstance(error, InputError))
-            said.append(f"Probe {name}: {str(error).splitlines()[0][:300]}")
+            said.append(f"Probe {name}: {brief(str(error)) or type(error).__name__}.")
             continue
         logger.info("Probe %s: kept in %s.", name, shown_path(path))
         parts = probe_parts(result, probe, named=False)

@@ -136,7 +136,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
                 name: OfPair(value, doc["prompt_id"], filter_name) for name, value in measured.metrics.items()
             },
             "separated": test,
-            "verdict": filter_name,
+            "verdict": self._item_of_run(filter_name, note),
             "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},
         }
         return self._table.entries(entries, filter_name, ())
@@ -152,9 +152,17 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         return {
             **with_errors(means),
             "separated": separated_in_words,
-            "verdict": lambda names: response_in_words(SAMPLED_RUN.of_run(self, list), names[0]),
+            "verdict": self._response_in_words,
             "pair": sampled_pairs_in_words,
         }
+
+    def _response_in_words(self, names: Sequence[str]) -> str:
+        self._take_in_other_processes()
+        return response_in_words(SAMPLED_RUN.of_run(self, list), names[0])
+
+    @property
+    def _collected(self) -> list[Any]:
+        return self._sampled
 
     def _enter_run(self) -> None:
         SAMPLED_RUN.started(self, self.ladder.content_hash, self._sampled)

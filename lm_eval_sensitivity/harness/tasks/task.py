@@ -6,8 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import datasets
 from lm_eval.api.instance import Instance
@@ -35,12 +34,12 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     window_item,
     windows_in_words,
 )
+from lm_eval_sensitivity.harness.engines.ranks import over_ranks
 from lm_eval_sensitivity.harness.generate.decoding import Decoding, parse_decoding
 from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
-from lm_eval_sensitivity.harness.generate.generation import FilteredText, SystemFacts
+from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, SystemFacts
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.pair import (
-    SEVERAL_PROCESSES,
     Scores,
     measure_pair,
     metric_names,
@@ -64,6 +63,7 @@ from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
 from lm_eval_sensitivity.harness.tasks.probing import check_probes, probe_run
+from lm_eval_sensitivity.harness.tasks.several_processes import OfRun, audits_of, longest_of, notes_of
 from lm_eval_sensitivity.harness.tasks.table import TaskTable, with_errors
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
@@ -81,6 +81,8 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
 from lm_eval_sensitivity.types import RUNGS, Missing, Rung
 
 logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 
 class PromptSensitivityTask(ConfigurableTask):
@@ -115,7 +117,9 @@ class PromptSensitivityTask(ConfigurableTask):
         self._reference: ReferenceRun | None = None
         self._pairs: list[PairCells] = []
         self._spreads: dict[str, dict[str, float | Missing]] = {}
-        self._is_alone = True
+        self._longest: int | None = None
+        self._n_ranks = 1
+        self._is_whole = True
         self._raw_cells: dict[str, tuple[Cells, SampleRow | None]] = {}
         self._kept = Kept(None, None, samples=False)
         self._table = TaskTable(self.primary, full=True)
@@ -194,13 +198,14 @@ class PromptSensitivityTask(ConfigurableTask):
             logger.warning(
                 "`--cache_requests` is not used for prompt_sensitivity tasks; their requests are built anew."
             )
-        self._is_alone = kwargs.get("world_size", 1) == 1
+        self._n_ranks = int(kwargs.get("world_size", 1))
+        self._is_whole = self._is_alone
+        self._refuse_if_nothing_is_left(kwargs)
         check_probes(self.options.probes, engine_of_evaluator(), self._kept.folder, alone=self._is_alone)
         # lm_eval gathers from several processes what its table has, and nothing else.
         full = self.options.table == "full" or self._predict_only or not self._is_alone
         self._table = TaskTable(self.primary, full=full)
-        if self._is_alone and not self._predict_only:
-            # A process of several sees only its own part of the pairs, and would count wrongly.
+        if not self._predict_only:
             self._enter_run()
         lm, name = engine_of_evaluator(), of_evaluator("apply_chat_template")
         check_device(of_evaluator("device"), lm)
@@ -211,6 +216,16 @@ class PromptSensitivityTask(ConfigurableTask):
             self._wrapper = PromptWrapper(asked_and_fed(lm, kwargs, self._model_arguments(), name))
             super().build_all_requests(**kwargs)
         self._wrapper.refuse_if_nothing_arrived(self._instances or [])
+
+    def _refuse_if_nothing_is_left(self, settings: Mapping[str, Any]) -> None:
+        """The other processes would wait for one without a pair."""
+        names = ("rank", "limit", "world_size", "samples")
+        mine = self.doc_iterator(**{name: settings[name] for name in names if name in settings})
+        if not self._is_alone and next(iter(mine), None) is None:
+            raise InputError(
+                f"Task `{self.config.task}` has no pair for process {settings['rank'] + 1} of {self._n_ranks}. Start "
+                "fewer processes, or raise `--limit`."
+            )
 
     def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> tuple[Rendered, Rendered]:
         """Render both prompts, system instruction and chat template included.
@@ -292,7 +307,11 @@ class PromptSensitivityTask(ConfigurableTask):
                 texts += reference_texts((i.doc for i in self._instances or []), self._reference)
             self._distances.prepare(texts)
             self._spreads = self._measure_spreads(self._distances)
+        self._longest = longest_of(self._gather(self._longest_here()))
         return instances
+
+    def _gather(self, value: Value) -> list[Value]:
+        return over_ranks(engine_of_evaluator(), value)
 
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return texts_to_embed(filtered)
@@ -301,7 +320,9 @@ class PromptSensitivityTask(ConfigurableTask):
         """Filter -> prompt -> how far its base output is from those of the task's other prompts."""
         bases = [instance for instance in self._instances or [] if instance.idx == 0]
         return {
-            view: output_spreads({i.doc["prompt_id"]: i.filtered_resps[view] for i in bases}, distances)
+            view: output_spreads(
+                {i.doc["prompt_id"]: i.filtered_resps[view] for i in bases}, distances, self._gather
+            )
             for view in VIEWS
         }
 
@@ -322,7 +343,7 @@ class PromptSensitivityTask(ConfigurableTask):
         if self._predict_only or self._distances is None:
             return {"pair": encode(make_record(base, variant, None, {}, **of_run))}
         prompt_id = doc["prompt_id"]
-        spread = self._spreads[base.filter_name][prompt_id] if self._is_alone else SEVERAL_PROCESSES
+        spread = self._spreads[base.filter_name][prompt_id]
         each = [
             measure_pair(doc, base, one, self._distances, self._reference, spread)
             for one in repetitions_of(variant)
@@ -330,9 +351,12 @@ class PromptSensitivityTask(ConfigurableTask):
         scores = Scores.mean(each)
         record = make_record(base, variant, scores.values, scores.missing, **of_run)
         pair = encode(replace(record, repetitions=scores_of_repetitions(base, variant, each)))
-        self._take(doc, base, variant, pair)
+        note = self._take(doc, base, variant, pair)
         names = self._metric_names(base.filter_name)
-        items: dict[str, Any] = dict.fromkeys(("noise", "verdict"), base.filter_name)
+        items: dict[str, Any] = {
+            "noise": base.filter_name,
+            "verdict": self._item_of_run(base.filter_name, note),
+        }
         if base.filter_name == "raw":
             items["window"] = window_item(base, variant, scores.missing)
         entries = {
@@ -343,24 +367,36 @@ class PromptSensitivityTask(ConfigurableTask):
         }
         return self._table.entries(entries, base.filter_name, self._too_long)
 
-    @cached_property
-    def _too_long(self) -> frozenset[str]:
-        """Windows that the longest output of the whole run does not fill: they say what the whole output says."""
+    def _item_of_run(self, filter_name: str, note: Any) -> str:
+        return filter_name if self._is_alone else OfRun(filter_name, note)
+
+    def _longest_here(self) -> int | None:
+        """Tokens of the longest output of all tasks in this process; None where tokens are not known."""
         tasks = (of_evaluator("eval_tasks") or {}).values()
         instances = [
             each for task in tasks if isinstance(task, PromptSensitivityTask) for each in task.instances
         ]
-        traces = [each.resps[0].trace for each in instances or self._instances or [] if each.resps]
-        if not traces or None in traces:
+        answered = [each.resps[0] for each in instances or self._instances or [] if each.resps]
+        traces = [each.trace for each in answered if isinstance(each, Generation)]
+        if not traces or len(traces) < len(answered) or None in traces:
+            return None
+        return max(len(trace.content_ids) for trace in traces if trace is not None)
+
+    @property
+    def _too_long(self) -> frozenset[str]:
+        """Windows that the longest output of the whole run does not fill: they say what the whole output says."""
+        longest = self._longest
+        if longest is None:
             return frozenset()
-        longest = max(len(trace.content_ids) for trace in traces)
         return frozenset(name for name, card in METRICS.items() if card.window and card.window >= longest)
 
     def _of_run(self) -> dict[str, Any]:
         """So that a row can be told apart by itself."""
         return {"system": self._system(), "ladder": self.ladder.content_hash[:16]}
 
-    def _take(self, doc: Mapping[str, Any], base: FilteredText, variant: FilteredText, pair: Any) -> None:
+    def _take(
+        self, doc: Mapping[str, Any], base: FilteredText, variant: FilteredText, pair: Any
+    ) -> PairCells | None:
         """Keep what the pairs table would say of a row, read as it will be read from the file."""
         generations = (base.generation, variant.generation)
         line = {
@@ -377,9 +413,10 @@ class PromptSensitivityTask(ConfigurableTask):
         # lm_eval takes the filters in the order of the YAML, all pairs under one before the next.
         if base.filter_name == "raw":
             self._raw_cells[doc["pair_id"]] = cells, row if self.options.probes else None
-        else:
-            raw, row_of_raw = self._raw_cells.pop(doc["pair_id"])
-            self._pairs.append(PairCells(raw, cells, row_of_raw))
+            return None
+        raw, row_of_raw = self._raw_cells.pop(doc["pair_id"])
+        self._pairs.append(PairCells(raw, cells, row_of_raw))
+        return self._pairs[-1]
 
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
@@ -406,8 +443,29 @@ class PromptSensitivityTask(ConfigurableTask):
         }
 
     def _finished_run(self) -> FinishedRun | None:
-        """The run that this task is of; None in one of several processes, which knows only its part."""
+        """The run that this task is of."""
+        self._take_in_other_processes()
         return RUN_LOG.of_run(self, self._as_run)
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._n_ranks == 1
+
+    @property
+    def _collected(self) -> list[Any]:
+        """What the run log looks at."""
+        return self._pairs
+
+    def _take_in_other_processes(self) -> None:
+        """Before lm_eval aggregates the first task of a run, it has gathered the items of all tasks and processes."""
+        if self._is_whole:
+            return
+        for gathered in (of_evaluator("eval_results_acc") or {}).values():
+            task = gathered["task"]
+            if isinstance(task, PromptSensitivityTask) and not task._is_whole:
+                task._collected[:] = notes_of(gathered["raw_metrics"], self._n_ranks)
+                task._audited = Counter(audits_of(gathered["raw_metrics"]))
+                task._is_whole = True
 
     def _as_run(self, pairs: Sequence[PairCells]) -> FinishedRun:
         return FinishedRun(
@@ -430,6 +488,7 @@ class PromptSensitivityTask(ConfigurableTask):
         config: dict[str, Any] = super().dump_config()
         if self.lacks_rung:
             return config
+        self._take_in_other_processes()
         summary = self._run_summary()
         # lm_eval dumps the configuration of every task once, when all results are there.
         if said := self._closing_lines():

@@ -7,7 +7,7 @@ the shift grew by (bulk) and what the gap shrank by (boundary), exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lm_eval_sensitivity.probes.boundary.density import bins_of
 from lm_eval_sensitivity.probes.boundary.finding import Attribution, Reference
+from lm_eval_sensitivity.probes.numbers import by_prompt, mean
 from lm_eval_sensitivity.stats import difference_interval, mean_interval
 
 Floats = NDArray[np.float64]
@@ -211,8 +212,8 @@ def attribution(
     control = _means([_growth_of_others(pairs, prompts, number) for number in own], names)
     boundary = _means([splits[number].boundary for number in own], names)
     bulk = _means([splits[number].bulk for number in own], names)
-    null_boundary = _means([_mean(each.boundary for each in deals) for deals in dealt], names)
-    null_bulk = _means([_mean(each.bulk for each in deals) for deals in dealt], names)
+    null_boundary = _means([mean(each.boundary for each in deals) for deals in dealt], names)
+    null_bulk = _means([mean(each.bulk for each in deals) for deals in dealt], names)
     shares = np.array([splits[number].share for number in own])
     null_shares = np.array([each.share for deals in dealt for each in deals])
     return Attribution(
@@ -227,8 +228,8 @@ def attribution(
         range_growth=mean_interval(growth, seed=seed),
         range_control=mean_interval(control, seed=seed),
         range_beside_control=difference_interval(growth - control, seed=seed),
-        runner_up_before=_mean(np.concatenate([each.of_runner_up[: each.first_flip] for each in branched])),
-        runner_up_at_branch=_mean(float(each.of_runner_up[each.first_flip or 0]) for each in branched),
+        runner_up_before=mean(np.concatenate([each.of_runner_up[: each.first_flip] for each in branched])),
+        runner_up_at_branch=mean(float(each.of_runner_up[each.first_flip or 0]) for each in branched),
         median_share=float(np.median(shares)),
         above_half=float((shares > 0.5).mean()),
         null_median_share=float(np.median(null_shares)) if len(null_shares) else math.nan,
@@ -258,25 +259,11 @@ def range_growth(steps: ForcedSteps, step: int | None) -> float:
     return float(log[-1] - log[:-1].mean())
 
 
-def by_prompt(values: Sequence[float], prompts: Sequence[str]) -> dict[str, float]:
-    """Prompt id -> mean of its numbers, without those that are NaN; NaN where none is left.
-
-    Example:
-        >>> by_prompt([1.0, 3.0, math.nan], ["a", "a", "b"])
-        {'a': 2.0, 'b': nan}
-    """
-    found: dict[str, list[float]] = {name: [] for name in sorted(set(prompts))}
-    for value, name in zip(values, prompts, strict=True):
-        if not math.isnan(value):
-            found[name].append(value)
-    return {name: float(np.mean(each)) if each else math.nan for name, each in found.items()}
-
-
 def _growth_of_others(pairs: Sequence[ForcedSteps], prompts: Sequence[str], number: int) -> float:
     """At the branch's step, of other prompts' pairs that go on: shifts change with position, whatever happens."""
     step = pairs[number].first_flip
     assert step is not None
-    return _mean(
+    return mean(
         range_growth(each, step)
         for each, prompt in zip(pairs, prompts, strict=True)
         if prompt != prompts[number]
@@ -288,11 +275,6 @@ def _growth_of_others(pairs: Sequence[ForcedSteps], prompts: Sequence[str], numb
 def _means(values: Sequence[float], prompts: Sequence[str]) -> Floats:
     """[prompt] by letters."""
     return np.array(list(by_prompt(values, prompts).values()))
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return float(np.mean(found)) if found else math.nan
 
 
 def _logs(shift: Floats, gap: Floats) -> tuple[Floats, Floats]:

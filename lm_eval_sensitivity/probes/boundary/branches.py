@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.metrics.margins import LOW_MARGIN_THRESHOLDS_NATS
-from lm_eval_sensitivity.probes.boundary.attribution import FEWEST_EARLIER, by_prompt
+from lm_eval_sensitivity.probes.boundary.attribution import FEWEST_EARLIER
 from lm_eval_sensitivity.probes.boundary.density import Steps, share_interval
 from lm_eval_sensitivity.probes.boundary.finding import Numerics, Parted, Strip, Trigger, Where
+from lm_eval_sensitivity.probes.numbers import by_prompt, mean
 from lm_eval_sensitivity.probes.outputs import RunPair
 from lm_eval_sensitivity.stats import mean_interval
 
@@ -56,13 +57,13 @@ def where(pairs: Sequence[RunPair], margins: Steps, threshold: float, seed: int 
         n_branches=len(branches),
         n_prompts=len(set(names)),
         smallest_so_far=share_interval(list(by_prompt(smallest, names).values()), seed),
-        chance=_mean(by_prompt(chance, names).values()),
+        chance=mean(by_prompt(chance, names).values()),
         gain=mean_interval(list(by_prompt(gains, names).values()), seed=seed),
         n_late=len(late),
         earlier_wider=share_interval(list(by_prompt(wider, [name for name, _ in late]).values()), seed),
         median_margin=float(np.median(at_branch)) if len(branches) else math.nan,
         n_thin=int((at_branch < threshold).sum()),
-        below_2=_mean(at_branch < 2),
+        below_2=mean(at_branch < 2),
     )
 
 
@@ -82,7 +83,7 @@ def numerics(margins: Steps, repetitions: Sequence[RunPair], replay_difference: 
     known = [each for each in (*seen, replay_difference) if not math.isnan(each)]
     threshold = max(known, default=math.nan)
     everything = np.concatenate([*margins.values(), np.zeros(0)])
-    share = _mean(everything <= threshold) if known else math.nan
+    share = mean(everything <= threshold) if known else math.nan
     return Numerics(
         threshold, share, len(repetitions), sum(each.first_divergence is not None for each in repetitions)
     )
@@ -101,7 +102,7 @@ def triggers(
         for pairs in (harmless, repetitions)
     ]
     return tuple(
-        Trigger(each, _mean(everything < each), *(_mean(side < each) for side in sides))
+        Trigger(each, mean(everything < each), *(mean(side < each) for side in sides))
         for each in LOW_MARGIN_THRESHOLDS_NATS
     )
 
@@ -132,8 +133,3 @@ def _up_to_branch(pair: RunPair, margins: Mapping[str, Floats]) -> Floats:
     if step is None or known is None or step >= len(known):
         return np.zeros(0)
     return known[: step + 1]
-
-
-def _mean(values: Iterable[float]) -> float:
-    array = np.asarray(list(values), dtype=np.float64)
-    return float(array.mean()) if array.size else math.nan

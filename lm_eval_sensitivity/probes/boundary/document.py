@@ -88,7 +88,11 @@ _RANKINGS = (
     Column("steps", 0, "n_steps"),
 )
 _HAZARD = (Column("after step", 0, "step"), Column("predicted", 3), Column("observed", 3))
-_PARTS = (Column("part"), *(Column(each.name, 3, f"interval.{each.path.split('.')[1]}") for each in MEAN))
+_PARTS = (
+    Column("part"),
+    *(Column(each.name, 3, f"interval.{each.path.split('.')[1]}") for each in MEAN),
+    Column("prompts", 0, "interval.n"),
+)
 _PAIRS = (
     Column("pair", path="pair_id"),
     Column("first_flip", 0),
@@ -151,30 +155,37 @@ def boundary_document(result: ProbeResult[BoundaryFinding]) -> Sequence[Block]:
 
 
 def reading(found: BoundaryFinding) -> str:
-    """The sentence that is read first.
+    """What is read first.
 
     Returns:
-        How many branches are thin; what is predictable, by Brier skill, of thin steps and of parting.
+        How many branches are thin; what is predictable, by Brier skill, of thin steps and of parting: shown only where
+        there are enough prompts, and where the prediction has skill by itself.
     """
     at = found.where
+    thin_steps = found.density.thin
     parts = [
-        f"{at.n_thin} of {at.n_branches} branches of harmless edits stand on a thin step (a margin below "
-        f"{found.threshold:g} nats), as {_percent(found.density.thin.estimate)} of all steps do"
+        f"{at.n_thin} of {at.n_branches} branches of harmless edits, over {at.n_prompts} prompts, stand on a thin step "
+        f"(a margin below {found.threshold:g} nats).",
+        f"Of all steps {_percent(thin_steps.estimate)} are thin, mean over {thin_steps.n} prompts.",
     ]
     if (thin := _row(found, "thin next step", "everything")) is not None:
-        verb = "predicts" if thin.skill.lower > 0 else "is not shown to predict"
+        verb = "predicts" if _is_shown(thin, thin.skill) else "is not shown to predict"
         parts.append(
-            f"the base run {verb} which step is thin next (Brier skill {_in_words(thin.skill)}, "
-            f"AUROC {in_print(thin.auroc, 2)})"
+            f"The base run {verb} which step is thin next (Brier skill {_in_words(thin.skill)}, "
+            f"AUROC {in_print(thin.auroc, 2)}, {thin.n_prompts} prompts)."
         )
     if (both := _row(found, f"parts before step {found.horizon}", "edit and base run")) is not None:
         gain = both.skill_beside
-        verb = "adds" if gain.lower > 0 else "is not shown to add"
+        verb = "adds" if _is_shown(both, both.skill, gain) else "is not shown to add"
         parts.append(
-            f"knowing it {verb} to knowing the edit for which outputs part before step {found.horizon} "
-            f"(Brier skill {_in_words(gain)} over the edit alone)"
+            f"Knowing it {verb} to knowing the edit for which outputs part before step {found.horizon} "
+            f"(Brier skill {_in_words(gain)} over the edit alone, {both.n_prompts} prompts)."
         )
-    return f"{'; '.join(parts)}."
+    return " ".join(parts)
+
+
+def _is_shown(row: Prediction, *intervals: Interval) -> bool:
+    return row.n_prompts >= ENOUGH_PROMPTS and all(each.lower > 0 for each in intervals)
 
 
 def _cautions(found: BoundaryFinding) -> Iterator[Note]:
@@ -217,9 +228,7 @@ def _predictions(found: BoundaryFinding) -> Iterator[ResultTable]:
         return
     yield table_of(
         "boundary reliability",
-        f"Reliability: {found.reliability[0].task}, {found.reliability[0].model}"
-        if found.reliability
-        else "",
+        f"Reliability: {found.reliability[0].task}, {found.reliability[0].model}",
         _RELIABILITY,
         found.reliability,
         is_detail=True,
@@ -252,9 +261,9 @@ def _of_numerics(found: BoundaryFinding) -> str:
             "No repetition parts and no margin was recorded: how much arithmetic alone decides is not known."
         )
     return (
-        f"Arithmetic alone: {number.n_parted} of {number.n_repetitions} repetitions part; margins differ by up to "
-        f"{number.threshold:.2g} nats there or between run and replay, which {_percent(number.share)} of the steps "
-        "do not exceed."
+        f"Arithmetic alone: {number.n_parted} of {number.n_repetitions} repetitions part. Margins differ by up to "
+        f"{number.threshold:.2g} nats there or between run and replay; {_percent(number.share)} of the steps have a "
+        "margin as small as that."
     )
 
 
@@ -340,7 +349,8 @@ def _of_attribution(of: Attribution) -> ResultTable:
         "steps before, and tokens with a wide gap have large shifts. The range over all tokens says how much the "
         "edit moved."
     )
-    return table_of("boundary attribution", "What gives way at a branch", _PARTS, rows, [note])
+    few = f"No means: {of.boundary.reason}" if of.boundary.reason else ""
+    return table_of("boundary attribution", "What gives way at a branch", _PARTS, rows, [few, note])
 
 
 def _runner_up(found: BoundaryFinding) -> Iterator[ResultTable]:

@@ -15,7 +15,6 @@ from lm_eval_sensitivity.probes.boundary.attribution import (
     ForcedSteps,
     Split,
     attribution,
-    by_prompt,
     splits_of,
 )
 from lm_eval_sensitivity.probes.boundary.branches import numerics, parted_by_edit, strip, triggers, where
@@ -44,6 +43,7 @@ from lm_eval_sensitivity.probes.boundary.finding import (
 from lm_eval_sensitivity.probes.boundary.forcing import Fed, OwnSteps, force
 from lm_eval_sensitivity.probes.boundary.hazard import at, survivals, survived
 from lm_eval_sensitivity.probes.boundary.runner_up import force_runner_ups
+from lm_eval_sensitivity.probes.numbers import by_prompt
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import Measured, PerPrompt
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+MOST_DRAWS = 100_000
 HAZARD_STEPS = (0, 1, 4, 8, 16, 32, 64, 128)
 
 
@@ -130,6 +131,8 @@ def _check(settings: Settings) -> None:
         if not getattr(settings, name) > least:
             words = "above 0" if least == 0 else "0 or more"
             raise InputError(f"`{name}` is {getattr(settings, name)}; accepted is a number that is {words}.")
+    if settings.draws > MOST_DRAWS:
+        raise InputError(f"`draws` is {settings.draws}; accepted are at most {MOST_DRAWS}.")
 
 
 def _chosen(outputs: RunOutputs, harmless: Sequence[RunPair], edits: Sequence[str]) -> list[RunPair]:
@@ -140,12 +143,7 @@ def _chosen(outputs: RunOutputs, harmless: Sequence[RunPair], edits: Sequence[st
         return list(harmless)
     if edits == ("one_per_rung",):
         return [each for each in harmless if each.pair.edit in one_per_rung(harmless)]
-    present = {each.pair.edit for each in outputs.pairs}
-    if unknown := sorted(set(edits) - present):
-        raise InputError(
-            f"`edits` names {', '.join(unknown)}, which this run does not have. It has: {', '.join(sorted(present))}."
-        )
-    return outputs.live_pairs(edits=edits)
+    return outputs.pairs_of(edits, "boundary")
 
 
 def one_per_rung(pairs: Sequence[RunPair]) -> set[str]:

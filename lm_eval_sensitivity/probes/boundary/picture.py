@@ -21,6 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
     interval_bar,
     legend_below,
 )
+from lm_eval_sensitivity.text.escape import inert
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.report.figures.style import Figure
@@ -44,7 +45,7 @@ def boundary_picture(result: ProbeResult[BoundaryFinding]) -> Picture | NotDrawn
         return NotDrawn(NAME, TITLE, "No base output has a step with finite logits.")
     strip = found.strip
     shown = (
-        f"Above: margins of the output to {strip.prompt_id}, the one with the most branches; "
+        f"Above: margins of the output to {inert(strip.prompt_id)}, the one with the most branches; "
         if strip
         else ""
     )
@@ -98,7 +99,7 @@ def _draw_strip(axes: Any, strip: Strip, threshold: float) -> None:
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("margin, nats")
-    axes.set_title(strip.prompt_id, loc="left")
+    axes.set_title(inert(strip.prompt_id), loc="left")
 
 
 def _draw_curve(axes: Any, found: BoundaryFinding) -> None:

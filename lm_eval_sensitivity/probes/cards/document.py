@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.probes.cards.card import BranchCard
+from lm_eval_sensitivity.probes.cards.card import MOST_RANDOM, SMALLEST_MARGIN, BranchCard
 from lm_eval_sensitivity.probes.cards.finding import CardsFinding
 from lm_eval_sensitivity.probes.cards.positions import PositionClass
 from lm_eval_sensitivity.probes.cards.summary import CLASS_WORDS, SHARES, by_class
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.report.blocks import Block, Cell, Column, ResultTable, table_of
 from lm_eval_sensitivity.stats import mean_interval
+from lm_eval_sensitivity.text.format import percent
 from lm_eval_sensitivity.text.visible import visible
 from lm_eval_sensitivity.types import Note
 
@@ -73,7 +74,9 @@ def document(result: ProbeResult[CardsFinding]) -> list[Block]:
 _INDEX_NOTE = (
     "Columns of positions: the earliest layer at which copying the unedited run's state there restores its token, with "
     "the rescue in brackets; * is trivial. Random: how many of the random changes of the same size restore it, too. "
-    "Rejoins: tokens after the forced one that are the unedited run's."
+    "Rejoins: tokens after the forced one that are the unedited run's. Specific: a state restores the token, at most "
+    f"{percent(MOST_RANDOM)} of the random changes and no other prompt's state do, and the edited run's margin is "
+    f"{SMALLEST_MARGIN:g} nats or more."
 )
 
 

@@ -22,6 +22,7 @@ from lm_eval_sensitivity.types import RUNGS, Note
 
 CONTEXT = 64
 """Last tokens before the branch that a card keeps as texts."""
+MOST_DRAWS = 10_000
 REST = 24
 """Tokens of both outputs that it keeps from the branch on."""
 
@@ -68,8 +69,10 @@ def _check(settings: CardsSettings) -> None:
             raise InputError(
                 f"`{name}` is {getattr(settings, name)}; accepted are 0 and whole numbers above."
             )
-    if settings.draws < 1:
-        raise InputError("`draws` is 0; without a random vector no card can be read.")
+    if not 1 <= settings.draws <= MOST_DRAWS:
+        raise InputError(
+            f"`draws` is {settings.draws}; accepted are 1 to {MOST_DRAWS}: without a random vector no card can be read."
+        )
     if unknown := [each for each in settings.rungs if each not in RUNGS]:
         raise InputError(f"`rungs` has {unknown[0]!r}; accepted are {', '.join(RUNGS)}.")
 

@@ -96,6 +96,8 @@ def _lot(candidate: Candidate, seed: int) -> str:
 
 
 def _rule(n_kept: int, n_all: int, n_strata: int, top: int, per_stratum: int, seed: int) -> str:
+    if not n_all:
+        return "There is no branch."
     if n_kept == n_all:
         return f"All {n_all} branches."
     limits: Sequence[str] = [

@@ -87,7 +87,7 @@ def document(result: ProbeResult[RadiusFinding]) -> Sequence[Block]:
 
 
 def reading(finding: RadiusFinding) -> str:
-    """One sentence: how far the formula is off, and what real edits do.
+    """How far the formula is off, and what real edits do, a sentence each.
 
     Args:
         finding: of one system.
@@ -95,20 +95,19 @@ def reading(finding: RadiusFinding) -> str:
     parts = []
     first, last = _row(finding, "top", 0), _row(finding, "top", -1)
     if first and last and not math.isnan(first.error + last.error):
+        also = "" if last is first else f" and {_percent(last.error)} at {last.tau:g}"
         parts.append(
-            f"Along the most sensitive direction the formula is {_percent(first.error)} off at tau = {first.tau:g} and "
-            f"{_percent(last.error)} at {last.tau:g} (medians over {last.n_lines} states of {last.n_prompts} prompts)"
+            f"Along the most sensitive direction the formula is {_percent(first.error)} off at tau = {first.tau:g}"
+            f"{also} (medians over {last.n_lines} states of {last.n_prompts} prompts)."
         )
     for row in finding.shifts[:1]:
         if not math.isnan(row.quotient):
             kept = "meaning-preserving edit" if row.direction == "edit" else "control"
             parts.append(
-                f"a {kept} changes the distribution {row.quotient:.2f} times as much as the formula says (median over "
-                f"{row.n_pairs} pairs of {row.n_prompts} prompts)"
+                f"A {kept} changes the distribution {row.quotient:.2f} times as much as the formula says (median over "
+                f"{row.n_pairs} pairs of {row.n_prompts} prompts)."
             )
-    if not parts:
-        return "No radius could be measured."
-    return f"{'; '.join(parts)}."
+    return " ".join(parts) or "No radius could be measured."
 
 
 def _row(finding: RadiusFinding, direction: Direction, at: int) -> RadiusRow | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm_eval_sensitivity.errors import unknown_name
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 
 
@@ -25,11 +24,7 @@ def chosen_pairs(outputs: RunOutputs, edits: Sequence[str]) -> list[RunPair]:
         >>> chosen_pairs(RunOutputs((), ()), ())
         []
     """
-    there = sorted({each.pair.edit for each in outputs.pairs})
-    for name in edits:
-        if name not in there:
-            raise unknown_name("`edits` of the probe radius", name, there)
-    pairs = [each for each in outputs.live_pairs(edits) if each.pair.rung != "identical"]
+    pairs = [each for each in outputs.pairs_of(edits, "radius") if each.pair.rung != "identical"]
     pairs.sort(key=lambda each: (each.pair.prompt_id, each.pair.rung_index, each.pair.edit))
     if edits:
         return pairs

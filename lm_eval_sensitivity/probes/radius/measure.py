@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.numbers import mean
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.at_state import AtState, Move, look_at
 from lm_eval_sensitivity.probes.radius.calibration import relative_errors
@@ -41,7 +43,7 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
         settings: what is asked for.
 
     Raises:
-        InputError: an edit is not in the run, or the model's head has no closed form.
+        InputError: an edit is not in the run, no output has one of the steps, or the model's head has no closed form.
 
     Example:
         See `tests/probes/test_radius_measure.py`; a replay takes a model.
@@ -52,6 +54,12 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
     # Variants are looked at where they end.
     pairs = chosen_pairs(outputs, settings.edits) if 0 in settings.steps else []
     bases = outputs.bases
+    longest = max((len(each.output_ids) for each in bases.values()), default=0)
+    if min(settings.steps) >= longest:
+        raise InputError(
+            f"`steps` of the probe radius is {settings.steps}; the longest output of the run has {longest} steps, "
+            f"counted from 0. Give a step below {longest}."
+        )
     states = states_of(
         replay, [Path.of(each) for each in bases.values()], settings.steps, "Replaying outputs"
     )
@@ -146,7 +154,7 @@ def _per_prompt(finding: RadiusFinding, names: Sequence[str]) -> tuple[PerPrompt
         PerPrompt(
             "argmax_radius",
             "distance to where another token is the most probable one, over the length of the state; mean over steps",
-            {name: _mean(values) for name, values in after.items()},
+            _means(after),
         )
     ]
     if READ_TAU in finding.taus:
@@ -157,15 +165,15 @@ def _per_prompt(finding: RadiusFinding, names: Sequence[str]) -> tuple[PerPrompt
             PerPrompt(
                 "radius_top",
                 f"radius at tau = {READ_TAU} along the top direction, over the length of the state; mean over steps",
-                {name: _mean(values) for name, values in own.items()},
+                _means(own),
             )
         )
     return tuple(rows)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else None
+def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float | None]:
+    found = {name: mean(each) for name, each in values.items()}
+    return {name: None if math.isnan(each) else each for name, each in found.items()}
 
 
 def _notes(finding: RadiusFinding, settings: RadiusSettings) -> tuple[Note, ...]:

@@ -19,6 +19,7 @@ from lm_eval_sensitivity.report.figures.style import (
     Picture,
     legend_below,
 )
+from lm_eval_sensitivity.text.escape import inert
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.report.figures.style import Figure
@@ -39,8 +40,8 @@ def picture(result: ProbeResult[RadiusFinding]) -> Picture | NotDrawn:
     caption = Caption(
         f"Left: radius that the curvature predicts against the measured one, as shares of the length of the state, a "
         f"mark per line and tau ({taus} nats); the line is equality. Right: the divergence along the top direction of "
-        f"{curve.prompt_id}, step {curve.step}, whose error at the largest tau is the median one, and the parabola of "
-        "its curvature (dashed).",
+        f"{inert(curve.prompt_id)}, step {curve.step}, whose error at the largest tau is the median one, and the "
+        "parabola of its curvature (dashed).",
         f"{len(finding.states)} states of {len({state.prompt_id for state in finding.states})} prompts, "
         f"{len(finding.lines)} lines, {len(points)} marks.",
         "Marks of one line hang together, and so do steps of one prompt. A formula looks good where taus are small, "

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from numpy.typing import NDArray
 
+from lm_eval_sensitivity.probes.numbers import by_prompt, quantile, rank_correlation
 from lm_eval_sensitivity.probes.radius.calibration import calibrated, relative_errors
 from lm_eval_sensitivity.probes.radius.finding import (
     DIRECTIONS,
@@ -55,13 +55,13 @@ def _radius_row(lines: Sequence[Line], direction: Direction, at: int, tau: float
         len(set(prompts)),
         len(lines) - len(used) - n_flat,
         n_flat,
-        _quantile(predicted, 0.5),
-        _quantile(measured, 0.5),
-        _quantile(errors, 0.5),
-        _quantile(errors, 0.9),
-        mean_interval(by_prompt(_shares(errors), prompts), largest=1.0),
-        _quantile(corrected, 0.5),
-        float(np.mean(by_prompt(_shares(corrected), prompts))) if used else np.nan,
+        quantile(predicted, 0.5),
+        quantile(measured, 0.5),
+        quantile(errors, 0.5),
+        quantile(errors, 0.9),
+        mean_interval(_of_prompts(errors, prompts), largest=1.0),
+        quantile(corrected, 0.5),
+        float(np.mean(_of_prompts(corrected, prompts))) if used else np.nan,
         rank_correlation(errors, [line.top_probability for line in used]),
     )
 
@@ -79,9 +79,9 @@ def shift_rows(edits: Sequence[EditShift]) -> tuple[ShiftRow, ...]:
                     kind,
                     len(chosen),
                     len({each.prompt_id for each in chosen}),
-                    _quantile([each.shift for each in chosen], 0.5),
-                    _quantile([each.actual for each in chosen], 0.5),
-                    *(_quantile(quotients, share) for share in (0.5, 0.25, 0.75)),
+                    quantile([each.shift for each in chosen], 0.5),
+                    quantile([each.actual for each in chosen], 0.5),
+                    *(quantile(quotients, share) for share in (0.5, 0.25, 0.75)),
                 )
             )
     return tuple(rows)
@@ -102,49 +102,16 @@ def _state_row(name: Literal["all", "nearly certain"], states: Sequence[State]) 
         name,
         len(states),
         len({state.prompt_id for state in states}),
-        _quantile(radius, 0.5),
-        _quantile(radius, 0.1),
-        _quantile(bound, 0.5),
+        quantile(radius, 0.5),
+        quantile(radius, 0.1),
+        quantile(bound, 0.5),
         rank_correlation(radius, margin),
         rank_correlation(bound, margin),
         rank_correlation(bound, radius),
     )
 
 
-def by_prompt(values: ArrayLike, prompts: Sequence[str]) -> Floats:
-    """[prompt] mean of each prompt's values that are not NaN, in the order of letters.
-
-    Example:
-        >>> by_prompt([1.0, 3.0, 5.0], ["b", "b", "a"]).tolist()
-        [5.0, 2.0]
-    """
-    array, names = np.asarray(values, dtype=np.float64), np.asarray(prompts)
-    own = [array[(names == name) & ~np.isnan(array)] for name in np.unique(names)]
-    return np.array([each.mean() if len(each) else np.nan for each in own])
-
-
-def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
-    """Spearman's correlation over places where both are numbers; NaN below 5 of them or without spread.
-
-    Source: Spearman 1904.
-
-    Example:
-        >>> rank_correlation([1, 2, 3, 4, 5], [1, 4, 9, 16, 25])
-        1.0
-    """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    known = ~np.isnan(a + b)
-    ranks = rankdata(a[known]), rankdata(b[known])
-    if known.sum() < 5 or not ranks[0].std() or not ranks[1].std():
-        return float("nan")
-    return round(float(np.corrcoef(*ranks)[0, 1]), 12)
-
-
-def _shares(errors: Floats) -> Floats:
-    return np.where(np.isnan(errors), np.nan, errors <= NEAR)
-
-
-def _quantile(values: ArrayLike, share: float) -> float:
-    array = np.asarray(values, dtype=np.float64)
-    known = array[~np.isnan(array)]
-    return float(np.quantile(known, share)) if len(known) else float("nan")
+def _of_prompts(errors: Floats, prompts: Sequence[str]) -> list[float]:
+    """[prompt] share of lines that are near."""
+    near = np.where(np.isnan(errors), np.nan, errors <= NEAR)
+    return list(by_prompt(near.tolist(), prompts).values())

@@ -31,9 +31,10 @@ class RadiusSettings:
     def __post_init__(self) -> None:
         if self.side not in SIDES:
             raise unknown_name("`side` of the probe radius", self.side, SIDES)
-        if not self.taus or list(self.taus) != sorted(self.taus) or not self.taus[0] > 0:
+        if not self.taus or list(self.taus) != sorted(set(self.taus)) or not self.taus[0] > 0:
             raise InputError(
-                f"`taus` of the probe radius is {self.taus}; accepted are numbers above 0, smallest first."
+                f"`taus` of the probe radius is {self.taus}; accepted are numbers above 0, each once, smallest "
+                "first."
             )
         if not self.steps or min(self.steps) < 0:
             raise InputError(

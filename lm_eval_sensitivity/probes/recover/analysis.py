@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.embedder import TextDistances
+from lm_eval_sensitivity.probes.numbers import by_prompt, mean, quantile, rank_correlation
 from lm_eval_sensitivity.probes.recover.finding import CellRow, Curve, Overall, Push, RecoverFinding
 from lm_eval_sensitivity.probes.recover.recovery import recovery_of
 from lm_eval_sensitivity.probes.recover.settings import CONTROL, Cell, Settings
@@ -162,33 +163,23 @@ def _row(cell: Cell, pushes: Sequence[Push]) -> CellRow:
         layer=cell.layer,
         alpha=cell.alpha,
         n_prompts=len(pushes),
-        peak=_median([each.peak for each in pushes]),
-        at_push=_median([each.at_push for each in pushes]),
-        lag_1=_median([each.lag_1 for each in pushes]),
-        lag_4=_median([each.lag_4 for each in pushes]),
-        lag_16=_median([each.lag_16 for each in pushes]),
+        peak=quantile([each.peak for each in pushes], 0.5),
+        at_push=quantile([each.at_push for each in pushes], 0.5),
+        lag_1=quantile([each.lag_1 for each in pushes], 0.5),
+        lag_4=quantile([each.lag_4 for each in pushes], 0.5),
+        lag_16=quantile([each.lag_16 for each in pushes], 0.5),
         recovered=mean_interval([_number(each.recovered) for each in pushes], largest=1.0),
-        steps=_median([_number(each.steps) for each in pushes]),
-        half_life=_median([_number(each.half_life) for each in pushes]),
-        kl=_median([each.kl for each in pushes]),
+        steps=quantile([_number(each.steps) for each in pushes], 0.5),
+        half_life=quantile([_number(each.half_life) for each in pushes], 0.5),
+        kl=quantile([each.kl for each in pushes], 0.5),
         unchanged=mean_interval([float(not each.path_changed) for each in pushes], largest=1.0),
         cosine=mean_interval([each.cosine for each in pushes], largest=LARGEST_COSINE),
-        cosine_changed=_mean([each.cosine for each in pushes if each.path_changed]),
+        cosine_changed=mean([each.cosine for each in pushes if each.path_changed]),
     )
 
 
 def _number(value: int | bool | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _median(values: Sequence[float]) -> float:
-    there = [each for each in values if not math.isnan(each)]
-    return float(np.median(there)) if there else math.nan
-
-
-def _mean(values: Sequence[float]) -> float:
-    there = [each for each in values if not math.isnan(each)]
-    return float(np.mean(there)) if there else math.nan
 
 
 def _overall(pushes: Sequence[Push]) -> Overall:
@@ -207,9 +198,9 @@ def _overall(pushes: Sequence[Push]) -> Overall:
         recovered=mean_interval(share(_recovered, decided), largest=1.0),
         changed=mean_interval(share(lambda each: each.path_changed, pushes), largest=1.0),
         both=mean_interval(share(lambda each: _recovered(each) and each.path_changed, decided), largest=1.0),
-        cosine_changed=_mean([each.cosine for each in changed]),
-        rank_correlation=_rank_correlation(pushes),
-        rank_correlation_changed=_rank_correlation(changed),
+        cosine_changed=mean([each.cosine for each in changed]),
+        rank_correlation=_ranks(pushes),
+        rank_correlation_changed=_ranks(changed),
     )
 
 
@@ -219,23 +210,11 @@ def _recovered(push: Push) -> bool:
 
 def _shares(of: Callable[[Push], bool], pushes: Sequence[Push]) -> dict[str, float]:
     """Prompt -> share of its pushes."""
-    by_prompt: dict[str, list[bool]] = {}
-    for each in pushes:
-        by_prompt.setdefault(each.prompt_id, []).append(of(each))
-    return {prompt: float(np.mean(values)) for prompt, values in by_prompt.items()}
+    return by_prompt([float(of(each)) for each in pushes], [each.prompt_id for each in pushes])
 
 
-def _rank_correlation(pushes: Sequence[Push]) -> float:
-    """Spearman's, as Pearson's correlation of mean ranks; NaN where either does not vary."""
-    from scipy.stats import rankdata
-
-    there = [(each.peak, each.cosine) for each in pushes if not math.isnan(each.cosine)]
-    if len(there) < 3:
-        return math.nan
-    peaks, cosines = (rankdata(each) for each in zip(*there, strict=True))
-    if np.ptp(peaks) == 0 or np.ptp(cosines) == 0:
-        return math.nan
-    return float(np.corrcoef(peaks, cosines)[0, 1])
+def _ranks(pushes: Sequence[Push]) -> float:
+    return rank_correlation([each.peak for each in pushes], [each.cosine for each in pushes])
 
 
 def _curves(pushed: Sequence[PushedPrompt], cells: Sequence[Cell]) -> Iterator[Curve]:
@@ -245,7 +224,7 @@ def _curves(pushed: Sequence[PushedPrompt], cells: Sequence[Cell]) -> Iterator[C
             continue
         curves = [each.pushed.distances[number] for each in pushed]
         table = [[_at(curve, lag) for curve in curves] for lag in range(longest)]
-        yield Curve(cell.layer, cell.alpha, tuple(map(_median, table)))
+        yield Curve(cell.layer, cell.alpha, tuple(quantile(each, 0.5) for each in table))
 
 
 def per_prompt(found: RecoverFinding) -> tuple[PerPrompt, ...]:

@@ -104,7 +104,8 @@ def reading(found: RecoverFinding) -> Note:
         return Note("finding", words if all_of.n_pushes else "No push was asked for but the control.")
     words = (
         f"After a push the state came back in {all_of.n_recovered} of {all_of.n_decided} runs when the tokens were "
-        f"held fixed; when they were free the text changed in {all_of.n_changed} of {all_of.n_pushes}"
+        f"held fixed ({found.n_prompts} prompts). When they were free the text changed in {all_of.n_changed} of "
+        f"{all_of.n_pushes}"
     )
     return Note("finding", words + _carried(all_of))
 

@@ -30,9 +30,12 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
         The finding, two numbers per prompt, and what was left out.
 
     Raises:
-        InputError: a layer that the model does not have, or no output that goes on beyond the step of the push.
+        InputError: a layer that the model does not have, an embedder that cannot be found, or no output that goes on
+            beyond the step of the push.
     """
     cells = settings.cells(replay.architecture.n_layers)
+    if settings.embedder:
+        find_embedder(settings.embedder)  # a wrong name is refused before the first push, not after the last
     long_enough = {name: each for name, each in outputs.bases.items() if len(each.output_ids) > settings.step}
     if not long_enough:
         raise InputError(

@@ -43,7 +43,7 @@ def document(result: ProbeResult[StretchFinding]) -> list[Block]:
 
 
 def sentence(finding: StretchFinding) -> str:
-    """What the growth of the inner layers is, in one sentence."""
+    """What the growth of the inner layers is, absolute and beside what the next block reads."""
     loaded = finding.loaded
     found, whole = _main(loaded), loaded.over("all")
     assert whole is not None
@@ -56,11 +56,11 @@ def sentence(finding: StretchFinding) -> str:
     )
     words = f"{where} the residual grows by {_by(found.magnitude)} per layer"
     if math.isnan(found.relative.estimate):
-        return f"{words}; no disturbance was measured."
+        return f"{words} ({found.magnitude.n} prompts); no disturbance was measured."
     return (
-        f"{words}, and a disturbance of {percent(finding.size)} by {_by(found.disturbance)}; relative to what the next "
-        f"block reads, it changes by {_by(found.relative)} per layer, and by {_by(whole.relative_total)} from the "
-        f"first layer to the last{_beside(finding)}."
+        f"{words}, and a disturbance of {percent(finding.size)} by {_by(found.disturbance)} ({found.magnitude.n} "
+        f"prompts). Relative to what the next block reads, it changes by {_by(found.relative)} per layer, and by "
+        f"{_by(whole.relative_total)} from the first layer to the last{_beside(finding)}."
     )
 
 

@@ -164,8 +164,11 @@ def _path(base: RunOutput, settings: Settings) -> Path:
 
 
 def _variants(outputs: RunOutputs, settings: Settings) -> list[RunPair]:
-    # No edit at all would be all of them.
-    return outputs.live_pairs(settings.edits) if settings.edits else []
+    if not settings.edits:  # which would be all of them
+        return []
+    # What nobody asked for by name may be missing.
+    is_default = settings.edits == Settings().edits
+    return outputs.live_pairs(settings.edits) if is_default else outputs.pairs_of(settings.edits, "stretch")
 
 
 def _disturbances(name: str, settings: Settings) -> tuple[Disturbance, ...]:

@@ -12,6 +12,7 @@ SWEEP = tuple(10.0**power for power in range(-7, 0))
 """Sizes of a sweep, relative to the residual before block 0."""
 SWEEP_PROMPTS = 5
 JACOBIAN_PROMPTS = 2
+MOST_SEEDS = 1_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.positions not in POSITIONS:
             raise unknown_name("`positions` of the probe stretch", self.positions, POSITIONS)
-        if self.seeds < 1:
-            raise InputError(f"`seeds` of the probe stretch is {self.seeds}; at least 1 is needed.")
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise InputError(
+                f"`seeds` of the probe stretch is {self.seeds}; accepted are whole numbers from 1 to {MOST_SEEDS}."
+            )
         if not self.size >= 0:
             raise InputError(f"`size` of the probe stretch is {self.size}; it cannot be negative.")

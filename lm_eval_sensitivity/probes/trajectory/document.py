@@ -131,7 +131,7 @@ def _blocks(found: TrajectoryFinding) -> Iterator[Block]:
 
 
 def reading(found: TrajectoryFinding) -> Note:
-    """The one sentence that is read first.
+    """What is read first.
 
     Args:
         found: of one system.
@@ -143,7 +143,10 @@ def reading(found: TrajectoryFinding) -> Note:
     if math.isnan(row.ratio.estimate):
         reason = row.ratio.reason or "No output is long enough."
         return Note("finding", f"No ratio of largest to mean turn can be stated. {reason}")
-    largest = f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one"
+    largest = (
+        f"The largest turn of the final states is {in_print(row.ratio.estimate, 2)} times the mean one, over "
+        f"{row.ratio.n} prompts"
+    )
     return Note("finding", f"{largest}; {_beside_null(_null_of(found).excess)}.")
 
 
@@ -153,11 +156,16 @@ def _null_of(found: TrajectoryFinding) -> AgainstNull:
 
 def _beside_null(excess: Interval) -> str:
     if math.isnan(excess.lower):
-        return "how much random order gives cannot be told apart"
+        return "how much of it random order gives is not known"
     if excess.lower <= 0 <= excess.upper:
-        return f"random order gives as much ({_span(excess)} more)"
-    side = "more" if excess.estimate > 0 else "less"
-    return f"{in_print(abs(excess.estimate), 2)} {side} than in random order ({_span(excess)})"
+        return f"a difference from random order is not shown ({_span(excess.lower, excess.upper)})"
+    if excess.lower > 0:
+        return (
+            f"{in_print(excess.estimate, 2)} more than in random order ({_span(excess.lower, excess.upper)})"
+        )
+    return (
+        f"{in_print(-excess.estimate, 2)} less than in random order ({_span(-excess.upper, -excess.lower)})"
+    )
 
 
 def size_in_words(found: TrajectoryFinding) -> Note | None:
@@ -172,14 +180,12 @@ def size_in_words(found: TrajectoryFinding) -> Note | None:
     quotient = _null_of(found).quotient
     if math.isnan(quotient.lower):
         return None
-    words = (
-        f"Turns are {in_print(quotient.estimate, 2)} times as large as in random order ({_span(quotient)})."
-    )
-    return Note("finding", words)
+    times, span = in_print(quotient.estimate, 2), _span(quotient.lower, quotient.upper)
+    return Note("finding", f"Turns are {times} times as large as in random order ({span}).")
 
 
-def _span(interval: Interval) -> str:
-    return f"95 % interval {in_print(interval.lower, 2)} to {in_print(interval.upper, 2)}"
+def _span(lower: float, upper: float) -> str:
+    return f"95 % interval {in_print(lower, 2)} to {in_print(upper, 2)}"
 
 
 def _instability(found: TrajectoryFinding) -> ResultTable:
@@ -270,7 +276,7 @@ def reopening_in_words(found: Reopening) -> Note:
     value, span = in_print(share, 3), f"{in_print(null.lower, 3)} to {in_print(null.upper, 3)}"
     returns = f"Rivalry returns within {told[0].steps} steps after {value} of the runs of collapse"
     if null.lower <= share <= null.upper:
-        words = f"{returns}, which is what the same states in random order give ({span})."
+        words = f"{returns}, within what the same states in random order give ({span})."
     else:
         more = "more" if share > null.upper else "fewer"
         words = f"{returns}, {more} than the same states in random order give ({span})."

@@ -21,6 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
     legend_below,
     wrapped,
 )
+from lm_eval_sensitivity.text.escape import inert
 
 if TYPE_CHECKING:
     from lm_eval_sensitivity.report.figures.style import Figure
@@ -65,7 +66,7 @@ def _draw(figure: Figure, strips: Sequence[Strip]) -> None:
     grid = figure.subplots(len(strips), 1, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, strip in zip(grid, strips, strict=True):
         steps = range(2, 2 + len(strip.ct))
-        axes.set_title(wrapped(strip.prompt_id, 90), loc="left", fontsize=7.5)
+        axes.set_title(wrapped(inert(strip.prompt_id), 90), loc="left", fontsize=7.5)
         axes.plot(steps, strip.ct, color=GRID, linewidth=1, zorder=1)
         for state, look in _LOOKS.items():
             there = [step for step in steps if strip.states and strip.states[step] == state]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from lm_eval_sensitivity.metrics.catalogue import OF_ANSWERS
 from lm_eval_sensitivity.report.blocks import (
     COUNTS,
     FORMATS,
@@ -57,6 +58,13 @@ _CONTRASTS = (
 )
 
 
+ALIVE = (
+    "Alive: whether the positive control moves a system's output reliably more than "
+    f"{percent(Constants().k_response)} further than harmless edits do, in cosine_distance under this filter; - where "
+    "that was not measured."
+)
+
+
 def clusters_document(
     statements: Sequence[ClustersStatement], pairs: Runs, signed: Signature, *, pairwise: bool
 ) -> Document:
@@ -94,9 +102,7 @@ def statement_parts(found: ClustersStatement, *, pairwise: bool) -> Iterator[Res
         "mean: over prompts, where every rung has the same weight, and in a rung every edit, if the signature does not "
         f"say otherwise; lower, upper: 95 % interval over prompts; noise floor: {floor_in_words(found.systems)}. "
         "Systems in the order of their names.",
-        "Alive: whether the positive control moves a system's output reliably more than "
-        f"{percent(Constants().k_response)} further than harmless edits do, in cosine_distance under this filter; - "
-        "where that was not measured.",
+        ALIVE if found.selection.metric not in OF_ANSWERS else "Alive: not asked of a task.",
         bounds_note(found.selection.metric),
         *reasons_in_words(found.systems),
     )

@@ -11,6 +11,8 @@ from lm_eval_sensitivity.report.blocks import Document, ResultTable, shown
 
 LONGEST_WORD = 24
 """What a column may ask for before a table is split; a longer name is folded."""
+MOST_NAMES = 3
+"""First columns that may stand again in every part of a table that is split."""
 MIN_WIDTH = 6
 """Of a column on a terminal too narrow for its words; narrower still, the terminal breaks the lines."""
 
@@ -72,27 +74,37 @@ def column_blocks(rows: Sequence[Sequence[str]], width: int | None) -> tuple[lis
         width: of the terminal; None where nothing may wrap.
 
     Returns:
-        [block] indexes of columns, every block with the first column, which names the rows; and the blanks between
-        two columns: one where that keeps all of them together.
+        [block] indexes of columns, every block with the first columns, as many as name the rows; and the blanks
+        between two columns: one where that keeps all of them together.
 
     Example:
         >>> rows = [("system", "noise floor", "prompts"), ("m", "0.0000", "9")]
         >>> [column_blocks(rows, width) for width in (None, 24, 20)]
         [([[0, 1, 2]], 2), ([[0, 1, 2]], 1), ([[0, 1], [0, 2]], 2)]
     """
-    wide, narrow = (_blocks(rows, width, gap) for gap in (2, 1))
+    words = [min(LONGEST_WORD, longest) for longest in _longest_words(rows)]
+    names = _names(rows, words, width)
+    wide, narrow = (_blocks(words, names, width, gap) for gap in (2, 1))
     return (narrow, 1) if len(narrow) == 1 < len(wide) else (wide, 2)
 
 
-def _blocks(rows: Sequence[Sequence[str]], width: int | None, gap: int) -> list[list[int]]:
-    words = [min(LONGEST_WORD, longest) for longest in _longest_words(rows)]
-    blocks = [[0]]
-    for index in range(1, len(words)):
+def _names(rows: Sequence[Sequence[str]], words: Sequence[int], width: int | None) -> list[int]:
+    """The first columns, as many as tell all rows apart; the first alone where these would fill half of the width."""
+    for count in range(1, min(MOST_NAMES, len(words)) + 1):
+        if width is not None and sum(words[:count]) > width // 2:
+            break
+        if len({tuple(row[:count]) for row in rows}) == len(rows):
+            return list(range(count))
+    return [0]
+
+
+def _blocks(words: Sequence[int], names: Sequence[int], width: int | None, gap: int) -> list[list[int]]:
+    blocks = [list(names)]
+    for index in range(len(names), len(words)):
         together = [*blocks[-1], index]
         needed = sum(words[each] for each in together)
-        if width is not None and len(together) > 2 and needed > _room(width, together, gap):
-            together = [0, index]
-            blocks.append(together)
+        if width is not None and len(together) > len(names) + 1 and needed > _room(width, together, gap):
+            blocks.append([*names, index])
         else:
             blocks[-1] = together
     return blocks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.report.wording import NOT_EQUAL
 from lm_eval_sensitivity.statements.records import ClustersStatement, HeatmapStatement, SystemRow
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
@@ -43,6 +44,8 @@ def finding_in_words(found: ClustersStatement, control: ClustersStatement | None
     metric = f" in {chosen.metric}"
     beside = f"; another request by {_span(others)}" if others else ""
     words = f"{edits} {of} by {_span(moved, metric)}{beside}."
+    if chosen.metric == ANSWER_FLIP:
+        words = f"{edits.replace('move', 'change')} {of} in this share of prompts: {_span(moved)}."
     yield Note("finding", words, tuple(row.system for row in moved))
     if found.family is not None:
         yield Note("finding", _who_differs(found))

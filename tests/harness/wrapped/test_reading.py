@@ -110,6 +110,7 @@ def test_a_report_has_the_scores_at_its_top_and_a_section_of_answers(runs: list[
     assert command("report", *folders, "--reference", folders[0], "-o", tmp_path, *FAST) == 0
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "What edits do to the answers of the task" in page and "exact_match" in page
+    assert "Harmless edits change the answers of 2 systems in this share of prompts" in page
 
 
 def test_one_table_holds_one_task(

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lm_eval import utils
+from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.harness.engines.contract import Engine
+from lm_eval_sensitivity.harness.wrapping.making import edited_prompt
 from tests.harness.wrapped import made_tasks
 from tests.harness.wrapped.made_tasks import ARC, GSM8K, arc_documents, gsm8k_documents
 from tests.harness.wrapped.scripted import Scripted, evaluate
@@ -255,3 +259,81 @@ def test_authored_variants_come_from_a_file(tmp_path: Path) -> None:
         file.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=words):
             evaluate(model, "sensitivity_gsm8k", tmp_path)
+
+
+def test_the_cache_of_requests_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(3), **ONE)
+    for edits, reach in ((["double_space"], "3 unknown"), (["nbsp", "double_space"], "6 unknown")):
+        found = evaluate(
+            Scripted(first_letters),
+            "sensitivity_arc",
+            tmp_path,
+            cache_requests=True,
+            metadata={"sensitivity_edits": edits},
+        )
+        assert found["results"]["sensitivity_arc"]["reach,none"] == reach
+    assert "`--cache_requests` is not used for wrapped tasks" in caplog.text
+
+
+def test_an_engine_that_cannot_score_choices_is_refused_before_the_first_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Engine) -> None:
+        raise InputError("Its echo is short.")
+
+    monkeypatch.setattr(Engine, "check_scoring", refuse)
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(3), **ONE)
+    made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(2), **ONE)
+    model = Scripted(lambda *_: "#### 1")
+    with pytest.raises(InputError, match=r"scores choices by their log-likelihood\. Its echo is short"):
+        evaluate(model, "sensitivity_arc", tmp_path)
+    assert not model.calls
+    evaluate(model, "sensitivity_gsm8k", tmp_path)
+
+
+class Blind(Engine):
+    """Feeds every run of white space as one token."""
+
+    def identity(self, decoding: Any) -> dict[str, object]:
+        return {}
+
+    def generate(self, batch: Any, decoding: Any, channels: Any) -> list[Any]:
+        raise NotImplementedError
+
+    def encode(self, context: str) -> list[int]:
+        return [ord(character) for character in " ".join(context.split())]
+
+
+def test_an_edit_that_the_tokenizer_drops_is_not_asked() -> None:
+    def requests(context: str) -> list[Instance]:
+        return [Instance("generate_until", {}, (context, {}), 0)]
+
+    engine, base = Blind(Scripted(first_letters), {}), requests("Say it.")[0]
+    dropped = edited_prompt("Say  it.", ("Say it.", "Say  it."), requests, base, engine)
+    arrived = edited_prompt("Say it..", ("Say it.", "Say it.."), requests, base, engine)
+    assert (dropped.status, dropped.instances) == ("erased", [])
+    assert arrived.status == "survived" and len(arrived.instances) == 1
+
+
+def test_predictions_alone_have_no_rows_beside_the_task(tmp_path: Path) -> None:
+    made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(3), **ONE)
+    found = evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_gsm8k", tmp_path, predict_only=True)
+    assert found["results"]["sensitivity_gsm8k"]["flips,strict-match"].startswith("0 of 3")
+
+
+def test_a_template_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm_eval compiles one each time it renders it, which for ten prompts a document takes longer than the model."""
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(6))
+    compiled: list[str] = []
+    compiles = utils.env.compile
+
+    def count(source: str, *rest: Any, **options: Any) -> Any:
+        compiled.append(source)
+        return compiles(source, *rest, **options)
+
+    monkeypatch.setattr(utils.env, "compile", count)
+    evaluate(Scripted(first_letters), "arc", tmp_path)
+    n_plain = len(compiled)
+    evaluate(Scripted(first_letters), "sensitivity_arc", tmp_path)
+    assert len(compiled) - n_plain < 2 * n_plain
+    assert "from_string" not in vars(utils.env), "lm_eval is as it was"

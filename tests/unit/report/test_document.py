@@ -243,3 +243,11 @@ def test_json_holds_no_nan_and_reads_arrays() -> None:
     assert content["x"] == [1.0, None]
     assert content["y"] == [None, {"z": None}]
     assert content["n"] == 3
+
+
+def test_a_split_table_repeats_as_many_columns_as_name_a_row() -> None:
+    rows = tuple((name, layer, *[0.5] * 6) for name in ("a", "b") for layer in (1, 2))
+    columns = (Column("prompt"), Column("layer", 0), *(Column(f"long number {n}", 4) for n in range(6)))
+    text = render(Document("t", (ResultTable("x", "X", columns, rows),)), "table", width=40)
+    heads = [line for line in text.splitlines() if line.lstrip().startswith("prompt")]
+    assert len(heads) > 1 and all("layer" in each for each in heads)

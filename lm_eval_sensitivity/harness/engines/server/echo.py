@@ -34,7 +34,7 @@ def check_echo(lm: Any) -> None:
         body = client.ask(payload)
     except RefusedError as error:
         raise _refusal(f"{client.place} refuses to echo a text ({error})") from None
-    found = _echoed(body)
+    found = echoed(body)
     if found is None:
         raise _refusal(f"{client.place} echoes no log-probabilities")
     if found != len(ids) + 1:
@@ -44,7 +44,20 @@ def check_echo(lm: Any) -> None:
         )
 
 
-def _echoed(body: dict[str, Any]) -> int | None:
+def echoed(body: dict[str, Any]) -> int | None:
+    """How many tokens an echo has log-probabilities of.
+
+    Args:
+        body: the answer, with at least one choice.
+
+    Returns:
+        With the first token, which has none; None where another one has none, or there is no echo.
+
+    Example:
+        >>> logprobs = {"token_logprobs": [None, -1.0], "top_logprobs": [None, {"b": -1.0}]}
+        >>> echoed({"choices": [{"logprobs": logprobs}]})
+        2
+    """
     choice = body["choices"][0]
     logprobs = choice.get("logprobs") if isinstance(choice, dict) else None
     given = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
