@@ -8,7 +8,7 @@ began. `replay` is one pass over all base outputs that no probe looks at; every 
 `recover` and `cards` generate anew, which no run does by itself.
 
     python benchmarks/probes.py
-    python benchmarks/probes.py FOLDER --batch-size 16 --output benchmarks/probes_smollm2.txt
+    python benchmarks/probes.py FOLDER --without-holes --batch-size 16 --output benchmarks/probes_smollm2.txt
 
 Seconds of one machine mean nothing for another: read the ratios.
 """
@@ -31,6 +31,8 @@ from typing import Any
 
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "MALLOC_ARENA_MAX": "1"}
 """No network, and one allocator arena, because many make peak memory a matter of luck."""
+AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": str(2**18)}
+"""Pieces of this size go back to the system when they are freed, instead of leaving holes in what is resident."""
 
 TASKS = Path(__file__).parent.parent / "tasks"
 GENERATION, REST = "generation", "rest of run"
@@ -233,6 +235,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--max-new-tokens", type=int, default=128, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all cores")
     parser.add_argument("--probes", nargs="+", default=(), help="default: all")
+    parser.add_argument(
+        "--without-holes",
+        action="store_true",
+        help="freed memory goes back at once: peaks are what is in use",
+    )
     parser.add_argument("--output", type=Path, help="also write the table there")
     return parser.parse_args()
 
@@ -240,9 +247,10 @@ def parse_options() -> argparse.Namespace:
 def main() -> None:
     """Run, look, and print the table."""
     options = parse_options()
-    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+    wanted = {**ENVIRONMENT, **(AT_ONCE if options.without_holes else {})}
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
         # The allocator reads its settings when a process starts.
-        sys.exit(subprocess.call([sys.executable, *sys.argv], env={**os.environ, **ENVIRONMENT}))
+        sys.exit(subprocess.call([sys.executable, *sys.argv], env={**os.environ, **wanted}))
     logging.disable(logging.WARNING)
     watch = Stopwatch(options.device)
     lm, outputs = run(options, watch)

@@ -22,7 +22,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.catalogue import NAMES, Probe, probe_named
 from lm_eval_sensitivity.probes.document import probe_document
-from lm_eval_sensitivity.probes.files import kept_results, save
+from lm_eval_sensitivity.probes.files import check_folder, kept_results, save
 from lm_eval_sensitivity.probes.outputs import outputs_of
 from lm_eval_sensitivity.probes.probing import Probed, probed
 from lm_eval_sensitivity.probes.result import ProbeResult
@@ -191,10 +191,12 @@ def _measured(system: System, probe: Probe[Any], options: argparse.Namespace) ->
     from lm_eval_sensitivity.harness.replaying import load_replay
 
     settings = probe.settings(**{each.name: getattr(options, each.name) for each in fields(probe.settings)})
+    folder = system.rungs[-1].results.parent
+    check_folder(folder)
     outputs = outputs_of(system)
     replay, notes = load_replay(system, _replay_settings(options))
     result = probed(probe, replay, outputs, settings, Probed.of(system), notes)
-    path = save(result, system.rungs[-1].results.parent)
+    path = save(result, folder)
     _say(f"Kept in {shown_path(path)}.")
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.catalogue import NAMES, probe_named
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.records.file_codec import Codec
+from lm_eval_sensitivity.records.file_codec import Codec, read_stranger
 from lm_eval_sensitivity.runs import System
 from lm_eval_sensitivity.text.escape import shown_path
 
@@ -43,11 +44,30 @@ def save(result: ProbeResult[Any], folder: Path) -> Path:
     """
     # Without a date: what is named as lm_eval's results files are is read as one.
     path = folder / _file_name(result.probe, result.system)
+    partial = folder / f".{path.name}.{os.getpid()}"
     try:
-        path.write_bytes(codec(result.probe).dump(result, indent=1))
+        partial.write_bytes(codec(result.probe).dump(result, indent=1))
+        # Whole or not at all: an earlier result outlives an interrupt, and two writers do not mix.
+        partial.replace(path)
     except OSError as error:
         raise InputError(f"{shown_path(path)} cannot be written ({error.strerror}).") from None
     return path
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse before anything is measured a folder that takes no file.
+
+    Args:
+        folder: where a result will be saved.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{shown_path(folder)} cannot be written, and results of probes are kept there. Make it writable, or copy "
+            "the run."
+        )
 
 
 def _file_name(probe: str, system: str) -> str:
@@ -65,16 +85,7 @@ def load(path: Path, name: str) -> ProbeResult[Any]:
         InputError: it is too large, or the first field that is not accepted.
     """
     place = shown_path(path)
-    try:
-        size, is_file = path.stat().st_size, path.is_file()
-        content = path.read_bytes() if size <= MOST_BYTES and is_file else None
-    except OSError as error:
-        raise InputError(f"{place} cannot be read ({error.strerror}). {ADVICE}") from None
-    if not is_file:
-        raise InputError(f"{place} is no file. {ADVICE}")
-    if content is None:
-        raise InputError(f"{place} has {size} bytes; at most {MOST_BYTES} are read. {ADVICE}")
-    found: ProbeResult[Any] = codec(name).load(content, place)
+    found: ProbeResult[Any] = codec(name).load(read_stranger(path, MOST_BYTES, ADVICE), place)
     if _file_name(found.probe, found.system) != path.name:
         raise InputError(f"{place} is not named after its probe and its system. {ADVICE}")
     return found

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,7 +24,7 @@ from lm_eval_sensitivity.records.limits import (
     MOST_ITEMS,
     MOST_SENTENCES,
 )
-from lm_eval_sensitivity.text.escape import inert
+from lm_eval_sensitivity.text.escape import inert, shown_path
 from lm_eval_sensitivity.types import Note
 
 ADVICE = "Export the results again with `lm-eval-sensitivity export`, or copy the folder again."
@@ -104,6 +105,28 @@ class Codec(Generic[Record]):
                     f"characters together. {self._advice}"
                 )
         return found
+
+
+def read_stranger(path: Path, most: int, advice: str = ADVICE) -> bytes:
+    """What a file holds that may come from anybody.
+
+    Args:
+        path: of the file.
+        most: bytes that are read at most.
+        advice: closes every refusal.
+
+    Raises:
+        InputError: it is no file, too large, or cannot be read.
+    """
+    place = shown_path(path)
+    try:
+        size = path.stat().st_size
+        if path.is_file() and size <= most:
+            return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{place} cannot be read ({error.strerror}). {advice}") from None
+    what = f"has {size} bytes; at most {most} are read" if path.is_file() else "is no file"
+    raise InputError(f"{place} {what}. {advice}")
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.catalogue import IN_A_RUN, NAMES, probe_named
-from lm_eval_sensitivity.probes.files import kept_results
+from lm_eval_sensitivity.probes.files import kept_results, save
 from lm_eval_sensitivity.probes.outputs import outputs_of
 from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.runs import load_runs
@@ -90,6 +90,30 @@ def test_a_folder_in_the_place_of_a_result_is_no_file(probed: Run, tmp_path: Pat
     path.mkdir()
     with pytest.raises(InputError, match="is no file"):
         command("probe", name, again, "--kept")
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_the_model_is_loaded(
+    probed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match="cannot be written, and results of probes are kept there"):
+        command("probe", IN_A_RUN[0], probed.folder, "--model_args", "pretrained=/nowhere")
+
+
+def test_a_result_that_cannot_be_written_leaves_the_earlier_one(
+    probed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = next(iter(kept_results(load_runs(probed.folder).systems[0]).values()))
+    path = save(result, tmp_path)
+    before = path.read_bytes()
+
+    def interrupted(self: Path, content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(result, tmp_path)
+    assert path.read_bytes() == before
 
 
 def test_a_probe_that_breaks_costs_a_run_nothing(

@@ -145,6 +145,16 @@ def test_what_is_predicted_is_claimed_only_with_enough_prompts_and_skill(
         assert "is not shown to predict" in said and "is not shown to add" in said
 
 
+def test_what_is_missing_is_said_with_its_reason(measured: Measured[BoundaryFinding]) -> None:
+    none = Interval(
+        math.nan, math.nan, math.nan, 0.95, "two-sided", 4, "none", 0, 0, "4 prompts have a number."
+    )
+    density = dataclasses.replace(measured.finding.density, thin=none)
+    rows = tuple(dataclasses.replace(each, skill=none) for each in measured.finding.predictions)
+    said = reading(dataclasses.replace(measured.finding, density=density, predictions=rows))
+    assert said.endswith("No share of all steps is given: 4 prompts have a number.")
+
+
 def test_24_prompts_need_no_caution(model: Any, measured: Measured[BoundaryFinding]) -> None:
     rows = tuple(dataclasses.replace(each, n_prompts=24) for each in measured.finding.predictions)
     many = dataclasses.replace(measured, finding=dataclasses.replace(measured.finding, predictions=rows))

@@ -6,6 +6,7 @@ wrapping.py   what it keeps: edits, prompts, statements
 question.py   where a document keeps its question
 edits.py      the edits, by family
 shots.py      few-shot examples, drawn once for a prompt and its edits
+templates.py  templates compiled once
 making.py     from an edited document to requests, and what became of the edit
 requests.py   the request type `answer_edited`: unedited prompts as the plain task asks them, all else after
 answering.py  what one prompt was answered

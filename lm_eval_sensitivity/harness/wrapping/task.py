@@ -18,6 +18,7 @@ from lm_eval_sensitivity.harness.wrapping.doors import check_engine
 from lm_eval_sensitivity.harness.wrapping.original import build_original, check_decoding
 from lm_eval_sensitivity.harness.wrapping.requests import BaseInstance, Prompt, as_base
 from lm_eval_sensitivity.harness.wrapping.table import OfDocument
+from lm_eval_sensitivity.harness.wrapping.templates import compiled_once
 from lm_eval_sensitivity.harness.wrapping.wrapping import Wrapping
 from lm_eval_sensitivity.records.answers import AGAIN, Answered, AnswerRow
 from lm_eval_sensitivity.records.codec import encode
@@ -69,7 +70,8 @@ class EditedTask(Task):
             logger.warning("`--cache_requests` is not used for wrapped tasks; their requests are built anew.")
         kwargs["cache_requests"] = False
         self._wrapping.begin(engine_of_evaluator(), kwargs)
-        super().build_all_requests(**kwargs)
+        with compiled_once():
+            super().build_all_requests(**kwargs)
 
     def doc_to_text(self, doc: Any, *args: Any, **kwargs: Any) -> Any:
         """What the template makes of a document; in another format where the format is what is edited."""
@@ -112,6 +114,10 @@ class EditedTask(Task):
 
     def process_results(self, doc: Any, results: Sequence[Any]) -> Any:
         """The plain task's metrics, and the same of each edit under the same filter."""
+        with compiled_once():
+            return self._process(doc, results)
+
+    def _process(self, doc: Any, results: Sequence[Any]) -> Any:
         unedited = super().process_results(doc, results)
         doc_id, filter_name = of_evaluator("doc_id"), of_evaluator("filter_key")
         prompts = self._wrapping.of_document(doc_id)

@@ -166,7 +166,9 @@ def reading(found: BoundaryFinding) -> str:
     parts = [
         f"{at.n_thin} of {at.n_branches} branches of harmless edits, over {at.n_prompts} prompts, stand on a thin step "
         f"(a margin below {found.threshold:g} nats).",
-        f"Of all steps {_percent(thin_steps.estimate)} are thin, mean over {thin_steps.n} prompts.",
+        f"No share of all steps is given: {thin_steps.reason}"
+        if math.isnan(thin_steps.estimate)
+        else f"Of all steps {_percent(thin_steps.estimate)} are thin, mean over {thin_steps.n} prompts.",
     ]
     if (thin := _row(found, "thin next step", "everything")) is not None:
         verb = "predicts" if _is_shown(thin, thin.skill) else "is not shown to predict"
@@ -368,10 +370,11 @@ def _runner_up(found: BoundaryFinding) -> Iterator[ResultTable]:
 
 
 def _row(found: BoundaryFinding, task: str, model: str) -> Prediction | None:
+    """Of a task and a model, where it has a skill."""
     rows: Iterable[Prediction] = (
         each for each in found.predictions if (each.task, each.model) == (task, model)
     )
-    return next(iter(rows), None)
+    return next((each for each in rows if not math.isnan(each.skill.estimate)), None)
 
 
 def _in_words(interval: Interval) -> str:

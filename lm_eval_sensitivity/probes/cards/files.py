@@ -7,11 +7,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.cards.card import FORMAT, BranchCard, CardFile
 from lm_eval_sensitivity.probes.cards.finding import CardsFinding
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.records.file_codec import Codec
+from lm_eval_sensitivity.records.file_codec import Codec, read_stranger
 from lm_eval_sensitivity.text.escape import shown_path
 
 BATCH_SIZE = 1
@@ -51,14 +50,7 @@ def load_card(path: Path) -> CardFile:
     Raises:
         InputError: it is too large or cannot be read, or the first field that is not accepted.
     """
-    place = shown_path(path)
-    try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MOST_BYTES and path.is_file() else None
-    except OSError as error:
-        raise InputError(f"{place} cannot be read ({error.strerror}). {ADVICE}") from None
-    if content is None:
-        raise InputError(f"{place} has {size} bytes; at most {MOST_BYTES} are read. {ADVICE}")
+    content, place = read_stranger(path, MOST_BYTES, ADVICE), shown_path(path)
     return codec().load(content, place)
 
 

@@ -94,7 +94,7 @@ def reading(finding: RadiusFinding) -> str:
     """
     parts = []
     first, last = _row(finding, "top", 0), _row(finding, "top", -1)
-    if first and last and not math.isnan(first.error + last.error):
+    if first and last:
         also = "" if last is first else f" and {_percent(last.error)} at {last.tau:g}"
         parts.append(
             f"Along the most sensitive direction the formula is {_percent(first.error)} off at tau = {first.tau:g}"
@@ -111,7 +111,7 @@ def reading(finding: RadiusFinding) -> str:
 
 
 def _row(finding: RadiusFinding, direction: Direction, at: int) -> RadiusRow | None:
-    rows = [row for row in finding.rows if row.direction == direction]
+    rows = [row for row in finding.rows if row.direction == direction and not math.isnan(row.error)]
     return rows[at] if rows else None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lm_eval import utils
 from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.errors import InputError
@@ -318,3 +319,21 @@ def test_predictions_alone_have_no_rows_beside_the_task(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(3), **ONE)
     found = evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_gsm8k", tmp_path, predict_only=True)
     assert found["results"]["sensitivity_gsm8k"]["flips,strict-match"].startswith("0 of 3")
+
+
+def test_a_template_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm_eval compiles one each time it renders it, which for ten prompts a document takes longer than the model."""
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(6))
+    compiled: list[str] = []
+    compiles = utils.env.compile
+
+    def count(source: str, *rest: Any, **options: Any) -> Any:
+        compiled.append(source)
+        return compiles(source, *rest, **options)
+
+    monkeypatch.setattr(utils.env, "compile", count)
+    evaluate(Scripted(first_letters), "arc", tmp_path)
+    n_plain = len(compiled)
+    evaluate(Scripted(first_letters), "sensitivity_arc", tmp_path)
+    assert len(compiled) - n_plain < 2 * n_plain
+    assert "from_string" not in vars(utils.env), "lm_eval is as it was"
