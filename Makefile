@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUTPUT ?= runs/demo
 
-.PHONY: help demo test lint docs ladder demo-model benchmark clean
+.PHONY: help demo test test-slow lint docs ladder demo-model benchmark clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,6 +26,9 @@ demo: $(STAMP)  ## measure the embedded demonstration model and print lm_eval's 
 
 test: $(STAMP)  ## run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slow: $(STAMP)  ## what `make test` leaves out because it takes long; with models, as docs/probes.md says
+	$(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)  ## format check, linter and type checker
 	$(BIN)/ruff format --check .

@@ -26,7 +26,6 @@ def place() -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_run_again_is_the_recorded_one(name: str, place: Path) -> None:
     reference = DRIFTED["metadata"]["reference"]

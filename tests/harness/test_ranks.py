@@ -15,8 +15,6 @@ from tests.conftest import REPOSITORY
 from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run, arguments, read_run
 from tests.running import command
 
-pytestmark = pytest.mark.slow
-
 SETTINGS: dict[str, Any] = {**FOUR_RUNGS, "limit": 9, "metadata": {"table": "full"}}
 TASKS = str(SETTINGS["tasks"]).split(",")
 

@@ -142,6 +142,7 @@ def test_the_dummy_engine_resumes_too(lm_eval: Lmeval, tmp_path: Path) -> None:
     assert same(first, second)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_resumes(
     lm_eval: Lmeval, model: Path, tmp_path: Path, batches: dict[str, int]
 ) -> None:

@@ -8,15 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.harness.wrapped import made_tasks
 from tests.harness.wrapped.made_tasks import GSM8K, gsm8k_documents
 from tests.harness.wrapped.one_of_two import answer
 from tests.harness.wrapped.scripted import Scripted, evaluate
 
 
-@pytest.mark.slow
 def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     tasks = made_tasks.make(
         tmp_path / "tasks", "gsm8k", {**GSM8K, "num_fewshot": 2, "fewshot_split": "test"}, gsm8k_documents(7)
