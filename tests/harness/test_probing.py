@@ -13,6 +13,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.catalogue import IN_A_RUN, NAMES, probe_named
 from lm_eval_sensitivity.probes.files import kept_results, save
 from lm_eval_sensitivity.probes.outputs import outputs_of
+from lm_eval_sensitivity.report.wording.summary import WIDEST
 from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.space.page import render
@@ -51,6 +52,19 @@ def test_a_run_keeps_what_its_probes_found_and_says_it_last(probed: Run) -> None
 def test_a_probe_changes_nothing_of_the_run(probed: Run, run_once: Lmeval, demo: Path) -> None:
     plain = run_once(demo, **SETTINGS)
     assert plain.samples == probed.samples and plain.results["results"] == probed.results["results"]
+
+
+def test_probes_take_no_room_from_the_cautions(probed: Run, run_once: Lmeval, demo: Path) -> None:
+    def summary(run: Run) -> list[str]:
+        found = (each["metadata"]["sensitivity"].get("summary") for each in run.results["configs"].values())
+        return next(lines for lines in found if lines)
+
+    plain, ours = summary(run_once(demo, **SETTINGS)), summary(probed)
+    assert any("Caution: " in line for line in plain)
+    first = next(place for place, line in enumerate(ours) if line.startswith("  Probe "))
+    n_following = 2  # where the files are, which differs, and what to do next
+    assert ours[:first] == plain[:-n_following]
+    assert all(len(line) <= WIDEST for line in ours[first:-n_following])
 
 
 def test_what_is_replayed_is_what_was_generated(probed: Run) -> None:

@@ -85,8 +85,13 @@ def closing_lines(run: FinishedRun, own: OwnSystem, kept: Kept, probed: Sequence
         kept: what lm_eval keeps of it.
         probed: sentences of probes, where any were asked for.
     """
-    last = [*probed, *kept.in_words("report")]
-    return lines(run.summary("answer"), own, last, _width()) if run.pairs else []
+    if not run.pairs:
+        return []
+    following, width = [*kept.in_words("report")], _width()
+    said = lines(run.summary("answer"), own, following, width)
+    # Behind the summary, so that they take no room from its cautions.
+    place = len(said) - len(following)
+    return [*said[:place], *wrapped(probed, width), *said[place:]]
 
 
 def sampled_lines(notes: Sequence[SampledNote], own: OwnSystem, kept: Kept) -> list[str]:
