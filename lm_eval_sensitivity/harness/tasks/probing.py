@@ -75,7 +75,7 @@ def probe_run(
             result = probed(probe, replay, outputs, probe.settings(), of)
             folder.mkdir(parents=True, exist_ok=True)
             path = save(result, folder)
-        except Exception as error:
+        except Exception as error:  # whatever a model's code raises: hours of generation are not lost for it
             logger.error("The probe %s found nothing.", name, exc_info=not isinstance(error, InputError))
             said.append(f"Probe {name}: {brief(str(error)) or type(error).__name__}.")
             continue

@@ -40,7 +40,7 @@ def untrained_like(replay: Replay, token_ids: Iterable[int], seed: int) -> Repla
             head = torch.nn.Linear(parts.width, 1, bias=False)
         blocks = [twin.get_submodule(names[id(each)]) for each in parts.blocks]
         norm = twin.get_submodule(names[id(parts.norm)])
-    except Exception as error:
+    except Exception as error:  # making a model from its config runs its own code, which may raise anything
         raise InputError(f"No untrained {type(model).__name__} can be made: {error}") from error
     twin.set_output_embeddings(head)
     device = replay.device

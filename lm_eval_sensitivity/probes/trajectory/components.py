@@ -99,26 +99,12 @@ def decompose(values: ArrayLike, categories: Sequence[str]) -> tuple[Component, 
     names = sorted(set(categories))
     members = [np.flatnonzero(np.asarray(categories) == name) for name in names]
     c = len(names)
-    mean, by_prompt = table.mean(), table.mean(axis=0)
-    by_category = [by_prompt[each].mean() for each in members]
-    squares = np.array(
-        [
-            n * np.square(table.mean(axis=1) - mean).sum(),
-            a
-            * sum(len(each) * (value - mean) ** 2 for each, value in zip(members, by_category, strict=True)),
-            a
-            * sum(
-                np.square(by_prompt[each] - value).sum()
-                for each, value in zip(members, by_category, strict=True)
-            ),
-            np.square(table - table.mean(axis=1, keepdims=True) - by_prompt + mean).sum(),
-        ]
-    )
+    squares = _sums_of_squares(table, members)
     degrees = (a - 1, c - 1, n - c, (a - 1) * (n - 1))
     estimates = _estimates(squares, degrees, a, n, [len(each) for each in members])
     there = [max(0.0, each) for each in estimates if not math.isnan(each)]
     sources: tuple[Source, ...] = ("system", "category", "prompt in category", "rest")
-    total = float(np.square(table - mean).sum())
+    total = float(np.square(table - table.mean()).sum())
     return tuple(
         Component(
             source,
@@ -129,6 +115,21 @@ def decompose(values: ArrayLike, categories: Sequence[str]) -> tuple[Component, 
             max(0.0, estimate) / sum(there) if sum(there) and not math.isnan(estimate) else math.nan,
         )
         for source, df, square, estimate in zip(sources, degrees, squares, estimates, strict=True)
+    )
+
+
+def _sums_of_squares(table: np.ndarray, members: Sequence[np.ndarray]) -> np.ndarray:
+    """[source] of system, category, prompt in category and rest."""
+    a, n = table.shape
+    mean, by_prompt = table.mean(), table.mean(axis=0)
+    own = [by_prompt[each] for each in members]
+    return np.array(
+        [
+            n * np.square(table.mean(axis=1) - mean).sum(),
+            a * sum(len(each) * (each.mean() - mean) ** 2 for each in own),
+            a * sum(np.square(each - each.mean()).sum() for each in own),
+            np.square(table - table.mean(axis=1, keepdims=True) - by_prompt + mean).sum(),
+        ]
     )
 
 
