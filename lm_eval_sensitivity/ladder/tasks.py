@@ -48,7 +48,9 @@ def rungs_of_tasks() -> dict[str, tuple[str, tuple[Rung, ...]]]:
         >>> rungs_of_tasks()["prompt_sensitivity_mini_noop"]
         ('mini', ('noop',))
     """
-    found: dict[str, tuple[str, tuple[Rung, ...]]] = {RULE_RUNGS: (SPREAD, ("identical", "noop", "punctuation"))}
+    found: dict[str, tuple[str, tuple[Rung, ...]]] = {
+        RULE_RUNGS: (SPREAD, ("identical", "noop", "punctuation"))
+    }
     for subset in (FULL, SPREAD, *SMALLER_SUBSETS):
         group = group_of_subset(subset)
         found |= {group: (subset, RUNGS), f"{group}_meaning_preserving": (subset, MEANING_PRESERVING_RUNGS)}

@@ -15,8 +15,8 @@ _COLUMNS = (
     Column("system"),
     Column("runs", 0, "n_units"),
     Column("done", 0, "n_done"),
-    Column("outputs", 0, "n_outputs"),
-    Column("there", 0, "n_there"),
+    Column("generations", 0, "n_outputs"),
+    Column("made", 0, "n_there"),
     Column("prompt tokens", 0, "prompt_tokens"),
     Column("output tokens", 0, "output_tokens"),
     Column("minutes left", 1, "minutes"),
@@ -43,13 +43,13 @@ def _sentences(estimates: Sequence[Estimate]) -> Iterator[Note | str]:
     )
     yield Note(
         "finding",
-        f"{n_done} of {n_units} runs are done. In all at most {outputs:,.0f} outputs, about {fed:,.0f} prompt tokens "
-        f"and at most {made:,.0f} output tokens.",
+        f"{n_done} of {n_units} runs are done. In all at most {outputs:,.0f} generations, about {fed:,.0f} prompt "
+        f"tokens and at most {made:,.0f} output tokens.",
     )
     if len(counted) < len(estimates):
         yield "A dash: a task is none of the ladder's, and its prompts are known when it runs."
     yield (
-        f"Prompt tokens: {CHARACTERS_PER_TOKEN} characters each, without a chat template. Outputs: an edit that a "
+        f"Prompt tokens: {CHARACTERS_PER_TOKEN} characters each, without a chat template. Generations: an edit that a "
         "template erases needs none."
     )
     if all(math.isnan(each.seconds) for each in estimates):
