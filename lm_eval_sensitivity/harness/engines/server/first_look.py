@@ -16,6 +16,10 @@ NOT_ABOUT_EXTRAS = (401, 402, 403, 404)
 """Statuses that a request without extras would meet, too."""
 FEW_TOKENS = 16
 """Of the first output; a few models refuse less."""
+NO_PENALTIES: Mapping[str, Any] = {"repetition_penalty": 1.0, "repeat_penalty": 1.0}
+"""As vLLM, SGLang and TGI call it, and llama.cpp: a penalty that a server adds by itself is not greedy decoding."""
+
+TAKES_NO_IDS = "A server that takes no token ids needs `--model_args tokenized_requests=False`"
 
 
 def extras(*, chat: bool) -> tuple[Mapping[str, Any], ...]:
@@ -32,7 +36,8 @@ def extras(*, chat: bool) -> tuple[Mapping[str, Any], ...]:
         {'logprobs': 20}
     """
     tops = [{"logprobs": True, "top_logprobs": n} if chat else {"logprobs": n} for n in (20, 5)]
-    return {**tops[0], "return_token_ids": True}, *tops, {}
+    beyond_openai = {"return_token_ids": True, **NO_PENALTIES}
+    return tuple({**top, **more} for top in (*tops, {}) for more in (beyond_openai, {}))
 
 
 def first_answer(
@@ -57,9 +62,10 @@ def first_answer(
         except RefusedError as error:
             if not more or error.status in NOT_ABOUT_EXTRAS:
                 raise refused(client, error) from None
-        except NoAnswerError:
+        except NoAnswerError as error:
             if not more:
-                raise
+                # llama-cpp-python calls a request that it does not understand a failure of its own.
+                raise NoAnswerError(f"{error} {TAKES_NO_IDS}.", error.problem) from None
     raise AssertionError("the last extras are none")
 
 
@@ -71,8 +77,7 @@ def refused(client: Client, error: RefusedError) -> InputError:
         "`model=...` a name that the server knows.",
     }.get(
         error.status,
-        "A server that takes no token ids needs `--model_args tokenized_requests=False`; one that takes no seed, "
-        "temperature or stop string cannot be asked through this model type.",
+        f"{TAKES_NO_IDS}; one that takes no seed, temperature or stop string cannot be asked through this model type.",
     )
     return InputError(f"The server at {client.place} refuses the request ({error}). {advice}")
 
@@ -85,6 +90,8 @@ class Server:
     """What is asked for beside the text."""
     basis: Basis | None
     """What the token ids of outputs are."""
+    tokens_from_steps: bool
+    """Whether they stand beside the log-probabilities only."""
     n_top: int
     """Tokens whose log-probabilities it gives at each step."""
     shows_prompt_ids: bool
