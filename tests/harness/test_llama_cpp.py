@@ -1,4 +1,7 @@
-"""What llama.cpp's two servers answered, through lm_eval's own classes: `benchmarks/record_llama_cpp.py` recorded it."""
+"""What the two servers of llama.cpp answered, through lm_eval's own classes.
+
+`benchmarks/record_llama_cpp.py` recorded it.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,8 @@ import requests
 
 from benchmarks.record_llama_cpp import RUNS, TASK, model_of, run
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.engines.openai_completions import ServerEngine
-from lm_eval_sensitivity.harness.engines.server.client import Client
-from lm_eval_sensitivity.harness.engines.server.echo import TEXT, check_echo
+from lm_eval_sensitivity.harness.engines.server import client
+from lm_eval_sensitivity.harness.engines.server.echo import check_echo
 from lm_eval_sensitivity.records.packing import unpack
 from tests.harness.test_engines import raw_rows
 
@@ -42,7 +44,7 @@ class Recorded:
         }
 
     def send(
-        self, client: Client, method: str, url: str, payload: Mapping[str, Any] | None
+        self, asking: client.Client, method: str, url: str, payload: Mapping[str, Any] | None
     ) -> requests.Response:
         found = self.answers[key(method, urlsplit(url).path, payload)]
         response = requests.Response()
@@ -55,7 +57,7 @@ class Recorded:
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     recorded = Recorded(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Client, "_send", lambda *asked: recorded.send(*asked))
+        patch.setattr(client.Client, "_send", lambda *asked: recorded.send(*asked))
         yield request.param
 
 
@@ -69,54 +71,50 @@ def sides(results: list[dict[str, Any]]) -> Iterator[tuple[str, Row]]:
     """Text and record of every output."""
     for found in results:
         for row in raw_rows(found, TASK):
-            yield from zip(
-                (each[0] for each in row["resps"]), (row["pair"]["base"], row["pair"]["variant"]), strict=True
-            )
+            for output, side in zip(row["resps"], ("base", "variant"), strict=True):
+                yield output[0], row["pair"][side]
 
 
-def test_tokens_spell_the_texts_and_margins_are_there(results: list[dict[str, Any]], server: str) -> None:
+def test_tokens_and_margins_are_there_and_every_token_is_the_most_probable(
+    results: list[dict[str, Any]], server: str
+) -> None:
     reasons = set()
     for text, side in sides(results):
         ids = unpack(side["token_ids"])
-        assert text and len(ids)
-        assert (ids >= 0).all() if server == "llama_server" else (ids < -1).all()
         margins = unpack(side["margins"])
-        assert len(margins) == len(ids) and (margins >= 0).all()
+        assert text and len(margins) == len(ids) > 0 and (margins >= 0).all()
+        assert (ids >= 0).all() if server == "llama_server" else (ids < -1).all()
         reasons.add(side["finish_reason"])
-    assert reasons >= {"length", "stop"}
+    assert {"length", "stop"} <= reasons
 
 
-def test_a_real_server_tells_its_tokens_prompts_and_context(
-    results: list[dict[str, Any]], server: str
-) -> None:
+def test_what_a_server_does_not_tell_is_said(results: list[dict[str, Any]], server: str) -> None:
+    expected = {
+        "llama_server": ("ids", "checked on the token ids of the server's tokenizer", "2048 tokens"),
+        "llama_cpp_python": ("server text", "seen to arrive only where the number of tokens", "not known"),
+    }
+    kind, audit, context = expected[server]
     for found in results:
         notes = found["configs"][TASK]["metadata"]["sensitivity"]["notes"]
-        assert notes["steps_not_greedy"] == 0
+        assert (notes["token_ids"], notes["steps_not_greedy"]) == (kind, 0)
+        assert audit in notes["fed_as"] and f"context: {context}" in notes["fed_as"]
         assert "20 log-probabilities per step" in notes["server"]
-        if server == "llama_server":
-            assert notes["token_ids"] == "ids"  # noqa: S105
-            assert "the token ids of the server's tokenizer; context: 2048 tokens" in notes["fed_as"]
-        else:
-            assert notes["token_ids"] == "server text"  # noqa: S105
-            assert "only where the number of tokens changes; context: not known" in notes["fed_as"]
-        for row in raw_rows(found, TASK):
-            prompts = (
-                [unpack(row["pair"][side]["prompt_token_ids"]) for side in ("base", "variant")]
-                if server == "llama_server"
-                else []
-            )
-            status = row["pair"]["audit"]["status"]
-            if prompts:
-                assert status == ("erased" if np.array_equal(*prompts) else "survived")
-            else:
-                assert status in ("survived", "unknown")
 
 
-def test_multiple_choice_is_refused_before_it_begins(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Client, "ask", _at_once(Client.ask))
+def test_with_the_servers_tokenizer_the_audit_is_exact(results: list[dict[str, Any]], server: str) -> None:
+    for row in (row for found in results for row in raw_rows(found, TASK)):
+        pair = row["pair"]
+        if server != "llama_server":
+            assert pair["audit"]["status"] in ("survived", "unknown")
+            continue
+        base, variant = (unpack(pair[side]["prompt_token_ids"]) for side in ("base", "variant"))
+        assert pair["audit"]["status"] == ("erased" if np.array_equal(base, variant) else "survived")
+
+
+def test_multiple_choice_is_refused(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "FIRST_WAIT", 0.0)
+    (echo,) = (each for each in Recorded(server).answers.values() if (each["payload"] or {}).get("echo"))
     lm = model_of("completions", URL)
-    recorded = Recorded(server)
-    (echo,) = (each for each in recorded.answers.values() if (each["payload"] or {}).get("echo"))
     lm.tokenizer, lm.tokenized_requests = object(), True
     monkeypatch.setattr(lm, "tok_encode", lambda text, **options: echo["payload"]["prompt"][0])
     expected = "echoes no log-probabilities" if server == "llama_server" else "fails to echo a text"
