@@ -322,6 +322,10 @@ class StandInHub:
         ]
         return as_json({"files": files})
 
+    def _xet_token(self, request: Request) -> Answer:
+        """For the other way of large files, which nobody here speaks."""
+        raise RefusedError(404, "no xet here")
+
     def _lfs_batch(self, request: Request) -> Answer:
         found = self._found(request, writes=True)
         assert request.json["operation"] == "upload" and request.json["hash_algo"] == "sha256"
@@ -450,6 +454,7 @@ ROUTES = (
     ("GET", rf"{_REPO}/tree{_AT}(?:/(?P<path>.+))?", "list_repo_tree"),
     ("POST", rf"{_REPO}/paths-info{_AT}", "get_paths_info"),
     ("POST", rf"{_REPO}/preupload{_AT}", "preupload"),
+    ("GET", rf"{_REPO}/xet-write-token{_AT}", "xet_token"),
     ("POST", rf"{_FILES}\.git/info/lfs/objects/batch", "lfs_batch"),
     ("PUT", r"/upload/(?P<upload>\d+)/(?P<part>\d+)", "lfs_put"),
     ("POST", r"/complete/(?P<upload>\d+)", "lfs_complete"),
