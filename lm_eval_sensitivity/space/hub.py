@@ -23,7 +23,10 @@ from lm_eval_sensitivity.text.escape import brief, quoted
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 """Environment variables, which a Space's settings set."""
 
-ALLOWED = (MANIFEST, STATEMENTS, LADDER, "pairs/[0-9][0-9][0-9].parquet", "details/[0-9][0-9][0-9].parquet")
+ALLOWED = (
+    *(MANIFEST, STATEMENTS, LADDER, "probes/[0-9][0-9][0-9]_*.json"),
+    *(f"{folder}/[0-9][0-9][0-9].parquet" for folder in ("pairs", "details", "answers")),
+)
 """Nothing else comes down: a repository can hold scripts, and large files of other purposes."""
 MAX_FETCHED_BYTES = 4 * 2**30
 """Of all files together: a Space has so much room, and a page needs far less."""
