@@ -141,9 +141,9 @@ def report_files(
     drawn = _draw((*pictures, *brought), signed)
     first: Card | ResultTable
     first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found, systems)
-    read, pairs = read_answers(pairs)
-    if read:
-        said = flips_document(statements_of(read)).parts
+    answers, pairs = read_answers(pairs)
+    if answers:
+        said = flips_document(statements_of(answers)).parts
         if signed.is_of_answers and isinstance(said[0], ResultTable):  # the scores are what is read first
             first, said = said[0], said[1:]
         further = (Further("What edits do to the answers of the task", "Answers", said), *further)

@@ -71,9 +71,9 @@ def summary_document(
             parts += _every_row(partition, system.name)
     data = {**run_data(pairs, signed), "summaries": [*found.values()]}
     if answers:
-        said = flips_document(answers)
-        parts += said.parts
-        data |= said.data
+        beside = flips_document(answers)
+        parts += beside.parts
+        data |= beside.data
     return Document(TITLE, (*parts, *closing(pairs, signed)), data)
 
 
