@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.replacements import minimal_replacement
 from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, EditOfTask
 from lm_eval_sensitivity.records.file_codec import Codec
@@ -66,10 +67,18 @@ def asked_pairs(answers: TaskAnswers, version: str) -> Iterator[Pair]:
     Returns:
         Of each document and edit that has a place in it, question and edited question; where the format around the
         question is edited, the edited prompt stands for the latter.
+
+    Raises:
+        InputError: a document without its question.
     """
     edits = (EditOfTask(name=AGAIN, family="rules", rung="identical"), *answers.wrapped.edits)
     for row in answers.rows:
-        base, prompt = row.unedited.text or "", f"{answers.wrapped.task}/{row.doc_id}"
+        base, prompt = row.unedited.text, f"{answers.wrapped.task}/{row.doc_id}"
+        if base is None:
+            raise InputError(
+                f"{answers.about}: document {row.doc_id} has no question in its samples, as an earlier version wrote "
+                "them. Repeat the run for the page, or use `flips` and `report`."
+            )
         for edit in edits:
             found = row.edits.get(edit.name)
             if found is None or found.status in NOT_PAIRS:

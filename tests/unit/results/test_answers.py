@@ -18,11 +18,13 @@ from lm_eval_sensitivity.results.read import Results, read_everything, read_resu
 from lm_eval_sensitivity.results.recompute import check_some, recomputed_differences
 from lm_eval_sensitivity.results.statements import each_statement
 from lm_eval_sensitivity.results.tables import ANSWERS, PAIRS_OF_ANSWERS
+from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.runs.answers import load_answers
-from tests.unit.results.made_results import declare, edit_manifest
+from lm_eval_sensitivity.statements import signature
+from tests.unit.results.made_results import SETTINGS, declare, edit_manifest
 from tests.unit.results.test_hostile_results import Case, changed, in_detail, in_json, with_cell
-from tests.unit.runs.made_answers import N_DOCUMENTS, NO_ANSWER, TASK
+from tests.unit.runs.made_answers import N_DOCUMENTS, NO_ANSWER, TASK, make_answers
 
 STATEMENTS, OF_PAIRS, OF_ANSWERS = "statements.json", pairs_name(1), answers_name(1)
 NONE = (TASK, "none")
@@ -224,3 +226,12 @@ def test_an_ordinary_folder_that_claims_answers_is_refused(copied: Path) -> None
         InputError, match=r"`files\.answers/00\d\.parquet` is missing|is no file of a results"
     ):
         read_results(copied)
+
+
+def test_samples_without_questions_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    run = make_answers(tmp_path / "run")
+    run.edit_rows("sensitivity_science", lambda rows: [row["unedited"].pop("text") for row in rows] and rows)
+    pairs = load_runs([run.folder])
+    request = Request(pairs, None, None, signature(pairs, **SETTINGS), 0.05)
+    with pytest.raises(InputError, match=r"'sensitivity_science': document 0 has no question in its samples"):
+        export_results(request, tmp_path / "results")
