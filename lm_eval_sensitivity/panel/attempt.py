@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -118,6 +117,10 @@ def run_attempt(
 @contextmanager
 def _only_here(unit: Unit) -> Iterator[IO[bytes]]:
     """A lock that lm_eval inherits: it is free when nobody is left who could write."""
+    try:
+        import fcntl
+    except ImportError:
+        raise InputError("A panel needs locks of POSIX: run it on Linux or macOS.") from None
     with (unit.attempts / "lock").open("ab") as lock:
         deadline = time.monotonic() + _GRACE_SECONDS
         while True:
