@@ -20,11 +20,12 @@ from tqdm import tqdm
 
 from lm_eval_sensitivity.harness.engines.contract import Request
 from lm_eval_sensitivity.harness.engines.registry import register
-from lm_eval_sensitivity.harness.engines.server.answer import read_answer, unlikely_steps
+from lm_eval_sensitivity.harness.engines.server.answer import ServerAnswer, read_answer, unlikely_steps
 from lm_eval_sensitivity.harness.engines.server.client import Client, RefusedError
 from lm_eval_sensitivity.harness.engines.server.echo import check_echo
 from lm_eval_sensitivity.harness.engines.server.first_look import (
     FEW_TOKENS,
+    SAYS_MORE,
     Server,
     context_of,
     first_answer,
@@ -75,28 +76,39 @@ class ServerEngine(TextEngine):
             return self._payload(context, sent, decoding, self.lm._seed, more)
 
         more, answer = first_answer(self._client, payload, chat=chat)
+        # An output of nothing shows no tokens, though this server may give them.
+        shown = (
+            answer if answer.text or answer.steps else self._second_look(more, sent is not None, chat=chat)
+        )
         tokenizer = self._local_tokenizer
         source, self._encode = find_encode(
             self._client, self.lm.model, tokenizer, context, answer.n_prompt_tokens
         )
         if sent is not None:
             source, self._encode = "sent", super().encode
-        basis: Basis | None = "server text" if answer.steps else None
-        if answer.token_ids or answer.steps_have_ids:
+        basis: Basis | None = "server text" if shown.steps else None
+        if shown.token_ids or shown.steps_have_ids:
             basis = "ids"
         if basis is None and tokenizer is not None and source in ("sent", "local"):
             basis = "local"
         self._server = Server(
             more,
             basis,
-            bool(answer.steps) and answer.token_ids is None,
-            min((len(each.top) for each in answer.steps), default=0),
+            bool(shown.steps) and shown.token_ids is None,
+            min((len(each.top) for each in shown.steps), default=0),
             answer.prompt_token_ids is not None,
             answer.n_prompt_tokens is not None,
             source,
         )
         logger.info("%s", self._server.in_words())
         return self._server
+
+    def _second_look(self, more: Mapping[str, Any], as_ids: bool, *, chat: bool) -> ServerAnswer:
+        context = [{"role": "user", "content": SAYS_MORE}] if chat else SAYS_MORE
+        ids = super().encode(SAYS_MORE) if as_ids else None
+        return read_answer(
+            self._client.ask(self._payload(context, ids, Decoding(FEW_TOKENS, ()), self.lm._seed, more))
+        )
 
     @property
     def _local_tokenizer(self) -> Any:

@@ -16,9 +16,12 @@ NOT_ABOUT_EXTRAS = (401, 402, 403, 404)
 """Statuses that a request without extras would meet, too."""
 FEW_TOKENS = 16
 """Of the first output; a few models refuse less."""
+SAYS_MORE = "Count to ten: one, two, three,"
+"""A prompt for a second look, where the first one shows nothing."""
 NOTHING_ADDED: Mapping[str, Any] = {"repetition_penalty": 1.0, "repeat_penalty": 1.0, "cache_prompt": False}
-"""No penalty of the server's own, as vLLM, SGLang and TGI call it, and llama.cpp: with one, decoding is not greedy. And no
-prompts kept by llama-server: what is read from there is rounded otherwise, so that the same request is answered otherwise.
+"""No penalty of the server's own, as vLLM, SGLang and TGI call it, and llama.cpp: with one, decoding is not greedy. And
+none of the prompts that llama-server keeps: what is read from there is rounded otherwise, and the same request answered
+otherwise.
 """
 TAKES_NO_IDS = "A server that takes no token ids needs `--model_args tokenized_requests=False`"
 
