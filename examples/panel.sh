@@ -9,7 +9,6 @@
 set -euo pipefail
 folder=${1:-runs/panel}
 demo=$(lm-eval-sensitivity demo-model)
-here=$(cd "$(dirname "$0")" && pwd)
 
 count=0
 
@@ -41,8 +40,8 @@ reference="{\"reference\": \"$folder/demo\"}"
 measure demo "$demo,dtype=float32" --apply_chat_template
 measure demo-bfloat16 "$demo,dtype=bfloat16" --apply_chat_template --metadata "$reference"
 for bits in 8 4 3; do
-  [ -d "$folder/models/$bits-bit" ] || python "$here/round_weights.py" "$demo" "$bits" "$folder/models/$bits-bit"
-  measure "demo-$bits-bit" "$folder/models/$bits-bit,dtype=float32" --apply_chat_template --metadata "$reference"
+  [ -d "$folder/models/model-${bits}bit" ] || lm-eval-sensitivity round "$demo" "$folder/models" --bits "$bits"
+  measure "demo-$bits-bit" "$folder/models/model-${bits}bit,dtype=float32" --apply_chat_template --metadata "$reference"
 done
 if [ $# -ge 2 ]; then
   measure second "$2,dtype=float32" --metadata "$reference"

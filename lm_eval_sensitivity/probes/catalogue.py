@@ -14,9 +14,10 @@ from lm_eval_sensitivity.report.blocks import Block, Document
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture
 
 if TYPE_CHECKING:
+    from lm_eval_sensitivity.probes.bits.series import Series
     from lm_eval_sensitivity.probes.replay import Replay
 
-NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
+NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards", "bits")
 """In the order of a report."""
 IN_A_RUN = ("stretch", "boundary", "trajectory", "radius")
 """What `--metadata` takes; the others generate anew, which is for after a run."""
@@ -46,6 +47,10 @@ class Probe(Generic[Finding]):
     """Phrases, without full stops."""
     comparison: Callable[[Sequence[ProbeResult[Finding]]], Sequence[Block]] | None = None
     """What only several systems together say."""
+    together: Callable[[Sequence[ProbeResult[Finding]]], Picture | NotDrawn] | None = None
+    """One picture of several systems; where there is none, each has its own."""
+    measure_series: Callable[[Series, Replay, RunOutputs, Any], Measured[Finding]] | None = None
+    """Takes runs of one model beside it, in the place of `measure`."""
     write: Callable[[ProbeResult[Finding], Path], Sequence[Path]] | None = None
     """Writes files of its own into a folder, and names them."""
     check: Callable[[Path, Replay, RunOutputs], tuple[Document, bool]] | None = None
