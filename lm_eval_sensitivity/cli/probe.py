@@ -192,7 +192,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _taken_widths(options: argparse.Namespace) -> dict[Path, float]:
     """The runs that were given as BITS=RUN; they leave `options.runs`, which keeps the model's own."""
-    given = [re.fullmatch(r"([0-9]{1,2}(?:\.[0-9]{1,4})?)=(.+)", str(path)) for path in options.runs]
+    given = [re.fullmatch(r"([1-9][0-9]?(?:\.[0-9]{1,4})?)=(.+)", str(path)) for path in options.runs]
     widths = {Path(found[2]): float(found[1]) for found in given if found}
     options.runs = [path for path, found in zip(options.runs, given, strict=True) if not found]
     if options.kept and not widths:

@@ -104,6 +104,14 @@ def test_what_is_kept_is_said_again_and_goes_into_reports_and_results(
     assert b"<svg" in (tmp_path / "bits.svg").read_bytes()
     assert command("report", runs["demo"], "-o", tmp_path / "report") == 0
     assert "Static and dynamic floor" in (tmp_path / "report" / "index.html").read_text()
+    (kept,) = runs["demo"].rglob("probe_bits_*.json")
+    stranger = json.loads(kept.read_text())
+    stranger["finding"]["widths"][0]["system"] = "another"
+    shutil.copytree(runs["demo"], tmp_path / "demo")
+    (copy,) = (tmp_path / "demo").rglob("probe_bits_*.json")
+    copy.write_text(json.dumps(stranger))
+    with pytest.raises(InputError, match="accepted is one whose widths are the systems of its drift"):
+        command("probe", "bits", tmp_path / "demo", "--kept")
     assert command("export", runs["demo"], "-o", tmp_path / "results") == 0
     view = render(open_results(tmp_path / "results", everything=True), {"view": "probes", "probe": "bits"})
     assert "KL to the unrounded model stays within" in view and "<svg" in view

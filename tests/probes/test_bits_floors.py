@@ -113,8 +113,27 @@ def test_a_collapsed_width_is_never_near_and_a_lifeless_reference_has_no_floor()
 def test_the_silent_zone_passes_one_check_and_not_the_other(
     static: float | None, dynamic: float | None, silent: tuple[float, ...]
 ) -> None:
-    widths = tuple(width(bits) for bits in (8, 6, 4))
+    assert finding(static, dynamic, (8, 6, 4)).silent == silent
+
+
+def finding(
+    static: float | None, dynamic: float | None, bits: tuple[float | None, ...], more: tuple[str, ...] = ()
+) -> BitsFinding:
+    """Of widths whose drift statement knows their names, and `more`."""
+    widths = tuple(width(each) for each in bits)
+    names = [f"{None}", *(each.system for each in widths), *more]
+    statement: Any = type("Statement", (), {})()
+    statement.systems = [type("System", (), {"system": name})() for name in names]
     floors = (Floor(each, each, each, "") for each in (static, dynamic))
     empty: Any = None
-    found = BitsFinding("perplexity", *floors, width(None), widths, empty, 1, 2, empty)
-    assert found.silent == silent
+    return BitsFinding("perplexity", *floors, width(None), widths, empty, 1, 2, statement)
+
+
+@pytest.mark.parametrize(
+    ("bits", "more"), [((), ()), ((4, 8), ()), ((4, 4), ()), ((None,), ()), ((8,), ("another system",))]
+)
+def test_a_strangers_finding_that_does_not_fit_together_is_refused(
+    bits: tuple[float | None, ...], more: tuple[str, ...]
+) -> None:
+    with pytest.raises(ValueError, match="one whose widths are"):
+        finding(8, 8, bits, more)

@@ -121,10 +121,6 @@ class _Row:
         return "as loaded" if self.width.bits is None else f"{self.width.bits:g}"
 
     @property
-    def ratio(self) -> float:
-        return math.nan if self.width.rise is None else math.exp(self.width.rise.estimate)
-
-    @property
     def drift(self) -> str:
         return "-" if self.axes.drift is None else with_interval(self.axes.drift.mean)
 
@@ -152,7 +148,7 @@ def with_interval(found: Interval) -> str:
 _STATIC = (
     Column("weight error", 4, "width.weight_error"),
     Column("perplexity", 2, "width.perplexity"),
-    Column("ratio", 3),
+    Column("ratio", 3, "width.ratio"),
     Column("KL", 4, "width.divergence.estimate"),
     Column("other token", 3, "width.disagreement.estimate"),
 )

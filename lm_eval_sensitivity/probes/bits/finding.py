@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from lm_eval_sensitivity.records.sample import Number
@@ -47,6 +49,27 @@ class Width:
     thin_share: Number
     """Of the steps of the outputs to base prompts, those with a margin below 0.5 nats; mean over prompts."""
 
+    @property
+    def ratio(self) -> float:
+        """Perplexity over the reference's; NaN where one is missing."""
+        return math.nan if self.rise is None else from_nats(self.rise.estimate)
+
+
+def from_nats(surprise: float) -> float:
+    """Perplexity of a mean surprise.
+
+    Args:
+        surprise: nats.
+
+    Returns:
+        Its exponential, as a number that a file can hold.
+
+    Example:
+        >>> from_nats(0.0), from_nats(1e9) < float("inf")
+        (1.0, True)
+    """
+    return math.exp(min(surprise, 700.0))
+
 
 @dataclass(frozen=True)
 class Floor:
@@ -80,6 +103,14 @@ class BitsFinding:
     """Of the whole model."""
     drift: DriftStatement
     """Drift, perturbation, control and verdict of every width; as `drift` has them."""
+
+    def __post_init__(self) -> None:
+        names = [each.system for each in (self.reference, *self.widths)]
+        if names != [each.system for each in self.drift.systems]:
+            raise ValueError("one whose widths are the systems of its drift statement")
+        bits = [each.bits or 0.0 for each in self.widths]
+        if not bits or bits[-1] <= 0 or any(low >= high for high, low in pairwise(bits)):
+            raise ValueError("one whose widths are numbers of bits, most first")
 
     def axes(self, width: Width) -> SystemDrift:
         """Drift and verdict of a width."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics.margins import low_margin_density
-from lm_eval_sensitivity.probes.bits.finding import BitsFinding, Text, Width
+from lm_eval_sensitivity.probes.bits.finding import BitsFinding, Text, Width, from_nats
 from lm_eval_sensitivity.probes.bits.floors import dynamic_floor, static_floor, usable_check
 from lm_eval_sensitivity.probes.bits.series import Series
 from lm_eval_sensitivity.probes.bits.settings import BitsSettings
@@ -125,7 +125,7 @@ def _width(static: _Static, partition: TablePartition, filter_name: str, system:
         bits=static.series.bits.get(system.name),
         system=system.name,
         weight_error=measured.weight_error,
-        perplexity=float(np.exp(measured.surprise.mean())) if len(measured.surprise) else math.nan,
+        perplexity=from_nats(float(measured.surprise.mean())) if len(measured.surprise) else math.nan,
         rise=static.interval(measured.surprise - static.surprise) if len(measured.surprise) else None,
         divergence=static.interval(measured.divergence) if len(measured.divergence) else None,
         disagreement=static.interval(measured.disagreement, 1.0) if len(measured.disagreement) else None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lm_eval_sensitivity.probes.bits.finding import BitsFinding, Floor, Width
+from lm_eval_sensitivity.probes.bits.finding import BitsFinding, Floor, Width, from_nats
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.report.figures.style import (
     ACCENT,
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 NAME, TITLE = "bits", "Perplexity and drift over the width of the weights"
 _MOST_SYSTEMS = 4
-_LARGEST = 700.0
-"""Nats whose exponential is still a number."""
 
 
 def picture(result: ProbeResult[BitsFinding]) -> Picture | NotDrawn:
@@ -88,9 +86,8 @@ def _static(finding: BitsFinding, width: Width) -> Interval:
         return Interval(math.nan, math.nan, math.nan, 0.95, "two-sided", 0, "none", 0, 0, "missing")
     if finding.check == "divergence":
         return found
-    estimate, lower, upper = (
-        math.exp(min(each, _LARGEST)) for each in (found.estimate, found.lower, found.upper)
-    )
+    ends = map(from_nats, (found.estimate, found.lower, found.upper))
+    estimate, lower, upper = ends
     return replace(found, estimate=estimate, lower=lower, upper=upper)
 
 
