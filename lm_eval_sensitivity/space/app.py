@@ -17,7 +17,7 @@ from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.downloads import make_download, make_table
 from lm_eval_sensitivity.space.head import Preview
 from lm_eval_sensitivity.space.hub import fetch_chosen
-from lm_eval_sensitivity.space.page import render, render_message, view_of
+from lm_eval_sensitivity.space.page import first_view, render, render_message, view_of
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.space.texts import LONGEST, in_plain_text
 
@@ -75,7 +75,7 @@ def build(results: Results | str) -> gr.Blocks:
         """Gradio gives two arguments as one list."""
         match asked:
             case [str() as table, str() as address] if isinstance(results, Results):
-                query = parse(address)
+                query = {"view": first_view(results), **parse(address)}
                 return make_table(view_of(results, query), query, table)
         return None
 
