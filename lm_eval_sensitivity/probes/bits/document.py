@@ -145,6 +145,7 @@ def with_interval(found: Interval) -> str:
     return estimate if math.isnan(found.lower) else f"{estimate} [{low}, {high}]"
 
 
+_BITS = Column("bits")
 _STATIC = (
     Column("weight error", 4, "width.weight_error"),
     Column("perplexity", 2, "width.perplexity"),
@@ -152,9 +153,7 @@ _STATIC = (
     Column("KL", 4, "width.divergence.estimate"),
     Column("other token", 3, "width.disagreement.estimate"),
 )
-_READING = (
-    Column("bits"),
-    *_STATIC,
+_DYNAMIC = (
     Column("drift"),
     Column("perturbation"),
     Column("spread", 3, "width.spread"),
@@ -169,7 +168,7 @@ def _bounded(name: str, path: str) -> tuple[Column, ...]:
 
 
 _PROGRAMS = (
-    Column("bits"),
+    _BITS,
     Column("system", path="width.system"),
     *_STATIC[:3],
     *_bounded("rise", "width.rise"),
@@ -190,14 +189,20 @@ _FLOORS = (Column("floor"), Column("bits"), Column("lowest"), Column("highest"),
 
 def _widths_tables(finding: BitsFinding) -> Iterator[ResultTable]:
     rows = [_Row(each, finding.axes(each)) for each in (finding.reference, *finding.widths)]
-    title = f"{finding.reference.system} and its widths"
-    note = (
+    name = finding.reference.system
+    static = (
         "KL, nats, and the share of steps with another most probable token: teacher-forced on the reference's own "
-        "outputs. Drift: from the reference's outputs on the identical prompts. Perturbation: distance under harmless "
-        "edits within a width. Spread: how far outputs to different prompts are apart. Intervals: 95 %, over prompts."
+        "outputs."
     )
-    yield table_of("bits", title, _READING, rows, [note], only=("table", "markdown"))
-    yield table_of("bits", title, _PROGRAMS, rows, [note], only=("csv", "json"))
+    dynamic = (
+        "Drift: from the reference's outputs on the identical prompts. Perturbation: distance under harmless edits "
+        "within a width. Spread: how far outputs to different prompts are apart. Intervals: 95 %, over prompts."
+    )
+    read = {"only": ("table", "markdown")}
+    yield table_of("bits_static", f"{name}: static check", (_BITS, *_STATIC), rows, [static], **read)
+    yield table_of("bits_dynamic", f"{name}: what it says", (_BITS, *_DYNAMIC), rows, [dynamic], **read)
+    both = f"{static} {dynamic}"
+    yield table_of("bits", f"{name} and its widths", _PROGRAMS, rows, [both], only=("csv", "json"))
 
 
 def _floors_table(finding: BitsFinding) -> ResultTable:

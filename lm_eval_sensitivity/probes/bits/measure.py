@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path as FilePath
 
@@ -149,7 +149,8 @@ def _thin_share(outputs: RunOutputs) -> float:
     return mean(low_margin_density(each, (THIN,))[0] for each in margins if each is not None)
 
 
-_NONE: Floats = np.zeros(0)
+def _none() -> Floats:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +158,11 @@ class _Measured:
     """What needs the model of a system; empty where it is missing."""
 
     weight_error: float = math.nan
-    surprise: Floats = _NONE
+    surprise: Floats = field(default_factory=_none)
     """[window]"""
-    divergence: Floats = _NONE
+    divergence: Floats = field(default_factory=_none)
     """[prompt]"""
-    disagreement: Floats = _NONE
+    disagreement: Floats = field(default_factory=_none)
     """[prompt]"""
     missing: str = ""
 
@@ -201,7 +202,9 @@ class _Static:
             math.nan if moved is None else moved,
             surprise(other, self._windows),
             *beside(self._replay, other, self._paths),
-            "" if moved is not None else "its weights are packed, so that nobody sees their error",
+            ""
+            if moved is not None
+            else "its linear layers are packed or others, so that nobody sees their error",
         )
 
     def interval(self, values: Floats, largest: float | None = None) -> Interval:
