@@ -15,11 +15,12 @@ from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes import recover
 from lm_eval_sensitivity.probes.architecture import first_tensor
+from lm_eval_sensitivity.probes.continuing import end_ids
 from lm_eval_sensitivity.probes.files import codec
 from lm_eval_sensitivity.probes.outputs import RunOutput
 from lm_eval_sensitivity.probes.recover import measure as measuring
 from lm_eval_sensitivity.probes.recover.document import document, reading
-from lm_eval_sensitivity.probes.recover.measure import end_ids, measure
+from lm_eval_sensitivity.probes.recover.measure import measure
 from lm_eval_sensitivity.probes.recover.push import Pushed, Pusher, direction
 from lm_eval_sensitivity.probes.recover.settings import Cell, Settings
 from lm_eval_sensitivity.probes.replay import Replay
@@ -300,7 +301,7 @@ def test_rows_that_are_not_computed_alike_are_owned_up_to() -> None:
 
 
 def test_tokens_that_end_an_output() -> None:
-    outputs = run_of(model())
+    outputs = run_of(model()).bases.values()
     assert end_ids(Replay(model(), Tokenizer()), outputs) == {VOCABULARY - 1}
     assert end_ids(Replay(model()), outputs) == frozenset()
 

@@ -15,7 +15,7 @@ from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.probes.boundary import Settings
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.measure import measure
-from lm_eval_sensitivity.probes.boundary.runner_up import continued
+from lm_eval_sensitivity.probes.continuing import continued
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.types import Pair
@@ -41,10 +41,9 @@ def generated(replay: Replay, pairs: list[Pair], n_tokens: int) -> RunOutputs:
     prompts = [encoded(replay.tokenizer, text) for text in texts]
     end = replay.tokenizer.eos_token_id
     rests: list[tuple[int, ...]] = []
-    with replay.arithmetic():
-        for first in range(0, len(texts), BATCH):
-            batch = prompts[first : first + BATCH]
-            rests += continued(replay.model, batch, [n_tokens] * len(batch), frozenset({end}))
+    for first in range(0, len(texts), BATCH):
+        batch = prompts[first : first + BATCH]
+        rests += continued(replay, batch, [n_tokens] * len(batch), frozenset({end}))
     said = {text: (ids, rest) for text, ids, rest in zip(texts, prompts, rests, strict=True)}
 
     def output(prompt_id: str, text: str) -> RunOutput:

@@ -43,7 +43,7 @@ from lm_eval_sensitivity.probes.boundary.finding import (
 from lm_eval_sensitivity.probes.boundary.forcing import Fed, OwnSteps, force
 from lm_eval_sensitivity.probes.boundary.hazard import at, survivals, survived
 from lm_eval_sensitivity.probes.boundary.runner_up import force_runner_ups
-from lm_eval_sensitivity.probes.numbers import by_prompt
+from lm_eval_sensitivity.probes.numbers import by_prompt, median
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import Measured, PerPrompt
@@ -256,7 +256,7 @@ def _shifts(forced: _ForcedPairs) -> tuple[Share, ...]:
             for each in forced.steps
         ]
         if sum(map(len, there)):
-            medians = [float(np.median(each)) if len(each) else math.nan for each in there]
+            medians = list(map(median, there))
             of_prompts = list(by_prompt(medians, forced.prompts).values())
             found.append(Share(bin_words(span), mean_interval(of_prompts), sum(map(len, there))))
     return tuple(found)

@@ -14,25 +14,11 @@ document.py       tables and the sentence; picture.py: the figure
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lm_eval_sensitivity.probes.catalogue import Probe
 from lm_eval_sensitivity.probes.radius.document import document
 from lm_eval_sensitivity.probes.radius.finding import RadiusFinding
 from lm_eval_sensitivity.probes.radius.picture import picture
 from lm_eval_sensitivity.probes.radius.settings import RadiusSettings
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.outputs import RunOutputs
-    from lm_eval_sensitivity.probes.replay import Replay
-    from lm_eval_sensitivity.probes.result import Measured
-
-
-def _measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Measured[RadiusFinding]:
-    from lm_eval_sensitivity.probes.radius.measure import measure
-
-    return measure(replay, outputs, settings)
-
 
 PROBE = Probe(
     name="radius",
@@ -40,7 +26,6 @@ PROBE = Probe(
     title="Radius of a state",
     finding=RadiusFinding,
     settings=RadiusSettings,
-    measure=_measure,
     document=document,
     picture=picture,
     not_to_be_read_as=(
