@@ -14,9 +14,10 @@ from lm_eval_sensitivity.probes.boundary import PROBE, Settings
 from lm_eval_sensitivity.probes.boundary.document import reading
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.forcing import OwnSteps
-from lm_eval_sensitivity.probes.boundary.measure import measure, one_per_rung
+from lm_eval_sensitivity.probes.boundary.measure import measure
 from lm_eval_sensitivity.probes.boundary.runner_up import force_runner_ups
 from lm_eval_sensitivity.probes.continuing import continued
+from lm_eval_sensitivity.probes.edits import one_per_rung
 from lm_eval_sensitivity.probes.outputs import RunOutputs
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import Measured, ProbeResult

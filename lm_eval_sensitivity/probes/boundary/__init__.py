@@ -17,9 +17,7 @@ from lm_eval_sensitivity.probes.boundary.document import boundary_document
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.picture import boundary_picture
 from lm_eval_sensitivity.probes.catalogue import Probe
-
-ONE_PER_RUNG, ALL, NONE = "one_per_rung", "all", "none"
-"""Rules in place of names of edits."""
+from lm_eval_sensitivity.probes.edits import ONE_PER_RUNG
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,8 @@ class Settings:
     edits: tuple[str, ...] = field(
         default=(ONE_PER_RUNG,),
         metadata={
-            "help": "edits whose prompts the bases' tokens are fed after: names, or one_per_rung (of every harmless "
-            "rung the edit that reached most prompts), all (harmless ones), none"
+            "help": "edits whose prompts the bases' tokens are fed after: names, or of the harmless rungs one_per_rung "
+            "(the edit that reached most prompts), first_per_rung (of each prompt), all, none"
         },
     )
     draws: int = field(default=200, metadata={"help": "deals of each pair's shifts, for the null"})

@@ -1,7 +1,7 @@
 """How far a state before the output embedding can move before the next-token distribution changes by tau.
 
 settings.py       what can be asked for
-measure.py        states of a replay -> finding; states.py: the states; edits.py: which variants are looked at
+measure.py        states of a replay -> finding; states.py: the states
 at_state.py       everything that is asked of one state
 head.py           the last modules of a model as a function, found by trying and checked
 local.py          one state seen through the head: products with its curvature, rays, nearest boundary
