@@ -68,7 +68,7 @@ def recorded(model: Any, prompt: Sequence[int], output: Sequence[int]) -> dict[s
     return {name: values.float().numpy() for name, values in found.items()}
 
 
-def output_of(model: Any, prompt_id: str, prompt: Sequence[int], n_steps: int) -> RunOutput:
+def output_of(model: Any, prompt_id: str, prompt: Sequence[int], n_steps: int = 12) -> RunOutput:
     """A greedy output that the token limit cut."""
     return RunOutput(prompt_id, tuple(prompt), greedy(model, prompt, n_steps), "", "length")
 

@@ -121,7 +121,7 @@ def test_a_uniform_memory_fades_as_one_over_its_length(prompt: Sequence[int], st
     at the push v itself besides. Without any token before it and for large c this is e_0 / (1 + s)."""
     strength = 4.0
     model = memory(strength, reader=1)
-    output = output_of(model, prompt, 16)
+    output = output_of(model, "p", prompt, 16)
     found = pushed(model, output, [Cell(0, 0.2), Cell(1, 0.2)], step)
     at = len(prompt) - 1 + step
     states, _ = seen(model, torch.tensor([[*prompt, *output.output_ids[:-1]]]))
@@ -160,7 +160,7 @@ def test_a_free_path_ends_at_its_end_token_or_the_limit() -> None:
 
 
 def test_a_path_of_an_output_that_a_stop_string_ended_is_as_long() -> None:
-    output = replace(output_of(llama(), PROMPTS[3], 9), finish_reason="stop_string")
+    output = replace(output_of(llama(), "p", PROMPTS[3], 9), finish_reason="stop_string")
     found = pushed(llama(), output, [Cell(0, 2.0)], 2, limit=20)
     assert found.own == output.output_ids and len(found.tokens[0]) == 9
 
