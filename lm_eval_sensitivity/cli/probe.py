@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -74,7 +73,7 @@ def _add_probe(actions: Any, probe: Probe[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    if probe.measure_series is None:
+    if not probe.of_series:
         add_runs(parser)
     else:
         words = "the run of the model, then BITS=RUN for each width; with --kept runs of models only"
@@ -169,7 +168,7 @@ def run(options: argparse.Namespace) -> int:
     probe = probe_named(options.probe)
     if options.picture is not None:
         _check_picture(options.picture)
-    widths = {} if probe.measure_series is None else _taken_widths(options)
+    widths = _taken_widths(options) if probe.of_series else {}
     pairs = load_runs([*options.runs, *widths], **run_options(options))
     refuse_answers((rung for system in pairs.systems for rung in system.rungs), "Probes read outputs")
     if getattr(options, "check", None) is not None:
@@ -227,8 +226,7 @@ def _of_series(
     settings = replace(_replay_settings(options), model_args=None)
     bits = {system_of(pairs, path).name: width for path, width in widths.items()}
     series = Series(pairs, reference, bits, lambda system: load_replay(system, settings)[0])
-    assert probe.measure_series is not None
-    return replace(probe, measure=partial(probe.measure_series, series))
+    return replace(probe, series=series)
 
 
 def _kept(system: System, probe: Probe[Any]) -> ProbeResult[Any]:

@@ -11,33 +11,11 @@ text.txt        what perplexity is taken of; written for this
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
-
-from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.bits.document import document
 from lm_eval_sensitivity.probes.bits.finding import BitsFinding
 from lm_eval_sensitivity.probes.bits.picture import picture, together
 from lm_eval_sensitivity.probes.bits.settings import BitsSettings
 from lm_eval_sensitivity.probes.catalogue import Probe
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.bits.series import Series
-    from lm_eval_sensitivity.probes.outputs import RunOutputs
-    from lm_eval_sensitivity.probes.replay import Replay
-    from lm_eval_sensitivity.probes.result import Measured
-
-
-def _measure_series(
-    series: Series, replay: Replay, outputs: RunOutputs, settings: BitsSettings
-) -> Measured[BitsFinding]:
-    from lm_eval_sensitivity.probes.bits.measure import measure
-
-    return measure(series, replay, outputs, settings)
-
-
-def _alone(*_: object) -> NoReturn:
-    raise InputError("The probe bits compares runs. Give that of the model, then BITS=RUN for each width.")
-
 
 PROBE = Probe(
     name="bits",
@@ -45,7 +23,6 @@ PROBE = Probe(
     title="Static and dynamic floor",
     finding=BitsFinding,
     settings=BitsSettings,
-    measure=_alone,
     document=document,
     picture=picture,
     not_to_be_read_as=(
@@ -55,5 +32,5 @@ PROBE = Probe(
         "better or worse: drift says how far, not where to",
     ),
     together=together,
-    measure_series=_measure_series,
+    of_series=True,
 )
