@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, Wrapped, decode_answers
-from lm_eval_sensitivity.records.codec import contradiction, encode
+from lm_eval_sensitivity.errors import InputError, unknown_name
+from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, TaskAnswers, Wrapped, decode_answers
+from lm_eval_sensitivity.records.codec import contradiction, decode, encode
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, read_wrapped, wrapped_tasks
+from lm_eval_sensitivity.runs.answer_groups import groups_of
 from lm_eval_sensitivity.runs.answers_table import answers_table
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples, scan_folder
 from lm_eval_sensitivity.runs.names import display_names
@@ -22,52 +23,32 @@ from lm_eval_sensitivity.text.escape import inert, shown_path
 from lm_eval_sensitivity.types import Note, Rung
 
 
-@dataclass(frozen=True)
-class TaskAnswers:
-    """One wrapped task of one system under one of its filters."""
-
-    system: str
-    """Display name."""
-    fingerprint: str
-    task: str
-    """lm_eval's name of the wrapped task."""
-    filter_name: str
-    wrapped: Wrapped
-    rows: tuple[AnswerRow, ...]
-    """By document."""
-
-    @property
-    def scores(self) -> dict[str, dict[str, float]]:
-        """Metric -> edit -> value, without what is no number."""
-        found = self.wrapped.scores.get(self.filter_name, {})
-        whole = {
-            metric: {edit: value for edit, value in values.items() if value is not None}
-            for metric, values in found.items()
-        }
-        return {metric: values for metric, values in whole.items() if AGAIN in values}
-
-
-def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> list[RungSamples]:
+def answer_rungs(
+    metadata: RunMetadata, files: tuple[Path, Path], date: str, wanted: str | None = None
+) -> list[RungSamples]:
     """A wrapped task as rungs of pairs: a document and an edit are a pair, the document is the prompt.
 
     Args:
         metadata: what the results file says of the task.
         files: results file and samples file.
         date: the run's time stamp.
+        wanted: row of the task's own table whose answers are read: metric, filter or both, as in `acc_norm,none`; None
+            takes the metric that it is judged by, under its first filter.
 
     Returns:
-        The rungs of its edits, and `identical`, where the prompts were asked again. Of several filters of the task the
-        first.
+        The rungs of its edits, and `identical`, where the prompts were asked again.
 
     Raises:
-        InputError: a line breaks a rule.
+        InputError: there is no such row, or a line breaks a rule.
     """
     by_filter = read_answer_rows(metadata, files[1])
     if not by_filter or metadata.wrapped is None:
         raise InputError(
             f"{shown_path(files[1])} is empty: no document of {metadata.task!r} is in it. Repeat the run."
         )
-    filter_name, rows = next(iter(by_filter.items()))
+    known = _table_rows(metadata.wrapped, list(by_filter))
+    name, (metric, filter_name) = _chosen(known, wanted, metadata.task)
+    rows = [row.under(metric) for row in by_filter[filter_name]]
     edits: dict[Rung, list[str]] = {"identical": [AGAIN]}
     for edit in metadata.wrapped.edits:
         edits.setdefault(edit.rung, []).append(edit.name)
@@ -77,7 +58,7 @@ def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> 
         if table.num_rows:
             found.append(
                 RungSamples(
-                    metadata=replace(metadata, rung=rung),
+                    metadata=replace(metadata, rung=rung, answer_rule=name),
                     results=files[0],
                     samples=files[1],
                     date=date,
@@ -87,10 +68,29 @@ def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> 
                     table=table,
                     content=_content(rows, names),
                     pairs=(),
-                    remarks=_remarks(metadata, filter_name, by_filter) if rung == "identical" else (),
+                    remarks=_remarks(metadata, name, list(known)) if rung == "identical" else (),
                 )
             )
     return found
+
+
+def _table_rows(wrapped: Wrapped, filters: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Rows of the task's own table, as a results file calls them, with metric and filter; the usual one first."""
+    found = [
+        (metric, name)
+        for name in filters
+        for metric in dict.fromkeys((wrapped.metric, *wrapped.scores.get(name, ())))
+    ]
+    return {",".join(each): each for each in found}
+
+
+def _chosen(
+    known: Mapping[str, tuple[str, str]], wanted: str | None, task: str
+) -> tuple[str, tuple[str, str]]:
+    for name, parts in known.items():
+        if wanted in (None, name, *parts):
+            return name, parts
+    raise unknown_name(f"`--row`: a row of {inert(task)}", str(wanted), tuple(known))
 
 
 def _content(rows: Sequence[AnswerRow], names: Sequence[str]) -> str:
@@ -101,40 +101,39 @@ def _content(rows: Sequence[AnswerRow], names: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _remarks(metadata: RunMetadata, filter_name: str, filters: Mapping[str, object]) -> tuple[Note, ...]:
-    said = []
-    if metadata.limited_by:
-        said.append(
-            f"{metadata.task} was run on {metadata.n_effective} of {metadata.n_original} documents "
-            f"({metadata.limited_by})."
-        )
-    if len(filters) > 1:
-        others = ", ".join(inert(name) for name in filters if name != filter_name)
-        said.append(
-            f"{metadata.task}: answers are those of its filter {inert(filter_name)}; `flips` has the others ({others})."
-        )
-    return tuple(Note("remark", each, (metadata.task,)) for each in said)
+def _remarks(metadata: RunMetadata, name: str, known: Sequence[str]) -> tuple[Note, ...]:
+    others = ", ".join(inert(each) for each in known if each != name)
+    more = f"; `--row` reads another one ({others})" if others else ""
+    words = f"{inert(metadata.task)}: answers are those that its row {inert(name)} judges{more}."
+    return (Note("remark", words, (metadata.task,)),)
 
 
-def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
-    """The wrapped tasks in some run folders, the newest of each system and task.
+def load_answers(folders: Sequence[Path], wanted: str | None = None) -> list[TaskAnswers]:
+    """The wrapped tasks in some run folders, of each system and task the newest run of the whole task, else the newest.
 
     Args:
         folders: each an `--output_path`.
+        wanted: row of the tasks' own tables, as for `answer_rungs`; None takes the metric that each is judged by, under
+            all filters.
 
     Returns:
-        By folder, task and filter.
+        By system, its groups of tasks first, and filter.
 
     Raises:
-        InputError: there are none, or a file breaks a rule.
+        InputError: there are none, a task has no such row, or a file breaks a rule.
     """
     found: dict[tuple[str, str], tuple[RunMetadata, Path]] = {}
+    groups: dict[str, dict[str, list[str]]] = {}
     for folder in folders:
         runs, _ = scan_folder(folder)
         for run in runs:
-            for metadata, samples in _tasks(run):
-                found.pop((metadata.system, metadata.task), None)
-                found[metadata.system, metadata.task] = metadata, samples
+            for metadata, samples, of_run in _tasks(run):
+                key = metadata.system, metadata.task
+                if metadata.limited_by and key in found and not found[key][0].limited_by:
+                    continue
+                found.pop(key, None)
+                found[key] = metadata, samples
+                groups.setdefault(metadata.system, {}).update(of_run)
     if not found:
         names = ", ".join(f"`{shown_path(folder)}`" for folder in folders)
         raise InputError(
@@ -142,12 +141,16 @@ def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
             "--output_path ... --log_samples`; see `lm-eval-sensitivity wrap --help`."
         )
     systems = {metadata.system: metadata for metadata, _ in found.values()}
-    names_of = dict(zip(systems, display_names(list(systems.values())), strict=True))
-    return [
-        each
-        for metadata, samples in found.values()
-        for each in _answers(metadata, samples, names_of[metadata.system])
-    ]
+    read: list[TaskAnswers] = []
+    for system, name in zip(systems, display_names(list(systems.values())), strict=True):
+        own = [
+            each
+            for metadata, samples in found.values()
+            if metadata.system == system
+            for each in _answers(metadata, samples, name, wanted)
+        ]
+        read += [*groups_of(own, groups[system]), *own]
+    return read
 
 
 def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
@@ -157,7 +160,7 @@ def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
         for system in systems
         for rung in system.rungs[:1]
         if rung.metadata.wrapped is not None
-        for each in _answers(rung.metadata, rung.samples, system.name)
+        for each in _answers(rung.metadata, rung.samples, system.name, rung.metadata.answer_rule)
     ]
 
 
@@ -179,17 +182,32 @@ def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
             )
 
 
-def _tasks(run: RunFiles) -> list[tuple[RunMetadata, Path]]:
+def _tasks(run: RunFiles) -> Iterator[tuple[RunMetadata, Path, dict[str, list[str]]]]:
+    """Its wrapped tasks with samples, beside the groups of the run."""
     results, place = read_results(run), shown_path(run.results)
-    names = [name for name in wrapped_tasks(results, place) if name in run.samples]
-    return [(read_wrapped(results, name, place), run.samples[name]) for name in names]
+    groups = decode(dict[str, list[str]], results.get("group_subtasks", {}), place, "group_subtasks")
+    for name in wrapped_tasks(results, place):
+        if name in run.samples:
+            yield read_wrapped(results, name, place), run.samples[name], groups
 
 
-def _answers(metadata: RunMetadata, samples: Path, name: str) -> list[TaskAnswers]:
+def _answers(metadata: RunMetadata, samples: Path, name: str, wanted: str | None) -> list[TaskAnswers]:
     assert metadata.wrapped is not None
+    by_filter, wrapped = read_answer_rows(metadata, samples), metadata.wrapped
+    rows = [(wrapped.metric, each) for each in by_filter]
+    if wanted is not None:
+        rows = [_chosen(_table_rows(wrapped, list(by_filter)), wanted, metadata.task)[1]]
     return [
-        TaskAnswers(name, metadata.system, metadata.task, filter_name, metadata.wrapped, tuple(rows))
-        for filter_name, rows in read_answer_rows(metadata, samples).items()
+        TaskAnswers(
+            system=name,
+            task=metadata.task,
+            wrapped=wrapped,
+            filter_name=filter_name,
+            metric=metric,
+            rows=tuple(row.under(metric) for row in by_filter[filter_name]),
+            n_there=metadata.n_original,
+        )
+        for metric, filter_name in rows
     ]
 
 

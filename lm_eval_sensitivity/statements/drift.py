@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FLAGS
 from lm_eval_sensitivity.statements.cautions import (
     audit_cautions,
@@ -57,11 +58,16 @@ def drift_statement(
         The reference first, then the systems in the order given; without a reference, each judged by itself.
 
     Raises:
-        InputError: a system is unknown.
+        InputError: a system is unknown, or answers to a task have no reference to be compared with.
 
     Example:
         See `tests/unit/statements/test_drift.py`; a table takes a run.
     """
+    if reference is None and selection.of_answers:
+        raise InputError(
+            "Of answers to a task nothing is judged without a reference: whether meaning moves a system is not asked "
+            "there. Give `--reference RUN`; `flips` prints what harmless edits do to the answers of one system."
+        )
     used = constants or Constants()
     order = tuple(dict.fromkeys((*([reference] if reference else ()), *systems)))
     preserving = replace(selection, rung_set=PRESERVING)
@@ -109,6 +115,7 @@ def _system(
             system=name,
             reference=reference,
             largest_drift=1.0 if drift is None else drift.largest,
+            has_control=not preserving.of_answers,
         )
         judged = judge(axes, constants=constants, resamples=partition.resamples, seed=partition.seed)
         verdict = _unless_silent(_unless_noise(judged, beside_noise(partition, preserving, name)), silent)

@@ -40,6 +40,16 @@ def primary_metric(columns: Collection[str]) -> str:
     return ANSWER_FLIP if ANSWER_FLIP in columns else PRIMARY_METRIC
 
 
+def number_in_words(metric: str, filter_name: str) -> str:
+    """Metric and filter, for a title; answers to a task are under a filter of the task.
+
+    Example:
+        >>> number_in_words("cosine_distance", "raw"), number_in_words("answer_flip", "raw")
+        ('cosine_distance, filter raw', 'answer_flip')
+    """
+    return metric if metric in OF_ANSWERS else f"{metric}, filter {filter_name}"
+
+
 @dataclass(frozen=True)
 class Selection:
     """One metric under one filter over one rung set."""
@@ -57,9 +67,10 @@ class Selection:
         ):
             beside = option == "metric" and (is_of_probe(received) or received in OF_ANSWERS)
             if received not in accepted and not beside:
+                of_task = " A filter of a wrapped task is chosen with `--row`." if option == "filter" else ""
                 raise InputError(
                     f"`--{option} {received[:80]}`: accepted are {', '.join(accepted)}."
-                    f"{did_you_mean(received[:80], accepted)}"
+                    f"{did_you_mean(received[:80], accepted)}{of_task}"
                 )
         if is_of_whole_output(self.metric) and self.filter_name != "raw":
             raise InputError(
@@ -73,6 +84,16 @@ class Selection:
         return RUNG_SETS[self.rung_set]
 
     @property
+    def of_answers(self) -> bool:
+        """Whether the numbers are of answers to a wrapped task."""
+        return self.metric in OF_ANSWERS
+
+    @property
+    def number_in_words(self) -> str:
+        """Metric and filter, for a title."""
+        return number_in_words(self.metric, self.filter_name)
+
+    @property
     def window(self) -> int | None:
         """Tokens that a windowed metric reads; None for the whole text."""
         return METRICS[self.metric].window
@@ -84,4 +105,4 @@ class Selection:
             >>> Selection("cosine_distance_64", "raw").in_words()
             'cosine_distance_64, filter raw, rungs noop, punctuation, synonym, paraphrase'
         """
-        return f"{self.metric}, filter {self.filter_name}, rungs {', '.join(self.rungs)}"
+        return f"{self.number_in_words}, rungs {', '.join(self.rungs)}"

@@ -113,6 +113,7 @@ def test_the_longest_prompt_of_all_decides_the_limit(demo: Path, tmp_path: Path)
         if "max_gen_toks is " in line
     }
     assert len(limits) == 1
+    assert words.count("every row stands in the table") == 1
     rows = found.rows(TASKS[0])
     assert len({row["pair"]["system"] for row in rows}) == 1
 

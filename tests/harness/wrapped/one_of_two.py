@@ -16,7 +16,9 @@ N_PROCESSES = 2
 
 
 def answer(context: str, choice: str | None) -> Any:
-    """Another answer where a space is doubled."""
+    """Another answer, and another choice, where a space is doubled."""
+    if choice is not None:
+        return -float(("rivers" if "  " in context else "magnets") not in choice)
     return f"#### {len(context) if '  ' in context else 7}"
 
 
@@ -48,11 +50,11 @@ class OneOfTwo(Scripted):
 
 
 def main(rank: int, meeting: str, tasks: Path, out: Path) -> None:
-    """Run the wrapped task; the first process writes what it found."""
+    """Run the wrapped tasks; the first process writes what it found."""
     store = dist.FileStore(meeting, N_PROCESSES)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=N_PROCESSES)
     try:
-        found = evaluate(OneOfTwo(answer), "sensitivity_gsm8k", tasks)
+        found = evaluate(OneOfTwo(answer), "sensitivity_gsm8k,sensitivity_arc", tasks)
         if rank == 0:
             out.write_text(json.dumps(found), encoding="utf-8")
     finally:

@@ -83,7 +83,7 @@ def test_flips_says_what_the_run_said(run: Run, capsys: pytest.CaptureFixture[st
     assert command("flips", run.folder, "--format", "json") == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     for each in found["answers"]:
-        statement, row = each["statement"], run.results["results"][f"sensitivity_{each['statement']['task']}"]
+        statement, row = each["statement"], run.table(f"sensitivity_{each['statement']['task']}")
         name = statement["filter_name"]
         for score in statement["scores"]:
             assert score["unedited"] == row[f"{score['metric']},{name}"]
