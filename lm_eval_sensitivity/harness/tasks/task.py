@@ -207,7 +207,9 @@ class PromptSensitivityTask(ConfigurableTask):
             # lm_eval gathers from several processes what its table has, and nothing else.
             full = True
             if not kwargs.get("rank") and tasks_beside(self)[0] is self:
-                logger.info("%d processes: every row stands in the table, and probes are for after.", self._n_ranks)
+                logger.info(
+                    "%d processes: every row stands in the table, and probes are for after.", self._n_ranks
+                )
         self._table = TaskTable(self.primary, full=full)
         if not self._predict_only:
             self._enter_run()
