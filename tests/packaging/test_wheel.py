@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -63,6 +64,10 @@ def test_the_wheel_carries_tasks_twice_the_ladder_and_the_demo_model(wheel: Path
     assert leaderboard <= set(files)
     assert "lm_eval_sensitivity/results/card_template.md" in files
     assert "lm_eval_sensitivity/py.typed" in files
+    (metadata,) = (name for name in files if name.endswith(".dist-info/METADATA"))
+    needs = zipfile.ZipFile(wheel).read(metadata).decode()
+    for extra in ("api", "hf", "vllm"):
+        assert re.search(rf"Requires-Dist: lm[-_]eval\[{extra}\].*extra == '{extra}'", needs), extra
     model = [info for info in zipfile.ZipFile(wheel).infolist() if "demo/model/" in info.filename]
     assert any(info.filename.endswith("model.safetensors") for info in model)
     assert sum(info.file_size for info in model) <= 10 * 2**20

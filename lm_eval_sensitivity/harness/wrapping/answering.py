@@ -87,7 +87,7 @@ def _is_judged(likely: Any) -> bool:
 
 
 def _text(task: Task, filter_name: str, results: Sequence[Any], metrics: Mapping[str, Any]) -> Take:
-    fallbacks = extractors(task, filter_name)
+    fallbacks = _fallbacks(task, filter_name)
     if fallbacks is None or len(results) != 1 or not isinstance(results[0], str):
         # What a metric says of a text that nothing is taken out of: right or wrong.
         return lambda metric: json.dumps(metrics[metric], default=str) if metric in metrics else None
@@ -95,16 +95,8 @@ def _text(task: Task, filter_name: str, results: Sequence[Any], metrics: Mapping
     return lambda metric: None if not found or found in fallbacks else found
 
 
-def extractors(task: Task, filter_name: str) -> set[str] | None:
-    """What the filters that take an answer out of a text say where they find none.
-
-    Args:
-        task: with its filters built.
-        filter_name: one of them.
-
-    Returns:
-        None where no filter of that name takes one out.
-    """
+def _fallbacks(task: Task, filter_name: str) -> set[str] | None:
+    """What filters that take an answer out of a text say where they find none; None where no such filter is there."""
     built = [make() for each in task._filters if each.name == filter_name for make in each.filters]
     found = [each for each in built if hasattr(each, "fallback") or hasattr(each, "regex_pattern")]
     return {str(getattr(each, "fallback", "")) for each in found} if found else None

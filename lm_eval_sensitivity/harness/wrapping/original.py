@@ -15,8 +15,8 @@ from lm_eval_sensitivity.errors import InputError, unknown_name
 from lm_eval_sensitivity.text.escape import shown
 
 OF, YAML, FIELD = "sensitivity_of", "sensitivity_yaml", "sensitivity_field"
-EDITS, METRIC = "sensitivity_edits", "sensitivity_metric"
-OWN = (OF, YAML, FIELD, EDITS, METRIC)
+EDITS_WANTED, METRIC = "sensitivity_edits", "sensitivity_metric"
+OWN = (OF, YAML, FIELD, EDITS_WANTED, METRIC)
 """Entries of a wrapped task's `metadata`."""
 
 _STRUCTURE = ("task", "class", "metadata", "tag", "group")

@@ -65,7 +65,7 @@ class EditedTask(Task):
         """
         check_output_folder()
         check_decoding(self)
-        check_engine(self, engine_of_evaluator(), with_template=bool(kwargs.get("apply_chat_template")))
+        check_engine(self, engine_of_evaluator())
         if kwargs.get("cache_requests"):
             # Its key is the task's name: it would serve prompts with other edits.
             logger.warning("`--cache_requests` is not used for wrapped tasks; their requests are built anew.")

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 from lm_eval import utils
 from lm_eval.api.instance import Instance
+from lm_eval.tasks import TaskManager
+from lm_eval.tasks._index import TaskIndex
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.contract import Engine
+from lm_eval_sensitivity.harness.in_memory import save_results
 from lm_eval_sensitivity.harness.wrapping.making import edited_prompt
+from lm_eval_sensitivity.runs.answers import load_answers
+from lm_eval_sensitivity.statements.answers import answers_statement
 from tests.harness.wrapped import made_tasks
 from tests.harness.wrapped.made_tasks import ARC, GSM8K, arc_documents, gsm8k_documents
 from tests.harness.wrapped.scripted import Scripted, evaluate
@@ -319,6 +324,38 @@ def test_predictions_alone_have_no_rows_beside_the_task(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(3), **ONE)
     found = evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_gsm8k", tmp_path, predict_only=True)
     assert table_of(found, "sensitivity_gsm8k")["flips,strict-match"].startswith("0 of 3")
+
+
+def test_intervals_stay_within_what_there_is(tmp_path: Path) -> None:
+    """Few flips: a bootstrap of them has a bound below 0."""
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(12), **ONE)
+
+    def rarely(context: str, choice: str | None) -> float:
+        return first_letters(context if "candles" in context else context.replace("  ", " "), choice)
+
+    found = evaluate(Scripted(rarely), "sensitivity_arc", tmp_path)
+    assert table_of(found, "sensitivity_arc")["flips,none"].startswith("2 of 12 edited prompts")
+    save_results(found, tmp_path / "run")
+    (answers,) = load_answers([tmp_path / "run"])
+    share = answers_statement(answers).share
+    assert share.estimate == pytest.approx(2 / 12) and 0 < share.lower < share.estimate < share.upper < 1
+
+
+def test_a_wrapped_task_walks_no_folder_of_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm_eval has some fourteen thousand files; the original is built from its own."""
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(2), **ONE)
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    monkeypatch.delattr(TaskIndex, "build")
+    tasks = manager.load(["sensitivity_arc"])["tasks"]
+    assert tasks["sensitivity_arc"].config.task == "sensitivity_arc"
+
+
+def test_what_shows_images_is_refused(tmp_path: Path) -> None:
+    settings = {"output_type": "generate_until", "doc_to_image": ["question"], "doc_to_target": "answerKey"}
+    plain = {key: value for key, value in ARC.items() if key not in ("doc_to_choice", "metric_list")}
+    made_tasks.make(tmp_path, "pictures", {**plain, **settings}, arc_documents(2))
+    with pytest.raises(InputError, match="it has images or sounds"):
+        evaluate(Scripted(first_letters), "sensitivity_pictures", tmp_path)
 
 
 def test_a_template_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
