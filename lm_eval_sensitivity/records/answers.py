@@ -24,7 +24,7 @@ Status = Literal[
 ]
 SCORED: tuple[Status, ...] = ("survived", "unknown")
 """Edits whose answers count: they reach the model, or nobody can tell."""
-AGAIN = "identical"
+AGAIN: Literal["identical"] = "identical"
 """Name of the edit that is none: the unedited prompt, asked again in another call."""
 
 PREFIX = "sensitivity_"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
@@ -340,7 +339,7 @@ def _drift_bounds(axes: TwoAxes, used: Constants, resamples: int, seed: int) -> 
     )
 
 
-def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], reason: str) -> Verdict:
+def left_open(verdict: Verdict, axis: Axis, reason: str) -> Verdict:
     """A verdict with one word taken back, and the label that follows.
 
     Args:
@@ -355,6 +354,7 @@ def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], rea
         verdict,
         response="unclear" if axis == "response" else verdict.response,
         harmless_edits="unclear" if axis == "harmless edits" else verdict.harmless_edits,
+        drift="unclear" if axis == "drift" else verdict.drift,
         reasons=(reason, *verdict.reasons),
     )
     known = found.label in {label for _, label in RULES}

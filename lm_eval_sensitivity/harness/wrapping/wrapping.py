@@ -7,12 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import Task
 
 from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.audit.pair import AuditStatus
 from lm_eval_sensitivity.harness.close.last_screen import answers_lines
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.harness.engines.contract import Engine
@@ -223,7 +224,6 @@ class Wrapping:
         statuses = Counter(
             prompt.status for prompts in self._by_document.values() for prompt in prompts.values()
         )
-        names = ("identical", "survived", "erased", "unknown")
         identity = self._identity()
         decoding = self._decoding().as_dict()
         found = RunSummary(
@@ -232,7 +232,7 @@ class Wrapping:
             identity=identity,
             notes=None if self._engine is None else self._engine.notes(),
             ladder=self._ladder(),
-            audit={name: statuses[name] for name in names if name in statuses},  # type: ignore[misc]
+            audit={name: statuses[name] for name in get_args(AuditStatus) if name in statuses},
             decoding_requested=decoding,
             decoding=decoding,
             embedder=NO_EMBEDDER,

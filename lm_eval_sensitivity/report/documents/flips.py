@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from lm_eval_sensitivity.records.answers import TaskAnswers
 from lm_eval_sensitivity.report.blocks import Cell, Column, Document, ResultTable
 from lm_eval_sensitivity.report.wording.answers import MOST_ONE_BY_ONE, closing_sentences, reach_in_words
-from lm_eval_sensitivity.runs.answers import TaskAnswers
 from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount, answers_statement
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note

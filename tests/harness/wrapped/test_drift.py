@@ -115,6 +115,16 @@ def test_of_one_system_nothing_is_judged(folder: Path) -> None:
         command("drift", folder / "near")
 
 
+def test_where_edits_change_all_answers_of_the_reference_nothing_could_be_further(
+    folder: Path, capsys: Any
+) -> None:
+    line = ("drift", folder / "far", "--reference", folder / "more", "--resamples", "999")
+    assert command(*line) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "far: edits unclear, drift unclear: no label." in said
+    assert "change 100 % of the reference's own answers, and 2 times that is all or more: drift" in said
+
+
 def test_a_report_beside_a_reference_has_the_verdicts(folder: Path, tmp_path: Path) -> None:
     runs = [folder / name for name in ("near", "far")]
     line = ("--reference", folder / "reference", "-o", tmp_path, "--resamples", "999")
