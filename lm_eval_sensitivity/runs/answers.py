@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from lm_eval_sensitivity.records.codec import contradiction, decode, encode
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, read_wrapped, wrapped_tasks
 from lm_eval_sensitivity.runs.answer_groups import groups_of
-from lm_eval_sensitivity.runs.answers_table import answers_table
+from lm_eval_sensitivity.runs.answers_table import answers_table, edits_by_rung
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples, scan_folder
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.runs.system import System
-from lm_eval_sensitivity.text.escape import inert, shown_path
-from lm_eval_sensitivity.types import Note, Rung
+from lm_eval_sensitivity.text.escape import inert, shown, shown_path
+from lm_eval_sensitivity.types import Note
 
 
 def answer_rungs(
@@ -49,11 +49,8 @@ def answer_rungs(
     known = _table_rows(metadata.wrapped, list(by_filter))
     name, (metric, filter_name) = _chosen(known, wanted, metadata.task)
     rows = [row.under(metric) for row in by_filter[filter_name]]
-    edits: dict[Rung, list[str]] = {"identical": [AGAIN]}
-    for edit in metadata.wrapped.edits:
-        edits.setdefault(edit.rung, []).append(edit.name)
     found = []
-    for rung, names in edits.items():
+    for rung, names in edits_by_rung(metadata.wrapped.edits).items():
         table = answers_table(metadata.wrapped.task, rows, rung, names)
         if table.num_rows:
             found.append(
@@ -122,18 +119,17 @@ def load_answers(folders: Sequence[Path], wanted: str | None = None) -> list[Tas
     Raises:
         InputError: there are none, a task has no such row, or a file breaks a rule.
     """
-    found: dict[tuple[str, str], tuple[RunMetadata, Path]] = {}
+    found: dict[tuple[str, str], tuple[RunMetadata, RunFiles]] = {}
     groups: dict[str, dict[str, list[str]]] = {}
     for folder in folders:
-        runs, _ = scan_folder(folder)
-        for run in runs:
-            for metadata, samples, of_run in _tasks(run):
+        for run in scan_folder(folder)[0]:
+            for metadata in _tasks(run):
                 key = metadata.system, metadata.task
                 if metadata.limited_by and key in found and not found[key][0].limited_by:
                     continue
                 found.pop(key, None)
-                found[key] = metadata, samples
-                groups.setdefault(metadata.system, {}).update(of_run)
+                found[key] = metadata, run
+                groups.setdefault(metadata.system, {}).update(_groups(run))
     if not found:
         names = ", ".join(f"`{shown_path(folder)}`" for folder in folders)
         raise InputError(
@@ -145,23 +141,56 @@ def load_answers(folders: Sequence[Path], wanted: str | None = None) -> list[Tas
     for system, name in zip(systems, display_names(list(systems.values())), strict=True):
         own = [
             each
-            for metadata, samples in found.values()
+            for metadata, run in found.values()
             if metadata.system == system
-            for each in _answers(metadata, samples, name, wanted)
+            for each in _answers(metadata, run, name, wanted)
         ]
         read += [*groups_of(own, groups[system]), *own]
     return read
 
 
 def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
-    """The same of systems that were loaded; none of those that ran the ladder."""
-    return [
-        each
-        for system in systems
-        for rung in system.rungs[:1]
-        if rung.metadata.wrapped is not None
-        for each in _answers(rung.metadata, rung.samples, system.name, rung.metadata.answer_rule)
-    ]
+    """The same of systems that were loaded: of the task that they were loaded with, or of all that they ran beside
+    the ladder.
+
+    Args:
+        systems: from `load_runs`.
+
+    Returns:
+        By system, task and filter, the row that they were loaded with first; of a task the newest run.
+
+    Raises:
+        InputError: a file breaks a rule, or has changed since it was loaded.
+    """
+    return [each for system in systems for each in _of_system(system)]
+
+
+def _of_system(system: System) -> list[TaskAnswers]:
+    first = system.rungs[0]
+    if first.metadata.wrapped is None:
+        tasks = _beside_the_ladder(system)
+        return [each for metadata, run in tasks for each in _answers(metadata, run, system.name)]
+    files = RunFiles(first.results, first.date, {first.metadata.task: first.samples})
+    found = _answers(first.metadata, files, system.name, first.metadata.answer_rule, beside=True)
+    names = edits_by_rung(first.metadata.wrapped.edits)
+    if any(_content(found[0].rows, names[rung.metadata.rung]) != rung.content for rung in system.rungs):
+        raise InputError(f"{shown_path(first.samples)} has changed since it was loaded. Repeat the command.")
+    return found
+
+
+def _beside_the_ladder(system: System) -> list[tuple[RunMetadata, RunFiles]]:
+    """Wrapped tasks of the model in the folders of its runs; each task decodes in a way of its own."""
+    found: dict[str, tuple[RunMetadata, RunFiles]] = {}
+    for folder in dict.fromkeys(rung.results.parent for rung in system.rungs):
+        for run in scan_folder(folder)[0]:
+            for metadata in _tasks(run):
+                if _without_decoding(metadata.identity) == _without_decoding(system.identity):
+                    found[metadata.task] = metadata, run
+    return list(found.values())
+
+
+def _without_decoding(identity: Mapping[str, object]) -> dict[str, object]:
+    return {name: each for name, each in identity.items() if name != "decoding"}
 
 
 def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
@@ -182,21 +211,28 @@ def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
             )
 
 
-def _tasks(run: RunFiles) -> Iterator[tuple[RunMetadata, Path, dict[str, list[str]]]]:
-    """Its wrapped tasks with samples, beside the groups of the run."""
+def _tasks(run: RunFiles) -> list[RunMetadata]:
     results, place = read_results(run), shown_path(run.results)
-    groups = decode(dict[str, list[str]], results.get("group_subtasks", {}), place, "group_subtasks")
-    for name in wrapped_tasks(results, place):
-        if name in run.samples:
-            yield read_wrapped(results, name, place), run.samples[name], groups
+    names = [name for name in wrapped_tasks(results, place) if name in run.samples]
+    return [read_wrapped(results, name, place) for name in names]
 
 
-def _answers(metadata: RunMetadata, samples: Path, name: str, wanted: str | None) -> list[TaskAnswers]:
+def _groups(run: RunFiles) -> dict[str, list[str]]:
+    """Group -> names of what is in it."""
+    found = read_results(run).get("group_subtasks", {})
+    return decode(dict[str, list[str]], found, shown_path(run.results), "group_subtasks")
+
+
+def _answers(
+    metadata: RunMetadata, run: RunFiles, name: str, wanted: str | None = None, *, beside: bool = False
+) -> list[TaskAnswers]:
+    """Under every filter; of a wanted row under its own, and `beside` it under the others."""
     assert metadata.wrapped is not None
-    by_filter, wrapped = read_answer_rows(metadata, samples), metadata.wrapped
-    rows = [(wrapped.metric, each) for each in by_filter]
+    wrapped, by_filter = metadata.wrapped, read_answer_rows(metadata, run.samples[metadata.task])
+    metric, filters = wrapped.metric, list(by_filter)
     if wanted is not None:
-        rows = [_chosen(_table_rows(wrapped, list(by_filter)), wanted, metadata.task)[1]]
+        metric, own = _chosen(_table_rows(wrapped, filters), wanted, metadata.task)[1]
+        filters = [own, *(each for each in filters if beside and each != own)]
     return [
         TaskAnswers(
             system=name,
@@ -206,9 +242,15 @@ def _answers(metadata: RunMetadata, samples: Path, name: str, wanted: str | None
             metric=metric,
             rows=tuple(row.under(metric) for row in by_filter[filter_name]),
             n_there=metadata.n_original,
+            about=about_task(run.results, metadata.task),
         )
-        for metric, filter_name in rows
+        for filter_name in filters
     ]
+
+
+def about_task(results: Path, task: str) -> str:
+    """What a note about a task of a run is about."""
+    return f"{shown_path(results)}, {shown(task)}"
 
 
 def read_answer_rows(metadata: RunMetadata, samples: Path) -> Mapping[str, Sequence[AnswerRow]]:

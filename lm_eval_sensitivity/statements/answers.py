@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, TaskAnswers
+from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, EditOfTask, TaskAnswers
 from lm_eval_sensitivity.stats import Interval, mean_interval
 from lm_eval_sensitivity.stats.intervals import difference_interval
 
@@ -86,10 +86,18 @@ class AnswersStatement:
     """Flipped among the edits of a document, mean over documents."""
     shift: Interval
     """Edited minus unedited in the metric, mean over documents; NaN where it is no number for each."""
-    white_space: tuple[str, ...]
-    """Edits of the rung noop: those that no reader sees."""
-    only_format: bool
-    """Whether nothing but the format around the question was edited."""
+    edits: tuple[EditOfTask, ...]
+    """That were made."""
+
+    @property
+    def white_space(self) -> tuple[str, ...]:
+        """Edits of the rung noop: those that no reader sees."""
+        return tuple(edit.name for edit in self.edits if edit.rung == "noop")
+
+    @property
+    def only_format(self) -> bool:
+        """Whether nothing but the format around the question was edited."""
+        return all(edit.family == "format" for edit in self.edits)
 
     @property
     def score(self) -> ScoreStatement | None:
@@ -132,8 +140,7 @@ def answers_statement(answers: TaskAnswers) -> AnswersStatement:
         noise=_count(AGAIN, rows, [AGAIN]),
         share=mean_interval(shares, largest=1.0),
         shift=_shift(rows, names, answers.metric),
-        white_space=tuple(edit.name for edit in edits if edit.rung == "noop"),
-        only_format=all(edit.family == "format" for edit in edits),
+        edits=edits,
     )
 
 

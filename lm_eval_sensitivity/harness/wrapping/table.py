@@ -66,7 +66,7 @@ def values_of(items: Sequence[OfDocument], own: Mapping[str, Aggregation]) -> di
 
 def _by_edit(items: Sequence[OfDocument], metric: str, aggregate: Aggregation) -> dict[str, Any]:
     edits = dict.fromkeys(edit for item in items for edit in item.edited)
-    found = {AGAIN: aggregate([item.unedited[metric] for item in items])}
+    found: dict[str, Any] = {AGAIN: aggregate([item.unedited[metric] for item in items])}
     for edit in edits:
         # Where an edit has no place the unedited prompt is what it leaves.
         found[edit] = aggregate([item.edited.get(edit, item.unedited)[metric] for item in items])

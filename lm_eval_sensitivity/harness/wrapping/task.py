@@ -17,6 +17,7 @@ from lm_eval_sensitivity.harness.tasks.table import Entries
 from lm_eval_sensitivity.harness.wrapping.answering import answered
 from lm_eval_sensitivity.harness.wrapping.doors import check_engine
 from lm_eval_sensitivity.harness.wrapping.original import build_original, check_decoding
+from lm_eval_sensitivity.harness.wrapping.question import choices_of
 from lm_eval_sensitivity.harness.wrapping.requests import BaseInstance, as_base
 from lm_eval_sensitivity.harness.wrapping.table import OfDocument
 from lm_eval_sensitivity.harness.wrapping.templates import compiled_once
@@ -134,9 +135,14 @@ class EditedTask(Task):
             records[name] = replace(found, status=prompt.status, text=prompt.text)
             if shown and name != AGAIN:
                 edited[name] = metrics
-        row = AnswerRow(doc_id=doc_id, filter=filter_name, unedited=record(results, unedited), edits=records)
+        base = replace(record(results, unedited), text=self._wrapping.question_text(doc))
+        row = AnswerRow(doc_id=doc_id, filter=filter_name, unedited=base, edits=records)
         items = self._wrapping.table.items(OfDocument(row, unedited, edited), judged_by)
-        written = {"unedited": encode(row.unedited), "edits": encode(row.edits)}
+        written = {
+            "unedited": encode(base),
+            "edits": encode(records),
+            "choices": list(map(str, choices_of(self, doc) or ())),
+        }
         return Entries({**unedited, **written}, {**unedited, **items})
 
     def aggregation(self) -> dict[str, Any]:
