@@ -119,7 +119,9 @@ class Wrapping:
             requests: makes the requests of a context.
         """
         assert self._engine is not None, "`begin` comes first"
-        found: dict[str, Prompt] = {AGAIN: Prompt(AGAIN, str(self._task.doc_to_text(doc)), list(requests(context)))}
+        found: dict[str, Prompt] = {
+            AGAIN: Prompt(AGAIN, str(self._task.doc_to_text(doc)), list(requests(context)))
+        }
         constant = context_text(render(doc)) == context_text(context)
         for edit in self.edits:
             text, make = self._edited(doc, edit, render)
