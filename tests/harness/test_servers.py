@@ -167,6 +167,30 @@ def test_where_ids_are_to_be_had_the_audit_is_exact(
     assert EDGES & {row["doc"]["edit"] for row in raw_rows(results)}
 
 
+def test_steps_that_are_not_the_most_probable_are_counted(
+    start: Start, caplog: pytest.LogCaptureFixture, results: dict[str, Any]
+) -> None:
+    def penalize(number: int, answer: dict[str, Any]) -> dict[str, Any]:
+        # The second most probable token, as a penalty takes it, in the first step of two answers.
+        if number in (3, 4):
+            step = answer["choices"][0]["logprobs"]["content"][0]
+            step["logprob"] = step["top_logprobs"][1]["logprob"]
+        return answer
+
+    found = run(chat(start(change=penalize)))
+    assert notes_of(found)["steps_not_greedy"] == 2
+    assert "2 steps in 2 of" in caplog.text and "greedy" in caplog.text
+    assert notes_of(results)["steps_not_greedy"] == 0
+
+
+def test_a_server_is_asked_to_add_no_penalty(start: Start) -> None:
+    lenient, strict = start(shows_ids=True), start()
+    for server, asked in ((lenient, True), (strict, False)):
+        run(chat(server), limit=1)
+        assert ("repeat_penalty" in server.requests[-1]) == asked
+        assert server.requests[0]["repetition_penalty"] == server.requests[0]["repeat_penalty"] == 1.0
+
+
 def test_an_end_token_that_is_not_listed_costs_no_letter(start: Start) -> None:
     other = start(lists_end=False, ends="b")
     ended = 0
