@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUTPUT ?= runs/demo
 
-.PHONY: help demo test test-slow lint docs ladder demo-model benchmark clean
+.PHONY: help demo panel test test-slow lint docs ladder demo-model benchmark clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -23,6 +23,11 @@ demo: $(STAMP)  ## measure the embedded demonstration model and print lm_eval's 
 	$(BIN)/lm_eval --tasks prompt_sensitivity_mini --model hf \
 		--model_args pretrained=$$($(BIN)/lm-eval-sensitivity demo-model) --device cpu \
 		--apply_chat_template --batch_size 16 --output_path $(OUTPUT) --log_samples
+
+panel: $(STAMP)  ## measure six small systems and make their report
+	for bits in 8 4 3; do test -d runs/models/$$bits-bit || $(BIN)/python examples/round_weights.py \
+		$$($(BIN)/lm-eval-sensitivity demo-model) $$bits runs/models/$$bits-bit || exit 1; done
+	DEMO=$$($(BIN)/lm-eval-sensitivity demo-model) $(BIN)/lm-eval-sensitivity panel examples/panel.yaml
 
 test: $(STAMP)  ## run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -12,17 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lm_eval_sensitivity.ladder.cost import REPETITIONS, TOKEN_LIMIT, generations
 from lm_eval_sensitivity.ladder.load import load_ladder
-from lm_eval_sensitivity.ladder.spread import generations
 
 DOCS = Path(__file__).resolve().parent
 BENCHMARKS = DOCS.parent / "benchmarks"
 TASKS = {"mini": "_mini", "core": "_core", "spread": "", "full": "_full"}
 """Subset -> end of the group's name."""
-LIMIT_TOKENS = 512
-"""The token limit where none is asked for."""
-REPETITIONS = 3
-"""Of the identical rung, on an engine that is not bit-exact."""
 MARK = re.compile(r"(<!-- computed: ([a-z ]+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
 
@@ -38,7 +34,7 @@ def subsets() -> str:
     for subset, ending in TASKS.items():
         ladder = load_ladder(subset=subset)
         exact, repeated = (generations(ladder.pairs, repeats) for repeats in (1, REPETITIONS))
-        counts = (len(ladder.prompts), len(ladder.pairs), exact, repeated, repeated * LIMIT_TOKENS)
+        counts = (len(ladder.prompts), len(ladder.pairs), exact, repeated, repeated * TOKEN_LIMIT)
         rows.append([f"`prompt_sensitivity{ending}`", *(f"{count:,}" for count in counts)])
     head = ("group", "prompts", "pairs", "generations", "with three repetitions", "at most so many tokens")
     return table(head, rows)

@@ -18,6 +18,7 @@ ladder_push.py       publish a ladder on the Hub
 main.py              The command `lm-eval-sensitivity`: thin subcommands over the package
 neighborhood.py      how far one prompt's output moves under small edits of it
 pairs.py             finished runs as one tidy table, one row per system, pair and filter
+panel.py             many systems through lm_eval, and a report about them
 parser.py            The parser of all commands: an option or a name that is none gets a sentence
 probe.py             the inside of a finished run's model, while it is fed what it said
 publish.py           exported results as a dataset on the Hub, and a Space that shows them

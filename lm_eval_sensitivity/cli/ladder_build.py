@@ -26,12 +26,12 @@ from lm_eval_sensitivity.ladder.authoring.user_prompts import (
     read_own_file,
 )
 from lm_eval_sensitivity.ladder.build import edits_of_rung
+from lm_eval_sensitivity.ladder.cost import generations
 from lm_eval_sensitivity.ladder.hub import parse_hub_source
 from lm_eval_sensitivity.ladder.load import SUBSET_FILE
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows, rows_from_pairs
 from lm_eval_sensitivity.ladder.sources import Design
-from lm_eval_sensitivity.ladder.spread import generations
 from lm_eval_sensitivity.ladder.tasks import task_names
 from lm_eval_sensitivity.text.escape import inert
 from lm_eval_sensitivity.types import RUNGS

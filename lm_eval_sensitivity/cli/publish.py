@@ -10,7 +10,13 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import Files, Published, check_repo_id, listing, publish, set_variables
 from lm_eval_sensitivity.ladder.hub import HUB_PREFIX
 from lm_eval_sensitivity.results.files_to_publish import RESULTS, prepare_results
-from lm_eval_sensitivity.space.files_to_publish import SPACE, check_shown, space_files, space_variables
+from lm_eval_sensitivity.space.files_to_publish import (
+    SPACE,
+    check_fetched,
+    check_shown,
+    space_files,
+    space_variables,
+)
 
 EPILOG = """\
 examples:
@@ -80,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     if space is not None:
         check_repo_id(space, argument="--space", example="my-org/my-page")
     files = prepare_results(options.results, dataset, license_id=options.license, tag=options.tag)
+    check_fetched(files)
     page = None if space is None else space_files(dataset)
     if options.dry_run:
         _print_plan(options, dataset, files, page)

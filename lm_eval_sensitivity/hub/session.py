@@ -1,11 +1,13 @@
-"""The client of the Hub, and its errors as sentences that say what to do."""
+"""The client of the Hub, what it must not be led to, and its errors as sentences that say what to do."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.files_to_publish import Kind
@@ -15,6 +17,9 @@ _NOT_INSTALLED = (
     "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
 )
 _TOKEN = re.compile(r"Bearer\s+\S+|hf_[A-Za-z0-9]{8,}")
+_HUB = "https://huggingface.co"
+ODD_ANSWERS = (TypeError, AttributeError, LookupError)
+"""What the client raises where it takes apart an answer that is none of the Hub's, and what a defect of ours raises."""
 
 
 def check_repo_id(repo_id: str, *, argument: str = "ORG/NAME", example: str = "my-org/my-ladder") -> None:
@@ -45,6 +50,59 @@ def check_repo_id(repo_id: str, *, argument: str = "ORG/NAME", example: str = "m
 
 
 @contextmanager
+def guarded_client() -> Iterator[Any]:
+    """The client; while it is used, no answer of the Hub comes from elsewhere, and no token goes there.
+
+    What answers may be somebody's mirror (`HF_ENDPOINT`), and the client follows any address that it is given: of the
+    next page of a list, of the place where an upload is confirmed, of a redirection.
+
+    Returns:
+        `HfApi`, as a context.
+
+    Raises:
+        InputError: it was led elsewhere.
+    """
+    from huggingface_hub import HfApi, get_session
+
+    api, client = HfApi(), get_session()
+    hubs = {_origin(api.endpoint), _origin(_HUB)}
+
+    def check_request(request: Any) -> None:
+        if "authorization" in request.headers and _origin(str(request.url)) not in hubs:
+            raise _elsewhere(api.endpoint, str(request.url))
+
+    def check_response(response: Any) -> None:
+        asked = response.request.url
+        # Files come from other hosts, without a token; answers do not.
+        is_answer = asked.path.startswith("/api/") or ".git/" in asked.path
+        target = urljoin(str(asked), response.headers.get("location", ""))
+        if is_answer and _origin(str(asked)) in hubs and _origin(target) not in hubs:
+            raise _elsewhere(api.endpoint, target)
+
+    former = client.event_hooks
+    client.event_hooks = {
+        "request": [*former["request"], check_request],
+        "response": [*former["response"], check_response],
+    }
+    try:
+        yield api
+    finally:
+        client.event_hooks = former
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _elsewhere(endpoint: str, url: str) -> InputError:
+    return InputError(
+        f"What answers at {quoted(endpoint)} sends on to {quoted(urlsplit(url).netloc)}, which is refused: that host "
+        "is not the Hub, and would see the token. Check the environment variable HF_ENDPOINT and the network."
+    )
+
+
+@contextmanager
 def hub_session(repo_id: str, kind: Kind) -> Iterator[Any]:
     """The client; its errors, and those of the network, leave as an InputError that says what to do.
 
@@ -59,23 +117,87 @@ def hub_session(repo_id: str, kind: Kind) -> Iterator[Any]:
         InputError: huggingface_hub is not installed, or it refused, or the network did.
     """
     try:
-        from huggingface_hub import HfApi
+        import huggingface_hub  # noqa: F401 - not at the top: commands that publish nothing start faster
     except ImportError:
         raise InputError(_NOT_INSTALLED) from None
     try:
-        yield HfApi()
-    except (InputError, TypeError, AttributeError):
-        raise  # the latter are defects of a program, and say nothing about the Hub
-    except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
-        raise InputError(_what_to_do(error, repo_id, kind)) from None
+        with guarded_client() as api:
+            yield api
+    except InputError:
+        raise
+    except Exception as error:
+        if is_ours(error):
+            raise
+        raise InputError(_what_to_do(cause(error), repo_id, kind)) from None
 
 
-def _what_to_do(error: Exception, repo_id: str, kind: Kind) -> str:
+def is_ours(error: Exception) -> bool:
+    """Whether an error is a defect of this program, which says nothing about the Hub.
+
+    The client takes apart what a server says without a look at its form, so that a stranger's answer is a TypeError
+    like any other; but that one is raised inside the client.
+
+    Args:
+        error: as it was caught.
+
+    Returns:
+        True for an error of such a kind that our own code raised.
+    """
+    if not isinstance(error, ODD_ANSWERS) or error.__traceback__ is None:
+        return False
+    frame = error.__traceback__
+    while frame.tb_next is not None:
+        frame = frame.tb_next
+    return str(frame.tb_frame.f_globals.get("__name__")).partition(".")[0] == __name__.partition(".")[0]
+
+
+def cause(error: BaseException) -> BaseException:
+    """The error behind one that only says which upload failed.
+
+    Args:
+        error: of the client.
+
+    Returns:
+        The first error of its chain that is no bare RuntimeError.
+    """
+    while type(error) is RuntimeError and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def said_by(error: BaseException) -> str:
+    """What an error says: the server's own words, if there are, and no token, which a client may quote.
+
+    Args:
+        error: of the client.
+
+    Returns:
+        A clause without a full stop.
+    """
+    # Around what the server said the client puts addresses, and advice of its HTTP library.
+    said = getattr(error, "server_message", None) or str(error)
+    return brief(_TOKEN.sub("[token]", said)) or type(error).__name__
+
+
+def status_of(error: BaseException) -> int | None:
+    """The status of the answer that an error is about.
+
+    Args:
+        error: of the client.
+
+    Returns:
+        As in 404; None where nothing answered.
+    """
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _what_to_do(error: BaseException, repo_id: str, kind: Kind) -> str:
     from huggingface_hub import errors
 
-    # A client may quote the header that it could not send.
-    problem = brief(_TOKEN.sub("[token]", str(error))) or type(error).__name__
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    problem, status = said_by(error), status_of(error)
+    if isinstance(error, InputError):
+        return str(error)
     if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
         return (
             f"The Hub does not know who is publishing {repo_id!r}: there is no valid token. Run `hf auth login`, or "
@@ -86,6 +208,11 @@ def _what_to_do(error: Exception, repo_id: str, kind: Kind) -> str:
             f"The Hub refuses to let this token write to {repo_id!r} ({status}). Use a token that may write there, "
             "or choose an account of your own."
         )
+    if status in (409, 412):
+        return (
+            f"Somebody else changed {repo_id!r} at the same time ({status}): {problem}. Nothing of theirs was "
+            "overwritten. Run the same command again."
+        )
     for name, advice in kind.refusals:
         if name in problem:
             return f"The Hub refuses the file `{name}`, and with it the commit to {repo_id!r}: {problem}. {advice}"
@@ -93,11 +220,21 @@ def _what_to_do(error: Exception, repo_id: str, kind: Kind) -> str:
         return (
             f"`{inert(str(error.filename))}` cannot be read ({error.strerror}). Run the same command again."
         )
+    if isinstance(error, (*ODD_ANSWERS, json.JSONDecodeError)):
+        return (
+            f"What answers in the place of the Hub does not answer as it does ({type(error).__name__}: {problem}): "
+            f"{repo_id!r} is not published. Check the environment variable HF_ENDPOINT and the network."
+        )
     if isinstance(error, ValueError) and status is None:
         return f"{repo_id!r} is not published: {problem}. Correct that and run the command again."
     if status is None:
         return (
             f"The Hub cannot be reached to publish {repo_id!r}: {problem}. Check the network, and HF_HUB_OFFLINE, and "
             "run the same command again: nothing is published twice."
+        )
+    if status == 429 or status >= 500:
+        return (
+            f"The Hub cannot publish {repo_id!r} now ({status}): {problem}. Wait a little, and run the same command "
+            "again: nothing is published twice."
         )
     return f"The Hub refuses to publish {repo_id!r} ({status}): {problem}. Correct that and run the command again."

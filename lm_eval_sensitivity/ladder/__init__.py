@@ -3,7 +3,7 @@
     edits/          rule-based edits, protected spans, their registry
     sources.py      authored YAML files: base prompts and hand-written variants
     build.py        sources and edits -> pairs; replacements.py: the spans in which they differ
-    spread.py       few edits of every prompt, in a balanced rotation
+    spread.py       few edits of every prompt, in a balanced rotation; cost.py: what a run of them costs
     schema.py       what rows must look like; row and content hashes
     parquet.py      ladder files in parquet; jsonl.py: in JSON lines; files.py: size limits
     meanings.py     what every rung and edit changes, in words

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from lm_eval_sensitivity import hub
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import Files, Kind, Published
-from lm_eval_sensitivity.text.escape import brief
+from lm_eval_sensitivity.ladder.files import MAX_FILE_BYTES
 
 HUB_PREFIX = "hf://datasets/"
 _HUB_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?")
@@ -60,41 +61,47 @@ def parse_hub_source(source: str, asked_as: str = "`source`") -> HubSource | Non
     return None
 
 
-def download(hub: HubSource, subsets: tuple[str, ...], asked_as: str = "`source`") -> Path:
+def download(source: HubSource, subsets: tuple[str, ...], asked_as: str = "`source`") -> Path:
     """A local folder with the parquet files of the given subsets.
 
     Args:
-        hub: the repository.
+        source: the repository.
         subsets: names.
         asked_as: the option that it was given as; opens messages.
 
     Returns:
-        The folder in the local cache of the Hub's client.
+        A folder in the assets of the Hub's client. Where the Hub cannot be reached, it is as it was fetched last.
 
     Raises:
         InputError: huggingface_hub is not installed, or the files cannot be fetched.
     """
     try:
-        import huggingface_hub  # not at the top: a packaged or local ladder needs no network library
+        from huggingface_hub import (
+            cached_assets_path,
+        )  # not at the top: local ladders need no network library
     except ImportError:
         raise InputError(
-            f"{asked_as} is {hub.name!r}, which is on the Hub, but huggingface_hub is not installed. Run `pip "
+            f"{asked_as} is {source.name!r}, which is on the Hub, but huggingface_hub is not installed. Run `pip "
             "install huggingface_hub`, or give a local folder."
         ) from None
+    revision = source.revision or "main"
+    folder: Path = cached_assets_path("lm_eval_sensitivity", source.repo_id, quote(revision, safe=""))
+    # Nothing else comes down: a repository can hold scripts, and large files of other purposes.
+    names = [f"{subset}/test.parquet" for subset in subsets] + ["test.parquet"]
     try:
-        folder = huggingface_hub.snapshot_download(
-            hub.repo_id,
-            repo_type="dataset",
-            revision=hub.revision,
-            # Nothing else comes down: a repository can hold scripts, and large files of other purposes.
-            allow_patterns=[f"{subset}/test.parquet" for subset in subsets] + ["test.parquet"],
+        hub.download(
+            source.repo_id,
+            source.revision,
+            names,
+            folder,
+            max_bytes=len(names) * MAX_FILE_BYTES,
+            what=f"{asked_as} is {source.name!r}: there is no such local folder, and the Hub dataset",
+            advice="Check the name, the revision and the network.",
         )
-    except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
-        raise InputError(
-            f"{asked_as} is {hub.name!r}: there is no such local folder, and the Hub dataset cannot be "
-            f"fetched: {brief(str(error)) or type(error).__name__}. Check the name, the revision and the network."
-        ) from None
-    return Path(folder)
+    except hub.UnreachableError:
+        if not any((folder / name).is_file() for name in names):
+            raise
+    return folder
 
 
 # ---- publishing

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.ladder.cost import generations
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, Pair, Rung
 
 MOST_IDENTICAL = 24
@@ -37,26 +38,6 @@ class Slot:
     """Within which the edits are balanced too: the category."""
     options: tuple[str, ...]
     """Edits that apply, at least one."""
-
-
-def generations(pairs: Iterable[Pair], repeats: int = 1) -> int:
-    """How many outputs a run of these pairs generates: every distinct prompt once, and the repetitions.
-
-    Args:
-        pairs: of any rungs.
-        repeats: how often each pair of the rung `identical` is generated again.
-
-    Returns:
-        A count; an edit that a chat template erases needs no generation, so a run may need fewer.
-
-    Example:
-        >>> from lm_eval_sensitivity.ladder.load import load_ladder
-        >>> generations(load_ladder(subset="spread").pairs)
-        620
-    """
-    pairs = list(pairs)
-    texts = {text for pair in pairs for text in (pair.base, pair.variant)}
-    return len(texts) + repeats * sum(pair.rung == "identical" for pair in pairs)
 
 
 def spread_pairs(pairs: Sequence[Pair], budget: int | None = None) -> list[Pair]:

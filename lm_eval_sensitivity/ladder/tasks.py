@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lm_eval_sensitivity.ladder.sources import SPREAD
-from lm_eval_sensitivity.types import Rung
+from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, SPREAD
+from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
 
 ALL_RUNGS = "prompt_sensitivity"
 RULE_RUNGS = "prompt_sensitivity_rules"
@@ -36,3 +36,23 @@ def group_of_subset(subset: str) -> str:
         ('prompt_sensitivity', 'prompt_sensitivity_mini')
     """
     return ALL_RUNGS if subset == SPREAD else f"{ALL_RUNGS}_{subset}"
+
+
+def rungs_of_tasks() -> dict[str, tuple[str, tuple[Rung, ...]]]:
+    """Which part of a ladder each task and group of greedy outputs asks.
+
+    Returns:
+        Subset and rungs by name.
+
+    Example:
+        >>> rungs_of_tasks()["prompt_sensitivity_mini_noop"]
+        ('mini', ('noop',))
+    """
+    found: dict[str, tuple[str, tuple[Rung, ...]]] = {
+        RULE_RUNGS: (SPREAD, ("identical", "noop", "punctuation"))
+    }
+    for subset in (FULL, SPREAD, *SMALLER_SUBSETS):
+        group = group_of_subset(subset)
+        found |= {group: (subset, RUNGS), f"{group}_meaning_preserving": (subset, MEANING_PRESERVING_RUNGS)}
+        found |= {f"{group}_{rung}": (subset, (rung,)) for rung in RUNGS}
+    return found

@@ -5,5 +5,6 @@ sample.py         one row of a samples file; codec.py: records as JSON, stranger
 answers.py        what a wrapped task's prompts were answered
 columns.py        the columns of the pairs table
 packing.py        numeric arrays inside JSON
+store.py          the response store: a killed run continues where it stopped
 file_codec.py     whole records as a file's JSON, with limits.py: how large everything may be
 """

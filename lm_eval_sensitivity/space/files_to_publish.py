@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.hub import Files, Kind, can_be_tag
-from lm_eval_sensitivity.space.hub import DATASET, REVISION, is_dataset_id, is_version_tag
+from lm_eval_sensitivity.hub import Files, Kind, can_be_tag, size_of
+from lm_eval_sensitivity.space.hub import DATASET, MAX_FETCHED_BYTES, REVISION, is_dataset_id, is_version_tag
 from lm_eval_sensitivity.text.escape import quoted
 
 CARD_FILE, APP_FILE, REQUIREMENTS_FILE = "README.md", "app.py", "requirements.txt"
@@ -74,6 +74,23 @@ def space_variables(dataset: str, revision: str) -> dict[str, str]:
         {'RESULTS_DATASET': 'org/results', 'RESULTS_REVISION': 'v1.0.0'}
     """
     return {DATASET: dataset, REVISION: revision}
+
+
+def check_fetched(files: Files) -> None:
+    """Refuse results that no page would fetch, before anything goes up.
+
+    Args:
+        files: of `prepare_results`.
+
+    Raises:
+        InputError: they are too large; what to do.
+    """
+    size = sum(size_of(content) for content in files.values())
+    if size > MAX_FETCHED_BYTES:
+        raise InputError(
+            f"These results have {size:,} bytes, and a page fetches at most {MAX_FETCHED_BYTES:,}. Export fewer "
+            "systems into one folder, and publish that."
+        )
 
 
 def check_shown(dataset: str, tag: str | None) -> None:

@@ -13,17 +13,18 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, STATEMENTS
+from lm_eval_sensitivity.hub import download
+from lm_eval_sensitivity.records.limits import MAX_SYSTEMS
+from lm_eval_sensitivity.results.manifest import MANIFEST, file_names, names_of_probes
 from lm_eval_sensitivity.results.read import HubOrigin
-from lm_eval_sensitivity.text.escape import brief, quoted
+from lm_eval_sensitivity.text.escape import quoted
 
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 """Environment variables, which a Space's settings set."""
 
-ALLOWED = (MANIFEST, STATEMENTS, LADDER, "pairs/[0-9][0-9][0-9].parquet", "details/[0-9][0-9][0-9].parquet")
+FETCHED = (MANIFEST, *file_names(MAX_SYSTEMS), *names_of_probes(MAX_SYSTEMS))
 """Nothing else comes down: a repository can hold scripts, and large files of other purposes."""
 MAX_FETCHED_BYTES = 4 * 2**30
 """Of all files together: a Space has so much room, and a page needs far less."""
@@ -99,60 +100,22 @@ def fetch(dataset: str, revision: str) -> tuple[Path, HubOrigin]:
     Raises:
         InputError: huggingface_hub is not installed, the files are too large, or they cannot be fetched.
     """
-    try:
-        import huggingface_hub  # noqa: F401 - not at the top: a local folder needs no network library
-    except ImportError:
-        raise InputError(
-            "huggingface_hub is not installed, which fetches results. Run `pip install huggingface_hub`."
-        ) from None
-    # The Hub's cache is made of symbolic links, which a results folder must not hold.
-    folder = tempfile.mkdtemp(prefix="lm-eval-sensitivity-results-")
+    folder = Path(tempfile.mkdtemp(prefix="lm-eval-sensitivity-results-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
-        commit = _download(dataset, revision, folder)
+        commit = download(
+            dataset,
+            revision,
+            FETCHED,
+            folder,
+            max_bytes=MAX_FETCHED_BYTES,
+            what=f"The results {quoted(dataset)} at {quoted(revision)}",
+            advice=f"Check `{DATASET}`, `{REVISION}` and the network.",
+        )
     except InputError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except Exception as error:  # noqa: BLE001 - the Hub client also lets errors of its HTTP library through
-        shutil.rmtree(folder, ignore_errors=True)
-        raise InputError(
-            f"The results {quoted(dataset)} at {quoted(revision)} cannot be fetched: "
-            f"{brief(str(error)) or type(error).__name__}. Check `{DATASET}`, `{REVISION}` and the network."
-        ) from None
-    return Path(folder), HubOrigin(dataset, revision, commit)
-
-
-def _download(dataset: str, revision: str, folder: str) -> str:
-    """Fill a folder, and return the commit that its files are of."""
-    from huggingface_hub import HfApi, snapshot_download
-
-    where: dict[str, Any] = {"repo_id": dataset, "repo_type": "dataset"}
-    info = HfApi().repo_info(**where, revision=revision, files_metadata=True)
-    if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
-        raise ValueError(f"the Hub names no commit, but {quoted(str(info.sha))}")
-    commit = info.sha
-    _check_size(info, f"{quoted(dataset)} at {quoted(revision)}")
-    snapshot_download(**where, revision=commit, allow_patterns=list(ALLOWED), local_dir=folder)
-    return commit
-
-
-def _check_size(info: Any, chosen: str) -> None:
-    """Add up what would be fetched, before it is."""
-    from huggingface_hub.utils import filter_repo_objects
-
-    files = list(
-        filter_repo_objects(
-            info.siblings or (), allow_patterns=list(ALLOWED), key=lambda each: each.rfilename
-        )
-    )
-    if any(each.size is None for each in files):
-        raise ValueError("the Hub does not say how large the files are")
-    size = sum(each.size for each in files)
-    if size > MAX_FETCHED_BYTES:
-        raise InputError(
-            f"The results {chosen} have {size} bytes; at most "
-            f"{MAX_FETCHED_BYTES} are fetched. Export fewer systems into one folder, and publish that."
-        )
+    return folder, HubOrigin(dataset, revision, commit)
 
 
 def fetch_chosen() -> tuple[Path, HubOrigin]:

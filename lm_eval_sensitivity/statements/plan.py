@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lm_eval_sensitivity.ladder.cost import generations
 from lm_eval_sensitivity.ladder.load import SUBSETS, load_ladder
-from lm_eval_sensitivity.ladder.spread import MOST_IDENTICAL, generations
+from lm_eval_sensitivity.ladder.spread import MOST_IDENTICAL
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.selection import Selection
 from lm_eval_sensitivity.stats.design import (

@@ -1,13 +1,16 @@
-"""One exported folder for all tests, and copies of it that a test may damage."""
+"""One exported folder for all tests, copies of it that a test may damage, and a Hub."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lm_eval_sensitivity.results.write import Request, export_results
+from tests.unit.hub.serving import hub_here
+from tests.unit.hub.stand_in import StandInHub
 from tests.unit.results.made_results import made_request
 
 
@@ -27,3 +30,10 @@ def exported(request_made: Request, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def copied(exported: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported, tmp_path / "results"))
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInHub]:
+    """An empty Hub on the loopback interface, and the client of this process pointed at it."""
+    with hub_here(tmp_path_factory.mktemp("home"), monkeypatch) as found:
+        yield found

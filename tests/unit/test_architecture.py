@@ -17,7 +17,7 @@ import lm_eval_sensitivity
 PACKAGE = Path(lm_eval_sensitivity.__file__).parent
 HEAVY = (
     *("torch", "lm_eval", "transformers", "tokenizers", "sentence_transformers", "matplotlib", "gradio"),
-    *("datasets", "pandas", "statsmodels", "huggingface_hub", "scipy"),
+    *("datasets", "pandas", "statsmodels", "huggingface_hub", "scipy", "ray"),
 )
 CALLS = {"demo": "demo_model_path()", "ladder": "load_ladder()"}
 """What must not load them either."""
@@ -35,7 +35,7 @@ LAYERS = [
     {"probes"},
     {"harness", "results"},
     {"neighborhood", "space"},
-    {"notebook"},
+    {"notebook", "panel"},
     {"cli"},
 ]
 """Lowest first: a module may import from lower layers and from itself."""
@@ -53,11 +53,13 @@ ROOMS_OF_THE_HARNESS = [
 
 MAY_IMPORT = {
     "torch": {"harness", "demo", "embedder", "probes"},
-    "lm_eval": {"harness"},
+    "lm_eval": {"harness", "panel"},
     "matplotlib": {"report"},
     "gradio": {"space"},
+    "ray": {"panel"},
 }
-"""Who may import what at all. The three that load models import torch, the embedder inside functions only."""
+"""Who may import what at all. The three that load models import torch, the embedder inside functions only. The panel
+reads command lines with lm_eval's own parser, which loads no more than itself, inside one function."""
 
 
 @cache
@@ -164,7 +166,7 @@ LIGHT = (
         "hub",
         "ladder",
     ),
-    *("records", "runs", "statements", "report", "results", "space", "notebook", "cli"),
+    *("records", "runs", "statements", "report", "results", "space", "notebook", "panel", "cli"),
 )
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lm_eval_sensitivity.harness.engines.contract import Prompt
-
-CHARACTERS_PER_TOKEN = 4
-"""Where ids are not known; of English text, and only for an estimate."""
+from lm_eval_sensitivity.ladder.cost import CHARACTERS_PER_TOKEN
 
 
 def cost_in_words(prompts: Sequence[Prompt], max_gen_toks: int, price: tuple[float, float] | None) -> str:

@@ -40,14 +40,11 @@ from lm_eval_sensitivity.harness.generate.plan import (
     numbered,
 )
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
-from lm_eval_sensitivity.harness.generate.store import ResponseStore, open_store, record_key
+from lm_eval_sensitivity.ladder.cost import REPETITIONS
+from lm_eval_sensitivity.records.store import ResponseStore, open_store, record_key
 from lm_eval_sensitivity.types import Channel
 
 logger = logging.getLogger(__name__)
-
-REPETITIONS = 3
-"""Of each prompt on the identical rung, where an engine is not bit-exact: one alone sees a flip in one of 50 outputs in
-24 prompts with probability 0.38."""
 
 CHANNELS_OF_SAMPLES: frozenset[Channel] = frozenset({"text", "token ids"})
 """The others describe one greedy path; of thousands of sampled ones nobody asks them, and they take room."""

@@ -10,13 +10,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.ladder.cost import LIMIT_NAMES, TOKEN_LIMIT
 
-_LIMIT_NAMES = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-_ACCEPTED = (*_LIMIT_NAMES, "until", "do_sample", "temperature")
+_ACCEPTED = (*LIMIT_NAMES, "until", "do_sample", "temperature")
 _TRUNCATIONS = ("top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
-
-DEFAULT_MAX_GEN_TOKS = 512
-"""Not in the task's YAML: lm_eval merges `--gen_kwargs` into that, and an alias given there would lose."""
 
 DEFAULT_TEMPERATURE = 0.1
 """As near to greedy as engines commonly go and still sample. Also in the YAML of the sampling tasks, to be seen."""
@@ -179,9 +176,10 @@ def seed_of(decoding: SampledDecoding, prompt: str, replicate: int) -> int:
 
 
 def _token_limit(gen_kwargs: Mapping[str, Any]) -> int:
-    limits = {name: gen_kwargs[name] for name in _LIMIT_NAMES if gen_kwargs.get(name) is not None}
+    limits = {name: gen_kwargs[name] for name in LIMIT_NAMES if gen_kwargs.get(name) is not None}
     if not limits:
-        return DEFAULT_MAX_GEN_TOKS
+        # Not in the task's YAML: lm_eval merges `--gen_kwargs` into that, and an alias given there would lose.
+        return TOKEN_LIMIT
     for name, limit in limits.items():
         number = _number(limit, name)
         if not math.isfinite(number) or number != int(number) or number < 1:

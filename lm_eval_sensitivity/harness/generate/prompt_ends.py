@@ -14,10 +14,10 @@ from typing import Any
 
 from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import Plan
-from lm_eval_sensitivity.harness.generate.store import ResponseStore, record_key
 from lm_eval_sensitivity.harness.generate.trace_records import output_from_record, output_to_record
 from lm_eval_sensitivity.metrics import PromptEnd, compare_prompt_ends
 from lm_eval_sensitivity.metrics.logits import compare_top_prompt_ends
+from lm_eval_sensitivity.records.store import ResponseStore, record_key
 from lm_eval_sensitivity.types import Channel
 
 

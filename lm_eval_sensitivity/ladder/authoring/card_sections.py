@@ -10,10 +10,10 @@ from typing import Any
 from lm_eval_sensitivity.ladder.authoring.audit_grid import OWN_TEMPLATE
 from lm_eval_sensitivity.ladder.authoring.distances import group
 from lm_eval_sensitivity.ladder.authoring.measured import Audit, Measured
+from lm_eval_sensitivity.ladder.cost import generations
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.load import Ladder
 from lm_eval_sensitivity.ladder.meanings import CONTROL_MEANINGS, RUNG_MEANINGS, edit_meaning
-from lm_eval_sensitivity.ladder.spread import generations
 from lm_eval_sensitivity.text.markdown import visible
 from lm_eval_sensitivity.types import CATEGORIES, Pair
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
@@ -18,6 +17,7 @@ from lm_eval_sensitivity.ladder.authoring.folder import read_folder
 from lm_eval_sensitivity.ladder.hub import HubSource, parse_hub_source
 from lm_eval_sensitivity.ladder.load import load_subsets, packaged_folder, subset_files
 from lm_eval_sensitivity.ladder.schema import rows_from_pairs
+from tests.unit.hub.stand_in import Repository, StandInHub, oid
 from tests.unit.ladder.small_ladder import packaged
 
 MINI = packaged_folder() / "mini" / "test.parquet"
@@ -120,69 +120,62 @@ def test_malformed_hub_address_is_refused(source: str) -> None:
         load_ladder(source)
 
 
-def fake_download(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    calls: list[tuple[str, dict[str, Any]]] = []
-
-    def snapshot_download(repo_id: str, **options: Any) -> str:
-        calls.append((repo_id, options))
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    return calls
+@pytest.fixture
+def hub(hub: StandInHub) -> StandInHub:
+    """With a published ladder, and files beside it that nobody asked for."""
+    tree = {"mini/test.parquet": MINI.read_bytes(), "core/notes.parquet": b"x", "load.py": b"x"}
+    hub.repositories["dataset", "example/ladder"] = Repository(commits=[tree], tags={"v2": oid(0)})
+    return hub
 
 
-def test_hub_dataset_is_fetched_as_parquet_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path, "mini")
-    calls = fake_download(monkeypatch, tmp_path)
+def test_hub_dataset_is_fetched_as_parquet_only(hub: StandInHub) -> None:
     ladder = load_ladder("hf://datasets/example/ladder@v2")
     assert ladder == Ladder("example/ladder@v2", "mini", SMALL.version, SMALL.content_hash, SMALL.pairs)
-    patterns = [
-        "full/test.parquet",
-        "spread/test.parquet",
-        "core/test.parquet",
-        "mini/test.parquet",
-        "test.parquet",
-    ]
-    assert calls == [
-        ("example/ladder", {"repo_type": "dataset", "revision": "v2", "allow_patterns": patterns})
-    ]
-
-
-def test_hub_subset_fetches_that_subset_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path, "mini")
-    calls = fake_download(monkeypatch, tmp_path)
     assert load_ladder("example/ladder", "mini").name == "example/ladder"
-    assert calls[0][1]["allow_patterns"] == ["mini/test.parquet", "test.parquet"]
-    assert calls[0][1]["revision"] is None
+    assert hub.calls.count("stored") == 2, "one file of each revision"
 
 
-def test_unknown_subset_is_refused_before_any_download(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_ladder_that_was_fetched_is_there_without_the_hub(
+    hub: StandInHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = fake_download(monkeypatch, tmp_path)
+    first = load_ladder("example/ladder@v2")
+    fetched = hub.calls.count("stored")
+    assert load_ladder("example/ladder@v2") == first
+    assert hub.calls.count("stored") == fetched, "what is the same is not fetched again"
+    hub.break_line("repo_info")
+    assert load_ladder("example/ladder@v2") == first
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert load_ladder("example/ladder@v2") == first
+    with pytest.raises(InputError, match=r"the Hub dataset cannot be fetched: .*offline mode is enabled"):
+        load_ladder("example/ladder@v3")
+
+
+def test_a_branch_that_moved_is_fetched_again(hub: StandInHub) -> None:
+    load_ladder("example/ladder")
+    repository = hub.repositories["dataset", "example/ladder"]
+    repository.commits.append({"test.parquet": MINI.read_bytes()})
+    assert load_ladder("example/ladder").subset == "test"
+    assert load_ladder("example/ladder@v2").subset == "mini"
+
+
+def test_unknown_subset_is_refused_before_any_download(hub: StandInHub) -> None:
     with pytest.raises(InputError, match="Did you mean 'core'"):
         load_ladder("example/ladder", "cor")
-    assert calls == []
+    assert hub.calls == []
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("source", "said"),
     [
-        ("no route to host\nmore detail", "no route to host"),
-        ("\x1b[31m" + "Unavailable. " * 100, "Unavailable [...]. Check the name"),
+        ("example/ladder@v3", "the Hub has no such revision of it"),
+        ("example/other", "the Hub has no such dataset, or it is private"),
     ],
 )
-def test_failed_download_becomes_one_short_sentence(
-    problem: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def snapshot_download(repo_id: str, **options: Any) -> str:
-        raise ConnectionError(problem)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    with pytest.raises(InputError, match="'example/ladder': there is no such local folder") as caught:
-        load_ladder("example/ladder")
+def test_failed_download_becomes_one_short_sentence(source: str, said: str, hub: StandInHub) -> None:
+    with pytest.raises(InputError, match=f"'{source}': there is no such local folder") as caught:
+        load_ladder(source)
     message = str(caught.value)
-    assert said in message and message.isprintable() and len(message) < 600
+    assert said in message and message.isprintable() and len(message) < 300
 
 
 @pytest.mark.parametrize(
@@ -226,9 +219,10 @@ def test_missing_hub_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -
         load_ladder("example/ladder")
 
 
-def test_existing_local_folder_wins_over_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = fake_download(monkeypatch, tmp_path)
+def test_existing_local_folder_wins_over_a_hub_id(
+    hub: StandInHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path / "example" / "ladder", "mini")
     monkeypatch.chdir(tmp_path)
     assert load_ladder("example/ladder").pairs == SMALL.pairs
-    assert calls == []
+    assert hub.calls == []

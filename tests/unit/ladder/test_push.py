@@ -1,4 +1,4 @@
-"""`ladder push`: what is checked, what is published, and what is refused; the Hub is a dictionary here."""
+"""`ladder push`: what is checked, what is published, and what is refused; over HTTP, from the real client."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import huggingface_hub
 import pytest
-from huggingface_hub import errors
 
 from lm_eval_sensitivity.cli import ladder_push
 from lm_eval_sensitivity.cli.main import main
@@ -21,21 +19,20 @@ from lm_eval_sensitivity.ladder.authoring.folder import read_folder
 from lm_eval_sensitivity.ladder.load import packaged_folder
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AuthoredPrompt, Source
-from tests.unit.hub.fake_hub import METHODS, FakeHub, Repository, http_error, install, oid, write_files
+from tests.unit.hub.stand_in import Repository, StandInHub, oid, write_files
 from tests.unit.ladder.small_ladder import clean_pairs, packaged, small_folder
 
 FOLDER = packaged_folder()
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
+def hub(hub: StandInHub) -> StandInHub:
     """With a dataset in which nobody has put anything."""
-    fake = install(monkeypatch)
-    fake.repositories["dataset", "me/ladder"] = Repository()
-    return fake
+    hub.repositories["dataset", "me/ladder"] = Repository()
+    return hub
 
 
-def ladder_in(hub: FakeHub) -> Repository:
+def ladder_in(hub: StandInHub) -> Repository:
     return hub.repositories["dataset", "me/ladder"]
 
 
@@ -64,7 +61,7 @@ def tag_of(folder: Path) -> str:
 
 
 def test_one_commit_with_exactly_these_files_and_a_tag(
-    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    folder: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hub.repositories.clear()
     assert push(folder) == 0
@@ -82,7 +79,7 @@ def test_one_commit_with_exactly_these_files_and_a_tag(
 
 @pytest.mark.parametrize("name", ["mini/test.parquet", "core2/test.parquet"])
 def test_a_tag_with_other_content_or_a_file_more_is_refused(
-    name: str, folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    name: str, folder: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push(folder) == 0
     ladder_in(hub).commits[1][name] = b"other"
@@ -93,7 +90,7 @@ def test_a_tag_with_other_content_or_a_file_more_is_refused(
 
 
 def test_former_files_are_in_the_way_until_they_may_go(
-    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    folder: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ladder_in(hub).commits[0] |= {
         "tiny/test.parquet": b"a",
@@ -112,7 +109,7 @@ def test_former_files_are_in_the_way_until_they_may_go(
     assert ladder_in(hub).commits[0]["tiny/test.parquet"] == b"a", "a former commit keeps what it had"
 
 
-def test_private_means_private(own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_private_means_private(own: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]) -> None:
     assert push(own, "--private") == 2, "there is a public one"
     hub.repositories.clear()
     assert push(own, "--private") == 0
@@ -120,7 +117,7 @@ def test_private_means_private(own: Path, hub: FakeHub, capsys: pytest.CaptureFi
 
 
 def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
-    folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    folder: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push(folder, "--dry-run") == 0
     assert hub.calls == []
@@ -131,13 +128,13 @@ def test_a_dry_run_lists_files_and_sizes_and_reaches_for_nothing(
     assert "notes.txt" not in out and "draft.txt" not in out and "measured.json" not in out
 
 
-def test_eval_yaml_can_stay_behind(folder: Path, hub: FakeHub) -> None:
+def test_eval_yaml_can_stay_behind(folder: Path, hub: StandInHub) -> None:
     assert push(folder, "--without-eval-yaml") == 0
     assert "eval.yaml" not in ladder_in(hub).commits[-1]
 
 
 def test_the_packaged_ladder_is_the_default(
-    folder: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+    folder: Path, hub: StandInHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ladder_push, "packaged_folder", lambda: folder)
     assert push() == 0
@@ -160,29 +157,24 @@ def test_no_token_on_the_command_line_and_help_says_what_is_checked(
 # ---- own ladders
 
 
-def test_an_own_ladder_gets_a_minimal_card(own: Path, hub: FakeHub) -> None:
+def test_an_own_ladder_gets_a_minimal_card(own: Path, hub: StandInHub) -> None:
     assert push(own) == 0
     assert set(ladder_in(hub).commits[-1]) == {"README.md", "test.parquet", ".gitattributes"}
     assert b"# me/ladder" in ladder_in(hub).commits[-1]["README.md"]
     assert not (own / "README.md").exists()
 
 
-def test_what_was_pushed_loads_as_a_ladder(
-    own: Path, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_pushed_loads_as_a_ladder(own: Path, hub: StandInHub) -> None:
     assert push(own) == 0
-    downloaded(hub, tmp_path / "down")
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "down"))
     assert load_ladder("me/ladder").content_hash == load_ladder(own).content_hash
 
 
-def downloaded(hub: FakeHub, folder: Path) -> Path:
-    tree = ladder_in(hub).commits[-1]
-    return write_files(tree, folder, tree)
+def downloaded(hub: StandInHub, folder: Path) -> Path:
+    return write_files(ladder_in(hub).commits[-1], folder)
 
 
 def test_a_published_own_ladder_is_downloaded_and_pushed_again(
-    own: Path, hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own: Path, hub: StandInHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert push(own) == 0
     copy = downloaded(hub, tmp_path / "down")
@@ -197,7 +189,7 @@ def test_a_published_own_ladder_is_downloaded_and_pushed_again(
 
 
 def test_an_own_card_gets_the_name_that_it_is_published_under(
-    own: Path, hub: FakeHub, tmp_path: Path
+    own: Path, hub: StandInHub, tmp_path: Path
 ) -> None:
     assert push(own) == 0
     copy = downloaded(hub, tmp_path / "down")
@@ -207,7 +199,7 @@ def test_an_own_card_gets_the_name_that_it_is_published_under(
     assert "# you/other" in page and "me/ladder" not in page
 
 
-def test_the_published_card_in_an_own_folder_is_not_published(own: Path, hub: FakeHub) -> None:
+def test_the_published_card_in_an_own_folder_is_not_published(own: Path, hub: StandInHub) -> None:
     shutil.copy(FOLDER / "README.md", own / "README.md")
     assert push(own) == 0
     page = ladder_in(hub).commits[-1]["README.md"].decode()
@@ -215,7 +207,7 @@ def test_the_published_card_in_an_own_folder_is_not_published(own: Path, hub: Fa
 
 
 def test_a_file_that_nobody_could_fetch_is_refused(
-    own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    own: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (own / "test.parquet").rename(own / "rows.parquet")
     assert push(own) == 2
@@ -223,9 +215,10 @@ def test_a_file_that_nobody_could_fetch_is_refused(
     assert hub.calls == []
 
 
-def test_an_own_card_is_published_as_it_is(own: Path, hub: FakeHub) -> None:
+def test_an_own_card_is_published_as_it_is(own: Path, hub: StandInHub) -> None:
     (own / "README.md").write_text("# My prompts\n", encoding="utf-8")
-    assert push(own) == 0
+    with pytest.warns(UserWarning, match="empty or missing yaml metadata"):
+        assert push(own) == 0
     assert ladder_in(hub).commits[-1]["README.md"] == b"# My prompts\n"
 
 
@@ -272,7 +265,7 @@ def spoil(folder: Path, how: str) -> None:
     ],
 )
 def test_a_folder_that_is_not_in_order_is_refused(
-    how: str, message: str, folder: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    how: str, message: str, folder: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(folder, how)
     for arguments in ([], ["--dry-run"]):
@@ -298,7 +291,7 @@ NO_NAMES = (
 
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_a_name_that_is_no_dataset_is_refused(
-    name: str, own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    name: str, own: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before anything else: not even the folder is looked at."""
     for folder in (own, own / "missing"):
@@ -308,13 +301,13 @@ def test_a_name_that_is_no_dataset_is_refused(
     assert hub.calls == []
 
 
-def test_a_name_may_come_with_its_prefix(own: Path, hub: FakeHub) -> None:
+def test_a_name_may_come_with_its_prefix(own: Path, hub: StandInHub) -> None:
     assert main(["ladder", "push", "hf://datasets/me/ladder", str(own)]) == 0
     assert b"# me/ladder\n" in ladder_in(hub).commits[-1]["README.md"]
 
 
 def test_a_ladder_with_violations_is_not_published(
-    tmp_path: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Loading finds nothing in these rows; the checks do, and the first of their findings is named."""
     pairs = [pair for pair in clean_pairs("mini") if pair.edit != "nbsp"]
@@ -329,7 +322,7 @@ def test_a_ladder_with_violations_is_not_published(
     assert hub.calls == []
 
 
-def test_remarks_do_not_keep_a_ladder_from_being_published(tmp_path: Path, hub: FakeHub) -> None:
+def test_remarks_do_not_keep_a_ladder_from_being_published(tmp_path: Path, hub: StandInHub) -> None:
     prompts = [AuthoredPrompt(f"p{n}", "uncategorized", f" Greet  customer {n}.", {}) for n in range(3)]
     write_parquet(build_pairs(Source("1", tuple(prompts))), tmp_path / "test.parquet")
     assert check_ladder(tmp_path).remarks
@@ -340,29 +333,10 @@ def test_remarks_do_not_keep_a_ladder_from_being_published(tmp_path: Path, hub: 
 # ---- what the Hub refuses
 
 
-@pytest.mark.parametrize(
-    ("failure", "message"),
-    [
-        (errors.LocalTokenNotFoundError("no token"), "hf auth login"),
-        (http_error(401, "Unauthorized"), "hf auth login"),
-        (http_error(403, "Forbidden"), "a token that may write there"),
-        (http_error(404, "Not found"), "a token that may write there"),
-        (http_error(400, "Invalid eval.yaml: evaluation_framework"), "--without-eval-yaml"),
-        (http_error(412, "A commit has happened since"), "(412): A commit has happened since"),
-        (http_error(500, "oh\n\x1b[31mno\n"), "(500): oh \\x1b[31mno."),
-        (
-            ConnectionError("no route to host\nmore"),
-            "cannot be reached to publish 'me/ladder': no route to host",
-        ),
-        (TimeoutError(), "TimeoutError"),
-    ],
-)
-def test_errors_of_the_hub_are_one_sentence(
-    failure: Exception, message: str, own: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+def test_a_file_that_the_hub_refuses_can_stay_behind(
+    folder: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for place in METHODS:
-        hub.failure, hub.fail_at = failure, place
-        assert push(own) == 2
-        error = capsys.readouterr().err
-        assert message in error
-        assert error.count("\n") == 1 and "\x1b" not in error and "Traceback" not in error
+    hub.refuse("create_commit", 400, "Invalid eval.yaml: evaluation_framework")
+    assert push(folder) == 2
+    error = capsys.readouterr().err
+    assert "`--without-eval-yaml`" in error and error.count("\n") == 1

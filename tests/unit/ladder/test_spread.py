@@ -17,8 +17,9 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.ladder.authoring.checks.report import check_ladder
 from lm_eval_sensitivity.ladder.authoring.folder import build_folder
+from lm_eval_sensitivity.ladder.cost import generations
 from lm_eval_sensitivity.ladder.parquet import write_parquet
-from lm_eval_sensitivity.ladder.spread import Slot, generations, rotation, spread_pairs
+from lm_eval_sensitivity.ladder.spread import Slot, rotation, spread_pairs
 from lm_eval_sensitivity.types import CATEGORIES, MEANING_PRESERVING_RUNGS, Pair
 from tests.unit.ladder.small_ladder import packaged, small_folder
 

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.results import open_results
 from lm_eval_sensitivity.results.card import results_card
 from lm_eval_sensitivity.results.files_to_publish import prepare_results
 from lm_eval_sensitivity.results.manifest import Manifest
-from tests.unit.hub.fake_hub import write_files
+from tests.unit.hub.stand_in import write_files
 
 HOSTILE = (
     "```",
@@ -126,7 +126,7 @@ def test_the_datasets_library_reads_every_table_that_the_card_names(
     assert os.environ["HF_HUB_OFFLINE"]
     files = prepare_results(exported, "me/results")
     tree = {name: each if isinstance(each, bytes) else each.read_bytes() for name, each in files.items()}
-    folder = write_files(tree, tmp_path / "copy", tree)
+    folder = write_files(tree, tmp_path / "copy")
     configs = front_matter(tree["README.md"])["configs"]
     rows = {name: each.rows for name, each in open_results(exported).manifest.files.items()}
     assert [each["config_name"] for each in configs] == ["pairs", "ladder"] and configs[0]["default"]

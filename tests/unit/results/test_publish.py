@@ -1,4 +1,4 @@
-"""`publish`: the dataset first, then the Space that shows exactly it; the Hub is a dictionary here."""
+"""`publish`: the dataset first, then the Space that shows exactly it; over HTTP, from the real client."""
 
 from __future__ import annotations
 
@@ -15,26 +15,21 @@ from lm_eval_sensitivity.results.manifest import file_names
 from lm_eval_sensitivity.space import files_to_publish as publication
 from lm_eval_sensitivity.space.files_to_publish import leaderboard_folder, space_files
 from lm_eval_sensitivity.space.hub import chosen_results, fetch
-from tests.unit.hub.fake_hub import METHODS, SPACE_METHODS, FakeHub, Repository, http_error, install, oid
+from tests.unit.hub.stand_in import METHODS, SPACE_METHODS, Repository, StandInHub, oid
 
 SPACE = ("--space", "me/page")
 TAG = ("--tag", "v1.0.0")
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
-    return install(monkeypatch)
 
 
 def publish(folder: Path, *options: str) -> int:
     return main(["publish", str(folder), "me/results", *options])
 
 
-def dataset(hub: FakeHub) -> Repository:
+def dataset(hub: StandInHub) -> Repository:
     return hub.repositories["dataset", "me/results"]
 
 
-def space(hub: FakeHub) -> Repository:
+def space(hub: StandInHub) -> Repository:
     return hub.repositories["space", "me/page"]
 
 
@@ -42,7 +37,7 @@ def space(hub: FakeHub) -> Repository:
 
 
 def test_one_commit_with_exactly_these_files_and_a_tag(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *TAG) == 0
     assert len(dataset(hub).commits) == 2 and dataset(hub).tags == {"v1.0.0": oid(1)}
@@ -57,7 +52,7 @@ def test_one_commit_with_exactly_these_files_and_a_tag(
     assert not [call for call in hub.calls if call.startswith("space ")]
 
 
-def test_the_space_comes_after_the_dataset_and_its_variables_last(exported: Path, hub: FakeHub) -> None:
+def test_the_space_comes_after_the_dataset_and_its_variables_last(exported: Path, hub: StandInHub) -> None:
     assert publish(exported, *TAG, *SPACE) == 0
     changes = [call for call in hub.calls if call.split()[-1].startswith(("create", "add"))]
     assert changes == [
@@ -74,7 +69,7 @@ def test_the_space_comes_after_the_dataset_and_its_variables_last(exported: Path
     assert matter["datasets"] == ["me/results"] and matter["app_file"] == "app.py"
 
 
-def test_without_a_tag_the_space_is_pinned_to_the_commit(exported: Path, hub: FakeHub) -> None:
+def test_without_a_tag_the_space_is_pinned_to_the_commit(exported: Path, hub: StandInHub) -> None:
     assert publish(exported, *SPACE) == 0
     assert dataset(hub).tags == {}
     assert space(hub).variables["RESULTS_REVISION"] == oid(1)
@@ -82,7 +77,7 @@ def test_without_a_tag_the_space_is_pinned_to_the_commit(exported: Path, hub: Fa
 
 @pytest.mark.parametrize("tag", [TAG, ()])
 def test_the_same_again_changes_nothing(
-    tag: tuple[str, ...], exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    tag: tuple[str, ...], exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *tag, *SPACE) == 0
     first = capsys.readouterr().out
@@ -95,7 +90,7 @@ def test_the_same_again_changes_nothing(
     assert "Nothing" not in first and second.count("Nothing to do") == 2
 
 
-def test_a_new_version_moves_the_space(exported: Path, hub: FakeHub) -> None:
+def test_a_new_version_moves_the_space(exported: Path, hub: StandInHub) -> None:
     assert publish(exported, *TAG, *SPACE) == 0
     assert publish(exported, "--tag", "v1.1.0", *SPACE) == 0
     assert space(hub).variables["RESULTS_REVISION"] == "v1.1.0"
@@ -107,7 +102,7 @@ def test_a_new_version_moves_the_space(exported: Path, hub: FakeHub) -> None:
 def test_the_space_finds_what_was_published(
     tag: tuple[str, ...],
     exported: Path,
-    hub: FakeHub,
+    hub: StandInHub,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -121,7 +116,7 @@ def test_the_space_finds_what_was_published(
     assert names == {"manifest.json", *file_names(4)}
 
 
-def test_the_licence_is_that_of_the_option(exported: Path, hub: FakeHub) -> None:
+def test_the_licence_is_that_of_the_option(exported: Path, hub: StandInHub) -> None:
     assert publish(exported, "--license", "cc-by-4.0") == 0
     assert b"\nlicense: cc-by-4.0\n" in dataset(hub).commits[-1]["README.md"]
 
@@ -130,7 +125,7 @@ def test_the_licence_is_that_of_the_option(exported: Path, hub: FakeHub) -> None
 
 
 def test_a_tag_with_other_content_is_refused(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *TAG) == 0
     dataset(hub).commits[1]["statements.json"] = b"other"
@@ -142,7 +137,7 @@ def test_a_tag_with_other_content_is_refused(
 
 
 def test_former_files_are_in_the_way_until_they_may_go(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     former = {"pairs/009.parquet": b"a", "details/009.parquet": b"b", "notes.txt": b"c", "pairs/x.csv": b"d"}
     hub.repositories["dataset", "me/results"] = Repository(commits=[dict(former)])
@@ -160,7 +155,7 @@ NO_TAGS = ["main", "latest", "", "v1/x", "refs/tags/v1", "v1-a..b", "v1.lock", "
 
 @pytest.mark.parametrize("tag", NO_TAGS, ids=range(len(NO_TAGS)))
 def test_a_tag_that_no_page_would_show_is_refused(
-    tag: str, exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    tag: str, exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, f"--tag={tag}") == 2
     error = capsys.readouterr().err
@@ -173,7 +168,7 @@ def test_a_tag_that_no_page_would_show_is_refused(
     [("results", None), ("me/re sults", None), ("_me/results", None), ("me/results", "page")],
 )
 def test_a_name_that_is_none_is_refused_before_anything_is_read(
-    name: str, page: str | None, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    name: str, page: str | None, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = [] if page is None else ["--space", page]
     assert main(["publish", "no_such_folder", name, *options]) == 2
@@ -181,8 +176,17 @@ def test_a_name_that_is_none_is_refused_before_anything_is_read(
     assert hub.calls == []
 
 
+def test_results_that_no_page_would_fetch_do_not_go_up(
+    exported: Path, hub: StandInHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(publication, "MAX_FETCHED_BYTES", 1_000)
+    assert publish(exported, *TAG) == 2
+    assert "a page fetches at most 1,000. Export fewer systems" in capsys.readouterr().err
+    assert hub.calls == []
+
+
 def test_a_space_that_is_something_else_is_left_alone(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = {"app.py": b"import gradio", "README.md": b"theirs"}
     hub.repositories["space", "me/page"] = Repository(commits=[dict(other)])
@@ -195,7 +199,7 @@ def test_a_space_that_is_something_else_is_left_alone(
 
 
 def test_private_means_both_and_says_what_the_space_needs(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *TAG, *SPACE, "--private") == 0
     assert dataset(hub).private and space(hub).private
@@ -205,7 +209,7 @@ def test_private_means_both_and_says_what_the_space_needs(
 
 @pytest.mark.parametrize("public", ["dataset", "space"])
 def test_private_is_refused_where_something_is_public(
-    public: str, exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    public: str, exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = "me/results" if public == "dataset" else "me/page"
     hub.repositories[public, name] = Repository()
@@ -215,7 +219,7 @@ def test_private_is_refused_where_something_is_public(
 
 
 def test_a_public_dataset_needs_no_secret(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *SPACE) == 0
     assert "HF_TOKEN" not in capsys.readouterr().out
@@ -232,16 +236,15 @@ SPACE_CALLS = [f"space {name}" for name in (*METHODS, *SPACE_METHODS) if name !=
     [*((each, 403) for each in SPACE_CALLS), *((SPACE_CALLS[-1], status) for status in (401, 404, None))],
 )
 def test_a_space_that_fails_is_made_up_for_by_the_same_command(
-    place: str, status: int | None, exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    place: str, status: int | None, exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub.failure = ConnectionError("no route to host") if status is None else http_error(status, "no")
-    hub.fail_at = place
+    hub.break_line(place) if status is None else hub.refuse(place, status)
     assert publish(exported, *TAG, *SPACE) == 2
     captured = capsys.readouterr()
     assert captured.out.startswith("Published hf://datasets/me/results@v1.0.0")
     assert captured.err.count("\n") == 1 and "'me/page'" in captured.err
     assert "The results stand on the Hub" in captured.err
-    hub.failure = None
+    hub.meanwhile.clear()
     assert publish(exported, *TAG, *SPACE) == 0
     assert len(dataset(hub).commits) == 2 and len(space(hub).commits) == 2
     assert space(hub).variables == {"RESULTS_DATASET": "me/results", "RESULTS_REVISION": "v1.0.0"}
@@ -249,9 +252,9 @@ def test_a_space_that_fails_is_made_up_for_by_the_same_command(
 
 @pytest.mark.parametrize("place", METHODS)
 def test_a_dataset_that_fails_keeps_the_space_from_being_touched(
-    place: str, exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    place: str, exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub.failure, hub.fail_at = http_error(403, "Forbidden"), place
+    hub.refuse(place, 403, "Forbidden")
     assert publish(exported, *TAG, *SPACE) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and "(403)" in captured.err and captured.err.count("\n") == 1
@@ -269,7 +272,7 @@ def test_offline_gives_a_sentence(exported: Path, capsys: pytest.CaptureFixture[
 
 
 def test_a_dry_run_lists_everything_and_reaches_for_nothing(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *TAG, *SPACE, "--private", "--dry-run") == 0
     assert hub.calls == [] and hub.repositories == {}
@@ -284,7 +287,7 @@ def test_a_dry_run_lists_everything_and_reaches_for_nothing(
 
 
 def test_a_dry_run_without_a_tag_says_so(
-    exported: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+    exported: Path, hub: StandInHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert publish(exported, *SPACE, "--dry-run") == 0
     out = capsys.readouterr().out

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.results.recompute import check_some, opens_with, recomp
 from lm_eval_sensitivity.results.statements import each_statement
 from lm_eval_sensitivity.results.write import export_results
 from lm_eval_sensitivity.statements import Selection
-from tests.unit.hub.fake_hub import install
+from tests.unit.hub.stand_in import StandInHub
 from tests.unit.results.made_results import declare, made_request, make_results
 from tests.unit.results.test_hostile_results import of, put
 
@@ -75,10 +75,9 @@ def test_a_number_that_is_another_one_is_refused(
     path: str,
     by: float,
     copied: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    hub: StandInHub,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    hub = install(monkeypatch)
     move(copied, kind, path, by)
     assert main(["publish", str(copied), "me/results"]) == 2
     error = capsys.readouterr().err

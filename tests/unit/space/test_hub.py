@@ -8,21 +8,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import huggingface_hub
 import pytest
 import yaml
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.manifest import LADDER, STATEMENTS, details_name, pairs_name
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
-from lm_eval_sensitivity.space.hub import chosen_results, fetch
+from lm_eval_sensitivity.space.hub import FETCHED, chosen_results, fetch
 from lm_eval_sensitivity.space.pages.method import address_on_the_hub
-from tests.unit.hub.fake_hub import FakeHub, Repository, install, oid
+from tests.unit.hub.serving import environment
+from tests.unit.hub.stand_in import READ_TOKEN, Repository, StandInHub, oid
 from tests.unit.space.known import known_results
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -57,122 +55,48 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+WANTED = (*FETCHED[:5], FETCHED[-1])
+OTHERS = ["app.py", "README.md", "pairs/x.parquet", "pairs/000.parquet.exe", "x/manifest.json"]
+
+
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> FakeHub:
-    """A dataset with everything that results have, and files of other purposes."""
-    fake = install(monkeypatch)
-    tree = dict.fromkeys([*WANTED, *OTHERS], b"first")
-    fake.repositories["dataset", "org/results"] = Repository(commits=[tree], tags={"v1": oid(0)})
-    return fake
+def hub(hub: StandInHub) -> StandInHub:
+    """With a dataset of the first and the last file that results may have, and files of other purposes."""
+    tree = {name: name.encode() for name in (*WANTED, *OTHERS)}
+    hub.repositories["dataset", "org/results"] = Repository(commits=[tree], tags={"v1": oid(0)})
+    return hub
 
 
-WANTED = ["manifest.json", STATEMENTS, LADDER, pairs_name(3), details_name(63)]
-OTHERS = [
-    *("app.py", "README.md", "pairs/x.parquet", "pairs/000.parquet.exe", "x/manifest.json"),
-    "details/1.parquet",
-]
-
-
-def test_only_the_files_of_results_come_down_and_as_files(hub: FakeHub, temporary: Path) -> None:
-    folder = fetch("org/results", "v1")[0]
-    assert folder.parent == temporary, "the Hub's cache holds links, which results refuse"
-    assert {each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()} == set(
-        WANTED
-    )
-    assert hub.calls == ["repo_info", "snapshot_download"]
-
-
-@pytest.mark.parametrize("moved", ["repo_info", "snapshot_download"])
-def test_the_commit_that_is_named_is_the_one_that_was_fetched(
-    moved: str, hub: FakeHub, temporary: Path
-) -> None:
-    """A tag that somebody moves meanwhile, which a branch called like a version does by itself."""
-    repository = hub.repositories["dataset", "org/results"]
-
-    def move() -> None:
-        repository.commits.append(dict.fromkeys(WANTED, b"second"))
-        repository.tags["v1"] = oid(1)
-
-    hub.meanwhile[moved] = move
+def test_only_the_files_of_results_come_down_and_as_files(hub: StandInHub, temporary: Path) -> None:
     folder, origin = fetch("org/results", "v1")
-    commit, content = (oid(1), b"second") if moved == "repo_info" else (oid(0), b"first")
-    assert origin == HubOrigin("org/results", "v1", commit)
-    assert (folder / "manifest.json").read_bytes() == content
+    assert folder.parent == temporary
+    found = {each.relative_to(folder).as_posix(): each for each in folder.rglob("*") if not each.is_dir()}
+    assert set(found) == set(WANTED) and not any(each.is_symlink() for each in found.values())
+    assert origin == HubOrigin("org/results", "v1", oid(0))
 
 
-def test_a_commit_stays_a_commit(hub: FakeHub, temporary: Path) -> None:
-    assert fetch("org/results", oid(0))[1] == HubOrigin("org/results", oid(0), oid(0))
-
-
-def test_too_large_results_are_refused_before_anything_comes_down(
-    hub: FakeHub, temporary: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_private_dataset_needs_a_token(
+    hub: StandInHub, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what would be fetched counts; the limit itself is accepted."""
-    size = len(b"first") * len(WANTED)
-    monkeypatch.setattr("lm_eval_sensitivity.space.hub.MAX_FETCHED_BYTES", size)
-    fetch("org/results", "v1")
-    monkeypatch.setattr("lm_eval_sensitivity.space.hub.MAX_FETCHED_BYTES", size - 1)
-    hub.calls.clear()
-    with pytest.raises(InputError, match=f"'org/results' at 'v1' have {size} bytes; at most {size - 1}"):
-        fetch("org/results", "v1")
-    assert hub.calls == ["repo_info"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "says"),
-    [
-        (SimpleNamespace(sha="main", siblings=[]), "names no commit, but 'main'"),
-        (
-            SimpleNamespace(sha=oid(0), siblings=[SimpleNamespace(rfilename="manifest.json", size=None)]),
-            "does not say how large",
-        ),
-    ],
-)
-def test_an_answer_of_the_hub_that_says_too_little(
-    answer: Any, says: str, hub: FakeHub, temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *_, **__: answer)
-    with pytest.raises(InputError, match=says):
-        fetch("org/results", "v1")
-    assert hub.calls == [] and not list(temporary.iterdir())
-
-
-@pytest.mark.parametrize("place", ["repo_info", "snapshot_download"])
-def test_a_failed_download_becomes_one_sentence_and_leaves_nothing(
-    place: str, hub: FakeHub, temporary: Path
-) -> None:
-    def half() -> None:
-        (folder,) = temporary.iterdir()
-        (folder / "manifest.json").write_text("half")
-
-    hub.meanwhile[place] = half
-    hub.failure, hub.fail_at = ConnectionError("no route\nto host"), place
+    hub.repositories["dataset", "org/results"].private = True
+    monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(
-        InputError, match=r"'org/results' at 'v1' cannot be fetched: no route to host\. Check"
+        InputError, match=r"it is private and no token that may read it is set \(`HF_TOKEN`\)"
     ):
         fetch("org/results", "v1")
     assert not list(temporary.iterdir())
+    monkeypatch.setenv("HF_TOKEN", READ_TOKEN)
+    assert (fetch("org/results", "v1")[0] / "manifest.json").is_file()
 
 
-def test_a_download_is_deleted_when_the_server_ends(tmp_path: Path) -> None:
-    code = (
-        "import huggingface_hub\n"
-        "from pathlib import Path\n"
-        "from types import SimpleNamespace\n"
-        "from lm_eval_sensitivity.space.hub import fetch\n"
-        "answer = SimpleNamespace(sha='0' * 40, siblings=[])\n"
-        "huggingface_hub.HfApi.repo_info = lambda *_, **__: answer\n"
-        "huggingface_hub.snapshot_download = lambda *_, **__: None\n"
-        "folder = fetch('org/results', 'v1')[0]\n"
-        "(folder / 'manifest.json').write_text('x')\n"
-        "print(folder)\n"
-    )
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+def test_a_download_is_deleted_when_the_server_ends(hub: StandInHub, tmp_path: Path) -> None:
+    code = "from lm_eval_sensitivity.space.hub import fetch\nprint(fetch('org/results', 'v1')[0])"
+    variables = {**os.environ, **environment(hub, tmp_path / "home"), "TMPDIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables
     )
     assert Path(done.stdout.strip()).parent == tmp_path
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("lm-eval*"))
 
 
 # ---- leaderboard/

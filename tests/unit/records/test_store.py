@@ -14,8 +14,8 @@ import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.generate.generation import CHANNEL_OF, CHANNELS, Output, Trace
-from lm_eval_sensitivity.harness.generate.store import ResponseStore, record_key
 from lm_eval_sensitivity.harness.generate.trace_records import output_from_record, output_to_record
+from lm_eval_sensitivity.records.store import ResponseStore, record_key
 
 
 def only_segment(folder: Path) -> Path:
@@ -81,7 +81,7 @@ def test_a_file_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
             sys.executable,
             "-c",
             "import sys; from pathlib import Path; "
-            "from lm_eval_sensitivity.harness.generate.store import ResponseStore; "
+            "from lm_eval_sensitivity.records.store import ResponseStore; "
             "s = ResponseStore(Path(sys.argv[1])); print(len(s), s.n_repaired)",
             str(tmp_path),
         ],

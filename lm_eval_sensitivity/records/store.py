@@ -143,6 +143,41 @@ class ResponseStore:
             logger.info("%s is still being written by another process; left as it is.", path)
 
 
+class OutputCount:
+    """How many outputs a store holds, counted while somebody writes to it.
+
+    Args:
+        folder: of the store; need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self._keys: set[bytes] = set()
+
+    def update(self) -> int:
+        """Read on from where the last call stopped.
+
+        Returns:
+            Outputs, each once; what else a store holds is not counted.
+        """
+        for path in self._folder.glob("*.log"):
+            with path.open("rb") as segment:
+                segment.seek(self._read.get(path, 0))
+                for line in iter(segment.readline, b""):
+                    if not line.endswith(b"\n"):
+                        break  # being written
+                    self._read[path] = self._read.get(path, 0) + len(line)
+                    key, is_output, _ = line.partition(_OUTPUT)
+                    if is_output:
+                        self._keys.add(key[9:])
+        return len(self._keys)
+
+
+_OUTPUT = b', "text": '
+"""The first field of an output's record, behind its key; quotes inside a text are escaped."""
+
+
 def _encode(key: str, record: Mapping[str, Any]) -> bytes:
     body = json.dumps({"key": key, **record}, ensure_ascii=True).encode("ascii")
     return b"%08x " % zlib.crc32(body) + body + b"\n"

@@ -1,0 +1,66 @@
+"""Panels whose children find `stand_in.py` instead of lm_eval, and what they leave."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+from lm_eval_sensitivity.panel.attempt import DONE, LOG
+from lm_eval_sensitivity.panel.plan import Panel, PanelSystem, Unit
+from lm_eval_sensitivity.panel.run import PanelRun
+from lm_eval_sensitivity.runs import load_runs
+from tests.conftest import REPOSITORY
+
+(RECORDED,) = (REPOSITORY / "tests/golden/runs/greedy/demo").glob("*/")
+N_ANSWERS = 6
+"""Of the stand-in, for each system."""
+
+
+def panel(output: Path, *faults: str, **options: Any) -> Panel:
+    """A panel of one system for each fault, named a, b, ...; an empty one is none."""
+    package = output / "stand_in" / "lm_eval"
+    package.mkdir(parents=True, exist_ok=True)
+    copyfile(Path(__file__).with_name("stand_in.py"), package / "__main__.py")
+    (package / "__init__.py").touch()
+    paths = os.pathsep.join([str(package.parent), str(REPOSITORY)])
+    env = {"PYTHONPATH": paths, "STAND_IN_RUN": str(RECORDED)}
+    systems = [PanelSystem("abcdef"[at], env={**env, "STAND_IN": fault}) for at, fault in enumerate(faults)]
+    return Panel(output, tuple(systems), **{"tasks": (("prompt_sensitivity_mini",),), **options})
+
+
+def answers(unit: Unit) -> Counter[str]:
+    """How often each answer stands in the store of a unit: once, where nothing was lost or made twice."""
+    lines = [line for path in unit.responses.glob("*.log") for line in path.read_text().splitlines()]
+    return Counter(line.partition('"key": "')[2].partition('"')[0] for line in lines)
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs; a dead one that nobody asked for is not running."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+
+
+def pid_of(unit: Unit) -> int:
+    """Of the child of attempt 1, once it is there."""
+    file = unit.attempts / "attempt-1" / "pid"
+    for _ in range(2_400):
+        if file.exists() and file.read_text():
+            return int(file.read_text())
+        time.sleep(0.05)
+    raise AssertionError("no child came up")
+
+
+def assert_whole(found: PanelRun, asked: Panel, done: str) -> None:
+    """These systems are done, each answer was made once, and no attempt stands where runs are read."""
+    assert "".join(unit.system for unit in found.done) == done
+    for unit in found.done:
+        assert list(answers(unit).values()) == [1] * N_ANSWERS
+        assert {path.name for path in unit.done.iterdir()} == {"model", DONE, LOG}
+        assert len(load_runs(asked.runs_of(unit.system)).systems) == 1
+    assert {path.name for path in asked.output.glob("runs/*")} == set(done)
