@@ -49,10 +49,12 @@ class PromptSensitivityDrift(evaluate.Metric):
         names = [str(index) for index in range(len(predictions))] if prompt_ids is None else prompt_ids
         if len(names) != len(predictions):
             raise InputError(
-                f"`prompt_ids` names {len(names)} prompts for {len(predictions)} outputs. Give one name for each output."
+                f"`prompt_ids` names {len(names)} prompts for {len(predictions)} outputs. Give each output one name."
             )
         found = compare_answers(predictions, references, embedder=embedder)
-        texts = {(str(name), str(place)): each for place, (name, each) in enumerate(zip(names, found))}
+        texts = {
+            (str(name), str(place)): each for place, (name, each) in enumerate(zip(names, found, strict=True))
+        }
         drift = Drift("system", texts, "outputs of both systems")
         interval = mean_interval(list(drift.by_prompt.values()), largest=drift.largest)
         distances, missing = numbers_and_reasons(found)
