@@ -11,7 +11,7 @@ process the record `gpu.json` and the table `gpu.md` are written anew, so that n
 
     python -m benchmarks.gpu --model models/smollm2-135m-it --output benchmarks
     python -m benchmarks.gpu --device cpu --model-shape tiny --batch-size 8 --max-new-tokens 4 --n-prompts 1 \\
-        --tasks prompt_sensitivity_mini --limit 3 --output /tmp/gpu       # to try the script itself
+        --tasks prompt_sensitivity_mini --limit 3 --output /tmp/gpu       # to try the script itself; six minutes
 
 Without `--model` the demonstration model stands in for the trained one. The figures are those of `overhead.py`,
 `probes.py` and `real_runs.py`; only how long a step took is looked up on a clock here.
@@ -27,13 +27,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.measuring import ENVIRONMENT, REPOSITORY
 from docs.tables import table
+from lm_eval_sensitivity.text.format import to_json
 
 SECONDS = 450
 """Of all steps together, so that half a minute of the eight is left for reading what they wrote."""
@@ -119,7 +120,7 @@ def _ladder(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
     there = {dtype: folder / "runs" / dtype for dtype in DTYPES}
     there = {dtype: run for dtype, run in there.items() if any(run.rglob("results_*.json"))}
-    return {"model": Path(options.model).name, **(of_runs(there, next(iter(there))) if there else {})}
+    return of_runs(there, next(iter(there))) if there else {}
 
 
 # ---- noise in smaller batches
@@ -203,7 +204,7 @@ def run_steps(
     outcomes = [Outcome(step.name) for step in steps]
     began, allowed = time.monotonic(), 0.0
     for step, outcome in zip(steps, outcomes, strict=True):
-        allowed = min(allowed + step.seconds, options.seconds)
+        allowed += step.seconds * options.seconds / SECONDS
         outcome.allowed_seconds = round(allowed - (time.monotonic() - began), 1)
         for name, line in step.commands(options, folder):
             left = allowed - (time.monotonic() - began)
@@ -256,6 +257,8 @@ def _rows(outcome: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
     return str(value).replace("\n", " ").replace("|", "/")[-200:]
 
 
@@ -269,7 +272,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             name = each.get("system", "")
             yield from _flat({key: one for key, one in each.items() if key != "system"}, name)
     else:
-        yield prefix, " to ".join(map(str, value)) if isinstance(value, list) else value
+        yield prefix, " ".join(map(_cell, value)) if isinstance(value, list) else value
 
 
 def _read(path: Path) -> Any:
@@ -291,7 +294,9 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--n-prompts", type=int, default=8, help="of step overhead (default: %(default)s)")
     parser.add_argument("--tasks", default="prompt_sensitivity", help="of the ladder (default: %(default)s)")
     parser.add_argument("--limit", type=int, help="pairs of each task, to try the script itself")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of all steps (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="of all steps, shared as above (default: %(default)s)"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for gpu.json, gpu.md and the runs")
     return parser.parse_args(arguments)
 
@@ -308,7 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings["model"] = options.model.name
     versions = {name: version(name) for name in ("lm_eval", "torch", "transformers")}
     for outcomes in run_steps(options, folder):
-        record = {"settings": settings, "versions": versions, "steps": [asdict(each) for each in outcomes]}
+        record = to_json({"settings": settings, "versions": versions, "steps": outcomes})
         (options.output / "gpu.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         (options.output / "gpu.md").write_text(in_markdown(record), encoding="utf-8")
     print((options.output / "gpu.md").read_text(encoding="utf-8"))

@@ -47,7 +47,7 @@ def test_a_slow_process_is_ended_with_all_that_it_started_and_the_rest_goes_on(t
         step("slow", 1, f"{write('slow', '{}')}; {child}", "pass"),
         step("next", LONG, write("next", '{"ratio": 1.5}')),
     )
-    *_, outcomes = gpu.run_steps(Namespace(seconds=LONG), tmp_path, steps)
+    *_, outcomes = gpu.run_steps(Namespace(seconds=gpu.SECONDS), tmp_path, steps)
     assert statuses(outcomes) == {"slow0": "cut", "slow1": "not begun", "next0": "done"}
     assert outcomes[1].figures == {"ratio": 1.5}
 
@@ -59,14 +59,14 @@ def test_what_is_known_is_given_after_every_process(tmp_path: Path) -> None:
     )
     seen = [
         (statuses(outcomes), outcomes[0].figures)
-        for outcomes in gpu.run_steps(Namespace(seconds=LONG), tmp_path, steps)
+        for outcomes in gpu.run_steps(Namespace(seconds=gpu.SECONDS), tmp_path, steps)
     ]
     assert seen == [
         ({"a0": "done"}, {"x": 1}),
         ({"a0": "done", "a1": "failed"}, {"x": 1}),
         ({"a0": "done", "a1": "failed", "b0": "done"}, {"x": 1}),
     ]
-    *_, outcomes = gpu.run_steps(Namespace(seconds=LONG), tmp_path, steps)
+    *_, outcomes = gpu.run_steps(Namespace(seconds=gpu.SECONDS), tmp_path, steps)
     assert outcomes[0].processes["a1"].said == "no such device"
     assert outcomes[1].unread.startswith("JSONDecodeError") and outcomes[1].figures == {}
 
@@ -75,7 +75,7 @@ def test_all_steps_together_take_no_longer_than_they_may(tmp_path: Path) -> None
     steps = (step("a", LONG, "pass"), step("b", LONG, "pass"))
     *_, outcomes = gpu.run_steps(Namespace(seconds=0), tmp_path, steps)
     assert statuses(outcomes) == {"a0": "not begun", "b0": "not begun"}
-    assert sum(each.seconds for each in gpu.STEPS) <= gpu.SECONDS <= 7.5 * 60
+    assert sum(each.seconds for each in gpu.STEPS) == gpu.SECONDS <= 7.5 * 60
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_the_whole_script_on_the_cpu(tmp_path: Path) -> None:
     gpu.main(
         [
             *("--device", "cpu", "--model-shape", "tiny", "--batch-size", "8", "--max-new-tokens", "4"),
-            *("--n-prompts", "1", "--tasks", "prompt_sensitivity_mini", "--limit", "3", "--seconds", "1800"),
+            *("--n-prompts", "1", "--tasks", "prompt_sensitivity_mini", "--limit", "3", "--seconds", "9000"),
             *("--output", str(tmp_path)),
         ]
     )
