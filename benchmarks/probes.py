@@ -99,6 +99,8 @@ def look(lm: Any, outputs: Any, options: argparse.Namespace, watch: Stopwatch) -
         if options.probes and name not in options.probes:
             continue
         probe = probe_named(name)
+        if probe.of_series:  # it compares runs, of which there is one
+            continue
         with watch.part(name):
             replay = Replay(lm.model, lm.tokenizer, batch_size=options.batch_size)
             probe.measure(replay, outputs, probe.settings())
