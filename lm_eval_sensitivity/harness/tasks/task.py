@@ -431,6 +431,8 @@ class PromptSensitivityTask(ConfigurableTask):
             JSON values by name; the facts stand under `metadata`, `sensitivity`.
         """
         config: dict[str, Any] = super().dump_config()
+        # What lm_eval's logger for W&B takes from the samples, beside the base output.
+        config["metric_list"] = [] if self._predict_only else [{"metric": self.primary}]
         if self.lacks_rung:
             return config
         self._take_in_other_processes()
