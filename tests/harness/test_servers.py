@@ -23,7 +23,9 @@ from lm_eval_sensitivity.harness.generate.decoding import Decoding
 from lm_eval_sensitivity.harness.generate.views import decoder_for
 from lm_eval_sensitivity.harness.tasks.options import parse_options
 from lm_eval_sensitivity.metrics import js_divergence
+from lm_eval_sensitivity.probes.outputs import outputs_from
 from lm_eval_sensitivity.records.packing import unpack
+from lm_eval_sensitivity.records.sample import decode_row
 from tests.harness.letter_model import ALPHABET
 from tests.harness.stand_in_server import StandIn, serving
 from tests.harness.test_engines import EDGES, IDENTICAL, NOOP, evaluate, raw_rows
@@ -218,6 +220,22 @@ def test_a_server_that_gives_texts_only_says_so_and_the_rest_is_missing(
     assert row["pair"]["audit"]["status"] == "unknown"
     assert row["pair"]["missing"]["token_edit_distance"].startswith("not given")
     assert not math.isnan(row["cosine_distance"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "showed the text of its tokens, without their ids"),
+        ({"n_top": 0}, "gave no token ids of prompt and output"),
+    ],
+)
+def test_what_has_no_token_ids_is_not_replayed_and_says_what_would_be(
+    settings: dict[str, Any], words: str, start: Start
+) -> None:
+    results = run(chat(start(**settings)), limit=3)
+    rows = [(decode_row(row, "a line"), "a line") for row in results["samples"][NOOP]]
+    with pytest.raises(InputError, match=rf"{words}\. Generate again .*return_token_ids.*tokenizer=\.\.\.,"):
+        outputs_from(rows, "letters")
 
 
 def test_no_list_of_no_stop_strings_is_sent_and_stop_strings_are(start: Start) -> None:

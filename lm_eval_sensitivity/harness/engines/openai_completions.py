@@ -37,7 +37,7 @@ from lm_eval_sensitivity.harness.engines.text import TextEngine
 from lm_eval_sensitivity.harness.generate.decoding import Decoding, SampledDecoding, seed_of
 from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import context_text
-from lm_eval_sensitivity.harness.generate.views import Decode
+from lm_eval_sensitivity.harness.generate.views import Decode, decoder_with
 from lm_eval_sensitivity.types import Channel
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ _OWN_WAYS = ("generate_until", "model_call", "amodel_call", "create_message")
 @register(LocalCompletionsAPI)
 class ServerEngine(TextEngine):
     """What an OpenAI-compatible server shows, which its first answer tells."""
+
+    cuts_reasoning = False
 
     def __init__(self, lm: Any, model_args: Mapping[str, str]) -> None:
         super().__init__(lm, model_args)
@@ -143,10 +145,7 @@ class ServerEngine(TextEngine):
     @property
     def decode(self) -> Decode | None:
         """A local tokenizer's; without one the tokens of an answer decode themselves."""
-        tokenizer = self._local_tokenizer
-        if tokenizer is None:
-            return None
-        return lambda ids, skip: str(tokenizer.decode(list(ids), skip_special_tokens=skip))
+        return None if self._local_tokenizer is None else decoder_with(self._local_tokenizer)
 
     @cached_property
     def context_length(self) -> int | None:
@@ -159,12 +158,6 @@ class ServerEngine(TextEngine):
     def longest_prompt(self) -> None:
         """As long as fits."""
         return None
-
-    @property
-    def think_end_token(self) -> str | None:
-        """lm_eval cuts reasoning off in a method that is not used here."""
-        token = getattr(self.lm, "think_end_token", None)
-        return None if token is None else str(token)
 
     def notes(self) -> dict[str, object]:
         """What is known of the server.

@@ -83,16 +83,10 @@ def _of_ids(answer: ServerAnswer, text: str) -> Trace | None:
     if reason == "stop":
         # With ids, the last one is the end: a stop string has a name of its own here.
         reason = "end_token"
-    if len(answer.steps) != len(answer.token_ids):
-        return Trace(np.asarray(answer.token_ids, np.int32), reason, text)
-    pieces = tuple(each.token for each in answer.steps if each.token is not None)
-    return Trace(
-        np.asarray(answer.token_ids, np.int32),
-        reason,
-        text,
-        token_bytes=pieces if len(pieces) == len(answer.steps) else None,
-        **_recorded(answer.steps),
-    )
+    ids, n = np.asarray(answer.token_ids, np.int32), len(answer.token_ids)
+    steps = answer.steps if len(answer.steps) == n else ()
+    pieces = tuple(each.token for each in steps if each.token is not None)
+    return Trace(ids, reason, text, token_bytes=pieces if len(pieces) == n else None, **_recorded(steps))
 
 
 def _of_steps(answer: ServerAnswer, text: str, basis: Basis) -> Trace | None:
