@@ -52,6 +52,8 @@ class HuggingFaceEngine(Engine):
         Returns:
             As `hf_identity`, with the ids that end an output among the decoding.
         """
+        # A tokenizer's serialized form, which is part of it, says how it padded last: that of a batch, here as anywhere.
+        self.encode(" ")
         ends = {"end_token_ids": end_token_ids(self.lm.model, self.lm.tokenizer)}
         return hf_identity(self.lm, self._weights, {**decoding.as_dict(), **ends})
 

@@ -35,7 +35,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tasks")
     made_tasks.make(folder, "arc", ARC, arc_documents(12))
     made_tasks.make(
-        folder, "evil", ARC, evil_documents(6), sensitivity_edits=["double_space", "format_upper"]
+        folder, "evil", ARC, evil_documents(6), sensitivity_edits=["leading_space", "format_upper"]
     )
     return made_tasks.make(folder, "gsm8k", GSM8K, gsm8k_documents(7))
 
@@ -85,8 +85,8 @@ def test_the_page_begins_with_what_the_run_ended_with(
             )
             before, after = (words_of(each) for each in one.every("div", css="text"))
             edited = sample["edits"]["double_space"]
-            assert _is_said(sample, sample["unedited"]["answer"], before)
-            assert edited["status"] == "survived" and _is_said(sample, edited["answer"], after)
+            assert _is_said(sample, sample["unedited"].get("answer"), before)
+            assert edited["status"] == "survived" and _is_said(sample, edited.get("answer"), after)
             assert str(sample["target"]).split("\n")[0] in words_of(one.one("ul", css="facts"))
 
 
@@ -103,12 +103,12 @@ def test_what_a_data_set_holds_is_no_markup(
         model, tasks="sensitivity_evil", gen_kwargs=None, apply_chat_template=False, include_path=tasks
     )
     results = exported(tmp_path / "results", run.folder)
-    pairs = [{"view": "pairs", "pair": f"evil/0/{edit}"} for edit in ("double_space", "format_upper")]
+    pairs = [{"view": "pairs", "pair": f"evil/0/{edit}"} for edit in ("leading_space", "format_upper")]
     for query in (*({"view": view} for view in views_of(results)), *pairs):
         html = render(results, query)
         assert "<script" not in html and "<img" not in html and "\u202e" not in html
     before, after = (words_of(read_page(render(results, each)).one("blockquote")) for each in pairs)
-    assert before.startswith("<script>alert(1)</script>") and "QUESTION" in after, "a format edits the prompt"
+    assert EVIL.split(" ")[0] in before and "QUESTION" in after, "a format edits the prompt"
 
 
 def said(capsys: pytest.CaptureFixture[str], *line: object) -> Any:
@@ -122,6 +122,8 @@ def test_every_command_over_runs_takes_a_run_of_both(
 ) -> None:
     """Tables are of the ladder, or of the task that was asked for; what is read as a whole has the answers, too."""
     one, two = (run.folder for run in both)
+    said_of = [each["metadata"]["sensitivity"]["identity"] for each in both[0].results["configs"].values()]
+    assert len({json.dumps({**each, "decoding": None}, sort_keys=True) for each in said_of}) == 1
     shown = said(capsys, "show", one, *FAST)
     assert [each["axes"]["system"] for each in shown["summaries"]] == [shown["answers"][0]["system"]]
     assert [each["statement"]["task"] for each in shown["answers"]] == ["arc", "gsm8k", "gsm8k"]
