@@ -221,13 +221,16 @@ def _check_address(host: str, port: int | None) -> None:
 
 
 def serve_hub() -> None:
-    """Serve the results that the environment names, as a Space does; what is wrong with them is said on the page."""
+    """Serve the results that the environment names, as a Space does; page and log say what is wrong with them."""
     results: Results | str
     try:
-        results = open_or_explain(*fetch_chosen())
+        folder, origin = fetch_chosen()
+        results = open_or_explain(folder, origin)
+        shown = f"The page shows {origin.dataset} at {origin.revision}, commit {origin.commit}."
     except InputError as error:
         results = str(error)
-    launch(build(results), about=in_a_few_words(results))
+    print(results if isinstance(results, str) else shown, flush=True)
+    launch(build(results), about=in_a_few_words(results), quiet=True)
 
 
 def read(name: str) -> str:
