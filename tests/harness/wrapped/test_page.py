@@ -35,7 +35,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tasks")
     made_tasks.make(folder, "arc", ARC, arc_documents(12))
     made_tasks.make(
-        folder, "evil", ARC, evil_documents(6), sensitivity_edits=["leading_space", "format_upper"]
+        folder, "evil", ARC, evil_documents(6), sensitivity_edits=["trailing_space", "format_upper"]
     )
     return made_tasks.make(folder, "gsm8k", GSM8K, gsm8k_documents(7))
 
@@ -103,7 +103,7 @@ def test_what_a_data_set_holds_is_no_markup(
         model, tasks="sensitivity_evil", gen_kwargs=None, apply_chat_template=False, include_path=tasks
     )
     results = exported(tmp_path / "results", run.folder)
-    pairs = [{"view": "pairs", "pair": f"evil/0/{edit}"} for edit in ("leading_space", "format_upper")]
+    pairs = [{"view": "pairs", "pair": f"evil/0/{edit}"} for edit in ("trailing_space", "format_upper")]
     for query in (*({"view": view} for view in views_of(results)), *pairs):
         html = render(results, query)
         assert "<script" not in html and "<img" not in html and "\u202e" not in html
