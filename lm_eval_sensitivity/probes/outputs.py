@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lm_eval_sensitivity.errors import InputError, unknown_name
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.codec import ADVICE
 from lm_eval_sensitivity.records.sample import Packed, SampleRow, WholeRow, WholeSideRecord
@@ -20,7 +20,8 @@ from lm_eval_sensitivity.types import FORBIDDING, Missing, Note, Pair
 
 Floats = NDArray[np.float32]
 
-NO_IDS = "the engine gave no token ids of them"
+NO_IDS = "the engine gave no token ids of prompt and output"
+ONLY_TEXT = "the server showed the text of its tokens, without their ids"
 NOT_FINITE = "logits were not finite"
 NO_STEP = "an output has no token"
 
@@ -100,22 +101,6 @@ class RunOutputs:
         )
         return sorted(chosen, key=lambda each: each.pair.prompt_id)
 
-    def pairs_of(self, edits: Sequence[str], probe: str) -> list[RunPair]:
-        """Live pairs of edits that a user named.
-
-        Args:
-            edits: names; empty takes all.
-            probe: that was asked, for the message.
-
-        Raises:
-            InputError: an edit that the run does not have.
-        """
-        there = sorted({each.pair.edit for each in self.pairs})
-        for name in edits:
-            if name not in there:
-                raise unknown_name(f"`edits` of the probe {probe}", name, there)
-        return self.live_pairs(edits)
-
 
 def outputs_of(system: System) -> RunOutputs:
     """Read again from the samples files of a system what a replay needs.
@@ -159,8 +144,9 @@ def outputs_from(rows: Iterable[tuple[SampleRow, str]], name: str) -> RunOutputs
     if not pairs:
         why = "; ".join(reasons) or "there is none"
         raise InputError(
-            f"No pair of {name} can be replayed: {why}. A replay needs runs of an engine that gives token ids, "
-            "such as `--model hf`, made with `--log_samples`."
+            f"No pair of {name} can be replayed: {why}. Generate again with `--log_samples` and an engine that gives "
+            "token ids: `--model hf`, `--model vllm`, a server that knows `return_token_ids` (vLLM's), or another one "
+            "without log-probabilities and with `tokenizer=...,tokenizer_backend=huggingface` in `--model_args`."
         )
     notes = [
         Note("left_out", f"{count} pairs cannot be replayed: {why}.", (name,))
@@ -199,6 +185,8 @@ def _output_of(prompt_id: str, side: WholeSideRecord, text: str, place: str, nam
         return found if len(found) == len(output_ids) else None
 
     prompt_ids, output_ids = ids(side.prompt_token_ids, "prompt_token_ids"), ids(side.token_ids, "token_ids")
+    if min(output_ids, default=0) < -1:
+        return ONLY_TEXT
     if side.prompt_token_ids is None or side.token_ids is None:
         return NO_IDS
     if not side.finite:
