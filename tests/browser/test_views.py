@@ -81,7 +81,7 @@ def test_answers_stand_in_every_look(look: str, answers: tuple[Results, Results]
         [*((alone, each) for each in queries), (beside, {"view": "answers"})]
     ):
         page = browsing.static(render(results, query), **LOOKS[look])
-        page.screenshot(path=screenshots() / f"answers-{at}-{look}.png", full_page=True)
+        keep_picture(page, f"answers-{at}-{look}")
         assert sideways(page) == 0, query
         if query.get("view") not in ("learn", "method"):
             assert_inert(page)

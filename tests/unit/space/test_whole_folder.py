@@ -24,7 +24,7 @@ from lm_eval_sensitivity.space.pages import compare
 from lm_eval_sensitivity.space.query import CARRIED, parse
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
-from lm_eval_sensitivity.stats.rules import AXES, MEANINGS
+from lm_eval_sensitivity.stats.rules import AXES, MEANINGS, NOT_ASKED
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
 from tests.unit.runs.made_answers import TASK
 from tests.unit.space.known import known_results
@@ -111,6 +111,7 @@ OURS = {
         *CATEGORIES,
         UNCATEGORIZED,
         *MEANINGS,
+        NOT_ASKED,
         *(word for rules in AXES.values() for _, word in rules),
         *(
             "bootstrap-t",
