@@ -30,8 +30,7 @@ from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_o
 from lm_eval_sensitivity.report.render import render
 from lm_eval_sensitivity.report.render.html import as_html
 from lm_eval_sensitivity.runs import Runs, System, load_runs
-from lm_eval_sensitivity.runs.answers import answers_of
-from lm_eval_sensitivity.runs.beside import folders_beside, system_of
+from lm_eval_sensitivity.runs.beside import folders_beside, read_answers, system_of
 from lm_eval_sensitivity.runs.texts import with_texts
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import ALPHA, check_metric, clusters_statement
@@ -275,13 +274,13 @@ def summary(
         InputError: nothing to load, or an option is not accepted.
     """
     _check_options(weights, seed=seed, resamples=resamples)
-    loaded = load(runs, **options).runs
-    if answers := statements_of(answers_of(loaded.systems)):
+    read, loaded = read_answers(load(runs, **options).runs)
+    answers, signed = statements_of(read), _signed(loaded, seed, resamples, 0, weights)
+    if signed.is_of_answers:
         return Finding(tuple(answers), flips_document(answers))
     partition = TablePartition(loaded.table, resamples, seed, weights)
-    signed = _signed(loaded, seed, resamples, 0, weights)
-    document = summary_document(partition, loaded, signed, every_row=False, width=_WIDTH)
-    return Finding(tuple(document.data["summaries"]), document)
+    document = summary_document(partition, loaded, signed, answers, every_row=False, width=_WIDTH)
+    return Finding((*document.data["summaries"], *answers), document)
 
 
 def clusters(

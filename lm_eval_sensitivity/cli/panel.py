@@ -18,6 +18,7 @@ from lm_eval_sensitivity.panel.example import example_panel
 from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Executor, Panel
 from lm_eval_sensitivity.panel.run import PanelRun, run_panel
+from lm_eval_sensitivity.report.figures import check_matplotlib
 
 INIT = "init"
 
@@ -73,23 +74,22 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         write(estimate_document(estimates), options)
         return 0
+    if panel.report:
+        check_matplotlib()
     with Display(panel, estimates) as display:
         found = run_panel(panel, display)
     return _close(panel, found, allow_missing=options.allow_missing)
 
 
 def _close(panel: Panel, found: PanelRun, *, allow_missing: bool) -> int:
-    for unit, attempt in found.missing:
-        print(f"Missing: {unit.name}. {attempt.words}", file=sys.stderr)
     if found.missing:
-        n_units = len(found.missing) + len(found.done)
+        names = "; ".join(unit.name for unit, _ in found.missing)
+        without = (
+            "" if allow_missing or not panel.report else ", and --allow-missing makes the report without them"
+        )
         print(
-            f"{len(found.missing)} of {n_units} runs are missing. The same command tries them again"
-            + (
-                "."
-                if allow_missing or not panel.report
-                else "; --allow-missing makes the report without them."
-            ),
+            f"{len(found.missing)} of {len(panel.units)} runs are missing: {names}. The same command tries them "
+            f"again{without}.",
             file=sys.stderr,
         )
     if panel.report and found.done and (allow_missing or not found.missing):

@@ -21,7 +21,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
 from lm_eval_sensitivity.report.documents.flips import flips_document, statements_of
 from lm_eval_sensitivity.report.documents.summary import summary_document
 from lm_eval_sensitivity.runs import load_runs
-from lm_eval_sensitivity.runs.answers import answers_of
+from lm_eval_sensitivity.runs.beside import read_answers
 
 DESCRIPTION = """\
 Print what a run printed last: what harmless edits move, beside noise and another request, and what could fake it."""
@@ -50,14 +50,16 @@ def add_parser(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load, summarize every system, write."""
-    pairs = load_runs(options.runs, **run_options(options))
-    if answers := answers_of(pairs.systems):
-        write(flips_document(statements_of(answers)), options)
+    read, pairs = read_answers(load_runs(options.runs, **run_options(options)))
+    answers, by = statements_of(read), signed(pairs, options)
+    if by.is_of_answers:
+        write(flips_document(answers), options)
         return 0
     document = summary_document(
         partitioned(pairs, options),
         pairs,
-        signed(pairs, options),
+        by,
+        answers,
         every_row=options.all,
         width=None if options.output else terminal_width(),
     )

@@ -11,6 +11,7 @@ VIEWS = by_name(
             "One run in at most 15 lines: what moved, what could fake it, what to do next.",
             "Summary",
         ),
+        Term("answers", "What harmless edits do to the answers and the score of a task.", "Answers"),
         Term("clusters", "Which systems can be told apart, and which cannot.", "Clusters"),
         Term(
             "drift",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -127,20 +126,19 @@ def _bring(repo_id: str, commit: str, name: str, entry: Any, folder: Path) -> No
     if path.is_file() and same(entry, path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
-    os.close(handle)
+    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     try:
         url = hf_hub_url(repo_id, name, repo_type="dataset", revision=commit)
-        with _Limited(Path(unfinished), entry.size) as stream:
+        with _Limited(unfinished, entry.size) as stream:
             # Resumes by itself where the line breaks, and sends the token to the Hub only.
             http_get(
                 url, stream, headers=build_hf_headers(), expected_size=entry.size, displayed_filename=name
             )
-        if not same(entry, Path(unfinished)):
+        if not same(entry, unfinished):
             raise ValueError(f"{name} is not the file that the Hub announced: its checksum is another one")
-        Path(unfinished).replace(path)
+        unfinished.replace(path)
     finally:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _why(error: Exception) -> str:

@@ -17,6 +17,8 @@ _NOT_INSTALLED = (
     "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
 )
 _TOKEN = re.compile(r"Bearer\s+\S+|hf_[A-Za-z0-9]{8,}")
+_STATUS_IN_WORDS = re.compile(r"HTTP status \w+ error \((\d{3}) ")
+"""As hf_xet says it, which sends large files, and whose errors have no answer in them."""
 _HUB = "https://huggingface.co"
 ODD_ANSWERS = (TypeError, AttributeError, LookupError)
 """What the client raises where it takes apart an answer that is none of the Hub's, and what a defect of ours raises."""
@@ -189,7 +191,10 @@ def status_of(error: BaseException) -> int | None:
         As in 404; None where nothing answered.
     """
     status = getattr(getattr(error, "response", None), "status_code", None)
-    return status if isinstance(status, int) else None
+    if isinstance(status, int):
+        return status
+    in_words = _STATUS_IN_WORDS.search(str(error))
+    return None if in_words is None else int(in_words[1])
 
 
 def _what_to_do(error: BaseException, repo_id: str, kind: Kind) -> str:

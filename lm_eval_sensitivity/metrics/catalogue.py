@@ -133,6 +133,16 @@ OF_ANSWERS = {
 """Numbers of the pairs of wrapped tasks, which are documents and edits; no other run has them."""
 
 
+def in_a_table(name: str) -> bool:
+    """Whether a pairs table may have a column of this metric, whatever probes were run.
+
+    Example:
+        >>> in_a_table("cosine_distance"), in_a_table("answer_flip"), in_a_table("probe.radius.argmax_radius")
+        (True, True, False)
+    """
+    return name in METRICS or name in OF_ANSWERS
+
+
 class _Catalogue(dict[str, MetricCard]):
     """Metrics by name; which measures there are, only the probes of a run say, so that these have a card each."""
 

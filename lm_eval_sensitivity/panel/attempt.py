@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +30,7 @@ State = Literal["done", "failed", "refused", "stopped"]
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10.0
 """For lm_eval to end by itself once it was asked to."""
-_LAST_LINES = 3
-_TAIL_BYTES = 4_000
+_TAIL_BYTES = 20_000
 _MOST_BYTES = 1_000_000
 _ADVICE = "Remove its folder, and it is run again."
 
@@ -89,12 +87,15 @@ def read_done(unit: Unit) -> Done | None:
     return done
 
 
-def run_attempt(unit: Unit, stop: threading.Event | None = None) -> Attempt:
+def run_attempt(
+    unit: Unit, stop: threading.Event | None = None, env: Mapping[str, str] | None = None
+) -> Attempt:
     """Run lm_eval once.
 
     Args:
         unit: what is run.
         stop: set by whoever wants it to end.
+        env: environment variables beside those of this process and of the unit.
 
     Returns:
         What became of it; nothing that goes wrong with one unit is raised.
@@ -104,7 +105,7 @@ def run_attempt(unit: Unit, stop: threading.Event | None = None) -> Attempt:
         with _only_here(unit) as lock:
             if read_done(unit):
                 return Attempt("done")
-            return _run(unit, lock, stop or threading.Event())
+            return _run(unit, lock, stop or threading.Event(), {**os.environ, **(env or {}), **unit.env})
     except InputError as error:
         return Attempt("refused", str(error))
     except OSError as error:
@@ -116,6 +117,10 @@ def run_attempt(unit: Unit, stop: threading.Event | None = None) -> Attempt:
 @contextmanager
 def _only_here(unit: Unit) -> Iterator[IO[bytes]]:
     """A lock that lm_eval inherits: it is free when nobody is left who could write."""
+    try:
+        import fcntl
+    except ImportError:
+        raise InputError("A panel needs locks of POSIX: run it on Linux or macOS.") from None
     with (unit.attempts / "lock").open("ab") as lock:
         deadline = time.monotonic() + _GRACE_SECONDS
         while True:
@@ -131,19 +136,19 @@ def _only_here(unit: Unit) -> Iterator[IO[bytes]]:
         yield lock
 
 
-def _run(unit: Unit, lock: IO[bytes], stop: threading.Event) -> Attempt:
+def _run(unit: Unit, lock: IO[bytes], stop: threading.Event, env: Mapping[str, str]) -> Attempt:
     folder = _next_folder(unit)
     outputs = OutputCount(unit.responses)
     began, n_before = time.monotonic(), outputs.update()
-    status = _lm_eval(unit, folder, lock, stop)
+    status = _lm_eval(unit, folder, lock, stop, env)
     if stop.is_set():
         return Attempt("stopped")
     if status != 0:
-        ended = (
-            f"ended with status {status}" if status > 0 else f"was killed ({signal.Signals(-status).name})"
-        )
-        state: State = "refused" if status in MISTAKES else "failed"
-        return Attempt(state, f"lm_eval {ended}: {_last_words(folder / LOG)}")
+        words = _last_words(folder / LOG)
+        if status in MISTAKES:
+            return Attempt("refused", words)
+        end = f"ended with status {status}" if status > 0 else f"was killed ({signal.Signals(-status).name})"
+        return Attempt("failed", f"lm_eval {end}: {words}")
     try:
         read_back(folder, unit.tasks)
     except InputError as error:
@@ -161,7 +166,7 @@ def _next_folder(unit: Unit) -> Path:
     return folder
 
 
-def _lm_eval(unit: Unit, folder: Path, lock: IO[bytes], stop: threading.Event) -> int:
+def _lm_eval(unit: Unit, folder: Path, lock: IO[bytes], stop: threading.Event, env: Mapping[str, str]) -> int:
     """The exit status; whatever lm_eval started is gone with it."""
     line = [
         sys.executable,
@@ -177,7 +182,7 @@ def _lm_eval(unit: Unit, folder: Path, lock: IO[bytes], stop: threading.Event) -
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=unit.directory,
-            env={**os.environ, **unit.env},
+            env=env,
             pass_fds=[lock.fileno()],
             start_new_session=True,
         )
@@ -200,11 +205,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _last_words(log: Path) -> str:
+    """The message of the exception that ended lm_eval, or the last line that it wrote."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-        lines = file.read().decode("utf-8", "replace").splitlines()
-    said = [line for line in lines if line.strip()][-_LAST_LINES:]
-    return f"{brief(' '.join(said))}. All it said: {shown_path(log)}"
+        lines = [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    traces = [at for at, line in enumerate(lines) if line.startswith("Traceback ")]
+    said = [line for line in lines[traces[-1] + 1 :] if line[0] != " "] if traces else lines[-1:]
+    return f"{brief(' '.join(said)) or 'no word'}. See {shown_path(log)}"
 
 
 def _write_down(unit: Unit, folder: Path, done: Done) -> None:

@@ -44,11 +44,12 @@ class Display:
             disable=not self._console.is_terminal,
         )
         self._counts = {unit.system: OutputCount(unit.responses) for unit in panel.units}
+        self._left = {each.system: each.n_units - each.n_done for each in estimates}
         self._tasks: Mapping[str, Any] = {
             each.system: self._bars.add_task(
                 each.system,
                 start=False,
-                total=None if each.n_outputs != each.n_outputs else int(each.n_outputs),
+                total=_total(each),
                 completed=each.n_there,
                 state="done" if each.n_done == each.n_units else "waits",
             )
@@ -73,7 +74,20 @@ class Display:
             return
         task, state = self._tasks[unit.system], "runs" if attempt is None else attempt.state
         self._bars.start_task(task)
-        self._bars.update(task, state=state, completed=self._counts[unit.system].update())
+        n_outputs = self._counts[unit.system].update()
+        self._bars.update(task, state=state, completed=n_outputs)
+        if state == "done":
+            self._left[unit.system] -= 1
+            if not self._left[unit.system]:
+                self._bars.update(task, total=n_outputs)
+                self._bars.stop_task(task)
         words = "" if attempt is None or not attempt.words else f": {inert(attempt.words)}"
         if words or not self._console.is_terminal:
             self._console.print(f"{unit.name}: {state}{words}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _total(estimate: Estimate) -> int | None:
+    """What is there, of a system that is done: an edit that a template erases has no output of its own."""
+    if estimate.n_done == estimate.n_units:
+        return estimate.n_there
+    return estimate.n_outputs

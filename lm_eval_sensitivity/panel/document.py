@@ -36,7 +36,7 @@ def estimate_document(estimates: Sequence[Estimate]) -> Document:
 
 def _sentences(estimates: Sequence[Estimate]) -> Iterator[Note | str]:
     n_units, n_done = (sum(getattr(each, name) for each in estimates) for name in ("n_units", "n_done"))
-    counted = [each for each in estimates if not math.isnan(each.n_outputs)]
+    counted = [each for each in estimates if each.n_outputs is not None]
     outputs, fed, made = (
         sum(getattr(each, name) for each in counted)
         for name in ("n_outputs", "prompt_tokens", "output_tokens")

@@ -31,13 +31,13 @@ class Estimate:
     system: str
     n_units: int
     n_done: int
-    n_outputs: float
-    """At most; NaN where a task is none of the ladder's, whose prompts are not known before it runs."""
+    n_outputs: int | None
+    """At most; None where a task is none of the ladder's, whose prompts are not known before it runs."""
     n_there: int
     """Outputs that it has."""
-    prompt_tokens: float
+    prompt_tokens: int | None
     """About, of all outputs, without the chat template."""
-    output_tokens: float
+    output_tokens: int | None
     """At most."""
     seconds: float = math.nan
     """Of what is left, by the pace of what was run; NaN where nothing was."""
@@ -73,24 +73,22 @@ def _of_system(units: Sequence[Unit], seconds_per_output: float) -> Estimate:
     pairs = _pairs(units, options)
     n_done = sum(read_done(unit) is not None for unit in units)
     n_there = OutputCount(units[0].responses).update()
+    facts = (units[0].system, len(units), n_done)
     if pairs is None:
-        n_outputs = prompt_tokens = math.nan
-    else:
-        repeats = _repetitions(options)
-        n_outputs = float(generations(pairs, repeats))
-        texts = {text for pair in pairs for text in (pair.base, pair.variant)}
-        again = [pair.base for pair in pairs if pair.rung == "identical"] * repeats
-        prompt_tokens = sum(map(len, (*texts, *again))) / CHARACTERS_PER_TOKEN
-    left = 0.0 if n_done == len(units) else max(0.0, n_outputs - n_there)
+        return Estimate(*facts, None, n_there, None, None, 0.0 if n_done == len(units) else math.nan)
+    repeats = _repetitions(options)
+    n_outputs = generations(pairs, repeats)
+    texts = {text for pair in pairs for text in (pair.base, pair.variant)}
+    again = [pair.base for pair in pairs if pair.rung == "identical"] * repeats
+    prompt_tokens = sum(map(len, (*texts, *again))) // CHARACTERS_PER_TOKEN
+    left = 0 if n_done == len(units) else max(0, n_outputs - n_there)
     return Estimate(
-        system=units[0].system,
-        n_units=len(units),
-        n_done=n_done,
-        n_outputs=n_outputs,
-        n_there=n_there,
-        prompt_tokens=prompt_tokens,
-        output_tokens=n_outputs * _token_limit(options),
-        seconds=left * seconds_per_output,
+        *facts,
+        n_outputs,
+        n_there,
+        prompt_tokens,
+        n_outputs * _token_limit(options),
+        left * seconds_per_output if left else 0.0,
     )
 
 

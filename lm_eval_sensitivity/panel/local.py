@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -19,12 +20,15 @@ class LocalExecutor:
     def __init__(self, workers: int) -> None:
         self.capacity = workers
         self._stop = threading.Event()
+        # Threads of several runs that fight for the same processors make each many times slower.
+        shared = {} if workers == 1 else {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // workers))}
+        self._env = {} if "OMP_NUM_THREADS" in os.environ else shared
         # A thread outlives the child that it starts: the kernel kills a child when its thread ends.
         self._pool = ThreadPoolExecutor(workers)
 
     def submit(self, unit: Unit) -> Future[Attempt]:
         """Begin one attempt."""
-        return self._pool.submit(run_attempt, unit, self._stop)
+        return self._pool.submit(run_attempt, unit, self._stop, self._env)
 
     def result(self, future: Future[Attempt]) -> Attempt:
         """What became of a finished one."""

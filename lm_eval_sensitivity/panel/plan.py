@@ -198,7 +198,7 @@ def shard_name(tasks: Sequence[str]) -> str:
 
     Example:
         >>> shard_name(["prompt_sensitivity"]), shard_name(["a", "b"]), shard_name(["mmlu_*"])
-        ('prompt_sensitivity', 'a+b', 'mmlu_-c23f0f3f')
+        ('prompt_sensitivity', 'a+b', 'mmlu_-98c9d872')
     """
     plain = "+".join(tasks)
     if _NAME.fullmatch(plain):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from lm_eval_sensitivity.records.run_metadata import sensitivity_tasks, wrapped_
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples, scan_folder
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.select_runs import choose_rungs
-from lm_eval_sensitivity.text.escape import inert, shown_path
+from lm_eval_sensitivity.text.escape import inert, shown, shown_path
 
 
 def read_back(folder: Path, tasks: Sequence[str]) -> None:
@@ -43,27 +43,27 @@ def read_back(folder: Path, tasks: Sequence[str]) -> None:
         choose_rungs(folder, LadderLookup(None), None)
 
 
-def _asked(results: Mapping[str, Any], tasks: Sequence[str], place: str) -> Iterator[str]:
-    """The tasks behind names, patterns, groups and tags, those inside groups among them."""
+def _asked(results: Mapping[str, Any], tasks: Sequence[str], place: str) -> Iterable[str]:
+    """The tasks of a results file, once all that were asked are among them."""
     groups = decode(dict[str, list[str]], results.get("group_subtasks", {}), place, "group_subtasks")
     configs = decode(dict[str, dict[str, Any]], results.get("configs"), place, "configs")
-    tags = {tag for config in configs.values() for tag in _tags(config)}
-    known = {*configs, *groups, *tags}
-    for asked in tasks:
-        # A file of a task has the name that stands in it.
-        if not Path(asked).suffix and not any(fnmatchcase(name, asked) for name in known):
-            raise InputError(f"{place}: the task {asked!r} is missing from `configs`.")
-    inside = {task for members in groups.values() for task in members if task not in groups}
-    for task in sorted(inside - set(configs)):
-        raise InputError(
-            f"{place}: the task `{inert(task)}`, which a group holds, is missing from `configs`."
-        )
-    yield from configs
+    named = {asked: [name for name in {*configs, *groups} if fnmatchcase(name, asked)] for asked in tasks}
+    expected = {leaf for names in named.values() for name in names for leaf in _leaves(name, groups)}
+    missing = sorted(expected - set(configs))
+    # The name of a tag, or of a file, stands nowhere in it: the tasks behind it are those that no other name explains.
+    missing += [asked for asked, names in named.items() if not names and expected >= set(configs)]
+    if missing:
+        raise InputError(f"{place}: the task {shown(missing[0])} is missing from `configs`.")
+    return configs
 
 
-def _tags(config: Mapping[str, Any]) -> list[str]:
-    tag = config.get("tag") or []
-    return [tag] if isinstance(tag, str) else [each for each in tag if isinstance(each, str)]
+def _leaves(name: str, groups: Mapping[str, Sequence[str]], above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The tasks of a group, those of groups inside it among them; a task is its own."""
+    if name not in groups:
+        yield name
+    elif name not in above:
+        for inside in groups[name]:
+            yield from _leaves(inside, groups, (*above, name))
 
 
 def _check_rows(run: RunFiles, results: Mapping[str, Any], task: str, place: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -43,7 +44,8 @@ class Answered:
     there would be scored as a part of the choice. `no place`: nowhere in this question, or only where target or
     choices would change. `not constant`: the prompt is another one each time it is made."""
     text: str | None = None
-    """The edited question, or the edited prompt where the format around the question is edited."""
+    """The edited question, or the edited prompt where the format around the question is edited. Of the unedited prompt
+    the question; of the one that is asked again the prompt, without its examples."""
     answer: str | None = None
     """Number of the choice, or what the task's filter found; None where there is none or nothing was asked."""
     metrics: Mapping[str, Number | None] = field(default_factory=dict)
@@ -64,6 +66,10 @@ class AnswerRow:
     filter: Name
     unedited: Answered
     edits: Mapping[Name, Answered]
+    choices: tuple[str, ...] = ()
+    """Texts of the choices; none where the task generates its answers."""
+    target: str = ""
+    """What the task takes for right: the number of a choice, or whatever lm_eval wrote there, as text."""
 
     def flip(self, edit: str) -> bool | None:
         """Whether an edit changes the answer.
@@ -114,5 +120,9 @@ def decode_answers(line: Mapping[str, Any], place: str) -> AnswerRow:
     Raises:
         InputError: the first field that is missing or not accepted.
     """
-    names = ("doc_id", "filter", "unedited", "edits")
-    return decode(AnswerRow, {name: line[name] for name in names if name in line}, place)
+    names = ("doc_id", "filter", "unedited", "edits", "choices")
+    found = {name: line[name] for name in names if name in line}
+    target = line.get("target", "")
+    # What a target is, only its task knows: a number, a text, or a list of them.
+    text = target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)
+    return decode(AnswerRow, {**found, "target": text}, place)

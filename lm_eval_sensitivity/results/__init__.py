@@ -4,6 +4,7 @@
     statements.py      what was computed, in the records of the commands
     findings.py        which statements an export makes; systems.py: what it says of each system
     details.py         outputs, spans, token ends, margins, curves, from the samples files
+    answers.py         what documents of wrapped tasks were answered
     probes.py          what was found inside the systems
     write.py           the folder; output_folder.py: what is replaced; redact_paths.py: no paths
     files.py           files opened as strangers' data; tables.py: parquet, every cell checked

@@ -119,6 +119,11 @@ class Manifest:
     """By name; all files but the manifest."""
 
     @property
+    def is_of_answers(self) -> bool:
+        """Whether its pairs are documents and edits of a wrapped task."""
+        return self.signature.is_of_answers
+
+    @property
     def series_of(self) -> dict[int, str]:
         """Name of the series of each system that is in one."""
         return {index: name for name, members in self.series.items() for index in members}
@@ -161,19 +166,34 @@ def details_name(system: int) -> str:
     return f"details/{system:03d}.parquet"
 
 
-def file_names(n_systems: int) -> tuple[str, ...]:
+def answers_name(system: int) -> str:
+    """File of one system's answers to wrapped tasks, document by document."""
+    return f"answers/{system:03d}.parquet"
+
+
+def file_names(n_systems: int, *, is_of_answers: bool = False) -> tuple[str, ...]:
     """Every file of a folder with so many systems, but the manifest.
 
+    Args:
+        n_systems: of the folder.
+        is_of_answers: whether its pairs are those of a wrapped task, which have no outputs.
+
     Returns:
-        Paths inside the folder: statements, ladder, then pairs and details of each system. Others may be there, of
-        `names_of_probes`.
+        Paths inside the folder: statements, ladder, then pairs and details, or answers, of each system. Others may be
+        there, of `further_names`.
 
     Example:
         >>> file_names(1)
         ('statements.json', 'ladder.parquet', 'pairs/000.parquet', 'details/000.parquet')
     """
-    of_systems = (name(system) for system in range(n_systems) for name in (pairs_name, details_name))
+    beside = answers_name if is_of_answers else details_name
+    of_systems = (name(system) for system in range(n_systems) for name in (pairs_name, beside))
     return (STATEMENTS, LADDER, *of_systems)
+
+
+def further_names(n_systems: int) -> set[str]:
+    """Every file that a folder with so many systems may have besides: not every system was probed, or answered."""
+    return {*names_of_probes(n_systems), *map(answers_name, range(n_systems))}
 
 
 def probe_name(system: int, probe: str) -> str:
@@ -234,10 +254,11 @@ def parse_manifest(content: bytes, place: str) -> Manifest:
     _check_format(content, place)
     manifest = CODEC.load(content, place)
     n = len(manifest.systems)
-    for name in {*manifest.files, *file_names(n)}:
+    needed = file_names(n, is_of_answers=manifest.is_of_answers)
+    for name in {*manifest.files, *needed}:
         if name not in manifest.files:
             refuse(f"{place}: `files.{name}`", "is missing")
-        if name not in file_names(n) and name not in names_of_probes(n):
+        if name not in needed and name not in further_names(n):
             refuse(f"{place}: `files`", f"has {name[:80]!r}, which is no file of a results folder")
     _check_systems(manifest, place)
     return manifest

@@ -10,8 +10,8 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, STATEMENTS, read_manifest
 from lm_eval_sensitivity.text.escape import one_line, shown_path
 
-FOLDERS = ("pairs", "details", "probes")
-_NAMES = re.compile(r"(pairs|details)/\d{3}\.parquet|probes/\d{3}_[a-z]+\.json")
+FOLDERS = ("pairs", "details", "answers", "probes")
+_NAMES = re.compile(r"(pairs|details|answers)/\d{3}\.parquet|probes/\d{3}_[a-z]+\.json")
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:
@@ -62,7 +62,7 @@ def is_file_of_results(name: str) -> bool:
         name: path inside the folder, with `/`.
 
     Returns:
-        True for manifest, statements, ladder, and pairs and details of a system.
+        True for manifest, statements, ladder, and what there is of each system.
 
     Example:
         >>> is_file_of_results("pairs/003.parquet"), is_file_of_results("README.md")

@@ -15,20 +15,30 @@ import pyarrow as pa
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import read_parquet
 from lm_eval_sensitivity.ladder.schema import pairs_from_rows
+from lm_eval_sensitivity.records.answers import AnswerRow
 from lm_eval_sensitivity.records.limits import (
     LONGEST_ID,
     MAX_DETAILS_BYTES,
     MAX_MANIFEST_BYTES,
     MAX_TABLE_BYTES,
 )
+from lm_eval_sensitivity.results.answers import Of, document_id, open_answers, rows_of
 from lm_eval_sensitivity.results.files import open_checked, read_file, refuse
-from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, Manifest, SystemRecord, parse_manifest
+from lm_eval_sensitivity.results.manifest import (
+    LADDER,
+    MANIFEST,
+    Manifest,
+    SystemRecord,
+    answers_name,
+    parse_manifest,
+)
 from lm_eval_sensitivity.results.probes import Probes, read_probes
 from lm_eval_sensitivity.results.sandbox import EVERYTHING, STATEMENTS, try_to_read
 from lm_eval_sensitivity.results.statements import NOTHING, Statements, read_statements
-from lm_eval_sensitivity.results.system_files import Details, PairDetail, read_pairs
+from lm_eval_sensitivity.results.system_files import PairDetail, RecordFile, open_details, read_pairs
+from lm_eval_sensitivity.statements.answers import AnswersStatement
 from lm_eval_sensitivity.statements.records import ProfilePoint
-from lm_eval_sensitivity.text.escape import one_line, shown_path
+from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
 
@@ -186,7 +196,8 @@ class Results:
         """Index of a system by its name."""
         self._folder, self._before = folder, before
         self._pairs: dict[int, pa.Table] = {}
-        self._details: dict[int, Details] = {}
+        self._details: dict[int, RecordFile[PairDetail]] = {}
+        self._answers: dict[int, RecordFile[AnswerRow]] = {}
         self._lock = RLock()
 
     @property
@@ -239,7 +250,10 @@ class Results:
             InputError: no such system or pair, or a damaged file.
         """
         with self._lock:
-            return self._details_of(system).read(pair_id)
+            found = self._details_of(system).find(pair_id)
+        if found is None:
+            raise InputError(f"This system has no pair {shown(pair_id)}. Choose one of its pairs.")
+        return found
 
     def outputs(self, system: int, longest: int) -> dict[str, tuple[str, str]]:
         """Both outputs of every pair of one system; all of its details are read for it.
@@ -254,6 +268,10 @@ class Results:
         Raises:
             InputError: no such system, or a damaged file.
         """
+        if self.manifest.is_of_answers:
+            columns = ("pair_id", "base_answer", "variant_answer")
+            rows = zip(*(self.pairs(system)[name].to_pylist() for name in columns), strict=True)
+            return {pair: ((first or "")[:longest], (second or "")[:longest]) for pair, first, second in rows}
         with self._lock:
             return {
                 pair: (each.base.text[:longest], each.variant.text[:longest])
@@ -266,15 +284,61 @@ class Results:
         Raises:
             InputError: a damaged file.
         """
+        self.pairs(system)
         with self._lock:
-            self._details_of(system).check()
+            for _ in () if self.manifest.is_of_answers else self._details_of(system).every():
+                pass
+            for _ in self._answers_of(system).every() if self.has_answers(system) else ():
+                pass
 
-    def _details_of(self, system: int) -> Details:
+    def has_answers(self, system: int) -> bool:
+        """Whether there are answers to wrapped tasks of a system."""
+        return answers_name(system) in self.manifest.files
+
+    def behind_the_pairs(self, system: int) -> AnswersStatement:
+        """What is said of the answers that the pairs of a system are made of: of several filters the first has them."""
+        name = self._system(system).name
+        return next(each.statement for each in self.statements.answers if each.system == name)
+
+    def answer(self, system: int, of: Of, doc_id: int) -> AnswerRow | None:
+        """What a document of a wrapped task was answered; one row group is read for it.
+
+        Args:
+            system: its index; it has answers.
+            of: task and filter.
+            doc_id: of the document.
+
+        Returns:
+            None where there is no such document.
+
+        Raises:
+            InputError: no such system, or a damaged file.
+        """
+        with self._lock:
+            return self._answers_of(system).find(document_id(of, doc_id))
+
+    def answers(self, system: int, of: Of) -> list[AnswerRow]:
+        """All documents of a wrapped task of a system that has answers, in their order; as for `answer`."""
+        with self._lock:
+            return rows_of(self._answers_of(system), of)
+
+    def _details_of(self, system: int) -> RecordFile[PairDetail]:
         record = self._system(system)
         if system not in self._details:
             pair_ids = set(self.pairs(system)["pair_id"].to_pylist())
-            self._details[system] = Details(self._folder, self.manifest, record, pair_ids)
+            self._details[system] = open_details(self._folder, self.manifest, record, pair_ids)
         return self._details[system]
+
+    def _answers_of(self, system: int) -> RecordFile[AnswerRow]:
+        record = self._system(system)
+        if system not in self._answers:
+            self.pairs(system)  # a child process has read both
+            every = self.statements.answers
+            said = (
+                None if self.statements is NOTHING else [each for each in every if each.system == record.name]
+            )
+            self._answers[system] = open_answers(self._folder, self.manifest, record, said)
+        return self._answers[system]
 
     def _system(self, system: int) -> SystemRecord:
         if not 0 <= system < len(self.systems):

@@ -11,15 +11,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import combinations, islice, product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, in_a_table
+from lm_eval_sensitivity.records.answers import AGAIN, Status
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.file_codec import Codec, walk
 from lm_eval_sensitivity.records.limits import MAX_STATEMENTS_BYTES, MOST_CLUSTERS
+from lm_eval_sensitivity.report.documents.flips import SystemAnswers
 from lm_eval_sensitivity.results.files import open_checked, refuse
 from lm_eval_sensitivity.results.manifest import STATEMENTS, Manifest
 from lm_eval_sensitivity.results.tables import value_range
+from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount
 from lm_eval_sensitivity.statements.records import (
     ClustersStatement,
     DriftStatement,
@@ -28,7 +31,7 @@ from lm_eval_sensitivity.statements.records import (
     SystemMean,
     TestedContrast,
 )
-from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS
+from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, TEXT_METRICS
 from lm_eval_sensitivity.stats import Cluster, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
@@ -44,6 +47,7 @@ _WIDTHS = {"difference": 1.0, "bounds": 4.0}
 """How many widths of the range a number may be away from 0, by its field; all others are means. A contrast of axes
 has at most four means, with factors near 1."""
 
+_LARGEST_SHIFT = 2.0**31
 _NAMES = ("system", "systems", "absent", "members", "first", "second")
 """Fields that name systems; where they hold records instead, those do."""
 
@@ -60,6 +64,8 @@ class Statements:
     """One per metric and filter."""
     windows: tuple[ProfilesStatement, ...]
     """One per rung set and filter."""
+    answers: tuple[SystemAnswers, ...] = ()
+    """One per system, wrapped task and filter of it."""
 
 
 NOTHING = Statements((), (), (), ())
@@ -128,12 +134,12 @@ class Agreement:
             key = _key(statement)
             self.need(key not in keys, path, f"is of {shown(str(key[1:]))}, which stands there twice")
             keys.add(key)
-            for field, received, held in (("metric", key[1], METRICS), ("filter_name", key[2], FILTERS)):
-                self.need(
-                    received in held,
-                    f"{path}.{field}",
-                    f"is {shown(received)}, which this version does not know",
-                )
+            for field, received, known in (
+                ("metric", key[1], in_a_table(key[1])),
+                ("filter_name", key[2], key[2] in FILTERS),
+            ):
+                unknown = f"is {shown(received)}, which this version does not know"
+                self.need(known, f"{path}.{field}", unknown)
             for inner, record in walk(statement, path):
                 self.record(inner, record, key[1])
             if isinstance(statement, ClustersStatement):
@@ -142,6 +148,8 @@ class Agreement:
                 self.drift(path, statement)
             elif isinstance(statement, HeatmapStatement):
                 self.heatmap(path, statement)
+            elif isinstance(statement, SystemAnswers):
+                self.answers(f"{path}.statement", statement.statement)
             else:
                 self.windows(path, statement)
 
@@ -186,6 +194,8 @@ class Agreement:
     def interval(self, path: str, found: Interval, metric: str) -> None:
         """In the range of its metric, with both bounds in their order and around a number, or none."""
         low, high = value_range(metric)
+        if path.endswith(".shift"):  # of a metric of the task's, which nobody knows
+            low, high = -_LARGEST_SHIFT, _LARGEST_SHIFT
         if widths := _WIDTHS.get(path.rpartition(".")[2], 0.0):
             low, high = -widths * (high - low), widths * (high - low)
         bounded = found.method in ("half-point", "corner-point")
@@ -271,6 +281,39 @@ class Agreement:
         cells = [(each.edit, each.system) for each in found.cells]
         self.once(f"{path}.cells", cells, product(edits, self.names))
 
+    def answers(self, path: str, found: AnswersStatement) -> None:
+        """Counts of the edits that were made, which together are those of all."""
+        names = [edit.name for edit in found.edits]
+        self.once(f"{path}.edits", names, names or [None])
+        self.need([each.name for each in found.by_edit] == names, f"{path}.by_edit", "are not of `edits`")
+        for name in ("n_asked", "n_flipped", "n_without_answer"):
+            total, said = sum(getattr(each, name) for each in found.by_edit), getattr(found.every, name)
+            self.need(total == said, f"{path}.every.{name}", f"is {said}, and those of the edits are {total}")
+        for field, name in (("every", "all"), ("noise", AGAIN)):
+            said = getattr(found, field).name
+            self.need(said == name, f"{path}.{field}.name", f"is {shown(said)}, and not {name}")
+        for at, count in enumerate(found.by_edit):
+            self.flips(f"{path}.by_edit[{at}]", count, found.n_documents)
+        self.flips(f"{path}.noise", found.noise, found.n_documents)
+        self.flips(f"{path}.every", found.every, found.n_documents * len(names))
+        for name in ("n_documents_flipped", "n_unanswered"):
+            few = getattr(found, name) <= found.n_documents
+            self.need(few, f"{path}.{name}", f"is {getattr(found, name)} of {found.n_documents}")
+        metrics = [each.metric for each in found.scores]
+        self.once(f"{path}.scores", metrics, metrics)
+        for at, score in enumerate(found.scores):
+            edits = [edit for edit, _ in score.by_edit]
+            self.once(f"{path}.scores[{at}].by_edit", edits, {*edits} & {*names})
+
+    def flips(self, path: str, count: FlipCount, most: int) -> None:
+        """Among so many prompts."""
+        few = count.n_flipped <= count.n_asked <= most and count.n_without_answer <= most
+        self.need(few, path, f"counts more flips than prompts, or more than {most} prompts")
+        statuses = [status for status, _ in count.statuses]
+        self.once(f"{path}.statuses", statuses, {*statuses} & {*get_args(Status)})
+        n = sum(n for _, n in count.statuses)
+        self.need(n <= most, f"{path}.statuses", f"are of {n} prompts, and there are {most}")
+
     def windows(self, path: str, found: ProfilesStatement) -> None:
         """Every selection at most once for a system, all of one filter and rung set."""
         points = [(each.system, each.selection.metric) for each in found.points]
@@ -296,6 +339,9 @@ def _key(statement: Any) -> tuple[Any, ...]:
     """Kind, metric, filter and, where it has one, rung set: what a statement is of."""
     if isinstance(statement, HeatmapStatement):
         return HeatmapStatement, statement.metric, statement.filter_name
+    if isinstance(statement, SystemAnswers):
+        said = statement.statement
+        return SystemAnswers, ANSWER_FLIP, PRIMARY_FILTER, statement.system, said.task, said.filter_name
     if isinstance(statement, ProfilesStatement):
         of = statement.points[0].selection
         return ProfilesStatement, PRIMARY_METRIC, of.filter_name, of.rung_set

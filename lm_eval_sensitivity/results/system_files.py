@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, BinaryIO, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, StringConstraints
 
-from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FILTERS, SIDES
 from lm_eval_sensitivity.records.file_codec import Codec
 from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT, MOST_STEPS
 from lm_eval_sensitivity.records.sample import FinishReason, Name
 from lm_eval_sensitivity.results.files import open_checked, open_file, refuse
 from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord, details_name, pairs_name
-from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, open_parquet, read_table, reopen_parquet
+from lm_eval_sensitivity.results.tables import (
+    DETAILS,
+    PAIRS,
+    PAIRS_OF_ANSWERS,
+    TableSpec,
+    open_parquet,
+    read_table,
+    reopen_parquet,
+)
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
 _OF_THE_LADDER = ("prompt_id", "rung", "edit", "category", "meaning_preserving")
+Record = TypeVar("Record")
 Steps = Annotated[tuple[int, ...], Field(max_length=MOST_STEPS)]
 """A number of each token."""
 
@@ -92,9 +100,10 @@ def read_pairs(
     """
     name = pairs_name(system.index)
     place, expected = shown_path(folder / name), manifest.files[name]
-    with open_checked(folder, name, PAIRS.max_bytes, expected) as stream:
+    spec = PAIRS_OF_ANSWERS if manifest.is_of_answers else PAIRS
+    with open_checked(folder, name, spec.max_bytes, expected) as stream:
         content = BytesIO(stream.read(expected.bytes))
-    table = read_table(open_parquet(content, PAIRS, expected.rows, place), place)
+    table = read_table(open_parquet(content, spec, expected.rows, place), place)
     _check_constants(table, manifest, system, place)
     _check_pairs(table, ladder, place)
     return table
@@ -131,8 +140,93 @@ def _check_pairs(table: pa.Table, ladder: Mapping[str, Pair], place: str) -> Non
         refuse(f"{place}: `filter`", "lacks a row: every pair stands under raw and answer")
 
 
-class Details:
-    """The details of one system: a checked file, and where in it each pair stands.
+class RecordFile(Generic[Record]):
+    """A checked file of records, JSON each, of which one is read without all others.
+
+    Args:
+        folder: the results folder.
+        name: of the file; one of the fixed names.
+        manifest: of the folder.
+        spec: of its table, whose first column has the keys.
+        parse: makes a record of its JSON; it is told the key, and the place for messages.
+
+    Raises:
+        InputError: naming file and field.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        manifest: Manifest,
+        spec: TableSpec,
+        parse: Callable[[str, str, str], Record],
+    ) -> None:
+        self._folder, self._name, self._spec, self._parse = folder, name, spec, parse
+        self._place = shown_path(folder / name)
+        key, expected = spec.schema.names[0], manifest.files[name]
+        with open_checked(folder, name, spec.max_bytes, expected) as stream:
+            self._identity = _identity(stream)
+            file = open_parquet(stream, spec, expected.rows, self._place)
+            self._metadata: pq.FileMetaData = file.metadata
+            index = read_table(file, self._place, columns=[key])
+        self.keys: list[str] = index[key].to_pylist()
+        """In the order of letters."""
+        if any(a >= b for a, b in zip(self.keys, self.keys[1:], strict=False)):
+            refuse(f"{self._place}: `{key}`", "is not in the order of letters, or stands there twice")
+
+    def every(self, beginning: str = "") -> Iterator[tuple[str, Record]]:
+        """Every record with its key, in the order of letters; one row group is in memory at a time.
+
+        Args:
+            beginning: only of keys that begin so.
+
+        Raises:
+            InputError: a damaged record, or a file that is not the checked one any more.
+        """
+        size, group, rows = self._spec.row_group_rows, -1, list[str]()
+        for at in range(bisect_left(self.keys, beginning), len(self.keys)):
+            if not self.keys[at].startswith(beginning):
+                return
+            if at // size != group:
+                group = at // size
+                rows = self._row_group(group)
+            yield self.keys[at], self._record(rows[at % size], at)
+
+    def find(self, key: str) -> Record | None:
+        """One record; only its row group is read.
+
+        Args:
+            key: of it.
+
+        Returns:
+            None where there is none.
+
+        Raises:
+            InputError: as `every`.
+        """
+        at = bisect_left(self.keys, key)
+        if at == len(self.keys) or self.keys[at] != key:
+            return None
+        group, row = divmod(at, self._spec.row_group_rows)
+        return self._record(self._row_group(group)[row], at)
+
+    def _record(self, content: str, at: int) -> Record:
+        return self._parse(content, self.keys[at], f"{self._place}, row {at + 1}")
+
+    def _row_group(self, group: int) -> list[str]:
+        with open_file(self._folder, self._name, self._spec.max_bytes) as stream:
+            if _identity(stream) != self._identity:
+                refuse(self._place, "has changed since it was checked")
+            file = reopen_parquet(stream, self._metadata)
+            rows: list[str] = read_table(file, self._place, row_groups=[group])["detail"].to_pylist()
+        return rows
+
+
+def open_details(
+    folder: Path, manifest: Manifest, system: SystemRecord, pair_ids: set[str]
+) -> RecordFile[PairDetail]:
+    """The details of one system.
 
     Args:
         folder: the results folder.
@@ -143,68 +237,13 @@ class Details:
     Raises:
         InputError: naming file and field.
     """
-
-    def __init__(self, folder: Path, manifest: Manifest, system: SystemRecord, pair_ids: set[str]) -> None:
-        self._folder, self._name = folder, details_name(system.index)
-        self._place = shown_path(folder / self._name)
-        expected = manifest.files[self._name]
-        with open_checked(folder, self._name, DETAILS.max_bytes, expected) as stream:
-            self._identity = _identity(stream)
-            file = open_parquet(stream, DETAILS, expected.rows, self._place)
-            self._metadata: pq.FileMetaData = file.metadata
-            index = read_table(file, self._place, columns=["pair_id"])
-        self._pair_ids: list[str] = index["pair_id"].to_pylist()
-        if any(a >= b for a, b in zip(self._pair_ids, self._pair_ids[1:], strict=False)):
-            refuse(f"{self._place}: `pair_id`", "is not in the order of letters, or stands there twice")
-        if set(self._pair_ids) != pair_ids:
-            refuse(f"{self._place}: `pair_id`", f"has other pairs than `{pairs_name(system.index)}`")
-
-    def check(self) -> None:
-        """Read every pair, one row group after the other.
-
-        Raises:
-            InputError: a damaged pair, or a file that is not the checked one any more.
-        """
-        for _ in self.every():
-            pass
-
-    def every(self) -> Iterator[tuple[str, PairDetail]]:
-        """Every pair with its id, in the order of letters; one row group is in memory at a time.
-
-        Raises:
-            InputError: as `check`.
-        """
-        at = 0
-        for group in range(-(-len(self._pair_ids) // DETAILS.row_group_rows)):
-            for content in self._row_group(group):
-                yield self._pair_ids[at], _detail(content, f"{self._place}, row {at + 1}")
-                at += 1
-
-    def read(self, pair_id: str) -> PairDetail:
-        """One pair; only its row group is read.
-
-        Args:
-            pair_id: of the pairs table.
-
-        Returns:
-            The pair; what the engine did not give is None.
-
-        Raises:
-            InputError: no such pair, a damaged one, or a file that is not the checked one any more.
-        """
-        at = bisect_left(self._pair_ids, pair_id)
-        if at == len(self._pair_ids) or self._pair_ids[at] != pair_id:
-            raise InputError(f"This system has no pair {shown(pair_id)}. Choose one of its pairs.")
-        group, row = divmod(at, DETAILS.row_group_rows)
-        return _detail(self._row_group(group)[row], f"{self._place}, row {at + 1}")
-
-    def _row_group(self, group: int) -> list[str]:
-        with open_file(self._folder, self._name, DETAILS.max_bytes) as stream:
-            if _identity(stream) != self._identity:
-                refuse(self._place, "has changed since it was checked")
-            file = reopen_parquet(stream, self._metadata)
-            rows: list[str] = read_table(file, self._place, row_groups=[group])["detail"].to_pylist()
-        return rows
+    name = details_name(system.index)
+    found = RecordFile(folder, name, manifest, DETAILS, _detail)
+    if set(found.keys) != pair_ids:
+        refuse(
+            f"{shown_path(folder / name)}: `pair_id`", f"has other pairs than `{pairs_name(system.index)}`"
+        )
+    return found
 
 
 def _identity(stream: BinaryIO) -> tuple[int, ...]:
@@ -213,7 +252,7 @@ def _identity(stream: BinaryIO) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _detail(content: str, place: str) -> PairDetail:
+def _detail(content: str, key: str, place: str) -> PairDetail:
     found = CODEC.load(content.encode(), place)
     for name in ("curves", "first_divergence", "censored"):
         if getattr(found, name).keys() != {*FILTERS}:

@@ -6,7 +6,7 @@ Files are compressed with snappy, which expands bytes about 21 times at most.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import in_a_table
 from lm_eval_sensitivity.records.columns import (
     AUDIT_STATUSES,
     FILTERS,
@@ -28,12 +28,14 @@ from lm_eval_sensitivity.records.limits import (
     LONGEST_DETAIL,
     LONGEST_ID,
     LONGEST_NAME,
+    LONGEST_OUTPUT,
     MAX_DETAILS_BYTES,
     MAX_GROUP_BYTES,
     MAX_PAIRS,
     MAX_TABLE_BYTES,
 )
 from lm_eval_sensitivity.results.files import refuse
+from lm_eval_sensitivity.runs.answers_table import ANSWERS_SCHEMA
 from lm_eval_sensitivity.runs.checked_rows import metric_range
 from lm_eval_sensitivity.text.escape import one_line, shown
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
@@ -53,12 +55,14 @@ _ENUMS: dict[str, Sequence[str]] = {
 }
 _ALWAYS = (
     *("system", "name", "ladder_version", "ladder_hash", "task", "rung", "rung_index", "edit", "category"),
-    *("prompt_id", "pair_id", "row_hash", "meaning_preserving", "filter", "audit_status", "detail"),
+    *("prompt_id", "pair_id", "row_hash", "meaning_preserving", "filter", "audit_status"),
+    *("document_id", "detail"),
 )
 """Columns without a missing cell."""
 _LONGEST = {
     **dict.fromkeys(("pair_id", "prompt_id", "edit"), LONGEST_ID),
     "name": LONGEST_NAME,
+    **dict.fromkeys(("base_answer", "variant_answer"), LONGEST_OUTPUT),
     "detail": LONGEST_DETAIL,
 }
 """Characters of a text; others have 2,000."""
@@ -75,15 +79,25 @@ class TableSpec:
 
 
 PAIRS = TableSpec(SCHEMA, len(FILTERS) * MAX_PAIRS, 65_536, MAX_TABLE_BYTES)
-DETAILS = TableSpec(
-    pa.schema(
-        pa.field(name, pa.string(), metadata={"description": description})
-        for name, description in (("pair_id", "Sorted."), ("detail", "JSON of a `PairDetail`."))
-    ),
-    max_rows=MAX_PAIRS,
-    row_group_rows=16,  # one pair is read without all others
-    max_bytes=MAX_DETAILS_BYTES,
-)
+PAIRS_OF_ANSWERS = replace(PAIRS, schema=pa.schema([*SCHEMA, *ANSWERS_SCHEMA]))
+
+
+def _records(key: str, kind: str) -> TableSpec:
+    """A table of records: each has a key, and is JSON."""
+    columns = ((key, "Sorted."), ("detail", f"JSON of {kind}."))
+    return TableSpec(
+        pa.schema(
+            pa.field(name, pa.string(), metadata={"description": description})
+            for name, description in columns
+        ),
+        max_rows=MAX_PAIRS,
+        row_group_rows=16,  # one is read without all others
+        max_bytes=MAX_DETAILS_BYTES,
+    )
+
+
+DETAILS = _records("pair_id", "a `PairDetail`")
+ANSWERS = _records("document_id", "an `AnswerRow`")
 
 
 @cache
@@ -248,7 +262,7 @@ def _check_cells(field: pa.Field, values: Any, name: str) -> None:
         _refuse_where(pc.is_null(values), values, name, "a value in every row")
     if pa.types.is_floating(kind):
         _refuse_where(pc.invert(pc.is_finite(values)), values, name, "a finite number")
-    if field.name in METRICS:
+    if in_a_table(field.name):
         low, high = value_range(field.name)
         outside = pc.or_(pc.less(values, low), pc.greater(values, high))
         _refuse_where(outside, values, name, f"a number from {low:g} to {high:g}")

@@ -16,11 +16,11 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.probes.files import codec, kept_results
 from lm_eval_sensitivity.progress import progress
-from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
 from lm_eval_sensitivity.report.documents.parts import what_and_why
 from lm_eval_sensitivity.results import manifest as kinds
 from lm_eval_sensitivity.results import statements as stored
+from lm_eval_sensitivity.results.answers import asked_pairs, records_of
 from lm_eval_sensitivity.results.details import read_details
 from lm_eval_sensitivity.results.files import FileRecord
 from lm_eval_sensitivity.results.findings import compute
@@ -32,6 +32,7 @@ from lm_eval_sensitivity.results.manifest import (
     Manifest,
     SystemRecord,
     alphabetical,
+    answers_name,
     details_name,
     pairs_name,
     probe_name,
@@ -41,8 +42,10 @@ from lm_eval_sensitivity.results.read import open_results
 from lm_eval_sensitivity.results.redact_paths import places_of, without_folders
 from lm_eval_sensitivity.results.system_files import CODEC as DETAIL
 from lm_eval_sensitivity.results.systems import facts, found_series, without_path
-from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, write_parquet
+from lm_eval_sensitivity.results.tables import ANSWERS, DETAILS, PAIRS, PAIRS_OF_ANSWERS, write_parquet
 from lm_eval_sensitivity.runs import Runs, System
+from lm_eval_sensitivity.runs.answers import TaskAnswers
+from lm_eval_sensitivity.runs.beside import read_answers
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.text.escape import one_line, shown, shown_path
 from lm_eval_sensitivity.types import RUNGS, Note, Pair
@@ -145,12 +148,16 @@ def check_names(table: pa.Table, series: Iterable[str]) -> None:
 
 def _write(request: Request, folder: Path) -> Manifest:
     systems = sorted(request.pairs.systems, key=lambda system: alphabetical(system.name))
+    read, pairs = read_answers(request.pairs)
+    request = replace(request, pairs=pairs)
+    answers = {system.name: [each for each in read if each.system == system.name] for system in systems}
     statements, left_out = compute(
-        request.pairs, request.reference, request.alpha, request.signature, request.embedder
+        *(request.pairs, request.reference, request.alpha, request.signature, request.embedder),
+        read,
     )
     for name in FOLDERS:
         (folder / name).mkdir()
-    asked = _write_systems(systems, request.pairs.table, folder)
+    asked = _write_systems(systems, request.pairs.table, answers, folder)
     in_order = sorted(asked.values(), key=lambda pair: (RUNGS.index(pair.rung), pair.edit, pair.prompt_id))
     write_ladder(in_order, folder / LADDER)
     names = {system.name for system in systems}
@@ -164,7 +171,11 @@ def _write(request: Request, folder: Path) -> Manifest:
     rows = {STATEMENTS: sum(1 for _ in stored.each_statement(statements)), LADDER: len(asked)}
     rows |= dict.fromkeys(_write_probes(systems, folder, clean), 1)
     for index, system in enumerate(systems):
-        rows |= {pairs_name(index): 2 * system.n_pairs, details_name(index): system.n_pairs}
+        rows[pairs_name(index)] = 2 * system.n_pairs
+        if not request.signature.is_of_answers:
+            rows[details_name(index)] = system.n_pairs
+        if own := answers[system.name]:
+            rows[answers_name(index)] = sum(len(each.rows) for each in own)
     files = {}
     for name, n_rows in rows.items():
         content = (folder / name).read_bytes()
@@ -174,18 +185,22 @@ def _write(request: Request, folder: Path) -> Manifest:
     return manifest
 
 
-def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> dict[str, Pair]:
-    """Pairs and details of every system; returns the pairs of the ladder by id."""
+def _write_systems(
+    systems: Sequence[System], table: pa.Table, answers: Mapping[str, Sequence[TaskAnswers]], folder: Path
+) -> dict[str, Pair]:
+    """Pairs of every system, and what stands behind them; returns the pairs of the ladder by id."""
     asked: dict[str, Pair] = {}
+    spec = PAIRS_OF_ANSWERS if set(PAIRS_OF_ANSWERS.schema.names) <= set(table.column_names) else PAIRS
     for index, system in enumerate(progress("Writing systems", len(systems), "system", iterable=systems)):
-        own = table.filter(pc.equal(table["name"], system.name)).select(SCHEMA.names)
-        write_parquet(own.combine_chunks().cast(PAIRS.schema), folder / pairs_name(index), PAIRS)
-        details, pairs = read_details(system)
-        records = [DETAIL.dump(each).decode() for each in details.values()]
-        stored = pa.table(
-            [pa.array([*details], pa.string()), pa.array(records, pa.string())], schema=DETAILS.schema
-        )
-        write_parquet(stored, folder / details_name(index), DETAILS)
+        own = table.filter(pc.equal(table["name"], system.name)).select(spec.schema.names)
+        write_parquet(own.combine_chunks().cast(spec.schema), folder / pairs_name(index), spec)
+        answered = answers[system.name]
+        if answered:
+            write_parquet(records_of(answered), folder / answers_name(index), ANSWERS)
+        if spec is PAIRS_OF_ANSWERS:
+            pairs = [*asked_pairs(answered[0], system.ladder.version)]
+        else:
+            pairs = _write_details(system, folder / details_name(index))
         for pair in pairs:
             if asked.setdefault(pair.pair_id, pair) != pair:
                 raise InputError(
@@ -193,6 +208,16 @@ def _write_systems(systems: Sequence[System], table: pa.Table, folder: Path) -> 
                     "other runs. Give the ladder that was run with `--ladder`."
                 )
     return asked
+
+
+def _write_details(system: System, path: Path) -> list[Pair]:
+    details, pairs = read_details(system)
+    records = [DETAIL.dump(each).decode() for each in details.values()]
+    stored = pa.table(
+        [pa.array([*details], pa.string()), pa.array(records, pa.string())], schema=DETAILS.schema
+    )
+    write_parquet(stored, path, DETAILS)
+    return pairs
 
 
 def _write_probes(systems: Sequence[System], folder: Path, clean: Callable[[str], str]) -> list[str]:

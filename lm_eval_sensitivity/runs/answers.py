@@ -13,13 +13,13 @@ from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, Wrapped, decod
 from lm_eval_sensitivity.records.codec import contradiction, encode
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, read_wrapped, wrapped_tasks
-from lm_eval_sensitivity.runs.answers_table import answers_table
+from lm_eval_sensitivity.runs.answers_table import answers_table, edits_by_rung
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples, scan_folder
 from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.runs.system import System
-from lm_eval_sensitivity.text.escape import inert, shown_path
-from lm_eval_sensitivity.types import Note, Rung
+from lm_eval_sensitivity.text.escape import inert, shown, shown_path
+from lm_eval_sensitivity.types import Note
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class TaskAnswers:
     wrapped: Wrapped
     rows: tuple[AnswerRow, ...]
     """By document."""
+    about: str
+    """Results file and task, as a note names them."""
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
@@ -68,11 +70,8 @@ def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> 
             f"{shown_path(files[1])} is empty: no document of {metadata.task!r} is in it. Repeat the run."
         )
     filter_name, rows = next(iter(by_filter.items()))
-    edits: dict[Rung, list[str]] = {"identical": [AGAIN]}
-    for edit in metadata.wrapped.edits:
-        edits.setdefault(edit.rung, []).append(edit.name)
     found = []
-    for rung, names in edits.items():
+    for rung, names in edits_by_rung(metadata.wrapped.edits).items():
         table = answers_table(metadata.wrapped.task, rows, rung, names)
         if table.num_rows:
             found.append(
@@ -128,13 +127,13 @@ def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
     Raises:
         InputError: there are none, or a file breaks a rule.
     """
-    found: dict[tuple[str, str], tuple[RunMetadata, Path]] = {}
+    found: dict[tuple[str, str], tuple[RunMetadata, RunFiles]] = {}
     for folder in folders:
         runs, _ = scan_folder(folder)
         for run in runs:
-            for metadata, samples in _tasks(run):
+            for metadata in _tasks(run):
                 found.pop((metadata.system, metadata.task), None)
-                found[metadata.system, metadata.task] = metadata, samples
+                found[metadata.system, metadata.task] = metadata, run
     if not found:
         names = ", ".join(f"`{shown_path(folder)}`" for folder in folders)
         raise InputError(
@@ -145,20 +144,53 @@ def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
     names_of = dict(zip(systems, display_names(list(systems.values())), strict=True))
     return [
         each
-        for metadata, samples in found.values()
-        for each in _answers(metadata, samples, names_of[metadata.system])
+        for metadata, run in found.values()
+        for each in _answers(metadata, run, names_of[metadata.system])
     ]
 
 
 def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
-    """The same of systems that were loaded; none of those that ran the ladder."""
-    return [
-        each
-        for system in systems
-        for rung in system.rungs[:1]
-        if rung.metadata.wrapped is not None
-        for each in _answers(rung.metadata, rung.samples, system.name)
-    ]
+    """The same of systems that were loaded: of the task that they were loaded with, or of all that they ran beside
+    the ladder.
+
+    Args:
+        systems: from `load_runs`.
+
+    Returns:
+        By system, task and filter; of a task the newest run.
+
+    Raises:
+        InputError: a file breaks a rule, or has changed since it was loaded.
+    """
+    return [each for system in systems for each in _of_system(system)]
+
+
+def _of_system(system: System) -> list[TaskAnswers]:
+    first = system.rungs[0]
+    if first.metadata.wrapped is None:
+        tasks = _beside_the_ladder(system)
+        return [each for metadata, run in tasks for each in _answers(metadata, run, system.name)]
+    files = RunFiles(first.results, first.date, {first.metadata.task: first.samples})
+    found = _answers(first.metadata, files, system.name)
+    names = edits_by_rung(first.metadata.wrapped.edits)
+    if any(_content(found[0].rows, names[rung.metadata.rung]) != rung.content for rung in system.rungs):
+        raise InputError(f"{shown_path(first.samples)} has changed since it was loaded. Repeat the command.")
+    return found
+
+
+def _beside_the_ladder(system: System) -> list[tuple[RunMetadata, RunFiles]]:
+    """Wrapped tasks of the model in the folders of its runs; each task decodes in a way of its own."""
+    found: dict[str, tuple[RunMetadata, RunFiles]] = {}
+    for folder in dict.fromkeys(rung.results.parent for rung in system.rungs):
+        for run in scan_folder(folder)[0]:
+            for metadata in _tasks(run):
+                if _without_decoding(metadata.identity) == _without_decoding(system.identity):
+                    found[metadata.task] = metadata, run
+    return list(found.values())
+
+
+def _without_decoding(identity: Mapping[str, object]) -> dict[str, object]:
+    return {name: each for name, each in identity.items() if name != "decoding"}
 
 
 def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
@@ -179,18 +211,27 @@ def refuse_answers(rungs: Iterable[RungSamples], what: str) -> None:
             )
 
 
-def _tasks(run: RunFiles) -> list[tuple[RunMetadata, Path]]:
+def _tasks(run: RunFiles) -> list[RunMetadata]:
     results, place = read_results(run), shown_path(run.results)
     names = [name for name in wrapped_tasks(results, place) if name in run.samples]
-    return [(read_wrapped(results, name, place), run.samples[name]) for name in names]
+    return [read_wrapped(results, name, place) for name in names]
 
 
-def _answers(metadata: RunMetadata, samples: Path, name: str) -> list[TaskAnswers]:
+def _answers(metadata: RunMetadata, run: RunFiles, name: str) -> list[TaskAnswers]:
     assert metadata.wrapped is not None
+    task = metadata.task
     return [
-        TaskAnswers(name, metadata.system, metadata.task, filter_name, metadata.wrapped, tuple(rows))
-        for filter_name, rows in read_answer_rows(metadata, samples).items()
+        TaskAnswers(
+            *(name, metadata.system, task, filter_name, metadata.wrapped, tuple(rows)),
+            about_task(run.results, task),
+        )
+        for filter_name, rows in read_answer_rows(metadata, run.samples[task]).items()
     ]
+
+
+def about_task(results: Path, task: str) -> str:
+    """What a note about a task of a run is about."""
+    return f"{shown_path(results)}, {shown(task)}"
 
 
 def read_answer_rows(metadata: RunMetadata, samples: Path) -> Mapping[str, Sequence[AnswerRow]]:

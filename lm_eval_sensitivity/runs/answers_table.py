@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, CHOICE_DIVERGENCE, OF_ANSWERS
-from lm_eval_sensitivity.records.answers import AGAIN, Answered, AnswerRow
+from lm_eval_sensitivity.records.answers import AGAIN, Answered, AnswerRow, EditOfTask
 from lm_eval_sensitivity.records.columns import FILTERS, ROW_SCHEMA
 from lm_eval_sensitivity.types import RUNGS, UNCATEGORIZED, Missing, Rung
 
@@ -35,7 +35,21 @@ NO_ANSWER = Missing("no answer", "neither prompt has one")
 NO_CHOICES = Missing("no choices", "the task generates its answers")
 ERASED = Missing("erased", "the edit does not reach the model")
 
-_NOT_PAIRS = ("no place",)
+NOT_PAIRS = ("no place",)
+"""Status of what is no pair: nothing was edited."""
+
+
+def edits_by_rung(edits: Iterable[EditOfTask]) -> dict[Rung, list[str]]:
+    """Names of edits by their rung, and the prompt that is asked again on the rung identical.
+
+    Example:
+        >>> edits_by_rung([EditOfTask(name="nbsp", family="rules", rung="noop")])
+        {'identical': ['identical'], 'noop': ['nbsp']}
+    """
+    found: dict[Rung, list[str]] = {"identical": [AGAIN]}
+    for edit in edits:
+        found.setdefault(edit.rung, []).append(edit.name)
+    return found
 
 
 def answers_table(task: str, rows: Sequence[AnswerRow], rung: Rung, edits: Sequence[str]) -> pa.Table:
@@ -64,7 +78,7 @@ def _pairs(
     for edit in edits:
         for row in rows:
             found = row.edits.get(edit)
-            if found is None or found.status in _NOT_PAIRS:
+            if found is None or found.status in NOT_PAIRS:
                 continue
             prompt = f"{task}/{row.doc_id}"
             yield {

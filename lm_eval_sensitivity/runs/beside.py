@@ -1,12 +1,14 @@
-"""Which loaded system a folder stands for, a reference among them."""
+"""What belongs to loaded runs: which system a folder stands for, and answers to wrapped tasks beside the ladder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.runs.answers import TaskAnswers, answers_of
 from lm_eval_sensitivity.runs.labels import systems_in
 from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.system import System
@@ -66,3 +68,20 @@ def load_beside(
             "The reference is the only system. Give a run of at least one other to compare with it."
         )
     return pairs, system_of(pairs, reference)
+
+
+def read_answers(pairs: Runs) -> tuple[list[TaskAnswers], Runs]:
+    """Answers of the systems of some runs to wrapped tasks.
+
+    Args:
+        pairs: the runs.
+
+    Returns:
+        From `answers_of`; and the runs, without the notes that these were left out.
+
+    Raises:
+        InputError: a file breaks a rule, or has changed since it was loaded.
+    """
+    found = answers_of(pairs.systems)
+    read = {(each.about,) for each in found}
+    return found, replace(pairs, left_out=tuple(note for note in pairs.left_out if note.about not in read))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lm_eval_sensitivity.records.run_metadata import (
     summary_name,
     wrapped_tasks,
 )
-from lm_eval_sensitivity.runs.answers import answer_rungs
+from lm_eval_sensitivity.runs.answers import about_task, answer_rungs
 from lm_eval_sensitivity.runs.find import RunFiles, empty_folders, read_results, scan_folder
 from lm_eval_sensitivity.runs.ladder_lookup import LadderLookup
 from lm_eval_sensitivity.runs.rung_samples import RungSamples, read_rung
@@ -102,9 +103,10 @@ def choose_rungs(
     ]
     problems: list[InputError] = []
     groups: dict[tuple[str, str], list[_Candidate]] = {}
+    of_ladder = _hold_the_ladder(runs)
     for run in reversed(runs):
         try:
-            candidates, others = _candidates(run, known, subset)
+            candidates, others = _candidates(run, known, subset, of_ladder=of_ladder)
         except InputError as error:
             problems.append(error)
             left_out.append(omitted(shown_path(run.results), one_line(error)))
@@ -122,10 +124,19 @@ def choose_rungs(
     return rungs, left_out
 
 
+def _hold_the_ladder(runs: Sequence[RunFiles]) -> bool:
+    """Whether any of the runs is of the ladder; wrapped tasks stand beside it, then, in whichever run."""
+    for run in runs:
+        with suppress(InputError):  # which is told when the run is read
+            if sensitivity_tasks(read_results(run), shown_path(run.results)):
+                return True
+    return False
+
+
 def _candidates(
-    run: RunFiles, known: LadderLookup, subset: str | None
+    run: RunFiles, known: LadderLookup, subset: str | None, *, of_ladder: bool
 ) -> tuple[list[_Candidate], list[Note]]:
-    """The tasks of one run that may be taken."""
+    """The tasks of one run that may be taken; `of_ladder`: its folder has tasks of the ladder."""
     name = shown_path(run.results)
     results = read_results(run)
     ours, sampled = sensitivity_tasks(results, name), sampling_tasks(results, name)
@@ -149,7 +160,7 @@ def _candidates(
             left_out.append(omitted(shown_path(run.samples[task]), reason))
             continue
         found.append(_Candidate(run, results, metadata, known))
-    of_answers, others = _wrapped_candidates(run, results, known, subset, beside_others=bool(ours))
+    of_answers, others = _wrapped_candidates(run, results, known, subset, beside_others=of_ladder)
     found += of_answers
     left_out += others
     _check_one_task_per_rung(found)
@@ -173,7 +184,7 @@ def _wrapped_candidates(
         own = metadata.ladder.subset
         if own != subset and (beside_others or subset is not None):
             reason = f"its answers are read by `flips`, and here with `--subset {inert(own)}`"
-            left_out.append(omitted(f"{name}, {shown(task)}", reason))
+            left_out.append(omitted(about_task(run.results, task), reason))
         elif task not in run.samples:
             left_out.append(
                 omitted(name, f"the samples of task {shown(task)} are missing: add --log_samples")

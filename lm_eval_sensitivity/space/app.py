@@ -17,7 +17,7 @@ from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space.downloads import make_download, make_table
 from lm_eval_sensitivity.space.head import Preview
 from lm_eval_sensitivity.space.hub import fetch_chosen
-from lm_eval_sensitivity.space.page import render, render_message, view_of
+from lm_eval_sensitivity.space.page import first_view, render, render_message, view_of
 from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.space.texts import LONGEST, in_plain_text
 
@@ -75,7 +75,7 @@ def build(results: Results | str) -> gr.Blocks:
         """Gradio gives two arguments as one list."""
         match asked:
             case [str() as table, str() as address] if isinstance(results, Results):
-                query = parse(address)
+                query = {"view": first_view(results), **parse(address)}
                 return make_table(view_of(results, query), query, table)
         return None
 
@@ -221,13 +221,16 @@ def _check_address(host: str, port: int | None) -> None:
 
 
 def serve_hub() -> None:
-    """Serve the results that the environment names, as a Space does; what is wrong with them is said on the page."""
+    """Serve the results that the environment names, as a Space does; page and log say what is wrong with them."""
     results: Results | str
     try:
-        results = open_or_explain(*fetch_chosen())
+        folder, origin = fetch_chosen()
+        results = open_or_explain(folder, origin)
+        shown = f"The page shows {origin.dataset} at {origin.revision}, commit {origin.commit}."
     except InputError as error:
         results = str(error)
-    launch(build(results), about=in_a_few_words(results))
+    print(results if isinstance(results, str) else shown, flush=True)
+    launch(build(results), about=in_a_few_words(results), quiet=True)
 
 
 def read(name: str) -> str:

@@ -149,7 +149,8 @@ def choose_metric(query: Query, available: Sequence[tuple[str, str]]) -> Chosen:
     choices = [Choice("metric", "Metric", options(metrics), metric)]
     if len(all_windows) > 1:
         choices.append(Choice("window", "Length that counts", options(all_windows), window))
-    choices.append(Choice("filter", "Text that counts", options(all_filters), filter_name))
+    if len(all_filters) > 1:
+        choices.append(Choice("filter", "Text that counts", options(all_filters), filter_name))
     address = {"metric": metric, "window": window, "filter": filter_name}
     return Chosen(metric if window == WHOLE else f"{metric}_{window}", filter_name, tuple(choices), address)
 

@@ -9,6 +9,7 @@ from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, Format, table_of
 from lm_eval_sensitivity.report.documents.clusters import clusters_document
 from lm_eval_sensitivity.report.documents.drift import drift_document
+from lm_eval_sensitivity.report.documents.flips import flips_document
 from lm_eval_sensitivity.report.documents.heatmap import heatmap_document
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.render import render
@@ -41,6 +42,8 @@ def documents(results: Results) -> dict[str, Callable[[], Document]]:
     found, signed = results.statements, results.manifest.signature
     runs = runs_of(results)
     made: dict[str, Callable[[], Document]] = {}
+    if found.answers:
+        made["answers"] = lambda: flips_document(found.answers)
     if found.clusters:
         made["clusters"] = lambda: clusters_document(found.clusters, runs, signed, pairwise=False)
     for each in found.drift:

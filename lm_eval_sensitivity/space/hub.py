@@ -17,14 +17,14 @@ from pathlib import Path
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import download
 from lm_eval_sensitivity.records.limits import MAX_SYSTEMS
-from lm_eval_sensitivity.results.manifest import MANIFEST, file_names, names_of_probes
+from lm_eval_sensitivity.results.manifest import MANIFEST, file_names, further_names
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.text.escape import quoted
 
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 """Environment variables, which a Space's settings set."""
 
-FETCHED = (MANIFEST, *file_names(MAX_SYSTEMS), *names_of_probes(MAX_SYSTEMS))
+FETCHED = (MANIFEST, *file_names(MAX_SYSTEMS), *sorted(further_names(MAX_SYSTEMS)))
 """Nothing else comes down: a repository can hold scripts, and large files of other purposes."""
 MAX_FETCHED_BYTES = 4 * 2**30
 """Of all files together: a Space has so much room, and a page needs far less."""

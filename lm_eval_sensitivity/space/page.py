@@ -12,7 +12,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.learn import view as learn
-from lm_eval_sensitivity.space.pages import axes, clusters, compare, heatmap, length, method, pairs, probes
+from lm_eval_sensitivity.space.pages import (
+    answers,
+    axes,
+    clusters,
+    compare,
+    heatmap,
+    length,
+    method,
+    pairs,
+    probes,
+)
 from lm_eval_sensitivity.space.query import CARRIED, DEFAULTS, Query
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, ends, in_plain_text, shown
 from lm_eval_sensitivity.space.view import VIEWS, View
@@ -20,6 +30,7 @@ from lm_eval_sensitivity.text.format import in_print, percent
 
 SHOWS: dict[str, Callable[[Results, Query], View]] = {
     "clusters": clusters.show,
+    "answers": answers.show,
     "axes": axes.show,
     "heatmap": heatmap.show,
     "pairs": pairs.show,
@@ -46,9 +57,7 @@ def render(results: Results, query: Mapping[str, str]) -> str:
     Returns:
         HTML of the whole page; nothing of a stranger in it acts.
     """
-    asked = Query(query)
-    name = asked.choice("view", tuple(VIEWS))
-    here = Query({**query, "view": name})
+    asked, name, here = _asked(results, query)
     view = _view(name, results, here)
     navigation = [(words, here.link(view=each), each == name) for each, words in views_of(results).items()]
     return _html(
@@ -60,12 +69,34 @@ def render(results: Results, query: Mapping[str, str]) -> str:
         signature=results.manifest.signature.in_words(),
         names=tuple(system.name for system in results.systems),
         is_empty=False,
+        of_answers=results.manifest.is_of_answers,
     )
 
 
+def _asked(results: Results, query: Mapping[str, str]) -> tuple[Query, str, Query]:
+    """The address as it was received, the view that it means, and the address of that view."""
+    first = first_view(results)
+    asked = Query(query, first)
+    name = asked.choice("view", tuple(VIEWS))
+    return asked, name, Query({**query, "view": name}, first)
+
+
+def first_view(results: Results) -> str:
+    """The view of an address that names none: of a wrapped task what became of its answers."""
+    return "answers" if results.manifest.is_of_answers else DEFAULTS["view"]
+
+
 def views_of(results: Results) -> dict[str, str]:
-    """Words of the navigation by view; most runs were not looked into, and a view of nothing is no place to go."""
-    return {each: words for each, words in VIEWS.items() if each != "probes" or results.probes}
+    """Words of the navigation by view, the first one first; a view of nothing is no place to go."""
+    of_answers = results.manifest.is_of_answers
+    nothing = {
+        "answers": not results.statements.answers,
+        "axes": of_answers and not results.drift,
+        "length": of_answers,
+        "probes": not results.probes,
+    }
+    names = dict.fromkeys((first_view(results), *VIEWS))
+    return {each: VIEWS[each] for each in names if not nothing.get(each)}
 
 
 def render_message(problem: str) -> str:
@@ -78,7 +109,9 @@ def render_message(problem: str) -> str:
         HTML, as `render`; it holds no example data.
     """
     view = View("No results to show", "message.html", {"problem": problem})
-    return _html(view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True)
+    return _html(
+        view, Query({}), complaints=[], navigation=[], signature="", names=(), is_empty=True, of_answers=False
+    )
 
 
 def view_of(results: Results, query: Mapping[str, str]) -> View:
@@ -91,9 +124,8 @@ def view_of(results: Results, query: Mapping[str, str]) -> View:
     Returns:
         What `render` shows.
     """
-    asked = Query(query)
-    name = asked.choice("view", tuple(VIEWS))
-    return _view(name, results, Query({**query, "view": name}))
+    _, name, here = _asked(results, query)
+    return _view(name, results, here)
 
 
 def _view(name: str, results: Results, query: Query) -> View:
@@ -133,7 +165,6 @@ def environment() -> Environment:
     made.tests["measured"] = is_measured
     made.globals |= {
         "CARRIED": CARRIED,
-        "DEFAULTS": DEFAULTS,
         "LONGEST": LONGEST,
         "LONGEST_NAME": LONGEST_NAME,
     }

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from lm_eval_sensitivity.errors import did_you_mean
 from lm_eval_sensitivity.metrics import METRICS, WINDOWS_TOKENS
+from lm_eval_sensitivity.metrics.catalogue import OF_ANSWERS
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.space.words import WHOLE, words_of
 from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_METRIC, PRIMARY_RUNGS, RUNG_SETS
@@ -36,6 +37,7 @@ NAMES = (
     "step",
     "r",
     "probe",
+    "task",
 )
 """All names of an address, in the order in which links write them."""
 
@@ -43,7 +45,7 @@ CARRIED = ("metric", "filter", "rungs", "window")
 """Names that a link to another view takes along: which numbers are looked at."""
 
 KNOWN: dict[str, tuple[str, ...]] = {
-    "metric": tuple(METRICS),
+    "metric": (*METRICS, *OF_ANSWERS),
     "filter": FILTERS,
     "rungs": tuple(RUNG_SETS),
     "window": (WHOLE, *map(str, WINDOWS_TOKENS)),
@@ -64,6 +66,7 @@ class Query:
 
     Args:
         values: by name, as they stand in the address.
+        first: the view of an address that names none.
 
     Example:
         >>> query = Query({"view": "pairs", "filter": "row"})
@@ -75,7 +78,9 @@ class Query:
         ('?view=pairs&system=3', '?filter=raw')
     """
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], first: str = DEFAULTS["view"]) -> None:
+        self.defaults = {**DEFAULTS, "view": first}
+        """What this page's addresses leave out."""
         self._values = {str(name): str(value)[:LONGEST_VALUE] for name, value in values.items()}
         self.complaints: list[str] = []
         """Sentences for the top of the page, on what is wrong."""
@@ -96,7 +101,7 @@ class Query:
             The received one, or else the default, which is always accepted.
         """
         assert accepted, name
-        usual = DEFAULTS.get(name)
+        usual = self.defaults.get(name)
         fallback = usual if usual in accepted else default if default in accepted else accepted[0]
         assert fallback is not None
         received = self._values.get(name, "")
@@ -217,12 +222,12 @@ class Query:
             default.
         """
         assert set(changes) <= set(NAMES), changes
-        present = self._values.get("view") or DEFAULTS["view"]
+        present = self._values.get("view") or self.defaults["view"]
         stays = view is None or view == present
         values = {name: value for name, value in self._values.items() if stays or name in CARRIED}
         merged: dict[str, str | int | None] = {**values, "view": view or present, **changes}
         kept = [(name, str(merged[name])) for name in NAMES if merged.get(name) not in (None, "")]
-        return "?" + urlencode([(name, value) for name, value in kept if DEFAULTS.get(name) != value])
+        return "?" + urlencode([(name, value) for name, value in kept if self.defaults.get(name) != value])
 
     def given(self, name: str) -> str:
         """A value as it was received, unchecked; empty where the address is silent."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from lm_eval_sensitivity import glossary
 from lm_eval_sensitivity.records.limits import LONGEST_SENTENCES
-from lm_eval_sensitivity.report.blocks import Document
+from lm_eval_sensitivity.report.blocks import Document, ResultTable, shown
 from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.types import Note
 
@@ -17,7 +17,10 @@ IN_THE_GLOSSARY = {"axes": "drift"}
 """What a view of an address is called there, where that is another name: links stay as they were."""
 VIEWS = {
     view: glossary.VIEWS[IN_THE_GLOSSARY.get(view, view)].title
-    for view in ("clusters", "axes", "heatmap", "pairs", "length", "compare", "probes", "learn", "method")
+    for view in (
+        *("clusters", "answers", "axes", "heatmap", "pairs", "length", "compare", "probes"),
+        *("learn", "method"),
+    )
 }
 """Words of the navigation by view, in its order."""
 
@@ -53,3 +56,23 @@ def texts(notes: Iterable[Note]) -> list[str]:
     n = sum(total <= LONGEST_SENTENCES for total in lengths)
     left_out = [f"{len(found) - n} more sentences are left out here."] if n < len(found) else []
     return [*found[:n], *left_out]
+
+
+def plain_table(table: ResultTable) -> dict[str, Any]:
+    """A table of a document as plain values for a template.
+
+    Returns:
+        `title`, `head` and `rows` of (text, whether it is a number), `note`, and whether it is a detail.
+    """
+    rows = [
+        [(shown(value, column), column.is_number) for value, column in zip(row, table.columns, strict=True)]
+        for row in table.rows
+    ]
+    head = [(column.name, column.is_number) for column in table.columns]
+    return {
+        "title": table.title,
+        "head": head,
+        "rows": rows,
+        "note": table.note,
+        "is_detail": table.is_detail,
+    }

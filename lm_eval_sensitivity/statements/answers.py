@@ -80,10 +80,18 @@ class AnswersStatement:
     """Flipped among the edits of a document, mean over documents."""
     shift: Interval
     """Edited minus unedited in the first metric, mean over documents; NaN where it is no number for each."""
-    white_space: tuple[str, ...]
-    """Edits of the rung noop: those that no reader sees."""
-    only_format: bool
-    """Whether nothing but the format around the question was edited."""
+    edits: tuple[EditOfTask, ...]
+    """That were made."""
+
+    @property
+    def white_space(self) -> tuple[str, ...]:
+        """Edits of the rung noop: those that no reader sees."""
+        return tuple(edit.name for edit in self.edits if edit.rung == "noop")
+
+    @property
+    def only_format(self) -> bool:
+        """Whether nothing but the format around the question was edited."""
+        return all(edit.family == "format" for edit in self.edits)
 
     @property
     def within(self) -> float:
@@ -124,8 +132,7 @@ def answers_statement(
         noise=_count(AGAIN, ordered, [AGAIN]),
         share=mean_interval(shares, largest=1.0),
         shift=_shift(ordered, names, next(iter(scores), "")),
-        white_space=tuple(edit.name for edit in edits if edit.rung == "noop"),
-        only_format=all(edit.family == "format" for edit in edits),
+        edits=tuple(edits),
     )
 
 

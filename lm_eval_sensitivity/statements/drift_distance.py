@@ -124,7 +124,7 @@ def measure_drift(
             reason of every prompt.
     """
     if selection.metric == ANSWER_FLIP:
-        return _of_answers(table, system.name, reference.name, selection.filter_name)
+        return drift_of_answers(table, system.name, reference.name, selection.filter_name)
     if system.reference == reference.fingerprint and selection.metric == PRIMARY_METRIC:
         return recorded_drift(table, system.name, reference.fingerprint, selection.filter_name)
     try:
@@ -253,8 +253,15 @@ def texts_of(rows: Iterable[DriftRow]) -> dict[tuple[str, str], float | Missing]
     return texts
 
 
-def _of_answers(table: pa.Table, name: str, reference: str, filter_name: str) -> Drift:
-    """Whether two systems answer the same prompts differently, of runs of a wrapped task."""
+def drift_of_answers(table: pa.Table, name: str, reference: str, filter_name: str) -> Drift:
+    """Whether two systems answer the same prompts differently, of runs of a wrapped task.
+
+    Args:
+        table: from `load_runs`.
+        name: display name of the system.
+        reference: display name of the system that it is compared with.
+        filter_name: `raw` or `answer`.
+    """
     ours, theirs = (_answers(table, each, filter_name) for each in (name, reference))
     texts: dict[tuple[str, str], float | Missing] = {}
     for key, answer in ours.items():

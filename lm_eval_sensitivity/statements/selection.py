@@ -8,7 +8,7 @@ from typing import Literal
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, OF_ANSWERS, is_of_probe, is_of_whole_output
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, in_a_table, is_of_probe, is_of_whole_output
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
 
@@ -55,7 +55,7 @@ class Selection:
             ("filter", self.filter_name, FILTERS),
             ("rungs", self.rung_set, tuple(RUNG_SETS)),
         ):
-            beside = option == "metric" and (is_of_probe(received) or received in OF_ANSWERS)
+            beside = option == "metric" and (is_of_probe(received) or in_a_table(received))
             if received not in accepted and not beside:
                 raise InputError(
                     f"`--{option} {received[:80]}`: accepted are {', '.join(accepted)}."

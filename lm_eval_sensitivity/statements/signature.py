@@ -28,13 +28,18 @@ class Signature:
     draws: int
     weights: Weights = "rung"
 
+    @property
+    def is_of_answers(self) -> bool:
+        """Whether answers to a wrapped task are compared, and not outputs."""
+        return bool(self.embedder.get("weights_sha256") == NOTHING_EMBEDDED)
+
     def in_words(self) -> str:
         """One line for the foot of a table."""
         embedder = self.embedder.get("name") or "no embedder"
         draws = f"{self.draws} sign draws, " if self.draws else ""  # a command without a test draws no signs
         weights = str(self.embedder.get("weights_sha256") or "")[:16]
         tokens = f"at most {self.decoding.get('max_gen_toks')} tokens, greedy"
-        if self.embedder.get("weights_sha256") == NOTHING_EMBEDDED:
+        if self.is_of_answers:
             embedder, weights = "none, answers are compared", ""
             tokens = "choices are scored" if self.decoding.get("max_gen_toks") == 1 else tokens
         return (

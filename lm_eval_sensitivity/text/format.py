@@ -16,11 +16,12 @@ def in_print(value: float, digits: int = 4) -> str:
         digits: decimal places.
 
     Returns:
-        Digits, `<` and the smallest number that has some, `-` for a missing one, `∞` for infinity.
+        Digits; `<0.001` or `>-0.001` for a number between 0 and the smallest one that has some; `-` for a missing one;
+        `∞` for infinity.
 
     Example:
         >>> in_print(0.25), in_print(0.00001), in_print(-0.00001, 3), in_print(0.0), in_print(float("nan"))
-        ('0.2500', '<0.0001', '-<0.001', '0.0000', '-')
+        ('0.2500', '<0.0001', '>-0.001', '0.0000', '-')
     """
     if math.isnan(value):
         return "-"
@@ -28,7 +29,7 @@ def in_print(value: float, digits: int = 4) -> str:
         return "∞" if value > 0 else "-∞"
     smallest = 10.0**-digits
     if 0 < abs(value) < smallest / 2:
-        return f"{'-' if value < 0 else ''}<{smallest:.{digits}f}"
+        return f"{'>-' if value < 0 else '<'}{smallest:.{digits}f}"
     return f"{value + 0.0:.{digits}f}"
 
 

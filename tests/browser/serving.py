@@ -8,9 +8,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PATIENCE_SECONDS = 120
 """Until a server is given up: importing gradio takes many seconds on a busy machine."""
@@ -68,9 +69,25 @@ def serving_line(line: Sequence[str], log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _running(line: Sequence[str], ports: Sequence[int], log: Path) -> Iterator[list[str]]:
+def serving_space(python: Path, folder: Path, variables: Mapping[str, str], log: Path) -> Iterator[str]:
+    """Start the files of a Space, as the Hub does; gives its address, and stops it at the end.
+
+    Args:
+        python: of the environment that its requirements are installed in.
+        folder: its files.
+        variables: of its settings, and what else is in its environment.
+        log: file for what it prints.
+    """
+    port = _free_port()
+    where = {**variables, "GRADIO_SERVER_PORT": str(port)}
+    with _running([str(python), "app.py"], [port], log, cwd=folder, env=where) as (address,):
+        yield address
+
+
+@contextmanager
+def _running(line: Sequence[str], ports: Sequence[int], log: Path, **place: Any) -> Iterator[list[str]]:
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen([*line], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*line], stdout=output, stderr=subprocess.STDOUT, **place)
         try:
             addresses = [f"http://127.0.0.1:{port}/" for port in ports]
             for address in addresses:

@@ -144,6 +144,10 @@ def run(words: Sequence[str]) -> int:
 
         execute(list(words))
         return 0
+    if list(words[:3]) == ["python", "-m", "tests.rehearse"]:
+        from tests.rehearse import main
+
+        return main(words[3:])
     raise WrongPageError(
         f"`{words[0]}` is not run here; say why before the block, as in <!-- not run: long -->"
     )

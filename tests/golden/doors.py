@@ -92,7 +92,29 @@ def command(line: str, after: str | None = None) -> str:
     if after is not None:
         run(after)
     status, printed, complained = run(line)
+    if line.endswith("--format json"):
+        printed = a_record_a_line(printed)
     return f"$ lm-eval-sensitivity {line}\n{printed}--- stderr\n{complained}--- status {status}\n"
+
+
+def a_record_a_line(text: str) -> str:
+    """JSON with one line for each list of numbers and each object without another inside: people read its diff.
+
+    Example:
+        >>> print(a_record_a_line(json.dumps({"rows": [{"a": 1, "b": [2, 3]}]}, indent=1)))
+        {
+         "rows": [
+          {"a": 1, "b": [2, 3]}
+         ]
+        }
+    """
+    for inner in (r"\[([^\[\]{}\"]*)\]", r"\{([^{}]*)\}"):
+        text = re.sub(inner, lambda found: found[0][0] + _in_one_line(found[1]) + found[0][-1], text)
+    return text
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.strip().split("\n"))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What users read, byte for byte: every output over the recordings is the expected one."""
+"""What users read, byte for byte (JSON but for line breaks): every output over the recordings is the expected one."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from lm_eval_sensitivity.results.write import Request, export_results
 from tests.unit.hub.serving import hub_here
 from tests.unit.hub.stand_in import StandInHub
-from tests.unit.results.made_results import made_request
+from tests.unit.results.made_results import made_request, make_answered, make_beside
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,18 @@ def exported(request_made: Request, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("results") / "results"
     export_results(request_made, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs of a wrapped task whose texts are hostile; do not change it."""
+    return make_answered(tmp_path_factory.mktemp("answered"))
+
+
+@pytest.fixture(scope="session")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a run of the ladder with wrapped tasks beside it, one of them with two filters."""
+    return make_beside(tmp_path_factory.mktemp("beside"))
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
-"""Suggestions for mistyped names, which a stranger's file cannot make expensive."""
+"""What a user's mistake prints; suggestions for mistyped names, which a stranger's file cannot make expensive."""
 
 from __future__ import annotations
 
 import difflib
+import subprocess
+import sys
 
 import pytest
 
@@ -18,3 +20,9 @@ def test_many_names_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(difflib, "get_close_matches", never)
     assert did_you_mean("prompt-000O07", [*names, "one more"]) == ""
+
+
+def test_python_prints_the_sentence_and_no_traceback() -> None:
+    code = "from lm_eval_sensitivity.errors import InputError; raise InputError('No such rung.')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "No such rung.\n")

@@ -46,6 +46,13 @@ def answered(
     )
 
 
+def choices_of(task: Task, doc: Any) -> tuple[str, ...]:
+    """Texts of the choices of a document; none where the task generates its answers, or does not tell."""
+    if task.OUTPUT_TYPE != "multiple_choice" or not hasattr(task, "doc_to_choice"):
+        return ()
+    return tuple(str(each) for each in task.doc_to_choice(doc))
+
+
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, (int, float, np.number, np.bool_)) and not isinstance(value, complex)
     return float(value) if is_number and math.isfinite(value) else None

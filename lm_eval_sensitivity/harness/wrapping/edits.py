@@ -41,7 +41,8 @@ class ChosenEdits:
     def question(self, edit: EditOfTask, question: str) -> str | None:
         """An edited question; None where the edit has no place in it, or is none of questions."""
         if edit.family == "authored":
-            return self.authored.get(question, {}).get(edit.name)
+            variant = self.authored.get(question, {}).get(edit.name)
+            return None if variant == question else variant
         return EDITS[edit.name].variant(question) if edit.family == "rules" else None
 
 

@@ -13,7 +13,7 @@ from lm_eval_sensitivity.harness.close.last_screen import say_last
 from lm_eval_sensitivity.harness.tasks.evaluator import COMMAND_LINE, engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
 from lm_eval_sensitivity.harness.tasks.table import Entries
-from lm_eval_sensitivity.harness.wrapping.answering import answered
+from lm_eval_sensitivity.harness.wrapping.answering import answered, choices_of
 from lm_eval_sensitivity.harness.wrapping.doors import check_engine
 from lm_eval_sensitivity.harness.wrapping.original import build_original, check_decoding
 from lm_eval_sensitivity.harness.wrapping.requests import BaseInstance, Prompt, as_base
@@ -128,11 +128,16 @@ class EditedTask(Task):
             records[name] = self._record(doc, filter_name, shown, metrics, prompt)
             if shown and name != AGAIN:
                 edited[name] = metrics
-        base = self._record(doc, filter_name, results, unedited, Prompt(AGAIN))
+        question = self._wrapping.question_text(doc)
+        base = self._record(doc, filter_name, results, unedited, Prompt(AGAIN, question))
         row = AnswerRow(doc_id=doc_id, filter=filter_name, unedited=base, edits=records)
         self._wrapping.metrics.update(dict.fromkeys(unedited))
         items = self._wrapping.table.items(OfDocument(row, unedited, edited))
-        written = {"unedited": encode(base), "edits": encode(records)}
+        written = {
+            "unedited": encode(base),
+            "edits": encode(records),
+            "choices": list(choices_of(self, doc)),
+        }
         return Entries({**unedited, **written}, {**unedited, **items})
 
     def _record(

@@ -109,7 +109,7 @@ class Wrapping:
             requests: makes the requests of a context.
         """
         assert self._engine is not None, "`begin` comes first"
-        found = {AGAIN: Prompt(AGAIN, None, list(requests(context)))}
+        found = {AGAIN: Prompt(AGAIN, str(self._task.doc_to_text(doc)), list(requests(context)))}
         constant = context_text(render(doc)) == context_text(context)
         for edit in self.edits:
             text, make = self._edited(doc, edit, render)
@@ -128,7 +128,7 @@ class Wrapping:
             return FORMATS[edit.name](str(self._task.doc_to_text(doc)), _texts(doc)), lambda: self._as_format(
                 edit, lambda: render(doc)
             )
-        question = text_at(doc, self.question)
+        question = self.question_text(doc)
         text = None if question is None else self._chosen.question(edit, question)
         if text is None or not is_free(self._task, doc, with_text(doc, self.question, text)):
             return None, lambda: None
@@ -156,6 +156,10 @@ class Wrapping:
         """
         # One document for all, or the processes of a run could choose differently.
         return question_of(self._task, self._task.task_docs[0], self._metadata.get(FIELD))
+
+    def question_text(self, doc: Any) -> str | None:
+        """The question of a document; None where it has none."""
+        return text_at(doc, self.question)
 
     def groups(self, plain: Sequence[Instance]) -> Iterator[list[Instance]]:
         """The instances of each edit of all documents."""

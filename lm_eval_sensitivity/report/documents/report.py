@@ -12,7 +12,6 @@ from lm_eval_sensitivity.report.blocks import (
     Block,
     Card,
     Column,
-    Document,
     Folded,
     Part,
     ResultTable,
@@ -39,7 +38,7 @@ from lm_eval_sensitivity.report.figures import (
 from lm_eval_sensitivity.report.render.html import as_page
 from lm_eval_sensitivity.report.wording.finding import finding_in_words
 from lm_eval_sensitivity.runs import Runs, System
-from lm_eval_sensitivity.runs.answers import answers_of
+from lm_eval_sensitivity.runs.beside import read_answers
 from lm_eval_sensitivity.statements import Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement
@@ -142,9 +141,12 @@ def report_files(
     drawn = _draw((*pictures, *brought), signed)
     first: Card | ResultTable
     first = card_of(found[0], systems[0]) if len(systems) == 1 else glance_table(found, systems)
-    if answers := statements_of(answers_of(systems)):
-        said = flips_document(answers)
-        first, further = said.tables_in("markdown")[0], (_answers_section(said), *further)
+    answers, pairs = read_answers(pairs)
+    if answers:
+        said = flips_document(statements_of(answers)).parts
+        if signed.is_of_answers and isinstance(said[0], ResultTable):  # the scores are what is read first
+            first, said = said[0], said[1:]
+        further = (Further("What edits do to the answers of the task", "Answers", said), *further)
     sections = [Section(each.title, tuple(_drawn_parts(each, drawn)), each.short) for each in further]
     files = {PAGE: _page(pairs, apart, axes, first, drawn, sections, signed).encode()}
     for each in drawn.values():
@@ -157,11 +159,6 @@ def _traces(pairs: Runs, system: System) -> Traces:
     if system.rungs[0].metadata.wrapped is None:
         return read_traces(pairs.table, system)
     return Traces(system.name, None, None, "of a wrapped task answers are kept, and no margins.")
-
-
-def _answers_section(said: Document) -> Further:
-    """What edits do to answers; the table of scores stands at the top of the page."""
-    return Further("What edits do to the answers of the task", "Answers", said.parts[1:])
 
 
 def _clusters(partition: TablePartition, selection: Selection, draws: int) -> ClustersStatement | str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.metrics.catalogue import belongs_to_prompt, is_of_whole_output
 from lm_eval_sensitivity.records.columns import DRIFTS, FILTERS
-from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, ResultTable, Verbatim, table_of
+from lm_eval_sensitivity.report.blocks import (
+    COUNTS,
+    MEAN,
+    Block,
+    Column,
+    Document,
+    ResultTable,
+    Verbatim,
+    table_of,
+)
+from lm_eval_sensitivity.report.documents.flips import SystemAnswers, flips_document
 from lm_eval_sensitivity.report.documents.parts import closing, run_data
 from lm_eval_sensitivity.report.wording.summary import lines
 from lm_eval_sensitivity.runs import Runs
@@ -31,7 +41,13 @@ _ROWS = (
 
 
 def summary_document(
-    partition: TablePartition, pairs: Runs, signed: Signature, *, every_row: bool, width: int | None
+    partition: TablePartition,
+    pairs: Runs,
+    signed: Signature,
+    answers: Sequence[SystemAnswers] = (),
+    *,
+    every_row: bool,
+    width: int | None,
 ) -> Document:
     """The summaries of some runs.
 
@@ -39,6 +55,7 @@ def summary_document(
         partition: of their table.
         pairs: the runs.
         signed: what the numbers were computed from.
+        answers: to wrapped tasks that stand beside them.
         every_row: all metrics, filters and rungs too.
         width: of the terminal.
 
@@ -46,13 +63,17 @@ def summary_document(
         For reading the lines that a run ends with; for programs the same numbers as a table.
     """
     found = {system.name: summary_statement(partition, system.name) for system in pairs.systems}
-    parts: list[ResultTable | Verbatim] = []
+    parts: list[Block] = []
     for system in pairs.systems:
         said = lines(found[system.name], system, (), width or WIDTH, whole=True)
         parts += [Verbatim("", "\n".join(said), only=("table", "markdown")), _numbers(found[system.name])]
         if every_row:
             parts += _every_row(partition, system.name)
     data = {**run_data(pairs, signed), "summaries": [*found.values()]}
+    if answers:
+        beside = flips_document(answers)
+        parts += beside.parts
+        data |= beside.data
     return Document(TITLE, (*parts, *closing(pairs, signed)), data)
 
 

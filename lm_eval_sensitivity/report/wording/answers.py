@@ -5,10 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from lm_eval_sensitivity.records.answers import Status
 from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount
 from lm_eval_sensitivity.text.format import in_print
 
 DIGITS = 3
+STATUSES: dict[Status, str] = {
+    "identical": "Nothing was edited: the same prompt was asked again, in another call.",
+    "survived": "The edit reaches the token ids that the model reads.",
+    "unknown": "The engine does not show token ids, so that it is not known whether the edit reaches the model.",
+    "erased": "The edit was erased: the model would read the same token ids with and without it.",
+    "erased by the task": "The edit was erased: the template of the task leaves the prompt as it was.",
+    "end of prompt": "White space at the end of the prompt would be scored as a part of the choice.",
+    "no place": "The edit has no place in this question, or not without changing target or choices.",
+    "not constant": "The prompt is another one each time it is made, with or without an edit.",
+}
+"""What became of an edit."""
 
 
 def flips_in_words(count: FlipCount, n_documents: int, n_flipped: int) -> str:
@@ -73,15 +85,42 @@ def closing_sentences(statement: AnswersStatement) -> Iterator[str]:
     """
     if not statement.scores:
         return
-    score = statement.scores[0]
-    values = [in_print(each, DIGITS) for each in (score.unedited, score.lowest, score.highest)]
-    flipped, n = statement.n_documents_flipped, statement.n_documents
-    yield (
-        f"{_name(statement)} {score.metric} {values[0]}; under harmless edits {values[1]} to {values[2]}; {flipped} of "
-        f"{n} documents change{'s' * (flipped == 1)} {'its' if flipped == 1 else 'their'} answer; "
-        f"{_within(statement)}"
-    )
+    yield _sentence([statement])
     yield from _cautions(statement)
+
+
+def closing_of_systems(found: Sequence[AnswersStatement]) -> str:
+    """The first of these sentences, for several systems that ran one task.
+
+    Args:
+        found: of one task and filter, at least one.
+
+    Returns:
+        From the smallest to the largest number of any; what white space does is that of the system that it moves
+        furthest. Empty where the task has no score.
+    """
+    return _sentence(found) if all(each.scores for each in found) else ""
+
+
+def _sentence(found: Sequence[AnswersStatement]) -> str:
+    scores = [each.scores[0] for each in found]
+    low, high = (
+        in_print(value, DIGITS)
+        for value in (min(each.lowest for each in scores), max(each.highest for each in scores))
+    )
+    n = max(each.n_documents for each in found)
+    flipped = _span([each.n_documents_flipped for each in found], 0)
+    change = "changes its answer" if flipped == "1" else "change their answer"
+    systems = f" in {len(found)} systems" if len(found) > 1 else ""
+    return (
+        f"{name_in_words(found[0])} {scores[0].metric} {_span([each.unedited for each in scores], DIGITS)}{systems}; "
+        f"under harmless edits {low} to {high}; {flipped} of {n} documents {change}; "
+        f"{_within(max(found, key=lambda each: each.within))}"
+    )
+
+
+def _span(values: Sequence[float], digits: int) -> str:
+    return " to ".join(dict.fromkeys(in_print(each, digits) for each in (min(values), max(values))))
 
 
 def together_in_words(statements: Sequence[AnswersStatement]) -> str:
@@ -95,8 +134,8 @@ def together_in_words(statements: Sequence[AnswersStatement]) -> str:
     )
 
 
-def _name(statement: AnswersStatement) -> str:
-    """lm_eval calls the filter of a task that has none `none`."""
+def name_in_words(statement: AnswersStatement) -> str:
+    """The task, with its filter; lm_eval calls the filter of a task that has none `none`."""
     return statement.task + ("" if statement.filter_name == "none" else f" ({statement.filter_name})")
 
 

@@ -1,5 +1,6 @@
 """Pages.
 
+answers.py   What harmless edits do to the answers and the score of a task, and one answer
 axes.py      Two axes beside a reference: how far harmless edits move a system, and how far it drifted
 clusters.py  Which systems can be told apart, and which cannot: means with intervals, and groups
 compare.py   Two systems side by side: one paired difference by prompt, what it rests on

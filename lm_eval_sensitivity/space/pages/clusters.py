@@ -19,6 +19,7 @@ from lm_eval_sensitivity.report.wording.finding import finding_in_words
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.choices import Choice, address_of, choose_metric, options
 from lm_eval_sensitivity.space.downloads import runs_of
+from lm_eval_sensitivity.space.pages.answers import by_task, closing
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.space.view import View, texts
@@ -67,6 +68,8 @@ def show(results: Results, query: Query) -> View:
             "page": page,
             "rows": rows[::-1] if sort == SORTS[1] else rows,
             "findings": texts(finding_in_words(page, yardstick)),
+            "of_tasks": [] if results.manifest.is_of_answers else closing(by_task(results)),
+            "to_answers": query.link(view="answers"),
             "controls": {row.system: row.mean for row in yardstick.systems} if yardstick else {},
             "cautions_of": {
                 row.system: texts(each for each in notes if each.about == (row.system,)) for row in rows

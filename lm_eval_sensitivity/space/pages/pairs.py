@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.report.blocks import Column, Document, table_of
 from lm_eval_sensitivity.report.documents.parts import closing
 from lm_eval_sensitivity.report.windows import telling_windows
@@ -25,12 +26,13 @@ from lm_eval_sensitivity.space.choices import (
     system_choice,
 )
 from lm_eval_sensitivity.space.downloads import runs_of
+from lm_eval_sensitivity.space.pages.answers import show_answer
 from lm_eval_sensitivity.space.pages.pair import show_pair
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.search import Found, search, wanted
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
-from lm_eval_sensitivity.statements.selection import RUNG_SETS, Selection
+from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, RUNG_SETS, Selection
 from lm_eval_sensitivity.text.escape import shown
 from lm_eval_sensitivity.types import Pair
 
@@ -54,10 +56,21 @@ def show(results: Results, query: Query) -> View:
     asked = query.given("pair")
     if asked:
         try:
-            return show_pair(results, query, _of_the_ladder(results, asked))
+            pair = _of_the_ladder(results, asked)
+            return (
+                _answer(results, query, pair)
+                if results.manifest.is_of_answers
+                else show_pair(results, query, pair)
+            )
         except InputError as error:
             query.complaints.append(f"{error} Shown is the list of pairs.")
     return show_list(results, query)
+
+
+def _answer(results: Results, query: Query, pair: Pair) -> View:
+    system = choose_system(query, results)
+    said = results.behind_the_pairs(system)
+    return show_answer(results, query, system, (said.task, said.filter_name), pair.pair_id)
 
 
 def _of_the_ladder(results: Results, pair_id: str) -> Pair:
@@ -75,6 +88,9 @@ def in_the_table(results: Results) -> tuple[tuple[str, str], ...]:
     Returns:
         (metric, filter) of `IN_THE_TABLE`, without windows that are longer than every output.
     """
+    if results.manifest.is_of_answers:
+        exported = tuple(dict.fromkeys((key.metric, key.filter_name) for key in results.clusters))
+        return exported or ((ANSWER_FLIP, PRIMARY_FILTER),)
     if not results.windows:
         return IN_THE_TABLE
     told = {window for rows in results.windows.values() for window in telling_windows(rows)}

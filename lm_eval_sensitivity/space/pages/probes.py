@@ -13,13 +13,13 @@ from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.probes.catalogue import probe_named
 from lm_eval_sensitivity.probes.document import probe_document
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.report.blocks import Document, ResultTable, Verbatim, in_words, shown
+from lm_eval_sensitivity.report.blocks import Document, ResultTable, Verbatim, in_words
 from lm_eval_sensitivity.report.figures import NotDrawn, check_matplotlib, render
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.manifest import probe_name
 from lm_eval_sensitivity.space.choices import Choice, address_of, choose_system
 from lm_eval_sensitivity.space.query import Query
-from lm_eval_sensitivity.space.view import View
+from lm_eval_sensitivity.space.view import View, plain_table
 
 
 def show(results: Results, query: Query) -> View:
@@ -68,25 +68,10 @@ def _parts(document: Document) -> list[dict[str, Any]]:
     for part in document.parts:
         if isinstance(part, ResultTable):
             if "markdown" in part.only:
-                found.append(_table(part))
+                found.append(plain_table(part))
         else:
             found.append({"words": part.text if isinstance(part, Verbatim) else in_words(part)})
     return found
-
-
-def _table(table: ResultTable) -> dict[str, Any]:
-    rows = [
-        [(shown(value, column), column.is_number) for value, column in zip(row, table.columns, strict=True)]
-        for row in table.rows
-    ]
-    head = [(column.name, column.is_number) for column in table.columns]
-    return {
-        "title": table.title,
-        "head": head,
-        "rows": rows,
-        "note": table.note,
-        "is_detail": table.is_detail,
-    }
 
 
 def _caption(result: ProbeResult[Any]) -> tuple[str, ...]:

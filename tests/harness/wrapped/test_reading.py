@@ -132,7 +132,6 @@ def test_answers_are_not_asked_of_other_runs(demo_of_four_rungs: Run) -> None:
 def test_what_needs_outputs_says_so(runs: list[Run], tmp_path: Path) -> None:
     folder = runs[0].folder
     for line in (
-        ("export", folder, "-o", tmp_path / "e"),
         ("probe", "stretch", folder),
         ("rescore", folder, "-o", tmp_path / "r"),
     ):

@@ -1,7 +1,4 @@
-"""The Hub of `stand_in.py` behind HTTP on the loopback interface, and the real client pointed at it.
-
-`python -m tests.unit.hub.serving` serves an empty one until it is stopped, and says what points a client at it.
-"""
+"""The Hub of `stand_in.py` behind HTTP on the loopback interface, and the real client pointed at it."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -133,16 +129,3 @@ def hub_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInHub
             yield hub
         finally:
             enable_progress_bars()
-
-
-def main() -> None:
-    """Serve until interrupted."""
-    with serving(StandInHub()) as hub:
-        print(f"export HF_ENDPOINT={hub.url} HF_TOKEN={TOKEN} HF_HUB_DISABLE_XET=1", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            while True:
-                time.sleep(1)
-
-
-if __name__ == "__main__":
-    main()

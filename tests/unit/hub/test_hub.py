@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import Kind, Published, check_repo_id, publish, set_variables
@@ -249,6 +249,22 @@ def test_a_file_that_changes_while_it_goes_up_is_not_published(hub: StandInHub, 
     hub.meanwhile["lfs_batch"] = lambda _: path.write_bytes(b"z" * 70_000)
     with pytest.raises(InputError, match=r"\(422\): the file that came is not the file that was announced"):
         publish("me/x", {"a.parquet": path}, TABLES, message="Tables")
+    assert len(stands(hub).commits) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(401, "there is no valid token"), (403, r"refuses to let this token write .* \(403\)")],
+)
+def test_the_other_way_of_large_files_is_refused_in_the_same_words(
+    status: int, message: str, hub: StandInHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends them over xet unless it is told not to; the stand-in speaks as much of it as a refusal takes."""
+    pytest.importorskip("hf_xet")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    hub.refuse("xet_token", status)
+    with pytest.raises(InputError, match=message):
+        put_large()
     assert len(stands(hub).commits) == 1
 
 

@@ -22,14 +22,18 @@ N_ANSWERS = 6
 
 def panel(output: Path, *faults: str, **options: Any) -> Panel:
     """A panel of one system for each fault, named a, b, ...; an empty one is none."""
-    package = output / "stand_in" / "lm_eval"
+    env = {**stand_in(output), "STAND_IN_RUN": str(RECORDED)}
+    systems = [PanelSystem("abcdef"[at], env={**env, "STAND_IN": fault}) for at, fault in enumerate(faults)]
+    return Panel(output, tuple(systems), **{"tasks": (("prompt_sensitivity_mini",),), **options})
+
+
+def stand_in(folder: Path) -> dict[str, str]:
+    """Environment in which a child finds the stand-in as its lm_eval."""
+    package = folder / "stand_in" / "lm_eval"
     package.mkdir(parents=True, exist_ok=True)
     copyfile(Path(__file__).with_name("stand_in.py"), package / "__main__.py")
     (package / "__init__.py").touch()
-    paths = os.pathsep.join([str(package.parent), str(REPOSITORY)])
-    env = {"PYTHONPATH": paths, "STAND_IN_RUN": str(RECORDED)}
-    systems = [PanelSystem("abcdef"[at], env={**env, "STAND_IN": fault}) for at, fault in enumerate(faults)]
-    return Panel(output, tuple(systems), **{"tasks": (("prompt_sensitivity_mini",),), **options})
+    return {"PYTHONPATH": os.pathsep.join([str(package.parent), str(REPOSITORY)])}
 
 
 def answers(unit: Unit) -> Counter[str]:

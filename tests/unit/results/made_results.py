@@ -15,6 +15,7 @@ from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.results.write import Request, export_results
 from lm_eval_sensitivity.runs import Runs, load_runs
 from lm_eval_sensitivity.statements import signature
+from tests.unit.runs.made_answers import make_answers
 from tests.unit.runs.made_run import make_run
 
 RUNGS = ("identical", "noop", "synonym", "positive_control")
@@ -99,6 +100,56 @@ def make_results(home: Path, *, with_reference: bool = True) -> Path:
         with_reference: whether there are axes.
     """
     export_results(made_request(home / "runs", with_reference=with_reference), home / "results")
+    return home / "results"
+
+
+HOSTILE = (
+    "<script>alert({})</script> & \"quoted\" '{{{{ 7*7 }}}}'?",
+    "\u202eWhich of these\u202c is {} \x1b[31mred?",
+    "[a](javascript:alert({})) ![x](http://a.test/x.png)?",
+)
+"""Questions; the numbers of their documents stand in them."""
+HOSTILE_CHOICES = ("<img src=x onerror=alert(1)>", "../../etc/passwd", "{{ 7*7 }}", "\u202eevil")
+
+
+def make_answered(home: Path, **options: Any) -> Path:
+    """Write a results folder of two runs of a wrapped task; system 0 is the reference.
+
+    Args:
+        home: an empty folder; runs and results are written below it.
+        **options: of `make_answers`; questions and choices are hostile where they say nothing else.
+    """
+    hostile = {"texts": HOSTILE, "choices": HOSTILE_CHOICES, **options}
+    runs = [
+        make_answers(
+            home / f"run{at}",
+            model=f"org/<b>M{at}</b>",
+            seed=at,
+            identity={"weights": f"{at:02d}" * 32},
+            **hostile,
+        )
+        for at in range(2)
+    ]
+    pairs = load_runs([run.folder for run in runs])
+    signed = signature(pairs, **SETTINGS)
+    request = Request(pairs, pairs.systems[0], None, signed, 0.05, folders=tuple(run.folder for run in runs))
+    export_results(request, home / "results")
+    return home / "results"
+
+
+def make_beside(home: Path) -> Path:
+    """Write a results folder of one model that ran the ladder, and two wrapped tasks in calls of their own."""
+    make_run(home / "run", rungs=RUNGS)
+    make_answers(home / "run")
+    make_answers(
+        home / "run",
+        task="sums",
+        filters=("strict", "flexible"),
+        choices=("1", "2"),
+        date="2026-08-03T10-00-00",
+    )
+    pairs = load_runs([home / "run"])
+    export_results(Request(pairs, None, None, signature(pairs, **SETTINGS), 0.05), home / "results")
     return home / "results"
 
 

@@ -30,7 +30,7 @@ from lm_eval_sensitivity.records.limits import (
 from lm_eval_sensitivity.results import open_results, tables
 from lm_eval_sensitivity.results.manifest import details_name, pairs_name
 from lm_eval_sensitivity.results.read import read_everything, read_results
-from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, write_parquet
+from lm_eval_sensitivity.results.tables import DETAILS, PAIRS, TableSpec, write_parquet
 from lm_eval_sensitivity.space.query import LONGEST_VALUE
 from lm_eval_sensitivity.stats.clusters import cluster_letters
 from lm_eval_sensitivity.stats.intervals import FEWEST_RESAMPLES, MOST_RESAMPLES
@@ -90,7 +90,9 @@ def stated(path: str, value: Any, says: str | None = None) -> Case:
     return Case(f"{path} {str(value)[:20]!r}", damage, STATEMENTS, f"`{says or path}`")
 
 
-def changed(name: str, change: Callable[[pa.Table], pa.Table], **options: Any) -> Damage:
+def changed(
+    name: str, change: Callable[[pa.Table], pa.Table], spec: TableSpec | None = None, **options: Any
+) -> Damage:
     """Rewrite a table; the manifest agrees with it."""
 
     def damage(folder: Path) -> None:
@@ -98,7 +100,8 @@ def changed(name: str, change: Callable[[pa.Table], pa.Table], **options: Any) -
         if options or name == LADDER:
             pq.write_table(table, folder / name, **{"compression": "snappy", **options})
         else:
-            write_parquet(table, folder / name, PAIRS if name.startswith("pairs") else DETAILS)
+            own = PAIRS if name.startswith("pairs") else DETAILS
+            write_parquet(table, folder / name, spec or own)
         declare(folder, name, rows=table.num_rows)
 
     return damage

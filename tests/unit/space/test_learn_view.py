@@ -200,7 +200,10 @@ def test_the_words_beside_the_clouds_are_true_of_the_drawing() -> None:
 def page(**query: str) -> str:
     """The lesson reads nothing of the results, so they hold only what the frame of every page needs."""
     bare = SimpleNamespace(
-        manifest=SimpleNamespace(signature=SimpleNamespace(in_words=lambda: "of a test")),
+        manifest=SimpleNamespace(
+            signature=SimpleNamespace(in_words=lambda: "of a test"), is_of_answers=False
+        ),
+        statements=SimpleNamespace(answers=()),
         systems=(),
         probes={},
     )
