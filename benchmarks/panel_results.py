@@ -30,6 +30,8 @@ TABLES = {
 }
 """Token limit -> folder of a run -> what the system is called; those of one limit stand in one table, the first of
 them is the reference."""
+SILENT = ("SmolLM2, no template",)
+"""Systems without an answer to many prompts: their means of one edit rest on a few."""
 WINDOWS = ("cosine_distance_64", "cosine_distance_128", "cosine_distance")
 RESAMPLES = 10_000
 _Floats = NDArray[np.float64]
@@ -54,7 +56,9 @@ def table_of(folder: Path, names: Mapping[str, str]) -> dict[str, Any]:
     clusters = les.clusters(loaded)
     return {
         "signature": next(
-            part.text for part in clusters.document.parts if getattr(part, "kind", None) == "signature"
+            part.text.rstrip(".")
+            for part in clusters.document.parts
+            if getattr(part, "kind", None) == "signature"
         ),
         "systems": {
             row.system: {
@@ -84,7 +88,22 @@ def _system(row: Any, frame: Any) -> dict[str, Any]:
         "cut": _short(frame["variant_cut"].mean()),
         "loops": _short(frame["variant_loop"].mean()),
         "tokens": _short(frame["variant_n_tokens"].mean()),
+        "silent": _silent(harmless),
         "windows": _windows(harmless),
+    }
+
+
+def _silent(harmless: Any) -> dict[str, Any]:
+    """Outputs that say nothing, and the mean of a script that calls two of them equal."""
+    base, variant = (harmless[f"{side}_empty"].astype(bool) for side in ("base", "variant"))
+    by_prompt = harmless.assign(
+        naive=harmless["cosine_distance"].where(~(base & variant), 0.0),
+    ).groupby("prompt_id")
+    return {
+        "prompts": int(by_prompt["base_empty"].first().astype(bool).sum()),
+        "both": int((base & variant).sum()),
+        "one": int((base ^ variant).sum()),
+        "mean_if_equal": _short(by_prompt["naive"].mean().mean()),
     }
 
 
@@ -120,8 +139,10 @@ def _prompt_end(harmless: Any) -> dict[str, Any]:
 def _edits(frame: Any) -> dict[str, Any]:
     """[edit] mean distance of every system, and how alike two systems order the edits."""
     harmless = _harmless(frame)
+    harmless = harmless[~harmless["name"].isin(SILENT)]
     means = harmless.pivot_table(index=["rung", "edit"], columns="name", values="cosine_distance")
-    still = harmless.assign(still=harmless["token_edit_distance"] == 0).pivot_table(
+    asked = harmless[harmless["audit_status"] != "erased"]
+    still = asked.assign(still=asked["token_edit_distance"] == 0).pivot_table(
         index=["rung", "edit"], columns="name", values="still"
     )
     return {

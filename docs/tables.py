@@ -7,6 +7,7 @@ recorded file; tests/docs/test_tables.py holds the pages to them.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -189,9 +190,13 @@ def panel_edits() -> str:
         [
             f"`{edit}`",
             f"{edits['prompts'][edit]}",
-            *(f"{means[name]:.2f} ({100 * edits['unchanged'][edit][name]:.0f} %)" for name in names),
+            *(
+                f"{means[name]:.2f} ({100 * still[name]:.0f} %)" if not math.isnan(means[name]) else "erased"
+                for name in names
+            ),
         ]
         for edit, means in edits["means"].items()
+        for still in (edits["unchanged"][edit],)
     ]
     return table(("edit", "prompts", *names), rows)
 
