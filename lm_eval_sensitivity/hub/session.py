@@ -198,48 +198,65 @@ def status_of(error: BaseException) -> int | None:
 
 
 def _what_to_do(error: BaseException, repo_id: str, kind: Kind) -> str:
-    from huggingface_hub import errors
-
-    problem, status = said_by(error), status_of(error)
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, errors.LocalTokenNotFoundError) or status == 401:
-        return (
-            f"The Hub does not know who is publishing {repo_id!r}: there is no valid token. Run `hf auth login`, or "
-            "set the environment variable HF_TOKEN to a token that may write."
-        )
-    if status in (403, 404):
-        return (
-            f"The Hub refuses to let this token write to {repo_id!r} ({status}). Use a token that may write there, "
-            "or choose an account of your own."
-        )
-    if status in (409, 412):
-        return (
-            f"Somebody else changed {repo_id!r} at the same time ({status}): {problem}. Nothing of theirs was "
-            "overwritten. Run the same command again."
-        )
-    for name, advice in kind.refusals:
-        if name in problem:
-            return f"The Hub refuses the file `{name}`, and with it the commit to {repo_id!r}: {problem}. {advice}"
+    problem, status = said_by(error), status_of(error)
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"`{inert(str(error.filename))}` cannot be read ({error.strerror}). Run the same command again."
         )
+    refused = next((each for each in kind.refusals if each[0] in problem), None)
+    if refused is not None and status == 400:
+        name, advice = refused
+        return (
+            f"The Hub refuses the file `{name}`, and with it the commit to {repo_id!r}: {problem}. {advice}"
+        )
+    return _sentence(error, status).format(repo=repr(repo_id), status=status, problem=problem)
+
+
+def _sentence(error: BaseException, status: int | None) -> str:
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.LocalTokenNotFoundError):
+        return _NOBODY
+    if status is not None:
+        return _BY_STATUS.get(status, _NOT_NOW if status >= 500 else _REFUSED)
     if isinstance(error, (*ODD_ANSWERS, json.JSONDecodeError)):
-        return (
-            f"What answers in the place of the Hub does not answer as it does ({type(error).__name__}: {problem}): "
-            f"{repo_id!r} is not published. Check the environment variable HF_ENDPOINT and the network."
-        )
-    if isinstance(error, ValueError) and status is None:
-        return f"{repo_id!r} is not published: {problem}. Correct that and run the command again."
-    if status is None:
-        return (
-            f"The Hub cannot be reached to publish {repo_id!r}: {problem}. Check the network, and HF_HUB_OFFLINE, and "
-            "run the same command again: nothing is published twice."
-        )
-    if status == 429 or status >= 500:
-        return (
-            f"The Hub cannot publish {repo_id!r} now ({status}): {problem}. Wait a little, and run the same command "
-            "again: nothing is published twice."
-        )
-    return f"The Hub refuses to publish {repo_id!r} ({status}): {problem}. Correct that and run the command again."
+        return _NO_HUB
+    return _WRONG if isinstance(error, ValueError) else _UNREACHABLE
+
+
+_NOBODY = (
+    "The Hub does not know who is publishing {repo}: there is no valid token. Run `hf auth login`, or set the "
+    "environment variable HF_TOKEN to a token that may write."
+)
+_NO_RIGHTS = (
+    "The Hub refuses to let this token write to {repo} ({status}). Use a token that may write there, or choose an "
+    "account of your own."
+)
+_CHANGED = (
+    "Somebody else changed {repo} at the same time ({status}): {problem}. Nothing of theirs was overwritten. Run the "
+    "same command again."
+)
+_NOT_NOW = (
+    "The Hub cannot publish {repo} now ({status}): {problem}. Wait a little, and run the same command again: nothing "
+    "is published twice."
+)
+_REFUSED = "The Hub refuses to publish {repo} ({status}): {problem}. Correct that and run the command again."
+_BY_STATUS = {
+    401: _NOBODY,
+    403: _NO_RIGHTS,
+    404: _NO_RIGHTS,
+    409: _CHANGED,
+    412: _CHANGED,
+    429: _NOT_NOW,
+}
+_NO_HUB = (
+    "What answers in the place of the Hub does not answer as it does ({problem}): {repo} is not published. Check the "
+    "environment variable HF_ENDPOINT and the network."
+)
+_WRONG = "{repo} is not published: {problem}. Correct that and run the command again."
+_UNREACHABLE = (
+    "The Hub cannot be reached to publish {repo}: {problem}. Check the network, and HF_HUB_OFFLINE, and run the same "
+    "command again: nothing is published twice."
+)

@@ -6,9 +6,10 @@ import argparse
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from lm_eval_sensitivity.ladder import load_ladder
+from lm_eval_sensitivity.ladder import Ladder, load_ladder
 from lm_eval_sensitivity.ladder.cost import (
     CHARACTERS_PER_TOKEN,
     LIMIT_NAMES,
@@ -101,11 +102,17 @@ def _pairs(units: Sequence[Unit], options: argparse.Namespace) -> list[Pair] | N
         if task not in known:
             return None
         subset, rungs = known[task]
-        loaded = load_ladder(ladder, subset)
+        loaded = _ladder(ladder, subset)
         for rung in rungs:
             pairs = loaded.rung(rung)
             found |= {pair.pair_id: pair for pair in pairs[: _most(options.limit, len(pairs))]}
     return list(found.values())
+
+
+@cache
+def _ladder(source: str | None, subset: str) -> Ladder:
+    """Read once for all systems."""
+    return load_ladder(source, subset)
 
 
 def _most(limit: float | None, n_pairs: int) -> int:

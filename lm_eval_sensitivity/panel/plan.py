@@ -19,8 +19,13 @@ Executor = Literal["local", "ray"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
 """Of a folder on any system, and of a label."""
-_OF_THE_PANEL = ("tasks", "output_path", "log_samples", "use_cache", "config", "predict_only")
-"""Options of lm_eval that a panel sets itself, or that leave nothing to read back."""
+_OF_THE_PANEL = ("tasks", "output_path", "log_samples", "use_cache")
+_NOT_TAKEN = {
+    **dict.fromkeys(_OF_THE_PANEL, "the panel gives it itself"),
+    "config": "its file may hold those that the panel gives itself; write its options here",
+    "predict_only": "a run without scores cannot be read back",
+}
+"""Options of lm_eval that stand in no panel, and why."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,14 @@ class Panel:
             raise unknown_name("`reference`", self.reference, names)
         if len({shard_name(tasks) for tasks in self.tasks}) < len(self.tasks):
             raise InputError("`tasks`: one of them stands there twice. Give each task once.")
+        first: dict[Path, str] = {}
+        for unit in self.units:
+            # Their answers would be in one store, and no report can tell them apart.
+            other = first.setdefault(unit.store.with_name(unit.store.name.rpartition("-")[2]), unit.system)
+            if other != unit.system:
+                raise InputError(
+                    f"`systems`: {other!r} and {unit.system!r} have the same options. One system needs one name."
+                )
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -217,7 +230,7 @@ def command_line(options: Mapping[str, Any]) -> list[str]:
         Arguments, in the order of the names.
 
     Raises:
-        InputError: an option that the panel sets itself.
+        InputError: an option that cannot stand in a panel.
 
     Example:
         >>> command_line({"model": "hf", "log": True, "model_args": {"pretrained": "m", "dtype": "float32"}})
@@ -225,8 +238,8 @@ def command_line(options: Mapping[str, Any]) -> list[str]:
     """
     line: list[str] = []
     for name, value in sorted(options.items()):
-        if name in _OF_THE_PANEL:
-            raise InputError(f"`{name}` is an option that the panel gives lm_eval itself. Take it out.")
+        if name in _NOT_TAKEN:
+            raise InputError(f"The option `{name}` cannot stand in a panel: {_NOT_TAKEN[name]}. Take it out.")
         if value is True:
             line.append(f"--{name}")
         elif value is not None and value is not False:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,7 +72,10 @@ def run_panel(panel: Panel, watch: Callable[[Progress], object] = lambda progres
     check_options(panel)
     units = panel.units
     todo = [unit for unit in units if read_done(unit) is None]
-    ended = run_units(todo, lambda: executor_of(panel), panel.retries, watch) if todo else {}
+    ended: dict[str, Attempt] = {}
+    if todo:
+        with closing(executor_of(panel)) as executor:
+            ended = run_units(todo, executor, panel.retries, watch)
     done = tuple(unit for unit in units if unit.name not in ended or ended[unit.name].state == "done")
     return PanelRun(done, tuple((unit, ended[unit.name]) for unit in units if unit not in done))
 
@@ -82,10 +86,7 @@ def executor_of(panel: Panel) -> Executor:
 
 
 def run_units(
-    units: Sequence[Unit],
-    executor_of: Callable[[], Executor],
-    retries: int,
-    watch: Callable[[Progress], object],
+    units: Sequence[Unit], executor: Executor, retries: int, watch: Callable[[Progress], object]
 ) -> dict[str, Attempt]:
     """Run units; those of one system one after the other, as they share its answers.
 
@@ -96,24 +97,20 @@ def run_units(
     tries: dict[str, int] = {}
     ended: dict[str, Attempt] = {}
     running: dict[Future[Attempt], Unit] = {}
-    executor = executor_of()
-    try:
-        while running or any(queues.values()):
-            for unit in _next(queues, running.values(), executor.capacity - len(running)):
-                tries[unit.name] = tries.get(unit.name, 0) + 1
-                watch(Progress(unit))
-                running[executor.submit(unit)] = unit
-            finished, _ = wait(running, _TICK_SECONDS, FIRST_COMPLETED)
-            for future in finished:
-                unit, attempt = running.pop(future), executor.result(future)
-                watch(Progress(unit, attempt))
-                if attempt.state == "failed" and tries[unit.name] <= retries:
-                    continue
-                ended[unit.name] = attempt
-                queues[unit.system].popleft()
-            watch(Progress(running=frozenset(unit.system for unit in running.values())))
-    finally:
-        executor.close()
+    while running or any(queues.values()):
+        for unit in _next(queues, running.values(), executor.capacity - len(running)):
+            tries[unit.name] = tries.get(unit.name, 0) + 1
+            watch(Progress(unit))
+            running[executor.submit(unit)] = unit
+        finished, _ = wait(running, _TICK_SECONDS, FIRST_COMPLETED)
+        for future in finished:
+            unit, attempt = running.pop(future), executor.result(future)
+            watch(Progress(unit, attempt))
+            if attempt.state == "failed" and tries[unit.name] <= retries:
+                continue
+            ended[unit.name] = attempt
+            queues[unit.system].popleft()
+        watch(Progress(running=frozenset(unit.system for unit in running.values())))
     return ended
 
 

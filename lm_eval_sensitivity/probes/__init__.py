@@ -4,6 +4,8 @@
     replay.py         one teacher-forced pass; architecture.py: where a model's parts are; upcast.py: float32 arithmetic
     catalogue.py      what a probe is: one folder each, with its finding, measure, document and picture
     probing.py        from a loaded model and a run's outputs to a result; result.py: what it holds; files.py: on disk
+    edits.py          which variants are looked at
+    continuing.py     greedy continuations of chosen tokens
     numbers.py        means, quantiles and ranks of numbers of which some are missing
     columns.py        a number for each prompt as a column of the pairs table
     document.py       what is said of a result, whatever the probe

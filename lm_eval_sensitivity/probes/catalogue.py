@@ -36,8 +36,6 @@ class Probe(Generic[Finding]):
     settings: type[Any]
     """A frozen dataclass with a default for every field: bool, int, float, str, or a tuple of one of these. A field's
     `metadata["help"]` is its line in `--help`; its name is its option."""
-    measure: Callable[[Replay, RunOutputs, Any], Measured[Finding]]
-    """Takes an instance of `settings` last. The file that imports torch is imported inside of it."""
     document: Callable[[ProbeResult[Finding]], Sequence[Block]]
     """Tables, and the one sentence of reading first, as a `Note("finding", ...)`. What it must not be read as,
     agreement and conditions are added for all probes."""
@@ -50,6 +48,18 @@ class Probe(Generic[Finding]):
     """Writes files of its own into a folder, and names them."""
     check: Callable[[Path, Replay, RunOutputs], tuple[Document, bool]] | None = None
     """Makes one of these files again: what differs, and whether it is the same."""
+
+    def measure(self, replay: Replay, outputs: RunOutputs, settings: Any) -> Measured[Finding]:
+        """What `measure` in the `measure.py` of its folder finds; that file may import torch.
+
+        Args:
+            replay: of the loaded model.
+            outputs: of its run.
+            settings: an instance of `settings`.
+        """
+        folder = import_module(f"{__package__}.{self.name}.measure")
+        found: Measured[Finding] = folder.measure(replay, outputs, settings)
+        return found
 
 
 def probe_named(name: str) -> Probe[Any]:

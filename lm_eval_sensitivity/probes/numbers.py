@@ -23,6 +23,17 @@ def mean(values: Iterable[float]) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
+def median(values: ArrayLike) -> float:
+    """Median of those that are not NaN; NaN where none is left.
+
+    Example:
+        >>> median([1.0, math.nan, 3.0]), median([])
+        (2.0, nan)
+    """
+    known = _known(values)
+    return float(np.median(known)) if len(known) else math.nan
+
+
 def quantile(values: ArrayLike, share: float) -> float:
     """Quantile of those that are not NaN; NaN where none is left.
 

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from lm_eval_sensitivity.errors import InputError, unknown_name
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.schema import pair_from_row
 from lm_eval_sensitivity.records.codec import ADVICE
 from lm_eval_sensitivity.records.sample import Packed, SampleRow, WholeRow, WholeSideRecord
@@ -99,22 +99,6 @@ class RunOutputs:
             if each.live and (not edits or each.pair.edit in edits) and (not rungs or each.pair.rung in rungs)
         )
         return sorted(chosen, key=lambda each: each.pair.prompt_id)
-
-    def pairs_of(self, edits: Sequence[str], probe: str) -> list[RunPair]:
-        """Live pairs of edits that a user named.
-
-        Args:
-            edits: names; empty takes all.
-            probe: that was asked, for the message.
-
-        Raises:
-            InputError: an edit that the run does not have.
-        """
-        there = sorted({each.pair.edit for each in self.pairs})
-        for name in edits:
-            if name not in there:
-                raise unknown_name(f"`edits` of the probe {probe}", name, there)
-        return self.live_pairs(edits)
 
 
 def outputs_of(system: System) -> RunOutputs:

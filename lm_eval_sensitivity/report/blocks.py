@@ -41,7 +41,7 @@ class Column:
     digits: int | None = None
     """Decimal places of a number in print; CSV and JSON keep all of them. None for texts, 0 for counts."""
     path: str = ""
-    """Where a record has the cell, as in `mean.estimate`; the name of the column where it is empty."""
+    """Where a record has the cell, as in `mean.estimate`; where it is empty, the heading with `_` for spaces."""
 
     @property
     def is_number(self) -> bool:
@@ -60,7 +60,7 @@ class Column:
             >>> Column("members").cell(Cluster("a", ("m", "n"))), Column("x", path="y.z").cell(None)
             ('m, n', None)
         """
-        for name in (self.path or self.name).split("."):
+        for name in (self.path or self.name.replace(" ", "_")).split("."):
             record = None if record is None else getattr(record, name)
         if isinstance(record, tuple):
             return ", ".join(record) or None
@@ -68,10 +68,40 @@ class Column:
         return cell
 
 
-MEAN = tuple(
-    Column(name, 4, path)
-    for name, path in (("mean", "mean.estimate"), ("lower", "mean.lower"), ("upper", "mean.upper"))
-)
+def columns(digits: int | None, *names: str) -> tuple[Column, ...]:
+    """Columns with the same digits beside each other.
+
+    Args:
+        digits: of each.
+        *names: headings; a record has the cells under them.
+
+    Example:
+        >>> [each.name for each in columns(4, "peak", "at push")]
+        ['peak', 'at push']
+    """
+    return tuple(Column(name, digits) for name in names)
+
+
+def interval(path: str, digits: int, *names: str) -> tuple[Column, ...]:
+    """The three columns of an interval.
+
+    Args:
+        path: where a record has the interval.
+        digits: of each column.
+        *names: headings of estimate, lower and upper bound; by themselves the path, `lower` and `upper`.
+
+    Example:
+        >>> [each.path for each in interval("mean", 4)]
+        ['mean.estimate', 'mean.lower', 'mean.upper']
+    """
+    headings = names or (path, "lower", "upper")
+    bounds = ("estimate", "lower", "upper")
+    return tuple(
+        Column(name, digits, f"{path}.{bound}") for name, bound in zip(headings, bounds, strict=True)
+    )
+
+
+MEAN = interval("mean", 4)
 COUNTS = tuple(Column(name, 0, f"counts.n_{name}") for name in ("prompts", "pairs", "erased", "unscored"))
 """What every table about systems has, of the records of `statements`."""
 

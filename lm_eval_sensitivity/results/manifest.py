@@ -215,6 +215,10 @@ def names_of_probes(n_systems: int) -> dict[str, tuple[int, str]]:
     return {probe_name(system, name): (system, name) for system in range(n_systems) for name in NAMES}
 
 
+FILES_OF_RESULTS = (MANIFEST, *file_names(MAX_SYSTEMS), *sorted(further_names(MAX_SYSTEMS)))
+"""Every file that a results folder may hold: no other one is published, fetched, replaced or deleted."""
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder.
 

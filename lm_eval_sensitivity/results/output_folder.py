@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results.manifest import LADDER, MANIFEST, STATEMENTS, read_manifest
+from lm_eval_sensitivity.results.manifest import FILES_OF_RESULTS, read_manifest
 from lm_eval_sensitivity.text.escape import one_line, shown_path
 
 FOLDERS = ("pairs", "details", "answers", "probes")
-_NAMES = re.compile(r"(pairs|details|answers)/\d{3}\.parquet|probes/\d{3}_[a-z]+\.json")
+_NAMES = frozenset(FILES_OF_RESULTS)
 
 
 def check_target(folder: Path, *, overwrite: bool) -> None:
@@ -68,7 +67,7 @@ def is_file_of_results(name: str) -> bool:
         >>> is_file_of_results("pairs/003.parquet"), is_file_of_results("README.md")
         (True, False)
     """
-    return name in (MANIFEST, STATEMENTS, LADDER) or _NAMES.fullmatch(name) is not None
+    return name in _NAMES
 
 
 def move_results(unfinished: Path, target: Path) -> None:

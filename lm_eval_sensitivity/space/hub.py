@@ -16,16 +16,13 @@ from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub import download
-from lm_eval_sensitivity.records.limits import MAX_SYSTEMS
-from lm_eval_sensitivity.results.manifest import MANIFEST, file_names, further_names
+from lm_eval_sensitivity.results.manifest import FILES_OF_RESULTS
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.text.escape import quoted
 
 DATASET, REVISION = "RESULTS_DATASET", "RESULTS_REVISION"
 """Environment variables, which a Space's settings set."""
 
-FETCHED = (MANIFEST, *file_names(MAX_SYSTEMS), *sorted(further_names(MAX_SYSTEMS)))
-"""Nothing else comes down: a repository can hold scripts, and large files of other purposes."""
 MAX_FETCHED_BYTES = 4 * 2**30
 """Of all files together: a Space has so much room, and a page needs far less."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -88,7 +85,7 @@ def chosen_results(environment: Mapping[str, str]) -> tuple[str, str]:
 
 
 def fetch(dataset: str, revision: str) -> tuple[Path, HubOrigin]:
-    """The files of the results in a local folder; nothing else comes down.
+    """The files of the results in a local folder. Nothing else comes down: a repository can hold scripts, and more.
 
     Args:
         dataset: `ORG/NAME`, checked.
@@ -106,7 +103,7 @@ def fetch(dataset: str, revision: str) -> tuple[Path, HubOrigin]:
         commit = download(
             dataset,
             revision,
-            FETCHED,
+            FILES_OF_RESULTS,
             folder,
             max_bytes=MAX_FETCHED_BYTES,
             what=f"The results {quoted(dataset)} at {quoted(revision)}",

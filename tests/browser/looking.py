@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from lm_eval_sensitivity.space.view import VIEWS
-from tests.conftest import REPOSITORY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
@@ -169,9 +168,7 @@ def address_of(view: str) -> str:
     return f"?view={view}"
 
 
-def screenshots() -> Path:
-    """Where pictures of the views are kept."""
-    given = os.environ.get("LM_EVAL_SENSITIVITY_SCREENSHOTS")
-    folder = Path(given) if given else REPOSITORY / ".pytest_cache" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def keep_picture(page: Page, name: str) -> None:
+    """Of the whole page, for somebody to look at: where LM_EVAL_SENSITIVITY_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("LM_EVAL_SENSITIVITY_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.view import VIEWS
-from tests.browser.looking import Browsing, address_of, go_to, screenshots, settled, sideways
+from tests.browser.looking import Browsing, address_of, go_to, keep_picture, settled, sideways
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -32,7 +32,7 @@ def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
     for view in VIEWS:
         page.locator(f".masthead a[href='{address_of(view) if view != 'clusters' else '?'}']").click()
         settled(page, view)
-        page.screenshot(path=screenshots() / f"hostile-{view}-light.png", full_page=True)
+        keep_picture(page, f"hostile-{view}-light")
         if view not in ("learn", "method"):  # of which the first names no system
             assert "onerror=" in page.locator(".content").text_content()
         assert_inert(page)
@@ -46,7 +46,7 @@ def test_outputs_are_only_read(hostile_results: Results, hostile_served: str, br
         assert loud in text, "it is shown as it is"
     assert page.locator(".output .mark").count() > 4, "what cannot be seen is marked"
     assert_inert(page)
-    page.screenshot(path=screenshots() / "hostile-pair-light.png", full_page=True)
+    keep_picture(page, "hostile-pair-light")
 
 
 def test_addresses_and_what_is_searched_for_are_only_read(hostile_served: str, browsing: Browsing) -> None:

@@ -14,7 +14,7 @@ from tests.browser.looking import (
     content,
     go_to,
     heading,
-    screenshots,
+    keep_picture,
     settled,
     sideways,
 )
@@ -36,7 +36,7 @@ def test_every_view_stands_in_every_look(look: str, real: Real, served: str, bro
         assert here == VIEWS["pairs" if case == "pair" else case]
         assert page.title() == f"{heading(page)} - Prompt sensitivity"
         assert not page.locator(".complaints").all_inner_texts(), case
-        page.screenshot(path=screenshots() / f"{case}-{look}.png", full_page=True)
+        keep_picture(page, f"{case}-{look}")
         assert sideways(page) == 0, f"{case}: the page itself never scrolls sideways"
         if "phone" not in look:
             found = violations(page, contrast_alone="dark" in look)
@@ -126,4 +126,4 @@ def test_a_folder_without_results_is_explained(nothing_served: str, browsing: Br
     assert "lm-eval-sensitivity export" in content(page)
     assert not page.locator("table").count(), "no example data"
     assert not violations(page)
-    page.screenshot(path=screenshots() / "nothing-light.png", full_page=True)
+    keep_picture(page, "nothing-light")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 DEMO = {"pretrained": str(demo_model_path()), "dtype": "float32"}
-SECONDS = 900
+SECONDS = 3_600
 """Longest wait for anything; a busy machine is slow."""
 
 
@@ -57,16 +57,29 @@ def written(folder: Path, **content: object) -> Path:
     return file
 
 
-def start(file: Path, *options: str) -> subprocess.Popen[bytes]:
-    """The command, in a process of its own."""
-    line = [sys.executable, "-m", "lm_eval_sensitivity.cli.main", "panel", str(file), *options]
-    return subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": "1"})
+Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def until(what: str, condition: object, process: subprocess.Popen[bytes]) -> None:
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """The command, in a process of its own, which does not outlive its test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(file: Path, *options: str) -> subprocess.Popen[bytes]:
+        line = [sys.executable, "-m", "lm_eval_sensitivity.cli.main", "panel", str(file), *options]
+        started.append(subprocess.Popen(line, env={**os.environ, "OMP_NUM_THREADS": "1"}))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def until(what: str, condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     """Wait for a condition while a panel runs."""
     deadline = time.monotonic() + SECONDS
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert process.poll() is None, f"the panel ended before {what}"
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
@@ -124,7 +137,7 @@ def n_attempts(panel: Panel) -> Counter[str]:
     return Counter({unit.system: len(list(unit.attempts.glob("attempt-*"))) for unit in panel.units})
 
 
-def test_lm_eval_and_then_the_panel_are_killed(tmp_path: Path) -> None:
+def test_lm_eval_and_then_the_panel_are_killed(tmp_path: Path, start: Start) -> None:
     file = written(tmp_path)
     panel = read_panel(file)
     one, _, two = panel.units
@@ -157,7 +170,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_the_disk_is_full(small_disk: Path, tmp_path: Path) -> None:
+def test_the_disk_is_full(small_disk: Path, tmp_path: Path, start: Start) -> None:
     """Too small for the answers, then too small for the results, then large enough."""
     file = written(
         tmp_path, output=str(small_disk / "out"), systems=[{"name": "one"}], retries=0, report=False
@@ -174,7 +187,7 @@ def test_the_disk_is_full(small_disk: Path, tmp_path: Path) -> None:
     assert_whole(panel, "one")
 
 
-def test_a_worker_of_ray_and_then_the_panel_are_killed(tmp_path: Path) -> None:
+def test_a_worker_of_ray_and_then_the_panel_are_killed(tmp_path: Path, start: Start) -> None:
     pytest.importorskip("ray")
     two_systems = [{"name": "one"}, {"name": "two", "run": {"apply_chat_template": None}}]
     file = written(tmp_path, executor="ray", address="local", systems=two_systems)

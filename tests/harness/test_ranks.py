@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,45 +10,41 @@ import pytest
 from lm_eval.tasks import TaskManager
 
 from lm_eval_sensitivity.errors import InputError
-from tests.conftest import REPOSITORY
-from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run, arguments, read_run
+from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run, arguments
+from tests.harness.two_ranks import WRAPPED, answer, make_runs, run_of
+from tests.harness.wrapped import made_tasks
+from tests.harness.wrapped.made_tasks import GSM8K, gsm8k_documents
+from tests.harness.wrapped.scripted import Scripted, evaluate
 from tests.running import command
 
 SETTINGS: dict[str, Any] = {**FOUR_RUNGS, "limit": 9, "metadata": {"table": "full"}}
 TASKS = str(SETTINGS["tasks"]).split(",")
 
 
-def of_two(model: Path, folder: Path, **options: Any) -> tuple[Run | None, str]:
-    """A run of two processes; None where it failed. With what both printed."""
-    folder.mkdir(exist_ok=True)
-    line = arguments(model, folder / "run", **{"model": "hf-gloo", **options})
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.harness.two_ranks", str(rank), str(folder / "meeting"), *line],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        said = [process.communicate(timeout=170) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    words = "\n".join(text for both in said for text in both)
-    if any(process.returncode for process in processes):
-        return None, words
-    return read_run(folder / "run", said[0][0], words), words
+@pytest.fixture(scope="module")
+def two(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of two processes, by name."""
+    folder = tmp_path_factory.mktemp("two")
+    of_two = {"model": "hf-gloo"}
+    short = {"tasks": TASKS[0], "limit": 4, "model_args": f"pretrained={demo},max_length=120"}
+    lines = {
+        "whole": arguments(demo, folder / "whole" / "run", **SETTINGS, **of_two),
+        "short": arguments(demo, folder / "short" / "run", **short, **of_two, gen_kwargs="max_gen_toks=100"),
+    }
+    make_runs(folder, lines, made_wrapped(folder / "tasks"))
+    return folder
+
+
+def made_wrapped(folder: Path) -> Path:
+    """A task of seven documents with examples, plain and wrapped."""
+    shots = {**GSM8K, "num_fewshot": 2, "fewshot_split": "test"}
+    return made_tasks.make(folder, "gsm8k", shots, gsm8k_documents(7))
 
 
 @pytest.fixture(scope="module")
-def both(demo: Path, run_once: Lmeval, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+def both(demo: Path, run_once: Lmeval, two: Path) -> tuple[Run, Run]:
     """(one process, two processes)."""
-    found, words = of_two(demo, tmp_path_factory.mktemp("two"), **SETTINGS)
-    assert found is not None, words
-    return run_once(demo, **SETTINGS), found
+    return run_once(demo, **SETTINGS), run_of(two, "whole")
 
 
 @pytest.mark.parametrize("filter_name", ["raw", "answer"])
@@ -102,19 +97,34 @@ def test_commands_read_it_as_any_run(both: tuple[Run, Run], capsys: pytest.Captu
     assert printed[0] == printed[1]
 
 
-def test_the_longest_prompt_of_all_decides_the_limit(demo: Path, tmp_path: Path) -> None:
+def test_the_longest_prompt_of_all_decides_the_limit(two: Path) -> None:
     """One process alone would have room for more, and be another system."""
-    options = {"tasks": TASKS[0], "limit": 4, "model_args": f"pretrained={demo},max_length=120"}
-    found, words = of_two(demo, tmp_path, **options, gen_kwargs="max_gen_toks=100")
-    assert found is not None, words
+    found = run_of(two, "short")
     limits = {
         line.split("max_gen_toks is ")[1].split()[0]
-        for line in words.splitlines()
+        for line in found.log.splitlines()
         if "max_gen_toks is " in line
     }
     assert len(limits) == 1
     rows = found.rows(TASKS[0])
     assert len({row["pair"]["system"] for row in rows}) == 1
+
+
+def test_two_processes_find_of_a_wrapped_task_what_one_finds(two: Path) -> None:
+    found: dict[str, Any] = json.loads((two / f"{WRAPPED}.json").read_text(encoding="utf-8"))
+    one = evaluate(Scripted(answer), "sensitivity_gsm8k", two / "tasks")
+    assert found["results"]["sensitivity_gsm8k"] == one["results"]["sensitivity_gsm8k"]
+    assert found["results"]["sensitivity_gsm8k"]["flips,strict-match"].startswith("14 of 49")
+
+    def rows(of: dict[str, Any]) -> dict[Any, Any]:
+        samples = of["samples"]["sensitivity_gsm8k"]
+        return {(row["doc_id"], row["filter"]): (row["unedited"], row["edits"]) for row in samples}
+
+    ours, theirs = rows(found), rows(one)
+    assert ours.keys() == theirs.keys() and len(ours) == 14
+    said = [of["configs"]["sensitivity_gsm8k"]["metadata"]["sensitivity"]["summary"] for of in (found, one)]
+    assert said[0] == said[1]
+    assert all(ours[key][0] == theirs[key][0] for key in ours)
 
 
 def test_a_process_without_a_pair_is_refused() -> None:

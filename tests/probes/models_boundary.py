@@ -12,7 +12,8 @@ import torch
 from lm_eval_sensitivity.probes.boundary.attribution import ForcedSteps
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Batch, Path, Reader
-from lm_eval_sensitivity.types import RUNGS, Pair
+from tests.probes import made
+from tests.probes.made import pair_of, run_pair
 
 CATEGORIES = ("factual", "advice_recommendation")
 
@@ -90,30 +91,8 @@ def output(
 
 
 def pair(prompt_id: str, edit: str, rung: Any, base: RunOutput, variant: RunOutput) -> RunPair:
-    of_ladder = Pair(
-        pair_id=f"{prompt_id}/{edit}",
-        prompt_id=prompt_id,
-        category=CATEGORIES[len(prompt_id) % 2],  # type: ignore[arg-type]
-        rung=rung,
-        rung_index=RUNGS.index(rung),
-        edit=edit,
-        base="b",
-        variant="v",
-        meaning_preserving=rung in RUNGS[:5],
-        origin="rule",
-        reason="",
-        replacements=(),
-        ladder_version="1",
-    )
-    return run_pair(of_ladder, base, variant)
-
-
-def run_pair(of_ladder: Pair, base: RunOutput, variant: RunOutput) -> RunPair:
-    """Two outputs, with where they part."""
-    same = sum(np.cumprod([a == b for a, b in zip(base.output_ids, variant.output_ids, strict=False)]))
-    parts = same < max(len(base.output_ids), len(variant.output_ids))
-    live = base.prompt_ids != variant.prompt_ids
-    return RunPair(of_ladder, base, variant, live=live, first_divergence=int(same) if parts else None)
+    category = CATEGORIES[len(prompt_id) % 2]
+    return run_pair(pair_of(prompt_id, edit, rung, category=category), base, variant)
 
 
 def run_of(model: Any, n_prompts: int = 6, n_steps: int = 12, seed: int = 0) -> RunOutputs:
@@ -142,12 +121,5 @@ def run_of(model: Any, n_prompts: int = 6, n_steps: int = 12, seed: int = 0) -> 
 
 
 def greedy(model: Any, prompt_id: str, prompt_ids: Sequence[int], n_steps: int) -> RunOutput:
-    """By the slow obvious way: the whole sequence again for every token."""
-    ids = list(prompt_ids)
-    margins = []
-    for _ in range(n_steps):
-        with torch.no_grad():
-            top = torch.topk(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].float(), 2)
-        margins.append(float(top.values[0] - top.values[1]))
-        ids.append(int(top.indices[0]))
-    return output(prompt_id, prompt_ids, ids[len(prompt_ids) :], margins)
+    ids = made.greedy(model, prompt_ids, n_steps)
+    return output(prompt_id, prompt_ids, ids, made.recorded(model, prompt_ids, ids)["margins"])

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
-from lm_eval_sensitivity.types import RUNGS, Pair, Replacement
+from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
+from lm_eval_sensitivity.types import Replacement
+from tests.probes import made
 
 VOCABULARY, WIDTH = 12, 6
 FLAG, VALUE, READ, MARK = 0, 1, 2, 3
@@ -88,15 +89,6 @@ def bigram() -> HandModel:
     return HandModel([Nothing(), Nothing(), Nothing()], embedding, head)
 
 
-def greedy(model: Any, prompt: Sequence[int], n: int) -> tuple[int, ...]:
-    """Output tokens by the slow obvious way."""
-    ids = list(prompt)
-    for _ in range(n):
-        with torch.inference_mode():
-            ids.append(int(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
-    return tuple(ids[len(prompt) :])
-
-
 def run_pair(
     model: Any,
     prompt_id: str,
@@ -107,27 +99,9 @@ def run_pair(
     rung: Any = "noop",
 ) -> RunPair:
     """A pair as a run has it."""
-    outputs = [
-        RunOutput(prompt_id, tuple(ids), greedy(model, ids, n), "", "length") for ids in (base, variant)
-    ]
-    pairs = enumerate(zip(*(each.output_ids for each in outputs), strict=True))
-    pair = Pair(
-        f"{prompt_id}/{edit}",
-        prompt_id,
-        "factual",
-        rung,
-        RUNGS.index(rung),
-        edit,
-        "say it",
-        "say  it",
-        True,
-        "rule",
-        "",
-        (Replacement(3, 4, "  "),),
-        "1",
-    )
-    first = next((step for step, (one, other) in pairs if one != other), None)
-    return RunPair(pair, *outputs, live=True, first_divergence=first)
+    texts = {"base": "say it", "variant": "say  it", "replacements": (Replacement(3, 4, "  "),)}
+    outputs = (made.output_of(model, prompt_id, ids, n) for ids in (base, variant))
+    return made.run_pair(made.pair_of(prompt_id, edit, rung, **texts), *outputs)
 
 
 def run_outputs(*pairs: RunPair) -> RunOutputs:

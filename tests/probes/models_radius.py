@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
+from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.head import Head
 from lm_eval_sensitivity.probes.radius.local import Local, Side
-from lm_eval_sensitivity.types import RUNGS, Pair, Rung
+from lm_eval_sensitivity.types import Rung
+from tests.probes.made import output_of, pair_of
 
 
 class OnePlusWeight(torch.nn.Module):
@@ -71,34 +72,8 @@ def run_of(replay: Any, prompts: dict[str, dict[str, tuple[int, ...]]], n_steps:
     }
     pairs = []
     for prompt_id, sides in prompts.items():
-        base = _output(replay, prompt_id, sides["base"], n_steps)
-        for edit, ids in sides.items():
-            if edit == "base":
-                continue
-            rung = rungs[edit]
-            pair = Pair(
-                f"{prompt_id}/{edit}",
-                prompt_id,
-                "factual",
-                rung,
-                RUNGS.index(rung),
-                edit,
-                "",
-                "",
-                rung != "positive_control",
-                "rule",
-                "",
-                (),
-                "1",
-            )
-            pairs.append(RunPair(pair, base, _output(replay, prompt_id, ids, n_steps), True, None))
+        outputs = {name: output_of(replay.model, prompt_id, ids, n_steps) for name, ids in sides.items()}
+        base = outputs.pop("base")
+        for edit, variant in outputs.items():
+            pairs.append(RunPair(pair_of(prompt_id, edit, rungs[edit]), base, variant, True, None))
     return RunOutputs(tuple(pairs), ())
-
-
-def _output(replay: Any, prompt_id: str, prompt: tuple[int, ...], n_steps: int) -> RunOutput:
-    ids = list(prompt)
-    for _ in range(n_steps):
-        with torch.no_grad():
-            logits = replay.model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1]
-        ids.append(int(logits.argmax()))
-    return RunOutput(prompt_id, prompt, tuple(ids[len(prompt) :]), "", "length")

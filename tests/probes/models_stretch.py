@@ -10,8 +10,8 @@ import torch
 import transformers
 
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
-from lm_eval_sensitivity.types import Pair
 from tests.harness.tiny_models import CONFIGS, SMALL
+from tests.probes.made import loud, pair_of
 
 VOCABULARY = 50
 WIDTH = 16
@@ -96,11 +96,7 @@ def outputs(
     pairs = []
     for number, base in enumerate(made):
         variant = tuple(variants[number]) if variants else base.prompt_ids
-        pair = Pair(
-            pair_id=f"{base.prompt_id}/{edit}", prompt_id=base.prompt_id, category="factual", rung="noop",
-            rung_index=1, edit=edit, base="a", variant="b", meaning_preserving=True, origin="rule", reason="",
-            replacements=(), ladder_version="1",
-        )  # fmt: skip
+        pair = pair_of(base.prompt_id, edit, "noop")
         other = RunOutput(base.prompt_id, variant, base.output_ids, "", "length")
         pairs.append(RunPair(pair, base, other, live=bool(variants), first_divergence=None))
     return RunOutputs(tuple(pairs), ())
@@ -112,18 +108,8 @@ def random_prompts(n: int = 6, seed: int = 0) -> list[list[int]]:
     return [generator.integers(1, VOCABULARY, size).tolist() for size in generator.integers(3, 9, n)]
 
 
-def _with(config: transformers.PretrainedConfig) -> Any:
-    torch.manual_seed(0)
-    model = transformers.AutoModelForCausalLM.from_config(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(4)
-    return model
-
-
 def of_architecture(name: str) -> Any:
-    return _with(CONFIGS[name](VOCABULARY))
+    return loud(CONFIGS[name](VOCABULARY))
 
 
 def granite() -> Any:
@@ -131,11 +117,11 @@ def granite() -> Any:
     config = transformers.GraniteConfig(
         vocab_size=VOCABULARY, num_key_value_heads=2, residual_multiplier=0.3, **SMALL
     )
-    return _with(config)
+    return loud(config)
 
 
 def mixtral() -> Any:
-    return _with(
+    return loud(
         transformers.MixtralConfig(
             vocab_size=VOCABULARY,
             num_key_value_heads=2,

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import transformers
 
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
-from lm_eval_sensitivity.probes.probing import Probed, probed
-from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.records.run_metadata import LadderIdentity
-from lm_eval_sensitivity.types import CATEGORIES, Pair
+from lm_eval_sensitivity.types import CATEGORIES
+from tests.probes.made import greedy, loud, pair_of, recorded
 
 VOCABULARY = 300
 PROMPTS = tuple(tuple(range(10 + 7 * row, 15 + 9 * row)) for row in range(6))
@@ -32,13 +29,7 @@ def llama(n_layers: int = 3, width: int = 48, seed: int = 0, vocabulary: int = V
         bos_token_id=None,
         eos_token_id=None,
     )
-    torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(4)
-    return model.eval()
+    return loud(config, seed)
 
 
 def without_attention(n_layers: int = 3) -> Any:
@@ -67,29 +58,6 @@ def memory(strength: float, reader: int, n_layers: int = 3, width: int = 48) -> 
     return model
 
 
-def greedy(model: Any, prompt: Sequence[int], n_steps: int) -> tuple[int, ...]:
-    """The slow obvious way: the whole sequence again for every token."""
-    ids = list(prompt)
-    for _ in range(n_steps):
-        with torch.no_grad():
-            ids.append(int(model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].argmax()))
-    return tuple(ids[len(prompt) :])
-
-
-def recorded(model: Any, prompt: Sequence[int], output: Sequence[int]) -> dict[str, np.ndarray]:
-    """What a run would have kept of each step, from whole log-probabilities in float64."""
-    with torch.no_grad():
-        logits = model(input_ids=torch.tensor([[*prompt, *output[:-1]]]), use_cache=False).logits[0]
-    log_p = torch.log_softmax(logits[len(prompt) - 1 :].double(), dim=-1)
-    top = log_p.topk(2, dim=-1).values
-    found = {
-        "margins": top[:, 0] - top[:, 1],
-        "entropies": -(log_p.exp() * log_p).sum(dim=-1),
-        "top1_log_probabilities": top[:, 0],
-    }
-    return {name: values.float().numpy() for name, values in found.items()}
-
-
 def run_of(
     model: Any,
     n_steps: Sequence[int] = (14, 14, 14, 9, 14, 14),
@@ -109,29 +77,6 @@ def run_of(
             "length" if count == max(n_steps) else "stop_string",
             **(recorded(model, prompt, ids) if steps else {}),
         )
-        category = CATEGORIES[number % 3]
-        pair = Pair(
-            f"p{number}/identical",
-            f"p{number}",
-            category,
-            "identical",
-            0,
-            "identical",
-            "a",
-            "a",
-            True,
-            "rule",
-            "",
-            (),
-            "1",
-        )
+        pair = pair_of(f"p{number}", category=CATEGORIES[number % 3], variant="a")
         pairs.append(RunPair(pair, output, output, live=False, first_divergence=None))
     return RunOutputs(tuple(pairs), ())
-
-
-def result_of(
-    probe: Any, replay: Any, outputs: RunOutputs, settings: Any, name: str = "tiny"
-) -> ProbeResult[Any]:
-    """As the command makes one."""
-    ladder = LadderIdentity("ladder", "mini", "1.0.0", "0" * 64)
-    return probed(probe, replay, outputs, settings, Probed("0" * 16, name, ladder))

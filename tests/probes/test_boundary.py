@@ -14,8 +14,10 @@ from lm_eval_sensitivity.probes.boundary import PROBE, Settings
 from lm_eval_sensitivity.probes.boundary.document import reading
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.forcing import OwnSteps
-from lm_eval_sensitivity.probes.boundary.measure import measure, one_per_rung
-from lm_eval_sensitivity.probes.boundary.runner_up import continued, force_runner_ups
+from lm_eval_sensitivity.probes.boundary.measure import measure
+from lm_eval_sensitivity.probes.boundary.runner_up import force_runner_ups
+from lm_eval_sensitivity.probes.continuing import continued
+from lm_eval_sensitivity.probes.edits import one_per_rung
 from lm_eval_sensitivity.probes.outputs import RunOutputs
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import Measured, ProbeResult
@@ -227,11 +229,11 @@ def test_a_run_without_margins_gets_those_of_the_replay(model: Any, run: RunOutp
 
 def test_continuing_is_greedy_whatever_the_padding(model: Any) -> None:
     starts = [(5, 9, 200, 31), (7,), tuple(range(20, 31))]
-    found = continued(model, starts, [6, 4, 6], frozenset())
+    found = continued(Replay(model), starts, [6, 4, 6], frozenset())
     expected = [greedy(model, "x", start, n).output_ids for start, n in zip(starts, (6, 4, 6), strict=True)]
     assert found == expected
     end = expected[0][2]
-    stopped = continued(model, starts[:1], [6], frozenset({end}))
+    stopped = continued(Replay(model), starts[:1], [6], frozenset({end}))
     assert stopped[0] == expected[0][: expected[0].index(end) + 1]
 
 
@@ -258,7 +260,7 @@ def test_a_last_token_model_heals_at_once(model: Any) -> None:
         for block in bigram.model.layers:
             block.self_attn.o_proj.weight.zero_()
     base = greedy(bigram, "a", (5, 9), 24)
-    ((loop,),) = [continued(bigram, [(base.output_ids[0],)], [23], frozenset())]
+    ((loop,),) = [continued(Replay(bigram), [(base.output_ids[0],)], [23], frozenset())]
     assert loop == base.output_ids[1:]
     forked = output("a", (5, 9), base.output_ids)
     # The forced token is the one that was taken anyway.

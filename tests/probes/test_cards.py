@@ -19,10 +19,10 @@ from lm_eval_sensitivity.probes.cards.finding import CardsFinding, CardsSettings
 from lm_eval_sensitivity.probes.cards.patching import MOST_PATCHES, Change, Patching, watch
 from lm_eval_sensitivity.probes.files import codec
 from lm_eval_sensitivity.probes.outputs import RunOutputs
-from lm_eval_sensitivity.probes.probing import Probed, probed
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.records.run_metadata import LadderIdentity
+from tests.probes import made
+from tests.probes.made import greedy
 from tests.probes.models_cards import (
     LEFT,
     NO,
@@ -32,7 +32,6 @@ from tests.probes.models_cards import (
     WORD_B,
     YES,
     bigram,
-    greedy,
     reads_the_edit,
     run_outputs,
     run_pair,
@@ -40,13 +39,12 @@ from tests.probes.models_cards import (
 from tests.probes.test_replay import ARCHITECTURES, model_of
 
 EVERYTHING = CardsSettings(top=0, every_layer=1, every_position=True)
-OF = Probed("f" * 16, "hand", LadderIdentity("l", "s", "1", "0" * 64))
 
 
 def result_of(
     model: Any, outputs: RunOutputs, settings: CardsSettings = EVERYTHING
 ) -> ProbeResult[CardsFinding]:
-    return probed(PROBE, Replay(model), outputs, settings, OF)
+    return made.result_of(PROBE, Replay(model), outputs, settings)
 
 
 def only_card(model: Any, outputs: RunOutputs, settings: CardsSettings = EVERYTHING) -> BranchCard:
@@ -239,7 +237,7 @@ def twin(model: Any, replay: Replay, case: Any, place: Any, layer: int) -> float
 def test_patches_are_those_of_whole_passes(architecture: str) -> None:
     model, pair = random_pair(architecture)
     replay = Replay(model)
-    card = probed(PROBE, replay, run_outputs(pair), EVERYTHING, OF).finding.cards[0]
+    card = made.result_of(PROBE, replay, run_outputs(pair), EVERYTHING).finding.cards[0]
     patches, branch = card.patches.value, card.branch.value
     assert patches is not None and branch is not None and card.replayed_at_build.value is True
     for row, place in enumerate(patches.places):
@@ -283,7 +281,7 @@ def test_weights_of_16_bits(upcast: bool) -> None:
     """Upcast, a card of them is as exact as one of float32; else it says how far it rounds."""
     model, pair = random_pair("llama", "bfloat16", upcast)
     replay = Replay(model, upcast=upcast)
-    card = probed(PROBE, replay, run_outputs(pair), EVERYTHING, OF).finding.cards[0]
+    card = made.result_of(PROBE, replay, run_outputs(pair), EVERYTHING).finding.cards[0]
     assert replay.conditions.dtype == "bfloat16" and card.controls.self_patch.value == pytest.approx(
         0, abs=1e-5
     )

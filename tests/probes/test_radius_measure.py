@@ -15,15 +15,14 @@ from lm_eval_sensitivity.metrics.logits import kl_divergence
 from lm_eval_sensitivity.probes.document import probe_document
 from lm_eval_sensitivity.probes.files import codec
 from lm_eval_sensitivity.probes.outputs import RunOutputs
-from lm_eval_sensitivity.probes.probing import Probed, probed
 from lm_eval_sensitivity.probes.radius import PROBE
 from lm_eval_sensitivity.probes.radius.document import reading
 from lm_eval_sensitivity.probes.radius.finding import RadiusFinding
 from lm_eval_sensitivity.probes.radius.settings import RadiusSettings
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
+from tests.probes import made
 from tests.probes.models_radius import run_of
 from tests.probes.test_radius_head import replay_of
 
@@ -53,8 +52,7 @@ def result_of(
     settings: RadiusSettings, architecture: str = "llama", dtype: str = "float32"
 ) -> ProbeResult[Any]:
     replay, outputs = fed(architecture, dtype)
-    of = Probed("f" * 12, "random model", LadderIdentity("made", "mini", "1", "a" * 64))
-    return probed(PROBE, replay, outputs, settings, of)
+    return made.result_of(PROBE, replay, outputs, settings)
 
 
 @cache

@@ -15,31 +15,27 @@ from lm_eval_sensitivity.embedder import EmbedderIdentity, TextDistances
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes import recover
 from lm_eval_sensitivity.probes.architecture import first_tensor
+from lm_eval_sensitivity.probes.continuing import end_ids
 from lm_eval_sensitivity.probes.files import codec
 from lm_eval_sensitivity.probes.outputs import RunOutput
 from lm_eval_sensitivity.probes.recover import measure as measuring
 from lm_eval_sensitivity.probes.recover.document import document, reading
-from lm_eval_sensitivity.probes.recover.measure import end_ids, measure
+from lm_eval_sensitivity.probes.recover.measure import measure
 from lm_eval_sensitivity.probes.recover.push import Pushed, Pusher, direction
 from lm_eval_sensitivity.probes.recover.settings import Cell, Settings
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.report.blocks import ResultTable
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
+from tests.probes.made import output_of, result_of
 from tests.probes.models_trajectory import (
     PROMPTS,
     VOCABULARY,
-    greedy,
     llama,
     memory,
-    result_of,
     run_of,
     without_attention,
 )
 from tests.probes.test_replay import ARCHITECTURES, Largest, model_of
-
-
-def output_of(model: Any, prompt: Sequence[int], n_steps: int = 12) -> RunOutput:
-    return RunOutput("p", tuple(prompt), greedy(model, prompt, n_steps), "", "length")
 
 
 def pushed(
@@ -54,7 +50,7 @@ def pushed(
 def test_a_twin_without_a_cache_says_the_same(architecture: str) -> None:
     """The whole sequence again for every token, with the vector added at its position."""
     model = model_of(architecture)
-    output, step = output_of(model, PROMPTS[0]), 3
+    output, step = output_of(model, "p", PROMPTS[0]), 3
     cells = [Cell(0, 0.3), Cell(1, 1.0)]
     found = pushed(model, output, cells, step)
     at = len(output.prompt_ids) - 1 + step
@@ -101,7 +97,7 @@ def seen(
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_push_of_length_0_is_exactly_nothing(architecture: str, dtype: str) -> None:
     model = model_of(architecture, dtype)
-    output = output_of(model, PROMPTS[1])
+    output = output_of(model, "p", PROMPTS[1])
     cells = [Cell(layer, alpha) for layer in (0, 1) for alpha in (0.0, 0.5, 2.0)]
     found = pushed(model, output, cells, 4)
     for number, cell in enumerate(cells):
@@ -113,7 +109,7 @@ def test_a_push_of_length_0_is_exactly_nothing(architecture: str, dtype: str) ->
 
 def test_without_attention_a_push_is_gone_at_the_next_token() -> None:
     model = without_attention()
-    found = pushed(model, output_of(model, PROMPTS[0]), [Cell(0, 1.0), Cell(2, 0.3)], 3)
+    found = pushed(model, output_of(model, "p", PROMPTS[0]), [Cell(0, 1.0), Cell(2, 0.3)], 3)
     assert (found.distances[:, 0] > 0.01).all()
     assert (found.distances[:, 1:] == 0).all() and (found.divergences[:, 1:] == 0).all()
 
@@ -125,7 +121,7 @@ def test_a_uniform_memory_fades_as_one_over_its_length(prompt: Sequence[int], st
     at the push v itself besides. Without any token before it and for large c this is e_0 / (1 + s)."""
     strength = 4.0
     model = memory(strength, reader=1)
-    output = output_of(model, prompt, 16)
+    output = output_of(model, "p", prompt, 16)
     found = pushed(model, output, [Cell(0, 0.2), Cell(1, 0.2)], step)
     at = len(prompt) - 1 + step
     states, _ = seen(model, torch.tensor([[*prompt, *output.output_ids[:-1]]]))
@@ -139,7 +135,7 @@ def test_a_uniform_memory_fades_as_one_over_its_length(prompt: Sequence[int], st
 
 def test_the_same_push_whatever_else_is_pushed() -> None:
     model, cell = llama(), Cell(1, 0.3)
-    output = output_of(model, PROMPTS[2])
+    output = output_of(model, "p", PROMPTS[2])
     alone = pushed(model, output, [cell], 4)
     among = pushed(model, output, [Cell(0, 1.0), cell, Cell(2, 0.03)], 4)
     np.testing.assert_allclose(alone.distances[0], among.distances[1], rtol=1e-3)
@@ -152,7 +148,7 @@ def test_the_same_push_whatever_else_is_pushed() -> None:
 
 def test_a_free_path_ends_at_its_end_token_or_the_limit() -> None:
     model = llama()
-    output = output_of(model, PROMPTS[3], 12)
+    output = output_of(model, "p", PROMPTS[3], 12)
     whole = pushed(model, output, [Cell(0, 2.0)], 2, limit=20)
     assert len(whole.own) == len(whole.tokens[0]) == 20, "a free path goes on behind a shorter output"
     assert whole.distances.shape == (1, 10), "and the fixed one does not"
@@ -164,7 +160,7 @@ def test_a_free_path_ends_at_its_end_token_or_the_limit() -> None:
 
 
 def test_a_path_of_an_output_that_a_stop_string_ended_is_as_long() -> None:
-    output = replace(output_of(llama(), PROMPTS[3], 9), finish_reason="stop_string")
+    output = replace(output_of(llama(), "p", PROMPTS[3], 9), finish_reason="stop_string")
     found = pushed(llama(), output, [Cell(0, 2.0)], 2, limit=20)
     assert found.own == output.output_ids and len(found.tokens[0]) == 9
 
@@ -300,7 +296,7 @@ def test_rows_that_are_not_computed_alike_are_owned_up_to() -> None:
 
 
 def test_tokens_that_end_an_output() -> None:
-    outputs = run_of(model())
+    outputs = run_of(model()).bases.values()
     assert end_ids(Replay(model(), Tokenizer()), outputs) == {VOCABULARY - 1}
     assert end_ids(Replay(model()), outputs) == frozenset()
 

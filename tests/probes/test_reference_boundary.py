@@ -2,76 +2,39 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
-import transformers
 
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.probes.boundary import Settings
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.measure import measure
-from lm_eval_sensitivity.probes.boundary.runner_up import continued
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs
+from lm_eval_sensitivity.probes.outputs import RunOutputs
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.types import Pair
-from tests.probes.models_boundary import run_pair
+from tests.probes.made import run_pair
+from tests.probes.real import MODEL, outputs_to, real, replay_of
 
-FOLDER = os.environ.get("LM_EVAL_SENSITIVITY_REAL_MODELS", "")
-MODEL = FilePath(FOLDER) / "smollm2-135m-it"
 HARMLESS = ("double_space", "mid_newline", "parenthesize_word", "synonym_1", "paraphrase_1")
 BATCH = 16
 
 
-def needs_the_model(test: Any) -> Any:
-    skip = pytest.mark.skipif(
-        not (FOLDER and MODEL.is_dir()),
-        reason="LM_EVAL_SENSITIVITY_REAL_MODELS names a folder with smollm2-135m-it, see docs/probes.md",
-    )
-    return pytest.mark.slow(skip(test))
-
-
 def generated(replay: Replay, pairs: list[Pair], n_tokens: int) -> RunOutputs:
-    """Greedy outputs to both sides of every pair, each prompt once, under the model's chat template if it has one."""
-    texts = sorted({text for pair in pairs for text in (pair.base, pair.variant)}, key=len)
-    prompts = [encoded(replay.tokenizer, text) for text in texts]
-    end = replay.tokenizer.eos_token_id
-    rests: list[tuple[int, ...]] = []
-    with replay.arithmetic():
-        for first in range(0, len(texts), BATCH):
-            batch = prompts[first : first + BATCH]
-            rests += continued(replay.model, batch, [n_tokens] * len(batch), frozenset({end}))
-    said = {text: (ids, rest) for text, ids, rest in zip(texts, prompts, rests, strict=True)}
-
-    def output(prompt_id: str, text: str) -> RunOutput:
-        ids, rest = said[text]
-        reason = "end_token" if rest[-1] == end else "length"
-        return RunOutput(prompt_id, ids, rest, replay.tokenizer.decode(rest), reason)
-
-    made = [
-        run_pair(pair, output(pair.prompt_id, pair.base), output(pair.prompt_id, pair.variant))
-        for pair in pairs
-    ]
-    return RunOutputs(tuple(made), ())
-
-
-def encoded(tokenizer: Any, text: str) -> tuple[int, ...]:
-    if tokenizer.chat_template is None:
-        return tuple(tokenizer(text).input_ids)
-    message = [{"role": "user", "content": text}]
-    return tuple(tokenizer.apply_chat_template(message, add_generation_prompt=True, return_dict=False))
+    """Greedy outputs to both sides of every pair."""
+    prompts = [(pair.prompt_id, text) for pair in pairs for text in (pair.base, pair.variant)]
+    said = outputs_to(replay, prompts, n_tokens, batch=BATCH)
+    return RunOutputs(tuple(run_pair(pair, said[pair.base], said[pair.variant]) for pair in pairs), ())
 
 
 @cache
 def found(
     model: FilePath, subset: str, edits: tuple[str, ...], n_tokens: int
 ) -> tuple[BoundaryFinding, Replay]:
-    loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
-    replay = Replay(loaded, transformers.AutoTokenizer.from_pretrained(model))
+    replay = Replay(replay_of(model).model, replay_of(model).tokenizer)
     pairs = [pair for pair in load_ladder(subset=subset).pairs if not edits or pair.edit in edits]
     outputs = generated(replay, pairs, n_tokens)
     return measure(replay, outputs, Settings(edits=("all",))).finding, replay
@@ -88,7 +51,7 @@ def test_close_decisions_of_the_demonstration_model() -> None:
     assert rounded(finding.density.by_position, 3) == [0.444, 0.074, 0.028, 0.028, 0.007]
 
 
-@needs_the_model
+@real
 def test_nine_prompts_recorded() -> None:
     finding, replay = found(MODEL, "mini", HARMLESS, 48)
     assert finding.density.n_steps == 394 and finding.density.n_tied == 0 and replay.agreement.share == 1
@@ -109,7 +72,7 @@ def test_nine_prompts_recorded() -> None:
     }
 
 
-@needs_the_model
+@real
 def test_nine_prompts_fed() -> None:
     finding, _ = found(MODEL, "mini", HARMLESS, 48)
     forced = finding.forced
@@ -142,7 +105,7 @@ def predicted(finding: BoundaryFinding, task: str, model: str) -> Any:
     return next(each for each in finding.predictions if (each.task, each.model) == (task, model))
 
 
-@needs_the_model
+@real
 def test_what_nine_prompts_seem_to_predict_is_gone_with_24() -> None:
     nine, many = (found(MODEL, subset, HARMLESS, 48)[0] for subset in ("mini", "core"))
     of_nine, of_many = (
@@ -159,7 +122,7 @@ def test_what_nine_prompts_seem_to_predict_is_gone_with_24() -> None:
     assert thin.skill.lower < 0 < thin.skill.upper and thin.auroc == pytest.approx(0.591, abs=0.005)
 
 
-@needs_the_model
+@real
 def test_24_prompts() -> None:
     finding, _ = found(MODEL, "core", HARMLESS, 48)
     assert finding.density.n_steps == 1114

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,44 +10,26 @@ from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.probes.cards.build import build
 from lm_eval_sensitivity.probes.cards.card import BranchCard, Closeness
 from lm_eval_sensitivity.probes.cards.measure import case_of
-from lm_eval_sensitivity.probes.replay import Replay
 from tests.probes.models_cards import run_pair
+from tests.probes.real import MODEL, REAL, encoded, replay_of
 
-FOLDER = os.environ.get("LM_EVAL_SENSITIVITY_REAL_MODELS", "")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not FOLDER, reason="needs a folder with smollm2-135m-it, see docs/probes.md"),
-]
+pytestmark = [*REAL]
 LAYERS = (0, 4, 8, 12, 16, 20, 24, 29)
 N_TOKENS = 30
-
-
-@cache
-def replay() -> Replay:
-    import torch
-    import transformers
-
-    folder = Path(FOLDER) / "smollm2-135m-it"
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    return Replay(model, transformers.AutoTokenizer.from_pretrained(folder))
 
 
 def pair_named(name: str) -> Any:
     """The pair with both outputs, made one token after the other."""
     pair = next(each for each in load_ladder(subset="mini").pairs if each.pair_id == name)
-    tokenizer = replay().tokenizer
-    ids = [
-        tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True)
-        for text in (pair.base, pair.variant)
-    ]
-    ids = [each if isinstance(each, list) else each["input_ids"] for each in ids]
-    found = run_pair(replay().model, pair.prompt_id, pair.edit, *ids, N_TOKENS)
-    return found
+    replay = replay_of(MODEL)
+    ids = [encoded(replay.tokenizer, text) for text in (pair.base, pair.variant)]
+    return run_pair(replay.model, pair.prompt_id, pair.edit, *ids, N_TOKENS)
 
 
 def card(name: str) -> BranchCard:
+    replay = replay_of(MODEL)
     return build(
-        replay(), case_of(replay(), pair_named(name)), Closeness(LAYERS, False, 0, 16), lambda at, place: None
+        replay, case_of(replay, pair_named(name)), Closeness(LAYERS, False, 0, 16), lambda at, place: None
     )
 
 

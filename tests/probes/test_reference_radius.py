@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
 
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
+from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.calibration import calibrated, relative_errors
 from lm_eval_sensitivity.probes.radius.finding import Direction, RadiusFinding
 from lm_eval_sensitivity.probes.radius.head import Head
@@ -22,56 +18,23 @@ from lm_eval_sensitivity.probes.radius.measure import measure
 from lm_eval_sensitivity.probes.radius.settings import RadiusSettings
 from lm_eval_sensitivity.probes.radius.states import states_of
 from lm_eval_sensitivity.probes.replay import Path, Replay
+from tests.probes.real import MODEL, REAL, outputs_to, replay_of
 
-FOLDER = os.environ.get("LM_EVAL_SENSITIVITY_REAL_MODELS", "")
-MODEL = FilePath(FOLDER) / "smollm2-135m-it"
 EDITS = ("mid_newline", "parenthesize_word", "synonym_1", "control_topic")
 N_TOKENS = 48
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (FOLDER and MODEL.is_dir()),
-        reason="LM_EVAL_SENSITIVITY_REAL_MODELS names a folder with smollm2-135m-it, see docs/probes.md",
-    ),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [*REAL]
 
 
 @cache
 def fed() -> tuple[Replay, RunOutputs]:
-    """The nine prompts of the smallest ladder under the model's chat template, generated greedily one by one."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(MODEL)
-    ends = model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-    ladder = load_ladder(subset="mini")
-    pairs = [pair for pair in ladder.pairs if pair.edit in EDITS]
-
-    def output(prompt_id: str, text: str, n_tokens: int) -> RunOutput:
-        ids = tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}], add_generation_prompt=True, return_dict=False
-        )
-        with torch.no_grad():
-            made = model.generate(
-                input_ids=torch.tensor([ids]),
-                attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-                max_new_tokens=n_tokens,
-                do_sample=False,
-                pad_token_id=ends[0],
-            )[0, len(ids) :].tolist()
-        return RunOutput(
-            prompt_id, tuple(ids), tuple(made), "", "end_token" if made[-1] in ends else "length"
-        )
-
-    bases = {pair.prompt_id: output(pair.prompt_id, pair.base, N_TOKENS) for pair in pairs}
-    return Replay(model), RunOutputs(
-        tuple(
-            RunPair(pair, bases[pair.prompt_id], output(pair.prompt_id, pair.variant, 1), True, None)
-            for pair in pairs
-        ),
-        (),
-    )
+    """The nine prompts of the smallest ladder, and one token after each variant."""
+    replay = replay_of(MODEL)
+    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.edit in EDITS]
+    bases = outputs_to(replay, [(pair.prompt_id, pair.base) for pair in pairs], N_TOKENS)
+    variants = outputs_to(replay, [(pair.prompt_id, pair.variant) for pair in pairs], 1)
+    made = (RunPair(pair, bases[pair.base], variants[pair.variant], True, None) for pair in pairs)
+    return replay, RunOutputs(tuple(made), ())
 
 
 @cache

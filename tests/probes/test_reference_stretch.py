@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path as Folder
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,54 +11,35 @@ import torch
 import transformers
 
 from lm_eval_sensitivity.ladder import load_ladder
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
+from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.stretch.disturbed import Disturbance
 from lm_eval_sensitivity.probes.stretch.finding import NetworkGrowth, StretchFinding
 from lm_eval_sensitivity.probes.stretch.measure import measure
 from lm_eval_sensitivity.probes.stretch.settings import Settings
+from tests.probes.real import MODEL, REAL, encoded, outputs_to, replay_of
 
-MODELS = Folder(os.environ.get("LM_EVAL_SENSITIVITY_REAL_MODELS", "none"))
-MODEL = MODELS / "smollm2-135m-it"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not MODEL.is_dir(), reason="needs a folder with smollm2-135m-it, see docs/probes.md"),
-]
+pytestmark = [*REAL]
 N_STEPS = 48
 
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return transformers.AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).eval()
+    return replay_of(MODEL).model
 
 
 @pytest.fixture(scope="module")
-def outputs(model: Any) -> RunOutputs:
+def outputs() -> RunOutputs:
     """Greedy outputs of the bases, and the ids of two variants of each, which are not answered."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(MODEL)
-
-    def ids(prompt: str) -> tuple[int, ...]:
-        message = [{"role": "user", "content": prompt}]
-        text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-        return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    pairs = []
-    bases: dict[str, RunOutput] = {}
-    for pair in load_ladder(subset="mini").pairs:
-        if pair.edit not in ("mid_newline", "synonym_1"):
-            continue
-        if pair.prompt_id not in bases:
-            prompt = ids(pair.base)
-            with torch.no_grad():
-                whole = model.generate(
-                    torch.tensor([prompt]), max_new_tokens=N_STEPS, do_sample=False, pad_token_id=0
-                )
-            steps = tuple(whole[0, len(prompt) :].tolist())
-            bases[pair.prompt_id] = RunOutput(pair.prompt_id, prompt, steps, "", "length")
-        base = bases[pair.prompt_id]
-        variant = RunOutput(pair.prompt_id, ids(pair.variant), base.output_ids, "", "length")
-        pairs.append(RunPair(pair, base, variant, live=True, first_divergence=None))
-    return RunOutputs(tuple(pairs), ())
+    replay = replay_of(MODEL)
+    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.edit in ("mid_newline", "synonym_1")]
+    bases = outputs_to(replay, [(pair.prompt_id, pair.base) for pair in pairs], N_STEPS)
+    made = []
+    for pair in pairs:
+        base = bases[pair.base]
+        variant = replace(base, prompt_ids=encoded(replay.tokenizer, pair.variant))
+        made.append(RunPair(pair, base, variant, live=True, first_divergence=None))
+    return RunOutputs(tuple(made), ())
 
 
 def factors(network: NetworkGrowth, quantity: str) -> dict[str, float]:

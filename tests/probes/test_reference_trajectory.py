@@ -2,83 +2,40 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path as FilePath
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
 
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
 from lm_eval_sensitivity.probes import recover, trajectory
-from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
+from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.recover.settings import Settings as RecoverSettings
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.probes.trajectory.finding import InstabilityRow, TrajectoryFinding
 from lm_eval_sensitivity.probes.trajectory.settings import Settings
-from tests.probes.models_trajectory import recorded, result_of
+from tests.probes.made import result_of
+from tests.probes.real import MODEL, REAL, outputs_to, real, replay_of
 
-FOLDER = os.environ.get("LM_EVAL_SENSITIVITY_REAL_MODELS", "")
-MODEL = FilePath(FOLDER) / "smollm2-135m-it"
-REAL = (
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (FOLDER and MODEL.is_dir()),
-        reason="LM_EVAL_SENSITIVITY_REAL_MODELS names a folder with smollm2-135m-it, see docs/probes.md",
-    ),
-    pytest.mark.filterwarnings("ignore"),
-)
-SMOLLM2, DEMO = (str(MODEL), 48), (str(demo_model_path()), 64)
-
-
-def real(test: Any) -> Any:
-    """A test that needs the model."""
-    for mark in REAL:
-        test = mark(test)
-    return test
+SMOLLM2, DEMO = (MODEL, 48), (demo_model_path(), 64)
 
 
 @cache
-def fed(folder: str, n_tokens: int) -> tuple[Replay, RunOutputs]:
-    """The nine prompts of the smallest ladder under the chat template, generated greedily one by one."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    ends = model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-
-    def output(prompt_id: str, text: str) -> RunOutput:
-        ids = tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}], add_generation_prompt=True, return_dict=False
-        )
-        with torch.no_grad():
-            made = model.generate(
-                input_ids=torch.tensor([ids]),
-                attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-                max_new_tokens=n_tokens,
-                do_sample=False,
-            )[0, len(ids) :].tolist()
-        reason = "end_token" if made[-1] in ends else "length"
-        return RunOutput(prompt_id, tuple(ids), tuple(made), "", reason, **recorded(model, ids, made))
-
-    pairs = [
-        RunPair(pair, base, base, live=False, first_divergence=None)
-        for pair in load_ladder(subset="mini").pairs
-        if pair.rung == "identical"
-        for base in [output(pair.prompt_id, pair.base)]
-    ]
-    return Replay(model, tokenizer), RunOutputs(tuple(pairs), ())
+def fed(folder: FilePath, n_tokens: int) -> tuple[Replay, RunOutputs]:
+    """The nine prompts of the smallest ladder."""
+    replay = Replay(replay_of(folder).model, replay_of(folder).tokenizer)
+    pairs = [pair for pair in load_ladder(subset="mini").pairs if pair.rung == "identical"]
+    said = outputs_to(replay, [(pair.prompt_id, pair.base) for pair in pairs], n_tokens, steps=True)
+    made = (RunPair(pair, said[pair.base], said[pair.base], False, None) for pair in pairs)
+    return replay, RunOutputs(tuple(made), ())
 
 
 @cache
-def trajectory_result(folder: str, n_tokens: int, side: str = "post") -> ProbeResult[TrajectoryFinding]:
-    return result_of(
-        trajectory.PROBE, *fed(folder, n_tokens), Settings(side=side), name=FilePath(folder).name
-    )
+def trajectory_result(folder: FilePath, n_tokens: int, side: str = "post") -> ProbeResult[TrajectoryFinding]:
+    return result_of(trajectory.PROBE, *fed(folder, n_tokens), Settings(side=side), name=folder.name)
 
 
 def rows(found: TrajectoryFinding) -> dict[tuple[str, str], InstabilityRow]:
@@ -122,7 +79,7 @@ RECORDED = [
 
 @pytest.mark.parametrize(("system", "side", "n_pool", "share", "raw", "clipped", "scaled"), RECORDED)
 def test_instability(
-    system: tuple[str, int],
+    system: tuple[FilePath, int],
     side: str,
     n_pool: int,
     share: float,
@@ -155,7 +112,7 @@ LENGTHS = [
 
 
 @pytest.mark.parametrize(("system", "ratios"), LENGTHS)
-def test_the_ratio_grows_with_length(system: tuple[str, int], ratios: dict[int, float]) -> None:
+def test_the_ratio_grows_with_length(system: tuple[FilePath, int], ratios: dict[int, float]) -> None:
     found = {each.n_states: each.raw for each in trajectory_result(*system).finding.lengths}
     assert found == pytest.approx(ratios, abs=6e-4)
 
@@ -168,7 +125,7 @@ STATES = [
 
 @pytest.mark.parametrize(("system", "shares", "dwell", "outcomes"), STATES)
 def test_states(
-    system: tuple[str, int],
+    system: tuple[FilePath, int],
     shares: tuple[float, ...],
     dwell: tuple[int, float],
     outcomes: tuple[int, int, int],

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.replay import STEPS_PER_CHUNK, Path, Reader, Replay
 from tests.harness.tiny_models import CONFIGS, HEADS, SMALL
+from tests.probes.made import loud
 
 VOCABULARY = 300
 MORE = {
@@ -34,14 +35,7 @@ ARCHITECTURES = {**CONFIGS, **MORE}
 
 
 def model_of(architecture: str, dtype: str = "float32") -> Any:
-    config = ARCHITECTURES[architecture](VOCABULARY)
-    torch.manual_seed(0)
-    model = transformers.AutoModelForCausalLM.from_config(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.mul_(4)
-    return model.to(getattr(torch, dtype)).eval()
+    return loud(ARCHITECTURES[architecture](VOCABULARY)).to(getattr(torch, dtype))
 
 
 def generated(model: Any, prompts: list[tuple[int, ...]], n_steps: int) -> list[Path]:

@@ -14,25 +14,18 @@ from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.probes.stretch import PROBE
 from lm_eval_sensitivity.probes.stretch.finding import StretchFinding
-from lm_eval_sensitivity.probes.stretch.measure import measure
 from lm_eval_sensitivity.probes.stretch.settings import Settings
-from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 from lm_eval_sensitivity.report.figures import render
 from lm_eval_sensitivity.report.figures.style import Picture
 from lm_eval_sensitivity.types import Note
+from tests.probes import made
 from tests.probes import models_stretch as models
 
 
 def result_of(model: Any, n_prompts: int = 6, **settings: Any) -> ProbeResult[StretchFinding]:
-    replay = Replay(model)
     prompts = models.random_prompts(n_prompts)
     outputs = models.outputs(prompts, variants=[[1, *ids] for ids in prompts])
-    found = measure(replay, outputs, Settings(**settings))
-    ladder = LadderIdentity(name="mini", version="1.0.0", hash="0" * 64, subset="mini")
-    return ProbeResult(
-        "probe/1", "stretch", "f" * 16, "a model", ladder, {}, replay.conditions, replay.agreement,
-        found.finding, found.per_prompt, found.notes,
-    )  # fmt: skip
+    return made.result_of(PROBE, Replay(model), outputs, Settings(**settings))
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ from lm_eval_sensitivity.probes.trajectory.measure import measure, measured, pat
 from lm_eval_sensitivity.probes.trajectory.settings import Settings
 from lm_eval_sensitivity.report.blocks import ResultTable, in_words
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture, figure_of
-from tests.probes.models_trajectory import llama, result_of, run_of
+from tests.probes.made import result_of
+from tests.probes.models_trajectory import llama, run_of
 
 
 @cache

@@ -35,7 +35,6 @@ from lm_eval_sensitivity.harness.tasks.sampling_options import (
 )
 from lm_eval_sensitivity.harness.tasks.table import with_errors
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
-from lm_eval_sensitivity.types import Missing
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +103,8 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return [str(sample) for samples in filtered for sample in samples]
 
-    def _measure_spreads(self, distances: TextDistances) -> dict[str, dict[str, float | Missing]]:
-        return {}  # what two samples of one prompt differ by is measured pair by pair
+    def _measure_spreads(self, distances: TextDistances) -> None:
+        """What two samples of one prompt differ by is measured pair by pair."""
 
     def process_results(self, doc: dict[str, Any], results: Any) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file.
@@ -122,7 +121,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
         if base[0].filter_name == "raw":
             self._audited[variant[0].generation.audit.status] += 1
         if self._predict_only or self._distances is None:
-            return {"pair": {**self._of_run(), **sampled_pair_record(base, variant), "missing": {}}}
+            return {"pair": {**self._system.in_a_row(), **sampled_pair_record(base, variant), "missing": {}}}
         record = sampled_pair_record(base, variant, unreadable_samples(base, variant, self._distances))
         measured = measure_sampled_pair(
             base, variant, self._distances, seed=self.sampling.seed, draws=self.sampling.draws
@@ -137,7 +136,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
             },
             "separated": test,
             "verdict": self._item_of_run(filter_name, note),
-            "pair": {**self._of_run(), **record, "missing": missing, "scores": measured.scores},
+            "pair": {**self._system.in_a_row(), **record, "missing": missing, "scores": measured.scores},
         }
         return self._table.entries(entries, filter_name, ())
 
@@ -169,7 +168,7 @@ class PromptSensitivitySamplingTask(PromptSensitivityTask):
 
     def _closing_lines(self) -> list[str]:
         notes = SAMPLED_RUN.finished(self, self._sampled)
-        return [] if notes is None else sampled_lines(notes, self._own(()), self._kept)
+        return [] if notes is None else sampled_lines(notes, self._named(), self._kept)
 
     def _run_summary(self) -> dict[str, Any]:
         return {

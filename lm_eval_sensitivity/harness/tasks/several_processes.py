@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lm_eval.api.instance import Instance
+
 from lm_eval_sensitivity.harness.engines.ranks import in_order
+from lm_eval_sensitivity.harness.generate.generation import Generation
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 
 BRINGS = "verdict"
@@ -61,6 +64,21 @@ def audits_of(items: Mapping[tuple[str, str], Sequence[Any]]) -> list[Any]:
         [pair] statuses.
     """
     return [pair["audit"]["status"] for pair in items.get(("pair", "raw"), ())]
+
+
+def longest_answer(instances: Sequence[Instance]) -> int | None:
+    """Tokens of the longest output of some requests that were answered.
+
+    Args:
+        instances: of lm_eval; those without an answer are passed over.
+
+    Returns:
+        None where the tokens of one are not known, and where there is none.
+    """
+    answered = [each.resps[0] for each in instances if each.resps]
+    traces = [each.trace for each in answered if isinstance(each, Generation)]
+    known = [len(trace.content_ids) for trace in traces if trace is not None]
+    return max(known) if known and len(known) == len(answered) else None
 
 
 def longest_of(parts: Sequence[int | None]) -> int | None:

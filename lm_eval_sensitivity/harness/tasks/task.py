@@ -12,13 +12,11 @@ import datasets
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
-from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.audit.pair import AuditStatus
 from lm_eval_sensitivity.embedder import TextDistances
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.close.finished_run import (
     RUN_LOG,
-    Cells,
     FinishedRun,
     PairCells,
 )
@@ -36,19 +34,14 @@ from lm_eval_sensitivity.harness.close.table_rows import (
 )
 from lm_eval_sensitivity.harness.engines.ranks import over_ranks
 from lm_eval_sensitivity.harness.generate.decoding import Decoding, parse_decoding
-from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
-from lm_eval_sensitivity.harness.generate.generation import FilteredText, Generation, SystemFacts
+from lm_eval_sensitivity.harness.generate.generation import FilteredText
 from lm_eval_sensitivity.harness.generate.plan import PairInstance
 from lm_eval_sensitivity.harness.measure.pair import (
-    Scores,
-    measure_pair,
     metric_names,
-    output_spreads,
     reference_texts,
-    repetitions_of,
     texts_to_embed,
 )
-from lm_eval_sensitivity.harness.measure.records import make_record, scores_of_repetitions
+from lm_eval_sensitivity.harness.measure.records import make_record
 from lm_eval_sensitivity.harness.tasks.asked import asked_and_fed, check_device
 from lm_eval_sensitivity.harness.tasks.chat_template import (
     Rendered,
@@ -60,25 +53,29 @@ from lm_eval_sensitivity.harness.tasks.chat_template import (
 from lm_eval_sensitivity.harness.tasks.evaluator import COMMAND_LINE, engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
 from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
+from lm_eval_sensitivity.harness.tasks.measured_system import MeasuredSystem
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
 from lm_eval_sensitivity.harness.tasks.probing import check_probes, probe_run
-from lm_eval_sensitivity.harness.tasks.several_processes import OfRun, audits_of, longest_of, notes_of
+from lm_eval_sensitivity.harness.tasks.several_processes import (
+    OfRun,
+    audits_of,
+    longest_answer,
+    longest_of,
+    notes_of,
+)
 from lm_eval_sensitivity.harness.tasks.table import TaskTable, with_errors
+from lm_eval_sensitivity.harness.tasks.task_pairs import TaskPairs
 from lm_eval_sensitivity.harness.tasks.wrapper import PromptWrapper
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
-from lm_eval_sensitivity.ladder.schema import pair_from_row, rows_from_pairs
+from lm_eval_sensitivity.ladder.schema import rows_from_pairs
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.probes.probing import Probed
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.columns import DRIFT
-from lm_eval_sensitivity.records.run_metadata import LadderIdentity, ReferenceOfRun, RunSummary
-from lm_eval_sensitivity.records.sample import SampleRow, decode_row
-from lm_eval_sensitivity.runs.names import model_name
 from lm_eval_sensitivity.runs.reference import ReferenceRun
-from lm_eval_sensitivity.runs.table import cells_of
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC
-from lm_eval_sensitivity.types import RUNGS, Missing, Rung
+from lm_eval_sensitivity.types import RUNGS, Rung
 
 logger = logging.getLogger(__name__)
 
@@ -109,18 +106,14 @@ class PromptSensitivityTask(ConfigurableTask):
         # lm_eval leaves the key that named this class in the config, and its TaskConfig refuses it.
         settings = {key: value for key, value in dict(config or {}).items() if key != "class"}
         self.options = parse_options(settings.get("metadata") or {})
-        self._facts: SystemFacts | None = None
         self._audited: Counter[AuditStatus] = Counter()
-        self._template: dict[str, Any] = {}
         self._wrapper = PromptWrapper()
         self._distances: TextDistances | None = None
         self._reference: ReferenceRun | None = None
-        self._pairs: list[PairCells] = []
-        self._spreads: dict[str, dict[str, float | Missing]] = {}
         self._longest: int | None = None
         self._n_ranks = 1
         self._is_whole = True
-        self._raw_cells: dict[str, tuple[Cells, SampleRow | None]] = {}
+        self._pairs = TaskPairs("", keeps_rows=False)
         self._kept = Kept(None, None, samples=False)
         self._table = TaskTable(self.primary, full=True)
         # Before lm_eval looks the name up for its record, and raises what is no sentence.
@@ -152,6 +145,7 @@ class PromptSensitivityTask(ConfigurableTask):
         self.ladder = load_ladder(
             self.options.ladder, wanted.get("subset", "largest"), asked_as="`--metadata`: `ladder`"
         )
+        self._system = MeasuredSystem(self.ladder)
         # lm_eval looks at one document of every task while it builds it, also where there is none to run.
         rows = rows_from_pairs(self.ladder.rung(rung) or self.ladder.pairs[:1])
         self.dataset = datasets.DatasetDict({"test": datasets.Dataset.from_list(rows)})
@@ -184,7 +178,7 @@ class PromptSensitivityTask(ConfigurableTask):
         decoding = self._decoding()
         check_output_folder()
         self._kept = kept()
-        self._pairs = []
+        self._pairs = TaskPairs(f"Task `{self.config.task}`", keeps_rows=bool(self.options.probes))
         if (self.config.num_fewshot or 0) > 0:
             raise InputError(
                 f"`--num_fewshot {self.config.num_fewshot}`: prompt_sensitivity tasks have no examples, because "
@@ -237,7 +231,7 @@ class PromptSensitivityTask(ConfigurableTask):
             InputError: the tokenizer could not apply a chat template.
         """
         # Of the first prompt, as all are wrapped alike.
-        self._template = self._template or describe_template(kwargs)
+        self._system.template = self._system.template or describe_template(kwargs)
 
         def render(text: str) -> Any:
             return super(PromptSensitivityTask, self).fewshot_context({**doc, "base": text}, *args, **kwargs)
@@ -299,15 +293,17 @@ class PromptSensitivityTask(ConfigurableTask):
             return self._instances
         instances: list[Instance] | None = super().apply_filters()
         for instance in self._instances or []:
-            self._facts = instance.resps[0].facts
+            self._system.facts = instance.resps[0].facts
         if self._distances is not None:
             filtered = [shown for i in self._instances or [] for shown in i.filtered_resps.values()]
             texts = self._texts_to_embed(filtered)
             if self._reference is not None:
                 texts += reference_texts((i.doc for i in self._instances or []), self._reference)
             self._distances.prepare(texts)
-            self._spreads = self._measure_spreads(self._distances)
-        self._longest = longest_of(self._gather(self._longest_here()))
+            self._measure_spreads(self._distances)
+        tasks = (of_evaluator("eval_tasks") or {"": self}).values()
+        ours = [each for task in tasks if isinstance(task, PromptSensitivityTask) for each in task.instances]
+        self._longest = longest_of(self._gather(longest_answer(ours)))
         return instances
 
     def _gather(self, value: Value) -> list[Value]:
@@ -316,15 +312,8 @@ class PromptSensitivityTask(ConfigurableTask):
     def _texts_to_embed(self, filtered: Sequence[Any]) -> list[str]:
         return texts_to_embed(filtered)
 
-    def _measure_spreads(self, distances: TextDistances) -> dict[str, dict[str, float | Missing]]:
-        """Filter -> prompt -> how far its base output is from those of the task's other prompts."""
-        bases = [instance for instance in self._instances or [] if instance.idx == 0]
-        return {
-            view: output_spreads(
-                {i.doc["prompt_id"]: i.filtered_resps[view] for i in bases}, distances, self._gather
-            )
-            for view in VIEWS
-        }
+    def _measure_spreads(self, distances: TextDistances) -> None:
+        self._pairs.measure_spreads(self._instances or [], distances, self._gather)
 
     def process_results(self, doc: dict[str, Any], results: Sequence[FilteredText]) -> dict[str, Any]:
         """Measure one pair under one filter; the record of the pair goes into the samples file.
@@ -339,19 +328,11 @@ class PromptSensitivityTask(ConfigurableTask):
         base, variant = results
         if base.filter_name == "raw":
             self._audited[variant.generation.audit.status] += 1
-        of_run = self._of_run()
+        of_run = self._system.in_a_row()
         if self._predict_only or self._distances is None:
             return {"pair": encode(make_record(base, variant, None, {}, **of_run))}
-        prompt_id = doc["prompt_id"]
-        spread = self._spreads[base.filter_name][prompt_id]
-        each = [
-            measure_pair(doc, base, one, self._distances, self._reference, spread)
-            for one in repetitions_of(variant)
-        ]
-        scores = Scores.mean(each)
-        record = make_record(base, variant, scores.values, scores.missing, **of_run)
-        pair = encode(replace(record, repetitions=scores_of_repetitions(base, variant, each)))
-        note = self._take(doc, base, variant, pair)
+        pair, scores = self._pairs.measured(doc, results, self._distances, self._reference, of_run)
+        note = self._pairs.take(doc, results, pair)
         names = self._metric_names(base.filter_name)
         items: dict[str, Any] = {
             "noise": base.filter_name,
@@ -362,25 +343,13 @@ class PromptSensitivityTask(ConfigurableTask):
         entries = {
             # Rows in words: of a pair its tokens; of a whole run only whose row it is.
             **items,
-            **{name: OfPair(scores.values[name], prompt_id, base.filter_name) for name in names},
+            **{name: OfPair(scores.values[name], doc["prompt_id"], base.filter_name) for name in names},
             "pair": pair,
         }
         return self._table.entries(entries, base.filter_name, self._too_long)
 
     def _item_of_run(self, filter_name: str, note: Any) -> str:
         return filter_name if self._is_alone else OfRun(filter_name, note)
-
-    def _longest_here(self) -> int | None:
-        """Tokens of the longest output of all tasks in this process; None where tokens are not known."""
-        tasks = (of_evaluator("eval_tasks") or {}).values()
-        instances = [
-            each for task in tasks if isinstance(task, PromptSensitivityTask) for each in task.instances
-        ]
-        answered = [each.resps[0] for each in instances or self._instances or [] if each.resps]
-        traces = [each.trace for each in answered if isinstance(each, Generation)]
-        if not traces or len(traces) < len(answered) or None in traces:
-            return None
-        return max(len(trace.content_ids) for trace in traces if trace is not None)
 
     @property
     def _too_long(self) -> frozenset[str]:
@@ -389,34 +358,6 @@ class PromptSensitivityTask(ConfigurableTask):
         if longest is None:
             return frozenset()
         return frozenset(name for name, card in METRICS.items() if card.window and card.window >= longest)
-
-    def _of_run(self) -> dict[str, Any]:
-        """So that a row can be told apart by itself."""
-        return {"system": self._system(), "ladder": self.ladder.content_hash[:16]}
-
-    def _take(
-        self, doc: Mapping[str, Any], base: FilteredText, variant: FilteredText, pair: Any
-    ) -> PairCells | None:
-        """Keep what the pairs table would say of a row, read as it will be read from the file."""
-        generations = (base.generation, variant.generation)
-        line = {
-            "doc_id": 0,
-            "filter": base.filter_name,
-            "doc": doc,
-            "resps": [[str(each)] for each in generations],
-            "filtered_resps": [str(base), str(variant)],
-            "pair": pair,
-        }
-        place = f"Task `{self.config.task}`"
-        row = decode_row(line, place)
-        cells = cells_of(row, pair_from_row(dict(doc), place))
-        # lm_eval takes the filters in the order of the YAML, all pairs under one before the next.
-        if base.filter_name == "raw":
-            self._raw_cells[doc["pair_id"]] = cells, row if self.options.probes else None
-            return None
-        raw, row_of_raw = self._raw_cells.pop(doc["pair_id"])
-        self._pairs.append(PairCells(raw, cells, row_of_raw))
-        return self._pairs[-1]
 
     def _metric_names(self, filter_name: str) -> tuple[str, ...]:
         limit = self._decoding().max_gen_toks
@@ -454,7 +395,7 @@ class PromptSensitivityTask(ConfigurableTask):
     @property
     def _collected(self) -> list[Any]:
         """What the run log looks at."""
-        return self._pairs
+        return self._pairs.cells
 
     def _take_in_other_processes(self) -> None:
         """Before lm_eval aggregates the first task of a run, it has gathered the items of all tasks and processes."""
@@ -468,11 +409,9 @@ class PromptSensitivityTask(ConfigurableTask):
                 task._is_whole = True
 
     def _as_run(self, pairs: Sequence[PairCells]) -> FinishedRun:
+        embedder = None if self._distances is None else self._distances.identity()
         return FinishedRun(
-            pairs,
-            reference=self._reference,
-            system=self._system(),
-            embedder=self._embedder(),
+            pairs, reference=self._reference, system=self._system.fingerprint, embedder=embedder
         )
 
     def higher_is_better(self) -> dict[str, None]:
@@ -498,61 +437,35 @@ class PromptSensitivityTask(ConfigurableTask):
         return config
 
     def _enter_run(self) -> None:
-        RUN_LOG.started(self, self.ladder.content_hash, self._pairs)
+        RUN_LOG.started(self, self.ladder.content_hash, self._pairs.cells)
 
     def _closing_lines(self) -> list[str]:
-        pairs = RUN_LOG.finished(self, self._pairs)
+        pairs = RUN_LOG.finished(self, self._pairs.cells)
         if pairs is None:
             return []
         run = self._as_run(pairs_once(pairs))
         kept = replace(self._kept, subset=self.ladder.subset if RUN_LOG.n_groups > 1 else "")
-        own = self._own({pair.raw["rung"] for pair in pairs})
+        own = self._named({pair.raw["rung"] for pair in pairs})
         return closing_lines(run, own, kept, self._probe_lines(run, own))
 
     def _probe_lines(self, run: FinishedRun, own: OwnSystem) -> list[str]:
         """What the probes found, where any were asked for; the model is still there."""
-        system, folder = self._system(), self._kept.folder
+        system, folder = self._system.fingerprint, self._kept.folder
         if not self.options.probes or system is None or folder is None:
             return []
         rows = [pair.row for pair in run.pairs if pair.row is not None]
         of = Probed(system, own.name, own.ladder)
         return probe_run(self.options.probes, engine_of_evaluator(), rows, of, folder)
 
-    def _own(self, rungs: Iterable[Rung]) -> OwnSystem:
-        facts, asked = self._facts, self._decoding().as_dict()
-        identity = {} if facts is None else {**facts.identity, "prompt": self._template}
-        notes = {} if facts is None else facts.notes
-        name = model_name(identity, notes).rsplit("/", 1)[-1]
-        decoding = asked if facts is None else facts.decoding or asked
-        n_expected = sum(len(self.ladder.rung(rung)) for rung in rungs)
-        return OwnSystem(name, identity, notes, self._ladder_identity(), decoding, n_expected)
-
-    def _ladder_identity(self) -> LadderIdentity:
-        ladder = self.ladder
-        return LadderIdentity(ladder.name, ladder.subset, ladder.version, ladder.content_hash)
-
-    def _system(self) -> str | None:
-        if self._facts is None:
-            return None
-        return fingerprint({**self._facts.identity, "prompt": self._template})
+    def _named(self, rungs: Iterable[Rung] = ()) -> OwnSystem:
+        return self._system.named(rungs, self._decoding().as_dict())
 
     def _run_summary(self) -> dict[str, Any]:
-        facts, requested, reference = self._facts, self._decoding().as_dict(), self._reference
-        summary = RunSummary(
-            package_version=__version__,
-            system=self._system(),
-            identity=None if facts is None else {**facts.identity, "prompt": self._template},
-            notes=None if facts is None else {**facts.notes, "fed": self._wrapper.record},
-            ladder=self._ladder_identity(),
-            audit=dict(sorted(self._audited.items())),
-            decoding_requested=requested,
-            decoding=requested if facts is None else facts.decoding or requested,
-            embedder=self._embedder(),
-            reference=None if reference is None else ReferenceOfRun(str(reference.folder), reference.system),
-            rows=self._table.left_out(self.aggregation()),
+        return self._system.summary(
+            self._decoding().as_dict(),
+            self._audited,
+            self._wrapper.record,
+            self._distances,
+            self._reference,
+            self._table.left_out(self.aggregation()),
         )
-        found: dict[str, Any] = encode(summary)
-        return found
-
-    def _embedder(self) -> dict[str, Any] | None:
-        return None if self._distances is None else self._distances.identity()

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
+from lm_eval_sensitivity.hub.session import said_by
 from lm_eval_sensitivity.ladder.authoring.user_prompts import (
     MAX_PROMPTS,
     OwnPrompts,
@@ -71,8 +72,7 @@ def _choose_split(splits: Any, split: str | None, hub: HubSource) -> Any:
 
 
 def _unreadable(hub: HubSource, error: Exception) -> InputError:
-    problem = str(error).strip().splitlines()
     return InputError(
-        f"`{hub.name}`: there is no such file, and the Hub dataset cannot be read: "
-        f"{(problem or [type(error).__name__])[0][:300]} Check the name, `--config`, the revision and the network."
+        f"`{hub.name}`: there is no such file, and the Hub dataset cannot be read: {said_by(error)}. Check the name, "
+        "`--config`, the revision and the network."
     )

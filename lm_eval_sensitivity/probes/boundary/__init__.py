@@ -12,20 +12,12 @@ measure.py       all of it for one run; finding.py, document.py, picture.py: wha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from lm_eval_sensitivity.probes.boundary.document import boundary_document
 from lm_eval_sensitivity.probes.boundary.finding import BoundaryFinding
 from lm_eval_sensitivity.probes.boundary.picture import boundary_picture
 from lm_eval_sensitivity.probes.catalogue import Probe
-from lm_eval_sensitivity.probes.outputs import RunOutputs
-from lm_eval_sensitivity.probes.result import Measured
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.replay import Replay
-
-ONE_PER_RUNG, ALL, NONE = "one_per_rung", "all", "none"
-"""Rules in place of names of edits."""
+from lm_eval_sensitivity.probes.edits import ONE_PER_RUNG
 
 
 @dataclass(frozen=True)
@@ -37,8 +29,8 @@ class Settings:
     edits: tuple[str, ...] = field(
         default=(ONE_PER_RUNG,),
         metadata={
-            "help": "edits whose prompts the bases' tokens are fed after: names, or one_per_rung (of every harmless "
-            "rung the edit that reached most prompts), all (harmless ones), none"
+            "help": "edits whose prompts the bases' tokens are fed after: names, or of the harmless rungs one_per_rung "
+            "(the edit that reached most prompts), first_per_rung (of each prompt), all, none"
         },
     )
     draws: int = field(default=200, metadata={"help": "deals of each pair's shifts, for the null"})
@@ -49,19 +41,12 @@ class Settings:
     seed: int = field(default=0, metadata={"help": "of intervals and deals"})
 
 
-def _measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured[BoundaryFinding]:
-    from lm_eval_sensitivity.probes.boundary.measure import measure
-
-    return measure(replay, outputs, settings)
-
-
 PROBE = Probe(
     name="boundary",
     words="how many decisions were close, how predictable they are, and what gives way where outputs part",
     title="Close decisions",
     finding=BoundaryFinding,
     settings=Settings,
-    measure=_measure,
     document=boundary_document,
     picture=boundary_picture,
     not_to_be_read_as=(

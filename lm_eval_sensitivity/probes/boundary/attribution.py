@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lm_eval_sensitivity.probes.boundary.density import bins_of
 from lm_eval_sensitivity.probes.boundary.finding import Attribution, Reference
-from lm_eval_sensitivity.probes.numbers import by_prompt, mean
+from lm_eval_sensitivity.probes.numbers import by_prompt, mean, median
 from lm_eval_sensitivity.stats import difference_interval, mean_interval
 
 Floats = NDArray[np.float64]
@@ -230,9 +230,9 @@ def attribution(
         range_beside_control=difference_interval(growth - control, seed=seed),
         runner_up_before=mean(np.concatenate([each.of_runner_up[: each.first_flip] for each in branched])),
         runner_up_at_branch=mean(float(each.of_runner_up[each.first_flip or 0]) for each in branched),
-        median_share=float(np.median(shares)),
+        median_share=median(shares),
         above_half=float((shares > 0.5).mean()),
-        null_median_share=float(np.median(null_shares)) if len(null_shares) else math.nan,
+        null_median_share=median(null_shares),
         null_above_half=float((null_shares > 0.5).mean()) if len(null_shares) else math.nan,
         largest_identity_error=max(splits[number].identity_error for number in own),
     )

@@ -12,7 +12,7 @@ from lm_eval_sensitivity.metrics.margins import LOW_MARGIN_THRESHOLDS_NATS
 from lm_eval_sensitivity.probes.boundary.attribution import FEWEST_EARLIER
 from lm_eval_sensitivity.probes.boundary.density import Steps, share_interval
 from lm_eval_sensitivity.probes.boundary.finding import Numerics, Parted, Strip, Trigger, Where
-from lm_eval_sensitivity.probes.numbers import by_prompt, mean
+from lm_eval_sensitivity.probes.numbers import by_prompt, mean, median
 from lm_eval_sensitivity.probes.outputs import RunPair
 from lm_eval_sensitivity.stats import mean_interval
 
@@ -61,7 +61,7 @@ def where(pairs: Sequence[RunPair], margins: Steps, threshold: float, seed: int 
         gain=mean_interval(list(by_prompt(gains, names).values()), seed=seed),
         n_late=len(late),
         earlier_wider=share_interval(list(by_prompt(wider, [name for name, _ in late]).values()), seed),
-        median_margin=float(np.median(at_branch)) if len(branches) else math.nan,
+        median_margin=median(at_branch),
         n_thin=int((at_branch < threshold).sum()),
         below_2=mean(at_branch < 2),
     )
@@ -123,8 +123,7 @@ def strip(pairs: Sequence[RunPair], margins: Steps) -> Strip | None:
 def _parted(pairs: Sequence[RunPair]) -> Parted:
     steps = [each.first_divergence for each in pairs if each.first_divergence is not None]
     pair = pairs[0].pair
-    median = float(np.median(steps)) if steps else math.nan
-    return Parted(pair.edit, pair.rung, len(pairs), len(steps), len(steps) / len(pairs), median)
+    return Parted(pair.edit, pair.rung, len(pairs), len(steps), len(steps) / len(pairs), median(steps))
 
 
 def _up_to_branch(pair: RunPair, margins: Mapping[str, Floats]) -> Floats:

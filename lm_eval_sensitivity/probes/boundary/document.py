@@ -17,23 +17,22 @@ from lm_eval_sensitivity.probes.boundary.finding import (
     Share,
 )
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.report.blocks import MEAN, Block, Column, ResultTable, table_of
+from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable, columns, interval, table_of
 from lm_eval_sensitivity.stats import Interval
 from lm_eval_sensitivity.text.format import in_print, percent
 from lm_eval_sensitivity.types import Note
 
-_AUROC = tuple(
-    Column(words, 3, path)
-    for words, path in (("AUROC", "auroc"), ("AUROC lower", "auroc_lower"), ("AUROC upper", "auroc_upper"))
+_AUROC = (
+    Column("AUROC", 3, "auroc"),
+    Column("AUROC lower", 3, "auroc_lower"),
+    Column("AUROC upper", 3, "auroc_upper"),
 )
+_SKILL = interval("skill", 3)
+_GAIN = interval("skill_beside", 3, "gain", "gain lower", "gain upper")
 _READING = (
     Column("model"),
-    Column("skill", 3, "skill.estimate"),
-    Column("lower", 3, "skill.lower"),
-    Column("upper", 3, "skill.upper"),
-    Column("gain", 3, "skill_beside.estimate"),
-    Column("gain lower", 3, "skill_beside.lower"),
-    Column("gain upper", 3, "skill_beside.upper"),
+    *_SKILL,
+    *_GAIN,
     Column("AUROC", 2, "auroc"),
     Column("from", 2, "auroc_lower"),
     Column("to", 2, "auroc_upper"),
@@ -45,13 +44,9 @@ _OF_SKILL = (
 _PREDICTIONS = (
     Column("task"),
     Column("model"),
-    Column("skill", 3, "skill.estimate"),
-    Column("lower", 3, "skill.lower"),
-    Column("upper", 3, "skill.upper"),
+    *_SKILL,
     Column("over", path="beside"),
-    Column("gain", 3, "skill_beside.estimate"),
-    Column("gain lower", 3, "skill_beside.lower"),
-    Column("gain upper", 3, "skill_beside.upper"),
+    *_GAIN,
     *_AUROC,
     Column("rate", 3),
     Column("Brier", 4, "brier"),
@@ -65,7 +60,7 @@ _PARTED = (
     Column("pairs", 0, "n_pairs"),
     Column("parted", 0, "n_parted"),
     Column("share", 3),
-    Column("median step", 1, "median_step"),
+    Column("median step", 1),
 )
 _TRIGGERS = (
     Column("checked below, nats", 3, "threshold"),
@@ -76,7 +71,7 @@ _TRIGGERS = (
 _SHARES = (
     Column("by"),
     Column("of", path="share.what"),
-    *(Column(each.name, each.digits, f"share.share.{each.path.split('.')[1]}") for each in MEAN),
+    *interval("share.share", 4, "mean", "lower", "upper"),
     Column("prompts", 0, "share.share.n"),
     Column("steps", 0, "share.n_steps"),
 )
@@ -90,17 +85,13 @@ _RANKINGS = (
 _HAZARD = (Column("after step", 0, "step"), Column("predicted", 3), Column("observed", 3))
 _PARTS = (
     Column("part"),
-    *(Column(each.name, 3, f"interval.{each.path.split('.')[1]}") for each in MEAN),
+    *interval("interval", 3, "mean", "lower", "upper"),
     Column("prompts", 0, "interval.n"),
 )
 _PAIRS = (
     Column("pair", path="pair_id"),
-    Column("first_flip", 0),
-    Column("first_divergence", 0),
-    Column("margin_at_branch", 3),
-    Column("rho_at_branch", 3),
-    Column("boundary_nats", 3),
-    Column("bulk_nats", 3),
+    *columns(0, "first_flip", "first_divergence"),
+    *columns(3, "margin_at_branch", "rho_at_branch", "boundary_nats", "bulk_nats"),
     Column("reference"),
     Column("crossings", 0),
     Column("certified_share", 3),
@@ -195,9 +186,8 @@ def _cautions(found: BoundaryFinding) -> Iterator[Note]:
     if few < ENOUGH_PROMPTS:
         yield Note(
             "caution",
-            f"Predictions rest on {few} prompts. In SmolLM2-135M a Brier skill of 0.22 against 0.10 for the edit "
-            f"alone, over 9 prompts, was 0.10 against 0.13 over 24: below {ENOUGH_PROMPTS} prompts these rows "
-            "claim nothing.",
+            f"Predictions rest on {few} prompts; below {ENOUGH_PROMPTS} a skill can be chance, and these rows claim "
+            "nothing.",
         )
     if (forced := found.forced) is not None and forced.n_violations + forced.n_rho_disagrees:
         yield Note(

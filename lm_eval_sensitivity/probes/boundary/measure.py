@@ -43,7 +43,8 @@ from lm_eval_sensitivity.probes.boundary.finding import (
 from lm_eval_sensitivity.probes.boundary.forcing import Fed, OwnSteps, force
 from lm_eval_sensitivity.probes.boundary.hazard import at, survivals, survived
 from lm_eval_sensitivity.probes.boundary.runner_up import force_runner_ups
-from lm_eval_sensitivity.probes.numbers import by_prompt
+from lm_eval_sensitivity.probes.edits import chosen_pairs
+from lm_eval_sensitivity.probes.numbers import by_prompt, median
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.probes.result import Measured, PerPrompt
@@ -91,7 +92,8 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
     _check(settings)
     bases = {name: each for name, each in outputs.bases.items() if each.output_ids}
     harmless = outputs.live_pairs(rungs=MEANING_PRESERVING_RUNGS)
-    fed = [each for each in _chosen(outputs, harmless, settings.edits) if each.pair.prompt_id in bases]
+    chosen = chosen_pairs(outputs, settings.edits, "boundary", MEANING_PRESERVING_RUNGS)
+    fed = [each for each in chosen if each.pair.prompt_id in bases]
     own, forced = _forced(replay, bases, fed)
     runs = {name: _base_run(replay, base, own[name]) for name, base in bases.items()}
     runs = {name: run for name, run in runs.items() if np.isfinite(run.entropies).all()}
@@ -133,26 +135,6 @@ def _check(settings: Settings) -> None:
             raise InputError(f"`{name}` is {getattr(settings, name)}; accepted is a number that is {words}.")
     if settings.draws > MOST_DRAWS:
         raise InputError(f"`draws` is {settings.draws}; accepted are at most {MOST_DRAWS}.")
-
-
-def _chosen(outputs: RunOutputs, harmless: Sequence[RunPair], edits: Sequence[str]) -> list[RunPair]:
-    """The pairs that are fed, by prompt."""
-    if edits in ((), ("none",)):
-        return []
-    if edits == ("all",):
-        return list(harmless)
-    if edits == ("one_per_rung",):
-        return [each for each in harmless if each.pair.edit in one_per_rung(harmless)]
-    return outputs.pairs_of(edits, "boundary")
-
-
-def one_per_rung(pairs: Sequence[RunPair]) -> set[str]:
-    """Of every rung the edit that reached most prompts; of several the first of the ladder."""
-    counts: dict[str, dict[str, int]] = {}
-    for each in pairs:
-        of_rung = counts.setdefault(each.pair.rung, {})
-        of_rung[each.pair.edit] = of_rung.get(each.pair.edit, 0) + 1
-    return {max(of_rung, key=lambda edit: of_rung[edit]) for of_rung in counts.values()}
 
 
 def _forced(
@@ -256,7 +238,7 @@ def _shifts(forced: _ForcedPairs) -> tuple[Share, ...]:
             for each in forced.steps
         ]
         if sum(map(len, there)):
-            medians = [float(np.median(each)) if len(each) else math.nan for each in there]
+            medians = list(map(median, there))
             of_prompts = list(by_prompt(medians, forced.prompts).values())
             found.append(Share(bin_words(span), mean_interval(of_prompts), sum(map(len, there))))
     return tuple(found)

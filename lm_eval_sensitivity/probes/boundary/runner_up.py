@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
 from lm_eval_sensitivity.metrics.token_path import token_edit_distance
 from lm_eval_sensitivity.probes.boundary.finding import RunnerUpStep
 from lm_eval_sensitivity.probes.boundary.forcing import OwnSteps
+from lm_eval_sensitivity.probes.continuing import continued, end_ids
 from lm_eval_sensitivity.probes.outputs import RunOutput
 from lm_eval_sensitivity.probes.replay import Replay
 from lm_eval_sensitivity.progress import progress
@@ -66,12 +64,12 @@ def force_runner_ups(
     rests: dict[int, tuple[int, ...]] = {}
     # Alike lengths beside each other: padding is work, too.
     order = sorted(range(len(forks)), key=lambda at: len(forks[at].start))
-    with replay.arithmetic(), progress("Taking the runner-up", len(forks), "step") as done:
+    with progress("Taking the runner-up", len(forks), "step") as done:
         for first in range(0, len(order), replay.batch_size):
             batch = order[first : first + replay.batch_size]
             starts = [forks[at].start for at in batch]
             n_tokens = [len(forks[at].taken_rest) for at in batch]
-            rests |= dict(zip(batch, continued(replay.model, starts, n_tokens, ends), strict=True))
+            rests |= dict(zip(batch, continued(replay, starts, n_tokens, ends), strict=True))
             done.update(len(batch))
     return tuple(
         RunnerUpStep(
@@ -86,64 +84,7 @@ def force_runner_ups(
     )
 
 
-def continued(
-    model: Any, starts: Sequence[Sequence[int]], n_tokens: Sequence[int], ends: frozenset[int]
-) -> list[tuple[int, ...]]:
-    """Greedy continuations of one batch, left-padded; no setting of the checkpoint bends them.
-
-    Args:
-        model: a causal language model of transformers.
-        starts: [row][position] token ids, at least one each.
-        n_tokens: [row] most tokens that follow.
-        ends: tokens that end an output; the last one, where one comes.
-
-    Returns:
-        [row] the tokens that follow.
-    """
-    device = model.get_input_embeddings().weight.device
-    longest = max(map(len, starts))
-    ids = torch.tensor([[0] * (longest - len(each)) + list(each) for each in starts], device=device)
-    mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in starts], device=device)
-    takes_positions = "position_ids" in inspect.signature(model.forward).parameters
-    rows: list[list[int]] = [[] for _ in starts]
-    cache = None
-    for _ in range(max(n_tokens)):
-        positions = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]}
-        out = model(
-            input_ids=ids,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-            **(positions if takes_positions else {}),
-        )
-        cache = out.past_key_values
-        ids = out.logits[:, -1:].argmax(-1)
-        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-        for row, token in zip(rows, ids[:, 0].tolist(), strict=True):
-            row.append(token)
-        if all(_done(row, n, ends) for row, n in zip(rows, n_tokens, strict=True)):
-            break
-    return [_ended(row, n, ends) for row, n in zip(rows, n_tokens, strict=True)]
-
-
-def end_ids(replay: Replay, outputs: Sequence[RunOutput]) -> frozenset[int]:
-    """Tokens that end an output: those that did, and those of the checkpoint."""
-    seen = {each.output_ids[-1] for each in outputs if each.finish_reason == "end_token"}
-    configured = getattr(getattr(replay.model, "generation_config", None), "eos_token_id", None)
-    listed = [configured] if isinstance(configured, int) else list(configured or [])
-    return frozenset({*seen, *map(int, listed)})
-
-
 def _forks(output: RunOutput, steps: OwnSteps, k: int, threshold: float) -> list[_Fork]:
     margins = steps.margins[: max(len(output.output_ids) - FEWEST_AFTER, 0)]
     thinnest = [step for step in np.argsort(margins, kind="stable")[:k] if margins[step] < threshold]
     return [_Fork(output, int(at), float(steps.margins[at]), steps.runner_up_ids[at]) for at in thinnest]
-
-
-def _done(row: Sequence[int], n: int, ends: frozenset[int]) -> bool:
-    return len(row) >= n or not ends.isdisjoint(row)
-
-
-def _ended(row: Sequence[int], n: int, ends: frozenset[int]) -> tuple[int, ...]:
-    stop = next((at + 1 for at, token in enumerate(row) if token in ends), len(row))
-    return tuple(row[: min(stop, n)])

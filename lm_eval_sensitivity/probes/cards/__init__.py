@@ -25,14 +25,7 @@ from lm_eval_sensitivity.probes.catalogue import Probe
 if TYPE_CHECKING:
     from lm_eval_sensitivity.probes.outputs import RunOutputs
     from lm_eval_sensitivity.probes.replay import Replay
-    from lm_eval_sensitivity.probes.result import Measured
     from lm_eval_sensitivity.report.blocks import Document
-
-
-def _measure(replay: Replay, outputs: RunOutputs, settings: CardsSettings) -> Measured[CardsFinding]:
-    from lm_eval_sensitivity.probes.cards.measure import measure
-
-    return measure(replay, outputs, settings)
 
 
 def _check(path: Path, replay: Replay, outputs: RunOutputs) -> tuple[Document, bool]:
@@ -47,7 +40,6 @@ PROBE = Probe(
     title="Branch cards",
     finding=CardsFinding,
     settings=CardsSettings,
-    measure=_measure,
     document=document,
     picture=picture,
     not_to_be_read_as=NOT_TO_BE_READ_AS,

@@ -9,7 +9,7 @@ from lm_eval_sensitivity.probes.cards.finding import CardsFinding
 from lm_eval_sensitivity.probes.cards.positions import PositionClass
 from lm_eval_sensitivity.probes.cards.summary import CLASS_WORDS, SHARES, by_class
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.report.blocks import Block, Cell, Column, ResultTable, table_of
+from lm_eval_sensitivity.report.blocks import Block, Cell, Column, ResultTable, columns, table_of
 from lm_eval_sensitivity.stats import mean_interval
 from lm_eval_sensitivity.text.format import percent
 from lm_eval_sensitivity.text.visible import visible
@@ -20,17 +20,10 @@ SHOWN: tuple[PositionClass, ...] = ("edit_first", "prompt_last", "final_context"
 COLUMNS = (
     Column("pair"),
     Column("step", 0),
-    Column("unedited says"),
-    Column("edited says"),
-    Column("margin unedited", 3),
-    Column("margin edited", 3),
-    Column("rho", 2),
-    Column("boundary share", 2),
-    *(Column(CLASS_WORDS[kind]) for kind in SHOWN),
-    Column("random"),
-    Column("wrong donor"),
-    Column("rejoins"),
-    Column("specific"),
+    *columns(None, "unedited says", "edited says"),
+    *columns(3, "margin unedited", "margin edited"),
+    *columns(2, "rho", "boundary share"),
+    *columns(None, *(CLASS_WORDS[kind] for kind in SHOWN), "random", "wrong donor", "rejoins", "specific"),
 )
 BY_CLASS = (
     Column("state copied", path="words"),
@@ -39,13 +32,7 @@ BY_CLASS = (
     Column("median depth", 2, "depth"),
     Column("only trivially", 0, "n_trivial"),
 )
-OVER_PROMPTS = (
-    Column("number"),
-    Column("mean", 3),
-    Column("lower", 3),
-    Column("upper", 3),
-    Column("prompts", 0),
-)
+OVER_PROMPTS = (Column("number"), *columns(3, "mean", "lower", "upper"), Column("prompts", 0))
 
 
 def document(result: ProbeResult[CardsFinding]) -> list[Block]:

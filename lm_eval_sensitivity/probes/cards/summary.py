@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from lm_eval_sensitivity.probes.cards.card import BranchCard, Earliest
 from lm_eval_sensitivity.probes.cards.positions import PositionClass
+from lm_eval_sensitivity.probes.numbers import median
 from lm_eval_sensitivity.probes.result import PerPrompt
 
 CLASS_WORDS: dict[PositionClass, str] = {

@@ -1,7 +1,7 @@
 """How far a state before the output embedding can move before the next-token distribution changes by tau.
 
 settings.py       what can be asked for
-measure.py        states of a replay -> finding; states.py: the states; edits.py: which variants are looked at
+measure.py        states of a replay -> finding; states.py: the states
 at_state.py       everything that is asked of one state
 head.py           the last modules of a model as a function, found by trying and checked
 local.py          one state seen through the head: products with its curvature, rays, nearest boundary
@@ -14,25 +14,11 @@ document.py       tables and the sentence; picture.py: the figure
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lm_eval_sensitivity.probes.catalogue import Probe
 from lm_eval_sensitivity.probes.radius.document import document
 from lm_eval_sensitivity.probes.radius.finding import RadiusFinding
 from lm_eval_sensitivity.probes.radius.picture import picture
 from lm_eval_sensitivity.probes.radius.settings import RadiusSettings
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.outputs import RunOutputs
-    from lm_eval_sensitivity.probes.replay import Replay
-    from lm_eval_sensitivity.probes.result import Measured
-
-
-def _measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Measured[RadiusFinding]:
-    from lm_eval_sensitivity.probes.radius.measure import measure
-
-    return measure(replay, outputs, settings)
-
 
 PROBE = Probe(
     name="radius",
@@ -40,7 +26,6 @@ PROBE = Probe(
     title="Radius of a state",
     finding=RadiusFinding,
     settings=RadiusSettings,
-    measure=_measure,
     document=document,
     picture=picture,
     not_to_be_read_as=(

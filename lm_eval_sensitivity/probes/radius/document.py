@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lm_eval_sensitivity.probes.radius.finding import Direction, RadiusFinding, RadiusRow
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.report.blocks import Block, Column, table_of
+from lm_eval_sensitivity.report.blocks import Block, Column, columns, interval, table_of
 from lm_eval_sensitivity.types import Note
 
 _RADII = (
@@ -15,16 +15,13 @@ _RADII = (
     Column("direction"),
     Column("n", 0, "n_lines"),
     Column("prompts", 0, "n_prompts"),
-    Column("predicted", 4),
-    Column("measured", 4),
+    *columns(4, "predicted", "measured"),
     Column("median error", 4, "error"),
     Column("p90", 4, "error_p90"),
-    Column("within 50 %", 3, "within.estimate"),
-    Column("lower", 3, "within.lower"),
-    Column("upper", 3, "within.upper"),
-    Column("calibrated error", 4, "calibrated_error"),
-    Column("calibrated within", 3, "calibrated_within"),
-    Column("rank with confidence", 2, "rank_with_confidence"),
+    *interval("within", 3, "within 50 %", "lower", "upper"),
+    Column("calibrated error", 4),
+    Column("calibrated within", 3),
+    Column("rank with confidence", 2),
     Column("unreachable", 0, "n_unreachable"),
     Column("flat", 0, "n_flat"),
 )
@@ -42,7 +39,7 @@ _STATES = (
     Column("states"),
     Column("n", 0, "n_states"),
     Column("prompts", 0, "n_prompts"),
-    Column("argmax radius", 5, "argmax_radius"),
+    Column("argmax radius", 5),
     Column("p10", 5, "argmax_radius_p10"),
     Column("1 / |J_W|", 5, "constraint_bound"),
     Column("rank: radius, margin", 3, "rank_argmax_with_margin"),

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.edits import FIRST_PER_RUNG, chosen_pairs
 from lm_eval_sensitivity.probes.numbers import mean
 from lm_eval_sensitivity.probes.outputs import RunOutputs, RunPair
 from lm_eval_sensitivity.probes.radius.at_state import AtState, Move, look_at
 from lm_eval_sensitivity.probes.radius.calibration import relative_errors
-from lm_eval_sensitivity.probes.radius.edits import chosen_pairs
 from lm_eval_sensitivity.probes.radius.finding import Curve, RadiusFinding
 from lm_eval_sensitivity.probes.radius.head import Head, check_head
 from lm_eval_sensitivity.probes.radius.local import Local, Side
@@ -52,7 +52,9 @@ def measure(replay: Replay, outputs: RunOutputs, settings: RadiusSettings) -> Me
     parts = replay.architecture
     head = Head(parts.norm, parts.head, parts.scale, parts.soft_cap)
     # Variants are looked at where they end.
-    pairs = chosen_pairs(outputs, settings.edits) if 0 in settings.steps else []
+    pairs = (
+        chosen_pairs(outputs, settings.edits or (FIRST_PER_RUNG,), "radius") if 0 in settings.steps else []
+    )
     bases = outputs.bases
     longest = max((len(each.output_ids) for each in bases.values()), default=0)
     if min(settings.steps) >= longest:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lm_eval_sensitivity.probes.numbers import by_prompt, quantile, rank_correlation
+from lm_eval_sensitivity.probes.numbers import by_prompt, median, quantile, rank_correlation
 from lm_eval_sensitivity.probes.radius.calibration import calibrated, relative_errors
 from lm_eval_sensitivity.probes.radius.finding import (
     DIRECTIONS,
@@ -55,12 +55,12 @@ def _radius_row(lines: Sequence[Line], direction: Direction, at: int, tau: float
         len(set(prompts)),
         len(lines) - len(used) - n_flat,
         n_flat,
-        quantile(predicted, 0.5),
-        quantile(measured, 0.5),
-        quantile(errors, 0.5),
+        median(predicted),
+        median(measured),
+        median(errors),
         quantile(errors, 0.9),
         mean_interval(_of_prompts(errors, prompts), largest=1.0),
-        quantile(corrected, 0.5),
+        median(corrected),
         float(np.mean(_of_prompts(corrected, prompts))) if used else np.nan,
         rank_correlation(errors, [line.top_probability for line in used]),
     )
@@ -79,8 +79,8 @@ def shift_rows(edits: Sequence[EditShift]) -> tuple[ShiftRow, ...]:
                     kind,
                     len(chosen),
                     len({each.prompt_id for each in chosen}),
-                    quantile([each.shift for each in chosen], 0.5),
-                    quantile([each.actual for each in chosen], 0.5),
+                    median([each.shift for each in chosen]),
+                    median([each.actual for each in chosen]),
                     *(quantile(quotients, share) for share in (0.5, 0.25, 0.75)),
                 )
             )
@@ -102,9 +102,9 @@ def _state_row(name: Literal["all", "nearly certain"], states: Sequence[State]) 
         name,
         len(states),
         len({state.prompt_id for state in states}),
-        quantile(radius, 0.5),
+        median(radius),
         quantile(radius, 0.1),
-        quantile(bound, 0.5),
+        median(bound),
         rank_correlation(radius, margin),
         rank_correlation(bound, margin),
         rank_correlation(bound, radius),

@@ -23,7 +23,9 @@ class RadiusSettings:
     side: str = field(default="pre", metadata={"help": "pre or post: move before or after the final norm"})
     edits: tuple[str, ...] = field(
         default=(),
-        metadata={"help": "variants whose direction is taken; without any, the first edit of each rung"},
+        metadata={
+            "help": "variants whose direction is taken: names, all, one_per_rung; without any, first_per_rung"
+        },
     )
     lanczos_steps: int = field(default=16, metadata={"help": "most products for the top direction"})
     seed: int = field(default=0, metadata={"help": "of the random directions"})

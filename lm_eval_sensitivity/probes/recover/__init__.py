@@ -12,26 +12,13 @@ picture.py     curves, and state against text
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lm_eval_sensitivity.probes.catalogue import Probe
 from lm_eval_sensitivity.probes.recover.document import document
 from lm_eval_sensitivity.probes.recover.finding import RecoverFinding
 from lm_eval_sensitivity.probes.recover.picture import picture
 from lm_eval_sensitivity.probes.recover.settings import Settings
-from lm_eval_sensitivity.probes.result import Measured
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.outputs import RunOutputs
-    from lm_eval_sensitivity.probes.replay import Replay
 
 __all__ = ["PROBE"]
-
-
-def _measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured[RecoverFinding]:
-    from lm_eval_sensitivity.probes.recover.measure import measure
-
-    return measure(replay, outputs, settings)
 
 
 PROBE = Probe(
@@ -40,7 +27,6 @@ PROBE = Probe(
     title="Recovery from a push",
     finding=RecoverFinding,
     settings=Settings,
-    measure=_measure,
     document=document,
     picture=picture,
     not_to_be_read_as=(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.embedder import TextDistances
-from lm_eval_sensitivity.probes.numbers import by_prompt, mean, quantile, rank_correlation
+from lm_eval_sensitivity.probes.numbers import by_prompt, mean, median, rank_correlation
 from lm_eval_sensitivity.probes.recover.finding import CellRow, Curve, Overall, Push, RecoverFinding
 from lm_eval_sensitivity.probes.recover.recovery import recovery_of
 from lm_eval_sensitivity.probes.recover.settings import CONTROL, Cell, Settings
@@ -163,15 +163,15 @@ def _row(cell: Cell, pushes: Sequence[Push]) -> CellRow:
         layer=cell.layer,
         alpha=cell.alpha,
         n_prompts=len(pushes),
-        peak=quantile([each.peak for each in pushes], 0.5),
-        at_push=quantile([each.at_push for each in pushes], 0.5),
-        lag_1=quantile([each.lag_1 for each in pushes], 0.5),
-        lag_4=quantile([each.lag_4 for each in pushes], 0.5),
-        lag_16=quantile([each.lag_16 for each in pushes], 0.5),
+        peak=median([each.peak for each in pushes]),
+        at_push=median([each.at_push for each in pushes]),
+        lag_1=median([each.lag_1 for each in pushes]),
+        lag_4=median([each.lag_4 for each in pushes]),
+        lag_16=median([each.lag_16 for each in pushes]),
         recovered=mean_interval([_number(each.recovered) for each in pushes], largest=1.0),
-        steps=quantile([_number(each.steps) for each in pushes], 0.5),
-        half_life=quantile([_number(each.half_life) for each in pushes], 0.5),
-        kl=quantile([each.kl for each in pushes], 0.5),
+        steps=median([_number(each.steps) for each in pushes]),
+        half_life=median([_number(each.half_life) for each in pushes]),
+        kl=median([each.kl for each in pushes]),
         unchanged=mean_interval([float(not each.path_changed) for each in pushes], largest=1.0),
         cosine=mean_interval([each.cosine for each in pushes], largest=LARGEST_COSINE),
         cosine_changed=mean([each.cosine for each in pushes if each.path_changed]),
@@ -224,7 +224,7 @@ def _curves(pushed: Sequence[PushedPrompt], cells: Sequence[Cell]) -> Iterator[C
             continue
         curves = [each.pushed.distances[number] for each in pushed]
         table = [[_at(curve, lag) for curve in curves] for lag in range(longest)]
-        yield Curve(cell.layer, cell.alpha, tuple(quantile(each, 0.5) for each in table))
+        yield Curve(cell.layer, cell.alpha, tuple(median(each) for each in table))
 
 
 def per_prompt(found: RecoverFinding) -> tuple[PerPrompt, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from lm_eval_sensitivity.probes.recover.finding import Overall, RecoverFinding
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.report.blocks import Block, Column, table_of
+from lm_eval_sensitivity.report.blocks import Block, Column, columns, interval, table_of
 from lm_eval_sensitivity.stats import Interval
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note
@@ -15,14 +15,8 @@ from lm_eval_sensitivity.types import Note
 _CELLS = (
     Column("layer", 0),
     Column("alpha", 2),
-    Column("peak", 4),
-    Column("at push", 4, "at_push"),
-    Column("lag 1", 4, "lag_1"),
-    Column("lag 4", 4, "lag_4"),
-    Column("lag 16", 4, "lag_16"),
-    Column("recovered", 3, "recovered.estimate"),
-    Column("lower", 3, "recovered.lower"),
-    Column("upper", 3, "recovered.upper"),
+    *columns(4, "peak", "at push", "lag 1", "lag 4", "lag 16"),
+    *interval("recovered", 3),
     Column("steps", 0),
     Column("half-life", 0, "half_life"),
     Column("KL", 4, "kl"),
@@ -36,11 +30,8 @@ _PUSHES = (
     Column("layer", 0),
     Column("alpha", 2),
     Column("peak", 4),
-    Column("peak step", 0, "peak_step"),
-    Column("at push", 4, "at_push"),
-    Column("lag 1", 4, "lag_1"),
-    Column("lag 4", 4, "lag_4"),
-    Column("lag 16", 4, "lag_16"),
+    Column("peak step", 0),
+    *columns(4, "at push", "lag 1", "lag 4", "lag 16"),
     Column("steps", 0),
     Column("half-life", 0, "half_life"),
     Column("KL", 4, "kl"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from lm_eval_sensitivity.embedder import TextDistances, find_embedder
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.continuing import end_ids
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs
 from lm_eval_sensitivity.probes.recover.analysis import PushedPrompt, Texts, finding_of, per_prompt
 from lm_eval_sensitivity.probes.recover.finding import RecoverFinding
@@ -48,7 +49,8 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
     short = sorted(set(outputs.bases) - set(long_enough))
     bases = {name: _shortened(each, limit) for name, each in long_enough.items()}
     replay.run([Path.of(each) for each in long_enough.values()], label="Replaying")
-    pusher = Pusher(replay, cells, settings.step, limit, end_ids(replay, outputs), settings.seed)
+    ends = end_ids(replay, (each for pair in outputs.pairs for each in (pair.base, pair.variant)))
+    pusher = Pusher(replay, cells, settings.step, limit, ends, settings.seed)
     pushed = []
     with progress("Pushing", len(bases), "output") as bar:
         for name, output in bases.items():
@@ -58,24 +60,6 @@ def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured
         pushed, cells, replay.architecture.n_layers, limit, _texts(replay, pushed, pusher, settings), settings
     )
     return Measured(found, per_prompt(found), tuple(_notes(short, settings.step)))
-
-
-def end_ids(replay: Replay, outputs: RunOutputs) -> frozenset[int]:
-    """Tokens that end an output: those that ended one in the run, and those that the model names.
-
-    Args:
-        replay: of the system.
-        outputs: of its run.
-
-    Returns:
-        Token ids.
-    """
-    sides = [each for pair in outputs.pairs for each in (pair.base, pair.variant)]
-    seen = {each.output_ids[-1] for each in sides if each.finish_reason == "end_token"}
-    for holder in (getattr(replay.model, "generation_config", None), replay.tokenizer):
-        named = getattr(holder, "eos_token_id", None)
-        seen |= set(named) if isinstance(named, list | tuple) else set() if named is None else {int(named)}
-    return frozenset(seen)
 
 
 def _shortened(output: RunOutput, limit: int) -> RunOutput:

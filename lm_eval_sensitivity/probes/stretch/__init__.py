@@ -10,26 +10,11 @@ document.py, picture.py    what is said and drawn
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lm_eval_sensitivity.probes.catalogue import Probe
-from lm_eval_sensitivity.probes.outputs import RunOutputs
-from lm_eval_sensitivity.probes.result import Measured
 from lm_eval_sensitivity.probes.stretch.document import document
 from lm_eval_sensitivity.probes.stretch.finding import StretchFinding
 from lm_eval_sensitivity.probes.stretch.picture import picture
 from lm_eval_sensitivity.probes.stretch.settings import Settings
-
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.replay import Replay
-
-
-def measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured[StretchFinding]:
-    """Stretching of one system; see `measure.py`."""
-    from lm_eval_sensitivity.probes.stretch.measure import measure
-
-    return measure(replay, outputs, settings)
-
 
 PROBE = Probe(
     name="stretch",
@@ -37,7 +22,6 @@ PROBE = Probe(
     title="Stretching per layer",
     finding=StretchFinding,
     settings=Settings,
-    measure=measure,
     document=document,
     picture=picture,
     not_to_be_read_as=(

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lm_eval_sensitivity.probes.result import ProbeResult
-from lm_eval_sensitivity.probes.stretch.finding import (
-    EditProfile,
-    LayerGrowth,
-    NetworkGrowth,
-    RangeGrowth,
-    Shares,
-    StretchFinding,
-)
+from lm_eval_sensitivity.probes.stretch.finding import NetworkGrowth, RangeGrowth, StretchFinding
 from lm_eval_sensitivity.probes.stretch.settings import JACOBIAN_PROMPTS
-from lm_eval_sensitivity.report.blocks import Block, Column, table_of
+from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable, columns, interval, table_of
 from lm_eval_sensitivity.stats import Interval
 from lm_eval_sensitivity.text.format import in_print, percent
 from lm_eval_sensitivity.types import Note
+
+_NETWORK = Column("network", path="network.network")
+_QUANTITIES = ("magnitude", "disturbance", "relative")
+_DEPTHS = (0.25, 0.5, 0.75, 1.0)
 
 
 def document(result: ProbeResult[StretchFinding]) -> list[Block]:
@@ -70,8 +68,8 @@ def _main(network: NetworkGrowth) -> RangeGrowth:
     return found
 
 
-def _by(interval: Interval) -> str:
-    return in_print(interval.estimate, 3)
+def _by(found: Interval) -> str:
+    return in_print(found.estimate, 3)
 
 
 def _beside(finding: StretchFinding) -> str:
@@ -104,52 +102,68 @@ def first_ten(finding: StretchFinding) -> Iterator[Note]:
 
 
 @dataclass(frozen=True)
-class _OfRange:
+class _Of:
+    """A part of a network, with its network."""
+
     network: NetworkGrowth
-    growth: RangeGrowth
-
-    @property
-    def magnitude(self) -> str:
-        return _with_interval(self.growth.magnitude)
-
-    @property
-    def disturbance(self) -> str:
-        return _with_interval(self.growth.disturbance)
-
-    @property
-    def relative(self) -> str:
-        return _with_interval(self.growth.relative)
+    part: Any
 
 
-def _with_interval(interval: Interval, factor: float = 1.0, digits: int = 4) -> str:
-    estimate, low, high = (
-        in_print(factor * each, digits) for each in (interval.estimate, interval.lower, interval.upper)
+def _parts(finding: StretchFinding, name: str) -> list[_Of]:
+    return [_Of(network, each) for network in finding.networks for each in getattr(network, name)]
+
+
+def _twice(
+    name: str,
+    title: str,
+    records: Sequence[_Of],
+    sides: tuple[Sequence[Column], Sequence[Column]],
+    intervals: dict[str, int],
+    in_a_cell: Callable[[Interval], str],
+    notes: Iterable[str],
+) -> Iterator[Block]:
+    """A table whose intervals stand in a cell each for reading, and in three columns for programs.
+
+    Args:
+        name: of the table.
+        title: its caption.
+        records: a row each.
+        sides: columns before and behind the intervals.
+        intervals: by name, and the digits that they have for programs.
+        in_a_cell: of one interval.
+        notes: below the table for reading.
+    """
+    first, last = sides
+    rows = tuple(
+        (
+            *(column.cell(each) for column in first),
+            *(in_a_cell(getattr(each.part, quantity)) for quantity in intervals),
+            *(column.cell(each) for column in last),
+        )
+        for each in records
     )
-    return estimate if math.isnan(interval.lower) else f"{estimate} [{low}, {high}]"
+    shown = (*first, *columns(None, *intervals), *last)
+    yield ResultTable(name, title, shown, rows, " ".join(notes), only=("table", "markdown"))
+    numbers = [
+        column
+        for each, digits in intervals.items()
+        for column in interval(f"part.{each}", digits, each, f"{each} lower", f"{each} upper")
+    ]
+    yield table_of(name, title, (*first, *numbers, *last), records, only=("csv", "json"))
+
+
+def _with_interval(found: Interval) -> str:
+    estimate, low, high = (in_print(each, 4) for each in (found.estimate, found.lower, found.upper))
+    return estimate if math.isnan(found.lower) else f"{estimate} [{low}, {high}]"
 
 
 def _growth_tables(finding: StretchFinding) -> Iterator[Block]:
-    records = [_OfRange(network, each) for network in finding.networks for each in network.ranges]
-    first = (
-        Column("network", path="network.network"),
-        Column("range", path="growth.range"),
-        Column("layers", path="growth.layers"),
-    )
+    first = (_NETWORK, Column("range", path="part.range"), Column("layers", path="part.layers"))
     last = (
-        Column("all positions", 4, "growth.frobenius.estimate"),
-        Column("relative in total", 4, "growth.relative_total.estimate"),
+        Column("all positions", 4, "part.frobenius.estimate"),
+        Column("relative in total", 4, "part.relative_total.estimate"),
         Column("prompts", 0, "network.n_prompts"),
     )
-    quantities = ("magnitude", "disturbance", "relative")
-    numbers = [
-        Column(name, 4, f"growth.{quantity}.{bound}")
-        for quantity in quantities
-        for name, bound in (
-            (quantity, "estimate"),
-            (f"{quantity} lower", "lower"),
-            (f"{quantity} upper", "upper"),
-        )
-    ]
     notes = (
         _where(finding),
         "Factors per layer, geometric means with 95 % intervals over prompts. inner: without the first and the last "
@@ -158,10 +172,8 @@ def _growth_tables(finding: StretchFinding) -> Iterator[Block]:
         "together, which few steps can dominate. relative: disturbance over magnitude.",
         *_reasons(finding),
     )
-    title = "Growth per layer"
-    shown = (*first, *map(Column, quantities), *last)
-    yield table_of("stretch", title, shown, records, notes, only=("table", "markdown"))
-    yield table_of("stretch", title, (*first, *numbers, *last), records, only=("csv", "json"))
+    records, numbers = _parts(finding, "ranges"), dict.fromkeys(_QUANTITIES, 4)
+    yield from _twice("stretch", "Growth per layer", records, (first, last), numbers, _with_interval, notes)
 
 
 def _where(finding: StretchFinding) -> str:
@@ -178,36 +190,15 @@ def _reasons(finding: StretchFinding) -> Iterator[str]:
     yield from dict.fromkeys(each for each in found if each)
 
 
-@dataclass(frozen=True)
-class _OfShares:
-    network: NetworkGrowth
-    shares: Shares
-
-    @property
-    def embedding(self) -> str:
-        return _share(self.shares.embedding)
-
-    @property
-    def attention(self) -> str:
-        return _share(self.shares.attention)
-
-    @property
-    def mlp(self) -> str:
-        return _share(self.shares.mlp)
-
-
-def _share(interval: Interval) -> str:
-    if math.isnan(interval.estimate):
+def _share(found: Interval) -> str:
+    if math.isnan(found.estimate):
         return "-"
-    if math.isnan(interval.lower):
-        return percent(interval.estimate)
-    return f"{percent(interval.estimate)} [{100 * interval.lower:.3g}, {100 * interval.upper:.3g}]"
+    if math.isnan(found.lower):
+        return percent(found.estimate)
+    return f"{percent(found.estimate)} [{100 * found.lower:.3g}, {100 * found.upper:.3g}]"
 
 
 def _share_tables(finding: StretchFinding) -> Iterator[Block]:
-    records = [_OfShares(network, each) for network in finding.networks for each in network.shares]
-    parts = ("embedding", "attention", "mlp")
-    network = Column("network", path="network.network")
     notes = (
         "Of x, which goes into the final norm: c is the embedding, or the sum of what attention or the MLPs add. "
         "projection: <c, x>/|x|², which may be negative or above 100 %; squared: |c|² over their sum; norm: |c| over "
@@ -215,16 +206,10 @@ def _share_tables(finding: StretchFinding) -> Iterator[Block]:
         "equal ones.",
         f"The parts add up to the residual within {finding.loaded.sum_error:.1g} of it.",
     )
+    first = (_NETWORK, Column("convention", path="part.convention"))
+    records, numbers = _parts(finding, "shares"), dict.fromkeys(("embedding", "attention", "mlp"), 6)
     title = "Whose the residual is"
-    convention = Column("convention", path="shares.convention")
-    shown = (network, convention, *map(Column, parts))
-    yield table_of("stretch_shares", title, shown, records, notes, only=("table", "markdown"))
-    numbers = [
-        Column(name, 6, f"shares.{part}.{bound}")
-        for part in parts
-        for name, bound in ((part, "estimate"), (f"{part} lower", "lower"), (f"{part} upper", "upper"))
-    ]
-    yield table_of("stretch_shares", title, (network, convention, *numbers), records, only=("csv", "json"))
+    yield from _twice("stretch_shares", title, records, (first, ()), numbers, _share, notes)
 
 
 def _routes(finding: StretchFinding) -> Iterator[Note]:
@@ -237,55 +222,31 @@ def _routes(finding: StretchFinding) -> Iterator[Note]:
             )
 
 
-@dataclass(frozen=True)
-class _OfEdit:
-    profile: EditProfile
-
-    @property
-    def quarter(self) -> float:
-        return self.profile.at(0.25)
-
-    @property
-    def half(self) -> float:
-        return self.profile.at(0.5)
-
-    @property
-    def three_quarters(self) -> float:
-        return self.profile.at(0.75)
-
-    @property
-    def end(self) -> float:
-        return self.profile.sizes[-1]
-
-
 def _edit_table(finding: StretchFinding) -> Iterator[Block]:
     if not finding.edits:
         return
-    columns = (
-        Column("edit", path="profile.edit"),
-        Column("first layer", 0, "profile.first_defined"),
-        Column("1/4", 4, "quarter"),
-        Column("1/2", 4, "half"),
-        Column("3/4", 4, "three_quarters"),
-        Column("end", 4, "end"),
-        Column("behind the norm", 4, "profile.normalized"),
-        Column("largest before layer", 0, "profile.peak"),
-        Column("prompts", 0, "profile.n_prompts"),
+    headings = (
+        Column("edit"),
+        Column("first layer", 0),
+        *columns(4, "1/4", "1/2", "3/4", "end", "behind the norm"),
+        *columns(0, "largest before layer", "prompts"),
+    )
+    rows = tuple(
+        (each.edit, each.first_defined, *map(each.at, _DEPTHS), each.normalized, each.peak, each.n_prompts)
+        for each in finding.edits
     )
     note = (
         "How far the edit has moved the residual at the end of the prompt, relative to the residual, after a quarter "
         "of the layers, half of them, and so on; medians over prompts. first layer: before which it is there first; "
         "under a chat template all prompts end in the same token, and nothing has arrived before layer 1."
     )
-    yield table_of(
-        "stretch_edits", "Edits over depth", columns, [_OfEdit(each) for each in finding.edits], (note,)
-    )
+    yield ResultTable("stretch_edits", "Edits over depth", headings, rows, note)
 
 
 def _sweep_table(finding: StretchFinding) -> Iterator[Block]:
     if not finding.sweep:
         return
-    columns = (
+    numbers = (
         Column("size", 7),
         Column("relative per layer", 4, "per_layer"),
         Column("relative in total", 4, "total"),
@@ -295,34 +256,27 @@ def _sweep_table(finding: StretchFinding) -> Iterator[Block]:
         "One direction per prompt, in all sizes. Where the numbers do not depend on the size, growth is that of an "
         "infinitely small disturbance; the smallest sizes show rounding, the largest ones the nonlinear part."
     )
-    yield table_of("stretch_sweep", "Sizes of a disturbance", columns, finding.sweep, (note,))
+    yield table_of("stretch_sweep", "Sizes of a disturbance", numbers, finding.sweep, (note,))
 
 
 def _jacobian_table(finding: StretchFinding) -> Iterator[Block]:
     if not finding.jacobian:
         return
-    columns = (Column("layer", 0), Column("rms", 4), Column("largest, at least", 4, "largest"))
+    numbers = (Column("layer", 0), Column("rms", 4), Column("largest, at least", 4, "largest"))
     note = (
         "Of each block as a map of one position, all others held: how much a random small change is stretched, and "
         f"the most stretched one that was found. At the end of {JACOBIAN_PROMPTS} prompts at most, geometric means."
     )
-    yield table_of("stretch_jacobian", "Jacobian norms", columns, finding.jacobian, (note,), is_detail=True)
-
-
-@dataclass(frozen=True)
-class _OfLayer:
-    network: NetworkGrowth
-    growth: LayerGrowth
+    yield table_of("stretch_jacobian", "Jacobian norms", numbers, finding.jacobian, (note,), is_detail=True)
 
 
 def _layer_table(finding: StretchFinding) -> Block:
-    columns = (
-        Column("network", path="network.network"),
-        Column("layer", 0, "growth.layer"),
-        *(Column(name, 4, f"growth.{name}.middle") for name in ("magnitude", "disturbance", "relative")),
+    numbers = (
+        _NETWORK,
+        Column("layer", 0, "part.layer"),
+        *(Column(name, 4, f"part.{name}.middle") for name in _QUANTITIES),
     )
-    records = [_OfLayer(network, each) for network in finding.networks for each in network.layers]
-    note = "Factors, geometric means over prompts."
+    records, note = _parts(finding, "layers"), "Factors, geometric means over prompts."
     return table_of(
-        "stretch_layers", "Layer by layer", columns, records, (note,), only=("csv", "json"), is_detail=True
+        "stretch_layers", "Layer by layer", numbers, records, (note,), only=("csv", "json"), is_detail=True
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.probes.edits import RULES, chosen_pairs
 from lm_eval_sensitivity.probes.outputs import RunOutput, RunOutputs, RunPair
 from lm_eval_sensitivity.probes.replay import Path, Reader, Replay
 from lm_eval_sensitivity.probes.result import Measured, PerPrompt
@@ -164,11 +165,11 @@ def _path(base: RunOutput, settings: Settings) -> Path:
 
 
 def _variants(outputs: RunOutputs, settings: Settings) -> list[RunPair]:
-    if not settings.edits:  # which would be all of them
-        return []
     # What nobody asked for by name may be missing.
     is_default = settings.edits == Settings().edits
-    return outputs.live_pairs(settings.edits) if is_default else outputs.pairs_of(settings.edits, "stretch")
+    return (
+        outputs.live_pairs(settings.edits) if is_default else chosen_pairs(outputs, settings.edits, "stretch")
+    )
 
 
 def _disturbances(name: str, settings: Settings) -> tuple[Disturbance, ...]:
@@ -316,7 +317,7 @@ def _missing(finding: StretchFinding, bases: dict[str, RunOutput], settings: Set
     """What has no number, and what has a spread that is not one."""
     there = {each.edit for each in finding.edits}
     for edit in settings.edits:
-        if edit not in there:
+        if edit not in {*there, *RULES}:
             yield Note("left_out", f"No live pair has the edit {edit}: it has no profile.")
     if settings.positions == "prompt_end" and len({base.prompt_ids[-1] for base in bases.values()}) == 1:
         yield Note(

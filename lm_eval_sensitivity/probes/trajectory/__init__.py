@@ -15,10 +15,7 @@ picture.py        the strips
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lm_eval_sensitivity.probes.catalogue import Probe
-from lm_eval_sensitivity.probes.result import Measured
 from lm_eval_sensitivity.probes.trajectory.comparison import comparison_document
 from lm_eval_sensitivity.probes.trajectory.components import variance_components
 from lm_eval_sensitivity.probes.trajectory.document import document
@@ -26,17 +23,7 @@ from lm_eval_sensitivity.probes.trajectory.finding import TrajectoryFinding
 from lm_eval_sensitivity.probes.trajectory.picture import picture
 from lm_eval_sensitivity.probes.trajectory.settings import Settings
 
-if TYPE_CHECKING:
-    from lm_eval_sensitivity.probes.outputs import RunOutputs
-    from lm_eval_sensitivity.probes.replay import Replay
-
 __all__ = ["PROBE", "comparison_document", "variance_components"]
-
-
-def _measure(replay: Replay, outputs: RunOutputs, settings: Settings) -> Measured[TrajectoryFinding]:
-    from lm_eval_sensitivity.probes.trajectory.measure import measure
-
-    return measure(replay, outputs, settings)
 
 
 PROBE = Probe(
@@ -45,7 +32,6 @@ PROBE = Probe(
     title="Trajectory of the final states",
     finding=TrajectoryFinding,
     settings=Settings,
-    measure=_measure,
     document=document,
     picture=picture,
     comparison=comparison_document,

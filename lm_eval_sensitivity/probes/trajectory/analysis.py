@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lm_eval_sensitivity.probes.numbers import mean, median, quantile
 from lm_eval_sensitivity.probes.trajectory.finding import (
     LEGACY_LABELS,
     NORMALIZATIONS,
@@ -232,18 +233,12 @@ def _row(
         series,
         mean_interval(means),
         mean_interval(ratios),
-        _over(np.median, ratios),
-        _over(np.min, ratios),
-        _over(np.max, ratios),
-        _over(np.mean, late),
-        _over(np.median, spread),
+        median(ratios),
+        quantile(ratios, 0.0),
+        quantile(ratios, 1.0),
+        mean(late),
+        median(spread),
     )
-
-
-def _over(function: Callable[[Floats], np.floating], values: Sequence[float]) -> float:
-    """Of the values that are there; NaN of none."""
-    there = np.asarray([each for each in values if not math.isnan(each)])
-    return float(function(there)) if len(there) else math.nan
 
 
 def _against(prompts: Sequence[PromptTrajectory], normalization: Normalization) -> AgainstNull:
@@ -264,7 +259,7 @@ def _by_length(
         there = [each for each in ct if len(each["RAW"]) + 2 >= n_states]
         if there:
             raw, clipped_mad = (
-                _over(np.median, [describe(each[name][: n_states - 2]).ratio for each in there])
+                median([describe(each[name][: n_states - 2]).ratio for each in there])
                 for name in NORMALIZATIONS
             )
             yield LengthRow(n_states, len(there), raw, clipped_mad, isotropic_null[n_states][1])
@@ -347,11 +342,7 @@ def _shuffled_reopenings(
 
 
 def _null(values: Sequence[float]) -> Null:
-    there = [each for each in values if not math.isnan(each)]
-    if not there:
-        return Null(math.nan, math.nan, math.nan)
-    lower, upper = np.quantile(there, (0.025, 0.975))
-    return Null(float(np.mean(there)), float(lower), float(upper))
+    return Null(mean(values), quantile(values, 0.025), quantile(values, 0.975))
 
 
 # ---- for the picture

@@ -7,17 +7,14 @@ from collections.abc import Iterator, Sequence
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.probes.trajectory.components import Decomposition, variance_components
 from lm_eval_sensitivity.probes.trajectory.finding import TrajectoryFinding
-from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable
+from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable, columns
 from lm_eval_sensitivity.text.format import percent
 from lm_eval_sensitivity.types import Note
 
 _COLUMNS = (
-    Column("statistic"),
-    Column("source"),
+    *columns(None, "statistic", "source"),
     Column("variance", 4),
-    Column("share", 3),
-    Column("eta squared", 3),
-    Column("by chance", 3),
+    *columns(3, "share", "eta squared", "by chance"),
     Column("degrees", 0),
     Column("note"),
 )

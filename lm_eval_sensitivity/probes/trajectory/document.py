@@ -5,26 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from lm_eval_sensitivity.probes.numbers import median
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.probes.trajectory.finding import (
     AgainstNull,
     Reopening,
     TrajectoryFinding,
 )
-from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable, table_of
+from lm_eval_sensitivity.report.blocks import Block, Column, ResultTable, columns, interval, table_of
 from lm_eval_sensitivity.stats import Interval
 from lm_eval_sensitivity.text.format import in_print, percent
 from lm_eval_sensitivity.types import Note
 
 _INSTABILITY = (
-    Column("normalization"),
-    Column("series"),
-    Column("ct_mean", 3, "mean.estimate"),
-    Column("lower", 3, "mean.lower"),
-    Column("upper", 3, "mean.upper"),
-    Column("ct_ratio", 3, "ratio.estimate"),
-    Column("from", 3, "ratio.lower"),
-    Column("to", 3, "ratio.upper"),
+    *columns(None, "normalization", "series"),
+    *interval("mean", 3, "ct_mean", "lower", "upper"),
+    *interval("ratio", 3, "ct_ratio", "from", "to"),
     Column("median", 3, "ratio_median"),
     Column("ct_late", 3, "late"),
     Column("p95/median", 3, "p95_over_median"),
@@ -40,9 +36,7 @@ _LENGTHS = (
 _STATES = (
     Column("state"),
     Column("share", 3),
-    Column("by prompt", 3, "by_prompt.estimate"),
-    Column("lower", 3, "by_prompt.lower"),
-    Column("upper", 3, "by_prompt.upper"),
+    *interval("by_prompt", 3, "by prompt", "lower", "upper"),
     Column("steps", 0, "n_steps"),
     Column("runs", 0, "n_runs"),
     Column("dwell", 2),
@@ -217,9 +211,8 @@ def scaling_in_words(found: TrajectoryFinding) -> Note:
     Returns:
         A caution: what a rescaling of one coordinate does to the ratio, which no output would notice.
     """
-    ratios = sorted(each.scaled_ratio for each in found.prompts if not math.isnan(each.scaled_ratio))
+    after = in_print(median([each.scaled_ratio for each in found.prompts]), 2)
     raw = next(each for each in found.instability if each.normalization == "RAW")
-    after = in_print(ratios[len(ratios) // 2], 2) if ratios else "-"
     return Note(
         "caution",
         f"RAW depends on the units of single coordinates: one of {found.width} holds {percent(found.largest_share)} of "
@@ -229,14 +222,7 @@ def scaling_in_words(found: TrajectoryFinding) -> Note:
 
 
 def _reopening_table(found: Reopening) -> ResultTable:
-    columns = (
-        Column("measure"),
-        Column("observed", 3),
-        Column("shuffled", 3),
-        Column("lower", 3),
-        Column("upper", 3),
-        Column("runs", 0),
-    )
+    numbers = columns(3, "observed", "shuffled", "lower", "upper")
     measures = (
         ("reopened of reopened and ended", found.share, found.share_null, found.n_reopened + found.n_ended),
         ("reopened of all runs", found.share_of_all, found.share_of_all_null, found.n_runs),
@@ -250,7 +236,7 @@ def _reopening_table(found: Reopening) -> ResultTable:
     return ResultTable(
         "trajectory reopening",
         "What follows collapse",
-        columns,
+        (Column("measure"), *numbers, Column("runs", 0)),
         rows,
         f"A run of collapse reopens where rivalry follows before its output ends. {found.n_reopened} of {found.n_runs} "
         f"runs did, {found.n_ended} outputs ended first, {found.n_censored} were cut by the token limit. Within: "

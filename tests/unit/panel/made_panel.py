@@ -23,7 +23,10 @@ N_ANSWERS = 6
 def panel(output: Path, *faults: str, **options: Any) -> Panel:
     """A panel of one system for each fault, named a, b, ...; an empty one is none."""
     env = {**stand_in(output), "STAND_IN_RUN": str(RECORDED)}
-    systems = [PanelSystem("abcdef"[at], env={**env, "STAND_IN": fault}) for at, fault in enumerate(faults)]
+    systems = [
+        PanelSystem(name, env={**env, "SYSTEM": name, "STAND_IN": fault})
+        for name, fault in zip("abcdef", faults, strict=False)
+    ]
     return Panel(output, tuple(systems), **{"tasks": (("prompt_sensitivity_mini",),), **options})
 
 

@@ -121,7 +121,13 @@ def test_a_moved_panel_has_the_same_ids(tmp_path: Path) -> None:
         (
             "  device: cpu",
             "  output_path: x",
-            r"`output_path` is an option that the panel gives lm_eval itself",
+            r"`output_path` cannot stand in a panel: the panel gives it itself",
+        ),
+        ("  device: cpu", "  predict_only: true", r"a run without scores cannot be read back"),
+        (
+            'run: {model_args: "pretrained=two,dtype=bfloat16", apply_chat_template: null, metadata: {repeats: 2}}',
+            'run: {model_args: {pretrained: m/one}}\n    env: {B: "3"}',
+            "'one' and 'two' have the same options",
         ),
         (
             "  device: cpu",

@@ -15,7 +15,7 @@ import pytest
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.generate.generation import CHANNEL_OF, CHANNELS, Output, Trace
 from lm_eval_sensitivity.harness.generate.trace_records import output_from_record, output_to_record
-from lm_eval_sensitivity.records.store import ResponseStore, record_key
+from lm_eval_sensitivity.records.store import OutputCount, ResponseStore, record_key
 
 
 def only_segment(folder: Path) -> Path:
@@ -136,3 +136,19 @@ def test_keys_tell_everything_apart() -> None:
         record_key("other", "16", [1, 2], 0),
     }
     assert len(keys) == 5
+
+
+def test_outputs_are_counted_while_they_are_written(tmp_path: Path) -> None:
+    count = OutputCount(tmp_path)
+    assert count.update() == 0
+    store = ResponseStore(tmp_path)
+    store.append(
+        [("pair", {"js_divergence": 0.1, "words": 'a text, "text": '}), ("a", {"text": 'says "text": '})]
+    )
+    assert count.update() == 1
+    whole = only_segment(tmp_path).read_bytes().replace(b'"a"', b'"b"')
+    (tmp_path / "second.log").write_bytes(whole[:-5])
+    assert count.update() == 1, "one is being written"
+    (tmp_path / "second.log").write_bytes(whole)
+    store.append([("b", {"text": ""}), ("c", {"text": ""})])
+    assert count.update() == 3, "an output that two files hold is one"

@@ -10,8 +10,8 @@ import pytest
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.results.files_to_publish import prepare_results
+from lm_eval_sensitivity.results.manifest import FILES_OF_RESULTS
 from lm_eval_sensitivity.results.output_folder import is_file_of_results
-from lm_eval_sensitivity.space.hub import FETCHED
 from tests.unit.hub.stand_in import StandInHub
 from tests.unit.results.made_results import declare
 
@@ -24,8 +24,8 @@ def test_published_is_the_card_and_every_file_of_the_folder(exported: Path) -> N
 
 
 def test_what_is_fetched_published_and_replaced_are_the_same_names(exported: Path) -> None:
-    assert set(prepare_results(exported, "me/results")) - {"README.md"} <= set(FETCHED)
-    assert all(map(is_file_of_results, FETCHED))
+    assert set(prepare_results(exported, "me/results")) - {"README.md"} <= set(FILES_OF_RESULTS)
+    assert all(map(is_file_of_results, FILES_OF_RESULTS)) and "answers/063.parquet" in FILES_OF_RESULTS
     near = ["README.md", "x/manifest.json", "pairs/00.parquet", "pairs/000.parquet\n", "pairs/x/000.parquet"]
     assert not any(map(is_file_of_results, near))
 

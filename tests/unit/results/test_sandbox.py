@@ -24,7 +24,8 @@ MIB = 2**20
 
 
 @pytest.fixture(autouse=True)
-def _nothing_was_read_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child itself; nothing was read before."""
     monkeypatch.setattr(sandbox, "_accepted", set())
 
 

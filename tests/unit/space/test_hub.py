@@ -15,9 +15,10 @@ import yaml
 
 from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results.manifest import FILES_OF_RESULTS
 from lm_eval_sensitivity.results.read import HubOrigin
 from lm_eval_sensitivity.space import citation
-from lm_eval_sensitivity.space.hub import FETCHED, chosen_results, fetch
+from lm_eval_sensitivity.space.hub import chosen_results, fetch
 from lm_eval_sensitivity.space.pages.method import address_on_the_hub
 from tests.unit.hub.serving import environment
 from tests.unit.hub.stand_in import READ_TOKEN, Repository, StandInHub, oid
@@ -55,7 +56,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-WANTED = (*FETCHED[:5], FETCHED[-1])
+WANTED = (*FILES_OF_RESULTS[:5], FILES_OF_RESULTS[-1])
 OTHERS = ["app.py", "README.md", "pairs/x.parquet", "pairs/000.parquet.exe", "x/manifest.json"]
 
 
