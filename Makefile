@@ -25,8 +25,8 @@ demo: $(STAMP)  ## measure the embedded demonstration model and print lm_eval's 
 		--apply_chat_template --batch_size 16 --output_path $(OUTPUT) --log_samples
 
 panel: $(STAMP)  ## measure six small systems and make their report
-	for bits in 8 4 3; do test -d runs/models/$$bits-bit || $(BIN)/python examples/round_weights.py \
-		$$($(BIN)/lm-eval-sensitivity demo-model) $$bits runs/models/$$bits-bit || exit 1; done
+	for bits in 8 4 3; do test -d runs/models/model-$${bits}bit || $(BIN)/lm-eval-sensitivity round \
+		$$($(BIN)/lm-eval-sensitivity demo-model) runs/models --bits $$bits || exit 1; done
 	DEMO=$$($(BIN)/lm-eval-sensitivity demo-model) $(BIN)/lm-eval-sensitivity panel examples/panel.yaml
 
 test: $(STAMP)  ## run the whole test suite

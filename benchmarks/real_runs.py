@@ -2,7 +2,7 @@
 
 The runs are made by lm_eval, with the same settings for all systems:
 
-    python -m benchmarks.rounded models/smollm2-135m-it 8 4
+    lm-eval-sensitivity round models/smollm2-135m-it models --bits 8,4
     lm_eval --tasks prompt_sensitivity --model hf --model_args pretrained=models/smollm2-135m-it,dtype=float32 \\
             --device cpu --batch_size 32 --apply_chat_template --gen_kwargs max_gen_toks=96 --log_samples \\
             --output_path runs/spread/smollm2-135m-it

@@ -242,6 +242,29 @@ def _bounds(interval: Sequence[float], digits: int = 2) -> str:
     return f"{estimate} [{lower}, {upper}]"
 
 
+def floors() -> str:
+    """Every width of some models, and their floors, as `probe bits` keeps them."""
+    from lm_eval_sensitivity.probes.bits.document import reading
+    from lm_eval_sensitivity.probes.document import probe_document
+    from lm_eval_sensitivity.probes.files import codec
+    from lm_eval_sensitivity.report.blocks import shown
+
+    parts = []
+    for path in sorted((BENCHMARKS / "bits").glob("*.json")):
+        result = codec("bits").load(path.read_bytes(), path.name)
+        static, dynamic = probe_document([result]).tables_in("markdown")[:2]
+        columns = (*static.columns, *dynamic.columns[1:])
+        rows = [(*one, *two[1:]) for one, two in zip(static.rows, dynamic.rows, strict=True)]
+        text = table(
+            [column.name for column in columns],
+            [[shown(*each) for each in zip(row, columns, strict=True)] for row in rows],
+        )
+        said = " ".join(reading(result.finding, float(result.settings["tolerance"])))
+        n = result.finding.axes(result.finding.reference).preserving.mean.n
+        parts.append(f"**{result.name}**, {n} prompts. {said}\n\n{text}")
+    return "\n\n".join(parts)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "panel systems": lambda: panel_systems("96 tokens"),
     "panel systems of longer outputs": lambda: panel_systems("256 tokens"),
@@ -258,6 +281,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "real distances": real_distances,
     "page": page,
+    "floors": floors,
 }
 
 
@@ -271,6 +295,6 @@ def _recorded(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    for path in sorted(DOCS.glob("*.md")):
+    for path in sorted((*DOCS.glob("*.md"), *DOCS.glob("probes/*.md"))):
         text = path.read_text(encoding="utf-8")
         path.write_text(with_tables(text), encoding="utf-8")

@@ -24,6 +24,7 @@ probe.py             the inside of a finished run's model, while it is fed what 
 publish.py           exported results as a dataset on the Hub, and a Space that shows them
 report.py            one page with figures and tables, and the figures as files
 rescore.py           a finished run measured again, with another embedder or answer rule
+round.py             copies of a model with few bits for each weight
 show.py              the summary of a run again, or all its numbers
 space.py             the page over exported results, served on this machine
 tasks_path.py        the task folder, for `--include_path`

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -15,6 +16,7 @@ from lm_eval_sensitivity.cli.analysis_options import (
     add_run_options,
     add_runs,
     complain,
+    folder,
     run_options,
     whole_number,
     write,
@@ -27,8 +29,9 @@ from lm_eval_sensitivity.probes.outputs import outputs_of
 from lm_eval_sensitivity.probes.probing import Probed, probed
 from lm_eval_sensitivity.probes.result import ProbeResult
 from lm_eval_sensitivity.report.figures import NotDrawn, check_matplotlib, render
-from lm_eval_sensitivity.runs import System, load_runs
+from lm_eval_sensitivity.runs import Runs, System, load_runs
 from lm_eval_sensitivity.runs.answers import refuse_answers
+from lm_eval_sensitivity.runs.beside import system_of
 from lm_eval_sensitivity.text.escape import shown_path
 
 DESCRIPTION = """\
@@ -41,6 +44,7 @@ examples:
   lm-eval-sensitivity probe stretch runs/qwen3-4b --model_args pretrained=Qwen/Qwen3-4B,dtype=float32 --device cuda:0
   lm-eval-sensitivity probe radius runs/qwen3-4b --kept --format markdown
   lm-eval-sensitivity probe cards runs/qwen3-4b --folder cards
+  lm-eval-sensitivity probe bits runs/qwen3-4b 8=runs/qwen3-4b-8bit 4=runs/qwen3-4b-4bit
 
 Each probe has its own --help. The weights must be those of the run. In a run: --metadata '{"probes": ["boundary"]}'."""
 
@@ -69,7 +73,11 @@ def _add_probe(actions: Any, probe: Probe[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    add_runs(parser)
+    if not probe.of_series:
+        add_runs(parser)
+    else:
+        words = "the run of the model, then BITS=RUN for each width; with --kept runs of models only"
+        parser.add_argument("runs", nargs="+", type=folder, metavar="RUN", help=words)
     own = parser.add_argument_group("of this probe")
     for each in _options(probe.settings):
         own.add_argument(each[0], **each[1])
@@ -160,12 +168,16 @@ def run(options: argparse.Namespace) -> int:
     probe = probe_named(options.probe)
     if options.picture is not None:
         _check_picture(options.picture)
-    pairs = load_runs(options.runs, **run_options(options))
+    widths = _taken_widths(options) if probe.of_series else {}
+    pairs = load_runs([*options.runs, *widths], **run_options(options))
     refuse_answers((rung for system in pairs.systems for rung in system.rungs), "Probes read outputs")
     if getattr(options, "check", None) is not None:
         return _check(probe, pairs.systems, options)
     # In the order of letters, so that the order of folders changes nothing.
     systems = sorted(pairs.systems, key=lambda system: system.name)
+    if widths:
+        systems = [system_of(pairs, options.runs[0])]
+        probe = _of_series(probe, pairs, systems[0], widths, options)
     results = [_kept(each, probe) if options.kept else _measured(each, probe, options) for each in systems]
     write(probe_document(results), options)
     if options.picture is not None:
@@ -175,6 +187,46 @@ def run(options: argparse.Namespace) -> int:
         written = [path for each in results for path in probe.write(each, options.folder)]
         _say(f"Wrote {len(written)} files to {shown_path(options.folder)}.")
     return 0
+
+
+def _taken_widths(options: argparse.Namespace) -> dict[Path, float]:
+    """The runs that were given as BITS=RUN; they leave `options.runs`, which keeps the model's own."""
+    given = [re.fullmatch(r"([1-9][0-9]?(?:\.[0-9]{1,4})?)=(.+)", str(path)) for path in options.runs]
+    widths = {Path(found[2]): float(found[1]) for found in given if found}
+    options.runs = [path for path, found in zip(options.runs, given, strict=True) if not found]
+    if options.kept and not widths:
+        return {}
+    if options.kept or len(options.runs) != 1 or not widths:
+        accepted = (
+            "the run of the model and BITS=RUN for each width, as in `runs/m 8=runs/m-8bit 4=runs/m-4bit`"
+        )
+        raise InputError(
+            f"`probe {options.probe}` has {len(options.runs)} runs of models and {len(widths)} of widths. Accepted is "
+            f"{accepted}; with `--kept`, runs of models alone."
+        )
+    if len(set(widths.values())) < len(widths):
+        raise InputError(
+            "A width is given twice: a floor is over one method. Give each width once, and other methods by themselves."
+        )
+    return widths
+
+
+def _of_series(
+    probe: Probe[Any],
+    pairs: Runs,
+    reference: System,
+    widths: Mapping[Path, float],
+    options: argparse.Namespace,
+) -> Probe[Any]:
+    """The probe with the runs that it compares."""
+    from lm_eval_sensitivity.harness.replaying import load_replay
+    from lm_eval_sensitivity.probes.bits.series import Series
+
+    # Every width says itself which weights it had.
+    settings = replace(_replay_settings(options), model_args=None)
+    bits = {system_of(pairs, path).name: width for path, width in widths.items()}
+    series = Series(pairs, reference, bits, lambda system: load_replay(system, settings)[0])
+    return replace(probe, series=series)
 
 
 def _kept(system: System, probe: Probe[Any]) -> ProbeResult[Any]:
@@ -229,16 +281,17 @@ def _check_picture(path: Path) -> None:
 
 
 def _draw(probe: Probe[Any], results: Sequence[ProbeResult[Any]], path: Path) -> None:
-    """One file; of several systems one each, numbered in the order of letters."""
-    for number, result in enumerate(results, 1):
-        picture = probe.picture(result)
+    """One file; of several systems one each, numbered in the order of letters, where the probe has none of all."""
+    drawn = [probe.together(results)] if probe.together else [probe.picture(each) for each in results]
+    names = [result.name for result in results] if len(drawn) == len(results) else ["several systems"]
+    for number, (picture, name) in enumerate(zip(drawn, names, strict=True), 1):
         if isinstance(picture, NotDrawn):
             _say(f"{picture.title}: {picture.reason}")
             continue
-        drawn = render(picture, f"{result.name}, probe {probe.name}")
-        target = path if len(results) == 1 else path.with_stem(f"{path.stem}_{number}")
+        file = render(picture, f"{name}, probe {probe.name}")
+        target = path if len(drawn) == 1 else path.with_stem(f"{path.stem}_{number}")
         try:
-            target.write_bytes(drawn.png if path.suffix == ".png" else drawn.svg)
+            target.write_bytes(file.png if path.suffix == ".png" else file.svg)
         except OSError as error:
             raise InputError(
                 f"`--picture {shown_path(target)}` cannot be written ({error.strerror})."

@@ -15,6 +15,7 @@
     trajectory/       how unsteadily the final states turn; several systems: where differences come from
     recover/          what a push inside does to the state and to the text
     cards/            a card for each branch: which state undoes it when it is copied, and what else does
+    bits/             a model beside itself with fewer bits: perplexity, drift, and the widths that keep them
 
 Only what a `measure` imports may import torch.
 """

@@ -8,15 +8,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.probes.outputs import RunOutputs
 from lm_eval_sensitivity.probes.result import Finding, Measured, ProbeResult
 from lm_eval_sensitivity.report.blocks import Block, Document
 from lm_eval_sensitivity.report.figures.style import NotDrawn, Picture
 
 if TYPE_CHECKING:
+    from lm_eval_sensitivity.probes.bits.series import Series
     from lm_eval_sensitivity.probes.replay import Replay
 
-NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards")
+NAMES = ("stretch", "boundary", "trajectory", "recover", "radius", "cards", "bits")
 """In the order of a report."""
 IN_A_RUN = ("stretch", "boundary", "trajectory", "radius")
 """What `--metadata` takes; the others generate anew, which is for after a run."""
@@ -44,6 +46,12 @@ class Probe(Generic[Finding]):
     """Phrases, without full stops."""
     comparison: Callable[[Sequence[ProbeResult[Finding]]], Sequence[Block]] | None = None
     """What only several systems together say."""
+    together: Callable[[Sequence[ProbeResult[Finding]]], Picture | NotDrawn] | None = None
+    """One picture of several systems; where there is none, each has its own."""
+    of_series: bool = False
+    """Whether it compares runs of one model; its `measure` takes them first."""
+    series: Series | None = None
+    """These runs; set by who loads them."""
     write: Callable[[ProbeResult[Finding], Path], Sequence[Path]] | None = None
     """Writes files of its own into a folder, and names them."""
     check: Callable[[Path, Replay, RunOutputs], tuple[Document, bool]] | None = None
@@ -56,9 +64,17 @@ class Probe(Generic[Finding]):
             replay: of the loaded model.
             outputs: of its run.
             settings: an instance of `settings`.
+
+        Raises:
+            InputError: a model or a run that this probe cannot take.
         """
         folder = import_module(f"{__package__}.{self.name}.measure")
-        found: Measured[Finding] = folder.measure(replay, outputs, settings)
+        if self.of_series and self.series is None:
+            raise InputError(
+                f"The probe {self.name} compares runs. Give that of the model, then BITS=RUN for each width."
+            )
+        first = () if self.series is None else (self.series,)
+        found: Measured[Finding] = folder.measure(*first, replay, outputs, settings)
         return found
 
 

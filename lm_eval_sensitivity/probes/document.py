@@ -91,7 +91,11 @@ def probe_sections(systems: Sequence[System]) -> list[Further]:
 
 
 def _with_pictures(results: Sequence[ProbeResult[Any]]) -> Iterator[Picture | NotDrawn]:
-    """Named after the probe, and numbered where there are several systems."""
+    """Named after the probe, and numbered where several systems have one each."""
+    together = probe_named(results[0].probe).together
+    if together is not None:
+        yield replace(together(results), name=f"probe_{results[0].probe}")
+        return
     for number, result in enumerate(results, 1):
         picture = probe_named(result.probe).picture(result)
         several = len(results) > 1

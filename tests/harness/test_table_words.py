@@ -12,7 +12,6 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from examples.round_weights import rounded
 from lm_eval_sensitivity.cli import drift
 from lm_eval_sensitivity.harness.close.finished_run import PairCells
 from lm_eval_sensitivity.harness.close.table_rows import (
@@ -22,6 +21,7 @@ from lm_eval_sensitivity.harness.close.table_rows import (
     windows_in_words,
 )
 from lm_eval_sensitivity.harness.tasks.task import PromptSensitivityTask
+from lm_eval_sensitivity.probes.bits.rounding import rounded
 from lm_eval_sensitivity.records.columns import FILTERS
 from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run, unread
 from tests.harness.made_pairs import LEVELS, answer, missing, pairs, raw, reference

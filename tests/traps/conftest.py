@@ -21,7 +21,6 @@ from lm_eval_sensitivity import ladder
 from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
-from tests.conftest import REPOSITORY
 from tests.running import Run, arguments, execute_and_listen, one_embedder, only_our_tasks, read_run
 
 DONE = "done.json"
@@ -169,7 +168,10 @@ def _builder_hash(build: Callable[[Path], object]) -> str:
     for library in LIBRARIES:
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
     sources = {Path(inspect.getfile(function)), *Path(__file__).parent.glob("models/*.py")}
-    sources |= {REPOSITORY / "examples" / "round_weights.py", *demo_model_path().iterdir()}
+    sources |= {
+        Path(ladder.__file__).parents[1] / "probes" / "bits" / "rounding.py",
+        *demo_model_path().iterdir(),
+    }
     # Scripts are written for the prompts of this ladder, and `ladder build` makes one.
     digest.update(load_ladder(None, "mini").content_hash.encode())
     sources |= set(Path(ladder.__file__).parent.rglob("*.py"))

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import torch
 import transformers
 
 from lm_eval_sensitivity.demo import demo_model_path
-from tests.conftest import REPOSITORY
+from lm_eval_sensitivity.probes.bits.rounding import rounded
 
 LOOP = " the"
 """What the model of `write_loop` says, for ever."""
 
 
 def rounded_per_row(folder: Path, bits: int) -> None:
-    """The demonstration model through `examples/round_weights.py`: one scale per row of each matrix."""
-    example = _example()
+    """The demonstration model with all of its matrices rounded, embeddings and head too: one scale per row."""
     model = _demo()
     with torch.no_grad():
         for matrix in _matrices(model).values():
-            matrix.copy_(example.rounded(matrix, bits))
+            matrix.copy_(rounded(matrix, bits))
     _save(model, folder)
 
 
@@ -37,13 +34,12 @@ def rounded_at_one_scale(folder: Path, bits: int, only: str = "") -> None:
         bits: of each weight.
         only: a part of the names of the matrices that are rounded; the others stay as they are.
     """
-    example = _example()
     model = _demo()
     with torch.no_grad():
         matrices = _matrices(model)
         # One row that holds every matrix: `rounded` takes one scale per row.
         flat = torch.cat([matrix.reshape(1, -1) for matrix in matrices.values()], dim=1)
-        pieces = example.rounded(flat, bits).split([matrix.numel() for matrix in matrices.values()], dim=1)
+        pieces = rounded(flat, bits).split([matrix.numel() for matrix in matrices.values()], dim=1)
         for (name, matrix), piece in zip(matrices.items(), pieces, strict=True):
             if only in name:
                 matrix.copy_(piece.reshape(matrix.shape))
@@ -98,13 +94,3 @@ def _matrices(model: transformers.PreTrainedModel) -> dict[str, torch.nn.Paramet
 def _save(model: transformers.PreTrainedModel, folder: Path) -> None:
     model.save_pretrained(folder)
     transformers.AutoTokenizer.from_pretrained(demo_model_path()).save_pretrained(folder)
-
-
-def _example() -> ModuleType:
-    """The example script, which is no package."""
-    path = REPOSITORY / "examples" / "round_weights.py"
-    spec = importlib.util.spec_from_file_location("round_weights", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
