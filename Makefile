@@ -54,7 +54,7 @@ demo-model: $(STAMP)  ## train the demonstration model again
 	$(BIN)/python -m lm_eval_sensitivity.demo.train --output lm_eval_sensitivity/demo/model --overwrite
 
 benchmark: $(STAMP)  ## compare the suite's cost with plain generation, on this machine
-	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python -m benchmarks.overhead
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) dist build site .cache .pytest_cache .mypy_cache .ruff_cache

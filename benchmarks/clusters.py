@@ -6,22 +6,19 @@ resamples. The same again with ten times the rows (ten times the prompts) shows 
 Reading the runs and importing the libraries are not counted. Each size runs in a process of its own, because peak
 memory is that of a process.
 
-    python benchmarks/clusters.py
-    python benchmarks/clusters.py --output benchmarks/clusters.json
+    python -m benchmarks.clusters
+    python -m benchmarks.clusters --output benchmarks/clusters.json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import resource
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks.measuring import Stopwatch, in_a_child, say
 
 TARGET_SECONDS = 10
 TARGET_BYTES = 2 * 2**30
@@ -69,10 +66,10 @@ def run_size(times: int) -> None:
     small = TablePartition(made_table(2, 20, 2), resamples=99)
     clusters_statement(small, Selection(), draws=99)  # imports what is imported late
     table = made_table(N_SYSTEMS, times * N_PROMPTS, N_EDITS)
-    before = _peak_resident_bytes()
-    start = time.perf_counter()
+    watch = Stopwatch("cpu")
+    watch.start()
     found = clusters_statement(TablePartition(table), Selection())
-    seconds = time.perf_counter() - start
+    cost = watch.stop("clusters")
     assert len(found.contrasts) == N_SYSTEMS * (N_SYSTEMS - 1) // 2
     figures = {
         "rows": table.num_rows,
@@ -80,30 +77,17 @@ def run_size(times: int) -> None:
         "contrasts": len(found.contrasts),
         "draws": found.draws,
         "resamples": found.resamples,
-        "seconds": seconds,
-        "peak_bytes": _peak_resident_bytes(),
-        "peak_bytes_before": before,
+        "seconds": cost.seconds,
+        "peak_bytes": cost.peak_bytes,
+        "peak_bytes_before": cost.peak_bytes - cost.added_bytes,
     }
     print(json.dumps(figures))
 
 
-def _peak_resident_bytes() -> int:
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def measure(times: int, threads: int) -> dict[str, Any]:
     """Run one size in a process of its own."""
-    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    done = subprocess.run(
-        [sys.executable, __file__, "--times", str(times)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **limits},
-    )
-    if done.returncode:
-        raise SystemExit(f"{times} times the rows failed:\n{done.stderr[-4000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    figures: dict[str, Any] = in_a_child("clusters", f"--times={times}", environment=limits)
     return figures
 
 
@@ -147,10 +131,7 @@ def main() -> None:
     for times in (1, TIMES):
         print(f"{times} times the rows ...", file=sys.stderr, flush=True)
         figures.append(measure(times, options.threads))
-    text = json.dumps(report(figures, options.threads), indent=2)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    say(report(figures, options.threads), options.output)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ plain generation computes until its longest one ends. How many outputs of `gener
 Only ratios mean anything: suite/generate (the overhead) and by_hand/suite (what it saves). Loading the model and
 lm_eval with its thousands of task files is the same for all three and not counted; loading the embedder is.
 
-    python benchmarks/overhead.py
-    python benchmarks/overhead.py --model models/smollm2-135m-it --max-new-tokens 256 --without-by-hand
-    python benchmarks/overhead.py --device cuda --model-shape qwen3-4b --batch-size 64 --max-new-tokens 512
+    python -m benchmarks.overhead
+    python -m benchmarks.overhead --model models/smollm2-135m-it --max-new-tokens 256 --without-by-hand
+    python -m benchmarks.overhead --device cuda --model-shape qwen3-4b --batch-size 64 --max-new-tokens 512
 """
 
 from __future__ import annotations
@@ -26,18 +26,13 @@ import importlib
 import json
 import os
 import platform
-import resource
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "MALLOC_ARENA_MAX": "1"}
-"""For every way alike: no network, and one allocator arena, because many make peak memory a matter of luck."""
+from benchmarks.measuring import TASKS, Stopwatch, in_a_child, say
 
 Outputs = dict[str, str]
 """Prompt -> output."""
@@ -279,50 +274,37 @@ def run_way(options: argparse.Namespace) -> None:
     from lm_eval.tasks import TaskManager
 
     torch.set_num_threads(options.threads)
-    tasks = TaskManager()
+    # Plain generation repeats the prompts of the identical rung once, so the suite does, too.
+    tasks = TaskManager(include_path=str(TASKS), include_defaults=False, metadata={"repeats": 1})
     lm = build_model(options)
-    cuda = options.device.startswith("cuda")
     warm_up = argparse.Namespace(**{**vars(options), "max_new_tokens": 4})
     prompt = padded(lm, [lm.tok_encode("warm up")])
     with torch.inference_mode():
         lm.model.generate(**prompt, **generate_settings(lm, warm_up))
-    if cuda:
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
     ways: dict[str, Callable[[Any, argparse.Namespace, Any], Outputs]] = {
         "generate": way_generate,
         "suite": way_suite,
         "by_hand": way_by_hand,
     }
-    start = time.perf_counter()
+    watch = Stopwatch(options.device)
+    watch.start()
     outputs = ways[options.way](lm, options, tasks)
-    if cuda:
-        torch.cuda.synchronize()
-    seconds = time.perf_counter() - start
-    memory = torch.cuda.max_memory_allocated() if cuda else _peak_resident_bytes()
+    cost = watch.stop(options.way)
     parameters = sum(parameter.numel() for parameter in lm.model.parameters())
-    figures = {"seconds": seconds, "peak_bytes": memory, "parameters": parameters}
+    figures = {
+        "seconds": cost.seconds,
+        "peak_bytes": cost.peak_bytes,
+        "parameters": parameters,
+        "machine": torch.cuda.get_device_name() if lm.device.type == "cuda" else platform.machine(),
+    }
     print(json.dumps({**figures, "outputs": {prompt: text.strip() for prompt, text in outputs.items()}}))
-
-
-def _peak_resident_bytes() -> int:
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def measure(options: argparse.Namespace, way: str) -> dict[str, Any]:
     """Run one way in a process of its own."""
-    command = [sys.executable, __file__, "--way", way]
-    for name in ("device", "model", "model_shape", "batch_size", "max_new_tokens", "n_prompts", "threads"):
-        command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    with tempfile.TemporaryDirectory() as folder:
-        # lm_eval and transformers talk on stdout and stderr; the figures are the last line.
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=folder, env={**os.environ, **ENVIRONMENT}
-        )
-    if done.returncode:
-        raise SystemExit(f"{way} failed:\n{done.stderr[-4000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    names = ("device", "model", "model_shape", "batch_size", "max_new_tokens", "n_prompts", "threads")
+    chosen = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
+    figures: dict[str, Any] = in_a_child("overhead", f"--way={way}", *chosen)
     return figures
 
 
@@ -336,6 +318,7 @@ def report(options: argparse.Namespace, figures: dict[str, list[dict[str, Any]]]
         "model": Path(options.model).name or options.model_shape,
         "parameters": figures["suite"][0]["parameters"],
         "device": options.device,
+        "machine": figures["suite"][0]["machine"],
         "batch_size": options.batch_size,
         "max_new_tokens": options.max_new_tokens,
         "n_prompts": options.n_prompts,
@@ -398,10 +381,7 @@ def main() -> None:
         for way in ways:
             print(f"round {number + 1} of {options.rounds}: {way} ...", file=sys.stderr, flush=True)
             figures[way].append(measure(options, way))
-    text = json.dumps(report(options, figures), indent=2)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    say(report(options, figures), options.output)
 
 
 if __name__ == "__main__":

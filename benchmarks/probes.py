@@ -7,8 +7,8 @@ metrics are the rest of the run, which leaves its embedder behind. `added` is th
 began. `replay` is one pass over all base outputs that no probe looks at; every probe makes the passes it needs itself.
 `recover` and `cards` generate anew, which no run does by itself.
 
-    python benchmarks/probes.py
-    python benchmarks/probes.py FOLDER --without-holes --batch-size 16 --output benchmarks/probes_smollm2.txt
+    python -m benchmarks.probes
+    python -m benchmarks.probes FOLDER --without-holes --batch-size 16 --output benchmarks/probes_smollm2.txt
 
 Seconds of one machine mean nothing for another: read the ratios.
 """
@@ -16,95 +16,25 @@ Seconds of one machine mean nothing for another: read the ratios.
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import platform
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "MALLOC_ARENA_MAX": "1"}
-"""No network, and one allocator arena, because many make peak memory a matter of luck."""
+from benchmarks.measuring import ENVIRONMENT, TASKS, Cost, Stopwatch
+
 AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": str(2**18)}
 """Pieces of this size go back to the system when they are freed, instead of leaving holes in what is resident."""
 
-TASKS = Path(__file__).parent.parent / "tasks"
 GENERATION, REST = "generation", "rest of run"
 TOGETHER = ("stretch", "boundary", "trajectory")
 """What a run is meant to be able to afford."""
 MOST_SECONDS, MOST_MEMORY = 0.25, 1.1
 """Of a generation, for those three together."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one part."""
-
-    name: str
-    seconds: float
-    peak_bytes: int
-    """0 where the system does not tell it."""
-    added_bytes: int
-    """Peak over what was there at the beginning."""
-
-
-class Stopwatch:
-    """Seconds and peak memory of parts, one after the other.
-
-    Args:
-        device: `cpu`, or an accelerator whose memory is counted instead.
-    """
-
-    def __init__(self, device: str) -> None:
-        self._accelerator = device.startswith("cuda")
-        self.costs: list[Cost] = []
-
-    def start(self) -> None:
-        """A part begins."""
-        gc.collect()
-        self._reset()
-        self._before = self._peak()
-        self._since = time.perf_counter()
-
-    def stop(self, name: str) -> None:
-        """It is over, and has a name."""
-        seconds, peak = time.perf_counter() - self._since, self._peak()
-        self.costs.append(Cost(name, seconds, peak, peak - self._before))
-        print(f"{name}: {seconds:.1f} s", file=sys.stderr, flush=True)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """What happens inside is a part."""
-        self.start()
-        yield
-        self.stop(name)
-
-    def _reset(self) -> None:
-        """Set the peak back to what is there now."""
-        if self._accelerator:
-            import torch
-
-            torch.cuda.synchronize()
-            torch.cuda.reset_peak_memory_stats()
-        elif platform.system() == "Linux":
-            Path("/proc/self/clear_refs").write_text("5")
-
-    def _peak(self) -> int:
-        if self._accelerator:
-            import torch
-
-            torch.cuda.synchronize()
-            return int(torch.cuda.max_memory_allocated())
-        if platform.system() != "Linux":
-            return 0
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def run(options: argparse.Namespace, watch: Stopwatch) -> tuple[Any, Any]:
@@ -169,6 +99,8 @@ def look(lm: Any, outputs: Any, options: argparse.Namespace, watch: Stopwatch) -
         if options.probes and name not in options.probes:
             continue
         probe = probe_named(name)
+        if probe.of_series:  # it compares runs, of which there is one
+            continue
         with watch.part(name):
             replay = Replay(lm.model, lm.tokenizer, batch_size=options.batch_size)
             probe.measure(replay, outputs, probe.settings())
@@ -241,6 +173,7 @@ def parse_options() -> argparse.Namespace:
         help="freed memory goes back at once: peaks are what is in use",
     )
     parser.add_argument("--output", type=Path, help="also write the table there")
+    parser.add_argument("--record", type=Path, help="write seconds and bytes there after every part, as JSON")
     return parser.parse_args()
 
 
@@ -250,9 +183,10 @@ def main() -> None:
     wanted = {**ENVIRONMENT, **(AT_ONCE if options.without_holes else {})}
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         # The allocator reads its settings when a process starts.
-        sys.exit(subprocess.call([sys.executable, *sys.argv], env={**os.environ, **wanted}))
+        line = [sys.executable, "-m", "benchmarks.probes", *sys.argv[1:]]
+        sys.exit(subprocess.call(line, env={**os.environ, **wanted}))
     logging.disable(logging.WARNING)
-    watch = Stopwatch(options.device)
+    watch = Stopwatch(options.device, options.record)
     lm, outputs = run(options, watch)
     look(lm, outputs, options, watch)
     text = in_words(options, watch.costs, outputs, lm)

@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from benchmarks.measuring import say
 
 SUBSETS = ("core", "spread")
 NAMES = {
@@ -25,30 +28,38 @@ NAMES = {
     "smollm2-135m-it-8bit": "8 bits",
     "smollm2-135m-it-4bit": "4 bits",
 }
-REFERENCE = "smollm2-135m-it"
+REFERENCE = NAMES["smollm2-135m-it"]
 
 
-def of_subset(folder: Path) -> dict[str, Any]:
-    """Means, differences from the model as it is, verdicts and variance components of one subset."""
+def of_runs(folders: Mapping[str, Path], reference: str) -> dict[str, Any]:
+    """Means, differences from the reference, verdicts and variance components of the runs of one subset.
+
+    Args:
+        folders: name of a system to the folder of its run.
+        reference: name of the system that the others are held against.
+    """
     import lm_eval_sensitivity as les
 
-    paths = [folder / name for name in NAMES]
-    clusters = les.clusters([str(path) for path in paths]).statement
-    drift = les.drift([str(path) for path in paths], reference=str(paths[0])).statement
-    frame = les.load([str(path) for path in paths]).to_pandas()
-    display = {path.name: _system_of(frame, path) for path in paths}
-    reference = display[REFERENCE]
-    verdicts = {each.system: each for each in drift.systems}
+    paths = [str(path) for path in folders.values()]
+    options: dict[str, Any] = {"labels": {str(path): name for name, path in folders.items()}}
+    clusters = les.clusters(paths, **options).statement
+    frame = les.load(paths, **options).to_pandas()
+    verdicts = {}
+    if len(folders) > 1:
+        drift = les.drift(paths, reference=str(folders[reference]), **options).statement
+        verdicts = {each.system: each.verdict for each in drift.systems}
     systems = []
-    for key, name in display.items():
+    for name in folders:
         row = next(each for each in clusters.systems if each.system == name)
         found: dict[str, Any] = {
-            "system": NAMES[key],
+            "system": name,
             "mean": _interval(row.mean),
+            "noise": _interval(row.noise),
             "n_pairs": row.counts.n_pairs,
             "letters": list(row.letters),
+            "components": components(frame, name, None),
         }
-        if key != REFERENCE:
+        if name != reference:
             contrast = next(
                 each for each in clusters.contrasts if {each.first, each.second} == {name, reference}
             )
@@ -56,29 +67,24 @@ def of_subset(folder: Path) -> dict[str, Any]:
             bounds = sorted([sign * contrast.difference.lower, sign * contrast.difference.upper])
             found["difference"] = _rounded([sign * contrast.difference.estimate, *bounds])
             found["p_adjusted"] = round(contrast.p_adjusted, 5)
-            verdict = verdicts[name].verdict
-            found["verdict"] = {
-                "label": verdict.label,
-                "words": verdict.in_words,
-                "means": _rounded(
-                    [
-                        verdict.control,
-                        verdict.control_reference,
-                        verdict.harmless,
-                        verdict.harmless_reference,
-                    ]
-                ),
-                "contrasts": {each.formula: _interval(each.bounds) for each in verdict.contrasts},
-            }
-        found["components"] = components(frame, name, None)
-        if key != REFERENCE:
+            found["verdict"] = _verdict(verdicts[name])
             found["components_of_difference"] = components(frame, name, reference)
         systems.append(found)
     return {
         "prompts": clusters.systems[0].mean.n,
-        "generations": _generations(paths[0]),
+        "generations": _generations(folders[reference]),
         "family": len(clusters.contrasts),
         "systems": systems,
+    }
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:
+    means = (verdict.control, verdict.control_reference, verdict.harmless, verdict.harmless_reference)
+    return {
+        "label": verdict.label,
+        "words": verdict.in_words,
+        "means": _rounded(means),
+        "contrasts": {each.formula: _interval(each.bounds) for each in verdict.contrasts},
     }
 
 
@@ -99,18 +105,11 @@ def components(frame: Any, system: str, minus: str | None) -> dict[str, float]:
     }
 
 
-def _system_of(frame: Any, path: Path) -> str:
-    names = [name for name in frame["name"].unique() if str(name).split("/")[-1].startswith(path.name)]
-    exact = [name for name in names if str(name).rstrip("/").split("/")[-1] == path.name]
-    found: str = (exact or names)[0]
-    return found
-
-
 def _interval(interval: Any) -> list[float]:
     return _rounded([interval.estimate, interval.lower, interval.upper])
 
 
-def _rounded(values: list[float]) -> list[float]:
+def _rounded(values: Iterable[float]) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
@@ -132,11 +131,12 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder of core/ and spread/")
     parser.add_argument("--output", type=Path, help="also write the figures there, as JSON")
     options = parser.parse_args()
-    found = {name: of_subset(options.runs / name) for name in SUBSETS if (options.runs / name).is_dir()}
-    text = json.dumps(found, indent=1)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    found = {
+        subset: of_runs({name: options.runs / subset / key for key, name in NAMES.items()}, REFERENCE)
+        for subset in SUBSETS
+        if (options.runs / subset).is_dir()
+    }
+    say(found, options.output, indent=1)
 
 
 if __name__ == "__main__":

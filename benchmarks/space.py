@@ -23,7 +23,6 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +31,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from benchmarks.measuring import in_a_child, say
 
 FIRST_VIEW_SECONDS, FIRST_VIEW_BYTES, PAIR_SECONDS = 1.5, 10**6, 0.150
 """Targets."""
@@ -151,11 +152,7 @@ def open_pairs(folder: Path) -> None:
 
 def opened(folder: Path) -> dict[str, float]:
     """The same, from outside."""
-    line = [sys.executable, "-m", "benchmarks.space", "--pairs-of", str(folder)]
-    done = subprocess.run(line, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(done.stderr[-4000:])
-    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    figures: dict[str, float] = in_a_child("space", f"--pairs-of={folder.resolve()}")
     return figures
 
 
@@ -216,10 +213,7 @@ def main() -> None:
     finally:
         if not options.folders:
             shutil.rmtree(home)
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    say(figures, options.output)
 
 
 def _measure(home: Path, rounds: int) -> dict[str, Any]:

@@ -23,6 +23,8 @@ OUTSIDE = {
     "ladder.md": "datasets/prompt_sensitivity_ladder/README.md",
     "space.md": "leaderboard/README.md",
     "benchmarks.md": "benchmarks/README.md",
+    "metric_distance.md": "metrics/answer_cosine_distance/README.md",
+    "metric_drift.md": "metrics/prompt_sensitivity_drift/README.md",
     "tests.md": "tests/README.md",
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",

@@ -177,7 +177,7 @@ class LoadedRuns:
         return as_html(pairs_document(self.runs))
 
 
-OPTIONS = ("subset", "ladder", "exclude_mismatched", "labels")
+OPTIONS = ("subset", "ladder", "exclude_mismatched", "labels", "row")
 """Of every function here that takes runs: which are read, and how strictly."""
 RunsOrFolders = LoadedRuns | str | Path | Sequence[str | Path]
 """Loaded already, or a folder, or several."""
@@ -188,7 +188,7 @@ def load(runs: RunsOrFolders, **options: Any) -> LoadedRuns:
 
     Args:
         runs: a folder that was `--output_path` of lm_eval with `--log_samples`, or several.
-        **options: `subset`, `ladder`, `exclude_mismatched`, `labels`: see `runs.load_runs`.
+        **options: `subset`, `ladder`, `exclude_mismatched`, `labels`, `row`: see `runs.load_runs`.
 
     Returns:
         The runs. In a notebook they show what is in them.

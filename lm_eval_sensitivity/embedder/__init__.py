@@ -1,5 +1,6 @@
 """Text to vectors: besides the harness the only place that loads a model. Importing it does not.
 
+answers.py         Two outputs without a run: how far their answers are apart
 base.py            What every embedder offers, and what must be known about one to compare its numbers
 load.py            From a name to an embedder: a folder, the Hugging Face Hub and its cache
 reading.py         What an embedder's tokenizer makes of a text, and what share of it is lost

@@ -4,6 +4,7 @@
     in_memory.py   Results of `simple_evaluate` as a run folder
     one_prompt.py  One prompt through lm_eval: its pairs become a ladder in a temporary folder
     recorded.py    From the samples file back to generations: the texts and ids of a finished run
+    registered.py  Our metrics of two texts by name, for tasks that somebody writes
     replaying.py   A finished run's model loaded again, to be looked into
     close/         When a run is over: rows for lm_eval's table, and sentences after it
     engines/       Engines: what turns a plan of prompts into outputs

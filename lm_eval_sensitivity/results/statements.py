@@ -35,7 +35,7 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_MET
 from lm_eval_sensitivity.stats import Cluster, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
-from lm_eval_sensitivity.stats.rules import AXES, INVALID_PROBE, MEANINGS, UNDETERMINED, label_of
+from lm_eval_sensitivity.stats.rules import AXES, INVALID_PROBE, MEANINGS, NOT_ASKED, UNDETERMINED, label_of
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
@@ -183,7 +183,8 @@ class Agreement:
         """Words of their axes, and the label that they give, if any."""
         self.need(found.label in MEANINGS, f"{path}.label", f"is {shown(found.label)}, which is no verdict")
         for axis, word in found.words.items():
-            known = word in {"unclear", *(word for _, word in AXES[axis])}
+            more = {NOT_ASKED} if axis == "response" else set()
+            known = word in {"unclear", *more, *(word for _, word in AXES[axis])}
             self.need(known, f"{path}.{axis.replace(' ', '_')}", f"is {shown(word)}, which is no word of it")
         given = {label_of(found.words), UNDETERMINED, INVALID_PROBE}
         self.need(found.label in given, f"{path}.label", "is another one than the words give")
@@ -268,6 +269,8 @@ class Agreement:
             self.need(marked, f"{where}.is_reference", "marks another system than the manifest")
             fits = (verdict is None) == row.is_reference and row.reduced is None
             fits = fits and (verdict is None or verdict.system == row.system)
+            asked = verdict is None or (verdict.response == NOT_ASKED) == found.selection.of_answers
+            self.need(asked, f"{where}.verdict.response", "is asked of the ladder, and of no task")
             self.need(fits, f"{where}.verdict", "is missing, or of another system, or one of the reference")
             self.within(f"{where}.silent_share", row.silent_share, 0, 1)
             changed, n = row.answers
@@ -296,6 +299,8 @@ class Agreement:
             self.flips(f"{path}.by_edit[{at}]", count, found.n_documents)
         self.flips(f"{path}.noise", found.noise, found.n_documents)
         self.flips(f"{path}.every", found.every, found.n_documents * len(names))
+        few = 0 < found.n_documents <= found.n_there and found.n_tasks == 1
+        self.need(few, f"{path}.n_there", f"is {found.n_there}, and `n_documents` is {found.n_documents}")
         for name in ("n_documents_flipped", "n_unanswered"):
             few = getattr(found, name) <= found.n_documents
             self.need(few, f"{path}.{name}", f"is {getattr(found, name)} of {found.n_documents}")

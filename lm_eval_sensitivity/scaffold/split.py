@@ -30,7 +30,7 @@ from functools import cache
 from typing import NamedTuple
 
 from lm_eval_sensitivity.scaffold.table import END_OF_TURN_TOKENS, KNOWN_SCAFFOLDS, Scaffold
-from lm_eval_sensitivity.types import AnswerSpan
+from lm_eval_sensitivity.types import AnswerSpan, Missing
 
 SHARED_PREAMBLE = "shared_preamble"
 """`AnswerSpan.scaffold` of an answer found behind a detected preamble."""
@@ -91,6 +91,27 @@ def find_answer(
         if span is not None:
             return span
     return AnswerSpan("none", None, 0, len(output))
+
+
+def why_no_answer(span: AnswerSpan, whose: str) -> Missing | None:
+    """Why an output has no answer.
+
+    Args:
+        span: of `find_answer`.
+        whose: output it is of, as `base`.
+
+    Returns:
+        The reason; None where the span is that of an answer, which may be a blank text without a scaffold.
+
+    Example:
+        >>> str(why_no_answer(find_answer("<think>2 and"), "base"))
+        'unclosed: the scaffold of the base never ends, there is no answer'
+    """
+    reasons = {
+        "unclosed": Missing("unclosed", f"the scaffold of the {whose} never ends, there is no answer"),
+        "empty_answer": Missing("empty answer", f"the scaffold of the {whose} ends and nothing follows"),
+    }
+    return reasons.get(span.status)
 
 
 def _enter(output: str, tail: str, scaffolds: tuple[Scaffold, ...]) -> _Place | None:

@@ -40,14 +40,23 @@ def test_a_run_again_is_the_recorded_one(name: str, place: Path) -> None:
 
 
 def _written(folder: Path) -> dict[str, Any]:
-    """What the recordings can be held against: which rows stand in lm_eval's table, and standard errors, are newer."""
+    """What the recordings can be held against: which rows stand in lm_eval's table, standard errors, the metrics that a
+    configuration names and what a group counts are newer."""
     run = read_run(folder)
-    results = {**run.results, "results": {}}
+    with_numbers = {
+        name: row
+        for name, row in run.results.get("groups", {}).items()
+        if any("," in column for column in row)
+    }
+    results = {**run.results, "results": {}, "groups": with_numbers}
     for task in run.results["results"]:
         results["results"][task] = {
-            name: value for name, value in run.table(task).items() if STDERR not in name
+            name: value
+            for name, value in run.table(task).items()
+            if STDERR not in name and (name != "sample_len" or task in run.results["configs"])
         }
     for config in run.results["configs"].values():
+        config.pop("metric_list", None)
         for name in ("rows", "summary"):
             config["metadata"].get("sensitivity", {}).pop(name, None)
     return {"results": results, "samples": run.samples}

@@ -47,7 +47,7 @@ ROOMS_OF_THE_HARNESS = [
     {"recorded", "close"},
     {"tasks", "rescore"},
     {"wrapping"},
-    {"extension"},
+    {"extension", "registered"},
 ]
 """Lowest first, in the same way."""
 

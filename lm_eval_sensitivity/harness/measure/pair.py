@@ -19,6 +19,7 @@ from lm_eval_sensitivity.metrics.catalogue import FAMILIES, Family, scores_of
 from lm_eval_sensitivity.metrics.inputs import PairInputs, PromptEnd, Side
 from lm_eval_sensitivity.records.columns import DRIFT, FILTERS, VARIANT_DRIFT
 from lm_eval_sensitivity.runs.reference import OutputKey, ReferenceRun, missing_drift
+from lm_eval_sensitivity.scaffold.split import why_no_answer
 from lm_eval_sensitivity.types import Missing
 
 ERASED = "erased: the edit does not reach the token ids"
@@ -282,13 +283,8 @@ def _unanswered(base: FilteredText, variant: FilteredText) -> str | None:
 
 def _status(filtered: FilteredText, side: str) -> str:
     answer = filtered.generation.answer
-    reasons = {
-        "unclosed": f"unclosed: the scaffold of the {side} never ends, there is no answer",
-        "empty_answer": f"empty answer: the scaffold of the {side} ends and nothing follows",
-    }
-    return reasons.get(
-        "none" if answer is None else answer.span.status, f"no answer: none was found in the {side}"
-    )
+    reason = None if answer is None else why_no_answer(answer.span, side)
+    return f"no answer: none was found in the {side}" if reason is None else str(reason)
 
 
 def repetitions_of(variant: FilteredText) -> list[FilteredText]:

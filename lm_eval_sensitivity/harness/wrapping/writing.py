@@ -17,10 +17,9 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.wrapping.original import OF, YAML
 from lm_eval_sensitivity.harness.wrapping.table import EDITED
+from lm_eval_sensitivity.records.answers import PREFIX
 from lm_eval_sensitivity.text.escape import shown_path
 
-PREFIX = "sensitivity_"
-"""Not a suffix: `--tasks "mmlu_*"` would take it in."""
 CLASS = "lm_eval_sensitivity.harness.WrappedTask"
 
 
@@ -92,9 +91,12 @@ def _group_files(
     wanted = [each for each in group.get("aggregate_metric_list") or [] if isinstance(each, dict)]
     # A group's smallest value is not that of its tasks: only what is a mean of documents is averaged.
     metrics = [{**each, "metric": f"{each['metric']}{end}"} for each in wanted for end in ("", EDITED)]
-    found = {"group": PREFIX + entry.name, "task": [PREFIX + member for member in members]}
-    if metrics:
-        found["aggregate_metric_list"] = metrics
+    found = {
+        "group": PREFIX + entry.name,
+        "task": [PREFIX + member for member in members],
+        # Of no task: without a list, lm_eval's logger for W&B looks for samples of the group, and stops.
+        "aggregate_metric_list": metrics or [{"metric": "none"}],
+    }
     yield TaskFile(PREFIX + entry.name, yaml.safe_dump(found, sort_keys=False, allow_unicode=True))
 
 

@@ -132,7 +132,7 @@ def closing(tasks: Mapping[str, Sequence[SystemAnswers]]) -> list[str]:
 
 def bar_scale(found: Iterable[SystemAnswers]) -> Scale:
     """One scale for the scores of all rows: unedited, lowest and highest."""
-    scores = (each.statement.scores[0] for each in found if each.statement.scores)
+    scores = (each.statement.score for each in found if each.statement.score is not None)
     values = (value for score in scores for value in (score.unedited, score.lowest, score.highest))
     return scale_of(values, 6, BAR_WIDTH - 6)
 

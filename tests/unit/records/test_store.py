@@ -151,4 +151,5 @@ def test_outputs_are_counted_while_they_are_written(tmp_path: Path) -> None:
     assert count.update() == 1, "one is being written"
     (tmp_path / "second.log").write_bytes(whole)
     store.append([("b", {"text": ""}), ("c", {"text": ""})])
+    store.close()
     assert count.update() == 3, "an output that two files hold is one"
