@@ -169,7 +169,7 @@ def _builder_hash(build: Callable[[Path], object]) -> str:
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
     sources = {Path(inspect.getfile(function)), *Path(__file__).parent.glob("models/*.py")}
     sources |= {
-        Path(ladder.__file__).parents[1] / "probes" / "bits" / "rounding.py",
+        Path(cli.__file__).parents[1] / "probes" / "bits" / "rounding.py",
         *demo_model_path().iterdir(),
     }
     # Scripts are written for the prompts of this ladder, and `ladder build` makes one.
