@@ -17,8 +17,9 @@ from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, in_a_table
 from lm_eval_sensitivity.records.answers import AGAIN, Status
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.file_codec import Codec, walk
-from lm_eval_sensitivity.records.limits import MAX_STATEMENTS_BYTES, MOST_CLUSTERS
+from lm_eval_sensitivity.records.limits import LONGEST_ID, MAX_STATEMENTS_BYTES, MOST_CLUSTERS
 from lm_eval_sensitivity.report.documents.flips import SystemAnswers
+from lm_eval_sensitivity.report.wording.answers import name_in_words
 from lm_eval_sensitivity.results.files import open_checked, refuse
 from lm_eval_sensitivity.results.manifest import STATEMENTS, Manifest
 from lm_eval_sensitivity.results.tables import value_range
@@ -287,6 +288,8 @@ class Agreement:
     def answers(self, path: str, found: AnswersStatement) -> None:
         """Counts of the edits that were made, which together are those of all."""
         names = [edit.name for edit in found.edits]
+        fits = len(name_in_words(found)) <= LONGEST_ID
+        self.need(fits, f"{path}.task", f"and its filter have more than {LONGEST_ID} characters")
         self.once(f"{path}.edits", names, names or [None])
         self.need([each.name for each in found.by_edit] == names, f"{path}.by_edit", "are not of `edits`")
         for name in ("n_asked", "n_flipped", "n_without_answer"):

@@ -54,6 +54,8 @@ class HuggingFaceEngine(Engine):
         Returns:
             As `hf_identity`, with the ids that end an output among the decoding.
         """
+        # The serialized tokenizer, a part of it, says how it padded last: as for a batch, whatever was asked before.
+        self.encode(" ")
         ends = {"end_token_ids": end_token_ids(self.lm.model, self.lm.tokenizer)}
         return hf_identity(self.lm, self._weights, {**decoding.as_dict(), **ends})
 
