@@ -418,13 +418,13 @@ def drift(
     check_drift_metric(selection)
     loaded = load(runs, **options)
     beside = None if reference is None else Path(reference)
-    if beside is not None:
+    if beside is not None and beside not in loaded.folders:
         loaded = load(folders_beside(loaded.folders, beside), **options)
     selection = _in_metric_of(selection, metric, loaded.runs)
     theirs = None if beside is None else system_of(loaded.runs, beside)
     found = drift_statement(
         TablePartition(loaded.runs.table, resamples, seed, weights),
-        [system.name for system in loaded.systems],
+        [system.name for system in sorted(loaded.systems, key=lambda system: system is not theirs)],
         selection,
         reference=None if theirs is None else theirs.name,
         drifts={} if theirs is None else measure_drifts(loaded.runs, theirs, selection, embedder),

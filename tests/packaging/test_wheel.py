@@ -114,7 +114,7 @@ def test_a_fresh_environment_finds_the_tasks_and_forgets_them(
     shutil.copy(made / "arc_easy.yaml", packages / "lm_eval" / "tasks" / "arc" / "arc_easy.yaml")
     line = ("--model", "dummy", "--tasks", "sensitivity_arc_easy", "--output_path", "run", "--log_samples")
     said = " ".join(run(python, "-m", "lm_eval", *line).split())
-    assert "|acc_edited |" in said and "under harmless edits" in said
+    assert "|acc_edited|" in said and "under harmless edits" in said
     printed = run(fresh / "bin" / "lm-eval-sensitivity", "flips", "run", "--format", "csv")
     assert "arc_easy,none,acc,double_space," in printed
 

@@ -78,7 +78,7 @@ class ServerEngine(TextEngine):
             return self._payload(context, sent, decoding, self.lm._seed, more)
 
         more, answer = first_answer(self._client, payload, chat=chat)
-        # An output of nothing shows no tokens, though this server may give them.
+        # An output of nothing shows no tokens, and this server may give them.
         shown = (
             answer if answer.text or answer.steps else self._second_look(more, sent is not None, chat=chat)
         )
@@ -176,7 +176,7 @@ class ServerEngine(TextEngine):
             "fed_as": f"{fed}; {server.audit()}; context: {limit}",
             "server": server.in_words(),
             "token_ids": server.basis,
-            "steps_not_greedy": sum(self._unlikely) if server.n_top else None,
+            "steps_not_greedy": sum(self._unlikely) if self._unlikely and server.n_top else None,
         }
 
     # ---- requests

@@ -59,7 +59,7 @@ def output_of(
         trace: Trace | None = Trace(np.asarray(tokenize(text), np.int32), _reason(answer, text), text)
     else:
         listed = basis == "ids" and answer.token_ids is not None
-        trace = _of_ids(answer, text) if listed else _of_steps(answer, text, basis)
+        trace = _of_ids(answer, text) if listed else _of_steps(answer, text, basis, decoding.until)
     if trace is None:
         return output
     prompt = answer.prompt_token_ids
@@ -89,13 +89,17 @@ def _of_ids(answer: ServerAnswer, text: str) -> Trace | None:
     return Trace(ids, reason, text, token_bytes=pieces if len(pieces) == n else None, **_recorded(steps))
 
 
-def _of_steps(answer: ServerAnswer, text: str, basis: Basis) -> Trace | None:
+def _of_steps(answer: ServerAnswer, text: str, basis: Basis, until: Sequence[str]) -> Trace | None:
     """From what is listed beside the log-probabilities, where no list of ids stands by itself."""
     found = _spelling(answer.steps, text)
     if found is None or (basis == "ids" and not answer.steps_have_ids):
         return None
     steps, pieces = found
     reason = _reason(answer, text)
+    behind = b"".join(each.token or b"" for each in answer.steps[len(steps) :])
+    if reason == "stop" and any(behind.startswith(each.encode()) for each in until):
+        # llama-cpp-python lists the tokens of the stop string.
+        reason = "stop_string"
     if len(steps) < len(answer.steps) and reason == "stop":
         # The end token is listed, too, behind the text.
         steps, pieces, reason = answer.steps[: len(steps) + 1], (*pieces, b""), "end_token"
