@@ -7,6 +7,7 @@ recorded file; tests/docs/test_tables.py holds the pages to them.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -109,6 +110,138 @@ def page() -> str:
     return table(("exported", "folder", "took, on one core", "first view of the page"), rows)
 
 
+def panel_systems(limit: str) -> str:
+    """Systems of the panel that share a token limit: how far each moves, and its place."""
+    found = _recorded("panel_results")[limit]
+    rows = []
+    for name, system in found["systems"].items():
+        verdict = found["verdicts"].get(name)
+        control = system["by_rung"]["positive_control"]
+        cells = (
+            " ".join(system["letters"]),
+            _bounds(system["harmless"]),
+            f"{control:.2f}",
+            _bounds(verdict["drift"]) if verdict else "",
+            verdict["label"] if verdict else "the reference",
+        )
+        rows.append([name, *cells])
+    head = ("system", "group", "harmless edits", "another request", "drift", "label")
+    return table(head, rows)
+
+
+def panel_faults(limit: str) -> str:
+    """What could fake those numbers."""
+    systems = _recorded("panel_results")[limit]["systems"]
+    rows = [
+        [
+            name,
+            f"{system['scored']} of {system['pairs']}",
+            f"{system['erased']}",
+            f"{system['by_rung']['identical']:.3f}",
+            f"{100 * system['cut']:.0f} %",
+            f"{100 * system['loops']:.0f} %",
+            f"{100 * system['unchanged']:.0f} %",
+        ]
+        for name, system in systems.items()
+    ]
+    head = (
+        "system",
+        "pairs scored",
+        "erased",
+        "noise floor",
+        "cut",
+        "in a loop",
+        "outputs that stayed the same",
+    )
+    return table(head, rows)
+
+
+def panel_confidence() -> str:
+    """Rank correlations, over prompts, of what is seen at the prompt's end with what harmless edits move."""
+    rows = [
+        [
+            name,
+            f"{end['top1_probability']:.2f}",
+            _bounds(system["harmless"]),
+            *(
+                _bounds(end[f"{column}_with_distance"])
+                for column in ("top1_probability", "margin_min", "js_divergence")
+            ),
+        ]
+        for name, system in _recorded("panel_results")["96 tokens"]["systems"].items()
+        for end in (system["prompt_end"],)
+    ]
+    head = (
+        "system",
+        "first token",
+        "harmless edits",
+        "first token",
+        "smallest margin",
+        "divergence at the end",
+    )
+    return table(head, rows)
+
+
+def panel_edits() -> str:
+    """Mean distance under each harmless edit, and the share of outputs that it leaves as they are."""
+    edits = _recorded("panel_results")["96 tokens"]["edits"]
+    names = list(next(iter(edits["means"].values())))
+    rows = [
+        [
+            f"`{edit}`",
+            f"{edits['prompts'][edit]}",
+            *(
+                f"{means[name]:.2f} ({100 * still[name]:.0f} %)" if not math.isnan(means[name]) else "erased"
+                for name in names
+            ),
+        ]
+        for edit, means in edits["means"].items()
+        for still in (edits["unchanged"][edit],)
+    ]
+    return table(("edit", "prompts", *names), rows)
+
+
+def panel_likeness() -> str:
+    """How alike two systems order edits and prompts."""
+    edits = _recorded("panel_results")["96 tokens"]["edits"]
+    rows = [
+        [both, _bounds(found), _bounds(edits["prompts_rank_correlations"][both])]
+        for both, found in edits["rank_correlations"].items()
+    ]
+    return table(("systems", "of edits", "of prompts"), rows)
+
+
+def panel_windows() -> str:
+    """What more of the output adds."""
+    rows = [
+        [
+            name,
+            *(f"{windows[column][0]:.3f}" for column in ("cosine_distance_64", "cosine_distance_128")),
+            f"{windows['cosine_distance'][0]:.3f}",
+            _bounds(windows["whole_minus_64"], 3),
+            _bounds(windows["rank_correlation"]),
+            f"{windows['alike_in_64_then_apart']} of {windows['alike_in_64']}",
+        ]
+        for name, system in _recorded("panel_results")["256 tokens"]["systems"].items()
+        for windows in (system["windows"],)
+    ]
+    head = (
+        "system",
+        "first 64",
+        "first 128",
+        "all",
+        "all less first 64",
+        "rank correlation",
+        "alike in 64, then apart",
+    )
+    return table(head, rows)
+
+
+def _bounds(interval: Sequence[float], digits: int = 2) -> str:
+    estimate, lower, upper = (f"{value:.{digits}f}" for value in interval)
+    return f"{estimate} [{lower}, {upper}]"
+
+
 def floors() -> str:
     """Every width of some models, and their floors, as `probe bits` keeps them."""
     from lm_eval_sensitivity.probes.bits.document import reading
@@ -133,6 +266,16 @@ def floors() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "panel systems": lambda: panel_systems("96 tokens"),
+    "panel systems of longer outputs": lambda: panel_systems("256 tokens"),
+    "panel faults": lambda: panel_faults("96 tokens"),
+    "panel confidence": panel_confidence,
+    "panel edits": panel_edits,
+    "panel likeness": panel_likeness,
+    "panel windows": panel_windows,
+    "panel signatures": lambda: "\n".join(
+        f"- {limit}: {found['signature']}." for limit, found in _recorded("panel_results").items()
+    ),
     "subsets": subsets,
     "cache": cache,
     "overhead": overhead,

@@ -177,7 +177,7 @@ class LoadedRuns:
         return as_html(pairs_document(self.runs))
 
 
-OPTIONS = ("subset", "ladder", "exclude_mismatched", "labels")
+OPTIONS = ("subset", "ladder", "exclude_mismatched", "labels", "row")
 """Of every function here that takes runs: which are read, and how strictly."""
 RunsOrFolders = LoadedRuns | str | Path | Sequence[str | Path]
 """Loaded already, or a folder, or several."""
@@ -188,7 +188,7 @@ def load(runs: RunsOrFolders, **options: Any) -> LoadedRuns:
 
     Args:
         runs: a folder that was `--output_path` of lm_eval with `--log_samples`, or several.
-        **options: `subset`, `ladder`, `exclude_mismatched`, `labels`: see `runs.load_runs`.
+        **options: `subset`, `ladder`, `exclude_mismatched`, `labels`, `row`: see `runs.load_runs`.
 
     Returns:
         The runs. In a notebook they show what is in them.
@@ -418,13 +418,13 @@ def drift(
     check_drift_metric(selection)
     loaded = load(runs, **options)
     beside = None if reference is None else Path(reference)
-    if beside is not None:
+    if beside is not None and beside not in loaded.folders:
         loaded = load(folders_beside(loaded.folders, beside), **options)
     selection = _in_metric_of(selection, metric, loaded.runs)
     theirs = None if beside is None else system_of(loaded.runs, beside)
     found = drift_statement(
         TablePartition(loaded.runs.table, resamples, seed, weights),
-        [system.name for system in loaded.systems],
+        [system.name for system in sorted(loaded.systems, key=lambda system: system is not theirs)],
         selection,
         reference=None if theirs is None else theirs.name,
         drifts={} if theirs is None else measure_drifts(loaded.runs, theirs, selection, embedder),

@@ -89,6 +89,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--ladder", metavar="PATH", help="the ladder that was run, if it is not the packaged one"
     )
     parser.add_argument("--subset", metavar="NAME", help="take only tasks of this subset of the ladder")
+    add_row(parser)
     parser.add_argument(
         "--exclude-mismatched",
         action="store_true",
@@ -102,13 +103,23 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_row(parser: argparse.ArgumentParser) -> None:
+    """Which answers of a wrapped task are read."""
+    parser.add_argument(
+        "--row",
+        metavar="NAME",
+        help="of a wrapped task, the row of its own table that judges answers: metric, filter or both, as in "
+        "acc_norm,none (default: the task's metric, its first filter)",
+    )
+
+
 def run_options(options: argparse.Namespace) -> dict[str, Any]:
     """What `add_run_options` was given, as `load_runs` takes it.
 
     Returns:
         Keyword arguments by name.
     """
-    chosen = {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched")}
+    chosen = {name: getattr(options, name) for name in ("subset", "ladder", "exclude_mismatched", "row")}
     labels = [_label(each) for each in options.label or ()]
     if len(dict(labels)) < len(labels):
         raise InputError("`--label` names a run twice. Give each run one name.")

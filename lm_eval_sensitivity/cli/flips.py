@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, add_runs, write
+from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, add_row, add_runs, write
 from lm_eval_sensitivity.report.documents.flips import flips_document, statements_of
 from lm_eval_sensitivity.runs.answers import load_answers
 
@@ -26,10 +26,11 @@ def add_parser(subparsers: Any) -> None:
     words = "print how many answers of a wrapped task harmless edits change"
     parser = add_command(subparsers, "flips", run, words, DESCRIPTION, EPILOG)
     add_runs(parser)
+    add_row(parser)
     add_output_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Load, count, write."""
-    write(flips_document(statements_of(load_answers(options.runs))), options)
+    write(flips_document(statements_of(load_answers(options.runs, options.row))), options)
     return 0

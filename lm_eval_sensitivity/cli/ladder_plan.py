@@ -96,7 +96,7 @@ def _components(options: argparse.Namespace) -> tuple[Mapping[str, VarianceCompo
     if not options.runs:
         if any(run_options(options).values()):
             raise InputError(
-                "`--subset`, `--ladder`, `--exclude-mismatched` and `--label` are about finished runs. Give "
+                "`--subset`, `--ladder`, `--row`, `--exclude-mismatched` and `--label` are about finished runs. Give "
                 "`--from RUN`, too."
             )
         return MEASURED, SOURCE

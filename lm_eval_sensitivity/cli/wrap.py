@@ -41,21 +41,25 @@ def add_parser(subparsers: Any) -> None:
         metavar="EDITS",
         help="`rules` (default), `format`, a file of authored variants, names of edits; joined by commas",
     )
+    parser.add_argument(
+        "--metric", metavar="NAME", help="metric whose answers are compared (default: the first of the task)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the files, say what to do with them."""
     # The harness imports lm_eval; `--help` must not wait for it.
     from lm_eval_sensitivity.harness.wrapping.edits import FILE, chosen_edits
-    from lm_eval_sensitivity.harness.wrapping.original import EDITS, FIELD
+    from lm_eval_sensitivity.harness.wrapping.original import EDITS_WANTED, FIELD, METRIC
     from lm_eval_sensitivity.harness.wrapping.writing import wrapped_files, write_files
 
     metadata: dict[str, Any] = {}
-    if options.field:
-        metadata[FIELD] = options.field
+    metadata |= {key: value for key, value in ((FIELD, options.field), (METRIC, options.metric)) if value}
     if options.edits:
         asked = options.edits.split(",")
-        metadata[EDITS] = [str(Path(each).resolve()) if each.endswith(FILE) else each for each in asked]
+        metadata[EDITS_WANTED] = [
+            str(Path(each).resolve()) if each.endswith(FILE) else each for each in asked
+        ]
         chosen_edits(metadata)
     names = [name.strip() for name in options.tasks.split(",") if name.strip()]
     files = wrapped_files(names, metadata, options.include_path)

@@ -20,7 +20,8 @@ from lm_eval_sensitivity.types import FORBIDDING, Missing, Note, Pair
 
 Floats = NDArray[np.float32]
 
-NO_IDS = "the engine gave no token ids of them"
+NO_IDS = "the engine gave no token ids of prompt and output"
+ONLY_TEXT = "the server showed the text of its tokens, without their ids"
 NOT_FINITE = "logits were not finite"
 NO_STEP = "an output has no token"
 
@@ -143,8 +144,9 @@ def outputs_from(rows: Iterable[tuple[SampleRow, str]], name: str) -> RunOutputs
     if not pairs:
         why = "; ".join(reasons) or "there is none"
         raise InputError(
-            f"No pair of {name} can be replayed: {why}. A replay needs runs of an engine that gives token ids, "
-            "such as `--model hf`, made with `--log_samples`."
+            f"No pair of {name} can be replayed: {why}. Generate again with `--log_samples` and an engine that gives "
+            "token ids: `--model hf`, `--model vllm`, a server that knows `return_token_ids` (vLLM's), or another one "
+            "without log-probabilities and with `tokenizer=...,tokenizer_backend=huggingface` in `--model_args`."
         )
     notes = [
         Note("left_out", f"{count} pairs cannot be replayed: {why}.", (name,))
@@ -183,6 +185,8 @@ def _output_of(prompt_id: str, side: WholeSideRecord, text: str, place: str, nam
         return found if len(found) == len(output_ids) else None
 
     prompt_ids, output_ids = ids(side.prompt_token_ids, "prompt_token_ids"), ids(side.token_ids, "token_ids")
+    if min(output_ids, default=0) < -1:
+        return ONLY_TEXT
     if side.prompt_token_ids is None or side.token_ids is None:
         return NO_IDS
     if not side.finite:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -25,9 +25,11 @@ Status = Literal[
 ]
 SCORED: tuple[Status, ...] = ("survived", "unknown")
 """Edits whose answers count: they reach the model, or nobody can tell."""
-AGAIN = "identical"
+AGAIN: Literal["identical"] = "identical"
 """Name of the edit that is none: the unedited prompt, asked again in another call."""
 
+PREFIX = "sensitivity_"
+"""Of wrapped tasks. Not a suffix: `--tasks "mmlu_*"` would take it in."""
 NOTHING_EMBEDDED = "none"
 """In the place of the checksum of an embedder: answers are compared."""
 
@@ -47,7 +49,10 @@ class Answered:
     """The edited question, or the edited prompt where the format around the question is edited. Of the unedited prompt
     the question; of the one that is asked again the prompt, without its examples."""
     answer: str | None = None
-    """Number of the choice, or what the task's filter found; None where there is none or nothing was asked."""
+    """Under the metric that the task is judged by: number of the choice, or what the task's filter found; None where
+    there is none or nothing was asked."""
+    other_answers: Mapping[Name, str | None] = field(default_factory=dict)
+    """Metric -> answer, of the task's further metrics that take another one (`acc_norm`)."""
     metrics: Mapping[str, Number | None] = field(default_factory=dict)
     """Those of the task that are a number for each document."""
     choice_probabilities: tuple[Share, ...] | None = None
@@ -56,6 +61,10 @@ class Answered:
     def scored(self) -> bool:
         """Whether the answer says something about the edit."""
         return self.status in SCORED
+
+    def under(self, metric: str) -> Answered:
+        """The same, with the answer that one metric takes."""
+        return replace(self, answer=self.other_answers.get(metric, self.answer))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +96,11 @@ class AnswerRow:
             return None
         return found.answer != self.unedited.answer
 
+    def under(self, metric: str) -> AnswerRow:
+        """The same, with the answers that one metric takes."""
+        edits = {name: found.under(metric) for name, found in self.edits.items()}
+        return replace(self, unedited=self.unedited.under(metric), edits=edits)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EditOfTask:
@@ -106,8 +120,41 @@ class Wrapped:
     question: Name
     """Of its documents, that holds the question."""
     edits: tuple[EditOfTask, ...]
+    metric: Name
+    """That the task is judged by: `answer` of its documents is what this one takes."""
     scores: Mapping[str, Mapping[str, Mapping[str, Number | None]]]
     """Filter -> metric -> edit -> value over all documents; of the unedited prompts under `AGAIN`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskAnswers:
+    """A wrapped task of one system, under one of its filters and judged by one of its metrics."""
+
+    system: str
+    """Display name; empty while the run is going on."""
+    task: str
+    """lm_eval's name of the wrapped task."""
+    wrapped: Wrapped
+    filter_name: str
+    metric: str
+    rows: tuple[AnswerRow, ...]
+    """By document, with the answers that the metric takes."""
+    n_there: int
+    """Documents of the task, of which a run with `--limit` asks some."""
+    n_tasks: int = 1
+    """Above 1 where it is a group of tasks."""
+    about: str = ""
+    """Results file and task, as a note names them."""
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Metric -> edit -> value, without what is no number; the metric that judges first."""
+        found = self.wrapped.scores.get(self.filter_name, {})
+        whole = {
+            metric: {edit: value for edit, value in found[metric].items() if value is not None}
+            for metric in sorted(found, key=lambda metric: metric != self.metric)
+        }
+        return {metric: values for metric, values in whole.items() if AGAIN in values}
 
 
 def decode_answers(line: Mapping[str, Any], place: str) -> AnswerRow:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.replacements import minimal_replacement
-from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, EditOfTask
+from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, EditOfTask, TaskAnswers
 from lm_eval_sensitivity.records.file_codec import Codec
 from lm_eval_sensitivity.records.limits import LONGEST_OUTPUT
 from lm_eval_sensitivity.report.documents.flips import SystemAnswers
@@ -17,7 +17,6 @@ from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.results.manifest import Manifest, SystemRecord, answers_name
 from lm_eval_sensitivity.results.system_files import RecordFile
 from lm_eval_sensitivity.results.tables import ANSWERS
-from lm_eval_sensitivity.runs.answers import TaskAnswers
 from lm_eval_sensitivity.runs.answers_table import NOT_PAIRS, answers_table, edits_by_rung
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import RUNGS, UNCATEGORIZED, Pair

@@ -13,6 +13,10 @@ from lm_eval_sensitivity.text.markdown import code, plain, table, visible
 CARD_FILE = "README.md"
 _TABLES = {"pairs": "pairs/*.parquet", "ladder": LADDER}
 """By name, the one that the Hub shows first before the others; details say nowhere whose they are, so they are none."""
+_RECORDS = {
+    "details": "Details are one row per pair: outputs, where the answer stands in them, margins and curves.",
+    "answers": "Answers are one row per document of a task whose prompts were edited: what each prompt was answered.",
+}
 _TEMPLATE = Path(__file__).with_name("card_template.md")
 _LONGEST = 300
 """Characters of a stranger's text on the card."""
@@ -50,6 +54,7 @@ def results_card(
         measured=_block(_measured(manifest)),
         systems=_block(line for system in manifest.systems for line in _system(system, manifest)),
         files=_files(manifest),
+        records=" ".join(words for folder, words in _RECORDS.items() if _n_rows(manifest, folder)),
     )
 
 
@@ -116,7 +121,8 @@ def _cut(text: str) -> str:
 
 def _files(manifest: Manifest) -> str:
     rows: list[Sequence[object]] = [(code(LADDER), manifest.files[LADDER].rows)]
-    rows += [(code(f"{folder}/*.parquet"), _n_rows(manifest, folder)) for folder in ("pairs", "details")]
+    counts = {folder: _n_rows(manifest, folder) for folder in ("pairs", *_RECORDS)}
+    rows += [(code(f"{folder}/*.parquet"), n) for folder, n in counts.items() if n]
     rows.append((code(STATEMENTS), manifest.files[STATEMENTS].rows))
     return table(["file", "rows"], rows, numbers_from=1)
 

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from lm_eval_sensitivity.metrics import measured_under
 from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, OF_ANSWERS, is_of_whole_output
 from lm_eval_sensitivity.progress import progress
+from lm_eval_sensitivity.records.answers import TaskAnswers
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.limits import MOST_CLUSTERS
 from lm_eval_sensitivity.report.documents.flips import statements_of
 from lm_eval_sensitivity.results.statements import Statements
 from lm_eval_sensitivity.runs import Runs, System
-from lm_eval_sensitivity.runs.answers import TaskAnswers
 from lm_eval_sensitivity.statements import RUNG_SETS, Selection, Signature, TablePartition
 from lm_eval_sensitivity.statements.clusters import clusters_statement
 from lm_eval_sensitivity.statements.drift import drift_statement

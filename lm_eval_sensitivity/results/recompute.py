@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
-from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow
+from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, TaskAnswers, Wrapped
 from lm_eval_sensitivity.report.documents.flips import SystemAnswers
 from lm_eval_sensitivity.results.answers import pairs_of_rows
 from lm_eval_sensitivity.results.files import refuse
@@ -166,7 +166,22 @@ def _answers(stored: SystemAnswers, results: Results) -> SystemAnswers:
         }
         for each in said.scores
     }
-    return SystemAnswers(stored.system, answers_statement(said.task, rows, said.edits, scores))
+    answers = TaskAnswers(
+        system=stored.system,
+        task=said.task,
+        wrapped=Wrapped(
+            task=said.task,
+            question="",
+            edits=said.edits,
+            metric=said.metric,
+            scores={said.filter_name: scores},
+        ),
+        filter_name=said.filter_name,
+        metric=said.metric,
+        rows=tuple(rows),
+        n_there=said.n_there,
+    )
+    return SystemAnswers(stored.system, answers_statement(answers))
 
 
 def _mean(rows: Sequence[AnswerRow], metric: str, edit: str, stored: float) -> float:

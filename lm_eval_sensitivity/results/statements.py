@@ -17,8 +17,9 @@ from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, in_a_table
 from lm_eval_sensitivity.records.answers import AGAIN, Status
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.file_codec import Codec, walk
-from lm_eval_sensitivity.records.limits import MAX_STATEMENTS_BYTES, MOST_CLUSTERS
+from lm_eval_sensitivity.records.limits import LONGEST_ID, MAX_STATEMENTS_BYTES, MOST_CLUSTERS
 from lm_eval_sensitivity.report.documents.flips import SystemAnswers
+from lm_eval_sensitivity.report.wording.answers import name_in_words
 from lm_eval_sensitivity.results.files import open_checked, refuse
 from lm_eval_sensitivity.results.manifest import STATEMENTS, Manifest
 from lm_eval_sensitivity.results.tables import value_range
@@ -35,7 +36,7 @@ from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, PRIMARY_MET
 from lm_eval_sensitivity.stats import Cluster, Constants, Interval, PairCounts, Verdict
 from lm_eval_sensitivity.stats.clusters import cluster_letters, maximal_cliques
 from lm_eval_sensitivity.stats.intervals import NO_SPREAD
-from lm_eval_sensitivity.stats.rules import AXES, INVALID_PROBE, MEANINGS, UNDETERMINED, label_of
+from lm_eval_sensitivity.stats.rules import AXES, INVALID_PROBE, MEANINGS, NOT_ASKED, UNDETERMINED, label_of
 from lm_eval_sensitivity.text.escape import shown, shown_path
 from lm_eval_sensitivity.types import Pair
 
@@ -183,7 +184,8 @@ class Agreement:
         """Words of their axes, and the label that they give, if any."""
         self.need(found.label in MEANINGS, f"{path}.label", f"is {shown(found.label)}, which is no verdict")
         for axis, word in found.words.items():
-            known = word in {"unclear", *(word for _, word in AXES[axis])}
+            more = {NOT_ASKED} if axis == "response" else set()
+            known = word in {"unclear", *more, *(word for _, word in AXES[axis])}
             self.need(known, f"{path}.{axis.replace(' ', '_')}", f"is {shown(word)}, which is no word of it")
         given = {label_of(found.words), UNDETERMINED, INVALID_PROBE}
         self.need(found.label in given, f"{path}.label", "is another one than the words give")
@@ -268,6 +270,8 @@ class Agreement:
             self.need(marked, f"{where}.is_reference", "marks another system than the manifest")
             fits = (verdict is None) == row.is_reference and row.reduced is None
             fits = fits and (verdict is None or verdict.system == row.system)
+            asked = verdict is None or (verdict.response == NOT_ASKED) == found.selection.of_answers
+            self.need(asked, f"{where}.verdict.response", "is asked of the ladder, and of no task")
             self.need(fits, f"{where}.verdict", "is missing, or of another system, or one of the reference")
             self.within(f"{where}.silent_share", row.silent_share, 0, 1)
             changed, n = row.answers
@@ -284,6 +288,8 @@ class Agreement:
     def answers(self, path: str, found: AnswersStatement) -> None:
         """Counts of the edits that were made, which together are those of all."""
         names = [edit.name for edit in found.edits]
+        fits = len(name_in_words(found)) <= LONGEST_ID
+        self.need(fits, f"{path}.task", f"and its filter have more than {LONGEST_ID} characters")
         self.once(f"{path}.edits", names, names or [None])
         self.need([each.name for each in found.by_edit] == names, f"{path}.by_edit", "are not of `edits`")
         for name in ("n_asked", "n_flipped", "n_without_answer"):
@@ -296,6 +302,8 @@ class Agreement:
             self.flips(f"{path}.by_edit[{at}]", count, found.n_documents)
         self.flips(f"{path}.noise", found.noise, found.n_documents)
         self.flips(f"{path}.every", found.every, found.n_documents * len(names))
+        few = 0 < found.n_documents <= found.n_there and found.n_tasks == 1
+        self.need(few, f"{path}.n_there", f"is {found.n_there}, and `n_documents` is {found.n_documents}")
         for name in ("n_documents_flipped", "n_unanswered"):
             few = getattr(found, name) <= found.n_documents
             self.need(few, f"{path}.{name}", f"is {getattr(found, name)} of {found.n_documents}")

@@ -16,6 +16,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder.parquet import write_parquet as write_ladder
 from lm_eval_sensitivity.probes.files import codec, kept_results
 from lm_eval_sensitivity.progress import progress
+from lm_eval_sensitivity.records.answers import TaskAnswers
 from lm_eval_sensitivity.records.limits import LONGEST_ID, LONGEST_NAME, MAX_SYSTEMS
 from lm_eval_sensitivity.report.documents.parts import what_and_why
 from lm_eval_sensitivity.results import manifest as kinds
@@ -44,7 +45,6 @@ from lm_eval_sensitivity.results.system_files import CODEC as DETAIL
 from lm_eval_sensitivity.results.systems import facts, found_series, without_path
 from lm_eval_sensitivity.results.tables import ANSWERS, DETAILS, PAIRS, PAIRS_OF_ANSWERS, write_parquet
 from lm_eval_sensitivity.runs import Runs, System
-from lm_eval_sensitivity.runs.answers import TaskAnswers
 from lm_eval_sensitivity.runs.beside import read_answers
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.text.escape import one_line, shown, shown_path

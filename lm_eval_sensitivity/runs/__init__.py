@@ -5,7 +5,8 @@ rung_samples.py  one rung: rows, counts, means      table.py         cells of th
 select_runs.py   which run of a rung is taken       load.py          all folders: systems and one table
 comparability.py what systems must share            names.py         labels that tell them apart
 reference.py     a run to measure drift from        beside.py        which system a folder stands for
-answers.py       wrapped tasks: the answers of every document; answers_table.py: as rows of the pairs table
+answers.py       wrapped tasks: the answers of every document; answers_table.py: as rows of the pairs table;
+                 answer_groups.py: a group of tasks as one task
 labels.py        names that a user gives      texts.py, export.py, coverage.py, ladder_lookup.py, system.py
 """
 

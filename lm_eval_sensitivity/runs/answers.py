@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, Wrapped, decode_answers
-from lm_eval_sensitivity.records.codec import contradiction, encode
+from lm_eval_sensitivity.errors import InputError, unknown_name
+from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, TaskAnswers, Wrapped, decode_answers
+from lm_eval_sensitivity.records.codec import contradiction, decode, encode
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.records.run_metadata import RunMetadata, read_wrapped, wrapped_tasks
+from lm_eval_sensitivity.runs.answer_groups import groups_of
 from lm_eval_sensitivity.runs.answers_table import answers_table, edits_by_rung
 from lm_eval_sensitivity.runs.find import RunFiles, read_results, read_samples, scan_folder
 from lm_eval_sensitivity.runs.names import display_names
@@ -22,61 +23,39 @@ from lm_eval_sensitivity.text.escape import inert, shown, shown_path
 from lm_eval_sensitivity.types import Note
 
 
-@dataclass(frozen=True)
-class TaskAnswers:
-    """One wrapped task of one system under one of its filters."""
-
-    system: str
-    """Display name."""
-    fingerprint: str
-    task: str
-    """lm_eval's name of the wrapped task."""
-    filter_name: str
-    wrapped: Wrapped
-    rows: tuple[AnswerRow, ...]
-    """By document."""
-    about: str
-    """Results file and task, as a note names them."""
-
-    @property
-    def scores(self) -> dict[str, dict[str, float]]:
-        """Metric -> edit -> value, without what is no number."""
-        found = self.wrapped.scores.get(self.filter_name, {})
-        whole = {
-            metric: {edit: value for edit, value in values.items() if value is not None}
-            for metric, values in found.items()
-        }
-        return {metric: values for metric, values in whole.items() if AGAIN in values}
-
-
-def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> list[RungSamples]:
+def answer_rungs(
+    metadata: RunMetadata, files: tuple[Path, Path], date: str, wanted: str | None = None
+) -> list[RungSamples]:
     """A wrapped task as rungs of pairs: a document and an edit are a pair, the document is the prompt.
 
     Args:
         metadata: what the results file says of the task.
         files: results file and samples file.
         date: the run's time stamp.
+        wanted: row of the task's own table whose answers are read: metric, filter or both, as in `acc_norm,none`; None
+            takes the metric that it is judged by, under its first filter.
 
     Returns:
-        The rungs of its edits, and `identical`, where the prompts were asked again. Of several filters of the task the
-        first.
+        The rungs of its edits, and `identical`, where the prompts were asked again.
 
     Raises:
-        InputError: a line breaks a rule.
+        InputError: there is no such row, or a line breaks a rule.
     """
     by_filter = read_answer_rows(metadata, files[1])
     if not by_filter or metadata.wrapped is None:
         raise InputError(
             f"{shown_path(files[1])} is empty: no document of {metadata.task!r} is in it. Repeat the run."
         )
-    filter_name, rows = next(iter(by_filter.items()))
+    known = _table_rows(metadata.wrapped, list(by_filter))
+    name, (metric, filter_name) = _chosen(known, wanted, metadata.task)
+    rows = [row.under(metric) for row in by_filter[filter_name]]
     found = []
     for rung, names in edits_by_rung(metadata.wrapped.edits).items():
         table = answers_table(metadata.wrapped.task, rows, rung, names)
         if table.num_rows:
             found.append(
                 RungSamples(
-                    metadata=replace(metadata, rung=rung),
+                    metadata=replace(metadata, rung=rung, answer_rule=name),
                     results=files[0],
                     samples=files[1],
                     date=date,
@@ -86,10 +65,29 @@ def answer_rungs(metadata: RunMetadata, files: tuple[Path, Path], date: str) -> 
                     table=table,
                     content=_content(rows, names),
                     pairs=(),
-                    remarks=_remarks(metadata, filter_name, by_filter) if rung == "identical" else (),
+                    remarks=_remarks(metadata, name, list(known)) if rung == "identical" else (),
                 )
             )
     return found
+
+
+def _table_rows(wrapped: Wrapped, filters: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Rows of the task's own table, as a results file calls them, with metric and filter; the usual one first."""
+    found = [
+        (metric, name)
+        for name in filters
+        for metric in dict.fromkeys((wrapped.metric, *wrapped.scores.get(name, ())))
+    ]
+    return {",".join(each): each for each in found}
+
+
+def _chosen(
+    known: Mapping[str, tuple[str, str]], wanted: str | None, task: str
+) -> tuple[str, tuple[str, str]]:
+    for name, parts in known.items():
+        if wanted in (None, name, *parts):
+            return name, parts
+    raise unknown_name(f"`--row`: a row of {inert(task)}", str(wanted), tuple(known))
 
 
 def _content(rows: Sequence[AnswerRow], names: Sequence[str]) -> str:
@@ -100,40 +98,38 @@ def _content(rows: Sequence[AnswerRow], names: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _remarks(metadata: RunMetadata, filter_name: str, filters: Mapping[str, object]) -> tuple[Note, ...]:
-    said = []
-    if metadata.limited_by:
-        said.append(
-            f"{metadata.task} was run on {metadata.n_effective} of {metadata.n_original} documents "
-            f"({metadata.limited_by})."
-        )
-    if len(filters) > 1:
-        others = ", ".join(inert(name) for name in filters if name != filter_name)
-        said.append(
-            f"{metadata.task}: answers are those of its filter {inert(filter_name)}; `flips` has the others ({others})."
-        )
-    return tuple(Note("remark", each, (metadata.task,)) for each in said)
+def _remarks(metadata: RunMetadata, name: str, known: Sequence[str]) -> tuple[Note, ...]:
+    others = ", ".join(inert(each) for each in known if each != name)
+    more = f"; `--row` reads another one ({others})" if others else ""
+    words = f"{inert(metadata.task)}: answers are those that its row {inert(name)} judges{more}."
+    return (Note("remark", words, (metadata.task,)),)
 
 
-def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
-    """The wrapped tasks in some run folders, the newest of each system and task.
+def load_answers(folders: Sequence[Path], wanted: str | None = None) -> list[TaskAnswers]:
+    """The wrapped tasks in some run folders, of each system and task the newest run of the whole task, else the newest.
 
     Args:
         folders: each an `--output_path`.
+        wanted: row of the tasks' own tables, as for `answer_rungs`; None takes the metric that each is judged by, under
+            all filters.
 
     Returns:
-        By folder, task and filter.
+        By system, its groups of tasks first, and filter.
 
     Raises:
-        InputError: there are none, or a file breaks a rule.
+        InputError: there are none, a task has no such row, or a file breaks a rule.
     """
     found: dict[tuple[str, str], tuple[RunMetadata, RunFiles]] = {}
+    groups: dict[str, dict[str, list[str]]] = {}
     for folder in folders:
-        runs, _ = scan_folder(folder)
-        for run in runs:
+        for run in scan_folder(folder)[0]:
             for metadata in _tasks(run):
-                found.pop((metadata.system, metadata.task), None)
-                found[metadata.system, metadata.task] = metadata, run
+                key = metadata.system, metadata.task
+                if metadata.limited_by and key in found and not found[key][0].limited_by:
+                    continue
+                found.pop(key, None)
+                found[key] = metadata, run
+                groups.setdefault(metadata.system, {}).update(_groups(run))
     if not found:
         names = ", ".join(f"`{shown_path(folder)}`" for folder in folders)
         raise InputError(
@@ -141,12 +137,16 @@ def load_answers(folders: Sequence[Path]) -> list[TaskAnswers]:
             "--output_path ... --log_samples`; see `lm-eval-sensitivity wrap --help`."
         )
     systems = {metadata.system: metadata for metadata, _ in found.values()}
-    names_of = dict(zip(systems, display_names(list(systems.values())), strict=True))
-    return [
-        each
-        for metadata, run in found.values()
-        for each in _answers(metadata, run, names_of[metadata.system])
-    ]
+    read: list[TaskAnswers] = []
+    for system, name in zip(systems, display_names(list(systems.values())), strict=True):
+        own = [
+            each
+            for metadata, run in found.values()
+            if metadata.system == system
+            for each in _answers(metadata, run, name, wanted)
+        ]
+        read += [*groups_of(own, groups[system]), *own]
+    return read
 
 
 def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
@@ -157,7 +157,7 @@ def answers_of(systems: Sequence[System]) -> list[TaskAnswers]:
         systems: from `load_runs`.
 
     Returns:
-        By system, task and filter; of a task the newest run.
+        By system, task and filter, the row that they were loaded with first; of a task the newest run.
 
     Raises:
         InputError: a file breaks a rule, or has changed since it was loaded.
@@ -171,7 +171,7 @@ def _of_system(system: System) -> list[TaskAnswers]:
         tasks = _beside_the_ladder(system)
         return [each for metadata, run in tasks for each in _answers(metadata, run, system.name)]
     files = RunFiles(first.results, first.date, {first.metadata.task: first.samples})
-    found = _answers(first.metadata, files, system.name)
+    found = _answers(first.metadata, files, system.name, first.metadata.answer_rule, beside=True)
     names = edits_by_rung(first.metadata.wrapped.edits)
     if any(_content(found[0].rows, names[rung.metadata.rung]) != rung.content for rung in system.rungs):
         raise InputError(f"{shown_path(first.samples)} has changed since it was loaded. Repeat the command.")
@@ -217,15 +217,34 @@ def _tasks(run: RunFiles) -> list[RunMetadata]:
     return [read_wrapped(results, name, place) for name in names]
 
 
-def _answers(metadata: RunMetadata, run: RunFiles, name: str) -> list[TaskAnswers]:
+def _groups(run: RunFiles) -> dict[str, list[str]]:
+    """Group -> names of what is in it."""
+    found = read_results(run).get("group_subtasks", {})
+    return decode(dict[str, list[str]], found, shown_path(run.results), "group_subtasks")
+
+
+def _answers(
+    metadata: RunMetadata, run: RunFiles, name: str, wanted: str | None = None, *, beside: bool = False
+) -> list[TaskAnswers]:
+    """Under every filter; of a wanted row under its own, and `beside` it under the others."""
     assert metadata.wrapped is not None
-    task = metadata.task
+    wrapped, by_filter = metadata.wrapped, read_answer_rows(metadata, run.samples[metadata.task])
+    metric, filters = wrapped.metric, list(by_filter)
+    if wanted is not None:
+        metric, own = _chosen(_table_rows(wrapped, filters), wanted, metadata.task)[1]
+        filters = [own, *(each for each in filters if beside and each != own)]
     return [
         TaskAnswers(
-            *(name, metadata.system, task, filter_name, metadata.wrapped, tuple(rows)),
-            about_task(run.results, task),
+            system=name,
+            task=metadata.task,
+            wrapped=wrapped,
+            filter_name=filter_name,
+            metric=metric,
+            rows=tuple(row.under(metric) for row in by_filter[filter_name]),
+            n_there=metadata.n_original,
+            about=about_task(run.results, metadata.task),
         )
-        for filter_name, rows in read_answer_rows(metadata, run.samples[task]).items()
+        for filter_name in filters
     ]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.runs.answers import TaskAnswers, answers_of
+from lm_eval_sensitivity.records.answers import TaskAnswers
+from lm_eval_sensitivity.runs.answers import answers_of
 from lm_eval_sensitivity.runs.labels import systems_in
 from lm_eval_sensitivity.runs.load import Runs, load_runs
 from lm_eval_sensitivity.runs.system import System

@@ -192,6 +192,8 @@ def _advice(rung: RungSamples, other: RungSamples, field: str) -> str:
         limit = other.metadata.decoding_requested.get(name)
         place = shown_path(rung.results.parent)
         return f"Run {place} again with `--gen_kwargs max_gen_toks={shown(limit)}`"
+    if part == "answer_rule" and rung.metadata.wrapped is not None:
+        return "Choose one with `--row`"
     if part in ("embedder", "answer_rule"):
         return "Measure both alike with `lm-eval-sensitivity rescore`"
     return "Repeat one of the runs"

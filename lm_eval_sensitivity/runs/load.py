@@ -24,7 +24,7 @@ from lm_eval_sensitivity.runs.names import display_names
 from lm_eval_sensitivity.runs.rung_samples import RungSamples
 from lm_eval_sensitivity.runs.select_runs import choose_rungs, merge_folders, omitted
 from lm_eval_sensitivity.runs.system import LadderCheck, System
-from lm_eval_sensitivity.text.escape import inert, one_line, shown_path
+from lm_eval_sensitivity.text.escape import inert, one_line, shown, shown_path
 from lm_eval_sensitivity.types import RUNGS, Note
 
 METADATA_KEY = "lm_eval_sensitivity.pairs"
@@ -51,6 +51,7 @@ def load_runs(
     ladder: str | Path | None = None,
     exclude_mismatched: bool = False,
     labels: Mapping[str | Path, str] | None = None,
+    row: str | None = None,
 ) -> Runs:
     """Load runs of the prompt_sensitivity tasks, each made with `--output_path` and `--log_samples`.
 
@@ -63,6 +64,8 @@ def load_runs(
         exclude_mismatched: leave out what has another ladder, decoding, embedder or reference than the
             first system, instead of refusing.
         labels: names of systems by run folder; without one a system is called as its model.
+        row: of a wrapped task's own table, whose answers are read: metric, filter or both, as in `acc_norm,none`;
+            without it the metric that the task is judged by, under its first filter.
 
     Returns:
         Systems in the order of the folders, one pairs table, and notes on what was left out. Runs of different
@@ -87,7 +90,7 @@ def load_runs(
         list(map(Path, folders)), ((Path(each), name) for each, name in (labels or {}).items())
     )
     try:
-        return _load(folders, LadderLookup(ladder), subset, given, exclude=exclude_mismatched)
+        return _load(folders, LadderLookup(ladder), subset, row, given, exclude=exclude_mismatched)
     except InputError as error:
         # Some checks quote what stands in a file; what they quote must not reach a terminal as it is.
         raise InputError(one_line(error)) from None
@@ -97,6 +100,7 @@ def _load(
     folders: Sequence[str | Path],
     known: LadderLookup,
     subset: str | None,
+    row: str | None,
     labels: Mapping[Path, str],
     *,
     exclude: bool,
@@ -109,9 +113,13 @@ def _load(
             left_out.append(omitted(shown_path(folder), "given twice"))
             continue
         seen.add(folder.resolve())
-        rungs, others = choose_rungs(folder, known, subset)
+        rungs, others = choose_rungs(folder, known, subset, row)
         chosen += rungs
         left_out += others
+    if row is not None and all(rung.metadata.wrapped is None for rung in chosen):
+        raise InputError(
+            f"`--row {shown(row)}` belongs to runs of wrapped tasks, and these are none. Leave it out."
+        )
     rungs, others = merge_folders(chosen)
     left_out += others
     rungs, others = comparable(rungs, exclude=exclude)
@@ -239,8 +247,9 @@ def _remarks_on(system: System, every_rung: Sequence[str]) -> Iterator[str]:
             f"{system.name} was measured with lm-eval-sensitivity {inert(system.package_version)[:40]}, which "
             f"is not this version, {__version__}."
         )
-    rule = _newest(system.rungs).metadata.answer_rule
-    if rule != DETECTED:
+    newest = _newest(system.rungs).metadata
+    rule = newest.answer_rule
+    if rule != DETECTED and newest.wrapped is None:
         yield (
             f"{system.name} was rescored: its answers were cut out of its outputs by the rule "
             f"{inert(rule)[:40]!r}, not by what was detected in them."

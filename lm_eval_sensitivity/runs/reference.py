@@ -73,7 +73,7 @@ class ReferenceRun:
     def in_words(self) -> list[str]:
         """Which runs of its folder were taken, and what was left out."""
         rungs = ", ".join(
-            rung.metadata.rung + ("" if rung.complete else f" ({rung.n_pairs} of {rung.n_expected} pairs)")
+            rung.metadata.rung + ("" if rung.complete else f" ({rung.extent})")
             for rung in sorted(self.rungs, key=lambda rung: RUNGS.index(rung.metadata.rung))
         )
         taken = f"Reference {shown_path(self.folder)}: {rungs}, of the run of {' and '.join(self.dates)}."

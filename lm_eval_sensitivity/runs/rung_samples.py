@@ -51,8 +51,15 @@ class RungSamples:
 
     @property
     def complete(self) -> bool:
-        """Whether every pair of the rung is there."""
-        return self.n_pairs == self.n_expected
+        """Whether every pair of the rung is there, or every document of a wrapped task."""
+        return self.n_pairs == self.n_expected and not (self.metadata.wrapped and self.metadata.limited_by)
+
+    @property
+    def extent(self) -> str:
+        """How much there is of how much, as in `5 of 74 pairs`."""
+        if self.metadata.wrapped is not None:
+            return f"{self.metadata.n_effective} of {self.metadata.n_original} documents"
+        return f"{self.n_pairs} of {self.n_expected} pairs"
 
 
 def sample_rows(

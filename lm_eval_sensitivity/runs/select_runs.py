@@ -76,7 +76,7 @@ class _Candidate:
 
 
 def choose_rungs(
-    folder: Path, known: LadderLookup, subset: str | None
+    folder: Path, known: LadderLookup, subset: str | None, row: str | None = None
 ) -> tuple[list[RungSamples], list[Note]]:
     """The rungs that a folder gives, one run of each per system, and what is left out.
 
@@ -84,6 +84,7 @@ def choose_rungs(
         folder: an `--output_path`.
         known: ladders to compare rows with.
         subset: take only tasks of this subset.
+        row: of a wrapped task's own table, whose answers are read; see `answer_rungs`.
 
     Returns:
         [rung] newest complete runs, and a note for everything else that stands there.
@@ -106,7 +107,7 @@ def choose_rungs(
     of_ladder = _hold_the_ladder(runs)
     for run in reversed(runs):
         try:
-            candidates, others = _candidates(run, known, subset, of_ladder=of_ladder)
+            candidates, others = _candidates(run, known, subset, row, of_ladder=of_ladder)
         except InputError as error:
             problems.append(error)
             left_out.append(omitted(shown_path(run.results), one_line(error)))
@@ -134,7 +135,7 @@ def _hold_the_ladder(runs: Sequence[RunFiles]) -> bool:
 
 
 def _candidates(
-    run: RunFiles, known: LadderLookup, subset: str | None, *, of_ladder: bool
+    run: RunFiles, known: LadderLookup, subset: str | None, row: str | None, *, of_ladder: bool
 ) -> tuple[list[_Candidate], list[Note]]:
     """The tasks of one run that may be taken; `of_ladder`: its folder has tasks of the ladder."""
     name = shown_path(run.results)
@@ -160,9 +161,11 @@ def _candidates(
             left_out.append(omitted(shown_path(run.samples[task]), reason))
             continue
         found.append(_Candidate(run, results, metadata, known))
-    of_answers, others = _wrapped_candidates(run, results, known, subset, beside_others=of_ladder)
-    found += of_answers
+    own, others = _wrapped_tasks(run, results, subset, beside_others=of_ladder)
     left_out += others
+    for metadata in own:
+        rungs = answer_rungs(metadata, (run.results, run.samples[metadata.task]), run.date, row)
+        found += [_Candidate(run, results, rung.metadata, known, rung) for rung in rungs]
     _check_one_task_per_rung(found)
     foreign = [
         omitted(shown_path(path), f"its task {shown(task)} is no prompt_sensitivity task of {name}")
@@ -173,10 +176,10 @@ def _candidates(
     return found, [*left_out, *foreign]
 
 
-def _wrapped_candidates(
-    run: RunFiles, results: Mapping[str, Any], known: LadderLookup, subset: str | None, *, beside_others: bool
-) -> tuple[list[_Candidate], list[Note]]:
-    """The rungs of wrapped tasks; beside tasks of the ladder only of the one that was asked for."""
+def _wrapped_tasks(
+    run: RunFiles, results: Mapping[str, Any], subset: str | None, *, beside_others: bool
+) -> tuple[list[RunMetadata], list[Note]]:
+    """Wrapped tasks with samples; beside tasks of the ladder only the one that was asked for."""
     name = shown_path(run.results)
     found, left_out = [], []
     for task in wrapped_tasks(results, name):
@@ -190,8 +193,7 @@ def _wrapped_candidates(
                 omitted(name, f"the samples of task {shown(task)} are missing: add --log_samples")
             )
         else:
-            rungs = answer_rungs(metadata, (run.results, run.samples[task]), run.date)
-            found += [_Candidate(run, results, rung.metadata, known, rung) for rung in rungs]
+            found.append(metadata)
     return found, left_out
 
 
@@ -231,10 +233,7 @@ def _newest_complete(group: Sequence[_Candidate]) -> tuple[RungSamples, list[Not
                 (each.samples, "another run of the same system and rung, which is not newer")
                 for each in group[index + 1 :]
             ]
-            others = [
-                (each.samples, f"a partial run ({each.n_pairs} of {each.n_expected} pairs)")
-                for each in partial
-            ]
+            others = [(each.samples, f"a partial run ({each.extent})") for each in partial]
             return rung, _left_out(problems, [*others, *older], rung)
         partial.append(rung)
     if not partial:

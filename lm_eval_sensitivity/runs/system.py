@@ -46,9 +46,10 @@ class System:
 
     @property
     def partial(self) -> tuple[str, ...]:
-        """One phrase per rung that was run in part, as in `noop: 5 of 74 pairs (--limit 5)`."""
-        return tuple(
-            f"{run.rung}: {rung.n_pairs} of {rung.n_expected} pairs ({run.limited_by or 'incomplete'})"
+        """One phrase per rung or task that was run in part, as in `noop: 5 of 74 pairs (--limit 5)`."""
+        found = (
+            f"{run.rung if run.wrapped is None else run.task}: {rung.extent} ({run.limited_by or 'incomplete'})"
             for rung, run in ((rung, rung.metadata) for rung in self.rungs)
             if not rung.complete
         )
+        return tuple(dict.fromkeys(found))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, EditOfTask
+from lm_eval_sensitivity.records.answers import AGAIN, AnswerRow, EditOfTask, TaskAnswers
 from lm_eval_sensitivity.stats import Interval, mean_interval
 from lm_eval_sensitivity.stats.intervals import difference_interval
 
@@ -65,8 +65,14 @@ class AnswersStatement:
     """A wrapped task under one of its filters."""
 
     task: str
+    n_tasks: int
+    """Above 1 where `task` is a group of them."""
     filter_name: str
+    metric: str
+    """That answers are judged by; the first of `scores` where it is a number."""
     n_documents: int
+    n_there: int
+    """Documents of the task, of which a run with `--limit` asks some."""
     n_documents_flipped: int
     """Documents of which some edit changes the answer."""
     n_unanswered: int
@@ -79,7 +85,7 @@ class AnswersStatement:
     share: Interval
     """Flipped among the edits of a document, mean over documents."""
     shift: Interval
-    """Edited minus unedited in the first metric, mean over documents; NaN where it is no number for each."""
+    """Edited minus unedited in the metric, mean over documents; NaN where it is no number for each."""
     edits: tuple[EditOfTask, ...]
     """That were made."""
 
@@ -94,45 +100,47 @@ class AnswersStatement:
         return all(edit.family == "format" for edit in self.edits)
 
     @property
+    def score(self) -> ScoreStatement | None:
+        """Of the metric that answers are judged by; None where it is no number."""
+        return next((each for each in self.scores if each.metric == self.metric), None)
+
+    @property
     def within(self) -> float:
-        """A difference in the first metric that white space alone makes; all edits where none is of white space."""
-        if not self.scores:
+        """A difference in the metric that white space alone makes; all edits where none is of white space."""
+        if self.score is None:
             return math.nan
-        edits = self.white_space or [name for name, _ in self.scores[0].by_edit]
-        return self.scores[0].spread(edits)
+        return self.score.spread(self.white_space or [name for name, _ in self.score.by_edit])
 
 
-def answers_statement(
-    task: str, rows: Sequence[AnswerRow], edits: Sequence[EditOfTask], scores: Scores
-) -> AnswersStatement:
+def answers_statement(answers: TaskAnswers) -> AnswersStatement:
     """Count what edits did to answers.
 
     Args:
-        task: the task that is wrapped.
-        rows: all documents under one filter.
-        edits: that were made.
-        scores: of the same filter.
+        answers: to all documents under one filter.
 
     Returns:
         Counts, and intervals in which the document is the unit.
     """
-    ordered = sorted(rows, key=lambda row: row.doc_id)
+    rows, edits = sorted(answers.rows, key=lambda row: row.doc_id), answers.wrapped.edits
     names = [edit.name for edit in edits]
-    flips = {row.doc_id: [flip for name in names if (flip := row.flip(name)) is not None] for row in ordered}
-    shares = [sum(each) / len(each) if each else math.nan for each in flips.values()]
+    flips = [[flip for name in names if (flip := row.flip(name)) is not None] for row in rows]
+    shares = [sum(each) / len(each) if each else math.nan for each in flips]
     return AnswersStatement(
-        task=task,
-        filter_name=ordered[0].filter if ordered else "",
-        n_documents=len(ordered),
-        n_documents_flipped=sum(any(each) for each in flips.values()),
-        n_unanswered=sum(row.unedited.answer is None for row in ordered),
-        scores=tuple(_score(metric, values, names) for metric, values in scores.items()),
-        every=_count("all", ordered, names),
-        by_edit=tuple(_count(name, ordered, [name]) for name in names),
-        noise=_count(AGAIN, ordered, [AGAIN]),
+        task=answers.wrapped.task,
+        n_tasks=answers.n_tasks,
+        filter_name=answers.filter_name,
+        metric=answers.metric,
+        n_documents=len(rows),
+        n_there=answers.n_there,
+        n_documents_flipped=sum(map(any, flips)),
+        n_unanswered=sum(row.unedited.answer is None for row in rows),
+        scores=tuple(_score(metric, values, names) for metric, values in answers.scores.items()),
+        every=_count("all", rows, names),
+        by_edit=tuple(_count(name, rows, [name]) for name in names),
+        noise=_count(AGAIN, rows, [AGAIN]),
         share=mean_interval(shares, largest=1.0),
-        shift=_shift(ordered, names, next(iter(scores), "")),
-        edits=tuple(edits),
+        shift=_shift(rows, names, answers.metric),
+        edits=edits,
     )
 
 

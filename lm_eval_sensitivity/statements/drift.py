@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FLAGS
 from lm_eval_sensitivity.statements.cautions import (
     audit_cautions,
@@ -31,7 +32,9 @@ from lm_eval_sensitivity.stats import (
     two_axes,
 )
 from lm_eval_sensitivity.stats.alive import too_silent
+from lm_eval_sensitivity.stats.rules import Axis
 from lm_eval_sensitivity.stats.verdicts import left_open
+from lm_eval_sensitivity.text.format import percent
 
 
 def drift_statement(
@@ -57,11 +60,16 @@ def drift_statement(
         The reference first, then the systems in the order given; without a reference, each judged by itself.
 
     Raises:
-        InputError: a system is unknown.
+        InputError: a system is unknown, or answers to a task have no reference to be compared with.
 
     Example:
         See `tests/unit/statements/test_drift.py`; a table takes a run.
     """
+    if reference is None and selection.of_answers:
+        raise InputError(
+            "Of answers to a task nothing is judged without a reference: whether meaning moves a system is not asked "
+            "there. Give `--reference RUN`; `flips` prints what harmless edits do to the answers of one system."
+        )
     used = constants or Constants()
     order = tuple(dict.fromkeys((*([reference] if reference else ()), *systems)))
     preserving = replace(selection, rung_set=PRESERVING)
@@ -109,9 +117,11 @@ def _system(
             system=name,
             reference=reference,
             largest_drift=1.0 if drift is None else drift.largest,
+            has_control=not preserving.of_answers,
         )
         judged = judge(axes, constants=constants, resamples=partition.resamples, seed=partition.seed)
         verdict = _unless_silent(_unless_noise(judged, beside_noise(partition, preserving, name)), silent)
+        verdict = _unless_out_of_reach(verdict) if preserving.of_answers else verdict
     return SystemDrift(
         system=name,
         is_reference=name == reference,
@@ -153,6 +163,23 @@ def _unless_noise(verdict: Verdict, noise: RepetitionTest) -> Verdict:
         return verdict
     reason = f"{noise_sentence(noise, 'What harmless edits move')}."
     return left_open(verdict, "harmless edits", reason)
+
+
+def _unless_out_of_reach(verdict: Verdict) -> Verdict:
+    """A share ends at 1: where a limit lies there, every system is below it, and that says nothing."""
+    k = verdict.constants
+    limits: tuple[tuple[Axis, float, float, str], ...] = (
+        ("harmless edits", 1 + k.k_harmless, verdict.harmless_reference, "sensitivity"),
+        ("drift", k.drift_factor, verdict.drift_yardstick, "drift"),
+    )
+    for axis, factor, of_reference, what in limits:
+        if factor * of_reference >= 1:
+            reason = (
+                f"Harmless edits change {percent(of_reference)} of the reference's own answers, and {factor:g} times "
+                f"that is all or more: {what} cannot be judged."
+            )
+            verdict = left_open(verdict, axis, reason)
+    return verdict
 
 
 def _unless_silent(verdict: Verdict, silent: float) -> Verdict:

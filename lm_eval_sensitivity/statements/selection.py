@@ -8,7 +8,13 @@ from typing import Literal
 
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.metrics import METRICS
-from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP, in_a_table, is_of_probe, is_of_whole_output
+from lm_eval_sensitivity.metrics.catalogue import (
+    ANSWER_FLIP,
+    OF_ANSWERS,
+    in_a_table,
+    is_of_probe,
+    is_of_whole_output,
+)
 from lm_eval_sensitivity.records.columns import FILTERS
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Rung
 
@@ -40,6 +46,16 @@ def primary_metric(columns: Collection[str]) -> str:
     return ANSWER_FLIP if ANSWER_FLIP in columns else PRIMARY_METRIC
 
 
+def number_in_words(metric: str, filter_name: str) -> str:
+    """Metric and filter, for a title; answers to a task are under a filter of the task.
+
+    Example:
+        >>> number_in_words("cosine_distance", "raw"), number_in_words("answer_flip", "raw")
+        ('cosine_distance, filter raw', 'answer_flip')
+    """
+    return metric if metric in OF_ANSWERS else f"{metric}, filter {filter_name}"
+
+
 @dataclass(frozen=True)
 class Selection:
     """One metric under one filter over one rung set."""
@@ -57,9 +73,10 @@ class Selection:
         ):
             beside = option == "metric" and (is_of_probe(received) or in_a_table(received))
             if received not in accepted and not beside:
+                of_task = " A filter of a wrapped task is chosen with `--row`." if option == "filter" else ""
                 raise InputError(
                     f"`--{option} {received[:80]}`: accepted are {', '.join(accepted)}."
-                    f"{did_you_mean(received[:80], accepted)}"
+                    f"{did_you_mean(received[:80], accepted)}{of_task}"
                 )
         if is_of_whole_output(self.metric) and self.filter_name != "raw":
             raise InputError(
@@ -73,6 +90,16 @@ class Selection:
         return RUNG_SETS[self.rung_set]
 
     @property
+    def of_answers(self) -> bool:
+        """Whether the numbers are of answers to a wrapped task."""
+        return self.metric in OF_ANSWERS
+
+    @property
+    def number_in_words(self) -> str:
+        """Metric and filter, for a title."""
+        return number_in_words(self.metric, self.filter_name)
+
+    @property
     def window(self) -> int | None:
         """Tokens that a windowed metric reads; None for the whole text."""
         return METRICS[self.metric].window
@@ -84,4 +111,4 @@ class Selection:
             >>> Selection("cosine_distance_64", "raw").in_words()
             'cosine_distance_64, filter raw, rungs noop, punctuation, synonym, paraphrase'
         """
-        return f"{self.metric}, filter {self.filter_name}, rungs {', '.join(self.rungs)}"
+        return f"{self.number_in_words}, rungs {', '.join(self.rungs)}"

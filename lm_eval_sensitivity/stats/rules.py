@@ -10,7 +10,9 @@ from lm_eval_sensitivity.text.format import percent
 
 Sign = Literal["+", "-", "unclear"]
 Axis = Literal["response", "harmless edits", "drift"]
-Word = Literal["alive", "collapsed", "indiscriminate", "as the reference", "more", "near", "far", "unclear"]
+Word = Literal[
+    "alive", "collapsed", "indiscriminate", "as the reference", "more", "near", "far", "unclear", "not asked"
+]
 Label = Literal["COLLAPSED", "INDISCRIMINATE", "RESPONSIVE", "STABLE", "DRIFTED"]
 
 AXES: dict[Axis, tuple[tuple[dict[str, Sign], Word], ...]] = {
@@ -23,26 +25,31 @@ AXES: dict[Axis, tuple[tuple[dict[str, Sign], Word], ...]] = {
     "drift": (({"L_D": "+"}, "far"), ({"L_D": "-"}, "near")),
 }
 """Which signs give which word: the first rule that is met. Where none is, the axis is `unclear`."""
+NOT_ASKED: Word = "not asked"
+"""The response to meaning of a task, which has no positive control."""
 
+_BESIDE: tuple[tuple[dict[Axis, Word], Label], ...] = (
+    ({"harmless edits": "more"}, "RESPONSIVE"),
+    ({"harmless edits": "as the reference", "drift": "near"}, "STABLE"),
+    ({"harmless edits": "as the reference", "drift": "far"}, "DRIFTED"),
+)
 RULES: tuple[tuple[dict[Axis, Word], Label], ...] = (
     ({"response": "collapsed"}, "COLLAPSED"),
     ({"response": "indiscriminate"}, "INDISCRIMINATE"),
-    ({"response": "alive", "harmless edits": "more"}, "RESPONSIVE"),
-    ({"response": "alive", "harmless edits": "as the reference", "drift": "near"}, "STABLE"),
-    ({"response": "alive", "harmless edits": "as the reference", "drift": "far"}, "DRIFTED"),
+    *(({"response": "alive", **words}, label) for words, label in _BESIDE),
 )
 """Which words give which label; at most one rule is met."""
 
 UNDETERMINED, INVALID_PROBE = "UNDETERMINED", "INVALID PROBE"
 
-_AS_THE_REFERENCE = "keeps at least {kept} of the reference's response to meaning, is"
+KEEPS = "keeps at least {kept} of the reference's response to meaning, "
 MEANINGS: dict[str, str] = {
     "COLLAPSED": "has lost more than {lost} of the reference's response to meaning",
     "INDISCRIMINATE": "is moved by meaning less than {further} further than by harmless edits",
-    "RESPONSIVE": f"{_AS_THE_REFERENCE} more than {{more}} more sensitive",
-    "STABLE": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is nearer to the reference than "
+    "RESPONSIVE": f"{KEEPS}is more than {{more}} more sensitive",
+    "STABLE": f"{KEEPS}is not more than {{more}} more sensitive, and is nearer to the reference than "
     "{moved}",
-    "DRIFTED": f"{_AS_THE_REFERENCE} not more than {{more}} more sensitive, and is further from the reference than "
+    "DRIFTED": f"{KEEPS}is not more than {{more}} more sensitive, and is further from the reference than "
     "{moved}",
     INVALID_PROBE: "on this reference the ladder is shown to be no valid probe",
     UNDETERMINED: "what is decided gives no label",
@@ -139,5 +146,8 @@ def label_of(words: Mapping[Axis, Word]) -> str:
         'STABLE'
         >>> label_of({"response": "alive", "harmless edits": "unclear", "drift": "far"})
         'UNDETERMINED'
+        >>> label_of({"response": "not asked", "harmless edits": "as the reference", "drift": "far"})
+        'DRIFTED'
     """
-    return next((label for rule, label in RULES if rule.items() <= words.items()), UNDETERMINED)
+    rules = _BESIDE if words["response"] == NOT_ASKED else RULES
+    return next((label for rule, label in rules if rule.items() <= words.items()), UNDETERMINED)

@@ -9,9 +9,8 @@ A low p alone is no virtue: a system that always writes the same has the lowest.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
@@ -19,7 +18,9 @@ from lm_eval_sensitivity.stats.intervals import RESAMPLES, Interval, one_sided_b
 from lm_eval_sensitivity.stats.partition import Partition
 from lm_eval_sensitivity.stats.rules import (
     INVALID_PROBE,
+    KEEPS,
     MEANINGS,
+    NOT_ASKED,
     RULES,
     UNDETERMINED,
     Axis,
@@ -95,6 +96,8 @@ class TwoAxes:
     """f of the reference."""
     largest_drift: float = 1.0
     """The largest value that b of a prompt is taken to have, from `largest_value`."""
+    has_control: bool = True
+    """Whether there is a positive control to respond to; a task has none."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,15 @@ class Verdict:
     label: str
     """One of `MEANINGS`: of `RULES` where the words meet one and the probe is shown valid."""
     response: Word
-    """`alive`, `collapsed`, `indiscriminate` or `unclear`: does meaning move it?"""
+    """`alive`, `collapsed`, `indiscriminate`, `unclear` or `not asked`: does meaning move it?"""
     harmless_edits: Word
     """`as the reference`, `more` or `unclear`: how far do harmless edits move it?"""
     drift: Word
     """`near`, `far` or `unclear`: how far is it from the reference on the same prompts?"""
     contrasts: tuple[AxisContrast, ...]
-    """L_C, L_R, L_P, L_D."""
+    """L_C, L_R, L_P, L_D; the first two only where there is a positive control."""
     probe: tuple[AxisContrast, ...]
-    """The two contrasts that make the probe valid on the reference."""
+    """The contrasts that make the probe valid on the reference: `control`, where there is one, and `noise`."""
     harmless_over_control: float
     """p/c of the candidate; NaN where c is 0 or missing."""
     harmless_over_control_reference: float
@@ -147,7 +150,8 @@ class Verdict:
         Returns:
             A clause without a full stop.
         """
-        return self.constants.in_words(MEANINGS[self.label])
+        words = MEANINGS[self.label]
+        return self.constants.in_words(words.removeprefix(KEEPS) if self.response == NOT_ASKED else words)
 
     @property
     def in_words(self) -> str:
@@ -159,7 +163,11 @@ class Verdict:
         response, edits, drift = self.words.values()
         return ", ".join(
             (
-                "response unclear" if response == "unclear" else response,
+                *(
+                    []
+                    if response == NOT_ASKED
+                    else ["response unclear" if response == "unclear" else response]
+                ),
                 edits if edits == "as the reference" else f"edits {edits}",
                 "drift unclear" if drift == "unclear" else drift,
             )
@@ -172,6 +180,9 @@ class Verdict:
         Returns:
             One sentence; a mean without a prompt `is missing`.
         """
+        if self.response == NOT_ASKED:
+            p, p_ref = _said(self.harmless), _said(self.harmless_reference)
+            return f"Over the pairs scored in both: p {p}, p_ref {p_ref}."
         return (
             f"Over the pairs scored in both: c {_said(self.control)} and p {_said(self.harmless)}, "
             f"c_ref {_said(self.control_reference)} and p_ref {_said(self.harmless_reference)}."
@@ -187,6 +198,7 @@ def two_axes(
     system: str,
     reference: str,
     largest_drift: float = 1.0,
+    has_control: bool = True,
 ) -> TwoAxes:
     """Line up what a verdict needs, by prompt.
 
@@ -198,6 +210,7 @@ def two_axes(
         system: the candidate.
         reference: what it is compared with.
         largest_drift: that a prompt can have, from `largest_value`.
+        has_control: False for a task, which has no positive control.
 
     Returns:
         [prompt] arrays over all prompts of the three tables and the drift; NaN where one lacks the prompt.
@@ -226,6 +239,7 @@ def two_axes(
         own_control=aligned(control, control.system(reference)),
         own_identical=aligned(identical, identical.system(reference)),
         largest_drift=largest_drift,
+        has_control=has_control,
     )
 
 
@@ -239,7 +253,8 @@ def judge(
     move it more than harmless edits do (f - p of the reference is not +). It is invalid only where a
     fault is shown: (c - p) is -, or (f - p) is +. In between, as where a rung was not run, there is no
     label. The positive control must be large on the reference only; a low one in the candidate is
-    the finding.
+    the finding. Where there is none, as of a task, the response to meaning is not asked, and the probe is valid
+    where the noise floor is.
 
     Args:
         axes: the prompt-level numbers, from `two_axes`.
@@ -256,22 +271,25 @@ def judge(
     def contrast(name: str, formula: str, values: Floats) -> AxisContrast:
         return axis_contrast(name, formula, values, level=used.level, resamples=resamples, seed=seed)
 
-    probe = (
-        contrast("control", "(c - p) of the reference", axes.own_control - axes.own_harmless),
-        contrast("noise", "(f - p) of the reference", axes.own_identical - axes.own_harmless),
-    )
-    values = {
-        "L_C": axes.control - (1 - used.k_control) * axes.control_reference,
-        "L_R": axes.control - (1 + used.k_response) * axes.harmless,
-        "L_P": axes.harmless - (1 + used.k_harmless) * axes.harmless_reference,
-    }
+    probe = [contrast("noise", "(f - p) of the reference", axes.own_identical - axes.own_harmless)]
+    values = {"L_P": axes.harmless - (1 + used.k_harmless) * axes.harmless_reference}
+    if axes.has_control:
+        probe.insert(0, contrast("control", "(c - p) of the reference", axes.own_control - axes.own_harmless))
+        values = {
+            "L_C": axes.control - (1 - used.k_control) * axes.control_reference,
+            "L_R": axes.control - (1 + used.k_response) * axes.harmless,
+            **values,
+        }
     contrasts = (
         *(contrast(name, names[name], each) for name, each in values.items()),
         signed_by("L_D", names["L_D"], _drift_bounds(axes, used, resamples, seed)),
     )
-    faults = _probe_faults(*probe)
-    doubts = () if faults else _probe_doubts(*probe)
+    signs = [(each.name, each.sign) for each in probe]
+    faults = tuple(_FAULTS[each] for each in signs if each in _FAULTS)
+    doubts = () if faults else _probe_doubts(probe)
     words = words_of({found.name: found.sign for found in contrasts})
+    if not axes.has_control:
+        words["response"] = NOT_ASKED
     label = INVALID_PROBE if faults else UNDETERMINED if doubts else label_of(words)
     c, c_ref = _means_of_both(axes.control, axes.control_reference)
     p, p_ref = _means_of_both(axes.harmless, axes.harmless_reference)
@@ -284,7 +302,7 @@ def judge(
         words["harmless edits"],
         words["drift"],
         contrasts,
-        probe,
+        tuple(probe),
         ratio_of_means(axes.harmless, axes.control),
         ratio_of_means(axes.own_harmless, axes.own_control),
         control=c,
@@ -321,7 +339,7 @@ def _drift_bounds(axes: TwoAxes, used: Constants, resamples: int, seed: int) -> 
     )
 
 
-def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], reason: str) -> Verdict:
+def left_open(verdict: Verdict, axis: Axis, reason: str) -> Verdict:
     """A verdict with one word taken back, and the label that follows.
 
     Args:
@@ -336,6 +354,7 @@ def left_open(verdict: Verdict, axis: Literal["response", "harmless edits"], rea
         verdict,
         response="unclear" if axis == "response" else verdict.response,
         harmless_edits="unclear" if axis == "harmless edits" else verdict.harmless_edits,
+        drift="unclear" if axis == "drift" else verdict.drift,
         reasons=(reason, *verdict.reasons),
     )
     known = found.label in {label for _, label in RULES}
@@ -388,27 +407,27 @@ def _said(mean: float) -> str:
     return "is missing" if math.isnan(mean) else f"{mean:.3g}"
 
 
-def _probe_faults(control: AxisContrast, noise: AxisContrast) -> tuple[str, ...]:
-    """What is shown to be wrong with the probe."""
-    faults = []
-    if control.sign == "-":
-        faults.append("Harmless edits move the reference more than the positive control does.")
-    if noise.sign == "+":
-        faults.append("The reference's identical rung moves it more than harmless edits: all may be noise.")
-    return tuple(faults)
+_FAULTS = {
+    ("control", "-"): "Harmless edits move the reference more than the positive control does.",
+    ("noise", "+"): "The reference's identical rung moves it more than harmless edits: all may be noise.",
+}
+"""What is shown to be wrong with the probe."""
+_TOO_FEW = {
+    "control": "too few prompts of the reference have both a positive control and harmless edits",
+    "noise": "the reference's noise floor is unknown, its identical rung has too few numbers",
+}
 
 
-def _probe_doubts(control: AxisContrast, noise: AxisContrast) -> tuple[str, ...]:
+def _probe_doubts(probe: Sequence[AxisContrast]) -> tuple[str, ...]:
     """What keeps the probe from being shown valid."""
     doubts = []
-    if math.isnan(control.bounds.estimate):
-        doubts.append("too few prompts of the reference have both a positive control and harmless edits")
-    elif control.sign == "unclear":
-        doubts.append(
-            "it is unclear whether the positive control moves the reference more than harmless edits do"
-        )
-    if math.isnan(noise.bounds.estimate):
-        doubts.append("the reference's noise floor is unknown, its identical rung has too few numbers")
+    for each in probe:
+        if math.isnan(each.bounds.estimate):
+            doubts.append(_TOO_FEW[each.name])
+        elif (each.name, each.sign) == ("control", "unclear"):
+            doubts.append(
+                "it is unclear whether the positive control moves the reference more than harmless edits do"
+            )
     return tuple(f"Probe not shown valid: {doubt}." for doubt in doubts)
 
 

@@ -18,11 +18,12 @@ from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import read_results
 from lm_eval_sensitivity.space.choices import address_of
-from tests.browser.hostile import make_hostile_results
+from tests.browser.hostile import MARKUP, NAMES, TEMPLATES, make_hostile_results
 from tests.browser.looking import BLIND, Browsing
 from tests.browser.serving import ANY_FOLDERS, serving, serving_together
 from tests.golden.doors import RUNS
 from tests.traps.conftest import once, shared_home  # noqa: F401 - a fixture
+from tests.unit.results.made_results import make_answered, make_beside
 
 RECORDED = ("demo", "rounded", "coarse")
 """Runs of the demonstration model and of two that were rounded, with every token that they said."""
@@ -121,6 +122,21 @@ def hostile(real: Real, shared_home: Path) -> Path:  # noqa: F811
 def hostile_results(hostile: Path) -> Results:
     """The same, read in this process: the server has checked them."""
     return read_results(hostile)
+
+
+@pytest.fixture(scope="session")
+def answers(shared_home: Path) -> tuple[Results, Results]:  # noqa: F811
+    """Of a wrapped task whose texts are loud, and of such tasks beside the ladder."""
+
+    def make(folder: Path) -> None:
+        make_answered(
+            folder, texts=[f"{{}} {TEMPLATES.replace('{', '{{').replace('}', '}}')} {MARKUP}?"], choices=NAMES
+        )
+        make_beside(folder / "beside")
+
+    once(shared_home / "browser_answers", make)
+    home = shared_home / "browser_answers"
+    return read_results(home / "results"), read_results(home / "beside" / "results")
 
 
 @pytest.fixture(scope="package")

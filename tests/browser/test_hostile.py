@@ -29,7 +29,7 @@ def assert_inert(page: Page) -> None:
 
 def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
     page = browsing.open(hostile_served)
-    for view in VIEWS:
+    for view in (each for each in VIEWS if each != "answers"):
         page.locator(f".masthead a[href='{address_of(view) if view != 'clusters' else '?'}']").click()
         settled(page, view)
         keep_picture(page, f"hostile-{view}-light")

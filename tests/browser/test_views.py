@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lm_eval_sensitivity.space.page import number, render
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space.page import number, render, views_of
 from lm_eval_sensitivity.space.view import VIEWS
 from tests.browser.axe import violations
 from tests.browser.conftest import Real
@@ -18,17 +19,16 @@ from tests.browser.looking import (
     settled,
     sideways,
 )
+from tests.browser.test_hostile import assert_inert
 from tests.unit.space.known import known_results
 
 LOOKS = {"light": {}, "dark": {"dark": True}, "phone": {"phone": True}}
-CASES = (*VIEWS, "pair")
-"""The views, and one pair of the list."""
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_view_stands_in_every_look(look: str, real: Real, served: str, browsing: Browsing) -> None:
     page = browsing.open(served, **LOOKS[look])
-    for case in CASES:
+    for case in (*views_of(real.results), "pair"):
         go_to(page, real.parting_pair() if case == "pair" else address_of(case))
         assert page.locator("body.dark").count() == ("dark" in look), "it follows the reader's device"
         assert page.locator("h1").count() == 1, case
@@ -57,6 +57,37 @@ def test_the_first_screen_shows_the_finding_and_the_systems(
         "['body', '.sensitivity'].map((each) => getComputedStyle(document.querySelector(each)).backgroundColor)"
     )
     assert len(set(backgrounds)) == 1, "no bands beside the page"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_answers_stand_in_every_look(look: str, answers: tuple[Results, Results], browsing: Browsing) -> None:
+    """Of a wrapped task alone and beside the ladder: the sentence and a row of the table are on the first screen."""
+    alone, beside = answers
+    for results, said in ((alone, ".finding"), (beside, ".of-tasks")):
+        page = browsing.static(render(results, {}), **LOOKS[look])
+        words, first = page.locator(said), page.locator("#systems tbody tr").first.bounding_box()
+        assert "is within what an extra space does." in words.inner_text()
+        place, screen = words.bounding_box(), page.viewport_size
+        assert place and first and screen
+        assert place["y"] < first["y"] and first["y"] + first["height"] < screen["height"]
+    pair = {"pair": "science/0/double_space"}
+    queries = (
+        {},
+        {"view": "answers", **pair},
+        {"view": "pairs", **pair},
+        *({"view": each} for each in views_of(alone)),
+    )
+    for at, (results, query) in enumerate(
+        [*((alone, each) for each in queries), (beside, {"view": "answers"})]
+    ):
+        page = browsing.static(render(results, query), **LOOKS[look])
+        keep_picture(page, f"answers-{at}-{look}")
+        assert sideways(page) == 0, query
+        if query.get("view") not in ("learn", "method"):
+            assert_inert(page)
+        if "phone" not in look:
+            found = violations(page, contrast_alone="dark" in look)
+            assert not found, "\n".join([str(query), *found])
 
 
 def test_the_numbers_are_those_of_the_command_line(real: Real, served: str, browsing: Browsing) -> None:

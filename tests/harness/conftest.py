@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lm_eval_sensitivity.harness.tasks.options import Options
 from lm_eval_sensitivity.records.packing import unpack
 from tests.harness import tiny_models
 from tests.running import Run, arguments, execute, only_our_tasks, read_run
+from tests.traps.conftest import once, shared_home  # noqa: F401 - a fixture
 
 __all__ = ["Lmeval", "Run", "arguments", "ids", "read_run", "unread"]
 
@@ -54,17 +56,17 @@ def lm_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Lmeval:
 
 
 @pytest.fixture(scope="session")
-def run_once(tmp_path_factory: pytest.TempPathFactory) -> Lmeval:
-    """The same for tests that only read what a run left: the same line runs once, whoever asks for it."""
-    made: dict[str, Run] = {}
+def run_once(shared_home: Path) -> Lmeval:  # noqa: F811
+    """The same for tests that only read what a run left: the same line runs once, whichever test process asks first."""
+    read: dict[str, Run] = {}
 
     def run(model: Path | str, /, **options: Any) -> Run:
-        name = repr((str(model), sorted(options.items())))
-        if name not in made:
-            folder = tmp_path_factory.mktemp("run")
-            execute(arguments(model, folder, **options))
-            made[name] = read_run(folder)
-        return made[name]
+        name = hashlib.sha256(repr((str(model), sorted(options.items()))).encode()).hexdigest()[:16]
+        if name not in read:
+            home = shared_home / "harness" / name
+            once(home, lambda folder: execute(arguments(model, folder / "run", **options)))
+            read[name] = read_run(home / "run")
+        return read[name]
 
     return run
 
@@ -76,9 +78,11 @@ def demo() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(shared_home: Path) -> Path:  # noqa: F811
     """A small random model."""
-    return tiny_models.build(tmp_path_factory.mktemp("models") / "llama", "llama")
+    home = shared_home / "models"
+    once(home, lambda folder: tiny_models.build(folder / "llama", "llama"))
+    return home / "llama"
 
 
 @pytest.fixture(scope="session")

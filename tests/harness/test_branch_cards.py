@@ -13,6 +13,8 @@ from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.space.page import render
 from tests.running import Run, command
 
+QUICK = ("--resamples", 199, "--draws", 199)
+
 
 @pytest.fixture(scope="module")
 def carded(demo_of_four_rungs: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -74,9 +76,9 @@ def test_a_card_is_checked_by_the_command(
 
 
 def test_cards_are_a_part_of_reports_and_results(carded: tuple[Path, Path], tmp_path: Path) -> None:
-    assert command("report", carded[0], "-o", tmp_path / "report") == 0
+    assert command("report", carded[0], "-o", tmp_path / "report", *QUICK) == 0
     assert (tmp_path / "report" / "probe_cards.svg").exists()
     assert "Branch cards" in (tmp_path / "report" / "index.html").read_text()
-    assert command("export", carded[0], "-o", tmp_path / "results") == 0
+    assert command("export", carded[0], "-o", tmp_path / "results", *QUICK) == 0
     view = render(open_results(tmp_path / "results", everything=True), {"view": "probes", "probe": "cards"})
     assert "Copying one state of the unedited run" in view and "<svg" in view

@@ -19,20 +19,17 @@ from lm_eval_sensitivity.runs import load_runs
 from lm_eval_sensitivity.space.page import render
 from tests.harness import tiny_models
 from tests.harness.conftest import FOUR_RUNGS, Lmeval
-from tests.running import Run, command, execute, read_run
+from tests.running import Run, command, execute
+from tests.traps.conftest import runs_in
 
 SETTINGS: dict[str, Any] = {**FOUR_RUNGS, "gen_kwargs": "max_gen_toks=24"}
+QUICK = ("--resamples", 199, "--draws", 199)
 
 
 @pytest.fixture(scope="session")
-def probed(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def probed(demo: Path, shared_home: Path) -> Run:
     """A run of the demonstration model with every probe that a run takes."""
-    from tests.harness.conftest import arguments
-    from tests.running import execute_and_listen
-
-    folder = tmp_path_factory.mktemp("probed")
-    line = arguments(demo, folder, **SETTINGS, metadata={"probes": list(IN_A_RUN)})
-    return read_run(folder, *execute_and_listen(line))
+    return runs_in(shared_home)("probed", demo, **SETTINGS, metadata={"probes": list(IN_A_RUN)})
 
 
 def result_files(folder: Path) -> dict[str, Path]:
@@ -184,22 +181,23 @@ def test_a_number_for_each_prompt_is_a_metric_of_clusters_and_compare(
     for name, result in kept_results(system).items():
         for each in result.per_prompt:
             metric = f"probe.{name}.{each.measure}"
-            assert command("clusters", probed.folder, folder, "--metric", metric, "--format", "json") == 0
+            line = (probed.folder, folder, "--metric", metric, *QUICK)
+            assert command("clusters", *line, "--format", "json") == 0
             rows = next(iter(json.loads(capsys.readouterr().out)["tables"].values()))
             values = [value for value in each.values.values() if value is not None]
             row = next(row for row in rows if row["system"] == system.name)
             if len(values) == len(each.values) >= 5:
                 assert row["mean"] == pytest.approx(sum(values) / len(values))
-            assert command("compare", probed.folder, folder, "--metric", metric) == 0
+            assert command("compare", *line) == 0
             assert "what larger means, its probe says" in " ".join(capsys.readouterr().out.split())
 
 
 def test_report_export_and_page_show_it(
     probed: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command("report", probed.folder, "-o", tmp_path / "report") == 0
+    assert command("report", probed.folder, "-o", tmp_path / "report", *QUICK) == 0
     page = (tmp_path / "report" / "index.html").read_text()
-    assert command("export", probed.folder, "-o", tmp_path / "results") == 0
+    assert command("export", probed.folder, "-o", tmp_path / "results", *QUICK) == 0
     results = open_results(tmp_path / "results", everything=True)
     assert set(results.probes) == set(IN_A_RUN)
     for name in IN_A_RUN:

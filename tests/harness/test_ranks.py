@@ -11,11 +11,11 @@ from lm_eval.tasks import TaskManager
 
 from lm_eval_sensitivity.errors import InputError
 from tests.harness.conftest import FOUR_RUNGS, Lmeval, Run, arguments
-from tests.harness.two_ranks import WRAPPED, answer, make_runs, run_of
+from tests.harness.two_ranks import WRAPPED, WRAPPED_TASKS, answer, make_runs, run_of
 from tests.harness.wrapped import made_tasks
-from tests.harness.wrapped.made_tasks import GSM8K, gsm8k_documents
+from tests.harness.wrapped.made_tasks import ARC, GSM8K, arc_documents, gsm8k_documents
 from tests.harness.wrapped.scripted import Scripted, evaluate
-from tests.running import command
+from tests.running import command, table_of
 
 SETTINGS: dict[str, Any] = {**FOUR_RUNGS, "limit": 9, "metadata": {"table": "full"}}
 TASKS = str(SETTINGS["tasks"]).split(",")
@@ -36,9 +36,10 @@ def two(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_wrapped(folder: Path) -> Path:
-    """A task of seven documents with examples, plain and wrapped."""
+    """A task of seven documents with examples, and one of choices, plain and wrapped."""
     shots = {**GSM8K, "num_fewshot": 2, "fewshot_split": "test"}
-    return made_tasks.make(folder, "gsm8k", shots, gsm8k_documents(7))
+    made_tasks.make(folder, "gsm8k", shots, gsm8k_documents(7))
+    return made_tasks.make(folder, "arc", ARC, arc_documents(5))
 
 
 @pytest.fixture(scope="module")
@@ -110,21 +111,27 @@ def test_the_longest_prompt_of_all_decides_the_limit(two: Path) -> None:
     assert len({row["pair"]["system"] for row in rows}) == 1
 
 
-def test_two_processes_find_of_a_wrapped_task_what_one_finds(two: Path) -> None:
+def test_two_processes_find_of_wrapped_tasks_what_one_finds(two: Path) -> None:
     found: dict[str, Any] = json.loads((two / f"{WRAPPED}.json").read_text(encoding="utf-8"))
-    one = evaluate(Scripted(answer), "sensitivity_gsm8k", two / "tasks")
-    assert found["results"]["sensitivity_gsm8k"] == one["results"]["sensitivity_gsm8k"]
-    assert found["results"]["sensitivity_gsm8k"]["flips,strict-match"].startswith("14 of 49")
+    one = evaluate(Scripted(answer), WRAPPED_TASKS, two / "tasks")
+    for task, n, flips in (("gsm8k", 14, "flips,strict-match"), ("arc", 5, "flips,none")):
+        name = f"sensitivity_{task}"
+        assert found["results"][name] == one["results"][name]
+        assert table_of(found, name) == table_of(one, name)
+        assert table_of(found, name)[flips].startswith(("14 of 49", "10 of 40"))
+        ours, theirs = rows_of(found, name), rows_of(one, name)
+        assert ours.keys() == theirs.keys() and len(ours) == n
+        assert all(ours[key][0] == theirs[key][0] for key in ours)
+    said = [
+        [each["metadata"]["sensitivity"].get("summary") for each in of["configs"].values()]
+        for of in (found, one)
+    ]
+    assert said[0] == said[1] and sum(map(bool, said[0])) == 1, "all tasks once, with the last of them"
 
-    def rows(of: dict[str, Any]) -> dict[Any, Any]:
-        samples = of["samples"]["sensitivity_gsm8k"]
-        return {(row["doc_id"], row["filter"]): (row["unedited"], row["edits"]) for row in samples}
 
-    ours, theirs = rows(found), rows(one)
-    assert ours.keys() == theirs.keys() and len(ours) == 14
-    said = [of["configs"]["sensitivity_gsm8k"]["metadata"]["sensitivity"]["summary"] for of in (found, one)]
-    assert said[0] == said[1]
-    assert all(ours[key][0] == theirs[key][0] for key in ours)
+def rows_of(found: dict[str, Any], task: str) -> dict[Any, Any]:
+    """(document, filter) -> answers."""
+    return {(row["doc_id"], row["filter"]): (row["unedited"], row["edits"]) for row in found["samples"][task]}
 
 
 def test_a_process_without_a_pair_is_refused() -> None:

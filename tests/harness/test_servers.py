@@ -23,7 +23,9 @@ from lm_eval_sensitivity.harness.generate.decoding import Decoding
 from lm_eval_sensitivity.harness.generate.views import decoder_for
 from lm_eval_sensitivity.harness.tasks.options import parse_options
 from lm_eval_sensitivity.metrics import js_divergence
+from lm_eval_sensitivity.probes.outputs import outputs_from
 from lm_eval_sensitivity.records.packing import unpack
+from lm_eval_sensitivity.records.sample import decode_row
 from tests.harness.letter_model import ALPHABET
 from tests.harness.stand_in_server import StandIn, serving
 from tests.harness.test_engines import EDGES, IDENTICAL, NOOP, evaluate, raw_rows
@@ -165,6 +167,30 @@ def test_where_ids_are_to_be_had_the_audit_is_exact(
     assert EDGES & {row["doc"]["edit"] for row in raw_rows(results)}
 
 
+def test_steps_that_are_not_the_most_probable_are_counted(
+    start: Start, caplog: pytest.LogCaptureFixture, results: dict[str, Any]
+) -> None:
+    def penalize(number: int, answer: dict[str, Any]) -> dict[str, Any]:
+        # The second most probable token, as a penalty takes it, in the first step of two answers.
+        if number in (3, 4):
+            step = answer["choices"][0]["logprobs"]["content"][0]
+            step["logprob"] = step["top_logprobs"][1]["logprob"]
+        return answer
+
+    found = run(chat(start(change=penalize)))
+    assert notes_of(found)["steps_not_greedy"] == 2
+    assert "2 steps in 2 of" in caplog.text and "greedy" in caplog.text
+    assert notes_of(results)["steps_not_greedy"] == 0
+
+
+def test_a_server_is_asked_to_add_no_penalty(start: Start) -> None:
+    lenient, strict = start(shows_ids=True), start()
+    for server, asked in ((lenient, True), (strict, False)):
+        run(chat(server), limit=1)
+        assert ("repeat_penalty" in server.requests[-1]) == asked
+        assert server.requests[0]["repetition_penalty"] == server.requests[0]["repeat_penalty"] == 1.0
+
+
 def test_an_end_token_that_is_not_listed_costs_no_letter(start: Start) -> None:
     other = start(lists_end=False, ends="b")
     ended = 0
@@ -194,6 +220,22 @@ def test_a_server_that_gives_texts_only_says_so_and_the_rest_is_missing(
     assert row["pair"]["audit"]["status"] == "unknown"
     assert row["pair"]["missing"]["token_edit_distance"].startswith("not given")
     assert not math.isnan(row["cosine_distance"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "showed the text of its tokens, without their ids"),
+        ({"n_top": 0}, "gave no token ids of prompt and output"),
+    ],
+)
+def test_what_has_no_token_ids_is_not_replayed_and_says_what_would_be(
+    settings: dict[str, Any], words: str, start: Start
+) -> None:
+    results = run(chat(start(**settings)), limit=3)
+    rows = [(decode_row(row, "a line"), "a line") for row in results["samples"][NOOP]]
+    with pytest.raises(InputError, match=rf"{words}\. Generate again .*return_token_ids.*tokenizer=\.\.\.,"):
+        outputs_from(rows, "letters")
 
 
 def test_no_list_of_no_stop_strings_is_sent_and_stop_strings_are(start: Start) -> None:

@@ -101,6 +101,20 @@ def test_an_unknown_preamble_is_found_over_unrelated_prompts(tokenizer: Any) -> 
     assert {span.scaffold for span in spans} == {"shared_preamble"}
 
 
+def test_a_preamble_is_looked_for_in_the_outputs_of_all_processes(tokenizer: Any) -> None:
+    """Four outputs of one process are too few; with the four of the other they are not."""
+    preamble = "Let me first restate the task in my own words before I answer. "
+    contexts = [f"Question {number}?" for number in range(4)]
+    plan = dataclasses.replace(plan_of([*contexts, *contexts]), base_of_request=tuple(range(4)) * 2)
+    outputs = [traced(tokenizer, preamble + f"Topic {n} is about {n * n} things. " * 4) for n in range(8)]
+    own: list[dict[str, str]] = []
+    assert find_spans(plan, outputs[:4] * 2, None, lambda part: own.append(part) or [part])[1] is None
+    other = {f"of the other process: {name}": text for name, text in own[0].items()}
+    spans, found = find_spans(plan, outputs[4:] * 2, None, lambda part: [part, other])
+    assert found is not None and found.n_outputs == found.n_sharing == 8
+    assert {span.scaffold for span in spans} == {"shared_preamble"}
+
+
 # ---- through the real harness: the model's outputs are replaced by scripted ones, token for token
 
 SCRIPTS = {

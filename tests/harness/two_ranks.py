@@ -23,7 +23,8 @@ from tests.running import Run, execute_and_listen, one_embedder, only_our_tasks,
 
 N_RANKS = 2
 WRAPPED = "wrapped"
-"""Name of the run of a wrapped task; the others are command lines."""
+"""Name of the run of wrapped tasks; the others are command lines."""
+WRAPPED_TASKS = "sensitivity_gsm8k,sensitivity_arc"
 
 
 @register_model("hf-gloo")
@@ -44,7 +45,9 @@ class GlooModel(HFLM):  # type: ignore[misc,unused-ignore]
 
 
 def answer(context: str, choice: str | None) -> Any:
-    """Another answer where a space is doubled."""
+    """Another answer, and another choice, where a space is doubled."""
+    if choice is not None:
+        return -float(("rivers" if "  " in context else "magnets") not in choice)
     return f"#### {len(context) if '  ' in context else 7}"
 
 
@@ -123,7 +126,7 @@ def main(rank: int, folder: Path) -> None:
                 (folder / name).mkdir(exist_ok=True)
                 for kind, text in zip(("stdout", "log"), execute_and_listen(line), strict=True):
                     (folder / name / f"{kind}{rank}").write_text(text, encoding="utf-8")
-        found = evaluate(OneOfTwo(answer), "sensitivity_gsm8k", Path(asked["tasks"]))
+        found = evaluate(OneOfTwo(answer), WRAPPED_TASKS, Path(asked["tasks"]))
         if rank == 0:
             (folder / f"{WRAPPED}.json").write_text(json.dumps(found), encoding="utf-8")
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity.space.files_to_publish import SPACE_FILES
+from tests.harness.wrapped import made_tasks
+from tests.harness.wrapped.made_tasks import ARC, arc_documents
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -42,6 +45,10 @@ def test_the_wheel_carries_tasks_twice_the_ladder_and_the_demo_model(wheel: Path
     assert leaderboard <= set(files)
     assert "lm_eval_sensitivity/results/card_template.md" in files
     assert "lm_eval_sensitivity/py.typed" in files
+    (metadata,) = (name for name in files if name.endswith(".dist-info/METADATA"))
+    needs = zipfile.ZipFile(wheel).read(metadata).decode()
+    for extra in ("api", "hf", "vllm"):
+        assert re.search(rf"Requires-Dist: lm[-_]eval\[{extra}\].*extra == '{extra}'", needs), extra
     model = [info for info in zipfile.ZipFile(wheel).infolist() if "demo/model/" in info.filename]
     assert any(info.filename.endswith("model.safetensors") for info in model)
     assert sum(info.file_size for info in model) <= 10 * 2**20
@@ -95,12 +102,21 @@ def test_a_fresh_environment_finds_the_tasks_and_forgets_them(
     (packages,) = fresh.glob("lib/python*/site-packages")
 
     listed = run(python, "-m", "lm_eval", "ls", "tasks")
-    for name in ("arc_easy", "prompt_sensitivity", "prompt_sensitivity_mini", "prompt_sensitivity_noop"):
+    ready = ("arc_easy", "sensitivity_arc_easy", "sensitivity_mmlu")
+    for name in (*ready, "prompt_sensitivity", "prompt_sensitivity_mini", "prompt_sensitivity_noop"):
         assert f"|{name} " in listed or f"|{name}|" in listed
     where = run(python, "-c", "import lm_eval_sensitivity; print(lm_eval_sensitivity.__file__)")
     assert Path(where.strip()).is_relative_to(fresh), "the wheel's own copy must be the one that is tested"
     path = run(fresh / "bin" / "lm-eval-sensitivity", "tasks-path").strip()
     assert Path(path).is_relative_to(fresh)
+    # The task as typed, over documents that no network is needed for: the original is that of this copy of lm_eval.
+    made = made_tasks.make(tmp_path / "made", "arc_easy", ARC, arc_documents(3))
+    shutil.copy(made / "arc_easy.yaml", packages / "lm_eval" / "tasks" / "arc" / "arc_easy.yaml")
+    line = ("--model", "dummy", "--tasks", "sensitivity_arc_easy", "--output_path", "run", "--log_samples")
+    said = " ".join(run(python, "-m", "lm_eval", *line).split())
+    assert "|acc_edited|" in said and "under harmless edits" in said
+    printed = run(fresh / "bin" / "lm-eval-sensitivity", "flips", "run", "--format", "csv")
+    assert "arc_easy,none,acc,double_space," in printed
 
     run(*pip, "uninstall", "--quiet", "--yes", "lm-eval-sensitivity")
     left = [path for path in packages.rglob("*") if "sensitivity" in path.name]

@@ -107,12 +107,13 @@ def suite(capsys: pytest.CaptureFixture[str]) -> Suite:
 
 
 @pytest.fixture(scope="session")
-def built_model(request: pytest.FixtureRequest) -> BuiltModel:
+def built_model(request: pytest.FixtureRequest, shared_home: Path) -> BuiltModel:
     """Build a model once, and again when its builder or a library has changed.
 
     `build` is a function of a module, or a `functools.partial` of one; it gets an empty folder to fill.
     """
-    return models_in(request.config.cache.mkdir("traps"))
+    cache = getattr(request.config, "cache", None)  # there is none with `-p no:cacheprovider`
+    return models_in(shared_home if cache is None else cache.mkdir("traps"))
 
 
 def models_in(home: Path) -> BuiltModel:
@@ -169,7 +170,7 @@ def _builder_hash(build: Callable[[Path], object]) -> str:
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
     sources = {Path(inspect.getfile(function)), *Path(__file__).parent.glob("models/*.py")}
     sources |= {
-        Path(ladder.__file__).parents[1] / "probes" / "bits" / "rounding.py",
+        Path(cli.__file__).parents[1] / "probes" / "bits" / "rounding.py",
         *demo_model_path().iterdir(),
     }
     # Scripts are written for the prompts of this ladder, and `ladder build` makes one.

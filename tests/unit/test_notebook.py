@@ -79,6 +79,15 @@ def test_a_frame_has_all_digits_and_missing_numbers() -> None:
         found.to_frame("sytems")
 
 
+def test_drift_of_loaded_runs_keeps_their_labels() -> None:
+    loaded = les.load([ROUNDED, DEMO], labels={DEMO: "whole", ROUNDED: "coarse"})
+    found = les.drift(loaded, reference=DEMO, **FEW).statement
+    assert [(each.system, each.is_reference) for each in found.systems] == [
+        ("whole", True),
+        ("coarse", False),
+    ]
+
+
 def test_figures_and_their_absence(tmp_path: Path) -> None:
     both = [DEMO, ROUNDED]
     for found in (les.clusters(both, **FEW), les.drift(both, reference=DEMO, **FEW)):

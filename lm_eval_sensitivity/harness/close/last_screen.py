@@ -15,18 +15,18 @@ from typing import Any
 
 from lm_eval_sensitivity.harness.close.finished_run import FinishedRun, PairCells
 from lm_eval_sensitivity.harness.close.sampled_rows import SampledNote, sampled_closing_words
+from lm_eval_sensitivity.records.answers import TaskAnswers
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
-from lm_eval_sensitivity.report.wording.answers import closing_sentences, together_in_words
+from lm_eval_sensitivity.report.wording.answers import MOST_ONE_BY_ONE, closing_sentences, together_in_words
 from lm_eval_sensitivity.report.wording.summary import WIDEST, lines, title, wrapped
-from lm_eval_sensitivity.statements.answers import AnswersStatement
+from lm_eval_sensitivity.runs.answer_groups import groups_of
+from lm_eval_sensitivity.statements.answers import answers_statement
 from lm_eval_sensitivity.text.escape import shown_path
 
 logger = logging.getLogger(__name__)
 
 SUMMARY_FILE = "summary.txt"
 NARROWEST = 60
-MOST_TASKS = 6
-"""Wrapped tasks, each under each of its filters, that are said one by one."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,25 @@ def sampled_lines(notes: Sequence[SampledNote], own: OwnSystem, kept: Kept) -> l
     return [title(own), *wrapped([*said, *kept.in_words("")], _width())] if said else []
 
 
-def answers_lines(statements: Sequence[AnswersStatement], kept: Kept) -> list[str]:
-    """The same for wrapped tasks, filter by filter; none where nothing was aggregated."""
-    if len(statements) > MOST_TASKS:
-        said = [together_in_words(statements)]
-    else:
-        said = [sentence for each in statements for sentence in closing_sentences(each)]
+def answers_lines(
+    answers: Sequence[TaskAnswers], groups: Mapping[str, Sequence[str]], kept: Kept
+) -> list[str]:
+    """The same for wrapped tasks, filter by filter, and their groups; none where nothing was aggregated.
+
+    Args:
+        answers: of all tasks of the run.
+        groups: name -> names of what is in it.
+        kept: what lm_eval keeps.
+    """
+    together = groups_of(answers, groups)
+    each_alone = answers if len(answers) <= MOST_ONE_BY_ONE else ()
+    said = [
+        sentence
+        for each in (*together, *each_alone)
+        for sentence in closing_sentences(answers_statement(each))
+    ]
+    if answers and not said:
+        said = [together_in_words(answers)]
     return wrapped([*said, *kept.in_words("flips")], _width()) if said else []
 
 

@@ -19,7 +19,7 @@ from lm_eval_sensitivity.harness.generate.plan import PairInstance, Plan
 from lm_eval_sensitivity.harness.generate.prompt_ends import Neighborhoods
 from lm_eval_sensitivity.harness.generate.token_ends import token_ends
 from lm_eval_sensitivity.harness.generate.views import answer_of, decoder_for, find_spans, raw_view
-from lm_eval_sensitivity.types import NOT_CONSTANT, Missing
+from lm_eval_sensitivity.types import NOT_CONSTANT, AnswerSpan, Missing
 
 logger = logging.getLogger(__name__)
 
@@ -50,19 +50,7 @@ def assemble(
     """
     outputs = work.finished()
     fed = [_Fed.of(*each) for each in zip(prompts, outputs, strict=True)]
-    spans, preamble = find_spans(
-        plan, outputs, engine.think_end_token, lambda openings: over_ranks(engine.lm, openings)
-    )
-    if preamble is not None:
-        logger.warning(
-            "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "
-            "leaves this preamble out, filter `raw` keeps it.",
-            preamble.n_sharing,
-            preamble.n_outputs,
-            preamble.n_words,
-            preamble.text[:60],
-        )
-    facts.notes["shared_preamble"] = None if preamble is None else preamble.text
+    spans = _spans(engine, plan, outputs, facts)
     views: list[tuple[View, Answer]] = []
     decode_ids = engine.decode
     decoders = [decoder_for(output, decode_ids) for output in outputs]
@@ -98,6 +86,24 @@ def assemble(
     found = [generation(*route) for route in routes]
     _say_what_is_not_scored(requests, found)
     return found
+
+
+def _spans(engine: Engine, plan: Plan, outputs: Sequence[Output], facts: SystemFacts) -> list[AnswerSpan]:
+    """[item] where the answer is; a preamble that outputs of all processes share is said, and kept among the facts."""
+    spans, preamble = find_spans(
+        plan, outputs, engine.think_end_token, lambda openings: over_ranks(engine.lm, openings)
+    )
+    if preamble is not None:
+        logger.warning(
+            "%d of %d outputs to unrelated prompts start with the same %d words (%r...): filter `answer` "
+            "leaves this preamble out, filter `raw` keeps it.",
+            preamble.n_sharing,
+            preamble.n_outputs,
+            preamble.n_words,
+            preamble.text[:60],
+        )
+    facts.notes["shared_preamble"] = None if preamble is None else preamble.text
+    return spans
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class Engine(ABC):
 
     gives: frozenset[Channel] = frozenset({"text"})
     """What of its outputs it can give."""
+    cuts_reasoning = True
+    """Whether outputs come from a method of lm_eval's, which cuts off the reasoning that the user marked."""
 
     def __init__(self, lm: Any, model_args: Mapping[str, str]) -> None:
         self.lm = lm
@@ -154,7 +156,8 @@ class Engine(ABC):
     @property
     def think_end_token(self) -> str | None:
         """What the user said that reasoning ends with; None also where the engine itself cuts the reasoning off."""
-        return None
+        token = None if self.cuts_reasoning else getattr(self.lm, "think_end_token", None)
+        return str(self.lm.tok_decode([token], False)) if isinstance(token, int) else token
 
     @property
     def batch_size(self) -> int | None:

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 class HuggingFaceEngine(Engine):
     """Decodes with `lm.model` itself. Every sample has its own random stream, whatever batch it lands in."""
 
+    cuts_reasoning = False
+
     def __init__(self, lm: HFLM, model_args: Mapping[str, str]) -> None:
         super().__init__(lm, model_args)
         self.gives = CHANNELS - ({"hidden states"} if not shows_hidden_states(lm.model) else set())
@@ -52,6 +54,8 @@ class HuggingFaceEngine(Engine):
         Returns:
             As `hf_identity`, with the ids that end an output among the decoding.
         """
+        # The serialized tokenizer, a part of it, says how it padded last: as for a batch, whatever was asked before.
+        self.encode(" ")
         ends = {"end_token_ids": end_token_ids(self.lm.model, self.lm.tokenizer)}
         return hf_identity(self.lm, self._weights, {**decoding.as_dict(), **ends})
 
@@ -80,12 +84,6 @@ class HuggingFaceEngine(Engine):
     def context_length(self) -> int:
         """Tokens of prompt and output together."""
         return int(self.lm.max_length)
-
-    @property
-    def think_end_token(self) -> str | None:
-        """HFLM cuts it off in a method that is not used here."""
-        token = self.lm.think_end_token
-        return str(self.lm.tok_decode([token], False)) if isinstance(token, int) else token
 
     @property
     def batch_size(self) -> int:

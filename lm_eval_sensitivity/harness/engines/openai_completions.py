@@ -20,11 +20,12 @@ from tqdm import tqdm
 
 from lm_eval_sensitivity.harness.engines.contract import Request
 from lm_eval_sensitivity.harness.engines.registry import register
-from lm_eval_sensitivity.harness.engines.server.answer import read_answer
+from lm_eval_sensitivity.harness.engines.server.answer import ServerAnswer, read_answer, unlikely_steps
 from lm_eval_sensitivity.harness.engines.server.client import Client, RefusedError
 from lm_eval_sensitivity.harness.engines.server.echo import check_echo
 from lm_eval_sensitivity.harness.engines.server.first_look import (
     FEW_TOKENS,
+    SAYS_MORE,
     Server,
     context_of,
     first_answer,
@@ -36,7 +37,7 @@ from lm_eval_sensitivity.harness.engines.text import TextEngine
 from lm_eval_sensitivity.harness.generate.decoding import Decoding, SampledDecoding, seed_of
 from lm_eval_sensitivity.harness.generate.generation import Output
 from lm_eval_sensitivity.harness.generate.plan import context_text
-from lm_eval_sensitivity.harness.generate.views import Decode
+from lm_eval_sensitivity.harness.generate.views import Decode, decoder_with
 from lm_eval_sensitivity.types import Channel
 
 logger = logging.getLogger(__name__)
@@ -48,11 +49,15 @@ _OWN_WAYS = ("generate_until", "model_call", "amodel_call", "create_message")
 class ServerEngine(TextEngine):
     """What an OpenAI-compatible server shows, which its first answer tells."""
 
+    cuts_reasoning = False
+
     def __init__(self, lm: Any, model_args: Mapping[str, str]) -> None:
         super().__init__(lm, model_args)
         self._client = Client(lm)
         self._server: Server | None = None
         self._encode: Encode = lambda context: None
+        self._unlikely: list[int] = []
+        """Of each greedy answer, the steps that took another token than the most probable one."""
 
     @classmethod
     def can_serve(cls, lm: Any) -> bool:
@@ -73,25 +78,39 @@ class ServerEngine(TextEngine):
             return self._payload(context, sent, decoding, self.lm._seed, more)
 
         more, answer = first_answer(self._client, payload, chat=chat)
+        # An output of nothing shows no tokens, and this server may give them.
+        shown = (
+            answer if answer.text or answer.steps else self._second_look(more, sent is not None, chat=chat)
+        )
         tokenizer = self._local_tokenizer
         source, self._encode = find_encode(
             self._client, self.lm.model, tokenizer, context, answer.n_prompt_tokens
         )
         if sent is not None:
             source, self._encode = "sent", super().encode
-        basis: Basis | None = "ids" if answer.token_ids else "server text" if answer.steps else None
+        basis: Basis | None = "server text" if shown.steps else None
+        if shown.token_ids or shown.steps_have_ids:
+            basis = "ids"
         if basis is None and tokenizer is not None and source in ("sent", "local"):
             basis = "local"
         self._server = Server(
             more,
             basis,
-            min((len(each.top) for each in answer.steps), default=0),
+            bool(shown.steps) and shown.token_ids is None,
+            min((len(each.top) for each in shown.steps), default=0),
             answer.prompt_token_ids is not None,
             answer.n_prompt_tokens is not None,
             source,
         )
         logger.info("%s", self._server.in_words())
         return self._server
+
+    def _second_look(self, more: Mapping[str, Any], as_ids: bool, *, chat: bool) -> ServerAnswer:
+        context = [{"role": "user", "content": SAYS_MORE}] if chat else SAYS_MORE
+        ids = super().encode(SAYS_MORE) if as_ids else None
+        return read_answer(
+            self._client.ask(self._payload(context, ids, Decoding(FEW_TOKENS, ()), self.lm._seed, more))
+        )
 
     @property
     def _local_tokenizer(self) -> Any:
@@ -126,10 +145,7 @@ class ServerEngine(TextEngine):
     @property
     def decode(self) -> Decode | None:
         """A local tokenizer's; without one the tokens of an answer decode themselves."""
-        tokenizer = self._local_tokenizer
-        if tokenizer is None:
-            return None
-        return lambda ids, skip: str(tokenizer.decode(list(ids), skip_special_tokens=skip))
+        return None if self._local_tokenizer is None else decoder_with(self._local_tokenizer)
 
     @cached_property
     def context_length(self) -> int | None:
@@ -143,17 +159,11 @@ class ServerEngine(TextEngine):
         """As long as fits."""
         return None
 
-    @property
-    def think_end_token(self) -> str | None:
-        """lm_eval cuts reasoning off in a method that is not used here."""
-        token = getattr(self.lm, "think_end_token", None)
-        return None if token is None else str(token)
-
     def notes(self) -> dict[str, object]:
         """What is known of the server.
 
         Returns:
-            `fed_as` and `server` in words, and what token ids are.
+            `fed_as` and `server` in words, what token ids are, and how many steps were not greedy.
         """
         server = self._server
         if server is None:
@@ -166,6 +176,7 @@ class ServerEngine(TextEngine):
             "fed_as": f"{fed}; {server.audit()}; context: {limit}",
             "server": server.in_words(),
             "token_ids": server.basis,
+            "steps_not_greedy": sum(self._unlikely) if self._unlikely and server.n_top else None,
         }
 
     # ---- requests
@@ -206,6 +217,7 @@ class ServerEngine(TextEngine):
         except RefusedError as error:
             raise refused(self._client, error) from None
         self._say_what_tokens_do_not_spell(outputs.values())
+        self._say_what_is_not_greedy()
         return [outputs[index] for index in range(len(batch))]
 
     def _ask(self, request: Request, decoding: Decoding, more: Mapping[str, Any]) -> Output:
@@ -215,12 +227,14 @@ class ServerEngine(TextEngine):
             seed = seed_of(decoding, context_text(request.context), request.replicate)
         server = self._meet(request.context)
         ids = request.token_ids if server.prompts == "sent" else None
-        if sampled and server.basis != "server text":
+        if sampled and not server.tokens_from_steps:
             more = {name: value for name, value in more.items() if "logprobs" not in name}
-        body = self._client.ask(self._payload(request.context, ids, decoding, seed, more))
+        answer = read_answer(self._client.ask(self._payload(request.context, ids, decoding, seed, more)))
+        if not sampled:
+            self._unlikely.append(unlikely_steps(answer.steps))  # which threads may do at the same time
         tokenizer = self._local_tokenizer
         cut = None if tokenizer is None else partial(_cut, tokenizer)
-        return _with_prompt(output_of(read_answer(body), decoding, server.basis, cut), request.token_ids)
+        return _with_prompt(output_of(answer, decoding, server.basis, cut), request.token_ids)
 
     def _payload(
         self,
@@ -249,6 +263,17 @@ class ServerEngine(TextEngine):
                 "these outputs only the text is used.",
                 lost,
                 len(outputs),
+            )
+
+    def _say_what_is_not_greedy(self) -> None:
+        if steps := sum(self._unlikely):
+            logger.warning(
+                "%d steps in %d of %d answers took another token than the most probable one: this server does more "
+                "than greedy decoding, such as a penalty for repetitions, and what is measured is the model with it. "
+                "Margins are those of the model without. Turn it off at the server.",
+                steps,
+                sum(each > 0 for each in self._unlikely),
+                len(self._unlikely),
             )
 
 

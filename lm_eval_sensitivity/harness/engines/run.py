@@ -128,6 +128,7 @@ def _generations(
             name, identity = type(engine.lm).__name__, engine.identity(fitted)
             facts = SystemFacts(name, identity, notes, fitted.as_dict())
             work = _work_off(engine, plan, prompts, fitted, facts, store)
+            notes.update(engine.notes())  # some are of the outputs
     finally:
         if store is not None:
             store.close()

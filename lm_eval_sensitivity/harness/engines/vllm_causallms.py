@@ -22,7 +22,7 @@ from lm_eval_sensitivity.harness.engines.registry import register
 from lm_eval_sensitivity.harness.generate.decoding import Decoding, SampledDecoding, seed_of
 from lm_eval_sensitivity.harness.generate.generation import Floats, Output, Trace, margins_of
 from lm_eval_sensitivity.harness.generate.plan import context_text
-from lm_eval_sensitivity.harness.generate.views import Decode
+from lm_eval_sensitivity.harness.generate.views import Decode, decoder_with
 from lm_eval_sensitivity.types import Channel
 
 N_TOP = 20
@@ -55,6 +55,8 @@ SWITCHES = ("VLLM_BATCH_INVARIANT", "VLLM_ATTENTION_BACKEND", "VLLM_USE_FLASHINF
 @register(VLLM)
 class VllmEngine(Engine):
     """Hands vLLM the ids of each prompt."""
+
+    cuts_reasoning = False
 
     @classmethod
     def can_serve(cls, lm: Any) -> bool:
@@ -120,18 +122,12 @@ class VllmEngine(Engine):
     @property
     def decode(self) -> Decode:
         """That tokenizer's."""
-        return lambda ids, skip: str(self.lm.tokenizer.decode(list(ids), skip_special_tokens=skip))
+        return decoder_with(self.lm.tokenizer)
 
     @property
     def context_length(self) -> int:
         """Tokens of prompt and output together."""
         return int(self.lm.max_length)
-
-    @property
-    def think_end_token(self) -> str | None:
-        """lm_eval cuts reasoning off in a method that is not used here."""
-        token = self.lm.think_end_token
-        return None if token is None else str(token)
 
     @property
     def batch_size(self) -> int:

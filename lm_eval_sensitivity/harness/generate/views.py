@@ -189,6 +189,11 @@ def decoder_for(output: Output, decode: Decode | None) -> Decode | None:
     return lambda ids, skip: b"".join(known[each] for each in ids).decode("utf-8", "replace")
 
 
+def decoder_with(tokenizer: Any) -> Decode:
+    """A transformers tokenizer's decoding, as `decoder_of` gives an engine's."""
+    return lambda ids, skip: str(tokenizer.decode(list(ids), skip_special_tokens=skip))
+
+
 def decoder_of(lm: Any) -> Decode | None:
     """The engine's own decoding.
 

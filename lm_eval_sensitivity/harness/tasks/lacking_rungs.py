@@ -42,7 +42,7 @@ def no_requests(task: RungTask, task_name: str, request_type: str) -> list[Insta
     Raises:
         InputError: none of the tasks that run this ladder has a pair.
     """
-    ours = _tasks_beside(task)
+    ours = tasks_beside(task)
     lacking = [each.rung for each in ours if each.lacks_rung]
     words = f"The ladder `{task.ladder.name}` has no pairs on the rung{'s' * (len(lacking) > 1)} {', '.join(lacking)}"
     if len(lacking) == len(ours):
@@ -52,7 +52,7 @@ def no_requests(task: RungTask, task_name: str, request_type: str) -> list[Insta
     return [Instance(request_type=request_type, doc={}, arguments=(), idx=0, metadata=(task_name, 0, 0))]
 
 
-def _tasks_beside(task: RungTask) -> list[RungTask]:
+def tasks_beside(task: RungTask) -> list[RungTask]:
     """The tasks of this evaluation on the same ladder, this one among them."""
     found = of_evaluator("eval_tasks")
     tasks = [

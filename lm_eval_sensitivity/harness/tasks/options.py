@@ -167,16 +167,31 @@ def parse_options(metadata: Mapping[str, Any]) -> Options:
     repeats = whole_number(
         metadata, REPEATS, 1, MOST_REPETITIONS, " It repeats each prompt of the identical rung."
     )
-    table = metadata.get(TABLE, "short")
-    if table not in TABLES:
-        raise InputError(f"`--metadata`: `{TABLE}` is {table!r}; accepted: {', '.join(TABLES)}.")
     return Options(
         **found,
         repeats=repeats,
-        table=table,
+        table=table_of(metadata),
         price=_price(metadata.get(PRICE)),
         probes=_probes(metadata.get(PROBES)),
     )
+
+
+def table_of(metadata: Mapping[str, Any]) -> str:
+    """How much stands in lm_eval's table.
+
+    Args:
+        metadata: of a task.
+
+    Returns:
+        One of `TABLES`.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    table: str = metadata.get(TABLE, "short")
+    if table not in TABLES:
+        raise InputError(f"`--metadata`: `{TABLE}` is {table!r}; accepted: {', '.join(TABLES)}.")
+    return table
 
 
 def _price(asked: Any) -> tuple[float, float] | None:

@@ -52,7 +52,7 @@ from lm_eval_sensitivity.harness.tasks.chat_template import (
 )
 from lm_eval_sensitivity.harness.tasks.evaluator import COMMAND_LINE, engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.filters import VIEWS
-from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests
+from lm_eval_sensitivity.harness.tasks.lacking_rungs import no_requests, tasks_beside
 from lm_eval_sensitivity.harness.tasks.measured_system import MeasuredSystem
 from lm_eval_sensitivity.harness.tasks.options import Options, model_arguments, parse_options
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
@@ -196,8 +196,14 @@ class PromptSensitivityTask(ConfigurableTask):
         self._is_whole = self._is_alone
         self._refuse_if_nothing_is_left(kwargs)
         check_probes(self.options.probes, engine_of_evaluator(), self._kept.folder, alone=self._is_alone)
-        # lm_eval gathers from several processes what its table has, and nothing else.
-        full = self.options.table == "full" or self._predict_only or not self._is_alone
+        full = self.options.table == "full" or self._predict_only
+        if not (full or self._is_alone):
+            # lm_eval gathers from several processes what its table has, and nothing else.
+            full = True
+            if not kwargs.get("rank") and tasks_beside(self)[0] is self:
+                logger.info(
+                    "%d processes: every row stands in the table, and probes are for after.", self._n_ranks
+                )
         self._table = TaskTable(self.primary, full=full)
         if not self._predict_only:
             self._enter_run()

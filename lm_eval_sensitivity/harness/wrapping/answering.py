@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from lm_eval.api.task import Task
 
-from lm_eval_sensitivity.records.answers import Answered, Status
+from lm_eval_sensitivity.harness.wrapping.question import choices_of
+from lm_eval_sensitivity.records.answers import Answered
+
+Take = Callable[[str], str | None]
+"""Metric -> the answer that it takes."""
 
 
 def answered(
@@ -19,10 +23,9 @@ def answered(
     filter_name: str,
     results: Sequence[Any],
     metrics: Mapping[str, Any],
-    status: Status,
-    text: str | None,
+    judged_by: str,
 ) -> Answered:
-    """The record of one prompt.
+    """The record of one prompt, as of an unedited one.
 
     Args:
         task: that is wrapped.
@@ -30,27 +33,25 @@ def answered(
         filter_name: of the task.
         results: [request] as the filter shows them.
         metrics: what the task makes of them.
-        status: what became of the edit.
-        text: what the edit made.
+        judged_by: the metric whose answer counts.
     """
     numbers = {name: _number(value) for name, value in metrics.items()}
-    found, shares = _choice(task, doc, results) if task.OUTPUT_TYPE == "multiple_choice" else (None, None)
-    if task.OUTPUT_TYPE != "multiple_choice":
-        found = _text(task, filter_name, results, metrics)
+    shares = None
+    if task.OUTPUT_TYPE == "multiple_choice":
+        choices = choices_of(task, doc)
+        scores = np.array([result[0] for result in results], dtype=np.float64)
+        likely = scores[: len(choices or results)]
+        take, shares = _choice(scores, likely, choices), _shares(likely)
+    else:
+        take = _text(task, filter_name, results, metrics)
+    answer = take(judged_by)
     return Answered(
-        status=status,
-        text=text,
-        answer=found,
+        status="identical",
+        answer=answer,
+        other_answers={name: other for name in metrics if (other := take(name)) != answer},
         metrics={name: value for name, value in numbers.items() if value is not None},
         choice_probabilities=shares,
     )
-
-
-def choices_of(task: Task, doc: Any) -> tuple[str, ...]:
-    """Texts of the choices of a document; none where the task generates its answers, or does not tell."""
-    if task.OUTPUT_TYPE != "multiple_choice" or not hasattr(task, "doc_to_choice"):
-        return ()
-    return tuple(str(each) for each in task.doc_to_choice(doc))
 
 
 def _number(value: Any) -> float | None:
@@ -58,39 +59,44 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number and math.isfinite(value) else None
 
 
-def _choice(task: Task, doc: Any, results: Sequence[Any]) -> tuple[str | None, tuple[float, ...] | None]:
-    """The most probable choice, by its number, and how the probability is shared."""
-    n_choices = len(task.doc_to_choice(doc)) if hasattr(task, "doc_to_choice") else len(results)
-    scores = np.array([result[0] for result in results[:n_choices]], dtype=np.float64)
-    if not len(scores) or np.isnan(scores).any() or not np.isfinite(scores).any():
-        return None, None
-    shares = np.exp(scores - scores.max())
-    return str(int(np.argmax(scores))), tuple(float(each) for each in shares / shares.sum())
+def _choice(scores: Any, likely: Any, choices: Sequence[str] | None) -> Take:
+    """The number of the best choice, as lm_eval finds it for each of its metrics."""
+    best = {}
+    if choices:
+        best["acc_norm"] = likely / np.array([float(len(each)) for each in choices])
+        best["acc_bytes"] = likely / np.array([float(len(each.encode())) for each in choices])
+        if len(scores) == 2 * len(choices):
+            best["acc_mutual_info"] = likely - scores[len(choices) :]
+
+    def take(metric: str) -> str | None:
+        return str(int(np.argmax(best.get(metric, likely)))) if _is_judged(likely) else None
+
+    return take
 
 
-def _text(task: Task, filter_name: str, results: Sequence[Any], metrics: Mapping[str, Any]) -> str | None:
-    fallbacks = extractors(task, filter_name)
+def _shares(likely: Any) -> tuple[float, ...] | None:
+    """How the probability is shared among the choices."""
+    if not _is_judged(likely):
+        return None
+    shares = np.exp(likely - likely.max())
+    return tuple(float(each) for each in shares / shares.sum())
+
+
+def _is_judged(likely: Any) -> bool:
+    return bool(len(likely) and np.isfinite(likely).any() and not np.isnan(likely).any())
+
+
+def _text(task: Task, filter_name: str, results: Sequence[Any], metrics: Mapping[str, Any]) -> Take:
+    fallbacks = _fallbacks(task, filter_name)
     if fallbacks is None or len(results) != 1 or not isinstance(results[0], str):
-        return _judgment(metrics)
+        # What a metric says of a text that nothing is taken out of: right or wrong.
+        return lambda metric: json.dumps(metrics[metric], default=str) if metric in metrics else None
     found = results[0].strip()
-    return None if not found or found in fallbacks else found
+    return lambda metric: None if not found or found in fallbacks else found
 
 
-def _judgment(metrics: Mapping[str, Any]) -> str | None:
-    """What the task says of a text that it takes no answer out of: right or wrong, in every metric."""
-    return json.dumps(metrics, sort_keys=True, default=str) if metrics else None
-
-
-def extractors(task: Task, filter_name: str) -> set[str] | None:
-    """What the filters that take an answer out of a text say where they find none.
-
-    Args:
-        task: with its filters built.
-        filter_name: one of them.
-
-    Returns:
-        None where no filter of that name takes one out.
-    """
+def _fallbacks(task: Task, filter_name: str) -> set[str] | None:
+    """What filters that take an answer out of a text say where they find none; None where no such filter is there."""
     built = [make() for each in task._filters if each.name == filter_name for make in each.filters]
     found = [each for each in built if hasattr(each, "fallback") or hasattr(each, "regex_pattern")]
     return {str(getattr(each, "fallback", "")) for each in found} if found else None

@@ -12,13 +12,12 @@ from lm_eval_sensitivity.harness.engines.registry import engine_of
 _SCORED = ("multiple_choice", "loglikelihood")
 
 
-def check_engine(task: Task, lm: Any, *, with_template: bool) -> None:
+def check_engine(task: Task, lm: Any) -> None:
     """Refuse an engine whose log-likelihoods are no log-likelihoods, as its `check_scoring` finds.
 
     Args:
         task: to be run.
         lm: the model as lm_eval made it.
-        with_template: whether a chat template is applied.
 
     Raises:
         InputError: the task cannot be scored there.

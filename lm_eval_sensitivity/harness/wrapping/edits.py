@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError, unknown_name
-from lm_eval_sensitivity.harness.wrapping.original import EDITS as OPTION
+from lm_eval_sensitivity.harness.wrapping.original import EDITS_WANTED
 from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.edits.formats import FORMATS
 from lm_eval_sensitivity.ladder.files import decode_text, read_limited
@@ -59,17 +59,18 @@ def chosen_edits(metadata: Mapping[str, Any]) -> ChosenEdits:
         >>> [edit.name for edit in chosen_edits({"sensitivity_edits": ["nbsp", "format_upper"]}).edits]
         ['nbsp', 'format_upper']
     """
-    asked = metadata.get(OPTION, "rules")
+    asked = metadata.get(EDITS_WANTED, "rules")
     asked = [asked] if isinstance(asked, str) else asked
     if not isinstance(asked, (list, tuple)) or not asked or not all(isinstance(each, str) for each in asked):
         raise InputError(
-            f"`{OPTION}` is {shown(asked)}; expected `rules`, `format`, a file of variants or a list of names of edits."
+            f"`{EDITS_WANTED}` is {shown(asked)}; expected `rules`, `format`, a file of variants or a list of names of "
+            "edits."
         )
     authored = {key: value for each in asked if each.endswith(FILE) for key, value in _read(Path(each))}
     names = [name for each in asked if not each.endswith(FILE) for name in FAMILIES.get(each, (each,))]
     for name in names:
         if name not in EDITS and name not in FORMATS:
-            raise unknown_name(f"`{OPTION}`: an edit", name, (*FAMILIES, *EDITS, *FORMATS))
+            raise unknown_name(f"`{EDITS_WANTED}`: an edit", name, (*FAMILIES, *EDITS, *FORMATS))
     written = [name for name in AUTHORED if any(name in variants for variants in authored.values())]
     edits = (
         *(EditOfTask(name=name, family="rules", rung=EDITS[name].rung) for name in EDITS if name in names),

@@ -11,12 +11,13 @@ from lm_eval.api.task import Task
 from lm_eval.tasks._factory import TaskFactory
 from lm_eval.tasks._index import Entry, Kind
 
-from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.errors import InputError, unknown_name
 from lm_eval_sensitivity.text.escape import shown
 
-OF, YAML, FIELD, EDITS = "sensitivity_of", "sensitivity_yaml", "sensitivity_field", "sensitivity_edits"
+OF, YAML, FIELD = "sensitivity_of", "sensitivity_yaml", "sensitivity_field"
+EDITS_WANTED, METRIC = "sensitivity_edits", "sensitivity_metric"
+OWN = (OF, YAML, FIELD, EDITS_WANTED, METRIC)
 """Entries of a wrapped task's `metadata`."""
-OWN = (OF, YAML, FIELD, EDITS)
 
 _STRUCTURE = ("task", "class", "metadata", "tag", "group")
 
@@ -51,11 +52,18 @@ def build_original(config: Mapping[str, Any]) -> Task:
     problem = cannot_be_wrapped(original)
     if problem:
         raise InputError(f"Task `{name}`: `{metadata[OF]}` cannot be wrapped: {problem}.")
+    _check_metric(original, name, metadata.get(METRIC))
     original.config.metadata = {
         **(original.config.metadata or {}),
         **{k: metadata[k] for k in OWN if k in metadata},
     }
     return original
+
+
+def _check_metric(task: Task, name: str, wanted: Any) -> None:
+    known = tuple(map(str, task.aggregation()))
+    if wanted is not None and wanted not in known:
+        raise unknown_name(f"Task `{name}`: `metadata: {METRIC}`", str(wanted), known)
 
 
 def _found(name: str, metadata: Mapping[str, Any]) -> Path:

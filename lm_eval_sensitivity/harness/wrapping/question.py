@@ -82,8 +82,12 @@ def is_free(task: Task, doc: Any, edited: Any) -> bool:
 
 
 def _scored(task: Task, doc: Any) -> tuple[Any, Any]:
-    choices = task.doc_to_choice(doc) if getattr(task.config, "doc_to_choice", None) else None
-    return task.doc_to_target(doc), choices
+    return task.doc_to_target(doc), choices_of(task, doc)
+
+
+def choices_of(task: Task, doc: Any) -> Any:
+    """The texts that are scored; None where the task names none."""
+    return task.doc_to_choice(doc) if getattr(task.config, "doc_to_choice", None) else None
 
 
 def question_of(task: Task, doc: Any, wanted: str | None = None) -> Path:

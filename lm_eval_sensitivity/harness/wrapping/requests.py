@@ -9,7 +9,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from lm_eval_sensitivity.harness.tasks.evaluator import of_evaluator
-from lm_eval_sensitivity.records.answers import AGAIN
+from lm_eval_sensitivity.records.answers import AGAIN, Status
 
 REQUEST_TYPE = "answer_edited"
 
@@ -18,8 +18,7 @@ REQUEST_TYPE = "answer_edited"
 class Prompt:
     """One edit of one document, as it is asked."""
 
-    status: Any
-    """One of `records.answers.Status`."""
+    status: Status
     text: str | None = None
     instances: list[Instance] = field(default_factory=list)
     """Empty where nothing is asked."""

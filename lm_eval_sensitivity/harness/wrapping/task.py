@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -13,10 +14,11 @@ from lm_eval_sensitivity.harness.close.last_screen import say_last
 from lm_eval_sensitivity.harness.tasks.evaluator import COMMAND_LINE, engine_of_evaluator, of_evaluator
 from lm_eval_sensitivity.harness.tasks.output_folder import check_output_folder, kept
 from lm_eval_sensitivity.harness.tasks.table import Entries
-from lm_eval_sensitivity.harness.wrapping.answering import answered, choices_of
+from lm_eval_sensitivity.harness.wrapping.answering import answered
 from lm_eval_sensitivity.harness.wrapping.doors import check_engine
 from lm_eval_sensitivity.harness.wrapping.original import build_original, check_decoding
-from lm_eval_sensitivity.harness.wrapping.requests import BaseInstance, Prompt, as_base
+from lm_eval_sensitivity.harness.wrapping.question import choices_of
+from lm_eval_sensitivity.harness.wrapping.requests import BaseInstance, as_base
 from lm_eval_sensitivity.harness.wrapping.table import OfDocument
 from lm_eval_sensitivity.harness.wrapping.templates import compiled_once
 from lm_eval_sensitivity.harness.wrapping.wrapping import Wrapping
@@ -64,7 +66,7 @@ class EditedTask(Task):
         """
         check_output_folder()
         check_decoding(self)
-        check_engine(self, engine_of_evaluator(), with_template=bool(kwargs.get("apply_chat_template")))
+        check_engine(self, engine_of_evaluator())
         if kwargs.get("cache_requests"):
             # Its key is the task's name: it would serve prompts with other edits.
             logger.warning("`--cache_requests` is not used for wrapped tasks; their requests are built anew.")
@@ -119,33 +121,29 @@ class EditedTask(Task):
 
     def _process(self, doc: Any, results: Sequence[Any]) -> Any:
         unedited = super().process_results(doc, results)
+        judged_by = self._wrapping.judged_by(unedited)
         doc_id, filter_name = of_evaluator("doc_id"), of_evaluator("filter_key")
-        prompts = self._wrapping.of_document(doc_id)
+
+        def record(results: Sequence[Any], metrics: Mapping[str, Any]) -> Answered:
+            return answered(self, doc, filter_name, results, metrics, judged_by)
+
         edited, records = {}, {}
-        for name, prompt in prompts.items():
+        for name, prompt in self._wrapping.of_document(doc_id).items():
             shown = [each.filtered_resps[filter_name] for each in prompt.instances]
             metrics = super().process_results(doc, shown) if shown else {}
-            records[name] = self._record(doc, filter_name, shown, metrics, prompt)
+            found = record(shown, metrics) if shown else Answered(status=prompt.status)
+            records[name] = replace(found, status=prompt.status, text=prompt.text)
             if shown and name != AGAIN:
                 edited[name] = metrics
-        question = self._wrapping.question_text(doc)
-        base = self._record(doc, filter_name, results, unedited, Prompt(AGAIN, question))
+        base = replace(record(results, unedited), text=self._wrapping.question_text(doc))
         row = AnswerRow(doc_id=doc_id, filter=filter_name, unedited=base, edits=records)
-        self._wrapping.metrics.update(dict.fromkeys(unedited))
-        items = self._wrapping.table.items(OfDocument(row, unedited, edited))
+        items = self._wrapping.table.items(OfDocument(row, unedited, edited), judged_by)
         written = {
             "unedited": encode(base),
             "edits": encode(records),
-            "choices": list(choices_of(self, doc)),
+            "choices": list(map(str, choices_of(self, doc) or ())),
         }
         return Entries({**unedited, **written}, {**unedited, **items})
-
-    def _record(
-        self, doc: Any, filter_name: str, results: Sequence[Any], metrics: Any, prompt: Prompt
-    ) -> Answered:
-        if not results:
-            return Answered(status=prompt.status, text=prompt.text)
-        return answered(self, doc, filter_name, results, metrics, prompt.status, prompt.text)
 
     def aggregation(self) -> dict[str, Any]:
         """The plain task's, and those of the rows beside them."""

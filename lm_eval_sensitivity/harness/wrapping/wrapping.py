@@ -7,12 +7,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import Task
 
 from lm_eval_sensitivity import __version__
+from lm_eval_sensitivity.audit.pair import AuditStatus
 from lm_eval_sensitivity.harness.close.last_screen import answers_lines
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.harness.engines.contract import Engine
@@ -21,11 +22,12 @@ from lm_eval_sensitivity.harness.generate.decoding import Decoding
 from lm_eval_sensitivity.harness.generate.fingerprint import fingerprint
 from lm_eval_sensitivity.harness.generate.plan import context_text
 from lm_eval_sensitivity.harness.tasks.chat_template import describe_template
-from lm_eval_sensitivity.harness.tasks.options import model_arguments
+from lm_eval_sensitivity.harness.tasks.evaluator import of_evaluator
+from lm_eval_sensitivity.harness.tasks.options import model_arguments, table_of
 from lm_eval_sensitivity.harness.tasks.output_folder import kept
 from lm_eval_sensitivity.harness.wrapping.edits import chosen_edits
 from lm_eval_sensitivity.harness.wrapping.making import Requests, edited_prompt
-from lm_eval_sensitivity.harness.wrapping.original import FIELD, OF, OWN
+from lm_eval_sensitivity.harness.wrapping.original import FIELD, METRIC, OF, OWN
 from lm_eval_sensitivity.harness.wrapping.question import (
     Path,
     is_free,
@@ -37,18 +39,25 @@ from lm_eval_sensitivity.harness.wrapping.question import (
 )
 from lm_eval_sensitivity.harness.wrapping.requests import Prompt
 from lm_eval_sensitivity.harness.wrapping.shots import Shots
-from lm_eval_sensitivity.harness.wrapping.table import AnswersTable
+from lm_eval_sensitivity.harness.wrapping.table import (
+    Aggregation,
+    AnswersTable,
+    OfDocument,
+    OfFilter,
+    numbers_of,
+    values_of,
+)
 from lm_eval_sensitivity.ladder.edits.formats import FORMATS, FormatEdit
-from lm_eval_sensitivity.records.answers import AGAIN, NOTHING_EMBEDDED, EditOfTask, Wrapped
+from lm_eval_sensitivity.records.answers import AGAIN, NOTHING_EMBEDDED, EditOfTask, TaskAnswers, Wrapped
 from lm_eval_sensitivity.records.codec import encode
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity, RunSummary
-from lm_eval_sensitivity.statements.answers import AnswersStatement
+from lm_eval_sensitivity.statements.answers import answers_statement
 
 EDITS_VERSION = "1.0.0"
 """Of the sets of edits; a change of what one of them does is another version."""
 NO_EMBEDDER = {"name": "none", "weights_sha256": NOTHING_EMBEDDED, "max_tokens": None}
 
-WRAPPED_LOG: RunLog[AnswersStatement] = RunLog()
+WRAPPED_LOG: RunLog[TaskAnswers] = RunLog()
 """The wrapped tasks of the run that is going on."""
 
 Render = Callable[[Any], Any]
@@ -78,10 +87,12 @@ class Wrapping:
         """What lm_eval gave to make the latest prompt with, beside the document."""
         self.metrics: dict[str, None] = {}
         """Names of the task's metrics, in its order."""
-        self.table = AnswersTable(str(metadata[OF]), self.edits)
+        self._full = table_of(metadata) == "full"
+        self.table = AnswersTable(self._take_in, full=self._full)
+        self._answers: dict[str, TaskAnswers] = {}
+        """By filter; there once lm_eval has aggregated."""
         self._by_document: dict[int, dict[str, Prompt]] = {}
         self._engine: Engine | None = None
-        self._is_alone = True
         self._template: dict[str, Any] = {}
 
     # ---- prompts
@@ -91,10 +102,9 @@ class Wrapping:
         self._engine = engine_of(lm, self._model_arguments)
         self._template = describe_template(settings)
         self._by_document.clear()
-        self.table.statements.clear()
-        self._is_alone = settings.get("world_size", 1) == 1
-        if self._is_alone:
-            WRAPPED_LOG.started(self._task)
+        self.table = AnswersTable(self._take_in, full=self._full)
+        self._answers.clear()
+        WRAPPED_LOG.started(self._task)
 
     def prompts(
         self, doc: Any, context: Any, plain: Sequence[Instance], render: Render, requests: Requests
@@ -109,7 +119,9 @@ class Wrapping:
             requests: makes the requests of a context.
         """
         assert self._engine is not None, "`begin` comes first"
-        found = {AGAIN: Prompt(AGAIN, str(self._task.doc_to_text(doc)), list(requests(context)))}
+        found: dict[str, Prompt] = {
+            AGAIN: Prompt(AGAIN, str(self._task.doc_to_text(doc)), list(requests(context)))
+        }
         constant = context_text(render(doc)) == context_text(context)
         for edit in self.edits:
             text, make = self._edited(doc, edit, render)
@@ -174,11 +186,40 @@ class Wrapping:
 
     # ---- after the run
 
+    def judged_by(self, metrics: Mapping[str, Any]) -> str:
+        """The metric whose answers are compared.
+
+        Args:
+            metrics: of a document, in the task's order.
+
+        Returns:
+            The one that was asked for, else the first.
+        """
+        self.metrics.update(dict.fromkeys(metrics))
+        wanted = str(self._metadata.get(METRIC))
+        return wanted if wanted in metrics else next(iter(metrics), "")
+
+    def _take_in(self, items: Sequence[OfDocument], own: Mapping[str, Aggregation]) -> OfFilter:
+        """What all documents give under one filter."""
+        values, rows = values_of(items, own), tuple(item.row for item in items)
+        filter_name, metric = rows[0].filter, self.judged_by(values)
+        found = TaskAnswers(
+            system="",
+            task=str(self._task.config.task),
+            wrapped=self._wrapped({filter_name: numbers_of(values)}),
+            filter_name=filter_name,
+            metric=metric,
+            rows=rows,
+            n_there=len(self._task.eval_docs),
+        )
+        self._answers[filter_name] = found
+        return OfFilter(values, answers_statement(found))
+
     def closing_lines(self) -> list[str]:
         """The last screen of all wrapped tasks of a run, given out with the last of them."""
-        statements = list(self.table.statements.values())
-        every = WRAPPED_LOG.finished(self._task, statements) if self._is_alone else statements
-        return answers_lines(every or [], kept())
+        every = WRAPPED_LOG.finished(self._task, list(self._answers.values()))
+        groups = {name: group.child_names for name, group in (of_evaluator("groups") or {}).items()}
+        return answers_lines(every or [], groups, kept())
 
     def summary(self, said: Sequence[str]) -> dict[str, Any]:
         """`metadata.sensitivity` of the task.
@@ -189,7 +230,6 @@ class Wrapping:
         statuses = Counter(
             prompt.status for prompts in self._by_document.values() for prompt in prompts.values()
         )
-        names = ("identical", "survived", "erased", "unknown")
         identity = self._identity()
         decoding = self._decoding().as_dict()
         found = RunSummary(
@@ -198,23 +238,25 @@ class Wrapping:
             identity=identity,
             notes=None if self._engine is None else self._engine.notes(),
             ladder=self._ladder(),
-            audit={name: statuses[name] for name in names if name in statuses},  # type: ignore[misc]
+            audit={name: statuses[name] for name in get_args(AuditStatus) if name in statuses},
             decoding_requested=decoding,
             decoding=decoding,
             embedder=NO_EMBEDDER,
             reference=None,
+            rows=self.table.left_out(),
             summary=tuple(said),
-            wrapped=self._wrapped(),
+            wrapped=self._wrapped({name: each.wrapped.scores[name] for name, each in self._answers.items()}),
         )
         written: dict[str, Any] = encode(found)
         return written
 
-    def _wrapped(self) -> Wrapped:
+    def _wrapped(self, scores: Mapping[str, Any]) -> Wrapped:
         return Wrapped(
             task=str(self._metadata[OF]),
             question=name_of(self.question),
             edits=self.edits,
-            scores=self.table.scores,
+            metric=self.judged_by(self.metrics),
+            scores=scores,
         )
 
     def _identity(self) -> dict[str, Any] | None:

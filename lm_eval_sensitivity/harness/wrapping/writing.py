@@ -17,10 +17,9 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from lm_eval_sensitivity.errors import InputError, did_you_mean
 from lm_eval_sensitivity.harness.wrapping.original import OF, YAML
 from lm_eval_sensitivity.harness.wrapping.table import EDITED
+from lm_eval_sensitivity.records.answers import PREFIX
 from lm_eval_sensitivity.text.escape import shown_path
 
-PREFIX = "sensitivity_"
-"""Not a suffix: `--tasks "mmlu_*"` would take it in."""
 CLASS = "lm_eval_sensitivity.harness.WrappedTask"
 
 

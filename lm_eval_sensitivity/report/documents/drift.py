@@ -84,10 +84,11 @@ def drift_document(
     Returns:
         Both axes, verdicts, what they are made of and every contrast, then what was left out and the signature.
     """
-    about = f"{found.selection.metric}, filter {found.selection.filter_name}"
+    about = found.selection.number_in_words
     alone = found.reference is None
     title = f"Life signs without a reference: {about}" if alone else f"Drift from {found.reference}: {about}"
-    probe = f"Is the ladder a valid probe of {found.reference}?"
+    of_answers = found.selection.of_answers
+    probe = f"{'Are the edits' if of_answers else 'Is the ladder'} a valid probe of {found.reference}?"
     gate = drift_gate(found, signed, fail_on)
     parts: tuple[ResultTable | Note | str, ...] = (
         symbols_in_words(found),
@@ -96,7 +97,11 @@ def drift_document(
         *verdicts_in_words(found),
         constants_in_words(found),
         _numbers_table(found),
-        table_of("outputs", "Outputs to the base prompts", _OUTPUTS, found.systems),
+        *(
+            []
+            if of_answers
+            else [table_of("outputs", "Outputs to the base prompts", _OUTPUTS, found.systems)]
+        ),
         *([contrast_table("probe", probe, found.probe, found)] if found.probe else []),
         *(
             contrast_table(
@@ -124,33 +129,33 @@ def systems_tables(found: DriftStatement) -> tuple[ResultTable, ResultTable]:
     Returns:
         A narrow table for reading; for programs one with intervals and counts, which stand in the next table, too.
     """
-    alone = found.reference is None
+    alone, of_answers = found.reference is None, found.selection.of_answers
     pairs = "scored pairs" if alone else "pairs that are scored in both systems"
     order = "" if alone else ", the reference first"
     note = (
-        f"In the order given{order}. harmless mean: p; control mean: c; noise floor: f"
+        f"In the order given{order}. harmless mean: p{'' if of_answers else '; control mean: c'}; noise floor: f"
         f"{'' if alone else '; drift mean: b'}. Verdicts are each by itself, not adjusted for the number of systems, "
         f"and rest on the {pairs}. Intervals and counts stand below."
     )
-    words, drift = (() if alone else each for each in (_WORDS, _DRIFT))
-    short = (*_SYSTEM, *words, _PRESERVING[0], *drift[:1], _CONTROL, _FLOOR)
-    whole = (*_SYSTEM, *words, *_PRESERVING, *drift, _CONTROL, _FLOOR)
+    words, drift = (() if alone else each for each in (_WORDS[of_answers:], _DRIFT))
+    control = () if of_answers else (_CONTROL,)
+    short = (*_SYSTEM, *words, _PRESERVING[0], *drift[:1], *control, _FLOOR)
+    whole = (*_SYSTEM, *words, *_PRESERVING, *drift, *control, _FLOOR)
     reading, programs = (_axes_table(found, columns, note) for columns in (short, whole))
     return replace(reading, name="axes", only=("table", "markdown")), replace(programs, only=("csv", "json"))
 
 
 def _axes_table(found: DriftStatement, columns: tuple[Column, ...], note: str) -> ResultTable:
+    share = () if found.selection.of_answers else (_SHARE,)
     rows = tuple(
-        (*(column.cell(each) for column in columns), harmless_over_control(each, found))
+        (
+            *(column.cell(each) for column in columns),
+            *(harmless_over_control(each, found) for _ in share),
+        )
         for each in found.systems
     )
-    return ResultTable(
-        "sweep",
-        "Systems" if found.reference is None else f"Systems beside {found.reference}",
-        (*columns, _SHARE),
-        rows,
-        note,
-    )
+    title = "Systems" if found.reference is None else f"Systems beside {found.reference}"
+    return ResultTable("sweep", title, (*columns, *share), rows, note)
 
 
 def _numbers_table(found: DriftStatement) -> ResultTable:
@@ -163,7 +168,7 @@ def _numbers_table(found: DriftStatement) -> ResultTable:
             ("f identical", each.identical),
             ("b drift", each.drift),
         ):
-            if axis is not None:
+            if axis is not None and not (axis is each.control and found.selection.of_answers):
                 system, *cells = (column.cell(axis) for column in _NUMBERS)
                 rows.append((system, name, *cells))
                 if axis.mean.reason:

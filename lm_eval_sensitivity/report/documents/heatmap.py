@@ -16,6 +16,7 @@ from lm_eval_sensitivity.report.wording import bounds_note
 from lm_eval_sensitivity.runs import Runs
 from lm_eval_sensitivity.statements import Signature
 from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
+from lm_eval_sensitivity.statements.selection import number_in_words
 from lm_eval_sensitivity.text.format import in_print
 from lm_eval_sensitivity.types import Note
 
@@ -87,7 +88,7 @@ def _wide(found: HeatmapStatement) -> Iterator[ResultTable]:
             rows.append((rung, (edit, n_prompts, *texts)))
         yield ResultTable(
             f"heatmap {found.metric} {found.filter_name} {part}",
-            f"{found.metric}, filter {found.filter_name}{where}",
+            f"{number_in_words(found.metric, found.filter_name)}{where}",
             (
                 Column("edit"),
                 Column("prompts", 0),
@@ -100,5 +101,8 @@ def _wide(found: HeatmapStatement) -> Iterator[ResultTable]:
 
 def _long(found: HeatmapStatement) -> ResultTable:
     """For programs: one row per edit and system."""
-    name, title = f"heatmap {found.metric} {found.filter_name}", f"{found.metric}, filter {found.filter_name}"
+    name, title = (
+        f"heatmap {found.metric} {found.filter_name}",
+        number_in_words(found.metric, found.filter_name),
+    )
     return table_of(name, title, _CELLS, found.cells, [bounds_note(found.metric)], only=("csv", "json"))

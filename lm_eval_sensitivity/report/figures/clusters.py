@@ -100,7 +100,7 @@ def _draw(figure: Figure, found: ClustersStatement) -> None:
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="y", which="minor", length=0, labelsize=6.5, labelcolor=MUTED)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
-    axes.set_xlabel(f"{found.selection.metric}, filter {found.selection.filter_name}")
+    axes.set_xlabel(found.selection.number_in_words)
     _letters(axes, places, found)
     legend_below(
         figure,

@@ -21,6 +21,7 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 from lm_eval_sensitivity.report.shades import shade_of
 from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
+from lm_eval_sensitivity.statements.selection import number_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,11 +53,12 @@ def picture(heatmap: HeatmapStatement) -> Picture | NotDrawn:
 
 def _caption(heatmap: HeatmapStatement) -> Caption:
     counts = [cell.counts for cell in heatmap.cells if cell.n_given]
+    about = number_in_words(heatmap.metric, heatmap.filter_name)
     return Caption(
-        f"Mean {heatmap.metric}, filter {heatmap.filter_name}, of every edit; edits in the order of the ladder, from "
-        "the rung identical, which is the noise floor, to the positive control. The stronger the color, the further "
-        "apart. A hatched strip is the share of pairs that were erased: the template or tokenizer kept the edit from "
-        "the model, so there is no number, and a small one would be no merit. Dotted: pairs without a score.",
+        f"Mean {about}, of every edit; edits in the order of the ladder, from the rung identical, which is the noise "
+        "floor, to the positive control. The stronger the color, the further apart. A hatched strip is the share of "
+        "pairs that were erased: the template or tokenizer kept the edit from the model, so there is no number, and a "
+        "small one would be no merit. Dotted: pairs without a score.",
         f"{prompts_and_pairs(counts)} and edit; intervals stand in the heatmap command's CSV.",
         "An edit has one pair per prompt and a wide interval: single cells differ by chance. Cells beside each other "
         "may be over different prompts where some are erased or unscored.",

@@ -88,7 +88,7 @@ def rungs_picture(profiles: ProfilesStatement) -> Picture | NotDrawn:
     counts = [point.counts for point in profiles.points if point.counts.n_pairs]
     selection = profiles.points[0].selection
     caption = Caption(
-        f"Mean {selection.metric}, filter {selection.filter_name}, of every rung, mildest first, with 95 % "
+        f"Mean {selection.number_in_words}, of every rung, mildest first, with 95 % "
         "intervals. Squares are edits that change the meaning; they should move the output more. The dashed line is "
         "the noise floor. A system that is low everywhere, the positive control included, has stopped responding. "
         f"{ARROWS}",

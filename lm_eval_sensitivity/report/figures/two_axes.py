@@ -67,17 +67,20 @@ def picture(found: DriftStatement | None) -> Picture | NotDrawn:
 
 def _caption(found: DriftStatement) -> Caption:
     k, selection = found.constants, found.selection
+    about, control = selection.metric, ""
+    if not selection.of_answers:
+        about += f" (filter {selection.filter_name})"
+        control = ", which also needs the positive control (table below)"
     absent = [each.system for each in found.systems if place_of(each) is None]
     without = f" Without a place here, for want of a number: {', '.join(absent)}." if absent else ""
     drifted = [each.drift.mean.n for each in found.systems if each.drift is not None]
     span = f"{min(drifted)}" if min(drifted) == max(drifted) else f"{min(drifted)} to {max(drifted)}"
     return Caption(
-        f"Across: mean {selection.metric} (filter {selection.filter_name}) under meaning-preserving edits; up: "
-        f"distance from the outputs of {found.reference} on the identical prompts. Thin lines are 95 % intervals; an "
-        f"arrow ends one that goes on. The shape and the words are the verdict, which also needs the positive control "
-        f"(table below). Dotted lines: {1 + k.k_harmless:g} times the reference's distance, and {k.drift_factor:g} "
-        f"times as drift; a tint names the verdict of a system there that responds to meaning. A line joins systems "
-        f"whose names differ in bits only.{without}",
+        f"Across: mean {about} under meaning-preserving edits; up: distance from the outputs of {found.reference} on "
+        "the identical prompts. Thin lines are 95 % intervals; an arrow ends one that goes on. The shape and the words "
+        f"are the verdict{control}. Dotted lines: {1 + k.k_harmless:g} times the reference's distance, and "
+        f"{k.drift_factor:g} times as drift; a tint names the verdict of a system there that responds to meaning. A "
+        f"line joins systems whose names differ in bits only.{without}",
         f"{prompts_and_pairs([each.preserving.counts for each in found.systems])}; drift over {span} prompts.",
         "Both axes are small for a system that always says the same: the verdict reads the positive control, the place "
         "does not. Drift alone does not say worse: another, equally good wording drifts, too. Verdicts are each by "

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.records.answers import Status
+from lm_eval_sensitivity.records.answers import Status, TaskAnswers
 from lm_eval_sensitivity.statements.answers import AnswersStatement, FlipCount
 from lm_eval_sensitivity.text.format import in_print
 
 DIGITS = 3
+MOST_ONE_BY_ONE = 6
+"""Tasks, each under each of its filters, of which a reader gets everything."""
 STATUSES: dict[Status, str] = {
     "identical": "Nothing was edited: the same prompt was asked again, in another call.",
     "survived": "The edit reaches the token ids that the model reads.",
@@ -23,24 +25,16 @@ STATUSES: dict[Status, str] = {
 """What became of an edit."""
 
 
-def flips_in_words(count: FlipCount, n_documents: int, n_flipped: int) -> str:
-    """How many answers change.
-
-    Example:
-        >>> flips_in_words(FlipCount("all", 74, 3, 0, ()), 12, 1)
-        '3 of 74 edited prompts, in 1 of 12 documents'
-    """
-    return f"{count.n_flipped} of {count.n_asked} edited prompts, in {n_flipped} of {n_documents} documents"
+def flips_in_words(statement: AnswersStatement) -> str:
+    """How many answers change, and by which metric they are judged, as in `3 of 74 edited prompts, ... (acc)`."""
+    count, n = statement.every, statement.n_documents
+    documents = f"{statement.n_documents_flipped} of {n} documents"
+    return f"{count.n_flipped} of {count.n_asked} edited prompts, in {documents} ({statement.metric})"
 
 
-def noise_in_words(count: FlipCount) -> str:
-    """How many answers change without an edit.
-
-    Example:
-        >>> noise_in_words(FlipCount("identical", 12, 0, 0, ()))
-        '0 of 12 prompts asked again'
-    """
-    return f"{count.n_flipped} of {count.n_asked} prompts asked again"
+def noise_in_words(statement: AnswersStatement) -> str:
+    """How many answers change without an edit, as in `0 of 12 prompts asked again`."""
+    return f"{statement.noise.n_flipped} of {statement.noise.n_asked} prompts asked again"
 
 
 def reach_in_words(count: FlipCount) -> str:
@@ -66,12 +60,12 @@ def no_answer_in_words(statement: AnswersStatement) -> str:
 
 
 def shift_in_words(statement: AnswersStatement) -> str:
-    """How far the first metric moves, with its interval over documents."""
+    """How far the metric moves, with its interval over documents."""
     found = statement.shift
-    if not statement.scores or math.isnan(found.estimate):
+    if statement.score is None or math.isnan(found.estimate):
         return "-"
     bounds = "" if math.isnan(found.lower) else f" ({found.lower:+.{DIGITS}f} to {found.upper:+.{DIGITS}f})"
-    return f"{statement.scores[0].metric} {found.estimate:+.{DIGITS}f}{bounds}"
+    return f"{statement.metric} {found.estimate:+.{DIGITS}f}{bounds}"
 
 
 def closing_sentences(statement: AnswersStatement) -> Iterator[str]:
@@ -83,7 +77,7 @@ def closing_sentences(statement: AnswersStatement) -> Iterator[str]:
     Returns:
         Sentences.
     """
-    if not statement.scores:
+    if statement.score is None:
         return
     yield _sentence([statement])
     yield from _cautions(statement)
@@ -99,11 +93,11 @@ def closing_of_systems(found: Sequence[AnswersStatement]) -> str:
         From the smallest to the largest number of any; what white space does is that of the system that it moves
         furthest. Empty where the task has no score.
     """
-    return _sentence(found) if all(each.scores for each in found) else ""
+    return _sentence(found) if all(each.score is not None for each in found) else ""
 
 
 def _sentence(found: Sequence[AnswersStatement]) -> str:
-    scores = [each.scores[0] for each in found]
+    scores = [each.score for each in found if each.score is not None]
     low, high = (
         in_print(value, DIGITS)
         for value in (min(each.lowest for each in scores), max(each.highest for each in scores))
@@ -123,14 +117,13 @@ def _span(values: Sequence[float], digits: int) -> str:
     return " to ".join(dict.fromkeys(in_print(each, digits) for each in (min(values), max(values))))
 
 
-def together_in_words(statements: Sequence[AnswersStatement]) -> str:
+def together_in_words(answers: Sequence[TaskAnswers]) -> str:
     """Many tasks in a sentence; `flips` has them one by one."""
-    flipped, n = (
-        sum(getattr(each, name) for each in statements) for name in ("n_documents_flipped", "n_documents")
-    )
+    rows = [(row, [edit.name for edit in each.wrapped.edits]) for each in answers for row in each.rows]
+    flipped = sum(any(row.flip(edit) for edit in edits) for row, edits in rows)
     return (
-        f"{len(statements)} tasks under harmless edits: {flipped} of {n} documents change their answer; the command "
-        "below prints them one by one."
+        f"{len(answers)} tasks under harmless edits: {flipped} of {len(rows)} documents change their answer; the "
+        "command below prints them one by one."
     )
 
 
@@ -150,8 +143,13 @@ def _within(statement: AnswersStatement) -> str:
 
 
 def _cautions(statement: AnswersStatement) -> Iterator[str]:
+    if statement.n_documents < statement.n_there:
+        yield (
+            f"A part of the task was run, {statement.n_documents} of {statement.n_there} documents: the whole task may "
+            "have another score, and another one under edits."
+        )
     if statement.noise.n_flipped:
-        yield f"Without any edit {noise_in_words(statement.noise)} change their answer: that much is noise."
+        yield f"Without any edit {noise_in_words(statement)} change their answer: that much is noise."
     if statement.n_unanswered or statement.every.n_without_answer:
         yield f"No answer: {no_answer_in_words(statement)}. These are not stable; there was nothing to change."
     statuses = dict(statement.every.statuses)

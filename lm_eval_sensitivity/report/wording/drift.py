@@ -23,12 +23,22 @@ _BEHIND: dict[Axis, tuple[str, ...]] = {
 _DRIFT_SYMBOL = " b: drift from the reference's outputs on the identical prompts, base and harmless variants;"
 
 
+_ANSWER_SYMBOLS = (
+    "p: share of the harmless edits of a document that change its answer; b: share of its prompts, unedited and "
+    "edited, that get another answer than from the reference; f: the unedited prompts asked again, which is the noise "
+    "floor. All are means over documents. Whether meaning moves a system is not asked of a task: read its own score "
+    "beside this."
+)
+
+
 def symbols_in_words(found: DriftStatement) -> Note:
     """What p, c, b and f are.
 
     Returns:
         One note; b is in it only with a reference.
     """
+    if found.selection.of_answers:
+        return Note("method", _ANSWER_SYMBOLS)
     drift = "" if found.reference is None else _DRIFT_SYMBOL
     return Note(
         "method",
@@ -216,6 +226,12 @@ def constants_in_words(found: DriftStatement) -> Note:
         One note; without a reference on those constants alone that are used then.
     """
     k = found.constants
+    if found.selection.of_answers:
+        declared = f"kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}"
+    else:
+        declared = (
+            f"kC = {k.k_control:g}, kR = {k.k_response:g}, kP = {k.k_harmless:g}, lambda = {k.drift_factor:g}"
+        )
     if found.reference is None:
         return Note(
             "method",
@@ -224,9 +240,8 @@ def constants_in_words(found: DriftStatement) -> Note:
         )
     return Note(
         "method",
-        f"Constants, declared beforehand: kC = {k.k_control:g}, kR = {k.k_response:g}, kP = {k.k_harmless:g}, lambda = "
-        f"{k.drift_factor:g}; one-sided {percent(k.level)} bounds. A contrast is above 0 where its lower bound is, "
-        "below 0 where its upper bound is, else unclear.",
+        f"Constants, declared beforehand: {declared}; one-sided {percent(k.level)} bounds. A contrast is above 0 where "
+        "its lower bound is, below 0 where its upper bound is, else unclear.",
     )
 
 

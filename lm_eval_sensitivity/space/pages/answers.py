@@ -28,8 +28,6 @@ from lm_eval_sensitivity.space.texts import LONGEST
 from lm_eval_sensitivity.space.view import View, plain_table
 from lm_eval_sensitivity.text.escape import shown
 
-MOST_SAID = 2
-"""Tasks that are summed up on the first screen."""
 MOST_DOCUMENTS = 100
 """Of one page."""
 BAR_WIDTH = 300
@@ -115,24 +113,28 @@ def by_task(results: Results) -> dict[str, list[SystemAnswers]]:
 
 
 def closing(tasks: Mapping[str, Sequence[SystemAnswers]]) -> list[str]:
-    """How wrapped tasks are summed up before any table.
+    """How wrapped tasks are summed up on a first screen, where there is room for one.
 
     Args:
         tasks: from `by_task`.
 
     Returns:
-        A sentence for each, at most `MOST_SAID`; then how many more there are.
+        The sentence of the task that white space moves furthest, then how many more tasks there are; empty where no
+        task has a score.
     """
-    said = [closing_of_systems([each.statement for each in found]) for found in tasks.values()]
-    more = (
-        [f"{len(said) - MOST_SAID} more tasks are in the view of answers."] if len(said) > MOST_SAID else []
-    )
-    return [*filter(None, said[:MOST_SAID]), *more]
+    scored = [[each.statement for each in found] for found in tasks.values()]
+    scored = [found for found in scored if all(each.scores for each in found)]
+    if not scored:
+        return []
+    furthest = max(scored, key=lambda found: max(each.within for each in found))
+    n_more = len(tasks) - 1
+    more = [f"{n_more} more task{'s' * (n_more > 1)}."] if n_more else []
+    return [closing_of_systems(furthest), *more]
 
 
 def bar_scale(found: Iterable[SystemAnswers]) -> Scale:
     """One scale for the scores of all rows: unedited, lowest and highest."""
-    scores = (each.statement.scores[0] for each in found if each.statement.scores)
+    scores = (each.statement.score for each in found if each.statement.score is not None)
     values = (value for score in scores for value in (score.unedited, score.lowest, score.highest))
     return scale_of(values, 6, BAR_WIDTH - 6)
 

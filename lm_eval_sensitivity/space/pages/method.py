@@ -5,6 +5,7 @@ from __future__ import annotations
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.ladder.build import edits_of_rung
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import OF_ANSWERS
 from lm_eval_sensitivity.report.wording import NOT_TO_CONCLUDE
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.citation import bibtex
@@ -34,7 +35,7 @@ def show(results: Results, query: Query) -> View:
         {
             "manifest": results.manifest,
             "origin": results.origin,
-            "metrics": tuple(METRICS.values()),
+            "metrics": (*(OF_ANSWERS if results.manifest.is_of_answers else METRICS).values(),),
             "rungs": [(rung, *RUNG_WORDS[rung], edits_of_rung(rung)) for rung in RUNGS],
             "axes": [(axis, word, signs) for axis, rules in AXES.items() for signs, word in rules],
             "rules": [(label, words, constants.in_words(MEANINGS[label])) for words, label in RULES],

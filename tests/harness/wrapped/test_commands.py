@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def test_ready_tasks_name_tasks_of_lm_eval() -> None:
     files = list((tasks_path() / "prompt_sensitivity" / "wrapped").glob("*.yaml"))
     texts = {file.stem: file.read_text(encoding="utf-8").replace("!function", "") for file in files}
     assert len(texts) > 70
+    assert not fnmatch.filter(texts, "mmlu*"), "a user's `--tasks mmlu_*` asks for lm_eval's own"
     for name, text in texts.items():
         found = yaml.safe_load(text)
         if "group" in found:
@@ -31,6 +33,9 @@ def test_ready_tasks_name_tasks_of_lm_eval() -> None:
             metrics = [each["metric"] for each in found["aggregate_metric_list"]]
             assert metrics == ["acc", "acc_edited"], "a group's smallest value is not that of its tasks"
         else:
+            assert found.keys() == {"task", "class", "metadata"}, (
+                "an `include` would bring the tag of the original"
+            )
             assert found["task"] == name == f"sensitivity_{found['metadata']['sensitivity_of']}"
             assert (own / found["metadata"]["sensitivity_yaml"]).is_file()
 
@@ -83,7 +88,7 @@ def test_flips_says_what_the_run_said(run: Run, capsys: pytest.CaptureFixture[st
     assert command("flips", run.folder, "--format", "json") == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     for each in found["answers"]:
-        statement, row = each["statement"], run.results["results"][f"sensitivity_{each['statement']['task']}"]
+        statement, row = each["statement"], run.table(f"sensitivity_{each['statement']['task']}")
         name = statement["filter_name"]
         for score in statement["scores"]:
             assert score["unedited"] == row[f"{score['metric']},{name}"]

@@ -141,10 +141,10 @@ def test_rows_are_those_of_the_plain_tasks(
         for ours, theirs in zip(wrapped.samples[f"sensitivity_{name}"], plain.samples[name], strict=True):
             assert ours["resps"] == theirs["resps"] and ours["arguments"] == theirs["arguments"]
             assert ours["target"] == theirs["target"] and ours["doc"] == theirs["doc"]
-        reach = found[next(key for key in found if key.startswith("reach,"))]
+        whole = wrapped.table(f"sensitivity_{name}")
+        reach = whole[next(key for key in whole if key.startswith("reach,"))]
         assert "survived" in reach, name
-    rows = wrapped.results["results"]
-    assert "parts_edited,none" in rows["sensitivity_ifeval_words"]
+    assert "parts_edited,none" in wrapped.table("sensitivity_ifeval_words")
     fields = {
         name: wrapped.results["configs"][f"sensitivity_{name}"]["metadata"]["sensitivity"]["wrapped"][
             "question"
@@ -165,8 +165,11 @@ def test_the_task_judges_a_text_without_an_extracted_answer(
     options = {"gen_kwargs": None, "apply_chat_template": False, "include_path": tasks}
     wrapped = run_once(demo, tasks=",".join(f"sensitivity_{name}" for name in NAMES), **options)
     for sample in wrapped.samples["sensitivity_ifeval_words"]:
-        judged = json.loads(sample["unedited"]["answer"])
-        assert judged["strict"] == sample["strict"] and judged["parts"] == sample["parts"]
+        judged = {"strict": sample["unedited"]["answer"], **sample["unedited"]["other_answers"]}
+        assert {name: json.loads(each) for name, each in judged.items()} == {
+            "strict": sample["strict"],
+            "parts": sample["parts"],
+        }
 
 
 def test_options_of_the_command_reach_the_task(tasks: Path, demo: Path, run_once: Lmeval) -> None:

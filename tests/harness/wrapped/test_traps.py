@@ -10,13 +10,19 @@ from typing import Any
 import pytest
 from lm_eval import utils
 from lm_eval.api.instance import Instance
+from lm_eval.tasks import TaskManager
+from lm_eval.tasks._index import TaskIndex
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.harness.engines.contract import Engine
+from lm_eval_sensitivity.harness.in_memory import save_results
 from lm_eval_sensitivity.harness.wrapping.making import edited_prompt
+from lm_eval_sensitivity.runs.answers import load_answers
+from lm_eval_sensitivity.statements.answers import answers_statement
 from tests.harness.wrapped import made_tasks
 from tests.harness.wrapped.made_tasks import ARC, GSM8K, arc_documents, gsm8k_documents
 from tests.harness.wrapped.scripted import Scripted, evaluate
+from tests.running import table_of
 
 ONE = {"sensitivity_edits": ["double_space"]}
 
@@ -30,9 +36,9 @@ def first_letters(context: str, choice: str | None) -> float:
 def test_flips_are_counted_by_document(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "arc", ARC, arc_documents(8), sensitivity_edits=["double_space", "nbsp"])
     results = evaluate(Scripted(first_letters), "sensitivity_arc", tmp_path)
-    row = results["results"]["sensitivity_arc"]
+    row = table_of(results, "sensitivity_arc")
     assert (row["acc,none"], row["acc_edited,none"], row["acc_lowest,none"]) == (0.25, 0.25, 0.25)
-    assert row["flips,none"] == "8 of 16 edited prompts, in 8 of 8 documents"
+    assert row["flips,none"] == "8 of 16 edited prompts, in 8 of 8 documents (acc)"
     assert row["noise,none"] == "0 of 8 prompts asked again"
     sample = results["samples"]["sensitivity_arc"][0]
     assert sample["unedited"]["answer"] == "0" and sample["edits"]["double_space"]["answer"] == "1"
@@ -52,7 +58,7 @@ def test_each_row_is_aggregated_by_the_task_and_bounds_a_difference(tmp_path: Pa
     documents = [{**each, "answerKey": "A"} for each in arc_documents(8)]
     made_tasks.make(tmp_path, "arc", ARC, documents, sensitivity_edits=["double_space", "nbsp"])
     results = evaluate(Scripted(first_letters), "sensitivity_arc", tmp_path)
-    row = results["results"]["sensitivity_arc"]
+    row = table_of(results, "sensitivity_arc")
     names = ("acc", "acc_edited", "acc_lowest", "acc_highest")
     assert [row[f"{name},none"] for name in names] == [1, 0.5, 0, 1]
     said = " ".join(
@@ -76,7 +82,7 @@ def test_noise_is_seen(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(4), **ONE)
     answers = iter(range(1000))
     results = evaluate(Scripted(lambda *_: f"#### {next(answers)}"), "sensitivity_gsm8k", tmp_path)
-    row = results["results"]["sensitivity_gsm8k"]
+    row = table_of(results, "sensitivity_gsm8k")
     assert row["noise,strict-match"] == "4 of 4 prompts asked again"
     said = " ".join(results["configs"]["sensitivity_gsm8k"]["metadata"]["sensitivity"]["summary"])
     assert "that much is noise" in " ".join(said.split())
@@ -90,7 +96,7 @@ def test_the_cache_of_lm_eval_keeps_answers_but_not_noise(tmp_path: Path) -> Non
         model.calls.clear()
         results = evaluate(model, "sensitivity_gsm8k", tmp_path / "tasks", use_cache=cache)
         assert sum(map(len, model.calls)) == expected
-    assert results["results"]["sensitivity_gsm8k"]["noise,strict-match"] == "4 of 4 prompts asked again"
+    assert table_of(results, "sensitivity_gsm8k")["noise,strict-match"] == "4 of 4 prompts asked again"
 
 
 def test_examples_are_drawn_once_and_hold_no_answer_of_the_document(tmp_path: Path) -> None:
@@ -124,7 +130,7 @@ def test_white_space_at_the_end_of_a_context_is_not_scored_with_choices(tmp_path
     settings = {**ARC, "doc_to_text": "question"}
     made_tasks.make(tmp_path, "open", settings, arc_documents(3), sensitivity_edits=edits)
     results = evaluate(Scripted(first_letters), "sensitivity_open", tmp_path)
-    assert results["results"]["sensitivity_open"]["reach,none"] == "3 end of prompt, 3 unknown"
+    assert table_of(results, "sensitivity_open")["reach,none"] == "3 end of prompt, 3 unknown"
 
 
 def test_what_the_task_strips_is_erased_by_it(tmp_path: Path) -> None:
@@ -132,8 +138,8 @@ def test_what_the_task_strips_is_erased_by_it(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "strips", settings, arc_documents(3), sensitivity_edits=["leading_space"])
     model = Scripted(first_letters)
     results = evaluate(model, "sensitivity_strips", tmp_path)
-    assert results["results"]["sensitivity_strips"]["reach,none"] == "3 erased by the task"
-    assert results["results"]["sensitivity_strips"]["flips,none"].startswith("0 of 0")
+    assert table_of(results, "sensitivity_strips")["reach,none"] == "3 erased by the task"
+    assert table_of(results, "sensitivity_strips")["flips,none"].startswith("0 of 0")
     assert [len(call) for call in model.calls] == [12, 12]
 
 
@@ -142,15 +148,14 @@ def test_a_prompt_that_changes_by_itself_is_not_scored(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "chance", settings, arc_documents(3), **ONE)
     results = evaluate(Scripted(first_letters), "sensitivity_chance", tmp_path)
     # The generator is put back before each edit, so that the prompt stays.
-    assert results["results"]["sensitivity_chance"]["reach,none"] == "3 unknown"
+    assert table_of(results, "sensitivity_chance")["reach,none"] == "3 unknown"
 
 
 def test_text_without_an_answer_is_not_called_stable(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(4), **ONE)
-    row = evaluate(Scripted(lambda *_: "I do not know"), "sensitivity_gsm8k", tmp_path)["results"][
-        "sensitivity_gsm8k"
-    ]
-    assert row["flips,strict-match"] == "0 of 0 edited prompts, in 0 of 4 documents"
+    found = evaluate(Scripted(lambda *_: "I do not know"), "sensitivity_gsm8k", tmp_path)
+    row = table_of(found, "sensitivity_gsm8k")
+    assert row["flips,strict-match"] == "0 of 0 edited prompts, in 0 of 4 documents (exact_match)"
     assert row["no_answer,strict-match"] == "4 of 4 documents, and 4 edited prompts beside them"
 
 
@@ -208,7 +213,7 @@ def test_a_template_that_strips_is_seen_by_the_task(tmp_path: Path) -> None:
     )
     model = Scripted(lambda *_: "#### 5")
     results = evaluate(model, "sensitivity_chat", tmp_path, apply_chat_template=True)
-    assert results["results"]["sensitivity_chat"]["reach,strict-match"] == "3 erased by the task, 3 unknown"
+    assert table_of(results, "sensitivity_chat")["reach,strict-match"] == "3 erased by the task, 3 unknown"
     assert all(context.startswith("<user>") for context, _ in model.calls[0])
 
 
@@ -235,7 +240,7 @@ def test_a_template_without_fields_has_no_format(tmp_path: Path) -> None:
     made_tasks.make(
         tmp_path, "bare", {**GSM8K, "doc_to_text": "question"}, gsm8k_documents(2), sensitivity_edits="format"
     )
-    row = evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_bare", tmp_path)["results"]["sensitivity_bare"]
+    row = table_of(evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_bare", tmp_path), "sensitivity_bare")
     assert row["reach,strict-match"] == "16 no place"
 
 
@@ -248,8 +253,8 @@ def test_authored_variants_come_from_a_file(tmp_path: Path) -> None:
     model = Scripted(lambda context, _: f"#### {'who has' in context:d}")
     results = evaluate(model, "sensitivity_gsm8k", tmp_path)
     assert (
-        results["results"]["sensitivity_gsm8k"]["flips,strict-match"]
-        == "1 of 4 edited prompts, in 1 of 3 documents"
+        table_of(results, "sensitivity_gsm8k")["flips,strict-match"]
+        == "1 of 4 edited prompts, in 1 of 3 documents (exact_match)"
     )
     for text, words in (
         ('{"question": "x", "paraphrase_9": "y"}', "paraphrase_1"),
@@ -271,7 +276,7 @@ def test_the_cache_of_requests_is_not_used(tmp_path: Path, caplog: pytest.LogCap
             cache_requests=True,
             metadata={"sensitivity_edits": edits},
         )
-        assert found["results"]["sensitivity_arc"]["reach,none"] == reach
+        assert table_of(found, "sensitivity_arc")["reach,none"] == reach
     assert "`--cache_requests` is not used for wrapped tasks" in caplog.text
 
 
@@ -318,7 +323,39 @@ def test_an_edit_that_the_tokenizer_drops_is_not_asked() -> None:
 def test_predictions_alone_have_no_rows_beside_the_task(tmp_path: Path) -> None:
     made_tasks.make(tmp_path, "gsm8k", GSM8K, gsm8k_documents(3), **ONE)
     found = evaluate(Scripted(lambda *_: "#### 1"), "sensitivity_gsm8k", tmp_path, predict_only=True)
-    assert found["results"]["sensitivity_gsm8k"]["flips,strict-match"].startswith("0 of 3")
+    assert table_of(found, "sensitivity_gsm8k")["flips,strict-match"].startswith("0 of 3")
+
+
+def test_intervals_stay_within_what_there_is(tmp_path: Path) -> None:
+    """Few flips: a bootstrap of them has a bound below 0."""
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(12), **ONE)
+
+    def rarely(context: str, choice: str | None) -> float:
+        return first_letters(context if "candles" in context else context.replace("  ", " "), choice)
+
+    found = evaluate(Scripted(rarely), "sensitivity_arc", tmp_path)
+    assert table_of(found, "sensitivity_arc")["flips,none"].startswith("2 of 12 edited prompts")
+    save_results(found, tmp_path / "run")
+    (answers,) = load_answers([tmp_path / "run"])
+    share = answers_statement(answers).share
+    assert share.estimate == pytest.approx(2 / 12) and 0 < share.lower < share.estimate < share.upper < 1
+
+
+def test_a_wrapped_task_walks_no_folder_of_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """lm_eval has some fourteen thousand files; the original is built from its own."""
+    made_tasks.make(tmp_path, "arc", ARC, arc_documents(2), **ONE)
+    manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
+    monkeypatch.delattr(TaskIndex, "build")
+    tasks = manager.load(["sensitivity_arc"])["tasks"]
+    assert tasks["sensitivity_arc"].config.task == "sensitivity_arc"
+
+
+def test_what_shows_images_is_refused(tmp_path: Path) -> None:
+    settings = {"output_type": "generate_until", "doc_to_image": ["question"], "doc_to_target": "answerKey"}
+    plain = {key: value for key, value in ARC.items() if key not in ("doc_to_choice", "metric_list")}
+    made_tasks.make(tmp_path, "pictures", {**plain, **settings}, arc_documents(2))
+    with pytest.raises(InputError, match="it has images or sounds"):
+        evaluate(Scripted(first_letters), "sensitivity_pictures", tmp_path)
 
 
 def test_a_template_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

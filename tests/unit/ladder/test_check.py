@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ from lm_eval_sensitivity.ladder.edits import EDITS
 from lm_eval_sensitivity.ladder.parquet import write_parquet
 from lm_eval_sensitivity.ladder.sources import AUTHORED_EDITS, AuthoredPrompt, Source
 from lm_eval_sensitivity.types import Rung
+from tests.unit.hub.stand_in import Repository, StandInHub, oid
 from tests.unit.ladder.corruptions import corruptions
 from tests.unit.ladder.small_ladder import (
     VERSION,
@@ -531,10 +531,13 @@ def test_violation_of_a_shared_prompt_is_named_once(tmp_path: Path) -> None:
     assert found.file.endswith("full/test.parquet")
 
 
-def test_hub_dataset_is_checked_with_all_its_subsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small_folder(tmp_path / "ladder", card=False)
-    shutil.rmtree(tmp_path / "ladder" / "sources")
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(tmp_path / "ladder"))
+def test_hub_dataset_is_checked_with_all_its_subsets(tmp_path: Path, hub: StandInHub) -> None:
+    small_folder(tmp_path, card=False)
+    shutil.rmtree(tmp_path / "sources")
+    tree = {
+        str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    hub.repositories["dataset", "example/ladder"] = Repository(commits=[tree], tags={"v1": oid(0)})
     found = check_ladder("example/ladder@v1")
     assert (found.source, len(found.subsets), found.passed) == ("example/ladder@v1", 3, True)
 

@@ -18,6 +18,7 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.panel.attempt import read_done, run_attempt
 from lm_eval_sensitivity.panel.plan import Unit
 from lm_eval_sensitivity.panel.run import Progress, run_panel
+from lm_eval_sensitivity.records.store import OutputCount
 from tests.conftest import REPOSITORY
 from tests.unit.panel.made_panel import N_ANSWERS, alive, answers, assert_whole, panel, pid_of
 
@@ -166,4 +167,23 @@ def test_a_panel_that_is_killed_takes_its_child_along_and_goes_on(
         time.sleep(0.05)
     assert not alive(child)
     found = run_panel(asked)
+    assert_whole(found, asked, "ab")
+
+
+def test_where_room_is_short_nothing_is_lost_but_what_did_not_fit(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: too small for the answers, then for the results."""
+    resource = pytest.importorskip("resource")
+    asked = panel(tmp_path, "", "", retries=0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    made = []
+    for room, done in ((150, ""), (20_000, ""), (soft, "ab")):
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+            found = run_panel(asked)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        made.append(OutputCount(asked.units[0].responses).update())
+        assert "".join(unit.system for unit in found.done) == done
+        assert {attempt.state for _, attempt in found.missing} <= {"failed"}
+    assert made[0] < made[1] == N_ANSWERS
     assert_whole(found, asked, "ab")

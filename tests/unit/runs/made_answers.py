@@ -85,6 +85,7 @@ def make_answers(
             "task": task,
             "question": "question",
             "edits": [vars(edit) for edit in EDITS],
+            "metric": "acc",
             "scores": {
                 each: {"acc": _scores([row for row in rows if row.filter == each])} for each in filters
             },

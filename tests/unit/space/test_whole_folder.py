@@ -6,23 +6,27 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.metrics import METRICS
+from lm_eval_sensitivity.metrics.catalogue import OF_ANSWERS
+from lm_eval_sensitivity.records.answers import AnswerRow, Status
 from lm_eval_sensitivity.records.columns import AUDIT_STATUSES, FILTERS, FINISH_REASONS, SPAN_STATUSES
 from lm_eval_sensitivity.results import Results, open_results
+from lm_eval_sensitivity.results.answers import Of
 from lm_eval_sensitivity.results.system_files import PairDetail
 from lm_eval_sensitivity.space.page import VIEWS, render, views_of
 from lm_eval_sensitivity.space.pages import compare
 from lm_eval_sensitivity.space.query import CARRIED, parse
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
-from lm_eval_sensitivity.stats.rules import AXES, MEANINGS
+from lm_eval_sensitivity.stats.rules import AXES, MEANINGS, NOT_ASKED
 from lm_eval_sensitivity.types import CATEGORIES, RUNGS, UNCATEGORIZED
+from tests.unit.runs.made_answers import TASK
 from tests.unit.space.known import known_results
 from tests.unit.space.reading import Element, read_page
 
@@ -56,14 +60,21 @@ def part_of(html: str, tag: str) -> Element:
     return read_page(html[start : html.index(f"</{tag}>", start) + len(f"</{tag}>")])
 
 
-def links_to_views(html: str) -> dict[str, str]:
+def links_to_views(results: Results, html: str) -> dict[str, str]:
     """View -> its address in the navigation."""
     addresses = [each.attributes["href"] for each in part_of(html, "nav").every("a")]
-    return dict(zip((each for each in VIEWS if each not in ("answers", "probes")), addresses, strict=True))
+    return dict(zip(views_of(results), addresses, strict=True))
+
+
+@pytest.fixture(params=["exported", "answered"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Of the ladder, and of a wrapped task."""
+    found: Path = request.getfixturevalue(request.param)
+    return found
 
 
 def test_the_pages_own_navigation_is_never_complained_of(
-    exported: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From every view to every other one; and what was chosen is not lost on the way back."""
 
@@ -71,7 +82,7 @@ def test_the_pages_own_navigation_is_never_complained_of(
         raise InputError("A comparison takes long and has nothing to do with links.")
 
     monkeypatch.setattr(compare, "comparison", not_now)
-    results = open_results(exported)
+    results = open_results(folder)
     pages: dict[str, str] = {}
 
     def at(address: str) -> str:
@@ -84,8 +95,8 @@ def test_the_pages_own_navigation_is_never_complained_of(
         for query in selections(results, view):
             footer = part_of(render(results, query), "footer")
             here = footer.one("a", css="address").attributes["href"]
-            for there in links_to_views(at(here)).values():
-                assert links_to_views(at(there))[view] == here
+            for there in links_to_views(results, at(here)).values():
+                assert links_to_views(results, at(there))[view] == here
 
 
 # ---- texts
@@ -93,12 +104,14 @@ def test_the_pages_own_navigation_is_never_complained_of(
 OURS = {
     *(
         *METRICS,
+        *OF_ANSWERS,
         *RUNG_SETS,
         *RUNGS,
         *FILTERS,
         *CATEGORIES,
         UNCATEGORIZED,
         *MEANINGS,
+        NOT_ASKED,
         *(word for rules in AXES.values() for _, word in rules),
         *(
             "bootstrap-t",
@@ -116,11 +129,23 @@ OURS = {
         ),
         *("max_gen_toks", "until", "greedy", "name", "weights_sha256", "max_tokens"),
         *("caution", "finding", "reason", "remark", "left_out", "rule", "authored"),
+        *get_args(Status),
     ),
     *(*AUDIT_STATUSES, *SPAN_STATUSES, *FINISH_REASONS),
 }
 """Texts that reading compares with a list of ours; all others are a stranger's own."""
-IDS = ("pair_id", "prompt_id", "edit", "edits", "cells", "ladder", "fingerprint")
+IDS = (
+    "pair_id",
+    "prompt_id",
+    "edit",
+    "edits",
+    "cells",
+    "ladder",
+    "fingerprint",
+    "task",
+    "filter_name",
+    "by_edit",
+)
 """Fields that hold ids, which stand in addresses."""
 Change = Callable[[str, str], str]
 """From the name of a field and a text in it to the text that stands there instead."""
@@ -167,15 +192,26 @@ class Spoiled(Results):
         found: PairDetail = spoil(self.honest.detail(system, own[pair_id]), self.change)
         return found
 
+    def answers(self, system: int, of: Of) -> list[AnswerRow]:
+        found: list[AnswerRow] = spoil(self.honest.answers(system, (TASK, "none")), self.change)
+        return found
+
+    def answer(self, system: int, of: Of, doc_id: int) -> AnswerRow | None:
+        return self.answers(system, of)[doc_id]
+
     def queries(self) -> Iterator[dict[str, str]]:
         """Every view, and a pair that reached its system."""
         yield from ({"view": view} for view in VIEWS)
+        if self.manifest.is_of_answers:
+            task, edit = self.change("task", TASK), self.change("edits", "double_space")
+            yield {"view": "answers", "pair": f"{task}/0/{edit}"}
+            return
         line = next(each for each in self.honest.ladder.values() if each.rung == "synonym")
         yield {"view": "pairs", "pair": self.change("pair_id", line.pair_id)}
 
 
-def test_no_text_of_a_stranger_is_there_as_it_is(exported: Path) -> None:
-    results = Spoiled(exported, lambda field, text: EVIL + text)
+def test_no_text_of_a_stranger_is_there_as_it_is(folder: Path) -> None:
+    results = Spoiled(folder, lambda field, text: EVIL + text)
     for query in results.queries():
         html = render(results, query)
         # What a form sends back must be what came; nobody sees it.
@@ -186,11 +222,11 @@ def test_no_text_of_a_stranger_is_there_as_it_is(exported: Path) -> None:
 
 
 @pytest.mark.parametrize("tail", ["\x7f", "a"])
-def test_a_page_is_no_larger_for_what_it_does_not_show(exported: Path, tail: str) -> None:
+def test_a_page_is_no_larger_for_what_it_does_not_show(folder: Path, tail: str) -> None:
     """Texts beyond every limit, and much longer ones, give the same page but for how much is not shown."""
 
     def longer(by: int) -> Spoiled:
-        return Spoiled(exported, lambda field, text: text if field in IDS else text + tail * by)
+        return Spoiled(folder, lambda field, text: text if field in IDS else text + tail * by)
 
     small, large = longer(7_000), longer(9_000)
     for query in small.queries():

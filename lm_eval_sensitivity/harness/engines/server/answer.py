@@ -9,6 +9,8 @@ from typing import Any
 
 HALF = "\ufffd"
 """What servers show of a token that ends inside a character."""
+_ROUNDING = 1e-3
+"""Nats by which a log-probability may differ from itself."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Step:
     log_probability: float
     top: tuple[tuple[bytes, float], ...]
     """The most probable tokens, best first, as far as their bytes are known without a gap."""
+    token_id: int | None = None
+    """Where the server says it beside the log-probability, as llama-server does."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class ServerAnswer:
     token_ids: tuple[int, ...] | None
     prompt_token_ids: tuple[int, ...] | None
     n_prompt_tokens: int | None
+
+    @property
+    def steps_have_ids(self) -> bool:
+        """Whether the id of every step's token is known."""
+        return bool(self.steps) and all(each.token_id is not None for each in self.steps)
 
 
 def read_answer(body: Mapping[str, Any]) -> ServerAnswer:
@@ -62,6 +71,22 @@ def read_answer(body: Mapping[str, Any]) -> ServerAnswer:
         _ids(choice.get("prompt_token_ids")) or _ids(body.get("prompt_token_ids")),
         _count(_mapping(body.get("usage")).get("prompt_tokens")),
     )
+
+
+def unlikely_steps(steps: Sequence[Step]) -> int:
+    """How many steps took another token than their most probable one: what a greedy decoding never does.
+
+    Args:
+        steps: of an answer.
+
+    Returns:
+        A count; steps whose most probable token is not known count as greedy.
+
+    Example:
+        >>> unlikely_steps([Step(b"a", -2.0, ((b"b", -0.5), (b"a", -2.0))), Step(b"c", -0.1, ((b"c", -0.1),))])
+        1
+    """
+    return sum(bool(each.top) and each.log_probability < each.top[0][1] - _ROUNDING for each in steps)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -105,6 +130,7 @@ def _chat_step(entry: Mapping[str, Any]) -> Step:
         _bytes(entry.get("token"), entry.get("bytes")),
         _number(entry.get("logprob")),
         _ranked([(_bytes(*name), value) for name, value in named]),
+        _count(entry.get("id")),
     )
 
 

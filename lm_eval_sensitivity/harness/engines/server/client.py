@@ -46,7 +46,16 @@ class RefusedError(Exception):
 
 
 class NoAnswerError(InputError):
-    """The server gave no answer, though it was asked as often as makes sense."""
+    """The server gave no answer, though it was asked as often as makes sense.
+
+    Args:
+        words: for the user.
+        problem: what came of the last try.
+    """
+
+    def __init__(self, words: str, problem: str) -> None:
+        super().__init__(words)
+        self.problem = problem
 
 
 class StoppedError(Exception):
@@ -111,7 +120,7 @@ class Client:
             failures += not found.busy
             waited += wait if found.busy else 0.0
             if failures >= tries or waited > PATIENCE:
-                raise NoAnswerError(self._gave_up(found, failures, wait))
+                raise NoAnswerError(self._gave_up(found, failures, wait), found.words)
             logger.info("%s: %s; asking again in %.0f s.", self.place, found.words, wait)
             if self._stop.wait(wait):
                 raise StoppedError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.harness.engines.server.client import Client, RefusedError
+from lm_eval_sensitivity.harness.engines.server.client import Client, NoAnswerError, RefusedError
 
 TEXT = "The sky is blue and the grass is green."
 
@@ -22,6 +22,7 @@ def check_echo(lm: Any) -> None:
 
     Raises:
         InputError: it is a chat, or its echo does not hold the text's tokens and one more.
+        NoAnswerError: it does not answer a text without an echo, either.
     """
     if not hasattr(lm, "_create_payload"):
         return
@@ -34,6 +35,10 @@ def check_echo(lm: Any) -> None:
         body = client.ask(payload)
     except RefusedError as error:
         raise _refusal(f"{client.place} refuses to echo a text ({error})") from None
+    except NoAnswerError as error:
+        # llama-server calls it a failure of its own: HTTP 500, "Only no echo is supported".
+        _still_answers(client, payload, error)
+        raise _refusal(f"{client.place} answers, but fails to echo a text ({error.problem})") from None
     found = echoed(body)
     if found is None:
         raise _refusal(f"{client.place} echoes no log-probabilities")
@@ -42,6 +47,13 @@ def check_echo(lm: Any) -> None:
             f"{client.place} echoes {found} log-probabilities for {len(ids)} tokens and one generated one, and lm_eval "
             "would take those of other tokens"
         )
+
+
+def _still_answers(client: Client, payload: dict[str, Any], failed: NoAnswerError) -> None:
+    try:
+        client.ask({**payload, "prompt": TEXT, "echo": False}, tries=1)
+    except (NoAnswerError, RefusedError):
+        raise failed from None
 
 
 def echoed(body: dict[str, Any]) -> int | None:

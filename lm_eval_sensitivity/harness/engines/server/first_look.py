@@ -16,6 +16,14 @@ NOT_ABOUT_EXTRAS = (401, 402, 403, 404)
 """Statuses that a request without extras would meet, too."""
 FEW_TOKENS = 16
 """Of the first output; a few models refuse less."""
+SAYS_MORE = "Count to ten: one, two, three,"
+"""A prompt for a second look, where the first one shows nothing."""
+NOTHING_ADDED: Mapping[str, Any] = {"repetition_penalty": 1.0, "repeat_penalty": 1.0, "cache_prompt": False}
+"""No penalty of the server's own, as vLLM, SGLang and TGI call it, and llama.cpp: with one, decoding is not greedy. And
+none of the prompts that llama-server keeps: what is read from there is rounded otherwise, and the same request answered
+otherwise.
+"""
+TAKES_NO_IDS = "A server that takes no token ids needs `--model_args tokenized_requests=False`"
 
 
 def extras(*, chat: bool) -> tuple[Mapping[str, Any], ...]:
@@ -32,7 +40,8 @@ def extras(*, chat: bool) -> tuple[Mapping[str, Any], ...]:
         {'logprobs': 20}
     """
     tops = [{"logprobs": True, "top_logprobs": n} if chat else {"logprobs": n} for n in (20, 5)]
-    return {**tops[0], "return_token_ids": True}, *tops, {}
+    beyond_openai = {"return_token_ids": True, **NOTHING_ADDED}
+    return tuple({**top, **more} for top in (*tops, {}) for more in (beyond_openai, {}))
 
 
 def first_answer(
@@ -57,9 +66,10 @@ def first_answer(
         except RefusedError as error:
             if not more or error.status in NOT_ABOUT_EXTRAS:
                 raise refused(client, error) from None
-        except NoAnswerError:
+        except NoAnswerError as error:
             if not more:
-                raise
+                # llama-cpp-python calls a request that it does not understand a failure of its own.
+                raise NoAnswerError(f"{error} {TAKES_NO_IDS}.", error.problem) from None
     raise AssertionError("the last extras are none")
 
 
@@ -71,8 +81,7 @@ def refused(client: Client, error: RefusedError) -> InputError:
         "`model=...` a name that the server knows.",
     }.get(
         error.status,
-        "A server that takes no token ids needs `--model_args tokenized_requests=False`; one that takes no seed, "
-        "temperature or stop string cannot be asked through this model type.",
+        f"{TAKES_NO_IDS}; one that takes no seed, temperature or stop string cannot be asked through this model type.",
     )
     return InputError(f"The server at {client.place} refuses the request ({error}). {advice}")
 
@@ -85,6 +94,8 @@ class Server:
     """What is asked for beside the text."""
     basis: Basis | None
     """What the token ids of outputs are."""
+    tokens_from_steps: bool
+    """Whether they stand beside the log-probabilities only."""
     n_top: int
     """Tokens whose log-probabilities it gives at each step."""
     shows_prompt_ids: bool

@@ -58,7 +58,8 @@ def output_of(
     if basis == "local" and tokenize is not None:
         trace: Trace | None = Trace(np.asarray(tokenize(text), np.int32), _reason(answer, text), text)
     else:
-        trace = _of_ids(answer, text) if basis == "ids" else _of_server_text(answer, text)
+        listed = basis == "ids" and answer.token_ids is not None
+        trace = _of_ids(answer, text) if listed else _of_steps(answer, text, basis, decoding.until)
     if trace is None:
         return output
     prompt = answer.prompt_token_ids
@@ -82,32 +83,32 @@ def _of_ids(answer: ServerAnswer, text: str) -> Trace | None:
     if reason == "stop":
         # With ids, the last one is the end: a stop string has a name of its own here.
         reason = "end_token"
-    if len(answer.steps) != len(answer.token_ids):
-        return Trace(np.asarray(answer.token_ids, np.int32), reason, text)
-    pieces = tuple(each.token for each in answer.steps if each.token is not None)
-    return Trace(
-        np.asarray(answer.token_ids, np.int32),
-        reason,
-        text,
-        token_bytes=pieces if len(pieces) == len(answer.steps) else None,
-        **_recorded(answer.steps),
-    )
+    ids, n = np.asarray(answer.token_ids, np.int32), len(answer.token_ids)
+    steps = answer.steps if len(answer.steps) == n else ()
+    pieces = tuple(each.token for each in steps if each.token is not None)
+    return Trace(ids, reason, text, token_bytes=pieces if len(pieces) == n else None, **_recorded(steps))
 
 
-def _of_server_text(answer: ServerAnswer, text: str) -> Trace | None:
+def _of_steps(answer: ServerAnswer, text: str, basis: Basis, until: Sequence[str]) -> Trace | None:
+    """From what is listed beside the log-probabilities, where no list of ids stands by itself."""
     found = _spelling(answer.steps, text)
-    if found is None:
+    if found is None or (basis == "ids" and not answer.steps_have_ids):
         return None
     steps, pieces = found
     reason = _reason(answer, text)
+    behind = b"".join(each.token or b"" for each in answer.steps[len(steps) :])
+    if reason == "stop" and any(behind.startswith(each.encode()) for each in until):
+        # llama-cpp-python lists the tokens of the stop string.
+        reason = "stop_string"
     if len(steps) < len(answer.steps) and reason == "stop":
         # The end token is listed, too, behind the text.
         steps, pieces, reason = answer.steps[: len(steps) + 1], (*pieces, b""), "end_token"
     elif not steps:
         # A text of nothing: what was generated is a stop string, or a token that shows nothing.
         steps, pieces = answer.steps[:1], (b"",)
+    ids = np.asarray([-1 if each.token_id is None else each.token_id for each in steps], np.int32)
     return Trace(
-        _symbols([each.token or b"" for each in steps]),
+        ids if basis == "ids" else _symbols([each.token or b"" for each in steps]),
         reason,
         text,
         token_bytes=pieces,
