@@ -10,8 +10,8 @@ process the record `gpu.json` and the table `gpu.md` are written anew, so that n
   probes    replay and every probe, as shares of the generation that they look into
 
     python -m benchmarks.gpu --model models/smollm2-135m-it --output benchmarks
-    python -m benchmarks.gpu --device cpu --model-shape tiny --batch-size 8 --max-new-tokens 4 --n-prompts 1 \\
-        --tasks prompt_sensitivity_mini --limit 3 --output /tmp/gpu       # to try the script itself; six minutes
+    python -m benchmarks.gpu --device cpu --model-shape tiny --batch-size 8 --max-new-tokens 12 --n-prompts 1 \\
+        --tasks prompt_sensitivity_mini --limit 3 --output /tmp/gpu       # to try the script itself
 
 Without `--model` the demonstration model stands in for the trained one. The figures are those of `overhead.py`,
 `probes.py` and `real_runs.py`; only how long a step took is looked up on a clock here.
@@ -256,6 +256,12 @@ def _rows(outcome: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield name, figure, _cell(value)
 
 
+def _of_several(values: list[Any]) -> str:
+    """An estimate with its bounds, or anything else as it is."""
+    cells = [_cell(value) for value in values]
+    return f"{cells[0]} ({cells[1]} to {cells[2]})" if len(cells) == 3 else ", ".join(cells)
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
@@ -272,7 +278,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             name = each.get("system", "")
             yield from _flat({key: one for key, one in each.items() if key != "system"}, name)
     else:
-        yield prefix, " ".join(map(_cell, value)) if isinstance(value, list) else value
+        yield prefix, _of_several(value) if isinstance(value, list) else value
 
 
 def _read(path: Path) -> Any:

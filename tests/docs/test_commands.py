@@ -29,9 +29,11 @@ ALONE = "python.md"
 
 
 def place(folder: Path) -> Path:
-    """Where a page's commands run: finished runs lie there, as in the examples, to be written to."""
+    """Where a page's commands run: a checkout, as far as pages use one, with finished runs to be written to."""
     for name in ("demo", "rounded"):
         shutil.copytree(RUNS / "greedy" / name, folder / "runs" / name)
+    for name in ("metrics", "examples/distance_to_answers"):
+        shutil.copytree(REPOSITORY / name, folder / name)
     return folder
 
 

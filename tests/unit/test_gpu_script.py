@@ -154,7 +154,7 @@ def test_the_record_is_one_table(tmp_path: Path) -> None:
 def test_the_whole_script_on_the_cpu(tmp_path: Path) -> None:
     gpu.main(
         [
-            *("--device", "cpu", "--model-shape", "tiny", "--batch-size", "8", "--max-new-tokens", "4"),
+            *("--device", "cpu", "--model-shape", "tiny", "--batch-size", "8", "--max-new-tokens", "12"),
             *("--n-prompts", "1", "--tasks", "prompt_sensitivity_mini", "--limit", "3", "--seconds", "9000"),
             *("--output", str(tmp_path)),
         ]

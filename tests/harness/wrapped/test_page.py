@@ -72,9 +72,8 @@ def test_the_page_begins_with_what_the_run_ended_with(
         page = read_page(render(results, {}))
         first = words_of(page.every("p", css="finding")[0])
         assert first in " ".join(" ".join(summary).split()) and first.startswith(task)
-        row = run.results["results"][f"sensitivity_{task}"]
-        filter_name = results.statements.answers[0].statement.filter_name
-        metric = results.statements.answers[0].statement.scores[0].metric
+        row, said_of = run.table(f"sensitivity_{task}"), results.statements.answers[0].statement
+        metric, filter_name = said_of.metric, said_of.filter_name
         shown = words_of(page.one("table", id="systems").one("tbody"))
         for end in ("", "_lowest", "_highest"):
             assert f"{row[f'{metric}{end},{filter_name}']:.3f}" in shown
