@@ -121,7 +121,6 @@ def _json(path: Path) -> Any:
 
 
 def _of_run(row: dict[str, Any]) -> str:
-    """What of a sample is the same in a file and in an artifact, where arguments are lists."""
-    return json.dumps(
-        {name: row[name] for name in row if name not in ("arguments", "resps", "filtered_resps")}
-    )
+    """What of a sample is the same in a file and in an artifact, where arguments are lists and targets numbers."""
+    made_flat = ("arguments", "resps", "filtered_resps", "target")
+    return json.dumps({name: row[name] for name in row if name not in made_flat})
