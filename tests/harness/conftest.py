@@ -63,9 +63,9 @@ def run_once(shared_home: Path) -> Lmeval:  # noqa: F811
     def run(model: Path | str, /, **options: Any) -> Run:
         name = hashlib.sha256(repr((str(model), sorted(options.items()))).encode()).hexdigest()[:16]
         if name not in read:
-            home = shared_home / "harness" / name
-            once(home, lambda folder: execute(arguments(model, folder / "run", **options)))
-            read[name] = read_run(home / "run")
+            home, folder = shared_home / "harness" / name, f"run_{name}"
+            once(home, lambda home: execute(arguments(model, home / folder, **options)))
+            read[name] = read_run(home / folder)
         return read[name]
 
     return run
