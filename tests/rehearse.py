@@ -24,13 +24,20 @@ def main(command: Sequence[str]) -> int:
         Its exit status.
     """
     with serving(StandInHub()) as hub, tempfile.TemporaryDirectory() as home:
-        done = subprocess.run([*command], env={**os.environ, **environment(hub, Path(home))})
+        done = subprocess.run(
+            [*command], env={**os.environ, **environment(hub, Path(home)), "PATH": _with_our_programs()}
+        )
     for (kind, name), repository in hub.repositories.items():
         seen = "private" if repository.private else "public"
         tags = "".join(f", tag {tag}" for tag in repository.tags)
         settings = "".join(f", {key}={value}" for key, value in repository.variables.items())
         print(f"{kind} {name} ({seen}): {len(repository.commits[-1])} files{tags}{settings}")
     return done.returncode
+
+
+def _with_our_programs() -> str:
+    """The search path, first of it this interpreter's folder: its environment need not be activated."""
+    return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
 if __name__ == "__main__":
