@@ -13,15 +13,23 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.files_to_publish import Kind
 from lm_eval_sensitivity.text.escape import brief, inert, quoted
 
-_NOT_INSTALLED = (
-    "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
-)
+_NOT_INSTALLED = "The Hub needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
 _TOKEN = re.compile(r"Bearer\s+\S+|hf_[A-Za-z0-9]{8,}")
 _STATUS_IN_WORDS = re.compile(r"HTTP status \w+ error \((\d{3}) ")
 """As hf_xet says it, which sends large files, and whose errors have no answer in them."""
 _HUB = "https://huggingface.co"
 ODD_ANSWERS = (TypeError, AttributeError, LookupError)
 """What the client raises where it takes apart an answer that is none of the Hub's, and what a defect of ours raises."""
+
+
+def client_errors() -> tuple[type[Exception], ...]:
+    """What the client raises where the Hub refuses, the network does, or what answers is no Hub.
+
+    A RuntimeError is one of hf_xet, or says which upload failed.
+    """
+    import httpx  # comes with the client
+
+    return (OSError, ValueError, RuntimeError, httpx.HTTPError, httpx.InvalidURL, *ODD_ANSWERS)
 
 
 def check_repo_id(repo_id: str, *, argument: str = "ORG/NAME", example: str = "my-org/my-ladder") -> None:
@@ -62,10 +70,12 @@ def guarded_client() -> Iterator[Any]:
         `HfApi`, as a context.
 
     Raises:
-        InputError: it was led elsewhere.
+        InputError: huggingface_hub is not installed, or it was led elsewhere.
     """
-    from huggingface_hub import HfApi, get_session
-
+    try:
+        from huggingface_hub import HfApi, get_session  # not at the top: other commands start faster
+    except ImportError:
+        raise InputError(_NOT_INSTALLED) from None
     api, client = HfApi(), get_session()
     hubs = {_origin(api.endpoint), _origin(_HUB)}
 
@@ -118,19 +128,15 @@ def hub_session(repo_id: str, kind: Kind) -> Iterator[Any]:
     Raises:
         InputError: huggingface_hub is not installed, or it refused, or the network did.
     """
-    try:
-        import huggingface_hub  # noqa: F401 - not at the top: commands that publish nothing start faster
-    except ImportError:
-        raise InputError(_NOT_INSTALLED) from None
-    try:
-        with guarded_client() as api:
+    with guarded_client() as api:
+        try:
             yield api
-    except InputError:
-        raise
-    except Exception as error:
-        if is_ours(error):
+        except InputError:
             raise
-        raise InputError(_what_to_do(cause(error), repo_id, kind)) from None
+        except client_errors() as error:
+            if is_ours(error):
+                raise
+            raise InputError(_what_to_do(cause(error), repo_id, kind)) from None
 
 
 def is_ours(error: Exception) -> bool:
