@@ -207,7 +207,11 @@ function mark(head, state) {
 
 /* What is seen of a table, for a spreadsheet. A cell that one would run gets a quote in front, as in the CSV. */
 function inTabs(table) {
-  const cell = (each) => each.textContent.replace(/\s+/g, " ").trim().replace(/^(?=[=+@]|-(?![\d.<]))/, "'");
+  const cell = (each) => {
+    const copy = each.cloneNode(true);
+    for (const end of copy.querySelectorAll("br")) end.replaceWith(" ");
+    return copy.textContent.replace(/\s+/g, " ").trim().replace(/^(?=[=+@]|-(?![\d.<]))/, "'");
+  };
   const rows = [...table.rows].filter((row) => !row.hidden);
   return rows.map((row) => [...row.cells].map(cell).join("\t")).join("\n");
 }

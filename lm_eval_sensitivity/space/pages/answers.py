@@ -30,6 +30,8 @@ from lm_eval_sensitivity.text.escape import shown
 
 MOST_DOCUMENTS = 100
 """Of one page."""
+SAID_ABOVE = ("system", "task", "filter")
+"""Columns of the tables of one system that its heading and the form have."""
 BAR_WIDTH = 300
 """Pixels of the drawing of a score; all rows share one scale."""
 
@@ -87,7 +89,8 @@ def show(results: Results, query: Query) -> View:
             "name": results.systems[system].name,
             "label": label,
             "tables": [
-                plain_table(each) for each in flips_document([found[ran.index(system)]]).tables_in("csv")
+                plain_table(each, SAID_ABOVE)
+                for each in flips_document([found[ran.index(system)]]).tables_in("csv")
             ],
             "changed": changed(
                 results.answers(system, (own.task, own.filter_name)),
