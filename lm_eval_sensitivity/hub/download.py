@@ -16,14 +16,7 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.files_to_publish import same
-from lm_eval_sensitivity.hub.session import (
-    ODD_ANSWERS,
-    client_errors,
-    guarded_client,
-    is_ours,
-    said_by,
-    status_of,
-)
+from lm_eval_sensitivity.hub.session import ODD_ANSWERS, hub_session, said_by, status_of
 from lm_eval_sensitivity.text.escape import quoted
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -78,15 +71,14 @@ def download(
         InputError: huggingface_hub is not installed, the Hub refuses, or what answers is not to be trusted: more bytes
             than announced, another checksum, another host.
     """
-    with guarded_client() as api:
-        try:
-            return _download(api, repo_id, revision, list(names), folder, max_bytes)
-        except client_errors() as error:
-            if is_ours(error):
-                raise
-            status, refused = status_of(error), isinstance(error, (ValueError, *ODD_ANSWERS))
-            kind = InputError if refused or (status is not None and status < 500) else UnreachableError
-            raise kind(f"{what} cannot be fetched: {_why(error)}. {advice}") from None
+
+    def refused(error: Exception) -> InputError:
+        status, is_odd = status_of(error), isinstance(error, (ValueError, *ODD_ANSWERS))
+        kind = InputError if is_odd or (status is not None and status < 500) else UnreachableError
+        return kind(f"{what} cannot be fetched: {_why(error)}. {advice}")
+
+    with hub_session(refused) as api:
+        return _download(api, repo_id, revision, list(names), folder, max_bytes)
 
 
 def _download(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError
@@ -64,20 +64,13 @@ def show(results: Results, query: Query) -> View:
             return show_answer(results, query, system, (own.task, own.filter_name), pair)
         except InputError as error:
             query.complaints.append(f"{error} Shown are all documents.")
-    document = flips_document(found)
+    named = address_of(results.systems[system])
     return View(
         title_of("answers"),
         "answers.html",
         {
             "findings": closing({label: found}),
-            "choices": (
-                *(
-                    (Choice("task", "Task", tuple((each, each) for each in tasks), label),)
-                    if len(tasks) > 1
-                    else ()
-                ),
-                *((system_choice(results, system),) if len(results.systems) > 1 else ()),
-            ),
+            "choices": tuple(_choices(results, tasks, label, system)),
             "rows": found,
             "noise": noise_in_words,
             "reach": reach_in_words,
@@ -94,17 +87,23 @@ def show(results: Results, query: Query) -> View:
             ],
             "changed": changed(
                 results.answers(system, (own.task, own.filter_name)),
-                lambda doc_id, edit: query.link(
-                    task=label, system=address_of(results.systems[system]), pair=f"{own.task}/{doc_id}/{edit}"
-                ),
+                lambda doc_id, edit: query.link(task=label, system=named, pair=f"{own.task}/{doc_id}/{edit}"),
             ),
             "n_documents": own.n_documents,
             "most": MOST_DOCUMENTS,
             "legend": LEGEND,
             "remarks": results.manifest.remarks,
         },
-        lambda: document,
+        lambda: flips_document(found),
     )
+
+
+def _choices(results: Results, tasks: Collection[str], label: str, system: int) -> Iterator[Choice]:
+    """What there are several of."""
+    if len(tasks) > 1:
+        yield Choice("task", "Task", tuple((each, each) for each in tasks), label)
+    if len(results.systems) > 1:
+        yield system_choice(results, system)
 
 
 def by_task(results: Results) -> dict[str, list[SystemAnswers]]:
