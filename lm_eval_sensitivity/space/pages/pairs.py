@@ -195,6 +195,7 @@ def show_list(results: Results, query: Query) -> View:
             "sorting": {head: _sorting(query, sort, head) for head in _HEADS},
             "text": text,
             "n_lines": len(lines),
+            "n_without": sum(line.value is None for line in lines),
             "n_not_given": len(asked) - len(given),
             "n_pairs": len(given),
             "metric": words_of(chosen.metric),
