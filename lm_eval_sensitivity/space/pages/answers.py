@@ -58,13 +58,13 @@ def show(results: Results, query: Query) -> View:
     asked = choose_system(query, results, default=ran[0])
     system = asked if asked in ran else ran[0]
     own = found[ran.index(system)].statement
-    pair = query.given("pair")
+    of, pair = (own.task, own.filter_name), query.given("pair")
     if pair:
         try:
-            return show_answer(results, query, system, (own.task, own.filter_name), pair)
+            return show_answer(results, query, system, of, pair)
         except InputError as error:
             query.complaints.append(f"{error} Shown are all documents.")
-    named = address_of(results.systems[system])
+    named, flipped = address_of(results.systems[system]), results.flipped(system, of)
     return View(
         title_of("answers"),
         "answers.html",
@@ -86,11 +86,11 @@ def show(results: Results, query: Query) -> View:
                 for each in flips_document([found[ran.index(system)]]).tables_in("csv")
             ],
             "changed": changed(
-                results.answers(system, (own.task, own.filter_name)),
+                (each for doc_id in flipped[:MOST_DOCUMENTS] if (each := results.answer(system, of, doc_id))),
                 lambda doc_id, edit: query.link(task=label, system=named, pair=f"{own.task}/{doc_id}/{edit}"),
             ),
+            "n_changed": len(flipped),
             "n_documents": own.n_documents,
-            "most": MOST_DOCUMENTS,
             "legend": LEGEND,
             "remarks": results.manifest.remarks,
         },
@@ -157,10 +157,10 @@ class Changed:
 
 
 def changed(rows: Iterable[AnswerRow], link: Callable[[int, str], str]) -> list[Changed]:
-    """The documents whose answers change.
+    """Documents with the answers that change.
 
     Args:
-        rows: of a task under one filter.
+        rows: of a task under one filter, in each of which some do.
         link: gives the address of a document and an edit.
 
     Returns:
@@ -179,7 +179,6 @@ def changed(rows: Iterable[AnswerRow], link: Callable[[int, str], str]) -> list[
             ),
         )
         for row in rows
-        if any(row.flip(edit) for edit in row.edits)
     ]
 
 
