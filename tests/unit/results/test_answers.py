@@ -65,7 +65,7 @@ def test_what_is_read_is_what_was_answered(answered: Path) -> None:
 def test_documents_whose_answer_changes_are_read_through_once(answered: Path) -> None:
     results = read_results(answered)
     assert results.flipped(0, NONE) == FLIPPED
-    results.answers = None  # type: ignore[method-assign,assignment]
+    results.answers = None
     assert results.flipped(0, NONE) == FLIPPED
 
 
