@@ -209,7 +209,8 @@ function mark(head, state) {
 function inTabs(table) {
   const cell = (each) => {
     const copy = each.cloneNode(true);
-    for (const end of copy.querySelectorAll("br")) end.replaceWith(" ");
+    for (const drawing of copy.querySelectorAll("svg")) drawing.remove();
+    for (const end of copy.querySelectorAll("br, summary, .letter")) end.after(" ");
     return copy.textContent.replace(/\s+/g, " ").trim().replace(/^(?=[=+@]|-(?![\d.<]))/, "'");
   };
   const rows = [...table.rows].filter((row) => !row.hidden);
