@@ -83,7 +83,8 @@ def _draw(figure: Figure, results: Sequence[ProbeResult[BitsFinding]]) -> None:
         finding = result.finding
         places = _places(finding)
         above.set_title(wrapped(result.name, 60 // len(results)), loc="left")
-        _draw_static(above, finding, places, math.log1p(float(result.settings["tolerance"])))
+        tolerance = float(result.settings.get("tolerance") or 0)
+        _draw_static(above, finding, places, math.log1p(tolerance))
         _draw_drift(below, finding, places)
         for axes in (above, below):
             _draw_floors(axes, finding, places)
