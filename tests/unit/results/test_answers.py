@@ -91,7 +91,7 @@ def test_every_statement_is_what_the_answers_give(answered: Path, beside: Path) 
         check_some(results, folder)
     files = prepare_results(answered, "me/results")
     assert {"README.md", answers_name(0)} <= files.keys()
-    card = str(files["README.md"], "utf-8")  # type: ignore[arg-type]
+    card = str(files["README.md"], "utf-8")
     assert f"answers/&#42;.parquet</code> | {2 * N_DOCUMENTS} |" in card and "details" not in card
 
 
