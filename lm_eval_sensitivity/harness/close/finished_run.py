@@ -25,7 +25,7 @@ from lm_eval_sensitivity.statements.summary import SummaryStatement, summary_sta
 from lm_eval_sensitivity.stats import ReducedVerdict, RepetitionTest, Verdict
 from lm_eval_sensitivity.types import RUNGS
 
-OWN, REFERENCE = "run", "reference"
+OWN, REFERENCE = "this run", "reference"
 """What the two systems are called in the table; their names decide nothing."""
 
 OTHER_EMBEDDER = "reference in another embedder"
