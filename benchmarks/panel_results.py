@@ -1,8 +1,8 @@
 """What the runs of real models say: the numbers of docs/results.md, from nothing but finished runs.
 
-    python -m benchmarks.panel_results runs/panel --output benchmarks/panel_results.json
+    python -m benchmarks.panel_results runs --output benchmarks/panel_results.json
 
-A run is a folder of that name below runs/panel; benchmarks/panel_*.yaml make them. Systems that were decoded with one
+`runs` is where benchmarks/panel_96.yaml and panel_256.yaml put them. Systems that were decoded with one
 token limit stand in one table. Means are over prompts, intervals are the suite's own.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ from numpy.typing import ArrayLike, NDArray
 
 TABLES = {
     "96 tokens": {
-        "smollm2-96": "SmolLM2",
-        "smollm2-8bit-96": "SmolLM2, 8 bits",
-        "smollm2-4bit-96": "SmolLM2, 4 bits",
-        "smollm2-no-template-96": "SmolLM2, no template",
-        "gemma3-96": "Gemma 3, base",
-        "qwen2.5-96": "Qwen2.5-Coder",
+        "panel-96/runs/smollm2": "SmolLM2",
+        "panel-96/runs/smollm2-8bit": "SmolLM2, 8 bits",
+        "panel-96/runs/smollm2-4bit": "SmolLM2, 4 bits",
+        "panel-96/runs/smollm2-no-template": "SmolLM2, no template",
+        "panel-96/runs/gemma3": "Gemma 3, base",
+        "panel-96/runs/qwen2.5-coder": "Qwen2.5-Coder",
     },
-    "256 tokens": {"smollm2": "SmolLM2", "smollm2-4bit": "SmolLM2, 4 bits"},
+    "256 tokens": {
+        "panel-256/runs/smollm2": "SmolLM2",
+        "panel-256/runs/smollm2-4bit": "SmolLM2, 4 bits",
+    },
 }
 """Token limit -> folder of a run -> what the system is called; those of one limit stand in one table, the first of
 them is the reference."""
@@ -41,7 +44,7 @@ def table_of(folder: Path, names: Mapping[str, str]) -> dict[str, Any]:
     """All that one table of systems says.
 
     Args:
-        folder: of the runs.
+        folder: of the panels.
         names: folder of a run -> what the system is called, the reference first.
 
     Returns:
@@ -213,9 +216,9 @@ def spearman(first: ArrayLike, second: ArrayLike) -> list[float]:
     both = np.column_stack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
     both = both[~np.isnan(both).any(axis=1)]
     drawn = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
-    ranks: Callable[[_Floats], _Floats] = lambda values: rankdata(values, axis=-1)  # noqa: E731
-    estimate = _correlation(ranks(both[:, 0][None]), ranks(both[:, 1][None]))[0]
-    sampled = _correlation(ranks(both[:, 0][drawn]), ranks(both[:, 1][drawn]))
+    rows = np.concatenate([np.arange(len(both))[None], drawn])  # the estimate is the row without resampling
+    first_ranks, second_ranks = (rankdata(both[:, side][rows], axis=-1) for side in (0, 1))
+    estimate, *sampled = _correlation(first_ranks, second_ranks)
     return [_short(value) for value in (estimate, *np.nanquantile(sampled, [0.025, 0.975]))]
 
 
@@ -251,7 +254,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, help="folder of the runs")
+    parser.add_argument("runs", type=Path, help="folder of the panels")
     parser.add_argument("--output", type=Path, help="also write the figures there, as JSON")
     options = parser.parse_args()
     found = {}
