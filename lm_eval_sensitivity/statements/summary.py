@@ -107,6 +107,8 @@ class SummaryStatement:
     moved alike and nothing can be planned with."""
     coverage: Coverage
     cautions: tuple[Note, ...]
+    another_model: tuple[Note, ...]
+    """The one of a system that is no changed copy of its reference; it belongs to the verdict."""
 
 
 def summary_statement(
@@ -154,10 +156,8 @@ def summary_statement(
         _worst_pair(pairs),
         _detectable(pairs.system(system)),
         _coverage(partition, selection, system),
-        (
-            *another_model_caution((drifts or {}).get(system), "It", Constants().drift_factor),
-            *audit_cautions(partition, selection),
-        ),
+        tuple(audit_cautions(partition, selection)),
+        tuple(another_model_caution((drifts or {}).get(system), "It", Constants().drift_factor)),
     )
 
 

@@ -63,7 +63,7 @@ def cautions(found: SummaryStatement, measured: Measured) -> Iterator[str]:
         One sentence or two each.
     """
     yield from _collapse(found)
-    for note in found.cautions:
+    for note in found.another_model:
         yield note.text
     coverage = found.coverage
     if coverage.n_pairs < measured.n_expected:
@@ -78,6 +78,8 @@ def cautions(found: SummaryStatement, measured: Measured) -> Iterator[str]:
     yield from unreadable_in_words(kinds, coverage.n_pairs, "pairs")
     if may_be_noise(found.noise):
         yield f"{noise_sentence(found.noise, 'What harmless edits move')}."
+    for note in found.cautions:
+        yield note.text
     prompt = measured.identity.get("prompt")
     applied = prompt.get("chat_template_applied") if isinstance(prompt, Mapping) else None
     if measured.notes.get("chat_template_available") and applied is False:
