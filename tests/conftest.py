@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.running import one_embedder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach a network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -13,6 +16,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The width of whoever started the tests is not theirs: pytest-xdist hands it to its workers.
 os.environ.pop("COLUMNS", None)
+# What one interpreter has compiled of the package, the dozens that tests start after it need not compile again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -49,6 +54,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _below(item: pytest.Item, folders: tuple[str, ...]) -> bool:
     return any(item.path.is_relative_to(REPOSITORY / folder) for folder in folders)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_embedder() -> Iterator[None]:
+    with one_embedder():
+        yield
 
 
 @pytest.fixture(scope="session")

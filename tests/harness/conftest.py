@@ -26,7 +26,7 @@ FOUR_RUNGS: dict[str, Any] = {
         for rung in ("identical", "punctuation", "synonym", "positive_control")
     ),
     "gen_kwargs": "max_gen_toks=12",
-    "batch_size": 16,
+    "batch_size": 64,
 }
 """Options of a run that says all that a verdict needs."""
 
@@ -88,7 +88,7 @@ def model(shared_home: Path) -> Path:
 @pytest.fixture(scope="session")
 def demo_run(demo: Path, run_once: Lmeval) -> Run:
     """One full run of the demonstration model."""
-    return run_once(demo, gen_kwargs="max_gen_toks=96", batch_size=16)
+    return run_once(demo, gen_kwargs="max_gen_toks=96", batch_size=64)
 
 
 @pytest.fixture(scope="session")

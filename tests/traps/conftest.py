@@ -20,7 +20,7 @@ from lm_eval_sensitivity import ladder
 from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
-from tests.running import Run, arguments, execute_and_listen, one_embedder, only_our_tasks, read_run
+from tests.running import Run, arguments, execute_and_listen, only_our_tasks, read_run
 
 DONE = "done.json"
 """Written last and at once: a folder without it was left by a process that was killed."""
@@ -44,8 +44,8 @@ class BuiltModel(Protocol):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _what_runs_share() -> Iterator[None]:
-    with only_our_tasks(), one_embedder():
+def _read_only_our_tasks() -> Iterator[None]:
+    with only_our_tasks():
         yield
 
 

@@ -151,6 +151,8 @@ def test_a_panel_that_is_killed_takes_its_child_along_and_goes_on(
     tmp_path: Path, sign: signal.Signals
 ) -> None:
     code = (
+        # Where the tests run in the background, a child is born deaf to it.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from tests.unit.panel.made_panel import panel; "
         "from lm_eval_sensitivity.panel.run import run_panel; run_panel(panel(Path('out'), 'hangs@1', ''))"
     )
