@@ -28,8 +28,8 @@ class Row:
     divergence: float
     disagreement: float
     drift: float
-    """Over the outputs that the embedder can read: at 2 bits two of SmolLM2's nine are not, and the prototype's mean over
-    all nine is 0.9628."""
+    """Over the outputs that the embedder can read. At 2 bits it cannot read two of SmolLM2's nine; the prototype's mean
+    over all nine is 0.9628."""
     same: int
 
 
