@@ -75,6 +75,17 @@ def _one_embedder() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test session, the same for all its processes."""
+    home = tmp_path_factory.getbasetemp()
+    # With pytest-xdist every worker has its own folder in that of the session.
+    home = home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
+    folder = home / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """The shared folder; tests that need it are skipped on machines without it."""
     folder = shared_folder()

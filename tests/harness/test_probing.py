@@ -137,7 +137,7 @@ def test_a_probe_that_breaks_costs_a_run_nothing(
         raise IndexError("index 9 is out of bounds")
 
     monkeypatch.setattr(probing, "outputs_from", breaks)
-    said = probing.probe_run(["stretch"], None, [], Probed("0" * 16, "m", None), tmp_path)  # type: ignore[arg-type]
+    said = probing.probe_run(["stretch"], None, [], Probed("0" * 16, "m", None), tmp_path)
     assert said == ["Probe stretch: index 9 is out of bounds."]
 
 

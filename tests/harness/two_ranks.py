@@ -31,7 +31,7 @@ WRAPPED_TASKS = "sensitivity_gsm8k,sensitivity_arc"
 
 
 @register_model("hf-gloo")
-class GlooModel(HFLM):  # type: ignore[misc,unused-ignore]
+class GlooModel(HFLM):
     """`--model hf` in one of two processes."""
 
     def __init__(self, **options: Any) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -48,17 +47,6 @@ class BuiltModel(Protocol):
 def _read_only_our_tasks() -> Iterator[None]:
     with only_our_tasks():
         yield
-
-
-@pytest.fixture(scope="session")
-def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this test session, the same for all its processes."""
-    home = tmp_path_factory.getbasetemp()
-    # With pytest-xdist every worker has its own folder in that of the session.
-    home = home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
-    folder = home / "traps"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -61,11 +61,11 @@ def test_drift_is_a_mean_over_prompts_with_their_interval(load: Any, distances: 
     drift = load("prompt_sensitivity_drift")
     texts = zip(OTHERS, BASES, strict=True)
     one = [distances.distance(*both) if all(both) else None for both in texts]
-    by_prompt = {"a": (one[0] + one[1]) / 2, "b": one[2], "c": one[3], "d": None, "e": one[5]}  # type: ignore[operator]
+    by_prompt = {"a": (one[0] + one[1]) / 2, "b": one[2], "c": one[3], "d": None, "e": one[5]}
     found = drift.compute(predictions=OTHERS, references=BASES, prompt_ids=list("aabcde"))
     assert found["by_prompt"] == pytest.approx(by_prompt)
     there = [value for value in by_prompt.values() if value is not None]
-    assert found["prompt_sensitivity_drift"] == pytest.approx(sum(there) / 4)  # type: ignore[arg-type]
+    assert found["prompt_sensitivity_drift"] == pytest.approx(sum(there) / 4)
     assert found["lower"] is None and "at least 5 are needed" in found["reason"] and found["n_prompts"] == 4
     alone = load("prompt_sensitivity_drift").compute(predictions=OTHERS, references=BASES)
     scored = [value for value in one if value is not None]
