@@ -1,35 +1,42 @@
 """What the runs of real models say: the numbers of docs/results.md, from nothing but finished runs.
 
-    python -m benchmarks.panel_results runs/panel --output benchmarks/panel_results.json
+    lm-eval-sensitivity panel benchmarks/panel_96.yaml
+    lm-eval-sensitivity panel benchmarks/panel_256.yaml
+    python -m benchmarks.panel_results runs --output benchmarks/panel_results.json
 
-A run is a folder of that name below runs/panel; benchmarks/panel_*.yaml make them. Systems that were decoded with one
-token limit stand in one table. Means are over prompts, intervals are the suite's own.
+Systems that were decoded with one token limit stand in one table. Means are over prompts, with the intervals of the
+suite.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.measuring import say
+from benchmarks.real_runs import interval_of
+
 TABLES = {
-    "96 tokens": {
-        "smollm2-96": "SmolLM2",
-        "smollm2-8bit-96": "SmolLM2, 8 bits",
-        "smollm2-4bit-96": "SmolLM2, 4 bits",
-        "smollm2-no-template-96": "SmolLM2, no template",
-        "gemma3-96": "Gemma 3, base",
-        "qwen2.5-96": "Qwen2.5-Coder",
-    },
-    "256 tokens": {"smollm2": "SmolLM2", "smollm2-4bit": "SmolLM2, 4 bits"},
+    "96 tokens": (
+        "panel-96",
+        {
+            "smollm2": "SmolLM2",
+            "smollm2-8bit": "SmolLM2, 8 bits",
+            "smollm2-4bit": "SmolLM2, 4 bits",
+            "smollm2-no-template": "SmolLM2, no template",
+            "gemma3": "Gemma 3, base",
+            "qwen2.5-coder": "Qwen2.5-Coder",
+        },
+    ),
+    "256 tokens": ("panel-256", {"smollm2": "SmolLM2", "smollm2-4bit": "SmolLM2, 4 bits"}),
 }
-"""Token limit -> folder of a run -> what the system is called; those of one limit stand in one table, the first of
-them is the reference."""
+"""Token limit -> folder of a panel, and its systems with what they are called; the first is the reference."""
 SILENT = ("SmolLM2, no template",)
 """Systems without an answer to many prompts: their means of one edit rest on a few."""
 WINDOWS = ("cosine_distance_64", "cosine_distance_128", "cosine_distance")
@@ -41,15 +48,15 @@ def table_of(folder: Path, names: Mapping[str, str]) -> dict[str, Any]:
     """All that one table of systems says.
 
     Args:
-        folder: of the runs.
-        names: folder of a run -> what the system is called, the reference first.
+        folder: of the runs of a panel.
+        names: system of the panel -> what it is called, the reference first.
 
     Returns:
         Its numbers, ready for JSON.
     """
     import lm_eval_sensitivity as les
 
-    labels = {str(folder / run): name for run, name in names.items()}
+    labels = {str(folder / system): name for system, name in names.items()}
     loaded = les.load(list(labels), labels=labels)
     frame = loaded.to_pandas()
     raw, frame = (frame[frame["filter"] == each] for each in ("raw", "answer"))
@@ -78,7 +85,7 @@ def _system(row: Any, frame: Any) -> dict[str, Any]:
     by_rung = frame.groupby("rung")["cosine_distance"].mean()
     return {
         "letters": list(row.letters),
-        "harmless": _interval(row.mean),
+        "harmless": interval_of(row.mean),
         "n_prompts": row.mean.n,
         "by_rung": {rung: _short(value) for rung, value in by_rung.items()},
         "pairs": len(frame),
@@ -115,8 +122,8 @@ def _windows(harmless: Any) -> dict[str, Any]:
     first, whole = by_prompt["cosine_distance_64"], by_prompt["cosine_distance"]
     alike = harmless["cosine_distance_64"] == 0
     return {
-        **{name: _interval(mean_interval(by_prompt[name], largest=1.0)) for name in WINDOWS},
-        "whole_minus_64": _interval(difference_interval(whole - first, largest=1.0)),
+        **{name: interval_of(mean_interval(by_prompt[name], largest=1.0)) for name in WINDOWS},
+        "whole_minus_64": interval_of(difference_interval(whole - first, largest=1.0)),
         "rank_correlation": spearman(first, whole),
         "alike_in_64": int(alike.sum()),
         "alike_in_64_then_apart": int((alike & (harmless["cosine_distance"] > 0)).sum()),
@@ -178,7 +185,7 @@ def _verdicts(loaded: Any, reference: str) -> dict[str, Any]:
             "harmless": _short(each.verdict.harmless),
             "harmless_of_the_reference": _short(each.verdict.harmless_reference),
             "control": _short(each.verdict.control),
-            "drift": _interval(each.drift.mean),
+            "drift": interval_of(each.drift.mean),
         }
         for each in drift.systems
         if each.verdict is not None
@@ -189,7 +196,7 @@ def _contrast(each: Any) -> dict[str, Any]:
     return {
         "first": each.first,
         "second": each.second,
-        "difference": _interval(each.difference),
+        "difference": interval_of(each.difference),
         "p_adjusted": _short(each.p_adjusted),
     }
 
@@ -213,9 +220,8 @@ def spearman(first: ArrayLike, second: ArrayLike) -> list[float]:
     both = np.column_stack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
     both = both[~np.isnan(both).any(axis=1)]
     drawn = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
-    ranks: Callable[[_Floats], _Floats] = lambda values: rankdata(values, axis=-1)  # noqa: E731
-    estimate = _correlation(ranks(both[:, 0][None]), ranks(both[:, 1][None]))[0]
-    sampled = _correlation(ranks(both[:, 0][drawn]), ranks(both[:, 1][drawn]))
+    (estimate,) = _correlation(rankdata(both[None, :, 0], axis=1), rankdata(both[None, :, 1], axis=1))
+    sampled = _correlation(rankdata(both[drawn, 0], axis=1), rankdata(both[drawn, 1], axis=1))
     return [_short(value) for value in (estimate, *np.nanquantile(sampled, [0.025, 0.975]))]
 
 
@@ -238,10 +244,6 @@ def _row(row: Any) -> dict[str, float]:
     return {name: _short(value) for name, value in row.items()}
 
 
-def _interval(interval: Any) -> list[float]:
-    return [_short(value) for value in (interval.estimate, interval.lower, interval.upper)]
-
-
 def _short(value: Any) -> float:
     return round(float(value), 4)
 
@@ -251,22 +253,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, help="folder of the runs")
+    parser.add_argument("runs", type=Path, help="folder of panel-96/ and panel-256/")
     parser.add_argument("--output", type=Path, help="also write the figures there, as JSON")
     options = parser.parse_args()
     found = {}
-    for limit, names in TABLES.items():
-        there = {
-            run: name for run, name in names.items() if any((options.runs / run).glob("*/results_*.json"))
-        }
+    for limit, (panel, names) in TABLES.items():
+        folder = options.runs / panel / "runs"
+        there = {system: name for system, name in names.items() if (folder / system).is_dir()}
         if missing := sorted(set(names) - set(there)):
-            print(f"{limit}: no run of {', '.join(missing)}")
+            print(f"{limit}: no run of {', '.join(missing)}", file=sys.stderr)
         if there:
-            found[limit] = table_of(options.runs, there)
-    text = json.dumps(found, indent=1)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+            found[limit] = table_of(folder, there)
+    say(found, options.output, indent=1)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Panel, Unit
 from lm_eval_sensitivity.records.store import OutputCount
 from lm_eval_sensitivity.runs import load_runs
-from tests.unit.panel.made_panel import alive, answers
+from tests.unit.panel.made_panel import answers, assert_gone, parent_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -106,18 +106,6 @@ def child_of(folder: Path) -> int:
     raise AssertionError(f"nobody writes to {folder}")
 
 
-def parent_of(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("\nPPid:\t")[2].partition("\n")[0])
-
-
-def assert_gone(process: int) -> None:
-    deadline = time.monotonic() + 30
-    while alive(process) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not alive(process)
-
-
 def assert_whole(panel: Panel, *systems: str) -> None:
     """Each of these has every generation once, and is read as a whole run."""
     expected = {each.system: each for each in estimate(panel)}
@@ -188,7 +176,7 @@ def test_the_disk_is_full(small_disk: Path, tmp_path: Path, start: Start) -> Non
 
 
 def test_a_worker_of_ray_and_then_the_panel_are_killed(tmp_path: Path, start: Start) -> None:
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="needs Ray, which comes with the extra `panel`")
     two_systems = [{"name": "one"}, {"name": "two", "run": {"apply_chat_template": None}}]
     file = written(tmp_path, executor="ray", address="local", systems=two_systems)
     panel = read_panel(file)

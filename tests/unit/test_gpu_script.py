@@ -102,7 +102,7 @@ def test_the_figures_of_the_ladder_are_those_of_the_commands(folder: Path) -> No
         [str(folder / "runs" / dtype) for dtype in gpu.DTYPES],
         labels={str(folder / "runs" / dtype): dtype for dtype in gpu.DTYPES},
     ).statement
-    means = {row.system: row.mean.estimate for row in clusters.systems}  # type: ignore[union-attr]
+    means = {row.system: row.mean.estimate for row in clusters.systems}
     assert {each["system"]: each["mean"][0] for each in found["systems"]} == pytest.approx(means, abs=1e-4)
     assert found["systems"][1]["difference"][0] == pytest.approx(
         means["bfloat16"] - means["float32"], abs=1e-4
