@@ -19,7 +19,7 @@ from lm_eval_sensitivity.ladder.cost import (
 )
 from lm_eval_sensitivity.ladder.tasks import rungs_of_tasks
 from lm_eval_sensitivity.panel.attempt import read_done
-from lm_eval_sensitivity.panel.command_line import parsed_options
+from lm_eval_sensitivity.panel.check_options import parsed_options
 from lm_eval_sensitivity.panel.plan import Panel, Unit
 from lm_eval_sensitivity.records.store import OutputCount
 from lm_eval_sensitivity.types import Pair

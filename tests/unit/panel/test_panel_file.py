@@ -11,7 +11,7 @@ import yaml
 
 from benchmarks import panel_results
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.panel.command_line import check_options
+from lm_eval_sensitivity.panel.check_options import check_options
 from lm_eval_sensitivity.panel.estimate import estimate
 from lm_eval_sensitivity.panel.example import example_panel
 from lm_eval_sensitivity.panel.panel_file import read_panel
