@@ -158,7 +158,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_the_disk_is_full(small_disk: Path, tmp_path: Path, start: Start) -> None:
+def test_the_disk_is_full(
+    small_disk: Path, tmp_path: Path, start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Too small for the answers, then too small for the results, then large enough."""
     file = written(
         tmp_path, output=str(small_disk / "out"), systems=[{"name": "one"}], retries=0, report=False
@@ -166,12 +168,12 @@ def test_the_disk_is_full(small_disk: Path, tmp_path: Path, start: Start) -> Non
     panel = read_panel(file)
     (unit,) = panel.units
     made = []
-    for size in ("100k", "1m", "100m"):
+    for size, is_enough in (("100k", False), ("600k", False), ("100m", True)):
         subprocess.run(["mount", "-o", f"remount,size={size}", str(small_disk)], check=True)
-        status = start(file).wait(SECONDS)
-        assert status == (0 if size == "100m" else 1)
+        assert start(file).wait(SECONDS) == int(not is_enough)
+        assert ("Its disk is full." in capfd.readouterr().err) != is_enough
         made.append(OutputCount(unit.responses).update())
-    assert made[0] < made[1] <= made[2]
+    assert made[0] < made[1] == made[2]
     assert_whole(panel, "one")
 
 
