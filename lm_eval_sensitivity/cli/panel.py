@@ -119,6 +119,7 @@ def _report(panel: Panel, there: set[str]) -> None:
         line += ["--reference", runs[panel.reference]]
     elif panel.reference is not None:
         print(f"No drift: {panel.reference}, or all beside it, is missing.", file=sys.stderr)
+    print(f"The report of {len(runs)} systems, then the results for the page ...", file=sys.stderr)
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers(dest="command")
     for command, name, folder in ((report, "report", "report"), (export, "export", "results")):
