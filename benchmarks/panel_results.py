@@ -1,11 +1,9 @@
 """What the runs of real models say: the numbers of docs/results.md, from nothing but finished runs.
 
-    lm-eval-sensitivity panel benchmarks/panel_96.yaml
-    lm-eval-sensitivity panel benchmarks/panel_256.yaml
     python -m benchmarks.panel_results runs --output benchmarks/panel_results.json
 
-Systems that were decoded with one token limit stand in one table. Means are over prompts, with the intervals of the
-suite.
+`runs` is where benchmarks/panel_96.yaml and panel_256.yaml put them. Systems that were decoded with one
+token limit stand in one table. Means are over prompts, intervals are the suite's own.
 """
 
 from __future__ import annotations
@@ -23,20 +21,21 @@ from benchmarks.measuring import say
 from benchmarks.real_runs import interval_of
 
 TABLES = {
-    "96 tokens": (
-        "panel-96",
-        {
-            "smollm2": "SmolLM2",
-            "smollm2-8bit": "SmolLM2, 8 bits",
-            "smollm2-4bit": "SmolLM2, 4 bits",
-            "smollm2-no-template": "SmolLM2, no template",
-            "gemma3": "Gemma 3, base",
-            "qwen2.5-coder": "Qwen2.5-Coder",
-        },
-    ),
-    "256 tokens": ("panel-256", {"smollm2": "SmolLM2", "smollm2-4bit": "SmolLM2, 4 bits"}),
+    "96 tokens": {
+        "panel-96/runs/smollm2": "SmolLM2",
+        "panel-96/runs/smollm2-8bit": "SmolLM2, 8 bits",
+        "panel-96/runs/smollm2-4bit": "SmolLM2, 4 bits",
+        "panel-96/runs/smollm2-no-template": "SmolLM2, no template",
+        "panel-96/runs/gemma3": "Gemma 3, base",
+        "panel-96/runs/qwen2.5-coder": "Qwen2.5-Coder",
+    },
+    "256 tokens": {
+        "panel-256/runs/smollm2": "SmolLM2",
+        "panel-256/runs/smollm2-4bit": "SmolLM2, 4 bits",
+    },
 }
-"""Token limit -> folder of a panel, and its systems with what they are called; the first is the reference."""
+"""Token limit -> folder of a run -> what the system is called; those of one limit stand in one table, the first of
+them is the reference."""
 SILENT = ("SmolLM2, no template",)
 """Systems without an answer to many prompts: their means of one edit rest on a few."""
 WINDOWS = ("cosine_distance_64", "cosine_distance_128", "cosine_distance")
@@ -48,15 +47,15 @@ def table_of(folder: Path, names: Mapping[str, str]) -> dict[str, Any]:
     """All that one table of systems says.
 
     Args:
-        folder: of the runs of a panel.
-        names: system of the panel -> what it is called, the reference first.
+        folder: of the panels.
+        names: folder of a run -> what the system is called, the reference first.
 
     Returns:
         Its numbers, ready for JSON.
     """
     import lm_eval_sensitivity as les
 
-    labels = {str(folder / system): name for system, name in names.items()}
+    labels = {str(folder / run): name for run, name in names.items()}
     loaded = les.load(list(labels), labels=labels)
     frame = loaded.to_pandas()
     raw, frame = (frame[frame["filter"] == each] for each in ("raw", "answer"))
@@ -220,8 +219,9 @@ def spearman(first: ArrayLike, second: ArrayLike) -> list[float]:
     both = np.column_stack([np.asarray(first, dtype=float), np.asarray(second, dtype=float)])
     both = both[~np.isnan(both).any(axis=1)]
     drawn = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
-    (estimate,) = _correlation(rankdata(both[None, :, 0], axis=1), rankdata(both[None, :, 1], axis=1))
-    sampled = _correlation(rankdata(both[drawn, 0], axis=1), rankdata(both[drawn, 1], axis=1))
+    rows = np.concatenate([np.arange(len(both))[None], drawn])  # the estimate is the row without resampling
+    first_ranks, second_ranks = (rankdata(both[:, side][rows], axis=-1) for side in (0, 1))
+    estimate, *sampled = _correlation(first_ranks, second_ranks)
     return [_short(value) for value in (estimate, *np.nanquantile(sampled, [0.025, 0.975]))]
 
 
@@ -253,17 +253,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, help="folder of panel-96/ and panel-256/")
+    parser.add_argument("runs", type=Path, help="folder of the panels")
     parser.add_argument("--output", type=Path, help="also write the figures there, as JSON")
     options = parser.parse_args()
     found = {}
-    for limit, (panel, names) in TABLES.items():
-        folder = options.runs / panel / "runs"
-        there = {system: name for system, name in names.items() if (folder / system).is_dir()}
+    for limit, names in TABLES.items():
+        # A panel has nothing there but whole runs.
+        there = {run: name for run, name in names.items() if (options.runs / run).is_dir()}
         if missing := sorted(set(names) - set(there)):
             print(f"{limit}: no run of {', '.join(missing)}", file=sys.stderr)
         if there:
-            found[limit] = table_of(folder, there)
+            found[limit] = table_of(options.runs, there)
     say(found, options.output, indent=1)
 
 

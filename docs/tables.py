@@ -1,7 +1,9 @@
 """The tables of these pages that are computed: `python docs/tables.py` writes them where they stand.
 
+With `--pictures` it draws `images/floors.png` from the same files, too; where fonts differ, so does the picture.
+
 Each stands between `<!-- computed: name -->` and `<!-- end -->`, and comes from the ladder, from the code or from a
-recorded file; tests/docs/test_tables.py holds the pages to them.
+recorded file; tests/docs/test_pages.py holds the pages to them.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -242,16 +245,22 @@ def _bounds(interval: Sequence[float], digits: int = 2) -> str:
     return f"{estimate} [{lower}, {upper}]"
 
 
+def kept_floors() -> Iterator[Any]:
+    """What `probe bits` kept of some models, with one reader for the table and the picture."""
+    from lm_eval_sensitivity.probes.files import codec
+
+    for path in sorted((BENCHMARKS / "bits").glob("*.json")):
+        yield codec("bits").load(path.read_bytes(), path.name)
+
+
 def floors() -> str:
-    """Every width of some models, and their floors, as `probe bits` keeps them."""
+    """Every width of some models, and their floors."""
     from lm_eval_sensitivity.probes.bits.document import reading
     from lm_eval_sensitivity.probes.document import probe_document
-    from lm_eval_sensitivity.probes.files import codec
     from lm_eval_sensitivity.report.blocks import shown
 
     parts = []
-    for path in sorted((BENCHMARKS / "bits").glob("*.json")):
-        result = codec("bits").load(path.read_bytes(), path.name)
+    for result in kept_floors():
         static, dynamic = probe_document([result]).tables_in("markdown")[:2]
         columns = (*static.columns, *dynamic.columns[1:])
         rows = [(*one, *two[1:]) for one, two in zip(static.rows, dynamic.rows, strict=True)]
@@ -263,6 +272,15 @@ def floors() -> str:
         n = result.finding.axes(result.finding.reference).preserving.mean.n
         parts.append(f"**{result.name}**, {n} prompts. {said}\n\n{text}")
     return "\n\n".join(parts)
+
+
+def draw_floors() -> None:
+    """Static and dynamic floors of these models, in one picture."""
+    from lm_eval_sensitivity.probes.catalogue import probe_named
+    from lm_eval_sensitivity.report.figures import render
+
+    picture = probe_named("bits").together(list(kept_floors()))
+    (DOCS / "images" / "floors.png").write_bytes(render(picture, "kept results in benchmarks/bits").png)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -298,3 +316,5 @@ if __name__ == "__main__":
     for path in sorted((*DOCS.glob("*.md"), *DOCS.glob("probes/*.md"))):
         text = path.read_text(encoding="utf-8")
         path.write_text(with_tables(text), encoding="utf-8")
+    if "--pictures" in sys.argv:
+        draw_floors()

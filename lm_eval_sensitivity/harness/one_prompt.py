@@ -227,9 +227,11 @@ def _cannot_be_loaded(
             "Hub id such as Qwen/Qwen3-0.6B."
         )
     named = f" {name!r}" if name else ""
+    # A run keeps the path that it was given, which may have been relative to another folder.
+    nowhere = "" if Path(name).exists() else " The working folder has no such folder either."
     return InputError(
         f"lm_eval could not load the model{named} with `--model {settings.model}` (device "
-        f"{settings.device}): {_first_line(error)}. Check `--model`, `--model_args` and `--device`."
+        f"{settings.device}): {_first_line(error)}.{nowhere} Check `--model`, `--model_args` and `--device`."
     )
 
 

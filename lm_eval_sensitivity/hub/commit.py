@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.files_to_publish import Files, Kind, Published, same
-from lm_eval_sensitivity.hub.session import check_repo_id, hub_session
+from lm_eval_sensitivity.hub.session import check_repo_id, publishing
 from lm_eval_sensitivity.text.escape import quoted
 
 _FRESH = (".gitattributes", "README.md")
@@ -47,7 +47,7 @@ def publish(
             files are in the way, or the Hub refuses; one sentence says which.
     """
     check_repo_id(repo_id)
-    with hub_session(repo_id, kind) as api:
+    with publishing(repo_id, kind) as api:
         at = {"repo_id": repo_id, "repo_type": kind.repo_type}
         info = _made(api, at, kind, private)
         tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(**at).tags}
@@ -88,7 +88,7 @@ def set_variables(space_id: str, variables: Mapping[str, str], kind: Kind) -> bo
         InputError: the Hub refuses; one sentence says why.
     """
     check_repo_id(space_id)
-    with hub_session(space_id, kind) as api:
+    with publishing(space_id, kind) as api:
         found = {name: each.value for name, each in api.get_space_variables(space_id).items()}
         missing = {name: value for name, value in variables.items() if found.get(name) != value}
         for name, value in missing.items():

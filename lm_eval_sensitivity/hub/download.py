@@ -16,7 +16,7 @@ from typing import Any
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.files_to_publish import same
-from lm_eval_sensitivity.hub.session import ODD_ANSWERS, guarded_client, is_ours, said_by, status_of
+from lm_eval_sensitivity.hub.session import ODD_ANSWERS, hub_session, said_by, status_of
 from lm_eval_sensitivity.text.escape import quoted
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -71,28 +71,28 @@ def download(
         InputError: huggingface_hub is not installed, the Hub refuses, or what answers is not to be trusted: more bytes
             than announced, another checksum, another host.
     """
-    try:
-        with guarded_client() as api:
-            commit: Any = api.repo_info(repo_id, repo_type="dataset", revision=revision).sha
-            if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-                raise ValueError(f"the Hub names no commit, but {quoted(str(commit))}")
-            wanted = list(names)
-            entries = _entries(api, repo_id, commit, wanted)
-            _check_size(entries, max_bytes)
-            for name in set(wanted) - set(entries):
-                (folder / name).unlink(missing_ok=True)
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(lambda name: _bring(repo_id, commit, name, entries[name], folder), entries))
-    except ImportError:
-        raise InputError(
-            f"{what} cannot be fetched without huggingface_hub. Run `pip install huggingface_hub`."
-        ) from None
-    except Exception as error:
-        if is_ours(error):
-            raise
-        status, refused = status_of(error), isinstance(error, (ValueError, *ODD_ANSWERS))
-        kind = InputError if refused or (status is not None and status < 500) else UnreachableError
-        raise kind(f"{what} cannot be fetched: {_why(error)}. {advice}") from None
+
+    def refused(error: Exception) -> InputError:
+        status, is_odd = status_of(error), isinstance(error, (ValueError, *ODD_ANSWERS))
+        kind = InputError if is_odd or (status is not None and status < 500) else UnreachableError
+        return kind(f"{what} cannot be fetched: {_why(error)}. {advice}")
+
+    with hub_session(refused) as api:
+        return _download(api, repo_id, revision, list(names), folder, max_bytes)
+
+
+def _download(
+    api: Any, repo_id: str, revision: str | None, names: list[str], folder: Path, max_bytes: int
+) -> str:
+    commit = api.repo_info(repo_id, repo_type="dataset", revision=revision).sha
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise ValueError(f"the Hub names no commit, but {quoted(str(commit))}")
+    entries = _entries(api, repo_id, commit, names)
+    _check_size(entries, max_bytes)
+    for name in set(names) - set(entries):
+        (folder / name).unlink(missing_ok=True)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda name: _bring(repo_id, commit, name, entries[name], folder), entries))
     return commit
 
 

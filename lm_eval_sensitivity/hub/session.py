@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -13,15 +13,23 @@ from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.hub.files_to_publish import Kind
 from lm_eval_sensitivity.text.escape import brief, inert, quoted
 
-_NOT_INSTALLED = (
-    "Publishing needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
-)
+_NOT_INSTALLED = "The Hub needs huggingface_hub, which is not installed. Run `pip install huggingface_hub`."
 _TOKEN = re.compile(r"Bearer\s+\S+|hf_[A-Za-z0-9]{8,}")
 _STATUS_IN_WORDS = re.compile(r"HTTP status \w+ error \((\d{3}) ")
 """As hf_xet says it, which sends large files, and whose errors have no answer in them."""
 _HUB = "https://huggingface.co"
 ODD_ANSWERS = (TypeError, AttributeError, LookupError)
 """What the client raises where it takes apart an answer that is none of the Hub's, and what a defect of ours raises."""
+
+
+def _client_errors() -> tuple[type[Exception], ...]:
+    """What the client raises where the Hub refuses, the network does, or what answers is no Hub.
+
+    Which HTTP library it has, its version says. A RuntimeError is one of hf_xet, or says which upload failed.
+    """
+    from huggingface_hub.errors import HTTPError
+
+    return (OSError, ValueError, RuntimeError, HTTPError, *ODD_ANSWERS)
 
 
 def check_repo_id(repo_id: str, *, argument: str = "ORG/NAME", example: str = "my-org/my-ladder") -> None:
@@ -62,10 +70,12 @@ def guarded_client() -> Iterator[Any]:
         `HfApi`, as a context.
 
     Raises:
-        InputError: it was led elsewhere.
+        InputError: huggingface_hub is not installed, or it was led elsewhere.
     """
-    from huggingface_hub import HfApi, get_session
-
+    try:
+        from huggingface_hub import HfApi, get_session  # not at the top: other commands start faster
+    except ImportError:
+        raise InputError(_NOT_INSTALLED) from None
     api, client = HfApi(), get_session()
     hubs = {_origin(api.endpoint), _origin(_HUB)}
 
@@ -105,12 +115,11 @@ def _elsewhere(endpoint: str, url: str) -> InputError:
 
 
 @contextmanager
-def hub_session(repo_id: str, kind: Kind) -> Iterator[Any]:
-    """The client; its errors, and those of the network, leave as an InputError that says what to do.
+def hub_session(refused: Callable[[Exception], InputError]) -> Iterator[Any]:
+    """The client of `guarded_client`; its errors, and those of the network, leave as sentences.
 
     Args:
-        repo_id: `ORG/NAME`, for messages.
-        kind: what it holds, for messages.
+        refused: makes the sentence of an error.
 
     Returns:
         `HfApi`, as a context.
@@ -119,31 +128,34 @@ def hub_session(repo_id: str, kind: Kind) -> Iterator[Any]:
         InputError: huggingface_hub is not installed, or it refused, or the network did.
     """
     try:
-        import huggingface_hub  # noqa: F401 - not at the top: commands that publish nothing start faster
-    except ImportError:
-        raise InputError(_NOT_INSTALLED) from None
-    try:
         with guarded_client() as api:
             yield api
     except InputError:
         raise
-    except Exception as error:
-        if is_ours(error):
+    except _client_errors() as error:
+        if _is_ours(error):
             raise
-        raise InputError(_what_to_do(cause(error), repo_id, kind)) from None
+        raise refused(error) from None
 
 
-def is_ours(error: Exception) -> bool:
+def publishing(repo_id: str, kind: Kind) -> AbstractContextManager[Any]:
+    """A session in which files are published.
+
+    Args:
+        repo_id: `ORG/NAME`, for messages.
+        kind: what it holds, for messages.
+
+    Returns:
+        As `hub_session`.
+    """
+    return hub_session(lambda error: InputError(_what_to_do(cause(error), repo_id, kind)))
+
+
+def _is_ours(error: Exception) -> bool:
     """Whether an error is a defect of this program, which says nothing about the Hub.
 
     The client takes apart what a server says without a look at its form, so that a stranger's answer is a TypeError
     like any other; but that one is raised inside the client.
-
-    Args:
-        error: as it was caught.
-
-    Returns:
-        True for an error of such a kind that our own code raised.
     """
     if not isinstance(error, ODD_ANSWERS) or error.__traceback__ is None:
         return False
@@ -198,8 +210,6 @@ def status_of(error: BaseException) -> int | None:
 
 
 def _what_to_do(error: BaseException, repo_id: str, kind: Kind) -> str:
-    if isinstance(error, InputError):
-        return str(error)
     problem, status = said_by(error), status_of(error)
     if isinstance(error, OSError) and error.filename is not None:
         return (

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
 from lm_eval_sensitivity.stats.alive import ALIVE
 
-ACROSS, UP = "distance under harmless edits (p)", "distance from the reference’s outputs (b)"
 ROOM = 1.06
 """Of an axis beyond what it must hold."""
 LONGEST_BEYOND = 1.35
@@ -60,11 +59,8 @@ class Region:
     right: float
     low: float
     high: float
-
-    @property
-    def words(self) -> str:
-        """What stands in it."""
-        return f"{self.label} if {ALIVE}"
+    words: str
+    """What stands in it."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +96,23 @@ def plane_of(found: DriftStatement) -> Plane:
     if not lines:
         return Plane(across, up, None, None, ())
     more, far = lines
-    regions = (
-        Region("STABLE", 0.0, more, 0.0, far),
-        Region("DRIFTED", 0.0, more, far, up),
-        Region("RESPONSIVE", more, across, 0.0, up),
+    verdicts = (
+        ("STABLE", 0.0, more, 0.0, far),
+        ("DRIFTED", 0.0, more, far, up),
+        ("RESPONSIVE", more, across, 0.0, up),
     )
-    return Plane(across, up, more, far, regions)
+    condition = "" if found.selection.of_answers else f" if {ALIVE}"
+    return Plane(across, up, more, far, tuple(Region(*each, f"{each[0]}{condition}") for each in verdicts))
+
+
+def axes_in_words(found: DriftStatement) -> tuple[str, str]:
+    """What stands at the axes: across, upwards."""
+    if found.selection.of_answers:
+        return (
+            "share of harmless edits that change the answer (p)",
+            "share of other answers than the reference’s (b)",
+        )
+    return "distance under harmless edits (p)", "distance from the reference’s outputs (b)"
 
 
 def lines_of(p_reference: float, found: DriftStatement) -> tuple[float, ...]:

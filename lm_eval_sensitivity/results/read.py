@@ -198,6 +198,7 @@ class Results:
         self._pairs: dict[int, pa.Table] = {}
         self._details: dict[int, RecordFile[PairDetail]] = {}
         self._answers: dict[int, RecordFile[AnswerRow]] = {}
+        self._flipped: dict[tuple[int, Of], tuple[int, ...]] = {}
         self._lock = RLock()
 
     @property
@@ -321,6 +322,16 @@ class Results:
         """All documents of a wrapped task of a system that has answers, in their order; as for `answer`."""
         with self._lock:
             return rows_of(self._answers_of(system), of)
+
+    def flipped(self, system: int, of: Of) -> tuple[int, ...]:
+        """Documents of which some edit changes the answer, in their order; all are read when it is first asked for."""
+        with self._lock:
+            if (system, of) not in self._flipped:
+                rows = self.answers(system, of)
+                self._flipped[system, of] = tuple(
+                    row.doc_id for row in rows if any(row.flip(edit) for edit in row.edits)
+                )
+            return self._flipped[system, of]
 
     def _details_of(self, system: int) -> RecordFile[PairDetail]:
         record = self._system(system)

@@ -152,8 +152,7 @@ def _write(request: Request, folder: Path) -> Manifest:
     request = replace(request, pairs=pairs)
     answers = {system.name: [each for each in read if each.system == system.name] for system in systems}
     statements, left_out = compute(
-        *(request.pairs, request.reference, request.alpha, request.signature, request.embedder),
-        read,
+        request.pairs, request.reference, request.alpha, request.signature, request.embedder, read
     )
     for name in FOLDERS:
         (folder / name).mkdir()

@@ -227,7 +227,7 @@ def _remarks(systems: Sequence[System]) -> tuple[Note, ...]:
     for system in systems:
         remarks += [Note("remark", words, (system.name,)) for words in _remarks_on(system, every_rung)]
         remarks += [remark for rung in system.rungs for remark in rung.remarks]
-    return tuple(remarks)
+    return tuple(dict.fromkeys(remarks))  # of a task every system may say the same
 
 
 def _remarks_on(system: System, every_rung: Sequence[str]) -> Iterator[str]:

@@ -263,6 +263,11 @@ def _left_out(
 
 def _nothing(folder: Path, left_out: Sequence[Note]) -> InputError:
     name = shown_path(folder)
+    if not left_out and (folder / "manifest.json").is_file():
+        return InputError(
+            f"`{name}` holds exported results and no run. `lm-eval-sensitivity space {name}` shows them; other "
+            "commands take the folder that was `--output_path`."
+        )
     if not left_out:
         return InputError(
             f"Run folder `{name}` holds no results file of lm_eval (`results_<date>.json`). Give the folder that was "

@@ -87,7 +87,8 @@ def build(results: Results | str) -> gr.Blocks:
             apply_default_css=False,
             elem_id="page",
         )
-    return app.queue(default_concurrency_limit=THREADS)  # type: ignore[no-any-return]
+    queued: gr.Blocks = app.queue(default_concurrency_limit=THREADS)
+    return queued
 
 
 def warm(results: Results) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.report.blocks import COUNTS, MEAN, Column, Document, Format, table_of
@@ -47,7 +48,7 @@ def documents(results: Results) -> dict[str, Callable[[], Document]]:
     if found.clusters:
         made["clusters"] = lambda: clusters_document(found.clusters, runs, signed, pairwise=False)
     for each in found.drift:
-        made[f"drift_{each.selection.filter_name}"] = lambda each=each: drift_document(each, runs, signed)  # type: ignore[misc]
+        made[f"drift_{each.selection.filter_name}"] = partial(drift_document, each, runs, signed)
     if found.heatmaps:
         made["heatmap"] = lambda: heatmap_document(found.heatmaps, runs, signed)
     if found.windows:

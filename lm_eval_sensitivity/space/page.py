@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.report.wording.finding import in_part
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.space.learn import view as learn
 from lm_eval_sensitivity.space.pages import (
@@ -26,7 +27,7 @@ from lm_eval_sensitivity.space.pages import (
 from lm_eval_sensitivity.space.query import CARRIED, DEFAULTS, Query
 from lm_eval_sensitivity.space.texts import LONGEST, LONGEST_NAME, ends, in_plain_text, shown
 from lm_eval_sensitivity.space.view import VIEWS, View
-from lm_eval_sensitivity.text.format import in_print, percent
+from lm_eval_sensitivity.text.format import between, in_print, percent
 
 SHOWS: dict[str, Callable[[Results, Query], View]] = {
     "clusters": clusters.show,
@@ -161,6 +162,8 @@ def environment() -> Environment:
         "ends": ends,
         "number": number,
         "percent": percent,
+        "between": between,
+        "in_part": in_part,
     }
     made.tests["measured"] = is_measured
     made.globals |= {

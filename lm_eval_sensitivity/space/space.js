@@ -207,7 +207,12 @@ function mark(head, state) {
 
 /* What is seen of a table, for a spreadsheet. A cell that one would run gets a quote in front, as in the CSV. */
 function inTabs(table) {
-  const cell = (each) => each.textContent.replace(/\s+/g, " ").trim().replace(/^(?=[=+@]|-(?![\d.<]))/, "'");
+  const cell = (each) => {
+    const copy = each.cloneNode(true);
+    for (const drawing of copy.querySelectorAll("svg")) drawing.remove();
+    for (const end of copy.querySelectorAll("br, summary, .letter")) end.after(" ");
+    return copy.textContent.replace(/\s+/g, " ").trim().replace(/^(?=[=+@]|-(?![\d.<]))/, "'");
+  };
   const rows = [...table.rows].filter((row) => !row.hidden);
   return rows.map((row) => [...row.cells].map(cell).join("\t")).join("\n");
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -58,17 +58,19 @@ def texts(notes: Iterable[Note]) -> list[str]:
     return [*found[:n], *left_out]
 
 
-def plain_table(table: ResultTable) -> dict[str, Any]:
+def plain_table(table: ResultTable, without: Collection[str] = ()) -> dict[str, Any]:
     """A table of a document as plain values for a template.
+
+    Args:
+        table: of the document.
+        without: columns that would say the same in every row.
 
     Returns:
         `title`, `head` and `rows` of (text, whether it is a number), `note`, and whether it is a detail.
     """
-    rows = [
-        [(shown(value, column), column.is_number) for value, column in zip(row, table.columns, strict=True)]
-        for row in table.rows
-    ]
-    head = [(column.name, column.is_number) for column in table.columns]
+    kept = [(at, column) for at, column in enumerate(table.columns) if column.name not in without]
+    rows = [[(shown(row[at], column), column.is_number) for at, column in kept] for row in table.rows]
+    head = [(column.name, column.is_number) for _, column in kept]
     return {
         "title": table.title,
         "head": head,

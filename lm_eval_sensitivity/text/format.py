@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -47,6 +47,32 @@ def percent(share: float) -> str:
         ('20 %', '12.5 %', '33.3 %')
     """
     return f"{100 * share:.3g} %"
+
+
+def between(names: Iterable[str]) -> str:
+    """What stands between names of strangers in a row.
+
+    Args:
+        names: all of the row.
+
+    Returns:
+        A comma, or a semicolon where a name has a comma of its own.
+
+    Example:
+        >>> between(["a", "b"]), between(["a", "b, 4 bits"])
+        (', ', '; ')
+    """
+    return "; " if any("," in each for each in names) else ", "
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of strangers in a row.
+
+    Example:
+        >>> listed(["a", "b, 4 bits"])
+        'a; b, 4 bits'
+    """
+    return between(names).join(names)
 
 
 def to_json(value: Any) -> Any:

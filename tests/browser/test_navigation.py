@@ -149,6 +149,8 @@ def test_a_table_is_copied_as_it_is_seen(served: str, browsing: Browsing) -> Non
     lines = page.evaluate("navigator.clipboard.readText()").split("\n")
     assert [line.split("\t")[0] for line in lines[1:]] == ["coarse", "demo", "rounded"]
     assert lines[0].split("\t")[2] == "mean, 95 % interval"
+    words = page.locator("#systems tbody td.mean").first.inner_text().split()
+    assert lines[1].split("\t")[2].split() == words, "what stands on two lines stays two words"
 
 
 def test_prompts_of_two_systems_are_sorted_by_who_reads(served: str, browsing: Browsing) -> None:

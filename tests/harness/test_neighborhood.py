@@ -374,6 +374,7 @@ def test_what_the_noise_floor_covers_is_not_called_sensitivity(scripted: Shown) 
     [
         (["--model_args", "pretrained=/nowhere/model"], "there is no such folder"),
         (["--model_args", "pretrained=FOLDER"], "could not load the model"),
+        (["--model_args", "pretrained=of/another/folder"], "The working folder has no such folder either"),
         (["--model_args", "dtype=float32"], "`--model hf` needs `pretrained`"),
         (["--model_args", "pretraind=gpt2"], "takes no such argument. Did you mean 'pretrained'?"),
         (

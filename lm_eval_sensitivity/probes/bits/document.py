@@ -63,16 +63,13 @@ def _range(floor: Floor) -> str:
 
 
 def _silent_zone(finding: BitsFinding) -> Iterator[str]:
-    bottom, top = finding.static_floor.bits, finding.dynamic_floor.bits
-    if bottom is None or (finding.dynamic_floor.reason and not finding.silent):
+    if finding.static_floor.bits is None or (finding.dynamic_floor.reason and not finding.silent):
         return
     if not finding.silent:
         yield "No width passes the static check and fails the dynamic one: there is no silent zone here."
         return
     names = ", ".join(f"{bits:g}" for bits in finding.silent)
-    size = f"{top - bottom:g}" if top is not None else f"more than {finding.silent[0] - bottom:g}"
-    unit = "bit" if size == "1" else "bits"
-    yield f"Silent zone: {size} {unit}. At {names} bits the static check passes and the dynamic one does not."
+    yield f"Silent zone: at {names} bits the static check passes and the dynamic one does not."
 
 
 def _how(finding: BitsFinding, tolerance: float) -> Iterator[Note]:

@@ -220,6 +220,8 @@ def _page(
         traces.PATHS: "token_paths",
         traces.MARGINS: "margins",
     }
+    if signed.is_of_answers:  # which have no length and no tokens
+        views = {name: views[name] for name in (profiles.RUNGS, heatmap.NAME)}
     tested = () if isinstance(apart, str) else clusters_document([apart], pairs, signed, pairwise=False).parts
     sections = [_section("clusters", drawn[clusters.NAME], *_own_parts(tested))]
     if axes is not None:

@@ -21,8 +21,9 @@ from lm_eval_sensitivity.report.figures.style import (
 )
 from lm_eval_sensitivity.report.labels import beside as heights_beside
 from lm_eval_sensitivity.report.marks import mark_of
-from lm_eval_sensitivity.report.plane import ACROSS, UP, Plane, place_of, plane_of
+from lm_eval_sensitivity.report.plane import Plane, axes_in_words, place_of, plane_of
 from lm_eval_sensitivity.statements.records import DriftStatement, SystemDrift
+from lm_eval_sensitivity.text.format import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,19 +68,20 @@ def picture(found: DriftStatement | None) -> Picture | NotDrawn:
 
 def _caption(found: DriftStatement) -> Caption:
     k, selection = found.constants, found.selection
-    about, control = selection.metric, ""
+    about, control, alive = selection.metric, "", ""
     if not selection.of_answers:
         about += f" (filter {selection.filter_name})"
         control = ", which also needs the positive control (table below)"
+        alive = " that responds to meaning"
     absent = [each.system for each in found.systems if place_of(each) is None]
-    without = f" Without a place here, for want of a number: {', '.join(absent)}." if absent else ""
+    without = f" Without a place here, for want of a number: {listed(absent)}." if absent else ""
     drifted = [each.drift.mean.n for each in found.systems if each.drift is not None]
     span = f"{min(drifted)}" if min(drifted) == max(drifted) else f"{min(drifted)} to {max(drifted)}"
     return Caption(
         f"Across: mean {about} under meaning-preserving edits; up: distance from the outputs of {found.reference} on "
         "the identical prompts. Thin lines are 95 % intervals; an arrow ends one that goes on. The shape and the words "
         f"are the verdict{control}. Dotted lines: {1 + k.k_harmless:g} times the reference's distance, and "
-        f"{k.drift_factor:g} times as drift; a tint names the verdict of a system there that responds to meaning. A "
+        f"{k.drift_factor:g} times as drift; a tint names the verdict of a system there{alive}. A "
         f"line joins systems whose names differ in bits only.{without}",
         f"{prompts_and_pairs([each.preserving.counts for each in found.systems])}; drift over {span} prompts.",
         "Both axes are small for a system that always says the same: the verdict reads the positive control, the place "
@@ -148,8 +150,9 @@ def _draw(figure: Figure, found: DriftStatement, placed: Sequence[SystemDrift]) 
         axes.plot([x for x, _ in points], [y for _, y in points], color=MUTED, linewidth=0.8)
     for each in placed:
         _point(axes, each, plane)
-    axes.set_xlabel(ACROSS)
-    axes.set_ylabel(UP)
+    across, up = axes_in_words(found)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
     _labels(axes, beside, placed, figure.bbox.height / figure.dpi - 1.2)
     legend_below(
         figure,

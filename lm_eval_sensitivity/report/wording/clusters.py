@@ -9,7 +9,7 @@ from itertools import combinations
 from lm_eval_sensitivity.report.wording import NOT_EQUAL, disagreement
 from lm_eval_sensitivity.statements.records import ClustersStatement, SystemRow, TestedContrast
 from lm_eval_sensitivity.stats import Cluster
-from lm_eval_sensitivity.text.format import in_print
+from lm_eval_sensitivity.text.format import in_print, listed
 from lm_eval_sensitivity.types import Note
 
 
@@ -34,7 +34,7 @@ def reasons_in_words(systems: tuple[SystemRow, ...]) -> Iterator[Note]:
             if reason:
                 by_reason.setdefault((kind, reason), []).append(each.system)
     for (kind, reason), names in by_reason.items():
-        yield Note("reason", f"{kind} ({', '.join(names)}): {reason}", tuple(names))
+        yield Note("reason", f"{kind} ({listed(names)}): {reason}", tuple(names))
 
 
 def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
@@ -49,7 +49,7 @@ def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
             "One system alone: an interval, but nothing to tell it apart from, so there are no clusters.",
         )
     for cluster in found.clusters:
-        words = f"Cluster {cluster.letter}: {', '.join(cluster.members)}. {_told(found, cluster)}"
+        words = f"Cluster {cluster.letter}: {listed(cluster.members)}. {_told(found, cluster)}"
         yield Note("finding", words, cluster.members)
     for row in found.systems:
         if len(row.letters) > 1:
@@ -62,7 +62,7 @@ def clusters_in_words(found: ClustersStatement) -> Iterator[Note]:
         about = tuple(dict.fromkeys(name for each in open_order for name in (each.first, each.second)))
         yield Note("finding", words, about)
     for each in found.left_out:
-        yield Note("finding", f"{', '.join(each.about)} is in no cluster. {each.text}", each.about)
+        yield Note("finding", f"{listed(each.about)} is in no cluster. {each.text}", each.about)
 
 
 def family_in_words(found: ClustersStatement) -> Iterator[Note]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.report.wording import NOT_EQUAL
+from lm_eval_sensitivity.statements.cautions import COVERAGE_GAP
 from lm_eval_sensitivity.statements.records import ClustersStatement, HeatmapStatement, SystemRow
 from lm_eval_sensitivity.statements.selection import RUNG_SETS
+from lm_eval_sensitivity.stats import PairCounts
 from lm_eval_sensitivity.stats.alive import LIFELESS
-from lm_eval_sensitivity.text.format import in_print
+from lm_eval_sensitivity.text.format import in_print, listed
 from lm_eval_sensitivity.types import Note
 
 MOST_NAMED = 4
@@ -24,7 +26,7 @@ _EDITS = {
 
 
 def finding_in_words(found: ClustersStatement, control: ClustersStatement | None = None) -> Iterator[Note]:
-    """How far edits move the systems, who differs, and who does not respond to meaning.
+    """How far edits move the systems, who differs, whose numbers are of few prompts, and who does not respond.
 
     Args:
         found: the selection.
@@ -32,7 +34,7 @@ def finding_in_words(found: ClustersStatement, control: ClustersStatement | None
             is what was selected.
 
     Returns:
-        One note to three; none where no system has a number.
+        One note to four; none where no system has a number.
     """
     moved, others = _with_a_mean(found), _with_a_mean(control)
     if not moved:
@@ -49,6 +51,11 @@ def finding_in_words(found: ClustersStatement, control: ClustersStatement | None
     yield Note("finding", words, tuple(row.system for row in moved))
     if found.family is not None:
         yield Note("finding", _who_differs(found))
+    partial = [row for row in moved if in_part(row.counts)]
+    if partial:
+        named = _named([f"{row.system} ({in_part(row.counts)})" for row in partial])
+        words = f"Only a part of the prompts has a number: {named}."
+        yield Note("finding", words, tuple(row.system for row in partial))
     lifeless = tuple(row.system for row in found.systems if row.responsiveness == "no")
     if lifeless:
         words = f"{LIFELESS.capitalize()}: {_named(lifeless)}. A low distance there is no stability."
@@ -77,13 +84,27 @@ def edits_in_words(found: HeatmapStatement) -> Iterator[Note]:
         else f"Of {n_edits} harmless edits, {most.edit} moves"
     )
     furthest = "" if n_edits == 1 and len(cells) == 1 else " furthest"
-    mean = in_print(most.mean.estimate, 3)
+    mean, n, lost = in_print(most.mean.estimate, 3), most.mean.n, most.counts.n_prompts_lost
+    of = f"{n} of {n + lost}" if lost else str(n)
     yield Note(
         "finding",
-        f"{words} an {what}{furthest}: by {mean} in {found.metric}, on average over {most.mean.n} prompts of "
-        f"{most.system}.",
+        f"{words} an {what}{furthest}: by {mean} in {found.metric}, on average over {of} prompts of {most.system}.",
         (most.system,),
     )
+
+
+def in_part(counts: PairCounts) -> str:
+    """Of how many prompts a mean is, where that is far fewer than were run.
+
+    Args:
+        counts: of the pairs of one system.
+
+    Returns:
+        As in `52 of 96 prompts`; empty where few prompts or none are lost.
+    """
+    given = counts.n_prompts + counts.n_prompts_lost
+    lost = counts.n_prompts_lost > COVERAGE_GAP * given
+    return f"{counts.n_prompts} of {given} prompts" if lost else ""
 
 
 def _with_a_mean(found: ClustersStatement | None) -> list[SystemRow]:
@@ -119,4 +140,4 @@ def _who_differs(found: ClustersStatement) -> str:
 
 def _named(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return listed(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

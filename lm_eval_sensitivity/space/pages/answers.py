@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval_sensitivity.errors import InputError
@@ -30,6 +30,8 @@ from lm_eval_sensitivity.text.escape import shown
 
 MOST_DOCUMENTS = 100
 """Of one page."""
+SAID_ABOVE = ("system", "task", "filter")
+"""Columns of the tables of one system that its heading and the form have."""
 BAR_WIDTH = 300
 """Pixels of the drawing of a score; all rows share one scale."""
 
@@ -56,26 +58,19 @@ def show(results: Results, query: Query) -> View:
     asked = choose_system(query, results, default=ran[0])
     system = asked if asked in ran else ran[0]
     own = found[ran.index(system)].statement
-    pair = query.given("pair")
+    of, pair = (own.task, own.filter_name), query.given("pair")
     if pair:
         try:
-            return show_answer(results, query, system, (own.task, own.filter_name), pair)
+            return show_answer(results, query, system, of, pair)
         except InputError as error:
             query.complaints.append(f"{error} Shown are all documents.")
-    document = flips_document(found)
+    named, flipped = address_of(results.systems[system]), results.flipped(system, of)
     return View(
         title_of("answers"),
         "answers.html",
         {
             "findings": closing({label: found}),
-            "choices": (
-                *(
-                    (Choice("task", "Task", tuple((each, each) for each in tasks), label),)
-                    if len(tasks) > 1
-                    else ()
-                ),
-                *((system_choice(results, system),) if len(results.systems) > 1 else ()),
-            ),
+            "choices": tuple(_choices(results, tasks, label, system)),
             "rows": found,
             "noise": noise_in_words,
             "reach": reach_in_words,
@@ -87,21 +82,28 @@ def show(results: Results, query: Query) -> View:
             "name": results.systems[system].name,
             "label": label,
             "tables": [
-                plain_table(each) for each in flips_document([found[ran.index(system)]]).tables_in("csv")
+                plain_table(each, SAID_ABOVE)
+                for each in flips_document([found[ran.index(system)]]).tables_in("csv")
             ],
             "changed": changed(
-                results.answers(system, (own.task, own.filter_name)),
-                lambda doc_id, edit: query.link(
-                    task=label, system=address_of(results.systems[system]), pair=f"{own.task}/{doc_id}/{edit}"
-                ),
+                (each for doc_id in flipped[:MOST_DOCUMENTS] if (each := results.answer(system, of, doc_id))),
+                lambda doc_id, edit: query.link(task=label, system=named, pair=f"{own.task}/{doc_id}/{edit}"),
             ),
+            "n_changed": len(flipped),
             "n_documents": own.n_documents,
-            "most": MOST_DOCUMENTS,
             "legend": LEGEND,
             "remarks": results.manifest.remarks,
         },
-        lambda: document,
+        lambda: flips_document(found),
     )
+
+
+def _choices(results: Results, tasks: Collection[str], label: str, system: int) -> Iterator[Choice]:
+    """What there are several of."""
+    if len(tasks) > 1:
+        yield Choice("task", "Task", tuple((each, each) for each in tasks), label)
+    if len(results.systems) > 1:
+        yield system_choice(results, system)
 
 
 def by_task(results: Results) -> dict[str, list[SystemAnswers]]:
@@ -155,10 +157,10 @@ class Changed:
 
 
 def changed(rows: Iterable[AnswerRow], link: Callable[[int, str], str]) -> list[Changed]:
-    """The documents whose answers change.
+    """Documents with the answers that change.
 
     Args:
-        rows: of a task under one filter.
+        rows: of a task under one filter, in each of which some do.
         link: gives the address of a document and an edit.
 
     Returns:
@@ -177,7 +179,6 @@ def changed(rows: Iterable[AnswerRow], link: Callable[[int, str], str]) -> list[
             ),
         )
         for row in rows
-        if any(row.flip(edit) for edit in row.edits)
     ]
 
 

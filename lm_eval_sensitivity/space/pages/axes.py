@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lm_eval_sensitivity.glossary import title_of
 from lm_eval_sensitivity.report.documents.drift import drift_document
 from lm_eval_sensitivity.report.marks import MARKS, mark_of
-from lm_eval_sensitivity.report.plane import ACROSS, UP
+from lm_eval_sensitivity.report.plane import axes_in_words
 from lm_eval_sensitivity.report.wording.drift import (
     SIGNS,
     constants_in_words,
@@ -54,12 +54,12 @@ def _beside(results: Results, query: Query, page: DriftStatement, chosen: Chosen
         "axes.html",
         {
             "page": page,
-            "about": f"{page.selection.metric}, filter {page.selection.filter_name}",
+            "about": page.selection.number_in_words,
             "cautions": texts(page.cautions),
             "symbols": symbols_in_words(page).text,
             "constants": constants_in_words(page).text,
             "choices": chosen.choices,
-            "axes": (ACROSS, UP),
+            "axes": axes_in_words(page),
             "drawings": [(each, series_lines(results, each.marks)) for each in drawings],
             "rows": [
                 (row, harmless_over_control(row, page), verdict_in_words(row, page.constants)) for row in rows

@@ -35,7 +35,7 @@ COLORS = 6
 """Of groups."""
 MOST_LETTERS = 12
 """Letters that a row names: hundreds of groups that overlap would fill the page with letters."""
-RESPONDS = {"yes": "responds", "unclear": "unclear", None: "not judged"}
+RESPONDS = {"yes": "responds", "unclear": "response unclear", None: "not judged"}
 """What another request does, in a word; a system that does not respond gets the word of its verdict."""
 CONTROL = "positive_control"
 SORTS = ("name", "name_reversed")

@@ -16,6 +16,7 @@ from lm_eval_sensitivity.space.downloads import runs_of
 from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.view import View, texts
 from lm_eval_sensitivity.statements.records import HeatmapCell, HeatmapStatement
+from lm_eval_sensitivity.statements.selection import number_in_words
 from lm_eval_sensitivity.types import Rung
 
 SHADES = 6
@@ -61,6 +62,7 @@ def show(results: Results, query: Query) -> View:
         "heatmap.html",
         {
             "page": page,
+            "about": number_in_words(page.metric, page.filter_name),
             "findings": texts(edits_in_words(page)),
             "cautions": texts(page.cautions),
             "choices": chosen.choices,

@@ -32,7 +32,7 @@ from lm_eval_sensitivity.space.query import Query
 from lm_eval_sensitivity.space.search import Found, search, wanted
 from lm_eval_sensitivity.space.view import View
 from lm_eval_sensitivity.space.words import words_of
-from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, RUNG_SETS, Selection
+from lm_eval_sensitivity.statements.selection import PRIMARY_FILTER, RUNG_SETS, Selection, number_in_words
 from lm_eval_sensitivity.text.escape import shown
 from lm_eval_sensitivity.types import Pair
 
@@ -195,11 +195,13 @@ def show_list(results: Results, query: Query) -> View:
             "sorting": {head: _sorting(query, sort, head) for head in _HEADS},
             "text": text,
             "n_lines": len(lines),
+            "n_without": sum(line.value is None for line in lines),
             "n_not_given": len(asked) - len(given),
             "n_pairs": len(given),
             "metric": words_of(chosen.metric),
             "card": METRICS[chosen.metric],
             "filter_name": chosen.filter_name,
+            "about": number_in_words(chosen.metric, chosen.filter_name),
             "prompt": prompt,
             "all_prompts": query.link(prompt=None, start=None),
             "everything": query.link(search=None, start=None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import tempfile
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from lm_eval_sensitivity.cli import view
 from lm_eval_sensitivity.cli.main import STATUS_OF_AN_INTERRUPT, main
 
-app = pytest.importorskip("lm_eval_sensitivity.space.app")
+pytest.importorskip("gradio")
+app = importlib.import_module("lm_eval_sensitivity.space.app")
 
 
 @pytest.fixture

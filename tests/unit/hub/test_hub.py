@@ -316,7 +316,7 @@ def test_no_token_is_quoted(hub: StandInHub, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_defect_of_ours_is_not_blamed_on_the_network(hub: StandInHub) -> None:
     put()
     with pytest.raises(AttributeError):
-        publish("me/x", {"a.csv": 7}, TABLES, message="Tables")  # type: ignore[dict-item]
+        publish("me/x", {"a.csv": 7}, TABLES, message="Tables")
 
 
 ODD = {"a list": b"[]", "a page": b"<html>Sign in</html>", "nothing": b"", "half": b'{"files": [{}]}'}

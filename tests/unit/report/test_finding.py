@@ -72,6 +72,16 @@ def test_who_differs() -> None:
     assert said(untested)[1:] == ["No two of them could be compared."]
 
 
+def test_numbers_of_few_of_the_prompts_are_told_with_their_systems() -> None:
+    few = [
+        replace(row, counts=replace(row.counts, n_prompts_lost=lost))
+        for row, lost in zip(ALIVE.systems, (2, 3, 0, 0), strict=True)
+    ]
+    assert [words for words in said(replace(ALIVE, systems=tuple(few))) if "prompts)" in words] == [
+        f"Only a part of the prompts has a number: {NAMES[1]} (24 of 27 prompts)."
+    ], "up to a tenth is no matter"
+
+
 def test_a_system_that_does_not_respond_is_never_left_out_of_the_first_words() -> None:
     assert (
         said(KNOWN)[-1] == f"Collapsed or indiscriminate: {NAMES[1]}. A low distance there is no stability."

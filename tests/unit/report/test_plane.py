@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from lm_eval_sensitivity.metrics.catalogue import ANSWER_FLIP
 from lm_eval_sensitivity.report.labels import _cross, beside, spread
 from lm_eval_sensitivity.report.marks import MARKS, REFERENCE, mark_of
 from lm_eval_sensitivity.report.plane import place_of, plane_of, reach
@@ -77,6 +78,9 @@ def test_regions_lie_between_the_lines_of_the_rules() -> None:
     stable, drifted, responsive = plane.regions
     assert (stable.right, stable.high) == (plane.more, plane.far) == (drifted.right, drifted.low)
     assert (responsive.left, responsive.right, responsive.high) == (plane.more, plane.across, plane.up)
+    assert [each.words for each in plane.regions] == [f"{each.label} if alive" for each in plane.regions]
+    of_answers = replace(found, selection=Selection(ANSWER_FLIP))
+    assert [each.words for each in plane_of(of_answers).regions] == [each.label for each in plane.regions]
     still = replace(reference, preserving=replace(reference.preserving, mean=mean_interval([0.0] * 9)))
     assert plane_of(replace(found, systems=(still,))).regions == (), "no multiple of 0 parts anything"
 

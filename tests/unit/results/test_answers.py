@@ -24,7 +24,7 @@ from lm_eval_sensitivity.runs.answers import load_answers
 from lm_eval_sensitivity.statements import signature
 from tests.unit.results.made_results import SETTINGS, declare, edit_manifest
 from tests.unit.results.test_hostile_results import Case, changed, in_detail, in_json, with_cell
-from tests.unit.runs.made_answers import N_DOCUMENTS, NO_ANSWER, TASK, make_answers
+from tests.unit.runs.made_answers import FLIPPED, N_DOCUMENTS, NO_ANSWER, TASK, make_answers
 
 STATEMENTS, OF_PAIRS, OF_ANSWERS = "statements.json", pairs_name(1), answers_name(1)
 NONE = (TASK, "none")
@@ -62,6 +62,13 @@ def test_what_is_read_is_what_was_answered(answered: Path) -> None:
     assert {pair.pair_id for pair in results.ladder.values()} == set(table["pair_id"].to_pylist())
 
 
+def test_documents_whose_answer_changes_are_read_through_once(answered: Path) -> None:
+    results = read_results(answered)
+    assert results.flipped(0, NONE) == FLIPPED
+    results.answers = None
+    assert results.flipped(0, NONE) == FLIPPED
+
+
 def test_a_folder_of_answers_has_no_outputs(answered: Path) -> None:
     names = {each.relative_to(answered).as_posix() for each in answered.rglob("*") if each.is_file()}
     expected = {f"{kind}/{at:03d}.parquet" for kind in ("answers", "pairs") for at in range(2)}
@@ -91,7 +98,7 @@ def test_every_statement_is_what_the_answers_give(answered: Path, beside: Path) 
         check_some(results, folder)
     files = prepare_results(answered, "me/results")
     assert {"README.md", answers_name(0)} <= files.keys()
-    card = str(files["README.md"], "utf-8")  # type: ignore[arg-type]
+    card = bytes(files["README.md"]).decode()
     assert f"answers/&#42;.parquet</code> | {2 * N_DOCUMENTS} |" in card and "details" not in card
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from lm_eval_sensitivity.results.read import Results, read_results
+from lm_eval_sensitivity.space.choices import address_of
 from lm_eval_sensitivity.space.downloads import documents, make_table
 from lm_eval_sensitivity.space.page import render, view_of, views_of
+from lm_eval_sensitivity.space.query import parse
 from tests.unit.results.made_results import HOSTILE, HOSTILE_CHOICES
 from tests.unit.runs.made_answers import NO_ANSWER, NO_PLACE, TASK
 from tests.unit.space.reading import Element, read_page
@@ -71,8 +73,12 @@ def test_documents_whose_answer_changes_lead_to_both_answers(results: Results) -
     found = page(results)
     table = next(each for each in found.every("table", css="lines"))
     assert [cells(row)[0] for row in table.one("tbody").every("tr")] == ["0", "5"]
-    link = table.every("a")[0].attributes["href"]
-    assert link == "?pair=science%2F0%2Fdouble_space" or "system=" in link
+    link = parse(table.every("a")[0].attributes["href"])
+    assert link == {
+        "system": address_of(results.systems[0]),
+        "pair": f"{TASK}/0/double_space",
+        "task": TASK,
+    }
     one = page(results, view="answers", pair=f"{TASK}/0/double_space")
     before, after = (each.text().strip() for each in one.every("div", css="text"))
     assert (before, after) == (f"1: {HOSTILE_CHOICES[1]}", f"2: {HOSTILE_CHOICES[2]}")

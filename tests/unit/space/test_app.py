@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import importlib
 import json
 import os
 import re
@@ -16,14 +17,14 @@ from typing import Any
 
 import pytest
 
-gr = pytest.importorskip("gradio")
+from lm_eval_sensitivity.cli.main import main
+from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.results import Results
+from lm_eval_sensitivity.space.page import render
+from tests.unit.space.known import HOSTILE, known_results
 
-from lm_eval_sensitivity.cli.main import main  # noqa: E402
-from lm_eval_sensitivity.errors import InputError  # noqa: E402
-from lm_eval_sensitivity.results import Results  # noqa: E402
-from lm_eval_sensitivity.space import app  # noqa: E402
-from lm_eval_sensitivity.space.page import render  # noqa: E402
-from tests.unit.space.known import HOSTILE, known_results  # noqa: E402
+gr = pytest.importorskip("gradio")
+app = importlib.import_module("lm_eval_sensitivity.space.app")
 
 pytestmark = pytest.mark.filterwarnings(
     # Gradio leaves event loops and sockets to the garbage collector.

@@ -52,5 +52,5 @@ def test_a_page_that_gradio_would_look_for_is_left_out_of_the_address(given: byt
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": given, "headers": []}
     # Nothing in it waits, so that it needs no event loop.
     with pytest.raises(StopIteration):
-        Preview(app, "t", "d")(scope, nothing, nothing).send(None)  # type: ignore[arg-type,attr-defined]
+        Preview(app, "t", "d")(scope, nothing, nothing).send(None)
     assert seen == [kept]

@@ -70,6 +70,9 @@ def test_the_furthest_pair_comes_first_and_a_click_turns_the_list_round(results:
     assert numbers == sorted(numbers, reverse=True) and values[: len(numbers)] == numbers, (
         "no number comes last"
     )
+    without = values.count(None)
+    said = f", {without} of them without a number;" if without else f"pairs of {results.systems[1].name};"
+    assert said in page.one("p", css="finding").text()
     (head,) = page.every("th", aria_sort="descending")
     turned = listed(results, **parse(head.one("a").attributes["href"]))
     assert [known[pair] for pair in ids(turned)][: len(numbers)] == sorted(numbers)

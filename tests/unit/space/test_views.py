@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lm_eval_sensitivity.metrics import METRICS
 from lm_eval_sensitivity.report.marks import MARKS
+from lm_eval_sensitivity.report.wording.clusters import clusters_in_words
 from lm_eval_sensitivity.report.wording.finding import edits_in_words, finding_in_words
 from lm_eval_sensitivity.results import Results
 from lm_eval_sensitivity.results.read import HubOrigin
@@ -23,6 +24,7 @@ from lm_eval_sensitivity.space.query import parse
 from lm_eval_sensitivity.space.svg import Scale, scale_of
 from lm_eval_sensitivity.statements import Selection
 from lm_eval_sensitivity.statements.records import HeatmapCell
+from lm_eval_sensitivity.stats import Cluster
 from lm_eval_sensitivity.stats.alive import LIFELESS
 from lm_eval_sensitivity.stats.rules import RULES, Constants
 from lm_eval_sensitivity.types import RUNGS
@@ -67,7 +69,7 @@ def test_clusters_show_every_number_beside_its_system(results: Results) -> None:
     rows = rows_of(page_of(results).one("table", id="systems"))
     assert [row[0] for row in rows] == list(SEEN), "in alphabetical order, not in that of the means"
     assert rows[0][2:5] == ["0.412 0.362 to 0.472", "a", "responds"]
-    assert rows[0][5] == "24 prompts, 400 pairs, 17e noise floor 0.011"
+    assert rows[0][5] == "24 prompts, 400 pairs; 17 erased noise floor 0.011"
     assert rows[1][4] == LIFELESS
     assert rows[2][3] == "ab", "a chip for each letter"
     assert rows[3][1:5] == ["no number", "– –", "none", "not judged"], "a missing number is no 0"
@@ -134,6 +136,37 @@ def test_a_caution_stands_on_the_row_that_it_belongs_to(results: Results) -> Non
     assert own.one("summary").text() == "1 caution" and "The identical rung was not run." in own.text()
     (common,) = [each for each in page.every("details", css="chip") if each is not own]
     assert "The known caution: coverage differs." in common.text()
+
+
+def test_a_mean_over_few_of_the_prompts_says_so_where_it_stands() -> None:
+    """Silence must not look like a number of all prompts: not in the finding, not in a row, not beside a verdict."""
+    known = clusters(KEYS[1], NAMES)
+    first = dataclasses.replace(known.systems[0].counts, n_prompts_lost=20)
+    systems = (dataclasses.replace(known.systems[0], counts=first), *known.systems[1:])
+    apart = drift(KEYS[1], NAMES)
+    row = apart.systems[0]
+    row = dataclasses.replace(row, preserving=dataclasses.replace(row.preserving, counts=first))
+    results = known_results(
+        clusters=(dataclasses.replace(known, systems=systems),),
+        drift=(dataclasses.replace(apart, systems=(row, *apart.systems[1:])),),
+    )
+    page = page_of(results)
+    assert (
+        f"Only a part of the prompts has a number: {NAMES[0]} (24 of 44 prompts)."
+        in page.one("p", css="finding").text()
+    )
+    for view in ("clusters", "axes"):
+        (said,) = page_of(results, view=view).every("span", css="alarm")[:1]
+        assert said.text() == "24 of 44 prompts", view
+
+
+def test_names_with_a_comma_of_their_own_are_told_apart() -> None:
+    commas = known_results(names=("a, 4 bits", "b", "c", "d"))
+    groups = dataclasses.replace(
+        commas.clusters[KEYS[1]], clusters=(Cluster("a", ("a, 4 bits", "c")), Cluster("b", ("b", "d")))
+    )
+    said = [note.text for note in clusters_in_words(groups)]
+    assert said[0].startswith("Cluster a: a, 4 bits; c. ") and said[1].startswith("Cluster b: b, d. ")
 
 
 def test_method_and_groups_are_said_below_the_table(results: Results) -> None:

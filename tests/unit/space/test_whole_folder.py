@@ -161,7 +161,7 @@ def spoil(record: Any, change: Change, field: str = "") -> Any:
         return {spoil(key, change, field): spoil(each, change, field) for key, each in record.items()}
     if is_dataclass(record) and not isinstance(record, type):
         names = [each.name for each in fields(record)]
-        return replace(record, **{name: spoil(getattr(record, name), change, name) for name in names})  # type: ignore[type-var]
+        return replace(record, **{name: spoil(getattr(record, name), change, name) for name in names})
     return record
 
 
