@@ -159,6 +159,24 @@ def panel_faults(limit: str) -> str:
     return table(head, rows)
 
 
+def panel_silence() -> str:
+    """A system that often says nothing, beside the same weights behind their template."""
+    found = _recorded("panel_results")["96 tokens"]
+    rows, prompts = [], found["systems"]["SmolLM2"]["n_prompts"]
+    for name in ("SmolLM2", "SmolLM2, no template"):
+        system = found["systems"][name]
+        cells = (
+            f"{system['silent']['prompts']} of {prompts} prompts",
+            f"{system['silent']['mean_if_equal']:.2f}",
+            f"{system['harmless'][0]:.2f} over {system['n_prompts']} prompts",
+            f"{system['scored']} of {system['pairs']}",
+            found["verdicts"].get(name, {}).get("label", "the reference"),
+        )
+        rows.append([name, *cells])
+    head = ("system", "no output to", "two empty outputs called equal", "the suite", "pairs scored", "label")
+    return table(head, rows)
+
+
 def panel_confidence() -> str:
     """Rank correlations, over prompts, of what is seen at the prompt's end with what harmless edits move."""
     rows = [
@@ -287,6 +305,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "panel systems": lambda: panel_systems("96 tokens"),
     "panel systems of longer outputs": lambda: panel_systems("256 tokens"),
     "panel faults": lambda: panel_faults("96 tokens"),
+    "panel silence": panel_silence,
     "panel confidence": panel_confidence,
     "panel edits": panel_edits,
     "panel likeness": panel_likeness,

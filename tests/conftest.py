@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.running import one_embedder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach a network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -13,6 +17,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The width of whoever started the tests is not theirs: pytest-xdist hands it to its workers.
 os.environ.pop("COLUMNS", None)
+# What one interpreter has compiled of the package, the dozens that tests start after it need not compile again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -47,8 +53,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*first, *quick[:split], *second, *quick[split:]]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Modules and tests stay to the end: the garbage collector need not walk through all of them time and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _below(item: pytest.Item, folders: tuple[str, ...]) -> bool:
     return any(item.path.is_relative_to(REPOSITORY / folder) for folder in folders)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_embedder() -> Iterator[None]:
+    with one_embedder():
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test session, the same for all its processes."""
+    home = tmp_path_factory.getbasetemp()
+    # With pytest-xdist every worker has its own folder in that of the session.
+    home = home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
+    folder = home / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

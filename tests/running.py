@@ -70,7 +70,7 @@ def arguments(model: Path | str, folder: Path, /, **options: Any) -> list[str]:
         "model": "hf",
         "model_args": f"pretrained={model}",
         "device": "cpu",
-        "batch_size": 8,
+        "batch_size": 32,
         "gen_kwargs": "max_gen_toks=12",
         "apply_chat_template": True,
         "output_path": str(folder),
@@ -90,7 +90,8 @@ def command(*line: object) -> int:
     """A command of `lm-eval-sensitivity`; unlike `main` it lets errors through."""
     from lm_eval_sensitivity.cli.main import build_parser
 
-    options = build_parser().parse_args([*map(str, line)])
+    words = [*map(str, line)]
+    options = build_parser(words[0]).parse_args(words)
     return int(options.run(options))
 
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lm_eval_sensitivity import __version__
@@ -78,8 +79,11 @@ The measurement itself is lm_eval's own command:
 The commands below help before and after it."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser with all subcommands; each has its own `--help` with an example.
+
+    Args:
+        command: a first word; where it is a subcommand, no other is there, which takes a tenth of the time.
 
     Returns:
         The parser; its options have `command`, a name, and `run`, which takes them.
@@ -95,9 +99,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lm-eval-sensitivity {__version__}")
     subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    asked = [each for each in COMMANDS if _name(each) == command]
+    for each in asked or COMMANDS:
+        each.add_parser(subparsers)
     return parser
+
+
+def _name(command: ModuleType) -> str:
+    return command.__name__.rpartition(".")[2].replace("_", "-")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The command's own exit status; 2 for a user's mistake, which is one message on stderr; 0 where the reader of a
         pipe stopped; `STATUS_OF_A_DEFECT` for anything else, shown with its traceback.
     """
-    options = build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = build_parser(arguments[0] if arguments else None).parse_args(arguments)
     _print_anything()
     try:
         _refuse_odd_bytes(vars(options))

@@ -16,7 +16,7 @@ from lm_eval_sensitivity.errors import InputError, unknown_name
 from lm_eval_sensitivity.ladder import hub
 from lm_eval_sensitivity.ladder.build import build_pairs
 from lm_eval_sensitivity.ladder.jsonl import read_jsonl
-from lm_eval_sensitivity.ladder.parquet import read_parquet
+from lm_eval_sensitivity.ladder.parquet import read_parquet, stated_hash
 from lm_eval_sensitivity.ladder.schema import column_hashes, content_hash, pairs_from_rows, rows_from_pairs
 from lm_eval_sensitivity.ladder.sources import FULL, SMALLER_SUBSETS, SPREAD, Design, read_source
 from lm_eval_sensitivity.ladder.tasks import group_of_subset
@@ -190,6 +190,27 @@ def packaged_folder() -> Path:
     raise InputError(
         f"The packaged ladder is missing: no folder `{candidates[0]}`. Install the package again."
     )
+
+
+def packaged_hash(subset: str = LARGEST) -> str | None:
+    """The content hash that a subset of the packaged ladder states; `load_ladder` checks it against the rows.
+
+    Args:
+        subset: as for `load_ladder`.
+
+    Returns:
+        The hash, quickly; None of a damaged file.
+
+    Raises:
+        InputError: there is no such subset.
+
+    Example:
+        >>> packaged_hash("mini") == load_ladder(subset="mini").content_hash
+        True
+    """
+    folder = packaged_folder()
+    files = subset_files(folder)
+    return stated_hash(files[_choose_subset(subset, files, folder)])
 
 
 def subset_files(folder: Path) -> dict[str, Path]:

@@ -110,6 +110,16 @@ def read_parquet(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
     }
 
 
+def stated_hash(path: Path) -> str | None:
+    """The content hash that a ladder file states of itself, without a look at its rows; None where it states none."""
+    try:
+        stored = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return None
+    found = stored.get(f"{METADATA_PREFIX}content_hash".encode())
+    return None if found is None else found.decode("utf-8", "replace")
+
+
 def _check_size(metadata: Any, path: Path) -> None:
     if metadata.num_rows > MAX_ROWS:
         raise InputError(

@@ -20,6 +20,7 @@ from lm_eval_sensitivity.results.files import refuse
 from lm_eval_sensitivity.results.manifest import STATEMENTS, pairs_name
 from lm_eval_sensitivity.results.read import Results
 from lm_eval_sensitivity.results.statements import CODEC, Statements
+from lm_eval_sensitivity.runs.comparability import another_part
 from lm_eval_sensitivity.statements import TablePartition
 from lm_eval_sensitivity.statements.answers import answers_statement
 from lm_eval_sensitivity.statements.clusters import clusters_statement
@@ -198,10 +199,14 @@ def _drift(stored: DriftStatement, partition: TablePartition, results: Results) 
     assert results.manifest.reference is not None and stored.reference is not None
     reference = results.systems[results.manifest.reference]
     of_answers = stored.selection.metric == ANSWER_FLIP
+    told = {each.name: {label.lower(): value for label, value in each.facts} for each in results.systems}
     drifts = {
-        name: drift_of_answers(partition.table, name, reference.name, stored.selection.filter_name)
-        if of_answers
-        else recorded_drift(partition.table, name, reference.fingerprint, stored.selection.filter_name)
+        name: replace(
+            drift_of_answers(partition.table, name, reference.name, stored.selection.filter_name)
+            if of_answers
+            else recorded_drift(partition.table, name, reference.fingerprint, stored.selection.filter_name),
+            another=another_part(told[name], told[reference.name]),
+        )
         for name in partition.systems
         if name != reference.name
     }

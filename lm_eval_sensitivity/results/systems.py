@@ -8,6 +8,7 @@ from typing import Any
 
 from lm_eval_sensitivity.records.limits import LONGEST_NAME
 from lm_eval_sensitivity.runs import System
+from lm_eval_sensitivity.runs.comparability import TOLD_BY
 from lm_eval_sensitivity.runs.names import model_name, precision
 from lm_eval_sensitivity.text.escape import inert
 
@@ -35,6 +36,7 @@ def facts(system: System) -> Iterator[tuple[str, str]]:
         ("Device", identity.get("device")),
         ("Attention", identity.get("attention")),
         ("Chat template", template),
+        *((name.capitalize(), identity.get(name)) for name in TOLD_BY),
         ("Pairs run", f"{system.n_pairs} of {system.n_expected}"),
         ("Measured with", f"lm-eval-sensitivity {system.package_version}"),
     )

@@ -113,6 +113,34 @@ def _of_one_ladder(rung: RungSamples, other: RungSamples) -> bool:
     return is_same and rung.against_ladder and other.against_ladder
 
 
+TOLD_BY = ("architecture", "tokenizer", "transformers")
+"""Parts of an identity that tell another model from a changed copy."""
+
+
+def another_part(own: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    """What shows that a system is another model than its reference, not a copy that was rounded or tuned.
+
+    Args:
+        own: identity of the system.
+        reference: identity of the reference.
+
+    Returns:
+        `tokenizer` or `architecture`; empty where neither tells, as of engines that cannot be looked into.
+
+    Example:
+        >>> another_part({"architecture": "Qwen2ForCausalLM"}, {"architecture": "LlamaForCausalLM"})
+        'architecture'
+    """
+    architecture, tokenizer, version = ((own.get(name), reference.get(name)) for name in TOLD_BY)
+    # Another version writes the same tokenizer down in another way.
+    if None not in tokenizer and tokenizer[0] != tokenizer[1] and version[0] == version[1]:
+        return "tokenizer"
+    # An adapter puts a class of its own around that of the model.
+    adapted = any(str(name).startswith("Peft") for name in architecture)
+    differs = None not in architecture and architecture[0] != architecture[1]
+    return "architecture" if differs and not adapted else ""
+
+
 def common_pairs(rungs: Sequence[RungSamples]) -> tuple[list[RungSamples], list[Note]]:
     """Runs of different subsets of one ladder, cut to the pairs that all systems have.
 

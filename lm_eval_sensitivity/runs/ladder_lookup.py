@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
-from lm_eval_sensitivity.ladder.load import LARGEST, SUBSETS
+from lm_eval_sensitivity.ladder.load import LARGEST, SUBSETS, packaged_hash
 from lm_eval_sensitivity.records.run_metadata import LadderIdentity
 
 
@@ -33,6 +33,8 @@ class LadderLookup:
         """
         # The name of a subset comes from the file: only known names are looked up.
         subset = metadata.subset if metadata.subset in SUBSETS else LARGEST
+        if self._source is None and packaged_hash(subset) != metadata.hash:
+            return None  # its rows, which take longer than those of a run, are not read for that
         ladder = self._load(subset)
         if ladder is not None and ladder.content_hash == metadata.hash:
             return ladder

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.metrics.catalogue import OF_ANSWERS
+from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.noise import beside_noise, may_be_noise, noise_sentence
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.prompt_ends import ENDS_AGREE, PROMPT_END_METRICS, parted_in
@@ -208,6 +209,23 @@ def prompt_end_cautions(
                 f"({ENDS_AGREE}) still part later.",
                 name,
             )
+
+
+def another_model_caution(drift: Drift | None, called: str, factor: float) -> Iterator[Note]:
+    """Where a system is no changed copy of its reference: what a label says then.
+
+    Args:
+        drift: of the system; None where none was measured.
+        called: the system, at the beginning of a sentence.
+        factor: `Constants.drift_factor` of its label.
+    """
+    if drift is not None and drift.another:
+        times = "" if factor == 1 else f"{factor:g} times "
+        yield caution(
+            f"{called} is another model than the reference, by its {drift.another}. STABLE says of such a system only: "
+            f"no further than {times}what a harmless edit moves the reference.",
+            drift.system,
+        )
 
 
 def audit_cautions(partition: TablePartition, selection: Selection) -> Iterator[Note]:

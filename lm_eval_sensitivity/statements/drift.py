@@ -11,6 +11,7 @@ import numpy as np
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.records.columns import FLAGS
 from lm_eval_sensitivity.statements.cautions import (
+    another_model_caution,
     audit_cautions,
     coverage_cautions,
     rung_cautions,
@@ -70,12 +71,10 @@ def drift_statement(
             "Of answers to a task nothing is judged without a reference: whether meaning moves a system is not asked "
             "there. Give `--reference RUN`; `flips` prints what harmless edits do to the answers of one system."
         )
-    used = constants or Constants()
+    used, drifts = constants or Constants(), drifts or {}
     order = tuple(dict.fromkeys((*([reference] if reference else ()), *systems)))
     preserving = replace(selection, rung_set=PRESERVING)
-    found = tuple(
-        _system(partition, preserving, name, reference, (drifts or {}).get(name), used) for name in order
-    )
+    found = tuple(_system(partition, preserving, name, reference, drifts.get(name), used) for name in order)
     return DriftStatement(
         selection,
         reference,
@@ -86,6 +85,11 @@ def drift_statement(
             *coverage_cautions(partition, preserving, order),
             *window_cautions(partition, preserving, order),
             *audit_cautions(partition, preserving),
+            *(
+                note
+                for name in order
+                for note in another_model_caution(drifts.get(name), name, used.drift_factor)
+            ),
         ),
         used,
         partition.seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from lm_eval_sensitivity.runs import (
     missing_drift,
     read_outputs,
 )
+from lm_eval_sensitivity.runs.comparability import another_part
 from lm_eval_sensitivity.runs.table import NO_VARIANTS
 from lm_eval_sensitivity.statements.partition import largest_of
 from lm_eval_sensitivity.statements.selection import PRIMARY_METRIC, TEXT_METRICS, Selection
@@ -56,6 +57,8 @@ class Drift:
     """Where the numbers are from, in words."""
     message: str = ""
     """Why none could be measured."""
+    another: str = ""
+    """What shows that the system is another model than the reference, from `another_part`."""
 
     @cached_property
     def by_prompt(self) -> dict[str, float]:
@@ -151,7 +154,10 @@ def measure_drifts(
         return find_distances(reference.embedder, embedder)
 
     return {
-        system.name: measure_drift(pairs.table, system, reference, selection, distances)
+        system.name: replace(
+            measure_drift(pairs.table, system, reference, selection, distances),
+            another=another_part(system.identity, reference.identity),
+        )
         for system in pairs.systems
         if system is not reference
     }

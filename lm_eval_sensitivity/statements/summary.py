@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lm_eval_sensitivity.records.columns import FLAGS
-from lm_eval_sensitivity.statements.cautions import audit_cautions
+from lm_eval_sensitivity.statements.cautions import another_model_caution, audit_cautions
 from lm_eval_sensitivity.statements.drift import drift_statement
 from lm_eval_sensitivity.statements.drift_distance import Drift
 from lm_eval_sensitivity.statements.means import system_mean
@@ -24,7 +24,14 @@ from lm_eval_sensitivity.statements.records import SystemDrift, SystemMean
 from lm_eval_sensitivity.statements.responsiveness import CONTROL
 from lm_eval_sensitivity.statements.selection import NOISE_RUNG, PRIMARY_FILTER, PRIMARY_METRIC, Selection
 from lm_eval_sensitivity.statements.windows import dominated_windows, outputs_of, windows_within
-from lm_eval_sensitivity.stats import MIN_PROMPTS, Partition, ReducedVerdict, RepetitionTest, Verdict
+from lm_eval_sensitivity.stats import (
+    MIN_PROMPTS,
+    Constants,
+    Partition,
+    ReducedVerdict,
+    RepetitionTest,
+    Verdict,
+)
 from lm_eval_sensitivity.stats.power import detectable_effect
 from lm_eval_sensitivity.stats.sample import Floats, has_spread
 from lm_eval_sensitivity.types import MEANING_PRESERVING_RUNGS, RUNGS, Missing, Note, Rung
@@ -100,6 +107,8 @@ class SummaryStatement:
     moved alike and nothing can be planned with."""
     coverage: Coverage
     cautions: tuple[Note, ...]
+    another_model: tuple[Note, ...]
+    """The one of a system that is no changed copy of its reference; it belongs to the verdict."""
 
 
 def summary_statement(
@@ -148,6 +157,7 @@ def summary_statement(
         _detectable(pairs.system(system)),
         _coverage(partition, selection, system),
         tuple(audit_cautions(partition, selection)),
+        tuple(another_model_caution((drifts or {}).get(system), "It", Constants().drift_factor)),
     )
 
 

@@ -22,7 +22,7 @@ from tests.browser.hostile import MARKUP, NAMES, TEMPLATES, make_hostile_results
 from tests.browser.looking import BLIND, Browsing
 from tests.browser.serving import ANY_FOLDERS, serving, serving_together
 from tests.golden.doors import RUNS
-from tests.traps.conftest import once, shared_home  # noqa: F401 - a fixture
+from tests.traps.conftest import once
 from tests.unit.results.made_results import make_answered, make_beside
 
 RECORDED = ("demo", "rounded", "coarse")
@@ -83,7 +83,7 @@ def _lacking(reason: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def real(chromium: str, shared_home: Path) -> Real:  # noqa: F811
+def real(chromium: str, shared_home: Path) -> Real:
     """The runs, exported once for all test processes."""
     home = shared_home / "browser_real"
 
@@ -110,7 +110,7 @@ def probed_run(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def hostile(real: Real, shared_home: Path) -> Path:  # noqa: F811
+def hostile(real: Real, shared_home: Path) -> Path:
     """Results of systems whose names and outputs want to be markup, code or control characters."""
     home = shared_home / "browser_hostile"
     (result,) = real.results.probes["stretch"].values()
@@ -125,7 +125,7 @@ def hostile_results(hostile: Path) -> Results:
 
 
 @pytest.fixture(scope="session")
-def answers(shared_home: Path) -> tuple[Results, Results]:  # noqa: F811
+def answers(shared_home: Path) -> tuple[Results, Results]:
     """Of a wrapped task whose texts are loud, and of such tasks beside the ladder."""
 
     def make(folder: Path) -> None:

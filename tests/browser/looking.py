@@ -30,6 +30,7 @@ class Browsing:
         self.problems: list[str] = []
         self._browser = browser
         self._contexts: dict[str, BrowserContext] = {}
+        self._standing: dict[str, Page] = {}
 
     def open(self, address: str, *, dark: bool = False, phone: bool = False, **options: Any) -> Page:
         """Load an address and wait until its own content stands there.
@@ -44,6 +45,19 @@ class Browsing:
         page.goto(address)
         settled(page)
         return page
+
+    def at(self, server: str, query: str = "?") -> Page:
+        """The same where it is no matter that a page stood there: everything is loaded once for each server.
+
+        Args:
+            server: its address.
+            query: of what is to be seen.
+        """
+        if server not in self._standing:
+            self._standing[server] = self.open(server + query)
+        else:
+            go_to(self._standing[server], query)
+        return self._standing[server]
 
     def blank(self, *, dark: bool = False, phone: bool = False, **options: Any) -> Page:
         """An empty page of such a reader."""
@@ -73,9 +87,12 @@ class Browsing:
 
     def close_pages(self) -> list[str]:
         """Close what is open, and tell what went wrong since the last time."""
+        if self.problems:
+            self._standing.clear()
         for context in self._contexts.values():
             for page in context.pages:
-                page.close()
+                if page not in self._standing.values():
+                    page.close()
         told, self.problems = self.problems, []
         return told
 

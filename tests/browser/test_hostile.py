@@ -28,7 +28,7 @@ def assert_inert(page: Page) -> None:
 
 
 def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
-    page = browsing.open(hostile_served)
+    page = browsing.at(hostile_served)
     for view in (each for each in VIEWS if each != "answers"):
         page.locator(f".masthead a[href='{address_of(view) if view != 'clusters' else '?'}']").click()
         settled(page, view)
@@ -40,7 +40,7 @@ def test_names_are_only_read(hostile_served: str, browsing: Browsing) -> None:
 
 def test_outputs_are_only_read(hostile_results: Results, hostile_served: str, browsing: Browsing) -> None:
     scored = next(line for line in hostile_results.ladder.values() if line.rung == "positive_control")
-    page = browsing.open(f"{hostile_served}?view=pairs&pair={scored.pair_id}")
+    page = browsing.at(hostile_served, f"?view=pairs&pair={scored.pair_id}")
     text = page.locator(".output .text").first.text_content()
     for loud in ("<script>window.owned='script'</script>", "${1+1}", "{{7*7}}", "</bdi></div></div><style>"):
         assert loud in text, "it is shown as it is"

@@ -31,7 +31,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_tab_goes_through_the_whole_page_and_is_never_held(served: str, browsing: Browsing) -> None:
-    page = browsing.open(served)
+    page = browsing.at(served)
     page.locator(".heading").focus()
     seen: list[int] = []
     while not page.evaluate(FOCUSED, "[data-copy]"):
@@ -48,7 +48,7 @@ def test_tab_goes_through_the_whole_page_and_is_never_held(served: str, browsing
 
 
 def test_a_caution_opens(hostile_served: str, browsing: Browsing) -> None:
-    page = browsing.open(hostile_served)
+    page = browsing.at(hostile_served)
     assert not page.locator(".chip li").first.is_visible()
     tab_to(page, ".chip > summary")
     page.keyboard.press("Enter")
@@ -56,7 +56,7 @@ def test_a_caution_opens(hostile_served: str, browsing: Browsing) -> None:
 
 
 def test_from_the_first_page_into_a_pair(served: str, browsing: Browsing) -> None:
-    page = browsing.open(served)
+    page = browsing.at(served)
     page.locator(".heading").focus()
     page.keyboard.press("Shift+Tab")
     assert page.evaluate(FOCUSED, "nav a"), "the navigation comes right before"
@@ -79,7 +79,7 @@ def said(page: Page, what: str) -> str:
 
 
 def test_the_steps_of_a_pair(real: Real, served: str, browsing: Browsing) -> None:
-    page = browsing.open(served + real.parting_pair())
+    page = browsing.at(served, real.parting_pair())
     slider = page.locator("[data-branching] input[type=range]")
     last = int(slider.get_attribute("max"))
     parted = int(page.locator("[data-branch=first]").get_attribute("data-at"))
@@ -103,7 +103,7 @@ def test_the_steps_of_a_pair(real: Real, served: str, browsing: Browsing) -> Non
 
 
 def test_one_key_leads_to_the_next_pair_and_another_back(real: Real, served: str, browsing: Browsing) -> None:
-    page = browsing.open(served + real.parting_pair())
+    page = browsing.at(served, real.parting_pair())
     for key in ("n", "p"):
         link = page.locator(f"a[data-key={key}]").get_attribute("href")
         page.keyboard.press(key)
@@ -164,7 +164,7 @@ def waits(page: Page, until: Callable[[], bool]) -> None:
 
 
 def test_the_knob(served: str, browsing: Browsing) -> None:
-    page = browsing.open(served + address_of("learn"))
+    page = browsing.at(served, address_of("learn"))
     tab_to(page, "#learn-r")
     before = page.locator("[data-part=first]").get_attribute("points")
     page.keyboard.press("Home")
@@ -178,7 +178,7 @@ def test_the_knob(served: str, browsing: Browsing) -> None:
 
 
 def test_the_ripple(served: str, browsing: Browsing) -> None:
-    page = browsing.open(served + address_of("learn"))
+    page = browsing.at(served, address_of("learn"))
     tab_to(page, "[data-ripple] [role=gridcell]")
     begun = page.evaluate("document.activeElement.getAttribute('aria-label')")
     page.keyboard.press("ArrowDown")

@@ -25,7 +25,7 @@ def groups(page: Page) -> list[str]:
 
 
 def test_from_a_cell_to_its_list_to_a_pair(served: str, browsing: Browsing) -> None:
-    page = browsing.open(served + address_of("heatmap"))
+    page = browsing.at(served, address_of("heatmap"))
     cell = page.locator(".heatmap td.number a", has_not_text="0.000").first
     mean = float(cell.locator(".mean").inner_text())
     cell.click()
@@ -103,7 +103,7 @@ def test_an_answer_that_never_comes_is_said(served: str, browsing: Browsing) -> 
 
 
 def test_a_changed_form_changes_address_and_content(real: Real, served: str, browsing: Browsing) -> None:
-    page = browsing.open(served)
+    page = browsing.at(served)
     before = content(page)
     page.locator("select[name=filter]").select_option("raw")
     page.wait_for_url("**filter=raw*")
@@ -126,7 +126,7 @@ def test_hiding_rows_changes_no_group(browsing: Browsing) -> None:
 
 
 def test_a_list_is_sorted_searched_and_shared(served: str, browsing: Browsing) -> None:
-    page = browsing.open(f"{served}?view=pairs&system=demo")
+    page = browsing.at(served, "?view=pairs&system=demo")
     values = page.locator("#pairs tbody td.number:nth-child(2)")
     furthest = values.first.inner_text()
     page.locator("#pairs thead a", has_text="cosine_distance").click()
@@ -154,7 +154,7 @@ def test_a_table_is_copied_as_it_is_seen(served: str, browsing: Browsing) -> Non
 
 
 def test_prompts_of_two_systems_are_sorted_by_who_reads(served: str, browsing: Browsing) -> None:
-    page = browsing.open(served + address_of("compare"))
+    page = browsing.at(served, address_of("compare"))
     table = page.locator("details table.names").first
     page.locator("details > summary", has_text="The same in numbers").click()
     table.locator("[data-sort]", has_text="second − first").click()
@@ -173,7 +173,7 @@ def test_a_download_has_the_numbers_of_the_command_line(
     real: Real, served: str, browsing: Browsing, tmp_path: Path
 ) -> None:
     """To the last digit, which no table on the page shows."""
-    page = browsing.open(served)
+    page = browsing.at(served)
     found = downloaded(page.locator("[data-download=systems]"), "clusters_systems.csv", tmp_path)
     systems = {row["system"]: row for row in found[f"systems {FIRST_PAGE}"]}
     assert systems.keys() == {known["system"] for known in real.systems()}

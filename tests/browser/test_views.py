@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from lm_eval_sensitivity.results import Results
@@ -22,12 +24,16 @@ from tests.browser.looking import (
 from tests.browser.test_hostile import assert_inert
 from tests.unit.space.known import known_results
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 LOOKS = {"light": {}, "dark": {"dark": True}, "phone": {"phone": True}}
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_view_stands_in_every_look(look: str, real: Real, served: str, browsing: Browsing) -> None:
     page = browsing.open(served, **LOOKS[look])
+    assert_first_screen(page)
     for case in (*views_of(real.results), "pair"):
         go_to(page, real.parting_pair() if case == "pair" else address_of(case))
         assert page.locator("body.dark").count() == ("dark" in look), "it follows the reader's device"
@@ -43,11 +49,8 @@ def test_every_view_stands_in_every_look(look: str, real: Real, served: str, bro
             assert not found, "\n".join([case, *found])
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_the_first_screen_shows_the_finding_and_the_systems(
-    look: str, real: Real, served: str, browsing: Browsing
-) -> None:
-    page = browsing.open(served, **LOOKS[look])
+def assert_first_screen(page: Page) -> None:
+    """It shows the finding and the systems."""
     finding, table = page.locator(".finding").bounding_box(), page.locator("#systems").bounding_box()
     first = page.locator("#systems tbody tr").first.bounding_box()
     screen = page.viewport_size
@@ -91,7 +94,7 @@ def test_answers_stand_in_every_look(look: str, answers: tuple[Results, Results]
 
 
 def test_the_numbers_are_those_of_the_command_line(real: Real, served: str, browsing: Browsing) -> None:
-    page = browsing.open(served)
+    page = browsing.at(served)
     rows = {row["system"]: row for row in real.systems()}
     shown = page.locator("#systems tbody tr").all()
     assert [row.locator("th").inner_text() for row in shown] == sorted(rows), "no order but the alphabet's"
@@ -134,7 +137,7 @@ def is_green(color: str) -> bool:
 
 def test_clicking_leads_where_the_addresses_lead(served: str, browsing: Browsing) -> None:
     page = browsing.open(served)
-    for view in ("axes", "pairs", "learn", "clusters"):
+    for view in ("pairs", "learn"):
         page.locator(".masthead").get_by_role("link", name=VIEWS[view], exact=True).click()
         settled(page, view)
         other = browsing.open(page.url)
@@ -144,7 +147,7 @@ def test_clicking_leads_where_the_addresses_lead(served: str, browsing: Browsing
 
 
 def test_a_wrong_address_is_answered(served: str, browsing: Browsing) -> None:
-    page = browsing.open(f"{served}?view=heatmap&filter=row&system=99")
+    page = browsing.at(served, "?view=heatmap&filter=row&system=99")
     said = page.get_by_role("alert").inner_text()
     assert "Did you mean 'raw'?" in said
     assert page.locator(".heatmap").is_visible()

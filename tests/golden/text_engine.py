@@ -19,7 +19,7 @@ SENTENCES = (
 
 
 @register_model("golden_text")
-class GoldenText(LM):  # type: ignore[misc,unused-ignore]
+class GoldenText(LM):
     """A `steady` voice hears words only; a `fickle` one hears every character. Some answers begin with reasoning."""
 
     tokenizer_name = "none"

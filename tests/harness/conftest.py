@@ -14,7 +14,7 @@ from lm_eval_sensitivity.harness.tasks.options import Options
 from lm_eval_sensitivity.records.packing import unpack
 from tests.harness import tiny_models
 from tests.running import Run, arguments, execute, only_our_tasks, read_run
-from tests.traps.conftest import once, shared_home  # noqa: F401 - a fixture
+from tests.traps.conftest import once
 
 __all__ = ["Lmeval", "Run", "arguments", "ids", "read_run", "unread"]
 
@@ -26,7 +26,7 @@ FOUR_RUNGS: dict[str, Any] = {
         for rung in ("identical", "punctuation", "synonym", "positive_control")
     ),
     "gen_kwargs": "max_gen_toks=12",
-    "batch_size": 16,
+    "batch_size": 64,
 }
 """Options of a run that says all that a verdict needs."""
 
@@ -56,7 +56,7 @@ def lm_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Lmeval:
 
 
 @pytest.fixture(scope="session")
-def run_once(shared_home: Path) -> Lmeval:  # noqa: F811
+def run_once(shared_home: Path) -> Lmeval:
     """The same for tests that only read what a run left: the same line runs once, whichever test process asks first."""
     read: dict[str, Run] = {}
 
@@ -78,7 +78,7 @@ def demo() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(shared_home: Path) -> Path:  # noqa: F811
+def model(shared_home: Path) -> Path:
     """A small random model."""
     home = shared_home / "models"
     once(home, lambda folder: tiny_models.build(folder / "llama", "llama"))
@@ -88,7 +88,7 @@ def model(shared_home: Path) -> Path:  # noqa: F811
 @pytest.fixture(scope="session")
 def demo_run(demo: Path, run_once: Lmeval) -> Run:
     """One full run of the demonstration model."""
-    return run_once(demo, gen_kwargs="max_gen_toks=96", batch_size=16)
+    return run_once(demo, gen_kwargs="max_gen_toks=96", batch_size=64)
 
 
 @pytest.fixture(scope="session")

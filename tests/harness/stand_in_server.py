@@ -150,7 +150,7 @@ class StandIn:
             self.most_at_a_time = max(self.most_at_a_time, self._under_way)
         try:
             time.sleep(self.delay)
-            return self.change(number, self.answer(body))  # type: ignore[arg-type]
+            return self.change(number, self.answer(body))
         finally:
             with self._lock:
                 self._under_way -= 1

@@ -361,7 +361,7 @@ def test_a_run_that_failed_does_not_silence_the_next() -> None:
 
 def test_notes_of_a_run_are_there_before_its_first_task_is_over() -> None:
     log: RunLog[PairCells] = RunLog()
-    tasks, lists = [Task(), Task(), Task()], [[], [], []]  # type: ignore[var-annotated]
+    tasks, lists = [Task(), Task(), Task()], [[], [], []]
     for task, own, subset in zip(tasks, lists, ("mini", "mini", "core"), strict=True):
         log.started(task, subset, own)
     for own in lists:

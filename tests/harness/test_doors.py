@@ -278,7 +278,7 @@ def _token_of_one_edit(tokenizer: Any) -> int:
 def test_out_of_memory_halves_the_batch_and_changes_nothing(
     lm_eval: Lmeval, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = lm_eval(model, tasks=NOOP, limit=12)
+    expected = lm_eval(model, tasks=NOOP, limit=12, batch_size=8)
     sizes: list[int] = []
     generate = Decoder.generate
 
@@ -289,7 +289,7 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(
         return generate(self, batch)
 
     monkeypatch.setattr(Decoder, "generate", small_machine)
-    run = lm_eval(model, tasks=NOOP, limit=12)
+    run = lm_eval(model, tasks=NOOP, limit=12, batch_size=8)
     assert sizes[:3] == [8, 4, 2]
     assert max(sizes[2:]) == 2
     for one, other in zip(expected.rows(NOOP), run.rows(NOOP), strict=True):

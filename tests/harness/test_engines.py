@@ -100,7 +100,7 @@ def test_two_engines_that_nothing_tells_apart_do_not_share_answers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for answer in ("one", "two"):
-        engine = TextEngine(lambda prompt, answer=answer: f"Answer {answer}")  # type: ignore[misc]
+        engine = TextEngine(lambda prompt, answer=answer: f"Answer {answer}")
         results = evaluate(engine, tasks=IDENTICAL, use_cache=str(tmp_path / "cache"))
         assert raw_rows(results, IDENTICAL)[0]["resps"][0] == [f"Answer {answer}"]
     assert "The response store is not used" in caplog.text
@@ -119,7 +119,7 @@ def test_what_was_asked_for_beside_the_model_does_not_change_the_system(tmp_path
 
 
 def test_an_engine_that_changes_generation_is_not_traced_behind_its_back(model: Path) -> None:
-    class Steered(HFLM):  # type: ignore[misc,unused-ignore]
+    class Steered(HFLM):
         def _model_generate(self, context: Any, **options: Any) -> Any:
             return context  # steered so hard that nothing is said
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -196,18 +195,6 @@ def test_the_identical_rung_is_exactly_zero_at_batch_size_one(
         assert row["js_divergence"] == 0
         assert row["token_edit_distance"] == 0
         assert row["hidden_distance"] == 0
-
-
-def test_the_command_line_works_in_a_process_of_its_own(model: Path, tmp_path: Path) -> None:
-    from tests.harness.conftest import arguments, read_run
-
-    line = arguments(model, tmp_path / "run", tasks=IDENTICAL, limit=2, gen_kwargs="max_gen_toks=4")
-    program = Path(sys.executable).with_name("lm_eval")
-    done = subprocess.run([str(program), *line[1:]], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "2 of 2 pairs of 2 prompts scored" in done.stdout.partition("|cosine_distance|")[2]
-    assert "packaged copy" in done.stderr, "the log says which embedder was used"
-    assert len(read_run(tmp_path / "run").rows(IDENTICAL)) == 2
 
 
 @pytest.mark.parametrize("task", ["prompt_sensitivity", "prompt_sensitivity_mini", "prompt_sensitivity_noop"])

@@ -178,7 +178,7 @@ def test_the_disk_is_full(
 
 
 def test_a_worker_of_ray_and_then_the_panel_are_killed(tmp_path: Path, start: Start) -> None:
-    pytest.importorskip("ray", reason="needs Ray, which comes with the extra `panel`")
+    pytest.importorskip("ray", reason="comes with the extra `panel`")
     two_systems = [{"name": "one"}, {"name": "two", "run": {"apply_chat_template": None}}]
     file = written(tmp_path, executor="ray", address="local", systems=two_systems)
     panel = read_panel(file)

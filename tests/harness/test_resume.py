@@ -17,6 +17,9 @@ from tests.harness import tiny_models
 from tests.harness.conftest import Lmeval, Run, arguments
 
 TASKS = "prompt_sensitivity_mini_identical,prompt_sensitivity_mini_noop"
+WHOLE: dict[str, Any] = {"tasks": TASKS, "gen_kwargs": "max_gen_toks=4", "batch_size": 8}
+SHORT: dict[str, Any] = {**WHOLE, "limit": 9}
+"""One pair of every prompt in both tasks."""
 
 
 class KilledError(BaseException):
@@ -60,26 +63,26 @@ def same(one: Run, other: Run) -> bool:
     return repr(measured(one)) == repr(measured(other))
 
 
-@pytest.mark.parametrize("stop_after", [1, 4, 9])
+@pytest.mark.parametrize("stop_after", [1, 9])
 def test_a_killed_run_resumes_to_identical_results(
     stop_after: int, lm_eval: Lmeval, run_once: Lmeval, model: Path, tmp_path: Path, batches: dict[str, int]
 ) -> None:
-    whole = run_once(model, tasks=TASKS)
+    whole = run_once(model, **WHOLE)
     n_prompts = len(
         {prompt for task in TASKS.split(",") for row in whole.rows(task) for prompt in asked(row)}
     )
     cache = tmp_path / "cache"
     batches.update(batches=0, prompts=0, stop_after=stop_after)
     with pytest.raises(KilledError):
-        lm_eval(model, tasks=TASKS, use_cache=cache)
+        lm_eval(model, **WHOLE, use_cache=cache)
     done = batches["prompts"]
     assert 0 < done < n_prompts
     batches.update(batches=0, prompts=0, stop_after=-1)
-    resumed = lm_eval(model, tasks=TASKS, use_cache=cache)
+    resumed = lm_eval(model, **WHOLE, use_cache=cache)
     assert batches["prompts"] == n_prompts - done, "only what was missing is generated"
     assert same(whole, resumed)
     batches.update(prompts=0)
-    assert same(whole, lm_eval(model, tasks=TASKS, use_cache=cache))
+    assert same(whole, lm_eval(model, **WHOLE, use_cache=cache))
     assert batches["prompts"] == 0, "a finished run generates nothing again"
 
 
@@ -87,13 +90,13 @@ def test_a_torn_last_record_is_generated_again(
     lm_eval: Lmeval, model: Path, tmp_path: Path, batches: dict[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = tmp_path / "cache"
-    whole = lm_eval(model, tasks=TASKS, use_cache=cache)
+    whole = lm_eval(model, **SHORT, use_cache=cache)
     (segment,) = (tmp_path / "cache.sensitivity").glob("*.log")
     lines = segment.read_bytes().splitlines(keepends=True)
     last = max(index for index, line in enumerate(lines) if b'"token_ids"' in line)
     segment.write_bytes(b"".join(lines[:last]) + lines[last][:200])
     batches.update(prompts=0)
-    repaired = lm_eval(model, tasks=TASKS, use_cache=cache)
+    repaired = lm_eval(model, **SHORT, use_cache=cache)
     assert "cut off or damaged" in caplog.text
     assert batches["prompts"] == 1
     assert [row["resps"] for row in measured(whole)] == [row["resps"] for row in measured(repaired)]
@@ -109,28 +112,29 @@ def test_another_model_on_the_same_path_gets_its_own_answers(
 ) -> None:
     other = tiny_models.build(tmp_path / "other", "llama", seed=1)
     cache = tmp_path / "cache"
-    first = lm_eval(model, tasks=TASKS, use_cache=cache)
-    second = lm_eval(other, tasks=TASKS, use_cache=cache)
-    assert same(second, lm_eval(other, tasks=TASKS))
+    first = lm_eval(model, **SHORT, use_cache=cache)
+    second = lm_eval(other, **SHORT, use_cache=cache)
+    assert same(second, lm_eval(other, **SHORT))
     assert not same(first, second)
 
 
 def test_a_model_retrained_in_place_gets_its_own_answers(lm_eval: Lmeval, tmp_path: Path) -> None:
     folder = tiny_models.build(tmp_path / "model", "llama")
     cache = tmp_path / "cache"
-    lm_eval(folder, tasks=TASKS, use_cache=cache)
+    lm_eval(folder, **SHORT, use_cache=cache)
     tiny_models.build(folder, "llama", seed=2)
-    assert same(lm_eval(folder, tasks=TASKS, use_cache=cache), lm_eval(folder, tasks=TASKS))
+    assert same(lm_eval(folder, **SHORT, use_cache=cache), lm_eval(folder, **SHORT))
 
 
 def test_another_rung_on_the_same_path_reuses_the_bases(
     lm_eval: Lmeval, model: Path, tmp_path: Path, batches: dict[str, int]
 ) -> None:
     synonym = "prompt_sensitivity_mini_synonym"
-    fresh = lm_eval(model, tasks=synonym, batch_size=1)
-    lm_eval(model, tasks=TASKS, use_cache=tmp_path / "cache", batch_size=1)
+    options: dict[str, Any] = {**WHOLE, "tasks": synonym, "batch_size": 1}
+    fresh = lm_eval(model, **options)
+    lm_eval(model, **{**SHORT, "batch_size": 1}, use_cache=tmp_path / "cache")
     batches.update(prompts=0)
-    later = lm_eval(model, tasks=synonym, use_cache=tmp_path / "cache", batch_size=1)
+    later = lm_eval(model, **options, use_cache=tmp_path / "cache")
     assert batches["prompts"] == 18, "nine bases are there, eighteen variants are new"
     assert repr(fresh.samples[synonym]) == repr(later.samples[synonym])
 

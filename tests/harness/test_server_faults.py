@@ -34,7 +34,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that were waited for; nobody waits really."""
     seconds: list[float] = []
 
-    class Waits(client_module.threading.Event):  # type: ignore[misc,unused-ignore]
+    class Waits(client_module.threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
             seconds.append(float(timeout or 0))
             return self.is_set()

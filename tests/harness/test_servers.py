@@ -92,7 +92,7 @@ def arrived(server: StandIn, row: dict[str, Any]) -> bool:
 def test_it_serves_both_kinds_and_leaves_those_that_go_other_ways_alone(server: StandIn) -> None:
     assert type(engine_of(chat(server), {})) is type(engine_of(completions(server), {})) is ServerEngine
 
-    class Other(LocalChatCompletion):  # type: ignore[misc,unused-ignore]
+    class Other(LocalChatCompletion):
         def model_call(self, *args: Any, **options: Any) -> Any:
             raise NotImplementedError
 

@@ -45,7 +45,7 @@ def start(model: Path, folder: Path, variables: dict[str, str], status: int = 0,
 @pytest.mark.parametrize("name", RUNS)
 def test_trackers_take_all_samples_without_a_network(name: str, demo: Path, tmp_path: Path) -> None:
     for library in ("wandb", "trackio"):
-        pytest.importorskip(library)
+        pytest.importorskip(library, reason="no extra of ours brings a tracker")
     options, column = RUNS[name]
     if name == "wrapped":
         tasks = made_tasks.make(tmp_path / "tasks", "arc", ARC, arc_documents(4))

@@ -18,6 +18,7 @@ import pytest
 from lm_eval_sensitivity.space.files_to_publish import SPACE_FILES
 from tests.harness.wrapped import made_tasks
 from tests.harness.wrapped.made_tasks import ARC, arc_documents
+from tests.running import arguments, read_run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -91,34 +92,39 @@ def test_a_fresh_environment_finds_the_tasks_and_forgets_them(
 ) -> None:
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
-    def run(*command: str | Path) -> str:
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([*command], capture_output=True, text=True, cwd=tmp_path, env=clean)
         assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
+        return done
 
     python = fresh / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python)
     run(*pip, "install", "--quiet", "--no-index", "--no-deps", "--no-compile", wheel)
     (packages,) = fresh.glob("lib/python*/site-packages")
 
-    listed = run(python, "-m", "lm_eval", "ls", "tasks")
+    listed = run(python, "-m", "lm_eval", "ls", "tasks").stdout
     ready = ("arc_easy", "sensitivity_arc_easy", "sensitivity_mmlu")
     for name in (*ready, "prompt_sensitivity", "prompt_sensitivity_mini", "prompt_sensitivity_noop"):
         assert f"|{name} " in listed or f"|{name}|" in listed
-    where = run(python, "-c", "import lm_eval_sensitivity; print(lm_eval_sensitivity.__file__)")
-    assert Path(where.strip()).is_relative_to(fresh), "the wheel's own copy must be the one that is tested"
-    path = run(fresh / "bin" / "lm-eval-sensitivity", "tasks-path").strip()
-    assert Path(path).is_relative_to(fresh)
+    for what in ("tasks-path", "demo-model"):
+        path = run(fresh / "bin" / "lm-eval-sensitivity", what).stdout.strip()
+        assert Path(path).is_relative_to(fresh), "the wheel's own copy must be the one that is tested"
     # The task as typed, over documents that no network is needed for: the original is that of this copy of lm_eval.
     made = made_tasks.make(tmp_path / "made", "arc_easy", ARC, arc_documents(3))
     shutil.copy(made / "arc_easy.yaml", packages / "lm_eval" / "tasks" / "arc" / "arc_easy.yaml")
-    line = ("--model", "dummy", "--tasks", "sensitivity_arc_easy", "--output_path", "run", "--log_samples")
-    said = " ".join(run(python, "-m", "lm_eval", *line).split())
-    assert "|acc_edited|" in said and "under harmless edits" in said
-    printed = run(fresh / "bin" / "lm-eval-sensitivity", "flips", "run", "--format", "csv")
+    identical = "prompt_sensitivity_mini_identical"
+    line = arguments(
+        path, Path("run"), tasks=f"{identical},sensitivity_arc_easy", limit=2, gen_kwargs="max_gen_toks=4"
+    )
+    done = run(python, "-m", *line)
+    said = " ".join(done.stdout.split())
+    assert "|acc_edited" in said and "under harmless edits" in said
+    assert "2 of 2 pairs of 2 prompts scored" in said.partition("|cosine_distance|")[2]
+    assert "packaged copy" in done.stderr, "the log says which embedder was used"
+    assert len(read_run(tmp_path / "run").rows(identical)) == 2
+    printed = run(fresh / "bin" / "lm-eval-sensitivity", "flips", "run", "--format", "csv").stdout
     assert "arc_easy,none,acc,double_space," in printed
 
     run(*pip, "uninstall", "--quiet", "--yes", "lm-eval-sensitivity")
     left = [path for path in packages.rglob("*") if "sensitivity" in path.name]
-    assert left == []
-    assert "prompt_sensitivity" not in run(python, "-m", "lm_eval", "ls", "tasks")
+    assert left == [], "lm_eval finds a task where its file is"

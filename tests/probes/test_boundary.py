@@ -55,7 +55,7 @@ def result_of(model: Any, measured: Measured[BoundaryFinding]) -> ProbeResult[Bo
         "per_prompt": measured.per_prompt,
         "notes": measured.notes,
     }
-    return ProbeResult(**(blank | known))  # type: ignore[arg-type]
+    return ProbeResult(**(blank | known))
 
 
 def test_the_finding_is_written_and_read(measured: Measured[BoundaryFinding]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lm_eval_sensitivity.probes.boundary.branches import numerics, parted_by_edit, strip, triggers, where
 from lm_eval_sensitivity.probes.boundary.density import bins_of, density, lag_1
 from lm_eval_sensitivity.probes.boundary.hazard import at, survival, survivals, survived
+from lm_eval_sensitivity.probes.outputs import RunPair
 from tests.probes.models_boundary import output, pair
 
 
@@ -77,7 +78,7 @@ def test_clusters_of_thin_steps_show() -> None:
 BASE = output("p0", (1,), range(8), [3, 2, 1, 4, 0.3, 2, 2, 2])
 
 
-def branching(name: str, step: int | None, edit: str = "nbsp", rung: str = "noop") -> object:
+def branching(name: str, step: int | None, edit: str = "nbsp", rung: str = "noop") -> RunPair:
     base = output(name, (1,), range(8), BASE.margins)
     changed = list(range(8))
     if step is not None:
@@ -89,15 +90,15 @@ def test_where_counts_branches_at_the_smallest_margin_so_far() -> None:
     names = ["p0", "p1", "p2", "p3", "p4"]
     margins = {name: np.asarray(BASE.margins, float) for name in names}
     pairs = [branching(name, 4) for name in names] + [branching("p0", 3, "b"), branching("p1", None, "c")]
-    found = where(pairs, margins, 0.5)  # type: ignore[arg-type]
+    found = where(pairs, margins, 0.5)
     assert (found.n_branches, found.n_prompts, found.n_thin, found.n_late) == (6, 5, 5, 5)
     assert found.smallest_so_far.estimate == pytest.approx((0.5 + 4) / 5)
     assert found.chance == pytest.approx(((1 / 5 + 1 / 4) / 2 + 4 / 5) / 5)
     assert found.gain.estimate == pytest.approx(found.smallest_so_far.estimate - found.chance)
     assert found.earlier_wider.estimate == 1 and found.below_2 == pytest.approx(5 / 6)
-    later = where([branching(name, 5) for name in names], margins, 0.5)  # type: ignore[misc]
+    later = where([branching(name, 5) for name in names], margins, 0.5)
     assert later.smallest_so_far.estimate == 0, "narrower than at first, and not the narrowest"
-    nothing = where([branching("p0", None)], margins, 0.5)  # type: ignore[list-item]
+    nothing = where([branching("p0", None)], margins, 0.5)
     assert nothing.n_branches == 0 and math.isnan(nothing.median_margin) and math.isnan(nothing.chance)
 
 
@@ -111,7 +112,7 @@ def test_triggers_set_what_is_checked_against_what_is_caught() -> None:
     margins = {"p0": np.asarray(BASE.margins, float)}
     found = triggers(
         margins, [branching("p0", 4), branching("p0", 3, "b")], [branching("p0", None, "identical")]
-    )  # type: ignore[list-item]
+    )
     assert [each.steps for each in found] == [0, 0, 1 / 8, 1 / 8, 2 / 8]
     assert [each.caught for each in found] == [0, 0, 0.5, 0.5, 0.5]
     assert all(math.isnan(each.caught_noise) for each in found)
@@ -119,9 +120,9 @@ def test_triggers_set_what_is_checked_against_what_is_caught() -> None:
 
 def test_numeric_noise_is_the_largest_that_was_seen() -> None:
     margins = {"p0": np.asarray(BASE.margins, float)}
-    quiet = numerics(margins, [branching("p0", None, "identical", "identical")], 1e-5)  # type: ignore[list-item]
+    quiet = numerics(margins, [branching("p0", None, "identical", "identical")], 1e-5)
     assert (quiet.threshold, quiet.share, quiet.n_repetitions, quiet.n_parted) == (1e-5, 0, 1, 0)
-    loud = numerics(margins, [branching("p0", 4, "identical", "identical")], 1e-5)  # type: ignore[list-item]
+    loud = numerics(margins, [branching("p0", 4, "identical", "identical")], 1e-5)
     assert loud.threshold == pytest.approx(0.3) and loud.share == 1 / 8 and loud.n_parted == 1
     assert math.isnan(numerics(margins, [], math.nan).threshold)
 
@@ -132,7 +133,7 @@ def test_edits_are_counted_in_the_order_of_the_ladder() -> None:
         branching("p1", None, "z", "noop"),
         branching("p0", 0, "a", "synonym"),
     ]
-    found = parted_by_edit(pairs)  # type: ignore[arg-type]
+    found = parted_by_edit(pairs)
     assert [(each.edit, each.n_parted, each.share, each.median_step) for each in found] == [
         ("z", 1, 0.5, 2),
         ("a", 1, 1, 0),
@@ -141,7 +142,7 @@ def test_edits_are_counted_in_the_order_of_the_ladder() -> None:
 
 def test_the_strip_is_of_the_most_branches() -> None:
     margins = {name: np.asarray(BASE.margins, float) for name in ("p0", "p1")}
-    found = strip([branching("p1", 4), branching("p0", 2), branching("p1", 1, "b")], margins)  # type: ignore[list-item]
+    found = strip([branching("p1", 4), branching("p0", 2), branching("p1", 1, "b")], margins)
     assert found is not None and (found.prompt_id, found.branches) == ("p1", (1, 4))
     assert strip([], margins) is None
 

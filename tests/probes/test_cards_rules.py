@@ -114,7 +114,7 @@ def test_selection_keeps_its_limits_and_its_order(
 ) -> None:
     found = select(candidates, top=top, per_stratum=most, seed=seed)
     shuffled = list(candidates)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert select(shuffled, top=top, per_stratum=most, seed=seed) == found
     strata = {each.pair_id: each.stratum for each in candidates}
     sizes = {each: list(strata.values()).count(each) for each in set(strata.values())}

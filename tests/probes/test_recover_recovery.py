@@ -98,7 +98,7 @@ def test_default_layers_of_depths() -> None:
 )
 def test_settings_are_refused(bad: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Settings(**bad)  # type: ignore[arg-type]
+        Settings(**bad)
 
 
 def test_a_layer_that_is_not_there() -> None:

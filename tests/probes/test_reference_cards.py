@@ -79,7 +79,7 @@ def test_cards_of_smollm2(
     by_class = {each.kind: each for each in found.earliest.value or ()}
     assert {kind: each.layer for kind, each in by_class.items()} == earliest
     for kind, value in rescues.items():
-        assert by_class[kind].rescue == pytest.approx(value, abs=0.006)  # type: ignore[index]
+        assert by_class[kind].rescue == pytest.approx(value, abs=0.006)
     assert found.controls.self_patch.value == 0 and found.controls.before_edit.value == pytest.approx(
         0, abs=1e-4
     )

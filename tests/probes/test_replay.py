@@ -211,7 +211,7 @@ def test_upcast_computes_as_the_float32_copy_of_the_same_weights(architecture: s
 def test_a_model_that_cannot_be_looked_into_is_refused_by_its_classes() -> None:
     model = model_of("llama")
 
-    class Odd(type(model)):  # type: ignore[misc]
+    class Odd(type(model)):
         def forward(self, *args: Any, **kwargs: Any) -> Any:
             found = super().forward(*args, **kwargs)
             found.logits = found.logits.roll(1, -1)

@@ -49,7 +49,7 @@ def test_the_sentence_says_where_and_how_much(deep: ProbeResult[StretchFinding])
     assert (
         f"it changes by {inner.relative.estimate:.3f} per layer" in text and "a disturbance of 0.1 %" in text
     )
-    assert f"(untrained: by {twin.over('inner').relative.estimate:.3f}" in text  # type: ignore[union-attr]
+    assert f"(untrained: by {twin.over('inner').relative.estimate:.3f}" in text
 
 
 def test_the_first_ten_layers_stand_beside_an_untrained_network(deep: ProbeResult[StretchFinding]) -> None:
@@ -86,7 +86,7 @@ def test_too_few_prompts_are_said_and_not_made_up() -> None:
     result = result_of(models.llama(3), n_prompts=4)
     assert sentence(result) == "No growth is given: 4 prompts have a number, at least 5 are needed."
     growth = probe_document([result]).tables_in("csv")[0]
-    assert all(math.isnan(row[3]) for row in growth.rows)  # type: ignore[arg-type]
+    assert all(math.isnan(row[3]) for row in growth.rows)
 
 
 def test_without_a_disturbance_there_is_no_word_of_one() -> None:

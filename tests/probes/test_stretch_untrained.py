@@ -113,7 +113,7 @@ def test_the_loaded_model_and_the_random_numbers_of_its_owner_stay_as_they_are()
 def test_a_model_that_cannot_be_made_again_is_left_out() -> None:
     model = models.of_architecture("llama")
 
-    class Changed(type(model)):  # type: ignore[misc]
+    class Changed(type(model)):
         def __init__(self, config: Any) -> None:
             raise RuntimeError("made by hand")
 

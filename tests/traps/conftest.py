@@ -6,7 +6,6 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,7 +20,7 @@ from lm_eval_sensitivity import ladder
 from lm_eval_sensitivity.cli import main as cli
 from lm_eval_sensitivity.demo import demo_model_path
 from lm_eval_sensitivity.ladder import load_ladder
-from tests.running import Run, arguments, execute_and_listen, one_embedder, only_our_tasks, read_run
+from tests.running import Run, arguments, execute_and_listen, only_our_tasks, read_run
 
 DONE = "done.json"
 """Written last and at once: a folder without it was left by a process that was killed."""
@@ -45,20 +44,9 @@ class BuiltModel(Protocol):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _what_runs_share() -> Iterator[None]:
-    with only_our_tasks(), one_embedder():
+def _read_only_our_tasks() -> Iterator[None]:
+    with only_our_tasks():
         yield
-
-
-@pytest.fixture(scope="session")
-def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this test session, the same for all its processes."""
-    home = tmp_path_factory.getbasetemp()
-    # With pytest-xdist every worker has its own folder in that of the session.
-    home = home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
-    folder = home / "traps"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

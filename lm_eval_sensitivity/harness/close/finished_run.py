@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from lm_eval_sensitivity.harness.close.run_log import RunLog
 from lm_eval_sensitivity.records.columns import SCHEMA
 from lm_eval_sensitivity.records.sample import SampleRow
+from lm_eval_sensitivity.runs.comparability import another_part
 from lm_eval_sensitivity.runs.reference import ReferenceRun
 from lm_eval_sensitivity.runs.table import table_of
 from lm_eval_sensitivity.statements.drift_distance import Drift, recorded_drift
@@ -24,7 +25,7 @@ from lm_eval_sensitivity.statements.summary import SummaryStatement, summary_sta
 from lm_eval_sensitivity.stats import ReducedVerdict, RepetitionTest, Verdict
 from lm_eval_sensitivity.types import RUNGS
 
-OWN, REFERENCE = "run", "reference"
+OWN, REFERENCE = "this run", "reference"
 """What the two systems are called in the table; their names decide nothing."""
 
 OTHER_EMBEDDER = "reference in another embedder"
@@ -65,6 +66,8 @@ class FinishedRun:
     reference: ReferenceRun | None = None
     system: str | None = None
     """Own fingerprint."""
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    """What that is made of."""
     embedder: Mapping[str, Any] | None = None
     """Identity of the own embedder."""
 
@@ -136,7 +139,9 @@ class FinishedRun:
         """
         if filter_name not in self._summaries:
             beside = REFERENCE if self.reference is not None and self._beside_reference else None
-            drifts = None if beside is None else {OWN: self.drift(filter_name)}
+            drifts = (
+                None if beside is None else {OWN: replace(self.drift(filter_name), another=self._another)}
+            )
             found = summary_statement(self.partition, OWN, filter_name, reference=beside, drifts=drifts)
             if self.reference is not None and self.reference.system == self.system:
                 found = replace(found, judged=None, reason="same system as the reference")
@@ -157,6 +162,10 @@ class FinishedRun:
         """
         found = self.summary(filter_name)
         return found.judged, found.reason
+
+    @property
+    def _another(self) -> str:
+        return "" if self.reference is None else another_part(self.identity, self.reference.metadata.identity)
 
     @property
     def _beside_reference(self) -> bool:

@@ -94,7 +94,7 @@ def _text(path: str) -> bytes:
         ) from None
     if len(found) > MOST_TEXT:
         raise InputError(
-            f"`--text {shown_path(FilePath(path))}` has {len(found)} bytes; accepted are {MOST_TEXT}."
+            f"`--text {shown_path(FilePath(path))}` has {len(found):,} bytes; accepted are at most {MOST_TEXT:,}."
         )
     return found
 

@@ -158,8 +158,8 @@ def render(picture: Picture, foot: str) -> Drawn:
     """
     with _settings(picture.name):
         figure = _laid_out(picture)
-        # What was laid out once is the same in all forms, and takes most of the time.
-        figure.set_layout_engine("none")
+        # What was laid out once is the same in all forms. With an engine, even with "none", every form is drawn twice.
+        figure.set_layout_engine(None)
         _pin_legends(figure)
         inline = _inline(_saved(figure, "svg"), picture)
         box = _frame(figure, picture, foot)

@@ -172,8 +172,10 @@ def drift_line(found: SummaryStatement) -> str:
     drift, (changed, n) = found.axes.drift, found.axes.answers
     if drift is None or math.isnan(drift.mean.estimate):
         return ""
+    # Here too: its caution may have no room.
+    other = ", another model" if found.another_model else ""
     return (
-        f"Drift from the reference: {in_print(drift.mean.estimate, DIGITS)} over {drift.counts.n_pairs} texts, "
+        f"Drift from the reference{other}: {in_print(drift.mean.estimate, DIGITS)} over {drift.counts.n_pairs} texts, "
         f"{changed} of {n} answers differ."
     )
 

@@ -63,6 +63,8 @@ def cautions(found: SummaryStatement, measured: Measured) -> Iterator[str]:
         One sentence or two each.
     """
     yield from _collapse(found)
+    for note in found.another_model:
+        yield note.text
     coverage = found.coverage
     if coverage.n_pairs < measured.n_expected:
         yield f"The run is partial: {coverage.n_pairs} of the {measured.n_expected} pairs of its rungs."

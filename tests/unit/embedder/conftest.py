@@ -36,7 +36,7 @@ def embedder(model_folder: Path) -> Embedder:
 
 @pytest.fixture(autouse=True)
 def _loaded_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the traps ran before in this process, they share one embedder."""
+    """Elsewhere all of a process share one embedder."""
     load = EmbedderFiles.load
     monkeypatch.setattr(EmbedderFiles, "load", getattr(load, "__wrapped__", load))
 

@@ -56,7 +56,7 @@ class Tokenizer:
         return str(rendered)
 
 
-class Model(TemplateLM):  # type: ignore[misc,unused-ignore]
+class Model(TemplateLM):
     """Cuts prompts from the left to leave room for its output, as lm_eval's models over an API do."""
 
     tokenizer_name = "characters"

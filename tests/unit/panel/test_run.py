@@ -150,8 +150,8 @@ def test_a_unit_that_is_being_run_is_not_run_beside_itself(
 def test_a_panel_that_is_killed_takes_its_child_along_and_goes_on(
     tmp_path: Path, sign: signal.Signals
 ) -> None:
-    # A shell has what it starts in the background ignore SIGINT, these tests among it.
     code = (
+        # Where the tests run in the background, a child is born deaf to it.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from pathlib import Path; from tests.unit.panel.made_panel import panel; "
         "from lm_eval_sensitivity.panel.run import run_panel; run_panel(panel(Path('out'), 'hangs@1', ''))"

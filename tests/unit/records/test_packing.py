@@ -56,4 +56,4 @@ def test_a_zip_bomb_is_not_inflated() -> None:
 
 def test_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an object"):
-        unpack([1, 2])  # type: ignore[arg-type]
+        unpack([1, 2])

@@ -164,7 +164,7 @@ def test_a_spreadsheet_runs_nothing(name: str) -> None:
 def test_words_beside_the_numbers_are_in_every_form(form: str) -> None:
     document = one_table([("m", 0.5)], note="What must be known.")
     document = Document("Title", (*document.parts, "Signature: x."))
-    text = render(document, form)  # type: ignore[arg-type]
+    text = render(document, form)
     assert "What must be known." in text and "Signature: x." in text
 
 

@@ -22,3 +22,9 @@ def test_they_hold_the_numbers_of_the_page() -> None:
     for name, (mean, letters) in found.items():
         bounds = [round(value, 4) for value in (mean.estimate, mean.lower, mean.upper)]
         assert (bounds, letters) == (expected[name]["harmless"], expected[name]["letters"])
+
+
+def test_they_say_which_systems_are_another_model_than_the_reference() -> None:
+    for found in open_results(ROOT / "examples" / "results", everything=True).statements.drift:
+        other = [note.about for note in found.cautions if "another model" in note.text]
+        assert other == [("Gemma 3, base",), ("Qwen2.5-Coder",)]

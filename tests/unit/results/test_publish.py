@@ -10,15 +10,30 @@ import yaml
 
 from lm_eval_sensitivity.cli.main import main
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.results import open_results
+from lm_eval_sensitivity.results import Results, files_to_publish, open_results
 from lm_eval_sensitivity.results.manifest import file_names
+from lm_eval_sensitivity.results.recompute import check_some
 from lm_eval_sensitivity.space import files_to_publish as publication
 from lm_eval_sensitivity.space.files_to_publish import leaderboard_folder, space_files
 from lm_eval_sensitivity.space.hub import chosen_results, fetch
 from tests.unit.hub.stand_in import METHODS, SPACE_METHODS, Repository, StandInHub, oid
 
+_CHECKED: set[bytes] = set()
+"""Manifests."""
 SPACE = ("--space", "me/page")
 TAG = ("--tag", "v1.0.0")
+
+
+@pytest.fixture(autouse=True)
+def _computed_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `test_recompute.py` is about; here one folder is published over and over."""
+
+    def check(results: Results, folder: Path) -> None:
+        if (manifest := (folder / "manifest.json").read_bytes()) not in _CHECKED:
+            check_some(results, folder)
+            _CHECKED.add(manifest)
+
+    monkeypatch.setattr(files_to_publish, "check_some", check)
 
 
 def publish(folder: Path, *options: str) -> int:

@@ -87,8 +87,8 @@ def test_records_that_grow_in_memory(copied: Path) -> None:
         heatmap["cells"] = (heatmap["cells"] * 2_000)[:MOST_ITEMS]
     (copied / "statements.json").write_text(json.dumps(content), encoding="utf-8")
     declare(copied, "statements.json")
-    with pytest.raises(InputError, match=r"statements.json takes more than 900 MiB of memory"):
-        try_to_read(copied, STATEMENTS, digest(copied), memory=900 * MIB)
+    with pytest.raises(InputError, match=r"statements.json takes more than 700 MiB of memory"):
+        try_to_read(copied, STATEMENTS, digest(copied), memory=700 * MIB)
 
 
 @pytest.mark.parametrize("seconds", [0.01, 1e-6])

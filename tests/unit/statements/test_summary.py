@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lm_eval_sensitivity.harness.close.finished_run import OWN
 from lm_eval_sensitivity.statements.partition import TablePartition
 from lm_eval_sensitivity.statements.summary import summary_statement
 from lm_eval_sensitivity.stats.power import detectable_effect
@@ -44,7 +45,7 @@ def partition(rows: list[dict[str, Any]]) -> TablePartition:
 @pytest.mark.parametrize("seed", range(4))
 def test_against_plain_loops(seed: int) -> None:
     rows = made(12, seed)
-    found = summary_statement(partition(rows), "run")
+    found = summary_statement(partition(rows), OWN)
     harmless = [row for row in rows if row["rung"] in HARMLESS and row["cosine_distance"] is not None]
 
     worst = max(harmless, key=lambda row: row["cosine_distance"])
