@@ -9,13 +9,16 @@ token limit stand in one table. Means are over prompts, intervals are the suite'
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from benchmarks.measuring import say
+from benchmarks.real_runs import interval_of
 
 TABLES = {
     "96 tokens": {
@@ -81,7 +84,7 @@ def _system(row: Any, frame: Any) -> dict[str, Any]:
     by_rung = frame.groupby("rung")["cosine_distance"].mean()
     return {
         "letters": list(row.letters),
-        "harmless": _interval(row.mean),
+        "harmless": interval_of(row.mean),
         "n_prompts": row.mean.n,
         "by_rung": {rung: _short(value) for rung, value in by_rung.items()},
         "pairs": len(frame),
@@ -118,8 +121,8 @@ def _windows(harmless: Any) -> dict[str, Any]:
     first, whole = by_prompt["cosine_distance_64"], by_prompt["cosine_distance"]
     alike = harmless["cosine_distance_64"] == 0
     return {
-        **{name: _interval(mean_interval(by_prompt[name], largest=1.0)) for name in WINDOWS},
-        "whole_minus_64": _interval(difference_interval(whole - first, largest=1.0)),
+        **{name: interval_of(mean_interval(by_prompt[name], largest=1.0)) for name in WINDOWS},
+        "whole_minus_64": interval_of(difference_interval(whole - first, largest=1.0)),
         "rank_correlation": spearman(first, whole),
         "alike_in_64": int(alike.sum()),
         "alike_in_64_then_apart": int((alike & (harmless["cosine_distance"] > 0)).sum()),
@@ -181,7 +184,7 @@ def _verdicts(loaded: Any, reference: str) -> dict[str, Any]:
             "harmless": _short(each.verdict.harmless),
             "harmless_of_the_reference": _short(each.verdict.harmless_reference),
             "control": _short(each.verdict.control),
-            "drift": _interval(each.drift.mean),
+            "drift": interval_of(each.drift.mean),
         }
         for each in drift.systems
         if each.verdict is not None
@@ -192,7 +195,7 @@ def _contrast(each: Any) -> dict[str, Any]:
     return {
         "first": each.first,
         "second": each.second,
-        "difference": _interval(each.difference),
+        "difference": interval_of(each.difference),
         "p_adjusted": _short(each.p_adjusted),
     }
 
@@ -241,10 +244,6 @@ def _row(row: Any) -> dict[str, float]:
     return {name: _short(value) for name, value in row.items()}
 
 
-def _interval(interval: Any) -> list[float]:
-    return [_short(value) for value in (interval.estimate, interval.lower, interval.upper)]
-
-
 def _short(value: Any) -> float:
     return round(float(value), 4)
 
@@ -259,17 +258,13 @@ def main() -> None:
     options = parser.parse_args()
     found = {}
     for limit, names in TABLES.items():
-        there = {
-            run: name for run, name in names.items() if any((options.runs / run).glob("*/results_*.json"))
-        }
+        # A panel has nothing there but whole runs.
+        there = {run: name for run, name in names.items() if (options.runs / run).is_dir()}
         if missing := sorted(set(names) - set(there)):
-            print(f"{limit}: no run of {', '.join(missing)}")
+            print(f"{limit}: no run of {', '.join(missing)}", file=sys.stderr)
         if there:
             found[limit] = table_of(options.runs, there)
-    text = json.dumps(found, indent=1)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    say(found, options.output, indent=1)
 
 
 if __name__ == "__main__":

@@ -49,26 +49,23 @@ def of_runs(folders: Mapping[str, Path], reference: str) -> dict[str, Any]:
         drift = les.drift(paths, reference=str(folders[reference]), **options).statement
         verdicts = {each.system: each.verdict for each in drift.systems}
     systems = []
+    rows = {row.system: row for row in clusters.systems}
     for name in folders:
-        row = next(each for each in clusters.systems if each.system == name)
+        row = rows[name]
         found: dict[str, Any] = {
             "system": name,
-            "mean": _interval(row.mean),
-            "noise": _interval(row.noise),
+            "mean": interval_of(row.mean),
+            "noise": interval_of(row.noise),
             "n_pairs": row.counts.n_pairs,
             "letters": list(row.letters),
             "components": components(frame, name, None),
         }
         if name != reference:
-            contrast = next(
-                each for each in clusters.contrasts if {each.first, each.second} == {name, reference}
-            )
-            sign = 1 if contrast.first == name else -1
-            bounds = sorted([sign * contrast.difference.lower, sign * contrast.difference.upper])
-            found["difference"] = _rounded([sign * contrast.difference.estimate, *bounds])
-            found["p_adjusted"] = round(contrast.p_adjusted, 5)
-            found["verdict"] = _verdict(verdicts[name])
-            found["components_of_difference"] = components(frame, name, reference)
+            found |= {
+                **_difference(clusters.contrasts, name, reference),
+                "verdict": _verdict(verdicts[name]),
+                "components_of_difference": components(frame, name, reference),
+            }
         systems.append(found)
     return {
         "prompts": clusters.systems[0].mean.n,
@@ -78,13 +75,24 @@ def of_runs(folders: Mapping[str, Path], reference: str) -> dict[str, Any]:
     }
 
 
+def _difference(contrasts: Iterable[Any], system: str, reference: str) -> dict[str, Any]:
+    """A contrast as the system minus the reference, whichever of them stands first."""
+    contrast = next(each for each in contrasts if {each.first, each.second} == {system, reference})
+    sign = 1 if contrast.first == system else -1
+    bounds = sorted([sign * contrast.difference.lower, sign * contrast.difference.upper])
+    return {
+        "difference": _rounded([sign * contrast.difference.estimate, *bounds]),
+        "p_adjusted": round(contrast.p_adjusted, 5),
+    }
+
+
 def _verdict(verdict: Any) -> dict[str, Any]:
     means = (verdict.control, verdict.control_reference, verdict.harmless, verdict.harmless_reference)
     return {
         "label": verdict.label,
         "words": verdict.in_words,
         "means": _rounded(means),
-        "contrasts": {each.formula: _interval(each.bounds) for each in verdict.contrasts},
+        "contrasts": {each.formula: interval_of(each.bounds) for each in verdict.contrasts},
     }
 
 
@@ -105,7 +113,8 @@ def components(frame: Any, system: str, minus: str | None) -> dict[str, float]:
     }
 
 
-def _interval(interval: Any) -> list[float]:
+def interval_of(interval: Any) -> list[float]:
+    """Estimate, lower and upper bound, to four digits."""
     return _rounded([interval.estimate, interval.lower, interval.upper])
 
 

@@ -19,6 +19,7 @@ from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Executor, Panel
 from lm_eval_sensitivity.panel.run import PanelRun, run_panel
 from lm_eval_sensitivity.report.figures import check_matplotlib
+from lm_eval_sensitivity.text.escape import shown_path
 
 INIT = "init"
 
@@ -42,7 +43,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "file", metavar="FILE", help=f"panel.yaml; `{INIT}` writes one for the models behind it"
     )
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"with `{INIT}`: a folder or Hub id")
+    # Without a default, Python 3.11 says that one is required.
+    parser.add_argument(
+        "models", nargs="*", default=[], metavar="MODEL", help=f"with `{INIT}`: a folder or Hub id"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="only say what it takes: outputs, tokens, time"
     )
@@ -58,15 +62,14 @@ def add_parser(subparsers: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run what is not done, then the report; 1 where something is missing."""
     if options.file == INIT:
-        if not options.models:
-            raise InputError(
-                f"`{INIT}` needs the models of the panel. Give a folder or a Hub id, or several."
-            )
-        write_text(example_panel(options.models), options.output)
-        return 0
+        return _init(options)
     if options.models:
         raise InputError(
             f"One file is a panel; `{options.models[0]}` is one too many. Models belong behind `{INIT}`."
+        )
+    if options.output and not options.dry_run:
+        raise InputError(
+            f"`--output` is where `{INIT}` and `--dry-run` write. A panel writes to the folder `output` of its file."
         )
     panel = read_panel(Path(options.file))
     panel = replace(panel, executor=options.executor or panel.executor)
@@ -79,6 +82,17 @@ def run(options: argparse.Namespace) -> int:
     with Display(panel, estimates) as display:
         found = run_panel(panel, display)
     return _close(panel, found, allow_missing=options.allow_missing)
+
+
+def _init(options: argparse.Namespace) -> int:
+    if not options.models:
+        raise InputError(f"`{INIT}` needs the models of the panel. Give a folder or a Hub id, or several.")
+    if options.output and options.output.exists():
+        raise InputError(
+            f"`--output {shown_path(options.output)}` exists, and may hold your changes. Move it."
+        )
+    write_text(example_panel(options.models), options.output)
+    return 0
 
 
 def _close(panel: Panel, found: PanelRun, *, allow_missing: bool) -> int:
@@ -105,6 +119,7 @@ def _report(panel: Panel, there: set[str]) -> None:
         line += ["--reference", runs[panel.reference]]
     elif panel.reference is not None:
         print(f"No drift: {panel.reference}, or all beside it, is missing.", file=sys.stderr)
+    print(f"The report of {len(runs)} systems, then the results for the page ...", file=sys.stderr)
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers(dest="command")
     for command, name, folder in ((report, "report", "report"), (export, "export", "results")):

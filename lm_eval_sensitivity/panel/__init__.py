@@ -1,7 +1,7 @@
 """Many systems on many tasks: each a fresh lm_eval, read back before it counts, and the same call goes on.
 
 plan.py          systems, tasks, units, folders        panel_file.py  panel.yaml
-command_line.py  options, held against lm_eval's own parser
+command_line.py  options in words of lm_eval       check_options.py  held against lm_eval's own parser
 child.py         lm_eval in a process that dies with its parent
 attempt.py       one attempt of a unit                 read_back.py   is everything there?
 local.py         children of this process              ray_cluster.py  tasks of a Ray cluster

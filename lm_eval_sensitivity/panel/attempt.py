@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,8 @@ State = Literal["done", "failed", "refused", "stopped"]
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 10.0
 """For lm_eval to end by itself once it was asked to."""
+_LEAST_FREE_BYTES = 1_000_000
+"""Results of the smallest runs are as large."""
 _TAIL_BYTES = 20_000
 _MOST_BYTES = 1_000_000
 _ADVICE = "Remove its folder, and it is run again."
@@ -143,16 +146,15 @@ def _run(unit: Unit, lock: IO[bytes], stop: threading.Event, env: Mapping[str, s
     status = _lm_eval(unit, folder, lock, stop, env)
     if stop.is_set():
         return Attempt("stopped")
+    if status in MISTAKES:
+        return Attempt("refused", _last_words(folder / LOG))
     if status != 0:
-        words = _last_words(folder / LOG)
-        if status in MISTAKES:
-            return Attempt("refused", words)
         end = f"ended with status {status}" if status > 0 else f"was killed ({signal.Signals(-status).name})"
-        return Attempt("failed", f"lm_eval {end}: {words}")
+        return Attempt("failed", f"lm_eval {end}: {_last_words(folder / LOG)}{_room(folder)}")
     try:
         read_back(folder, unit.tasks)
     except InputError as error:
-        return Attempt("failed", str(error))
+        return Attempt("failed", f"{error}{_room(folder)}")
     seconds, n_outputs = time.monotonic() - began, outputs.update() - n_before
     _write_down(unit, folder, Done(unit.id, unit.options, round(seconds, 1), n_outputs))
     return Attempt("done")
@@ -211,7 +213,12 @@ def _last_words(log: Path) -> str:
         lines = [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
     traces = [at for at, line in enumerate(lines) if line.startswith("Traceback ")]
     said = [line for line in lines[traces[-1] + 1 :] if line[0] != " "] if traces else lines[-1:]
-    return f"{brief(' '.join(said)) or 'no word'}. See {shown_path(log)}"
+    return f"{brief(' '.join(said)) or 'it left no word'}. See {shown_path(log)}."
+
+
+def _room(folder: Path) -> str:
+    """What lm_eval had no room to say."""
+    return " Its disk is full." if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES else ""
 
 
 def _write_down(unit: Unit, folder: Path, done: Done) -> None:

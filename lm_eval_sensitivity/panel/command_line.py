@@ -1,56 +1,53 @@
-"""Options of lm_eval, held against its own parser: a slip in the last system must not wait for hours."""
+"""Options of a panel's file as lm_eval's command line has them."""
 
 from __future__ import annotations
 
-import argparse
-from contextlib import redirect_stderr
-from io import StringIO
-from pathlib import Path
-from typing import cast
+import json
+from collections.abc import Mapping
+from typing import Any
 
-from lm_eval_sensitivity.errors import InputError, unknown_name
-from lm_eval_sensitivity.panel.plan import Panel, Unit
-from lm_eval_sensitivity.text.escape import brief
+from lm_eval_sensitivity.errors import InputError
 
-
-def check_options(panel: Panel) -> None:
-    """Have lm_eval parse what it will be given.
-
-    Args:
-        panel: to be run.
-
-    Raises:
-        InputError: an option that lm_eval does not have, or a value that it refuses.
-    """
-    known = sorted(name[2:] for name in _parser()._option_string_actions if name.startswith("--"))
-    for system in panel.systems:
-        for name in {**panel.defaults, **system.run}:
-            if name not in known:
-                where = "`defaults`" if name in panel.defaults else f"`systems`, {system.name}, `run`"
-                raise unknown_name(f"{where}: an option of lm_eval", name, known)
-    for unit in panel.units:
-        parsed_options(unit)
+_OF_THE_PANEL = ("tasks", "output_path", "log_samples", "use_cache")
+_NOT_TAKEN = {
+    **dict.fromkeys(_OF_THE_PANEL, "the panel gives it itself"),
+    "config": "its file may hold those that the panel gives itself; write its options here",
+    "predict_only": "a run without scores cannot be read back",
+}
+"""Options of lm_eval that stand in no panel, and why."""
 
 
-def parsed_options(unit: Unit) -> argparse.Namespace:
-    """The options of a unit as lm_eval understands them.
+def command_line(options: Mapping[str, Any]) -> list[str]:
+    """Options of lm_eval as its command line has them.
 
     Args:
-        unit: of a panel.
+        options: values by name, without dashes. True is a flag, null and false leave an option out, a mapping is
+            `name=value,...` or, for `metadata`, JSON.
+
+    Returns:
+        Arguments, in the order of the names.
 
     Raises:
-        InputError: a value that lm_eval refuses.
+        InputError: an option that cannot stand in a panel.
+
+    Example:
+        >>> command_line({"model": "hf", "log": True, "model_args": {"pretrained": "m", "dtype": "float32"}})
+        ['--log', '--model', 'hf', '--model_args', 'pretrained=m,dtype=float32']
     """
-    said = StringIO()
-    try:
-        with redirect_stderr(said):
-            return _parser().parse_args(unit.arguments(Path("folder")))
-    except (SystemExit, ValueError) as error:
-        words = said.getvalue().rpartition("error: ")[2] or str(error)
-        raise InputError(f"`systems`, {unit.system}: lm_eval refuses its options: {brief(words)}.") from None
+    line: list[str] = []
+    for name, value in sorted(options.items()):
+        if name in _NOT_TAKEN:
+            raise InputError(f"The option `{name}` cannot stand in a panel: {_NOT_TAKEN[name]}. Take it out.")
+        if value is True:
+            line.append(f"--{name}")
+        elif value is not None and value is not False:
+            line += [f"--{name}", _value(name, value)]
+    return line
 
 
-def _parser() -> argparse.ArgumentParser:
-    from lm_eval._cli.harness import HarnessCLI
-
-    return cast(argparse.ArgumentParser, HarnessCLI()._subparsers.choices["run"])
+def _value(name: str, value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    if name == "metadata":
+        return json.dumps(value, sort_keys=True)
+    return ",".join(f"{key}={each}" for key, each in value.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from lm_eval_sensitivity.ladder.cost import CHARACTERS_PER_TOKEN
+from lm_eval_sensitivity.ladder.cost import CHARACTERS_PER_TOKEN, REPETITIONS
 from lm_eval_sensitivity.panel.estimate import Estimate
 from lm_eval_sensitivity.report import Column, Document
 from lm_eval_sensitivity.report.blocks import table_of
@@ -50,7 +50,8 @@ def _sentences(estimates: Sequence[Estimate]) -> Iterator[Note | str]:
         yield "A dash: a task is none of the ladder's, and its prompts are known when it runs."
     yield (
         f"Prompt tokens: {CHARACTERS_PER_TOKEN} characters each, without a chat template. Generations: an edit that a "
-        "template erases needs none."
+        f"template erases needs none; the prompts of the noise floor are repeated {REPETITIONS} times, in float32 on a "
+        "CPU once, or as often as `repeats` says."
     )
     if all(math.isnan(each.seconds) for each in estimates):
         yield "How long it takes is known once a run is done: its pace is then taken for the others."

@@ -19,7 +19,7 @@ from lm_eval_sensitivity.ladder.cost import (
 )
 from lm_eval_sensitivity.ladder.tasks import rungs_of_tasks
 from lm_eval_sensitivity.panel.attempt import read_done
-from lm_eval_sensitivity.panel.command_line import parsed_options
+from lm_eval_sensitivity.panel.check_options import parsed_options
 from lm_eval_sensitivity.panel.plan import Panel, Unit
 from lm_eval_sensitivity.records.store import OutputCount
 from lm_eval_sensitivity.types import Pair
@@ -74,22 +74,26 @@ def _of_system(units: Sequence[Unit], seconds_per_output: float) -> Estimate:
     pairs = _pairs(units, options)
     n_done = sum(read_done(unit) is not None for unit in units)
     n_there = OutputCount(units[0].responses).update()
-    facts = (units[0].system, len(units), n_done)
-    if pairs is None:
-        return Estimate(*facts, None, n_there, None, None, 0.0 if n_done == len(units) else math.nan)
-    repeats = _repetitions(options)
-    n_outputs = generations(pairs, repeats)
-    texts = {text for pair in pairs for text in (pair.base, pair.variant)}
-    again = [pair.base for pair in pairs if pair.rung == "identical"] * repeats
-    prompt_tokens = sum(map(len, (*texts, *again))) // CHARACTERS_PER_TOKEN
-    left = 0 if n_done == len(units) else max(0, n_outputs - n_there)
+    is_done = n_done == len(units)
+    n_outputs = prompt_tokens = output_tokens = None
+    n_left = 0 if is_done else math.nan
+    if pairs is not None:
+        repeats = _repetitions(options)
+        n_outputs = generations(pairs, repeats)
+        output_tokens = n_outputs * _token_limit(options)
+        texts = {text for pair in pairs for text in (pair.base, pair.variant)}
+        again = [pair.base for pair in pairs if pair.rung == "identical"] * repeats
+        prompt_tokens = sum(map(len, (*texts, *again))) // CHARACTERS_PER_TOKEN
+        n_left = 0 if is_done else max(0, n_outputs - n_there)
     return Estimate(
-        *facts,
-        n_outputs,
-        n_there,
-        prompt_tokens,
-        n_outputs * _token_limit(options),
-        left * seconds_per_output if left else 0.0,
+        system=units[0].system,
+        n_units=len(units),
+        n_done=n_done,
+        n_outputs=n_outputs,
+        n_there=n_there,
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+        seconds=n_left * seconds_per_output if n_left else 0.0,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lm_eval_sensitivity.panel.attempt import Attempt, read_done
-from lm_eval_sensitivity.panel.command_line import check_options
+from lm_eval_sensitivity.panel.check_options import check_options
 from lm_eval_sensitivity.panel.local import LocalExecutor
 from lm_eval_sensitivity.panel.plan import Panel, Unit
 from lm_eval_sensitivity.panel.ray_cluster import RayExecutor

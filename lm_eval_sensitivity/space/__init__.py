@@ -11,6 +11,7 @@
     files_to_publish.py  The Space that shows published results: its files, and what its settings must say
     head.py              What a link to the page shows elsewhere, and what stands there without JavaScript
     hub.py               Results on the Hugging Face Hub: a dataset at one commit, fetched by the fixed names
+    metric_page.py       A metric of the library `evaluate` as a page: its own widget does not start on Gradio 6
     page.py              The page: HTML as a pure function of results and address
     pieces.py            Texts in pieces that are marked up: what an edit changed, what a step says, always
     query.py             The address of a page: typed access to its values, complaints on wrong ones
@@ -23,7 +24,7 @@
     learn/               The lesson
     pages/
 
-Only `space.app` imports gradio, so everything else can be used and tested without it.
+Only `space.app` and `space.metric_page` import gradio, so everything else can be used and tested without it.
 """
 
 from __future__ import annotations

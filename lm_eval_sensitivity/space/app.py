@@ -1,4 +1,4 @@
-"""The server: one gr.HTML whose content comes from `page.render`. The only module that imports gradio."""
+"""The server: one gr.HTML whose content comes from `page.render`."""
 
 from __future__ import annotations
 

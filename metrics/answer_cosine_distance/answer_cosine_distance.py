@@ -3,6 +3,7 @@
 import datasets
 import evaluate
 
+from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.embedder.answers import compare_answers, numbers_and_reasons
 
 _DESCRIPTION = """\
@@ -31,7 +32,7 @@ class AnswerCosineDistance(evaluate.Metric):
         text = datasets.Value("string")
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
-            citation="The lm-eval-sensitivity authors: lm-eval-sensitivity 0.1.0.",
+            citation=f"The lm-eval-sensitivity authors: lm-eval-sensitivity {__version__}.",
             inputs_description=_INPUTS,
             features=datasets.Features({"predictions": text, "references": text}),
         )

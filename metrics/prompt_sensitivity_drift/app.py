@@ -1,31 +1,12 @@
-"""The metric as a page: evaluate's own Space widget does not start on a current Gradio."""
+"""The metric as a page."""
 
 from pathlib import Path
 
 import evaluate
-import gradio
 
-NAME = "prompt_sensitivity_drift"
-metric = evaluate.load(str(Path(__file__).with_name(f"{NAME}.py")))
+from lm_eval_sensitivity.space.metric_page import metric_page
 
-
-def measure(outputs: str, others: str) -> dict:
-    """Each line of one box against the same line of the other."""
-    return metric.compute(predictions=outputs.splitlines(), references=others.splitlines())
-
-
-page = gradio.Interface(
-    measure,
-    [
-        gradio.Textbox(lines=5, label="Outputs, one a line"),
-        gradio.Textbox(lines=5, label="What they are compared with"),
-    ],
-    gradio.JSON(label="Found"),
-    title=NAME,
-    description=metric.description,
-    analytics_enabled=False,
-    flagging_mode="never",
-)
+page = metric_page(evaluate.load(str(Path(__file__).with_name("prompt_sensitivity_drift.py"))))
 
 if __name__ == "__main__":
     page.launch()

@@ -23,7 +23,7 @@ from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Panel, Unit
 from lm_eval_sensitivity.records.store import OutputCount
 from lm_eval_sensitivity.runs import load_runs
-from tests.unit.panel.made_panel import alive, answers
+from tests.unit.panel.made_panel import answers, assert_gone, parent_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -106,18 +106,6 @@ def child_of(folder: Path) -> int:
     raise AssertionError(f"nobody writes to {folder}")
 
 
-def parent_of(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("\nPPid:\t")[2].partition("\n")[0])
-
-
-def assert_gone(process: int) -> None:
-    deadline = time.monotonic() + 30
-    while alive(process) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not alive(process)
-
-
 def assert_whole(panel: Panel, *systems: str) -> None:
     """Each of these has every generation once, and is read as a whole run."""
     expected = {each.system: each for each in estimate(panel)}
@@ -170,7 +158,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_the_disk_is_full(small_disk: Path, tmp_path: Path, start: Start) -> None:
+def test_the_disk_is_full(
+    small_disk: Path, tmp_path: Path, start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Too small for the answers, then too small for the results, then large enough."""
     file = written(
         tmp_path, output=str(small_disk / "out"), systems=[{"name": "one"}], retries=0, report=False
@@ -178,12 +168,12 @@ def test_the_disk_is_full(small_disk: Path, tmp_path: Path, start: Start) -> Non
     panel = read_panel(file)
     (unit,) = panel.units
     made = []
-    for size in ("100k", "1m", "100m"):
+    for size, is_enough in (("100k", False), ("600k", False), ("100m", True)):
         subprocess.run(["mount", "-o", f"remount,size={size}", str(small_disk)], check=True)
-        status = start(file).wait(SECONDS)
-        assert status == (0 if size == "100m" else 1)
+        assert start(file).wait(SECONDS) == int(not is_enough)
+        assert ("Its disk is full." in capfd.readouterr().err) != is_enough
         made.append(OutputCount(unit.responses).update())
-    assert made[0] < made[1] <= made[2]
+    assert made[0] < made[1] == made[2]
     assert_whole(panel, "one")
 
 

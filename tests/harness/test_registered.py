@@ -9,6 +9,7 @@ from statistics import mean, stdev
 
 import pytest
 
+from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from tests.conftest import REPOSITORY
 from tests.harness.conftest import Lmeval, Run
@@ -41,7 +42,7 @@ def test_the_example_measures_how_far_answers_are_from_given_ones(run_task: Lmev
     # Names, not functions, stand in the results, with the version that computed them.
     config = run.results["configs"][TASK]
     assert config["metric_list"][0]["metric"] == "answer_cosine_distance"
-    assert config["metadata"]["lm_eval_sensitivity"] == "0.1.0"
+    assert config["metadata"]["lm_eval_sensitivity"] == __version__
 
 
 def test_a_document_without_a_number_is_left_out_and_counted(run_task: Lmeval, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lm_eval_sensitivity import __version__
 from lm_eval_sensitivity.embedder import TextDistances, load_embedder
 from lm_eval_sensitivity.stats import largest_value, mean_interval
 from tests.conftest import REPOSITORY
@@ -112,10 +113,10 @@ def test_as_many_prompt_ids_as_outputs_are_needed(load: Any) -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=NAMES)
 def test_the_page_of_a_space_measures_the_same(folder: Path, load: Any) -> None:
     pytest.importorskip("gradio")
-    page = runpy.run_path(str(folder / "app.py"))  # which serves only as a program of its own
-    found = page["measure"]("It is Paris.\nTwo hours.", "It is Paris.\nFour days.")
+    page = runpy.run_path(str(folder / "app.py"))["page"]  # which serves only as a program of its own
+    found = page.fn("\n".join(BASES[:2]), "\n".join(OTHERS[:2]))
     assert found == load(folder.name).compute(predictions=BASES[:2], references=OTHERS[:2])
-    assert page["page"].title == folder.name
+    assert page.title == folder.name
     del page
     gc.collect()  # here, not in the test of somebody else
 
@@ -139,5 +140,5 @@ def test_a_card_has_the_header_that_the_hub_reads(folder: Path) -> None:
     asked = dict(
         re.findall(r"^([\w-]+)(?:\[\w+\])?==(.+)$", (folder / "requirements.txt").read_text(), re.MULTILINE)
     )
-    assert asked.pop("lm-eval-sensitivity") == "0.1.0"
+    assert asked.pop("lm-eval-sensitivity") == __version__
     assert {name: pinned[name] for name in asked} == asked and "evaluate" in asked

@@ -1,4 +1,4 @@
-"""`benchmarks/gpu.py`: what it keeps when a process is slow or fails, and what it reads from runs."""
+"""`benchmarks/gpu.py` and its steps: what it keeps when a process is slow or fails, and what it reads from runs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import pytest
 
 import lm_eval_sensitivity as les
 from benchmarks import gpu
+from benchmarks.steps import Outcome, Step, run_steps
 from tests.golden.doors import RUNS
 
 LONG = 60.0
 
 
-def step(name: str, seconds: float, *codes: str) -> gpu.Step:
+def step(name: str, seconds: float, *codes: str) -> Step:
     """Processes of Python code; what they wrote into `<name>.json` are the figures."""
-    return gpu.Step(
+    return Step(
         name,
         seconds,
         lambda options, folder: [
@@ -35,7 +36,7 @@ def write(name: str, text: str) -> str:
     return f"open(folder + '/{name}.json', 'w').write({text!r})"
 
 
-def statuses(outcomes: list[gpu.Outcome]) -> dict[str, str]:
+def statuses(outcomes: list[Outcome]) -> dict[str, str]:
     return {name: ended.status for outcome in outcomes for name, ended in outcome.processes.items()}
 
 
@@ -47,7 +48,7 @@ def test_a_slow_process_is_ended_with_all_that_it_started_and_the_rest_goes_on(t
         step("slow", 1, f"{write('slow', '{}')}; {child}", "pass"),
         step("next", LONG, write("next", '{"ratio": 1.5}')),
     )
-    *_, outcomes = gpu.run_steps(Namespace(seconds=gpu.SECONDS), tmp_path, steps)
+    *_, outcomes = run_steps(steps, Namespace(), tmp_path)
     assert statuses(outcomes) == {"slow0": "cut", "slow1": "not begun", "next0": "done"}
     assert outcomes[1].figures == {"ratio": 1.5}
 
@@ -57,23 +58,20 @@ def test_what_is_known_is_given_after_every_process(tmp_path: Path) -> None:
         step("a", LONG, write("a", '{"x": 1}'), "raise SystemExit('no such device')"),
         step("b", 1, write("b", "no JSON")),
     )
-    seen = [
-        (statuses(outcomes), outcomes[0].figures)
-        for outcomes in gpu.run_steps(Namespace(seconds=gpu.SECONDS), tmp_path, steps)
-    ]
+    seen = [(statuses(outcomes), outcomes[0].figures) for outcomes in run_steps(steps, Namespace(), tmp_path)]
     assert seen == [
         ({"a0": "done"}, {"x": 1}),
         ({"a0": "done", "a1": "failed"}, {"x": 1}),
         ({"a0": "done", "a1": "failed", "b0": "done"}, {"x": 1}),
     ]
-    *_, outcomes = gpu.run_steps(Namespace(seconds=gpu.SECONDS), tmp_path, steps)
+    *_, outcomes = run_steps(steps, Namespace(), tmp_path)
     assert outcomes[0].processes["a1"].said == "no such device"
     assert outcomes[1].unread.startswith("JSONDecodeError") and outcomes[1].figures == {}
 
 
 def test_all_steps_together_take_no_longer_than_they_may(tmp_path: Path) -> None:
     steps = (step("a", LONG, "pass"), step("b", LONG, "pass"))
-    *_, outcomes = gpu.run_steps(Namespace(seconds=0), tmp_path, steps)
+    *_, outcomes = run_steps(steps, Namespace(), tmp_path, share=0)
     assert statuses(outcomes) == {"a0": "not begun", "b0": "not begun"}
     assert sum(each.seconds for each in gpu.STEPS) == gpu.SECONDS <= 7.5 * 60
 

@@ -94,6 +94,8 @@ def test_a_dry_run_runs_nothing_and_knows_the_pace(
 def test_an_example_is_written_that_can_be_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("panel", "init", "Qwen/Qwen3-4B", "models/int4", "-o", tmp_path / "panel.yaml") == 0
     assert [system.name for system in read_panel(tmp_path / "panel.yaml").systems] == ["Qwen3-4B", "int4"]
+    with pytest.raises(InputError, match="exists, and may hold your changes"):
+        command("panel", "init", "Qwen/Qwen3-4B", "-o", tmp_path / "panel.yaml")
     command("panel", tmp_path / "panel.yaml", "--dry-run")
     assert "0 of 2 runs are done" in capsys.readouterr().out
 
@@ -104,8 +106,15 @@ def test_an_example_is_written_that_can_be_run(tmp_path: Path, capsys: pytest.Ca
         (["init"], "`init` needs the models"),
         (["panel.yaml", "more.yaml"], "`more.yaml` is one too many"),
         (["no.yaml"], "`no.yaml` does not exist"),
+        (["panel.yaml", "-o", "out"], "A panel writes to the folder `output` of its file"),
     ],
 )
 def test_what_the_line_lacks_is_said(line: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words):
         command("panel", *line)
+
+
+def test_a_line_without_a_file_asks_for_no_model(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command("panel")
+    assert "are required: FILE\n" in capsys.readouterr().err

@@ -14,10 +14,9 @@ from lm_eval_sensitivity.panel.plan import Panel, PanelSystem, Unit
 from lm_eval_sensitivity.panel.run import PanelRun
 from lm_eval_sensitivity.runs import load_runs
 from tests.conftest import REPOSITORY
+from tests.unit.panel.stand_in import N_ANSWERS
 
 (RECORDED,) = (REPOSITORY / "tests/golden/runs/greedy/demo").glob("*/")
-N_ANSWERS = 6
-"""Of the stand-in, for each system."""
 
 
 def panel(output: Path, *faults: str, **options: Any) -> Panel:
@@ -51,6 +50,20 @@ def alive(process: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except OSError:
         return False
+
+
+def parent_of(process: int) -> int:
+    """Process id of a process's parent."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("\nPPid:\t")[2].partition("\n")[0])
+
+
+def assert_gone(process: int) -> None:
+    """It ends within a minute."""
+    deadline = time.monotonic() + 60
+    while alive(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(process)
 
 
 def pid_of(unit: Unit) -> int:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks import panel_results
 from lm_eval_sensitivity.errors import InputError
-from lm_eval_sensitivity.panel.command_line import check_options
+from lm_eval_sensitivity.panel.check_options import check_options
 from lm_eval_sensitivity.panel.estimate import estimate
 from lm_eval_sensitivity.panel.example import example_panel
 from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Panel, PanelSystem
+from tests.conftest import REPOSITORY
 
 WHOLE = """\
 output: out
@@ -164,6 +166,20 @@ def test_the_example_is_a_panel_and_every_remark_of_it_is_a_key(tmp_path: Path) 
     whole = read_panel(written(tmp_path, remarks))
     assert whole.executor == "ray" and whole.defaults["metadata"] == {"repeats": 3}
     assert set(yaml.safe_load(remarks)) == {each.name for each in fields(Panel)}
+
+
+def test_the_example_of_the_repository_is_a_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO", "demo")
+    check_options(read_panel(REPOSITORY / "examples" / "panel.yaml"))
+
+
+@pytest.mark.parametrize("limit", panel_results.TABLES)
+def test_recorded_figures_are_read_where_their_panel_writes(limit: str) -> None:
+    folders = [Path("runs", run) for run in panel_results.TABLES[limit]]
+    panel = read_panel(REPOSITORY / "benchmarks" / f"{folders[0].parts[1].replace('-', '_')}.yaml")
+    check_options(panel)
+    assert [panel.runs_of(system.name) for system in panel.systems] == folders
+    assert panel.reference == folders[0].name
 
 
 def test_a_panel_is_estimated_from_its_options(tmp_path: Path) -> None:

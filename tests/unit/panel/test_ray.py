@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,20 +14,14 @@ import pytest
 
 from lm_eval_sensitivity.panel.run import run_panel
 from tests.conftest import REPOSITORY
-from tests.unit.panel.made_panel import alive, assert_whole, panel, pid_of
+from tests.unit.panel.made_panel import assert_gone, assert_whole, panel, parent_of, pid_of
 
-ray = pytest.importorskip("ray")
+pytest.importorskip("ray", reason="needs Ray, which comes with the extra `panel`")
 
 pytestmark = pytest.mark.slow
 
 SECONDS = 1_800
 """Longest wait for anything; a busy machine is slow."""
-
-
-def parent(process: int) -> int:
-    """Process id of a process's parent."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("\nPPid:\t")[2].partition("\n")[0])
 
 
 @contextmanager
@@ -48,21 +41,14 @@ def started(output: Path, *faults: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def gone(process: int) -> bool:
-    deadline = time.monotonic() + 60
-    while alive(process) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not alive(process)
-
-
 def test_a_panel_on_ray_survives_the_death_of_its_worker(tmp_path: Path) -> None:
     faults = ("hangs@1", "killed@1", "mistake")
     asked = panel(tmp_path, *faults)
     with started(tmp_path, *faults) as process:
         child = pid_of(asked.units[0])
-        os.kill(parent(child), signal.SIGKILL)
+        os.kill(parent_of(child), signal.SIGKILL)
         assert process.wait(SECONDS) == 0
-    assert gone(child)
+    assert_gone(child)
     # What is done is read; the mistake is tried again, in this process.
     assert_whole(run_panel(asked), asked, "ab")
     assert [len(list(unit.attempts.glob("attempt-*"))) for unit in asked.units] == [1, 1, 2]
@@ -72,6 +58,7 @@ def test_a_killed_panel_leaves_nothing_running_on_ray(tmp_path: Path) -> None:
     asked = panel(tmp_path, "hangs@1", "", executor="ray", address="local")
     with started(tmp_path, "hangs@1", ""):
         child = pid_of(asked.units[0])
-        worker = parent(child)
-    assert gone(child) and gone(worker)
+        worker = parent_of(child)
+    assert_gone(child)
+    assert_gone(worker)
     assert_whole(run_panel(asked), asked, "ab")

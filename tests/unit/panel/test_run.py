@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from lm_eval_sensitivity.panel.plan import Unit
 from lm_eval_sensitivity.panel.run import Progress, run_panel
 from lm_eval_sensitivity.records.store import OutputCount
 from tests.conftest import REPOSITORY
-from tests.unit.panel.made_panel import N_ANSWERS, alive, answers, assert_whole, panel, pid_of
+from tests.unit.panel.made_panel import alive, answers, assert_gone, assert_whole, panel, pid_of
+from tests.unit.panel.stand_in import N_ANSWERS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
 
@@ -163,11 +163,7 @@ def test_a_panel_that_is_killed_takes_its_child_along_and_goes_on(
     child = pid_of(asked.units[0])
     process.send_signal(sign)
     process.wait()
-    for _ in range(100):
-        if not alive(child):
-            break
-        time.sleep(0.05)
-    assert not alive(child)
+    assert_gone(child)
     found = run_panel(asked)
     assert_whole(found, asked, "ab")
 
