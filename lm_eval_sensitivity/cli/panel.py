@@ -11,9 +11,10 @@ from typing import Any, get_args
 from lm_eval_sensitivity.cli import export, report
 from lm_eval_sensitivity.cli.analysis_options import add_command, add_output_options, write, write_text
 from lm_eval_sensitivity.errors import InputError
+from lm_eval_sensitivity.panel.check_options import check_options
 from lm_eval_sensitivity.panel.display import Display
 from lm_eval_sensitivity.panel.document import estimate_document
-from lm_eval_sensitivity.panel.estimate import estimate
+from lm_eval_sensitivity.panel.estimate import estimate, not_here
 from lm_eval_sensitivity.panel.example import example_panel
 from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Executor, Panel
@@ -73,9 +74,10 @@ def run(options: argparse.Namespace) -> int:
         )
     panel = read_panel(Path(options.file))
     panel = replace(panel, executor=options.executor or panel.executor)
+    check_options(panel)
     estimates = estimate(panel)
     if options.dry_run:
-        write(estimate_document(estimates), options)
+        write(estimate_document(estimates, not_here(panel)), options)
         return 0
     if panel.report:
         check_matplotlib()

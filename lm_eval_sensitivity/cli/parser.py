@@ -24,6 +24,12 @@ class CommandParser(argparse.ArgumentParser):
             The namespace, and an empty list.
         """
         found, unknown = super().parse_known_args(args, namespace)
+        rest = [action for action in self._positionals._group_actions if action.nargs in ("*", "+")]
+        if rest and not any(each.startswith("-") for each in unknown):
+            # argparse fills a list from the words before the first option, and has no use for those behind it.
+            given = [self._get_value(rest[-1], each) for each in unknown]
+            setattr(found, rest[-1].dest, [*(getattr(found, rest[-1].dest) or ()), *given])
+            unknown = []
         if unknown:
             self.exit(2, f"{self.prog}: {self._refused(unknown)}\n")
         return found, unknown

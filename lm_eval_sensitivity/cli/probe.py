@@ -194,6 +194,12 @@ def _taken_widths(options: argparse.Namespace) -> dict[Path, float]:
     given = [re.fullmatch(r"([1-9][0-9]?(?:\.[0-9]{1,4})?)=(.+)", str(path)) for path in options.runs]
     widths = {Path(found[2]): float(found[1]) for found in given if found}
     options.runs = [path for path, found in zip(options.runs, given, strict=True) if not found]
+    for path in options.runs:
+        if "=" in str(path) and not path.exists():
+            raise InputError(
+                f"{shown_path(path)} is no folder, and its width is none. Accepted are bits from 1 to 99, as in "
+                "`4.5=runs/m-4bit`."
+            )
     if options.kept and not widths:
         return {}
     if options.kept or len(options.runs) != 1 or not widths:

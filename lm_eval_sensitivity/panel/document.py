@@ -9,6 +9,7 @@ from lm_eval_sensitivity.ladder.cost import CHARACTERS_PER_TOKEN, REPETITIONS
 from lm_eval_sensitivity.panel.estimate import Estimate
 from lm_eval_sensitivity.report import Column, Document
 from lm_eval_sensitivity.report.blocks import table_of
+from lm_eval_sensitivity.text.escape import shown
 from lm_eval_sensitivity.types import Note
 
 _COLUMNS = (
@@ -23,15 +24,23 @@ _COLUMNS = (
 )
 
 
-def estimate_document(estimates: Sequence[Estimate]) -> Document:
+def estimate_document(estimates: Sequence[Estimate], not_here: Sequence[str] = ()) -> Document:
     """What a panel takes, system by system, and in all.
 
     Args:
         estimates: [system] in the order of the panel.
+        not_here: models that this machine has not.
     """
-    return Document(
-        "What the panel takes", (table_of("panel", "", _COLUMNS, estimates), *_sentences(estimates))
-    )
+    blocks = (table_of("panel", "", _COLUMNS, estimates), *_missing(not_here), *_sentences(estimates))
+    return Document("What the panel takes", blocks)
+
+
+def _missing(not_here: Sequence[str]) -> Iterator[Note]:
+    if not_here:
+        names = ", ".join(map(shown, not_here))
+        yield Note(
+            "caution", f"No such model on this machine: {names}. Correct `pretrained`, or make it first."
+        )
 
 
 def _sentences(estimates: Sequence[Estimate]) -> Iterator[Note | str]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from lm_eval_sensitivity.ladder import Ladder, load_ladder
@@ -67,6 +68,25 @@ def estimate(panel: Panel) -> tuple[Estimate, ...]:
     paces = {name: pace for name, own in units.items() if not math.isnan(pace := _pace(own))}
     anybody = math.fsum(paces.values()) / len(paces) if paces else math.nan
     return tuple(_of_system(own, paces.get(name, anybody)) for name, own in units.items())
+
+
+def not_here(panel: Panel) -> tuple[str, ...]:
+    """Models that a path names, and that this machine has not; a name on the Hub cannot be looked up offline.
+
+    Args:
+        panel: need not have run.
+    """
+    first = {unit.system: unit for unit in reversed(panel.units)}
+    models = [
+        (parsed_options(first[system.name]).model_args or {}).get("pretrained") for system in panel.systems
+    ]
+    paths = dict.fromkeys(each for each in models if isinstance(each, str) and _is_path(each))
+    return tuple(each for each in paths if not Path(each).exists())
+
+
+def _is_path(model: str) -> bool:
+    """A Hub id is one name, or two with a slash between."""
+    return model.startswith((".", "/", "~")) or model.count("/") > 1
 
 
 def _of_system(units: Sequence[Unit], seconds_per_output: float) -> Estimate:

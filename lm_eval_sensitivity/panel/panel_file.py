@@ -21,6 +21,8 @@ from lm_eval_sensitivity.records.codec import first_mistake
 from lm_eval_sensitivity.text.escape import brief, shown_path
 
 _ADVICE = "`lm-eval-sensitivity panel init` writes an example."
+_MOST_VALUES, _DEEPEST = 100_000, 50
+"""Of a file with its references resolved: a few lines of YAML can name more than any memory holds, or themselves."""
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _Value = str | int | float | bool | None
@@ -76,7 +78,14 @@ def read_panel(path: Path) -> Panel:
         text = decode_text(read_limited(path, "panel file"), path)
         tree = yaml.compose(text, yaml.SafeLoader)
         _check_keys(tree, place)
+        if _n_values(tree, {}, 0) > _MOST_VALUES:
+            raise RecursionError
         content = _expanded(yaml.safe_load(text), place)
+    except RecursionError:
+        raise InputError(
+            f"{place}: this is nested or refers to itself beyond what a panel can mean; accepted are {_MOST_VALUES:,} "
+            f"values, {_DEEPEST} deep. {_ADVICE}"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = place if mark is None else f"{place}, line {mark.line + 1}"
@@ -134,6 +143,18 @@ def _check_mapping(node: yaml.Node | None, kind: type, place: str) -> None:
             twice = [name for name in names if names.count(name) > 1]
             if twice:
                 raise InputError(f"{line}: {twice[0]!r} stands there twice. Give it once.")
+
+
+def _n_values(node: yaml.Node | None, known: dict[int, int], depth: int) -> int:
+    """How many values a node is; one that is referred to is counted each time, and walked through once."""
+    if depth > _DEEPEST:
+        raise RecursionError
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        parts = [part for each in node.value for part in (each if isinstance(each, tuple) else (each,))]
+        known[id(node)] = 1 + sum(_n_values(part, known, depth + 1) for part in parts)
+    return known[id(node)]
 
 
 def _line(tree: yaml.Node | None, location: tuple[int | str, ...]) -> int:

@@ -23,6 +23,8 @@ _WORDS = {
     "Input should be ": "",
     "String should have ": "a text with ",
     "String should match ": "a text that matches ",
+    "List should have ": "a list with ",
+    " after validation": "",
     "Value error, ": "",
     "Unexpected keyword argument": "no field of this name",
 }

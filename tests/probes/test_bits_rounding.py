@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,7 @@ def test_a_copy_has_other_linear_layers_and_nothing_else(
     ("model", "message"),
     [
         ("nowhere/at-all", "cannot be loaded as a causal language model"),
+        ("half", "half` cannot be loaded as a causal language model"),
         ("gpt2", "A GPT2LMHeadModel has no linear layer in its blocks"),
     ],
 )
@@ -111,6 +114,9 @@ def test_what_cannot_be_rounded_is_refused_in_a_sentence(model: str, message: st
         transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "gpt2")
         transformers.AutoTokenizer.from_pretrained(demo_model_path()).save_pretrained(tmp_path / "gpt2")
         model = str(tmp_path / "gpt2")
+    if model == "half":
+        model = str(shutil.copytree(demo_model_path(), tmp_path / "half"))
+        os.truncate(tmp_path / "half/model.safetensors", 1000)
     with pytest.raises(InputError, match=message):
         command("round", model, tmp_path / "models", "--bits", 4)
     assert not (tmp_path / "models").exists() or not any((tmp_path / "models").iterdir())

@@ -87,12 +87,13 @@ def write_rounded(source: str, target: Path, bits: int, group: int | None = None
     Raises:
         InputError: the model cannot be loaded or has no linear layer in its blocks, or the folder cannot be written.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"`{source}` cannot be loaded as a causal language model: {one_line(error)}"
         ) from None

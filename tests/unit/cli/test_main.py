@@ -72,6 +72,20 @@ def test_an_option_that_is_none_names_the_nearest(
     assert "secret" not in error and "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a", "b", "--seed", "3"],
+        ["a", "--seed", "3", "b"],
+        ["--seed", "3", "a", "b"],
+        ["--seed=3", "a", "--row", "x", "b"],
+    ],
+)
+def test_a_list_may_go_on_behind_an_option(words: list[str]) -> None:
+    options = build_parser("clusters").parse_args(["clusters", *words])
+    assert (options.runs, options.seed) == ([Path("a"), Path("b")], 3)
+
+
 def test_a_defect_keeps_its_traceback_and_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

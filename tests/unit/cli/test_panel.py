@@ -91,6 +91,18 @@ def test_a_dry_run_runs_nothing_and_knows_the_pace(
     assert (third["done"], third["made"]) == (0, 2) and third["minutes left"] > 0
 
 
+def test_a_dry_run_refuses_what_the_run_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "panel.yaml"
+    assert command("panel", "init", "-o", file, tmp_path / "gone", "gpt2") == 0, "models behind an option"
+    command("panel", file, "--dry-run")
+    said = "".join(capsys.readouterr().out.split())
+    assert f"Nosuchmodelonthismachine:'{tmp_path}/gone'." in said
+    # argparse would take the beginning of a name, and lm_eval then one of the two.
+    file.write_text(file.read_text().replace("run: {model_args:", "run: {model_arg:"))
+    with pytest.raises(InputError, match=r"an option of lm_eval is 'model_arg'.* Did you mean 'model_args'"):
+        command("panel", file, "--dry-run")
+
+
 def test_an_example_is_written_that_can_be_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("panel", "init", "Qwen/Qwen3-4B", "models/int4", "-o", tmp_path / "panel.yaml") == 0
     assert [system.name for system in read_panel(tmp_path / "panel.yaml").systems] == ["Qwen3-4B", "int4"]

@@ -12,7 +12,7 @@ import yaml
 from benchmarks import panel_results
 from lm_eval_sensitivity.errors import InputError
 from lm_eval_sensitivity.panel.check_options import check_options
-from lm_eval_sensitivity.panel.estimate import estimate
+from lm_eval_sensitivity.panel.estimate import estimate, not_here
 from lm_eval_sensitivity.panel.example import example_panel
 from lm_eval_sensitivity.panel.panel_file import read_panel
 from lm_eval_sensitivity.panel.plan import Panel, PanelSystem
@@ -103,6 +103,11 @@ def test_a_moved_panel_has_the_same_ids(tmp_path: Path) -> None:
             r"panel\.yaml, line 4: a key is 'retrys'; accepted: .* Did you mean 'retries'\?",
         ),
         ("retries: 3", "retries: -1", r"line 4: `retries` is -1; accepted is greater than or equal to 0"),
+        (
+            "[prompt_sensitivity_mini,",
+            "[]  #",
+            r"line 12: `tasks` is a list; accepted is a list with at least 1 item, not 0",
+        ),
         ("retries: 3", "workers: 3", r"line 4: `workers` stands there twice"),
         ("workers: 2", "workers: two", r"line 3: `workers` is 'two'; accepted is a valid integer"),
         (
@@ -153,6 +158,34 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str
 def test_what_is_no_panel_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"panel\.yaml"):
         read_panel(written(tmp_path, text))
+
+
+_BOMB = ", ".join(f"k{n}: &k{n} [{', '.join([f'*k{n - 1}' if n else 'x'] * 10)}]" for n in range(9))
+"""Lists of ten that refer to the one before: 10^9 values in half a kilobyte."""
+
+
+@pytest.mark.parametrize(
+    "metadata", [f"{{{_BOMB}}}", "&a {b: *a}", "[" * 3000 + "]" * 3000, "[" * 60 + "]" * 60]
+)
+def test_a_file_that_no_memory_holds_is_refused_before_it_is_built(tmp_path: Path, metadata: str) -> None:
+    text = WHOLE.replace("  device: cpu", f"  metadata: {metadata}")
+    with pytest.raises(InputError, match=r"panel\.yaml: this is nested or refers to itself"):
+        read_panel(written(tmp_path, text))
+
+
+def test_options_may_be_referred_to(tmp_path: Path) -> None:
+    text = WHOLE.replace("{dtype: float32}", "&shared {dtype: float32}").replace(
+        '"pretrained=two,dtype=bfloat16"', "{<<: *shared, pretrained: two}"
+    )
+    (two,) = (system for system in read_panel(written(tmp_path, text)).systems if system.name == "two")
+    assert two.run["model_args"] == {"dtype": "float32", "pretrained": "two"}
+
+
+def test_models_of_a_path_that_is_not_here_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a/b/there").mkdir(parents=True)
+    models = ["ORG/NAME", "gpt2", "a/b/there", "./nowhere", str(tmp_path / "gone"), "a/b/gone"]
+    panel = read_panel(written(tmp_path, example_panel(models)))
+    assert not_here(panel) == tuple(models[3:])
 
 
 def test_the_example_is_a_panel_and_every_remark_of_it_is_a_key(tmp_path: Path) -> None:
