@@ -17,8 +17,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The width of whoever started the tests is not theirs: pytest-xdist hands it to its workers.
 os.environ.pop("COLUMNS", None)
-# What one interpreter has compiled of the package, the dozens that tests start after it need not compile again.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
