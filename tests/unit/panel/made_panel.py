@@ -35,7 +35,11 @@ def stand_in(folder: Path) -> dict[str, str]:
     package.mkdir(parents=True, exist_ok=True)
     copyfile(Path(__file__).with_name("stand_in.py"), package / "__main__.py")
     (package / "__init__.py").touch()
-    return {"PYTHONPATH": os.pathsep.join([str(package.parent), str(REPOSITORY)])}
+    # Where files may not grow, what Python compiles would be kept cut short, and broken for everybody after it.
+    return {
+        "PYTHONPATH": os.pathsep.join([str(package.parent), str(REPOSITORY)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def answers(unit: Unit) -> Counter[str]:
