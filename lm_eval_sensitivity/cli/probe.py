@@ -189,6 +189,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+_TWO_WIDTHS = "A run is given for two widths, or for a width and as the model's own. Give each run once."
+
+
 def _taken_widths(options: argparse.Namespace) -> dict[Path, float]:
     """The runs that were given as BITS=RUN; they leave `options.runs`, which keeps the model's own."""
     given = [re.fullmatch(r"([1-9][0-9]?(?:\.[0-9]{1,4})?)=(.+)", str(path)) for path in options.runs]
@@ -210,6 +213,8 @@ def _taken_widths(options: argparse.Namespace) -> dict[Path, float]:
             f"`probe {options.probe}` has {len(options.runs)} runs of models and {len(widths)} of widths. Accepted is "
             f"{accepted}; with `--kept`, runs of models alone."
         )
+    if len(widths) < sum(found is not None for found in given):
+        raise InputError(_TWO_WIDTHS)
     if len(set(widths.values())) < len(widths):
         raise InputError(
             "A width is given twice: a floor is over one method. Give each width once, and other methods by themselves."
@@ -231,6 +236,8 @@ def _of_series(
     # Every width says itself which weights it had.
     settings = replace(_replay_settings(options), model_args=None)
     bits = {system_of(pairs, path).name: width for path, width in widths.items()}
+    if len(bits.keys() - {reference.name}) < len(widths):
+        raise InputError(_TWO_WIDTHS)
     series = Series(pairs, reference, bits, lambda system: load_replay(system, settings)[0])
     return replace(probe, series=series)
 

@@ -98,6 +98,9 @@ def _named_files(folder: Path) -> tuple[dict[tuple[Path, str], Path], dict[tuple
     return results, samples
 
 
+_INCOMPLETE = "The file may be incomplete: copy it again, or repeat the run."
+
+
 def read_results(run: RunFiles) -> dict[str, Any]:
     """The results JSON of a run.
 
@@ -109,7 +112,7 @@ def read_results(run: RunFiles) -> dict[str, Any]:
     try:
         results = parse_json(run.results.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{name} cannot be read as JSON: {_problem(error)}.") from None
+        raise InputError(f"{name} cannot be read as JSON: {_problem(error)}. {_INCOMPLETE}") from None
     if not isinstance(results, dict):
         raise InputError(f"{name} holds a {type(results).__name__}; expected a JSON object.")
     return results
@@ -152,8 +155,7 @@ def read_samples(
     except (OSError, ValueError, RecursionError) as error:
         # The line that could not be opened is the first, the one that could not be read is the last counted.
         raise InputError(
-            f"{shown_path(path)}, line {max(number, 1)}: cannot be read as JSON: {_problem(error)}. The file may be "
-            "incomplete: copy it again, or repeat the run."
+            f"{shown_path(path)}, line {max(number, 1)}: cannot be read as JSON: {_problem(error)}. {_INCOMPLETE}"
         ) from None
 
 

@@ -142,6 +142,8 @@ def test_a_model_that_says_one_thing_is_collapsed_and_has_no_floor(
         (("demo",), "has 1 runs of models and 0 of widths. Accepted is"),
         (("8=8", "2=2"), "has 0 runs of models and 2 of widths"),
         (("demo", "0.5=8"), r"0\.5=.* is no folder, and its width is none"),
+        (("demo", "4=demo"), "for a width and as the model's own"),
+        (("demo", "8=8", "4=8"), "A run is given for two widths"),
         (("demo", "8=8", "8=2"), "A width is given twice"),
         (("demo", "8=8", "--kept"), "with `--kept`, runs of models alone"),
         (("8", "--kept"), "holds no result of the probe bits"),
