@@ -37,6 +37,7 @@ RECORDINGS: Mapping[str, dict[str, Any]] = {
     "sampled/demo": {
         "tasks": "prompt_sensitivity_sampling_identical,prompt_sensitivity_sampling_synonym",
         "limit": 3,
+        "batch_size": 8,
         "gen_kwargs": "temperature=0.8,max_gen_toks=8",
         "metadata": {"ladder": LADDER, "n_samples": 6, "seed": 1},
     },
