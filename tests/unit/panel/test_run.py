@@ -4,12 +4,14 @@ tests/harness/test_panel.py."""
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +71,18 @@ def test_what_fails_is_tried_again_and_goes_on_from_its_answers(
     assert_whole(found, asked, "ab")
     assert ended[0].startswith("failed") and words in ended[0]
     assert attempts(found.done[0]) == ["attempt-1"], "the failed one stays, with its words"
+
+
+@pytest.mark.parametrize("fault", ["killed", "no results"])
+def test_a_failure_names_the_disk_only_where_that_is_full(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    for free in (0, 2**40):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        found = run_panel(panel(tmp_path / str(free), fault, retries=0))
+        said += [attempt.words.endswith(" Its disk is full.") for _, attempt in found.missing]
+    assert said == [True, False]
 
 
 def test_what_fails_always_is_named_and_the_others_finish(tmp_path: Path) -> None:
